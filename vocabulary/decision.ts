@@ -1,0 +1,48 @@
+import type { Instant, TenantId, UserId } from './ids.ts'
+import type { PurposeOfUse, Relationship, Role, View } from './policy.ts'
+
+/** Who asks, as parsed once from a verified token. */
+export interface Caller {
+  readonly tenant: TenantId
+  readonly user: UserId
+  readonly roles: ReadonlySet<Role>
+  readonly purpose: PurposeOfUse
+  /** The union of what the roles may claim. */
+  readonly mayClaim: readonly PurposeOfUse[]
+  /** `Practitioner/123`, `Patient/456`: the person's FHIR identity, which memberships are keyed by. */
+  readonly fhirUser?: string
+  readonly organization?: string
+  readonly client?: string
+  readonly session?: string
+  readonly sessionExpiresAt?: Instant
+  /** Whether any of the roles may learn that a patient exists. */
+  readonly seesExistence: boolean
+}
+
+/** What is known of one caller and one patient when the decision is taken. Loaded in batches, before any leaf. */
+export interface Facts {
+  readonly relationships: ReadonlySet<Relationship>
+  readonly breakGlass?: { readonly grant: string; readonly until: Instant }
+}
+
+export type Refusal = 'ROLE' | 'PURPOSE' | 'RELATIONSHIP' | 'CONSENT' | 'MFA' | 'STEP_UP' | 'UNKNOWN_FIELD' | 'BUDGET'
+
+export interface Permit {
+  readonly outcome: 'GRANTED' | 'MASKED'
+  readonly view: View
+  readonly basis: Relationship | 'BREAK_GLASS' | 'CONSENT'
+  /** The break-glass or consent that the basis stands on. */
+  readonly basisId?: string
+  readonly rule: string
+}
+
+export interface Denial {
+  readonly outcome: 'DENIED'
+  readonly reason: Refusal
+  /** The rule that came closest to applying. */
+  readonly rule?: string
+  /** Whether break-glass would open it. */
+  readonly breakGlass: boolean
+}
+
+export type Decision = Permit | Denial

@@ -1,0 +1,101 @@
+// One named error for each failure that a caller can act on. Messages are fixed text: an error never carries a value,
+// an id or an input (P8). What went wrong underneath stays in `cause`, which is for engineers and never leaves the process.
+
+/** Every code that a client can meet, and the HTTP status it travels with. */
+export const HTTP_STATUS = {
+  UNAUTHENTICATED: 401,
+  SESSION_EXPIRED: 401,
+  MFA_REQUIRED: 401,
+  STEP_UP_REQUIRED: 401,
+  AUDIT_UNAVAILABLE: 503,
+  GRAPHQL_PARSE_FAILED: 400,
+  GRAPHQL_VALIDATION_FAILED: 400,
+  OPERATION_RESOLUTION_FAILURE: 400,
+  BAD_REQUEST: 400,
+  BAD_USER_INPUT: 400,
+  OPERATION_TOO_COSTLY: 400,
+  UNAUTHORIZED_FIELD_OR_TYPE: 200,
+  NOT_FOUND: 200,
+  FIELD_UNAVAILABLE: 200,
+  FIELD_ERASED: 200,
+  VERSION_CONFLICT: 200,
+  INTERNAL: 500,
+} as const
+
+export type FailureCode = keyof typeof HTTP_STATUS
+
+export abstract class Failure extends Error {
+  abstract readonly code: FailureCode
+}
+
+/** Sealed data does not fit its place: moved, altered, removed or rolled back (P6). */
+export class IntegrityFailure extends Failure {
+  override readonly name = 'IntegrityFailure'
+  readonly code = 'FIELD_UNAVAILABLE'
+  constructor(options?: ErrorOptions) {
+    super('Sealed data does not fit its place.', options)
+  }
+}
+
+/** A key cannot be had now: KMS refuses or is out of reach, or the key item is missing. */
+export class KeyUnavailable extends Failure {
+  override readonly name = 'KeyUnavailable'
+  readonly code = 'FIELD_UNAVAILABLE'
+  constructor(options?: ErrorOptions) {
+    super('A key is not available.', options)
+  }
+}
+
+/** A table cannot be read or written now. */
+export class StoreUnavailable extends Failure {
+  override readonly name = 'StoreUnavailable'
+  readonly code = 'FIELD_UNAVAILABLE'
+  constructor(options?: ErrorOptions) {
+    super('The store is not available.', options)
+  }
+}
+
+/** Audit records could not be made durable in time: the answer must not leave (P2). */
+export class AuditUnavailable extends Failure {
+  override readonly name = 'AuditUnavailable'
+  readonly code = 'AUDIT_UNAVAILABLE'
+  constructor(options?: ErrorOptions) {
+    super('The access could not be recorded.', options)
+  }
+}
+
+/** A record was written by somebody else in between. */
+export class VersionConflict extends Failure {
+  override readonly name = 'VersionConflict'
+  readonly code = 'VERSION_CONFLICT'
+  constructor(options?: ErrorOptions) {
+    super('The record was changed in between.', options)
+  }
+}
+
+/** No caller could be established. One error for every fault of a token, so that none can be told from another. */
+export class Unauthenticated extends Failure {
+  override readonly name = 'Unauthenticated'
+  readonly code = 'UNAUTHENTICATED'
+  constructor(options?: ErrorOptions) {
+    super('Authentication is required.', options)
+  }
+}
+
+/** An argument is outside its range. */
+export class BadUserInput extends Failure {
+  override readonly name = 'BadUserInput'
+  readonly code = 'BAD_USER_INPUT'
+  constructor(options?: ErrorOptions) {
+    super('An argument is not valid.', options)
+  }
+}
+
+/** The request itself is not one that the gateway takes. */
+export class BadRequest extends Failure {
+  override readonly name = 'BadRequest'
+  readonly code = 'BAD_REQUEST'
+  constructor(options?: ErrorOptions) {
+    super('The request is not valid.', options)
+  }
+}

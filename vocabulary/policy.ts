@@ -1,0 +1,106 @@
+import type { Branded, Coordinate, SchemaPath, TypeName } from './ids.ts'
+
+/** A value of the schema's enum `Role`. A deployment adds its own; code knows kinds, never a role's name. */
+export type Role = Branded<string, 'Role'>
+/** A value of the schema's enum `Relationship`; each has one registered function. */
+export type Relationship = Branded<string, 'Relationship'>
+/** A value of the schema's enum `Sensitivity`, HL7 v3 ActCode. */
+export type Sensitivity = Branded<string, 'Sensitivity'>
+/** HL7 v3 ActReason. */
+export type PurposeOfUse = 'TREAT' | 'ETREAT' | 'BTG' | 'HPAYMT' | 'HOPERAT' | 'HRESCH' | 'PATRQT' | 'PUBHLTH'
+export type Action = 'READ' | 'SEARCH' | 'CREATE' | 'UPDATE' | 'DELETE' | 'EXPORT'
+export type View = 'FULL' | 'LAST4' | 'YEAR' | 'ZIP3' | 'PSEUDONYM' | 'PRESENCE'
+export type RoleKind = 'CLINICIAN' | 'STAFF' | 'RESEARCH' | 'PATIENT' | 'PARTNER' | 'OVERSIGHT'
+export type ConsentRule = 'REQUIRED' | 'HONOR_DENIAL'
+export type Category =
+  | 'IDENTITY'
+  | 'DEMOGRAPHIC'
+  | 'CONTACT'
+  | 'CLINICAL'
+  | 'MEDICATION'
+  | 'LABORATORY'
+  | 'NOTE'
+  | 'COVERAGE'
+  | 'FINANCIAL'
+  | 'CARE_TEAM'
+/** The classes (A) to (R) of 45 CFR 164.514(b)(2)(i), in order. */
+export type Identifier =
+  | 'NAME'
+  | 'GEOGRAPHIC'
+  | 'DATE'
+  | 'PHONE'
+  | 'FAX'
+  | 'EMAIL'
+  | 'SSN'
+  | 'MRN'
+  | 'PLAN_ID'
+  | 'ACCOUNT'
+  | 'LICENSE'
+  | 'VEHICLE'
+  | 'DEVICE'
+  | 'URL'
+  | 'IP'
+  | 'BIOMETRIC'
+  | 'PHOTO'
+  | 'OTHER'
+
+/** One `@minimumNecessary` line as it applies to one path. */
+export interface Grant {
+  readonly roles: ReadonlySet<Role>
+  readonly purposes: ReadonlySet<PurposeOfUse>
+  readonly relationship: Relationship
+  readonly actions: ReadonlySet<Action>
+  readonly view: View
+  /** Whether an emergency may stand in for a missing relationship. */
+  readonly breakGlass: boolean
+  /** Where the line stands, for people who ask why: `Patient.ssn#2`, or `Patient#1` for a default of the type. */
+  readonly rule: string
+}
+
+/** What the schema says of one PHI path: a value that is sealed, or an edge that is decided and audited only. */
+export interface PhiPolicy {
+  readonly path: SchemaPath
+  /** Where it is written: `Address.city` for the path `Patient.address.city`. */
+  readonly coordinate: Coordinate
+  readonly class: 'VALUE' | 'EDGE'
+  readonly category: Category
+  readonly identifier?: Identifier
+  readonly sensitivity: ReadonlySet<Sensitivity>
+  readonly grants: readonly Grant[]
+}
+
+/**
+ * What a coordinate is when a request reaches it. ROOT and EDGE are held by a rule, VALUE by a guard, EMBEDDED is an
+ * object of the record whose leaves are VALUEs, NOT_PHI is given as it is, STRUCTURE is the inside of something decided.
+ */
+export type CoordinateClass = 'ROOT' | 'EDGE' | 'VALUE' | 'EMBEDDED' | 'NOT_PHI' | 'STRUCTURE'
+
+export interface RolePolicy {
+  readonly role: Role
+  readonly kind: RoleKind
+  /** In the order of the schema; the first is the default. */
+  readonly mayClaim: readonly PurposeOfUse[]
+  readonly mfa: boolean
+  /** Whether it may learn, within its tenant, that a patient exists. */
+  readonly seesExistence: boolean
+}
+
+export interface RecordPolicy {
+  readonly type: TypeName
+  /** The attribute with the patient's id; `id` when the record is the patient. */
+  readonly patient: string
+  readonly source: string
+}
+
+/** The compiled schema: what `schema/policy.lock` prints, and all that a decision needs. */
+export interface PolicyTable {
+  readonly phi: ReadonlyMap<SchemaPath, PhiPolicy>
+  /** Fields considered and not PHI, with the reason. */
+  readonly notPhi: ReadonlyMap<Coordinate, string>
+  readonly records: ReadonlyMap<TypeName, RecordPolicy>
+  readonly classes: ReadonlyMap<Coordinate, CoordinateClass>
+  readonly roles: ReadonlyMap<Role, RolePolicy>
+  readonly consent: ReadonlyMap<Sensitivity, ConsentRule>
+  /** SHA-256 of the lock's text, 64 hex digits; stamped on every audit record. */
+  readonly digest: string
+}
