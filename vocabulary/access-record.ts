@@ -3,15 +3,15 @@ import type { Refusal } from './decision.ts'
 import type { Action, View } from './policy.ts'
 
 /** Six different answers for the one who asked (P9), and WRITTEN for a write. */
-export type Outcome = 'DISCLOSED' | 'MASKED' | 'DENIED' | 'ABSENT' | 'ERASED' | 'UNAVAILABLE' | 'WRITTEN'
+type Outcome = 'DISCLOSED' | 'MASKED' | 'DENIED' | 'ABSENT' | 'ERASED' | 'UNAVAILABLE' | 'WRITTEN'
 
 /** Why an outcome is not a disclosure; `NOT_FOUND` stands for a patient that this caller may not know to exist. */
 export type OutcomeReason = Refusal | 'NOT_FOUND' | 'INTEGRITY' | 'KEY' | 'STORE' | 'VERSION'
 
 /** What one field access, edge or write leaves behind. Holds no value of any field (P8). */
 export interface AccessRecord {
-  /** The patient, or a keyed hash of the requested id where there is none that the caller may know of. */
-  readonly patient: PatientId | string
+  /** The patient, or a keyed hash of the requested id where there is none that the caller may know of; none for a blocked list. */
+  readonly patient?: PatientId | string
   readonly recordType?: TypeName
   readonly recordId?: RecordId
   readonly recordVersion?: number

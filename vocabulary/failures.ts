@@ -99,3 +99,12 @@ export class BadRequest extends Failure {
     super('The request is not valid.', options)
   }
 }
+
+/** The caller's roles ask for a second factor, and the sign-in had none. */
+export class MfaRequired extends Failure {
+  override readonly name = 'MfaRequired'
+  readonly code = 'MFA_REQUIRED'
+  constructor(options?: ErrorOptions) {
+    super('A second factor is required.', options)
+  }
+}

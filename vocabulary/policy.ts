@@ -99,6 +99,8 @@ export interface PolicyTable {
   readonly notPhi: ReadonlyMap<Coordinate, string>
   readonly records: ReadonlyMap<TypeName, RecordPolicy>
   readonly classes: ReadonlyMap<Coordinate, CoordinateClass>
+  /** The field that an argument reads when it is given, by `Patient.observations(since:)`. */
+  readonly reads: ReadonlyMap<string, SchemaPath>
   readonly roles: ReadonlyMap<Role, RolePolicy>
   readonly consent: ReadonlyMap<Sensitivity, ConsentRule>
   /** SHA-256 of the lock's text, 64 hex digits; stamped on every audit record. */

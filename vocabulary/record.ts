@@ -44,7 +44,7 @@ export interface Membership {
   readonly relationship: 'CARE_TEAM' | 'SELF'
   /** `Practitioner/123`, `Patient/456`. */
   readonly fhirUser: string
-  /** ISO 8601; open where left out. Several stays of one person are several periods. */
+  /** ISO 8601 in UTC with milliseconds, `until` exclusive; open where left out. Several stays of one person are several periods. */
   readonly periods: readonly { readonly since?: string; readonly until?: string }[]
 }
 

@@ -1,0 +1,82 @@
+import type { AccessRecord } from '../vocabulary/access-record.ts'
+import type { Instant } from '../vocabulary/ids.ts'
+import type { Clock } from '../vocabulary/record.ts'
+import type { AuditContext, TimedAccess } from './entry.ts'
+import { type LaneReceipt, MAX_ACTIONS } from './lane.ts'
+import type { AuditLog } from './log.ts'
+
+/** Not exported as a value: nobody outside this file can make one. */
+class Receipt {
+  declare private readonly nominal: undefined
+  /** How many records the request left. */
+  readonly count: number
+  /**
+   * `lane.sequence.hash` of the last record; undefined when nothing was disclosed. Who was told nothing has nothing to prove,
+   * and an answer that says "not found" must not differ from another one by it (P5).
+   */
+  readonly text: string | undefined
+
+  constructor(count: number, last: LaneReceipt | undefined) {
+    this.count = count
+    this.text = last && `${last.lane}.${String(last.sequence).padStart(12, '0')}.${last.hash}`
+  }
+}
+
+/** An answer that carries PHI can be built only with this, and only `Trail.settle` gives it (P2). */
+export type { Receipt as AuditReceipt }
+
+/** Half of what a transaction holds: small enough to leave early, and two of them travel together. */
+const BATCH = Math.floor(MAX_ACTIONS / 2)
+
+/**
+ * The accesses of one request.
+ *
+ * Records leave as soon as a batch is full, while later values are still being opened, so that the audit costs the answer
+ * little time; `settle` waits for all of them. A write that failed makes `settle` fail, and with it the answer:
+ * over-reporting an access is right, under-reporting never is.
+ */
+export class Trail {
+  readonly #log: AuditLog
+  readonly #context: AuditContext
+  readonly #now: Clock
+  readonly #deadline: number
+  readonly #writes: Promise<LaneReceipt>[] = []
+  readonly #edges: (() => AccessRecord)[] = []
+  #pending: TimedAccess[] = []
+  #count = 0
+  #disclosed = false
+
+  constructor(log: AuditLog, context: AuditContext, now: Clock, deadline: number) {
+    this.#log = log
+    this.#context = context
+    this.#now = now
+    this.#deadline = deadline
+  }
+
+  note(record: AccessRecord): void {
+    this.#count++
+    this.#disclosed ||= record.outcome === 'DISCLOSED' || record.outcome === 'MASKED'
+    if (this.#pending.push({ ...record, at: this.#now() as Instant }) >= BATCH) this.#send()
+  }
+
+  /** A record whose count is known only at the end: an edge is one access however many pages the request takes of it. */
+  noteAtEnd(record: () => AccessRecord): void {
+    this.#edges.push(record)
+  }
+
+  /** @throws AuditUnavailable */
+  async settle(): Promise<Receipt> {
+    for (const record of this.#edges.splice(0)) this.note(record())
+    if (this.#pending.length > 0) this.#send()
+    const receipts = await Promise.all(this.#writes)
+    return new Receipt(this.#count, this.#disclosed ? receipts.at(-1) : undefined)
+  }
+
+  #send(): void {
+    const write = this.#log.append(this.#context, this.#pending, this.#deadline)
+    // settle() reports the failure; without this a rejection between two ticks would end the process
+    write.catch(() => undefined)
+    this.#writes.push(write)
+    this.#pending = []
+  }
+}

@@ -1,0 +1,70 @@
+import { Command, InvalidArgumentError } from 'commander'
+import type { AuditEntry } from '../audit/entry.ts'
+import { openServices } from '../gateway/compose.ts'
+import { type TenantId, tenantId } from '../vocabulary/ids.ts'
+import { decodeNodeId } from '../vocabulary/node-id.ts'
+
+interface ListOptions {
+  readonly tenant: TenantId
+  readonly request?: string
+  readonly patient?: string
+  readonly user?: string
+  readonly from?: number
+  readonly to?: number
+  readonly json?: true
+}
+
+/** `phi audit`: the field-access history. */
+export function auditCommand(): Command {
+  const list = new Command('list')
+    .description('the accesses of one request, about one patient, or by one user, in time order')
+    .option('--request <id>', 'as extensions.phi.requestId has it')
+    .option('--patient <id>', "the patient's id, as clients have it or as records have it")
+    .option('--user <id>', 'the subject of the token')
+    .option('--from <time>', 'ISO 8601, inclusive', instant)
+    .option('--to <time>', 'ISO 8601, inclusive', instant)
+    .option('--tenant <tenant>', 'whose log', tenant, tenant('riverside'))
+    .option('--json', 'one JSON object a line, with all fields')
+    .action(async (options: ListOptions, command: Command) => {
+      for (const entry of await entriesOf(options, command)) {
+        process.stdout.write(options.json === true ? `${JSON.stringify(entry)}\n` : `${line(entry)}\n`)
+      }
+    })
+  return new Command('audit').description('the field-access history').addCommand(list)
+}
+
+async function entriesOf(options: ListOptions, command: Command): Promise<readonly AuditEntry[]> {
+  const { tenant, request, patient, user, from, to } = options
+  if ([request, patient, user].filter((subject) => subject !== undefined).length !== 1) {
+    command.error('error: give one of --request, --patient and --user')
+  }
+  const services = openServices(process.env)
+  const span = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) }
+  try {
+    if (request !== undefined) return await services.history.ofRequest(tenant, request)
+    if (patient !== undefined) return await services.history.by('patient', tenant, decodeNodeId(patient)?.patient ?? patient, span)
+    return await services.history.by('user', tenant, user ?? '', span)
+  } finally {
+    services.close()
+  }
+}
+
+/** What a person wants to know first: when, who, what became of which field of whom, and why. */
+function line(entry: AuditEntry): string {
+  const { time, user, roles, purpose, action, outcome, path, view, reason, rule, basis, patient, count } = entry
+  const why = [reason, basis, rule, view === 'FULL' ? undefined : view].filter((part) => part !== undefined).join(' ')
+  const who = roles.length === 0 ? user : `${user} (${roles.join(' ')})`
+  return `${time}  ${who} ${purpose}  ${action} ${outcome}  ${path}${count === undefined ? '' : ` x${count}`}  ${patient ?? '-'}  ${why}`
+}
+
+function instant(text: string): number {
+  const at = Date.parse(text)
+  if (Number.isNaN(at)) throw new InvalidArgumentError('A time is ISO 8601, for instance 2026-01-31T09:00:00Z.')
+  return at
+}
+
+function tenant(text: string): TenantId {
+  const id = tenantId(text)
+  if (id === undefined) throw new InvalidArgumentError('A tenant is lower-case letters, digits and hyphens.')
+  return id
+}

@@ -1,0 +1,280 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { DEMO_USERS } from '../demo/users.ts'
+import { WHOLE_BUNDLE } from '../fhir/fault.ts'
+import { type SourceFile, readBundles, sourceFiles } from '../fhir/files.ts'
+import { type Importer, type WriteCounts, writePatients } from '../fhir/importer.ts'
+import { type MappedBundle, type MappedPatient, mapBundle } from '../fhir/map-bundle.ts'
+import { BadUserInput, VersionConflict } from '../vocabulary/failures.ts'
+import { type PatientId, type TenantId, tenantId } from '../vocabulary/ids.ts'
+import { type Progress, progressOn } from './progress.ts'
+import { StageRefused, refuseProduction } from './stage.ts'
+
+interface ImportFault {
+  /** As `sourceFiles` names it. Exported file names may hold patients' names: they are told for faults alone. */
+  readonly file: string
+  /** The place in `Bundle.entry`, from 0; left out where the file or the whole bundle is at fault. */
+  readonly entry?: number
+  /** Fixed text with type and path, never a value (P8). */
+  readonly reason: string
+}
+
+export interface ImportReport {
+  readonly bundles: number
+  readonly patients: number
+  /** Records written or found unchanged, by type. */
+  readonly records: ReadonlyMap<string, number>
+  readonly written: WriteCounts
+  readonly unknown: ReadonlyMap<string, number>
+  readonly leftOut: ReadonlyMap<string, number>
+  /** Practitioners on care teams whom no user was assigned to, with the number of their patients. */
+  readonly unassigned: ReadonlyMap<string, number>
+  /** Assignments to practitioners who are on no care team of these files. */
+  readonly unused: readonly string[]
+  readonly faults: readonly ImportFault[]
+}
+
+export interface ImportOptions {
+  readonly paths: readonly string[]
+  readonly tenant: TenantId
+  /** The FHIR identities of users, by `Practitioner/ID`. */
+  readonly assign: ReadonlyMap<string, readonly string[]>
+  readonly importer: Importer
+  readonly progress: Progress
+  readonly print: (line: string) => void
+}
+
+/**
+ * Imports every bundle behind the paths and prints what came of it. What is wrong with a file or an entry becomes a fault,
+ * and the rest is imported.
+ *
+ * @throws what the importer threw, when the store could not be written: running it again goes on where it ended
+ */
+export async function runImport(options: ImportOptions): Promise<ImportReport> {
+  const run = new ImportRun(options)
+  const files = await sourceFiles(options.paths)
+  options.progress.start(files.reduce((sum, { bytes }) => sum + bytes, 0))
+  try {
+    await writePatients(run.patients(files), (patient) => run.write(patient))
+  } finally {
+    options.progress.stop()
+  }
+  const report = run.report()
+  for (const line of summary(report)) options.print(line)
+  return report
+}
+
+class ImportRun {
+  readonly #options: ImportOptions
+  readonly #files = new WeakMap<MappedPatient, string>()
+  readonly #patients = new Set<PatientId>()
+  readonly #records = new Map<string, number>()
+  readonly #unknown = new Map<string, number>()
+  readonly #leftOut = new Map<string, number>()
+  readonly #unassigned = new Map<string, Set<PatientId>>()
+  readonly #used = new Set<string>()
+  readonly #faults: ImportFault[] = []
+  #written: WriteCounts = { created: 0, updated: 0, unchanged: 0 }
+  #bundles = 0
+  #doneBytes = 0
+
+  constructor(options: ImportOptions) {
+    this.#options = options
+  }
+
+  async *patients(files: readonly SourceFile[]): AsyncGenerator<MappedPatient> {
+    for await (const file of readBundles(files)) {
+      this.#doneBytes = file.doneBytes
+      if ('reason' in file) {
+        this.#faults.push({ file: file.name, reason: `the file ${file.reason}` })
+        continue
+      }
+      const bundle = parsed(file.text)
+      if (bundle === undefined) {
+        this.#faults.push({ file: file.name, reason: 'the file is not JSON' })
+        continue
+      }
+      const mapped = mapBundle(bundle, { ...this.#options, idFor: this.#options.importer.idFor })
+      this.#note(file.name, mapped)
+      for (const patient of mapped.patients) {
+        this.#files.set(patient, file.name)
+        yield patient
+      }
+    }
+  }
+
+  async write(patient: MappedPatient): Promise<void> {
+    try {
+      const { created, updated, unchanged } = await this.#options.importer.write(patient)
+      const before = this.#written
+      this.#written = {
+        created: before.created + created,
+        updated: before.updated + updated,
+        unchanged: before.unchanged + unchanged,
+      }
+      this.#patients.add(patient.patient)
+      for (const { ref } of patient.records) add(this.#records, ref.type, 1)
+    } catch (failure) {
+      // these two say something of this patient; everything else says that the store is in no state to go on
+      if (!(failure instanceof VersionConflict || failure instanceof BadUserInput)) throw failure
+      this.#faults.push({ file: this.#files.get(patient) ?? '', entry: patient.entry, reason: `not written: ${failure.code}` })
+    }
+    const { created, updated, unchanged } = this.#written
+    const records = created + updated + unchanged
+    this.#options.progress.update({ doneBytes: this.#doneBytes, patients: this.#patients.size, records })
+  }
+
+  report(): ImportReport {
+    return {
+      bundles: this.#bundles,
+      patients: this.#patients.size,
+      records: this.#records,
+      written: this.#written,
+      unknown: this.#unknown,
+      leftOut: this.#leftOut,
+      unassigned: new Map([...this.#unassigned].map(([practitioner, patients]) => [practitioner, patients.size])),
+      unused: [...this.#options.assign.keys()].filter((practitioner) => !this.#used.has(practitioner)),
+      faults: this.#faults,
+    }
+  }
+
+  #note(file: string, mapped: MappedBundle): void {
+    this.#bundles += 1
+    for (const [type, times] of mapped.unknown) add(this.#unknown, type, times)
+    for (const [what, times] of mapped.leftOut) add(this.#leftOut, what, times)
+    for (const { entry, reason } of mapped.faults) {
+      this.#faults.push({ file, reason, ...(entry !== WHOLE_BUNDLE && { entry }) })
+    }
+    for (const [practitioner, { assignments, patients }] of mapped.practitioners) {
+      for (const assignment of assignments) this.#used.add(assignment)
+      if (assignments.length > 0) continue
+      this.#unassigned.set(practitioner, new Set([...(this.#unassigned.get(practitioner) ?? []), ...patients]))
+    }
+  }
+}
+
+/** Parsed JSON, or undefined: the parser's own message quotes the text, and is dropped for that. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return undefined
+  }
+}
+
+function* summary(report: ImportReport): Generator<string> {
+  const { created, updated, unchanged } = report.written
+  yield `${several(report.patients, 'patient')} from ${several(report.bundles, 'bundle')}`
+  yield `records: ${counts(report.records)}`
+  yield `created ${created}, updated ${updated}, unchanged ${unchanged}`
+  if (report.unknown.size > 0) yield `not imported, by type: ${counts(report.unknown)}`
+  if (report.leftOut.size > 0) yield `left out for their status: ${counts(report.leftOut)}`
+  if (report.unassigned.size > 0) {
+    yield 'practitioners on care teams whom no user was assigned to (give one with --assign USER=PRACTITIONER):'
+    for (const [practitioner, patients] of [...report.unassigned].sort(byCount))
+      yield `  ${practitioner}  ${several(patients, 'patient')}`
+  }
+  for (const practitioner of report.unused) yield `assigned, but on no care team: ${practitioner}`
+  for (const { file, entry, reason } of report.faults)
+    yield `fault: ${file}, ${entry === undefined ? '' : `entry ${entry}, `}${reason}`
+  if (report.faults.length > 0) yield `${several(report.faults.length, 'fault')}; everything else was imported`
+}
+
+const several = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
+
+function counts(all: ReadonlyMap<string, number>): string {
+  const sorted = [...all].sort(byCount)
+  return sorted.length === 0 ? 'none' : sorted.map(([name, times]) => `${name} ${times}`).join(', ')
+}
+
+function byCount([oneName, one]: readonly [string, number], [otherName, other]: readonly [string, number]): number {
+  return other - one || (oneName < otherName ? -1 : 1)
+}
+
+function add(all: Map<string, number>, name: string, times: number): void {
+  all.set(name, (all.get(name) ?? 0) + times)
+}
+
+export interface ImportCommandServices {
+  /** Opens the sealed store of one tenant. */
+  readonly openImporter: (tenant: TenantId) => Promise<Importer>
+}
+
+/** `phi import <path...> [--tenant T] [--assign USER=PRACTITIONER]`: exit code 1 when anything was at fault. */
+export function importCommand({ openImporter }: ImportCommandServices): Command {
+  return new Command('import')
+    .description('import FHIR R4 bundles: JSON files, .gz, .zip, or directories of them')
+    .argument('<path...>', 'files or directories')
+    .option('--tenant <tenant>', 'whose patients they are', tenantOption, tenantOption('riverside'))
+    .option('--assign <user=practitioner>', 'put a user in the place of a practitioner; may be repeated', assignment, [])
+    .action(async (paths: string[], options: { tenant: TenantId; assign: readonly Assignment[] }, command: Command) => {
+      const assign = readyToImport(options, command)
+      const importer = await openImporter(options.tenant)
+      const progress = progressOn({ stream: process.stderr, now: Date.now })
+      const print = (line: string): void => void process.stdout.write(`${line}\n`)
+      try {
+        const { faults } = await runImport({ paths, tenant: options.tenant, assign, importer, progress, print })
+        if (faults.length > 0) process.exitCode = 1
+      } finally {
+        await importer.close()
+      }
+    })
+}
+
+/** What a person can set right is told in one line, before anything is opened. */
+function readyToImport(
+  options: { tenant: TenantId; assign: readonly Assignment[] },
+  command: Command,
+): ReturnType<typeof assignments> {
+  try {
+    refuseProduction(process.env)
+    return assignments(options.assign, options.tenant)
+  } catch (failure) {
+    if (failure instanceof StageRefused || failure instanceof InvalidArgumentError) command.error(`error: ${failure.message}`)
+    throw failure
+  }
+}
+
+function tenantOption(text: string): TenantId {
+  const tenant = tenantId(text)
+  if (tenant === undefined) throw new InvalidArgumentError('A tenant is lower-case letters, digits and hyphens.')
+  return tenant
+}
+
+export interface Assignment {
+  /** A demo user's name, or a FHIR identity. */
+  readonly user: string
+  readonly practitioner: string
+}
+
+const FHIR_USER = /^[A-Z][A-Za-z]{2,40}\/[A-Za-z0-9\-.]{1,64}$/
+const PRACTITIONER = /^Practitioner(?:\/[A-Za-z0-9\-.]{1,64}|\?identifier=[!-~]{1,300})$/
+
+function assignment(text: string, before: readonly Assignment[]): readonly Assignment[] {
+  const equals = text.indexOf('=')
+  const user = text.slice(0, Math.max(equals, 0))
+  const practitioner = text.slice(equals + 1)
+  if (user === '' || !PRACTITIONER.test(practitioner)) {
+    throw new InvalidArgumentError('An assignment is USER=Practitioner/ID, or USER=Practitioner?identifier=SYSTEM|VALUE.')
+  }
+  return [...before, { user, practitioner }]
+}
+
+/**
+ * The FHIR identities by practitioner. A name with a slash is an identity itself; any other must be a demo user of the tenant.
+ *
+ * @throws InvalidArgumentError for a user who has no FHIR identity here
+ */
+export function assignments(all: readonly Assignment[], tenant: TenantId): ReadonlyMap<string, readonly string[]> {
+  const byPractitioner = new Map<string, string[]>()
+  for (const { user, practitioner } of all) {
+    const known = DEMO_USERS.find(({ name, tenant: home }) => name === user && home === tenant)
+    const fhirUser = known?.fhirUser ?? (FHIR_USER.test(user) ? user : undefined)
+    if (fhirUser === undefined) {
+      throw new InvalidArgumentError(
+        'An assigned user is a demo user of the tenant with a FHIR identity, or a FHIR identity like Practitioner/ID.',
+      )
+    }
+    byPractitioner.set(practitioner, [...(byPractitioner.get(practitioner) ?? []), fhirUser])
+  }
+  return byPractitioner
+}

@@ -1,0 +1,53 @@
+import { SingleBar } from 'cli-progress'
+import type { Clock } from '../vocabulary/record.ts'
+
+/** How far a long command is. Holds counts only: neither a patient nor a file is named (P8). */
+export interface Progress {
+  start(totalBytes: number): void
+  /** @param now what is done so far, not what was added */
+  update(now: { readonly doneBytes: number; readonly patients: number; readonly records: number }): void
+  stop(): void
+}
+
+export interface ProgressOutput {
+  /** A bar on a terminal, lines elsewhere: a log must not fill with carriage returns. */
+  readonly stream: NodeJS.WritableStream & { readonly isTTY?: boolean }
+  readonly now: Clock
+}
+
+const LINE_EVERY_MS = 1000
+
+export function progressOn({ stream, now }: ProgressOutput): Progress {
+  return stream.isTTY === true ? bar(stream) : lines(stream, now)
+}
+
+function bar(stream: NodeJS.WritableStream): Progress {
+  const single = new SingleBar({
+    format: '{bar} {percentage}%  {patients} patients, {records} records, {duration_formatted}',
+    stream,
+    hideCursor: true,
+  })
+  return {
+    start: (totalBytes) => single.start(totalBytes, 0, { patients: 0, records: 0 }),
+    update: ({ doneBytes, patients, records }) => single.update(doneBytes, { patients, records }),
+    stop: () => single.stop(),
+  }
+}
+
+function lines(stream: NodeJS.WritableStream, now: Clock): Progress {
+  let total = 0
+  let written = Number.NEGATIVE_INFINITY
+  return {
+    start: (totalBytes) => {
+      total = totalBytes
+      written = now()
+    },
+    update: ({ doneBytes, patients, records }) => {
+      if (now() - written < LINE_EVERY_MS) return
+      written = now()
+      const percent = total === 0 ? 100 : Math.floor((100 * doneBytes) / total)
+      stream.write(`${percent}%  ${patients} patients, ${records} records\n`)
+    },
+    stop: () => undefined,
+  }
+}

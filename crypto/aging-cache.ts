@@ -1,0 +1,58 @@
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../vocabulary/record.ts'
+
+const SWEEP_EVERY_MS = 1000
+
+interface Aged<V> {
+  readonly value: V
+  readonly from: number
+  readonly until: number
+}
+
+/**
+ * A bounded cache whose entries end at a fixed time, however often they are used: a key in constant use has to be
+ * asked for again too. Time is the injected clock's; `lru-cache` itself only bounds the number.
+ */
+export class AgingCache<V extends object> {
+  readonly #entries: LRUCache<string, Aged<V>>
+  readonly #now: Clock
+  #sweptAt: number
+
+  constructor(max: number, now: Clock) {
+    this.#entries = new LRUCache({ max })
+    this.#now = now
+    this.#sweptAt = now()
+  }
+
+  /** How many are in memory, those past their age included. */
+  get size(): number {
+    return this.#entries.size
+  }
+
+  get(name: string): V | undefined {
+    const now = this.#now()
+    this.#sweep(now)
+    const entry = this.#entries.get(name)
+    return entry && isAlive(entry, now) ? entry.value : undefined
+  }
+
+  /** @param from when what is kept was asked for; `until` when it ends; milliseconds since the epoch */
+  set(name: string, value: V, from: number, until: number): void {
+    this.#sweep(this.#now())
+    this.#entries.set(name, { value, from, until })
+  }
+
+  delete(name: string): void {
+    this.#entries.delete(name)
+  }
+
+  /** Entries that nobody asks for must leave memory too. */
+  #sweep(now: number): void {
+    if (now >= this.#sweptAt && now - this.#sweptAt < SWEEP_EVERY_MS) return
+    this.#sweptAt = now
+    for (const [name, entry] of [...this.#entries.entries()]) if (!isAlive(entry, now)) this.#entries.delete(name)
+  }
+}
+
+// a clock that was set back must not prolong a key's life
+const isAlive = ({ from, until }: Aged<unknown>, now: number): boolean => from <= now && now < until

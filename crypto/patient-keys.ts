@@ -1,0 +1,96 @@
+import type { KeyObject } from 'node:crypto'
+import { type Failure, IntegrityFailure, KeyUnavailable } from '../vocabulary/failures.ts'
+import type { PatientId, TenantId } from '../vocabulary/ids.ts'
+import { deriveKey } from './derive.ts'
+import type { PatientKeyItem, WrappedPatientKey } from './key-table.ts'
+import { isVersion } from './parts.ts'
+import { unwrapKey } from './wrap.ts'
+
+/** One version of a patient's key, as the two keys derived from it. */
+export interface PatientKey {
+  readonly version: number
+  readonly seal: KeyObject
+  readonly manifest: KeyObject
+}
+
+/** The keys of one patient. */
+export interface PatientKeys {
+  /** The newest, for sealing. @throws KeyUnavailable, IntegrityFailure */
+  current(): PatientKey
+  /** The one that a sealed value names, or undefined when there is none. @throws KeyUnavailable, IntegrityFailure */
+  byVersion(version: number): PatientKey | undefined
+}
+
+/**
+ * Derives both keys, `docs/sealed-field.md` section 1.
+ *
+ * @param raw the patient key, 32 bytes, wiped here
+ */
+export function patientKeyFrom(version: number, raw: Uint8Array): PatientKey {
+  const key = {
+    version,
+    seal: deriveKey(raw, 'phi-gateway/seal/v1'),
+    manifest: deriveKey(raw, 'phi-gateway/manifest/v1'),
+  }
+  raw.fill(0)
+  return key
+}
+
+/** The wrap keys at hand by tenant key version; a failure where one could not be had. */
+export type WrapKeys = ReadonlyMap<number, KeyObject | Failure>
+
+/**
+ * A patient's keys out of the keyring, unwrapped when first used: what is loaded and not granted costs nothing.
+ *
+ * It belongs to the request that asked for it and is not kept beyond.
+ */
+export class PatientKeyHandle implements PatientKeys {
+  readonly #tenant: TenantId
+  readonly #patient: PatientId
+  readonly #item: PatientKeyItem
+  readonly #wrapKeys: WrapKeys
+  readonly #unwrapped = new Map<number, PatientKey>()
+
+  constructor(tenant: TenantId, patient: PatientId, item: PatientKeyItem, wrapKeys: WrapKeys) {
+    this.#tenant = tenant
+    this.#patient = patient
+    this.#item = item
+    this.#wrapKeys = wrapKeys
+  }
+
+  /** @throws KeyUnavailable when the patient has no key or the tenant key cannot be had, IntegrityFailure for a damaged one */
+  current(): PatientKey {
+    const newest = this.#item.versions.reduce((most, { version }) => Math.max(most, version), 0)
+    const key = this.byVersion(newest)
+    if (!key) throw new KeyUnavailable()
+    return key
+  }
+
+  /** @throws KeyUnavailable when the tenant key cannot be had, IntegrityFailure for a damaged key */
+  byVersion(version: number): PatientKey | undefined {
+    const ready = this.#unwrapped.get(version)
+    if (ready) return ready
+    const wrapped = this.#item.versions.find((candidate) => candidate.version === version)
+    if (!wrapped) return undefined
+    const key = this.#unwrap(wrapped)
+    this.#unwrapped.set(version, key)
+    return key
+  }
+
+  /** Whether it was made from the same wrapped keys, so that what is unwrapped already can be used again. */
+  isOf(item: PatientKeyItem): boolean {
+    const own = this.#item.versions
+    return own.length === item.versions.length && item.versions.every((version, i) => own[i] !== undefined && same(own[i], version))
+  }
+
+  #unwrap({ version, tenantKeyVersion, wrapped }: WrappedPatientKey): PatientKey {
+    const wrapKey = this.#wrapKeys.get(tenantKeyVersion)
+    if (!wrapKey || !isVersion(version)) throw new IntegrityFailure()
+    if (wrapKey instanceof Error) throw wrapKey
+    const holder = { use: 'patient-key', patient: this.#patient } as const
+    return patientKeyFrom(version, unwrapKey(wrapKey, { tenant: this.#tenant, holder, tenantKeyVersion, version }, wrapped))
+  }
+}
+
+const same = (a: WrappedPatientKey, b: WrappedPatientKey): boolean =>
+  a.version === b.version && a.tenantKeyVersion === b.tenantKeyVersion && Buffer.compare(a.wrapped, b.wrapped) === 0

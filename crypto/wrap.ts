@@ -1,0 +1,48 @@
+import type { KeyObject } from 'node:crypto'
+import { IntegrityFailure } from '../vocabulary/failures.ts'
+import type { PatientId, TenantId } from '../vocabulary/ids.ts'
+import { decrypt, encrypt, NONCE_BYTES } from './aead.ts'
+import { deriveKey } from './derive.ts'
+import type { KeyUse } from './key-table.ts'
+import { lengthPrefixed, u32, type RandomBytes } from './parts.ts'
+
+const FORMAT = 1
+export const KEY_BYTES = 32
+
+/** Where a wrapped key belongs: the AAD that it is wrapped with. */
+export interface WrapPlace {
+  readonly tenant: TenantId
+  readonly holder: { readonly use: 'patient-key'; readonly patient: PatientId } | { readonly use: KeyUse }
+  readonly tenantKeyVersion: number
+  readonly version: number
+}
+
+/** The key that wraps all other keys of a tenant, derived so that the tenant key itself serves for nothing else. */
+export const wrapKeyFrom = (tenantKey: Uint8Array): KeyObject => deriveKey(tenantKey, 'phi-gateway/wrap/v1')
+
+/**
+ * `format | nonce(12) | ciphertext(32) | tag(16)`, 61 bytes: `docs/sealed-field.md` section 1.
+ *
+ * @param raw the key, 32 bytes
+ */
+export function wrapKey(wrapWith: KeyObject, place: WrapPlace, raw: Uint8Array, random: RandomBytes): Buffer {
+  const nonce = random(NONCE_BYTES)
+  return Buffer.concat([Buffer.of(FORMAT), nonce, encrypt(wrapWith, nonce, wrapAad(place), raw)])
+}
+
+/**
+ * @returns the key, 32 bytes, which the caller wipes once it has an object of it
+ * @throws IntegrityFailure when it was wrapped for another place or under another key
+ */
+export function unwrapKey(wrapWith: KeyObject, place: WrapPlace, wrapped: Uint8Array): Buffer {
+  if (wrapped[0] !== FORMAT) throw new IntegrityFailure()
+  const nonceEnd = 1 + NONCE_BYTES
+  const raw = decrypt(wrapWith, wrapped.subarray(1, nonceEnd), wrapAad(place), wrapped.subarray(nonceEnd))
+  if (raw.length !== KEY_BYTES) throw new IntegrityFailure()
+  return raw
+}
+
+function wrapAad({ tenant, holder, tenantKeyVersion, version }: WrapPlace): Buffer {
+  const subject = holder.use === 'patient-key' ? holder.patient : ''
+  return lengthPrefixed(tenant, subject, holder.use, u32(tenantKeyVersion), u32(version), Buffer.of(FORMAT))
+}

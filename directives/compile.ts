@@ -1,0 +1,98 @@
+import type { GraphQLSchema } from 'graphql'
+import { createHash } from 'node:crypto'
+import type { Coordinate, SchemaPath } from '../vocabulary/ids.ts'
+import type { PhiPolicy, PolicyTable } from '../vocabulary/policy.ts'
+import { classifyInterfaces } from './classify-interfaces.ts'
+import { classifyObjects } from './classify.ts'
+import { lintEnums, readConsent, readRoles } from './enums.ts'
+import { FaultList } from './fault.ts'
+import { phiPolicy } from './grants.ts'
+import { lintGrantLines, lintSite, type KnownRelationships } from './lint-grants.ts'
+import { lintArguments, lintFields, lintTypes, readRecords } from './lint-marks.ts'
+import { lintReferences } from './lint-references.ts'
+import { renderLock } from './lock.ts'
+import { parseSources, type SdlSource } from './parse-sources.ts'
+import { definedPlaces, readDirective } from './read-directives.ts'
+import { typeKinds } from './type-kinds.ts'
+
+export interface CompiledPolicy {
+  /** Without resolvers; its AST nodes keep file and line. */
+  readonly schema: GraphQLSchema
+  readonly policy: PolicyTable
+  /** The text for `schema/policy.lock`; `policy.digest` is its SHA-256. */
+  readonly lock: string
+}
+
+export interface CompileOptions {
+  /** The names that decisions know a function for. To leave the check out has to be written. */
+  readonly relationships: KnownRelationships
+}
+
+/**
+ * Compiles SDL with directives to the table that all decisions read.
+ *
+ * Pure but for reading `directives.graphql`, which is added by itself. A schema with any fault gives no table at all (P3):
+ * 45 CFR 164.502(b) asks for the minimum necessary, and a field that nobody considered is not that.
+ *
+ * @throws PolicyFaults with every fault at once, each with file, line, path, and what to write instead
+ */
+export function compilePolicy(sources: readonly SdlSource[], { relationships }: CompileOptions): CompiledPolicy {
+  const schema = parseSources(sources)
+  const faults = new FaultList()
+
+  lintArguments(schema, faults)
+  lintEnums(schema, faults)
+  const roles = readRoles(schema, faults)
+  const consent = readConsent(schema, faults)
+  const records = readRecords(schema, faults)
+
+  const kinds = typeKinds(schema)
+  lintFields(schema, faults)
+  lintTypes(schema, kinds, faults)
+  lintGrantLines(schema, roles, relationships, faults)
+  const { classes, sites } = classifyObjects(schema, kinds, faults)
+  classifyInterfaces(schema, classes, faults)
+  for (const site of sites) lintSite(schema, site, faults)
+  lintReferences(schema, sites, faults)
+  faults.throwIfAny()
+
+  const policies = sites.map((site) => phiPolicy(schema, site)).filter((policy): policy is PhiPolicy => policy !== undefined)
+  const table = {
+    phi: new Map(policies.map((policy) => [policy.path, policy])),
+    notPhi: readReasons(schema),
+    records,
+    classes,
+    reads: readReads(schema),
+    roles,
+    consent,
+  }
+  const lock = renderLock(table, table.reads)
+  return { schema, policy: { ...table, digest: lockDigest(lock) }, lock }
+}
+
+/** SHA-256 of a lock's text as 64 hex digits. */
+export function lockDigest(lock: string): string {
+  return createHash('sha256').update(lock, 'utf8').digest('hex')
+}
+
+function readReasons(schema: GraphQLSchema): ReadonlyMap<Coordinate, string> {
+  const reasons = new Map<Coordinate, string>()
+  for (const type of Object.values(schema.getTypeMap())) {
+    for (const { path, definition } of definedPlaces(type)) {
+      const because = readDirective(schema, definition, 'notPhi')[0]?.value?.because
+      if (because !== undefined) reasons.set(path as Coordinate, because)
+    }
+  }
+  return reasons
+}
+
+function readReads(schema: GraphQLSchema): ReadonlyMap<string, SchemaPath> {
+  const reads = new Map<string, SchemaPath>()
+  for (const type of Object.values(schema.getTypeMap())) {
+    for (const { path, definition } of definedPlaces(type)) {
+      const field = readDirective(schema, definition, 'reads')[0]?.value?.field
+      if (field !== undefined) reads.set(path, field as SchemaPath)
+    }
+  }
+  return reads
+}

@@ -1,0 +1,99 @@
+import type { GraphQLSchema } from 'graphql'
+import type { Role, RolePolicy } from '../vocabulary/policy.ts'
+import type { PhiSite } from './classify.ts'
+import type { FaultList } from './fault.ts'
+import { effectiveGrants, type WrittenGrant } from './grants.ts'
+import { definedPlaces, readDirective, type DirectiveArguments } from './read-directives.ts'
+import { VIEWS, viewServes } from './views.ts'
+
+/** The names that have a registered function; `'unchecked'` is for readers of the SDL that take no decisions. */
+export type KnownRelationships = ReadonlySet<string> | 'unchecked'
+
+/** Checks every `@minimumNecessary` line where it is written. */
+export function lintGrantLines(
+  schema: GraphQLSchema,
+  roles: ReadonlyMap<Role, RolePolicy>,
+  relationships: KnownRelationships,
+  faults: FaultList,
+): void {
+  for (const type of Object.values(schema.getTypeMap())) {
+    for (const { path, definition } of definedPlaces(type)) {
+      const seen = new Set<string>()
+      for (const { node, value } of readDirective(schema, definition, 'minimumNecessary')) {
+        if (!value) continue
+        for (const list of ['roles', 'purposes', 'actions'] as const) {
+          if (value[list].length === 0)
+            faults.add(node, path, `The grant names no ${list}: it grants nothing.`, `at least one of ${list}, or no such line.`)
+        }
+        if (relationships !== 'unchecked' && !relationships.has(value.relationship)) {
+          faults.add(
+            node,
+            path,
+            `The relationship ${value.relationship} has no registered function.`,
+            'a registered relationship, or a function for this one.',
+          )
+        }
+        if (value.roles.length > 0 && value.purposes.length > 0 && !claimable(value, roles)) {
+          faults.add(node, path, 'None of its roles may claim any of its purposes.', 'a purpose from mayClaim of one of the roles.')
+        }
+        const text = canonical(value)
+        if (seen.has(text)) faults.add(node, path, 'The grant repeats another one of the same place.', 'the line once.')
+        seen.add(text)
+      }
+    }
+  }
+}
+
+/** Checks the grants in force at one path against what the path is. */
+export function lintSite(schema: GraphQLSchema, site: PhiSite, faults: FaultList): void {
+  const grants = effectiveGrants(schema, site)
+  if (grants.length === 0 && readDirective(schema, site.field, 'minimumNecessary').length === 0) {
+    const what = site.class === 'EDGE' ? 'A connection edge' : 'A @phi field'
+    faults.add(
+      site.field.astNode,
+      site.path,
+      `${what} has no grant.`,
+      '@minimumNecessary(roles: [...]) on the field, or defaults on its type.',
+    )
+  }
+  for (const { node, grant } of grants) {
+    if (site.class === 'EDGE' ? grant.view === 'FULL' : viewServes(grant.view, site.field.type)) continue
+    const type = site.class === 'EDGE' ? 'an edge' : String(site.field.type)
+    faults.add(node, site.path, `The view ${grant.view} cannot be made of ${type}.`, 'a view that serves the type, or FULL.')
+  }
+  const tie = firstTie(grants)
+  if (tie)
+    faults.add(
+      tie.node,
+      site.path,
+      `The view ${tie.grant.view} ties with another view of the field.`,
+      'views of which one shows more than the other.',
+    )
+}
+
+function firstTie(grants: readonly WrittenGrant[]): WrittenGrant | undefined {
+  return grants.find(({ grant: { view } }, index) =>
+    grants.slice(0, index).some(({ grant }) => grant.view !== view && VIEWS[grant.view].reveals === VIEWS[view].reveals),
+  )
+}
+
+function claimable(value: DirectiveArguments['minimumNecessary'], roles: ReadonlyMap<Role, RolePolicy>): boolean {
+  return value.roles.some((role) => {
+    const known = roles.get(role)
+    // a role without a sound @role is a fault of its own
+    return !known || value.purposes.some((purpose) => known.mayClaim.includes(purpose))
+  })
+}
+
+/** The same for two lines that say the same, in whatever order. */
+function canonical(value: DirectiveArguments['minimumNecessary']): string {
+  const { roles, purposes, relationship, actions, view, breakGlass } = value
+  return JSON.stringify([
+    [...new Set(roles)].toSorted(),
+    [...new Set(purposes)].toSorted(),
+    relationship,
+    [...new Set(actions)].toSorted(),
+    view,
+    breakGlass,
+  ])
+}

@@ -1,0 +1,64 @@
+import type { GraphQLSchema } from 'graphql'
+import type { PhiPolicy } from '../vocabulary/policy.ts'
+import type { PhiSite } from './classify.ts'
+import type { FaultList } from './fault.ts'
+import { definedPlaces, readDirective } from './read-directives.ts'
+
+/** Checks that every path that a directive names is a value of the schema. */
+export function lintReferences(schema: GraphQLSchema, sites: readonly PhiSite[], faults: FaultList): void {
+  const values = new Map(sites.filter((site) => site.class === 'VALUE').map((site) => [site.path as string, site]))
+  const owner = (site: PhiSite | undefined) => site?.owners.at(-1)
+  for (const site of sites) {
+    const [searchable] = readDirective(schema, site.field, 'searchable')
+    const compound = searchable?.value?.with ?? []
+    for (const path of compound) {
+      if (values.has(path) && path !== site.path && owner(values.get(path)) === owner(site)) continue
+      faults.add(
+        searchable?.node,
+        site.path,
+        `@searchable(with:) names ${path}, which is no other value of the same record.`,
+        'a full path as `Patient.birthDate`.',
+      )
+    }
+    const phi = readDirective(schema, site.field, 'phi')[0]?.value
+    if (searchable && compound.length === 0 && phi && isLowEntropy(phi)) {
+      faults.add(
+        searchable.node,
+        site.path,
+        'The value is too easily guessed to be indexed alone.',
+        '@searchable(with: [...]) with another value of the record.',
+      )
+    }
+    const [computed] = readDirective(schema, site.field, 'computed')
+    if (computed?.value?.from.length === 0) {
+      faults.add(computed.node, site.path, '@computed names no input.', 'the paths that the value is derived from.')
+    }
+    for (const path of computed?.value?.from ?? []) {
+      if (values.has(path) && path !== site.path) continue
+      faults.add(
+        computed?.node,
+        site.path,
+        `@computed(from:) names ${path}, which is no other value.`,
+        'a full path as `Patient.birthDate`.',
+      )
+    }
+  }
+  for (const { path, definition } of Object.values(schema.getTypeMap()).flatMap((type) => [...definedPlaces(type)])) {
+    const [reads] = readDirective(schema, definition, 'reads')
+    if (!reads?.value || values.has(reads.value.field)) continue
+    faults.add(
+      reads.node,
+      path,
+      `@reads(field:) names ${reads.value.field}, which is no value.`,
+      'a full path as `Observation.code`.',
+    )
+  }
+}
+
+/** Dates, demographics and names have so few likely values that an index of them alone can be guessed through. */
+function isLowEntropy({
+  category,
+  identifier,
+}: Pick<PhiPolicy, 'category'> & { identifier?: PhiPolicy['identifier'] | null }): boolean {
+  return identifier === 'DATE' || identifier === 'NAME' || category === 'DEMOGRAPHIC'
+}

@@ -1,0 +1,103 @@
+import type { SchemaPath } from '../vocabulary/ids.ts'
+import type { Action, Grant, PhiPolicy, PolicyTable, PurposeOfUse } from '../vocabulary/policy.ts'
+
+/** The order of the schema's enum, in which purposes are printed everywhere. */
+const PURPOSES: readonly PurposeOfUse[] = ['TREAT', 'ETREAT', 'BTG', 'HPAYMT', 'HOPERAT', 'HRESCH', 'PATRQT', 'PUBHLTH']
+const ACTIONS: readonly Action[] = ['READ', 'SEARCH', 'CREATE', 'UPDATE', 'DELETE', 'EXPORT']
+
+const KINDS = ['role', 'consent', 'record', 'class', 'phi', 'grant', 'reads', 'notPhi'] as const
+
+/** One line of a lock: `grant Patient.ssn roles=BILLING ...` is kind, subject and values. */
+export interface LockLine {
+  readonly kind: (typeof KINDS)[number]
+  readonly subject: string
+  readonly values: ReadonlyMap<string, string>
+  readonly text: string
+}
+
+/** The text is no lock of format 1. */
+export class LockUnreadable extends Error {
+  override readonly name = 'LockUnreadable'
+  /** From 1. */
+  readonly line: number
+  constructor(line: number) {
+    super(`The policy lock cannot be read at line ${line}.`)
+    this.line = line
+  }
+}
+
+const HEADER = 'format 1'
+
+/**
+ * Prints the compiled table: one self-contained line for each fact, sorted by code units, so that the same table gives
+ * the same bytes on every machine and a version control system shows what changed. Ends with a newline.
+ *
+ * @param reads what each argument with `@reads` reads: `Patient.observations(code:)` to `Observation.code`
+ */
+export function renderLock(table: Omit<PolicyTable, 'digest'>, reads: ReadonlyMap<string, SchemaPath>): string {
+  const lines = [
+    HEADER,
+    ...sorted(table.roles).map(
+      ([role, { kind, mayClaim, mfa, seesExistence }]) =>
+        `role ${role} kind=${kind} mayClaim=${list(mayClaim)} mfa=${yesNo(mfa)} seesExistence=${yesNo(seesExistence)}`,
+    ),
+    ...sorted(table.consent).map(([sensitivity, rule]) => `consent ${sensitivity} rule=${rule}`),
+    ...sorted(table.records).map(([type, { patient, source }]) => `record ${type} patient=${patient} source=${source}`),
+    ...sorted(table.classes).map(([coordinate, found]) => `class ${coordinate} is=${found}`),
+    ...sorted(table.phi).flatMap(([, policy]) => [phiLine(policy), ...policy.grants.map((grant) => grantLine(policy, grant))]),
+    ...sorted(reads).map(([argument, field]) => `reads ${argument} field=${field}`),
+    ...sorted(table.notPhi).map(([coordinate, because]) => `notPhi ${coordinate} because=${JSON.stringify(because)}`),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+/**
+ * Reads a lock back, line by line.
+ *
+ * @throws LockUnreadable for another format, an unknown kind of line, or a line without its parts
+ */
+export function parseLock(text: string): readonly LockLine[] {
+  const [header, ...lines] = text.split('\n')
+  if (header !== HEADER || lines.pop() !== '') throw new LockUnreadable(1)
+  return lines.map((line, index) => parseLine(line, index + 2))
+}
+
+/** Purposes in the order of the schema: `TREAT ETREAT`. */
+export function inOrder(purposes: ReadonlySet<PurposeOfUse>): readonly PurposeOfUse[] {
+  return PURPOSES.filter((purpose) => purposes.has(purpose))
+}
+
+// a reason is the last value of its line and the only one with spaces in it
+const LINE = /^(?<kind>\w+) (?<subject>\S+) (?<values>\w+=(?:".*"|\S+(?: \w+=\S+)*))$/
+
+function parseLine(text: string, number: number): LockLine {
+  const { kind, subject, values } = LINE.exec(text)?.groups ?? {}
+  const known = KINDS.find((name) => name === kind)
+  if (!known || subject === undefined || values === undefined) throw new LockUnreadable(number)
+  const parts = known === 'notPhi' ? [values] : values.split(' ')
+  const pairs = parts.map((part) => [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)] as const)
+  return { kind: known, subject, values: new Map(pairs), text }
+}
+
+function phiLine({ path, coordinate, class: kind, category, identifier, sensitivity }: PhiPolicy): string {
+  return `phi ${path} class=${kind} category=${category} identifier=${identifier ?? '-'} sensitivity=${list([...sensitivity].toSorted())} at=${coordinate}`
+}
+
+function grantLine({ path }: PhiPolicy, { roles, purposes, relationship, actions, view, breakGlass, rule }: Grant): string {
+  const who = `roles=${list([...roles].toSorted())} purposes=${list(inOrder(purposes))} relationship=${relationship}`
+  const what = `actions=${list(ACTIONS.filter((action) => actions.has(action)))} view=${view} breakGlass=${yesNo(breakGlass)}`
+  return `grant ${path} ${who} ${what} rule=${rule}`
+}
+
+function sorted<Key extends string, Value>(map: ReadonlyMap<Key, Value>): readonly (readonly [Key, Value])[] {
+  // keys are unique, and localeCompare would sort by the machine's language
+  return [...map].toSorted(([a], [b]) => (a < b ? -1 : 1))
+}
+
+function list(items: readonly string[]): string {
+  return items.length === 0 ? '-' : items.join(',')
+}
+
+function yesNo(value: boolean): string {
+  return value ? 'yes' : 'no'
+}

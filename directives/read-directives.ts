@@ -1,0 +1,145 @@
+import {
+  getDirectiveValues,
+  GraphQLError,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isObjectType,
+  type ConstDirectiveNode,
+  type GraphQLField,
+  type GraphQLNamedType,
+  type GraphQLSchema,
+} from 'graphql'
+import type {
+  Action,
+  Category,
+  ConsentRule,
+  Identifier,
+  PurposeOfUse,
+  Relationship,
+  Role,
+  RoleKind,
+  Sensitivity,
+  View,
+} from '../vocabulary/policy.ts'
+
+/** What `directives.graphql` lets each directive say, as graphql coerces it. */
+export interface DirectiveArguments {
+  record: { patient: string; source: string }
+  phi: { category: Category; identifier?: Identifier | null; sensitivity?: readonly Sensitivity[] | null }
+  notPhi: { because: string }
+  minimumNecessary: {
+    roles: readonly Role[]
+    purposes: readonly PurposeOfUse[]
+    relationship: Relationship
+    actions: readonly Action[]
+    view: View
+    breakGlass: boolean
+  }
+  searchable: { with?: readonly string[] | null }
+  computed: { from: readonly string[] }
+  reads: { field: string }
+  role: { kind: RoleKind; mayClaim: readonly PurposeOfUse[]; mfa: boolean; seesExistence: boolean }
+  consent: { rule: ConsentRule }
+}
+
+export type DirectiveName = keyof DirectiveArguments
+
+export const DIRECTIVE_NAMES: readonly DirectiveName[] = [
+  'record',
+  'phi',
+  'notPhi',
+  'minimumNecessary',
+  'searchable',
+  'computed',
+  'reads',
+  'role',
+  'consent',
+]
+
+/** One directive as it stands in the SDL. `value` is undefined when its arguments are faulty, which lint tells on its own. */
+export interface Written<Name extends DirectiveName> {
+  readonly node: ConstDirectiveNode
+  /** From 1: `Patient.ssn#2` is the second line of its kind there. */
+  readonly ordinal: number
+  readonly value: DirectiveArguments[Name] | undefined
+}
+
+/** Anything that SDL can put a directive on. */
+export interface Definition {
+  readonly astNode?: { readonly directives?: readonly ConstDirectiveNode[] | undefined } | null | undefined
+  readonly extensionASTNodes?: readonly { readonly directives?: readonly ConstDirectiveNode[] | undefined }[] | undefined
+}
+
+export type AnyField = GraphQLField<unknown, unknown>
+
+/**
+ * Every use of one directive on one definition, in the order of the text, identical repeats included: each node is read
+ * by itself, because tools that return a map of values drop repeats.
+ */
+export function readDirective<Name extends DirectiveName>(
+  schema: GraphQLSchema,
+  definition: Definition,
+  name: Name,
+): readonly Written<Name>[] {
+  return directiveNodes(definition)
+    .filter((node) => node.name.value === name)
+    .map((node, index) => {
+      const values = directiveFault(schema, node) === undefined ? argumentsOf(schema, node) : undefined
+      // graphql has coerced the values by the definitions in directives.graphql, which DirectiveArguments repeats as types
+      return { node, ordinal: index + 1, value: values as DirectiveArguments[Name] | undefined }
+    })
+}
+
+export function directiveNodes(definition: Definition): readonly ConstDirectiveNode[] {
+  return [definition.astNode, ...(definition.extensionASTNodes ?? [])].flatMap((node) => node?.directives ?? [])
+}
+
+export function has(definition: Definition, name: DirectiveName): boolean {
+  return directiveNodes(definition).some((node) => node.name.value === name)
+}
+
+/** What is wrong with a directive's arguments: an unknown name, one that is missing, a value that its type does not have. */
+export function directiveFault(schema: GraphQLSchema, node: ConstDirectiveNode): string | undefined {
+  const known = schema.getDirective(node.name.value)?.args ?? []
+  const stranger = node.arguments?.find((argument) => !known.some(({ name }) => name === argument.name.value))
+  if (stranger) return `@${node.name.value} has no argument ${stranger.name.value}.`
+  try {
+    argumentsOf(schema, node)
+    return undefined
+  } catch (error) {
+    if (error instanceof GraphQLError) return error.message
+    throw error
+  }
+}
+
+/** `@notPhi(because: String!)`: what a directive takes, for the one who has to mend it. */
+export function signature(schema: GraphQLSchema, name: string): string {
+  const args = schema.getDirective(name)?.args ?? []
+  return `@${name}(${args.map((argument) => `${argument.name}: ${String(argument.type)}`).join(', ')})`
+}
+
+export interface DefinedPlace {
+  readonly path: string
+  readonly definition: Definition
+}
+
+/** Everything a directive of ours can stand on, with the path that faults call it by. */
+export function* definedPlaces(type: GraphQLNamedType): Generator<DefinedPlace> {
+  yield { path: type.name, definition: type }
+  if (isEnumType(type)) {
+    for (const value of type.getValues()) yield { path: `${type.name}.${value.name}`, definition: value }
+  } else if (isInputObjectType(type)) {
+    for (const field of Object.values(type.getFields())) yield { path: `${type.name}.${field.name}`, definition: field }
+  } else if (isObjectType(type) || isInterfaceType(type)) {
+    for (const field of Object.values(type.getFields())) {
+      yield { path: `${type.name}.${field.name}`, definition: field }
+      for (const argument of field.args) yield { path: `${type.name}.${field.name}(${argument.name}:)`, definition: argument }
+    }
+  }
+}
+
+function argumentsOf(schema: GraphQLSchema, node: ConstDirectiveNode): object | undefined {
+  const directive = schema.getDirective(node.name.value)
+  return directive ? getDirectiveValues(directive, { directives: [node] }) : undefined
+}

@@ -1,0 +1,13 @@
+/** What one request did, for the client and for tests that hold it against the promises. */
+export interface DisclosureCounter {
+  /** Values opened (P1). */
+  fields: number
+  /** Sealed metadata opened, counted apart. */
+  metadata: number
+  /** Values given to the caller, in full or masked. */
+  resolved: number
+  /** Values and edges refused. */
+  denied: number
+}
+
+export const newDisclosureCounter = (): DisclosureCounter => ({ fields: 0, metadata: 0, resolved: 0, denied: 0 })

@@ -1,0 +1,159 @@
+import type { RelationshipRegistry } from '../access/relationships.ts'
+import { relationshipsOf } from '../access/relationships.ts'
+import { type CursorBound, openCursor, sealCursor } from '../crypto/cursor.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import { SealedRecord } from '../crypto/sealed-record.ts'
+import type { RecordSource } from '../store/records.ts'
+import type { Caller } from '../vocabulary/decision.ts'
+import { BadUserInput, KeyUnavailable } from '../vocabulary/failures.ts'
+import type { Coordinate, Instant, PatientId, RecordId, RecordRef, TypeName } from '../vocabulary/ids.ts'
+import type { Relationship } from '../vocabulary/policy.ts'
+import type { Json } from '../vocabulary/record.ts'
+import type { DisclosureCounter } from './disclosure-counter.ts'
+import { filterBound, type ListFilter, passes } from './list-filter.ts'
+
+/** A page that was asked for. */
+export interface PageArguments {
+  readonly first?: unknown
+  readonly after?: unknown
+  readonly [argument: string]: unknown
+}
+
+/** The records of a page, in order, each with the cursor of its place. */
+export interface ListedPage {
+  readonly items: readonly { readonly ref: RecordRef; readonly cursor: string }[]
+  readonly more: boolean
+}
+
+export interface ListParts {
+  readonly caller: Caller
+  readonly now: Instant
+  readonly source: RecordSource
+  readonly relationships: RelationshipRegistry
+  readonly keyring: Keyring
+  readonly counter: DisclosureCounter
+}
+
+const LARGEST_PAGE = 100
+
+/** Which records stand on a page: order, cursors, completeness. What may be seen of them is decided by the record loader. */
+export class RecordLists {
+  readonly #parts: ListParts
+
+  constructor(parts: ListParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * The records of one type of one patient, newest first.
+   *
+   * Date and order are sealed with each record, so every manifest is opened; one that does not fit its place fails the list,
+   * for a list is complete or it is an error.
+   *
+   * @throws BadUserInput, StoreUnavailable, KeyUnavailable, IntegrityFailure
+   */
+  async ofPatient(
+    patient: PatientId,
+    type: TypeName,
+    coordinate: Coordinate,
+    args: PageArguments,
+    filter: ListFilter,
+  ): Promise<ListedPage> {
+    const { caller, source, keyring, counter } = this.#parts
+    const size = pageSize(args.first)
+    const cursor = await keyring.useKey(caller.tenant, 'cursor')
+    const bound: CursorBound = { caller, coordinate, patient, filter: filterBound(filter) }
+    const after =
+      args.after === undefined || args.after === null ? undefined : openPosition(openCursor(cursor, bound, text(args.after)))
+    const [stored, keys] = await Promise.all([
+      source.list(caller.tenant, patient, type),
+      keyring.patientKeys(caller.tenant, [patient], 'cached'),
+    ])
+    const patientKeys = keys.get(patient)
+    if (stored.length > 0 && patientKeys === undefined) throw new KeyUnavailable()
+    const positions = stored.flatMap(({ ref, manifest }): Position[] => {
+      if (patientKeys === undefined) return []
+      const { metadata } = SealedRecord.open(patientKeys, { tenant: caller.tenant, ...ref }, manifest, counter)
+      return passes(filter, metadata) ? [{ date: metadata.date ?? '', id: ref.id }] : []
+    })
+    const ahead = positions.toSorted(newestFirst).filter((position) => after === undefined || newestFirst(after, position) < 0)
+    return {
+      items: ahead
+        .slice(0, size)
+        .map(({ date, id }) => ({ ref: { type, patient, id }, cursor: sealCursor(cursor, bound, [date, id]) })),
+      more: ahead.length > size,
+    }
+  }
+
+  /**
+   * The patients whom the caller stands in one of these relationships to.
+   *
+   * @throws BadUserInput, StoreUnavailable, KeyUnavailable
+   */
+  async panel(type: TypeName, names: ReadonlySet<Relationship>, coordinate: Coordinate, args: PageArguments): Promise<ListedPage> {
+    const { caller, keyring } = this.#parts
+    const size = pageSize(args.first)
+    const cursor = await keyring.useKey(caller.tenant, 'cursor')
+    const bound: CursorBound = { caller, coordinate, filter: {} }
+    const after =
+      args.after === undefined || args.after === null ? undefined : (text(openCursor(cursor, bound, text(args.after))) as PatientId)
+    const found = await this.#standing(names, after, size + 1)
+    return {
+      items: found.slice(0, size).map((patient) => ({
+        ref: { type, patient, id: patient as string as RecordId },
+        cursor: sealCursor(cursor, bound, patient),
+      })),
+      more: found.length > size,
+    }
+  }
+
+  /** Candidates of a panel are asked again before they count: an ended membership stands in the index still. */
+  async #standing(names: ReadonlySet<Relationship>, after: PatientId | undefined, limit: number): Promise<PatientId[]> {
+    const { caller, now, relationships } = this.#parts
+    const panels = [...names].flatMap((name) => relationships.get(name) ?? [])
+    const found: PatientId[] = []
+    let from = after
+    for (;;) {
+      const lists = await Promise.all(panels.map(async (source) => await source.panel(caller, from, limit)))
+      const candidates = inOneOrder(lists, limit)
+      const held = await relationshipsOf(relationships, names, caller, candidates, now)
+      found.push(...candidates.filter((patient) => (held.get(patient)?.size ?? 0) > 0))
+      from = candidates.at(-1)
+      if (from === undefined || found.length >= limit || lists.every((list) => list.length < limit)) return found.slice(0, limit)
+    }
+  }
+}
+
+interface Position {
+  /** ISO 8601 in UTC, so that text order is time order. */
+  readonly date: string
+  readonly id: RecordId
+}
+
+function newestFirst(a: Position, b: Position): number {
+  return a.date === b.date ? compare(a.id, b.id) : compare(b.date, a.date)
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** One list is in its own order; several are merged, up to where the first of them ends, so that no page skips anybody. */
+function inOneOrder(lists: readonly (readonly PatientId[])[], limit: number): PatientId[] {
+  const [only] = lists
+  if (lists.length <= 1) return [...(only ?? [])]
+  return [...new Set(lists.flat())].toSorted(compare).slice(0, limit)
+}
+
+function openPosition(value: Json): Position {
+  if (!Array.isArray(value)) throw new BadUserInput()
+  return { date: text(value[0]), id: text(value[1]) as RecordId }
+}
+
+function pageSize(first: unknown): number {
+  if (typeof first !== 'number' || !Number.isInteger(first) || first < 1 || first > LARGEST_PAGE) throw new BadUserInput()
+  return first
+}
+
+function text(value: unknown): string {
+  if (typeof value !== 'string') throw new BadUserInput()
+  return value
+}

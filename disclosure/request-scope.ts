@@ -1,0 +1,250 @@
+import { type GraphQLResolveInfo, isObjectType } from 'graphql'
+import { createHash } from 'node:crypto'
+import { decide } from '../access/decide.ts'
+import type { Trail } from '../audit/trail.ts'
+import { createPlanner, type Planner } from '../directives/plan.ts'
+import type { OutcomeReason } from '../vocabulary/access-record.ts'
+import type { Caller, Denial } from '../vocabulary/decision.ts'
+import { BadUserInput } from '../vocabulary/failures.ts'
+import type { Coordinate, PatientId, RecordId, RecordRef, RequestId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
+import { decodeNodeId } from '../vocabulary/node-id.ts'
+import type { Json } from '../vocabulary/record.ts'
+import { type Connection, ConnectionEdge, page } from './connection-edge.ts'
+import { type DisclosureCounter, newDisclosureCounter } from './disclosure-counter.ts'
+import { listFilter } from './list-filter.ts'
+import { type ListedPage, type PageArguments, RecordLists } from './record-lists.ts'
+import { RecordLoader, type LoaderOptions } from './record-loader.ts'
+import { RecordView, recordKey } from './record-view.ts'
+import { Refusals } from './refusals.ts'
+
+type Place = GraphQLResolveInfo['path']
+
+/** A leaf or an edge that nobody decided about: a fault of the gateway, and no reason to give anything. */
+class Undecided extends Error {
+  override readonly name = 'Undecided'
+  constructor(path: string) {
+    super(`nothing was decided about ${path}`)
+  }
+}
+
+export type ScopeParts = Omit<LoaderOptions, 'counter'>
+
+/**
+ * All that belongs to one request: who asks, what was found out, what was opened, what was refused. Made when the caller is
+ * known, and gone with the answer. Resolvers speak to records through it alone.
+ */
+export class RequestScope {
+  readonly counter: DisclosureCounter = newDisclosureCounter()
+  readonly refusals = new Refusals()
+  readonly #parts: ScopeParts
+  readonly #planner: Planner
+  readonly #loader: RecordLoader
+  readonly #lists: RecordLists
+  readonly #edges = new Map<string, Set<string>>()
+
+  constructor(parts: ScopeParts) {
+    this.#parts = parts
+    this.#planner = createPlanner(parts.policy)
+    this.#loader = new RecordLoader({ ...parts, counter: this.counter })
+    this.#lists = new RecordLists({ ...parts, counter: this.counter })
+  }
+
+  get requestId(): RequestId {
+    return this.#parts.requestId
+  }
+
+  get caller(): Caller {
+    return this.#parts.caller
+  }
+
+  get trail(): Trail {
+    return this.#parts.trail
+  }
+
+  /** The synchronous guard of every `@phi` leaf: gives what was opened before, and fails where nothing was decided (P1). */
+  read(record: RecordView, field: string, place: Place): Json {
+    const outcome = record.outcome(field)
+    const path = record.path(field)
+    if (outcome === undefined || outcome.outcome === 'PERMITTED') throw new Undecided(path)
+    this.refusals.note(path, record.key, outcome, place)
+    return outcome.outcome === 'DISCLOSED' || outcome.outcome === 'MASKED' ? outcome.value : null
+  }
+
+  /** A record by the id that a client holds. `type` is the one expected, or undefined where any will do. */
+  async byId(id: string, type: TypeName | undefined, info: GraphQLResolveInfo): Promise<RecordView | null> {
+    const decoded = decodeNodeId(id)
+    const known =
+      decoded !== undefined && this.#parts.policy.records.has(decoded.type) && (type === undefined || decoded.type === type)
+    const ref = known ? decoded : this.#nowhere(id, type)
+    return await this.#given(ref, info, true)
+  }
+
+  /** The record at the other end of a to-one edge, decided against that record itself (P12). */
+  async follow(ref: RecordRef, info: GraphQLResolveInfo): Promise<RecordView | null> {
+    return await this.#given(ref, info, false)
+  }
+
+  /** The records of one type of a patient, where the edge to them is granted; null and a refusal where it is not. */
+  async recordsOf(patient: RecordView, type: TypeName, args: PageArguments, info: GraphQLResolveInfo): Promise<Connection | null> {
+    const path = patient.path(info.fieldName)
+    const outcome = patient.outcome(info.fieldName)
+    if (outcome === undefined) throw new Undecided(path)
+    if (outcome.outcome !== 'PERMITTED') {
+      this.refusals.note(path, patient.key, outcome, info.path)
+      return null
+    }
+    if (!this.#mayFilter(patient, args, info)) return null
+    const { rule, basis, view } = outcome.permit
+    const at = {
+      patient: patient.ref.patient,
+      recordType: patient.ref.type,
+      recordId: patient.ref.id,
+      recordVersion: patient.version,
+      path,
+      action: 'READ',
+    } as const
+    let listed: ListedPage
+    try {
+      listed = await this.#lists.ofPatient(patient.ref.patient, type, path as string as Coordinate, args, listFilter(args))
+    } catch (error) {
+      const reason = this.#passing(error)
+      this.trail.note({ ...at, outcome: 'UNAVAILABLE', reason, rule, basis })
+      this.refusals.unavailable(path, patient.key, info.path)
+      return null
+    }
+    const given = this.#edgeOf(`${patient.key} ${path}`, (count) => ({ ...at, outcome: 'DISCLOSED', view, rule, basis, count }))
+    for (const { ref } of listed.items) given.add(recordKey(ref))
+    return await this.#page(listed, type, args, info)
+  }
+
+  /** The caller's patients: the care team's, the tenant's, or the own record. */
+  async panel(type: TypeName, args: PageArguments, info: GraphQLResolveInfo): Promise<Connection | null> {
+    const coordinate = `${info.parentType.name}.${info.fieldName}` as Coordinate
+    try {
+      return await this.#page(await this.#lists.panel(type, this.#loader.admitting(type), coordinate, args), type, args, info)
+    } catch (error) {
+      return this.#unavailable(error, coordinate, coordinate, info.path)
+    }
+  }
+
+  /** What stands at the end of a connection's edge. */
+  nodeOf({ loaded, record }: ConnectionEdge, coordinate: Coordinate, place: Place): RecordView | null {
+    if (loaded.kind === 'FOUND') return loaded.record
+    // the list says that there is one: it cannot be given, which is another thing than that there is none
+    this.refusals.unavailable(coordinate, record, place)
+    return null
+  }
+
+  /** A root or an edge that role or purpose close, whatever the record. */
+  refuse(denial: Denial, coordinate: Coordinate, source: unknown, args: Record<string, unknown>, info: GraphQLResolveInfo): null {
+    const at = source instanceof RecordView ? source.key : coordinate
+    this.refusals.note(coordinate, at, { outcome: 'DENIED', denial }, info.path)
+    // an edge was decided and recorded with its parent
+    if (source instanceof RecordView) return null
+    this.counter.denied++
+    const asked = typeof args['id'] === 'string' ? decodeNodeId(args['id']) : undefined
+    const { reason, rule } = denial
+    this.trail.note({
+      ...(asked !== undefined && { patient: asked.patient }),
+      path: coordinate as string as SchemaPath,
+      action: 'READ',
+      outcome: 'DENIED',
+      reason,
+      ...(rule !== undefined && { rule }),
+    })
+    return null
+  }
+
+  /**
+   * An argument is a read (P11): to filter by a field, the caller must be allowed to read it in full or to search by it.
+   * A filter by what may not be read is refused and recorded; the list would tell what the field does not.
+   */
+  #mayFilter(patient: RecordView, args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): boolean {
+    const { policy, caller, now } = this.#parts
+    let allowed = true
+    for (const [name, value] of Object.entries(args)) {
+      const path = policy.reads.get(`${info.parentType.name}.${info.fieldName}(${name}:)`)
+      if (path === undefined || value === undefined || value === null) continue
+      const field = policy.phi.get(path)
+      const read = decide(field, caller, patient.facts, now)
+      if (read.outcome === 'GRANTED' || decide(field, caller, patient.facts, now, 'SEARCH').outcome === 'GRANTED') continue
+      allowed = false
+      const denial: Denial =
+        read.outcome === 'DENIED' ? read : { outcome: 'DENIED', reason: 'ROLE', rule: read.rule, breakGlass: false }
+      this.counter.denied++
+      this.refusals.note(path, patient.key, { outcome: 'DENIED', denial }, info.path)
+      const { reason, rule } = denial
+      this.trail.note({
+        patient: patient.ref.patient,
+        path,
+        action: 'SEARCH',
+        outcome: 'DENIED',
+        reason,
+        ...(rule !== undefined && { rule }),
+      })
+    }
+    return allowed
+  }
+
+  async #given(ref: RecordRef, info: GraphQLResolveInfo, byId: boolean): Promise<RecordView | null> {
+    const loaded = await this.#loader.load(ref, this.#plan(info, ref.type, []), { byId })
+    switch (loaded.kind) {
+      case 'FOUND':
+        return loaded.record
+      case 'NOT_FOUND':
+        this.refusals.notFound(info.path)
+        return null
+      case 'UNAVAILABLE':
+        this.refusals.unavailable(`${info.parentType.name}.${info.fieldName}`, recordKey(ref), info.path)
+        return null
+    }
+  }
+
+  async #page(listed: ListedPage, type: TypeName, args: PageArguments, info: GraphQLResolveInfo): Promise<Connection> {
+    const paths = this.#plan(info, type, ['edges', 'node'])
+    const edges = await Promise.all(
+      listed.items.map(
+        async ({ ref, cursor }) =>
+          new ConnectionEdge(cursor, await this.#loader.load(ref, paths, { listed: true }), recordKey(ref)),
+      ),
+    )
+    return page(edges, { more: listed.more, after: args.after !== undefined && args.after !== null })
+  }
+
+  #plan(info: GraphQLResolveInfo, name: TypeName, within: readonly string[]): ReadonlySet<SchemaPath> {
+    const type = info.schema.getType(name)
+    if (!isObjectType(type)) throw new Undecided(name)
+    return this.#planner(info, type, within)
+  }
+
+  /** An edge is one access however many pages of it the request takes; its count is known at the end. */
+  #edgeOf(key: string, record: (count: number) => Parameters<Trail['note']>[0]): Set<string> {
+    const known = this.#edges.get(key)
+    if (known !== undefined) return known
+    const given = new Set<string>()
+    this.#edges.set(key, given)
+    this.trail.noteAtEnd(() => record(given.size))
+    return given
+  }
+
+  /** A place where nothing is, so that an id that cannot be read costs what one that leads nowhere costs. */
+  #nowhere(id: string, type: TypeName | undefined): RecordRef {
+    const { policy } = this.#parts
+    const name = type ?? [...policy.records.values()].find(({ patient }) => patient === 'id')?.type
+    if (name === undefined) throw new BadUserInput()
+    const digest = createHash('sha256').update(id).digest().toString('base64url', 0, 16)
+    return { type: name, patient: digest as PatientId, id: digest as RecordId }
+  }
+
+  #unavailable(error: unknown, coordinate: string, record: string, place: Place): null {
+    this.#passing(error)
+    this.refusals.unavailable(coordinate, record, place)
+    return null
+  }
+
+  /** What kind of passing trouble it is; the caller's own mistakes and faults of the gateway go on. */
+  #passing(error: unknown): OutcomeReason {
+    if (error instanceof BadUserInput) throw error
+    return this.#loader.reason(error)
+  }
+}

@@ -1,0 +1,84 @@
+import { z } from 'zod'
+import { type Fault, WHOLE_BUNDLE, WHY, flaw } from './fault.ts'
+import { RESOURCE_TYPES } from './resource-types.ts'
+
+export interface Entry {
+  /** The place in `Bundle.entry`, from 0. */
+  readonly index: number
+  readonly type: string
+  /** The resource's id, or the UUID of its `fullUrl` while it waits to be given one. */
+  readonly id?: string
+  readonly fullUrl?: string
+  readonly resource: Readonly<Record<string, unknown>>
+}
+
+export interface IdentifiedEntry extends Entry {
+  readonly id: string
+}
+
+/** @source https://hl7.org/fhir/R4/datatypes.html#id */
+export const FHIR_ID = /^[A-Za-z0-9\-.]{1,64}$/
+const URN_UUID = /^urn:uuid:([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$/
+const MAX_URL = 1024
+
+const Bundle = z.object({ resourceType: z.literal('Bundle'), entry: z.array(z.unknown()).default([]) })
+const BundleEntry = z.object({
+  fullUrl: z.string().max(MAX_URL).optional().catch(undefined),
+  resource: z.custom<Record<string, unknown>>(isObject),
+})
+const Deletion = z.object({ request: z.object({ method: z.literal('DELETE') }) })
+
+/**
+ * The entries of a bundle of any kind, and what is wrong with the rest. The first of two entries with one type and id
+ * stands, the second is a fault.
+ *
+ * @source https://hl7.org/fhir/R4/bundle.html
+ */
+export function readEntries(bundle: unknown): { readonly entries: readonly Entry[]; readonly faults: readonly Fault[] } {
+  const parsed = Bundle.safeParse(bundle)
+  if (!parsed.success) return { entries: [], faults: [{ entry: WHOLE_BUNDLE, ...flaw('Bundle', WHY.bundle) }] }
+  const entries: Entry[] = []
+  const faults: Fault[] = []
+  const seen = new Set<string>()
+  for (const [index, candidate] of parsed.data.entry.entries()) {
+    const entry = readEntry(index, candidate)
+    if ('reason' in entry) {
+      faults.push(entry)
+    } else if (entry.id !== undefined && seen.has(`${entry.type}/${entry.id}`)) {
+      faults.push({ entry: index, ...flaw(entry.type, WHY.duplicate) })
+    } else {
+      seen.add(`${entry.type}/${entry.id ?? ''}`)
+      entries.push(entry)
+    }
+  }
+  return { entries, faults }
+}
+
+function readEntry(index: number, candidate: unknown): Entry | Fault {
+  const parsed = BundleEntry.safeParse(candidate)
+  if (!parsed.success) {
+    const deletion = Deletion.safeParse(candidate).success
+    return { entry: index, ...flaw('Bundle.entry', deletion ? WHY.deletion : WHY.entry) }
+  }
+  const { fullUrl, resource } = parsed.data
+  const type = resource['resourceType']
+  if (typeof type !== 'string' || !RESOURCE_TYPES.has(type)) {
+    return { entry: index, ...flaw('Bundle.entry.resource.resourceType', WHY.type) }
+  }
+  const id = Object.hasOwn(resource, 'id') ? resource['id'] : URN_UUID.exec(fullUrl ?? '')?.[1]
+  return {
+    index,
+    type,
+    resource,
+    ...(typeof id === 'string' && FHIR_ID.test(id) && { id }),
+    ...(fullUrl !== undefined && { fullUrl }),
+  }
+}
+
+export function isIdentified(entry: Entry): entry is IdentifiedEntry {
+  return entry.id !== undefined
+}
+
+export function isObject(candidate: unknown): candidate is Record<string, unknown> {
+  return typeof candidate === 'object' && candidate !== null && !Array.isArray(candidate)
+}

@@ -1,0 +1,133 @@
+import { z } from 'zod'
+import type { PatientId } from '../vocabulary/ids.ts'
+import type { NewRecord } from '../vocabulary/record.ts'
+import type { IdentifiedEntry } from './bundle.ts'
+import { CodeableConcept, type Concept, Reference, present } from './datatypes.ts'
+import { type Flaw, WHY, flaw, flawOf, isFlaw } from './fault.ts'
+import { type FhirPeriod, Period, endInstant, firstInstant } from './instant.ts'
+import { type Practitioner, practitionerOf } from './practitioner.ts'
+import { type IdFor, assemble, sourceDigest } from './record.ts'
+import type { References } from './references.ts'
+
+/** @source https://hl7.org/fhir/R4/careteam.html */
+const CareTeam = z.object({
+  status: z.enum(['proposed', 'active', 'suspended', 'inactive', 'entered-in-error'], { error: WHY.code }).optional(),
+  period: Period.default({}),
+  participant: z
+    .array(z.object({ role: z.array(CodeableConcept).default([]), member: Reference.optional(), period: Period.default({}) }))
+    .default([]),
+})
+
+export interface CareTeamReading {
+  /** One `CareTeamMember` for each practitioner on the team. */
+  readonly records: readonly NewRecord[]
+  /** The FHIR identities that become members, with the time of each. */
+  readonly stays: readonly { readonly fhirUser: string; readonly period: FhirPeriod }[]
+  readonly practitioners: readonly { readonly key: string; readonly assignments: readonly string[] }[]
+  readonly flaws: readonly Flaw[]
+}
+
+export interface CareTeamContext {
+  readonly patient: PatientId
+  readonly references: References
+  readonly idFor: IdFor
+  /** The FHIR identities of users by the practitioner whose place they take. */
+  readonly assign: ReadonlyMap<string, readonly string[]>
+}
+
+/**
+ * Who is on a team, and for whom that opens the patient's record.
+ *
+ * Only an active team gives open membership. An inactive one gives what has an end, so that the past stays true; a team
+ * without a known status gives nothing (P3). The team's period bounds each participant's: who stays on a list that has
+ * ended has ended too.
+ */
+export function mapCareTeam(entry: IdentifiedEntry, context: CareTeamContext): CareTeamReading | Flaw {
+  const parsed = CareTeam.safeParse(entry.resource)
+  if (!parsed.success) return flawOf('CareTeam', parsed.error)
+  const { status, period: teamPeriod, participant } = parsed.data
+  const records: NewRecord[] = []
+  const stays: { fhirUser: string; period: FhirPeriod }[] = []
+  const practitioners: { key: string; assignments: readonly string[] }[] = []
+  const flaws: Flaw[] = status === undefined ? [flaw('CareTeam.status', WHY.status)] : []
+  const places = new Map<string, number>()
+  for (const { role, member, period: own } of participant) {
+    if (member === undefined) continue
+    const practitioner = practitionerOf(member, entry.resource, context.references)
+    if (practitioner === 'other') continue
+    if (isFlaw(practitioner)) {
+      flaws.push(practitioner)
+      continue
+    }
+    const assignments = practitioner.spellings.filter((spelling) => context.assign.has(spelling))
+    const users = assignments.flatMap((spelling) => context.assign.get(spelling) ?? [])
+    practitioners.push({ key: practitioner.key, assignments })
+    const period = overlap(teamPeriod, own)
+    if (period === undefined) {
+      flaws.push(flaw('CareTeam.participant.period', WHY.outside))
+      continue
+    }
+    const place = (places.get(practitioner.key) ?? 0) + 1
+    places.set(practitioner.key, place)
+    const record = memberRecord(entry, { practitioner, userId: users[0] ?? practitioner.key, role, period, place }, context)
+    if (isFlaw(record)) flaws.push(record)
+    else records.push(record)
+    if (status === 'active' || (status === 'inactive' && period.end !== undefined)) {
+      for (const fhirUser of new Set([practitioner.fhirUser ?? [], users].flat())) stays.push({ fhirUser, period })
+    }
+  }
+  return { records, stays, practitioners, flaws }
+}
+
+interface Place {
+  readonly practitioner: Practitioner
+  readonly userId: string
+  readonly role: readonly (Concept | undefined)[]
+  readonly period: FhirPeriod
+  /** From 1: a practitioner may stand on one team in several roles. */
+  readonly place: number
+}
+
+function memberRecord(entry: IdentifiedEntry, member: Place, { patient, idFor }: CareTeamContext): NewRecord | Flaw {
+  const { practitioner, userId, period, place } = member
+  const open = { userId, ...(practitioner.displayName !== undefined && { displayName: practitioner.displayName }) }
+  const sourceId = `${entry.id}/${practitioner.key}`
+  return assemble({
+    type: 'CareTeamMember',
+    patient,
+    id: idFor('CareTeamMember', place === 1 ? sourceId : `${sourceId}/${place}`),
+    values: {
+      role: roleText(member.role),
+      period: Object.keys(period).length > 0 ? period : undefined,
+    },
+    metadata: {
+      open,
+      references: {},
+      ...(period.start !== undefined && { date: firstInstant(period.start) }),
+      // who a place is shown as depends on the practitioner's resource and on assignments, not on the team alone
+      source: sourceDigest(entry.resource, open, period),
+    },
+  })
+}
+
+function roleText(roles: readonly (Concept | undefined)[]): string | undefined {
+  const texts = roles.flatMap((role) => role?.text ?? role?.coding[0]?.display ?? role?.coding[0]?.code ?? [])
+  return texts.length === 0 ? undefined : [...new Set(texts)].join(', ')
+}
+
+/** The time that both periods cover, in the words of the one that bounds it; undefined where there is none. */
+function overlap(team: FhirPeriod, own: FhirPeriod): FhirPeriod | undefined {
+  const start = bound(team.start, own.start, (one, other) => firstInstant(one) > firstInstant(other))
+  const end = bound(team.end, own.end, (one, other) => endInstant(one) < endInstant(other))
+  if (start !== undefined && end !== undefined && firstInstant(start) >= endInstant(end)) return undefined
+  return present({ start, end })
+}
+
+function bound(
+  one: string | undefined,
+  other: string | undefined,
+  tighter: (one: string, other: string) => boolean,
+): string | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  return tighter(one, other) ? one : other
+}

@@ -1,0 +1,112 @@
+import { z } from 'zod'
+import { WHY } from './fault.ts'
+
+// FHIR's data types, read down to what the API carries of them. What is not named here does not travel: extensions,
+// user selections, and above all the `display` of references, where the patient's name likes to stand.
+
+/** What one item of the store can hold beside its neighbors, in bytes of UTF-8. */
+export const MAX_TEXT_BYTES = 200 * 1024
+
+/** Text of at most 200 KB; empty text is text that is not there. */
+export const Text = z
+  .string()
+  .refine((text) => text.length <= MAX_TEXT_BYTES && Buffer.byteLength(text) <= MAX_TEXT_BYTES, { error: WHY.text })
+  .transform((text) => (text.trim() === '' ? undefined : text))
+
+/** A list of texts. FHIR writes null where only an extension stands. @source https://hl7.org/fhir/R4/json.html#primitive */
+const TextList = z
+  .array(Text.nullable())
+  .transform((texts) => texts.filter((text) => typeof text === 'string'))
+  .transform((texts) => (texts.length === 0 ? undefined : texts))
+
+/** @source https://hl7.org/fhir/R4/datatypes.html#Coding */
+const Coding = z
+  .object({ system: Text.optional(), code: Text.optional(), display: Text.optional() })
+  .transform(({ system, code, display }) => present({ system, code, display }))
+
+/** `{ coding, text }`, or nothing when neither says anything. @source https://hl7.org/fhir/R4/datatypes.html#CodeableConcept */
+export const CodeableConcept = z
+  .object({ coding: z.array(Coding).optional(), text: Text.optional() })
+  .transform(({ coding = [], text }): Concept | undefined => {
+    const said = coding.filter((one) => Object.keys(one).length > 0)
+    if (said.length === 0 && text === undefined) return undefined
+    return { coding: said, ...(text !== undefined && { text }) }
+  })
+
+export interface Concept {
+  readonly coding: readonly { readonly system?: string; readonly code?: string; readonly display?: string }[]
+  readonly text?: string
+}
+
+/** The comparator changes what the number means, so it is read although the API has no field for it. */
+export const Quantity = z.object({
+  value: z.number().optional(),
+  comparator: z.enum(['<', '<=', '>=', '>'], { error: WHY.code }).optional(),
+  unit: Text.optional(),
+  code: Text.optional(),
+})
+
+/** @source https://hl7.org/fhir/R4/references.html */
+export const Reference = z.object({ reference: Text.optional() }).transform(({ reference }) => reference)
+
+/** @source https://hl7.org/fhir/R4/datatypes.html#Identifier */
+export const Identifier = z.object({
+  use: Text.optional(),
+  type: CodeableConcept.optional(),
+  system: Text.optional(),
+  value: Text.optional(),
+})
+
+/** @source https://hl7.org/fhir/R4/datatypes.html#HumanName */
+export const HumanName = z.object({
+  use: Text.optional(),
+  text: Text.optional(),
+  family: Text.optional(),
+  given: TextList.optional(),
+  prefix: TextList.optional(),
+})
+
+/** @source https://hl7.org/fhir/R4/datatypes.html#ContactPoint */
+export const ContactPoint = z.object({
+  system: Text.optional(),
+  value: Text.optional(),
+  use: Text.optional(),
+  rank: z.number().optional(),
+})
+
+/** @source https://hl7.org/fhir/R4/datatypes.html#Address */
+export const Address = z.object({
+  use: Text.optional(),
+  line: TextList.optional(),
+  city: Text.optional(),
+  district: Text.optional(),
+  state: Text.optional(),
+  postalCode: Text.optional(),
+  country: Text.optional(),
+})
+
+/** The codes of a concept, each once, in their order. */
+export function codesOf(concept: Concept | undefined): readonly string[] {
+  return [...new Set((concept?.coding ?? []).flatMap(({ code }) => code ?? []))]
+}
+
+/** A concept as the one code that the API gives of it; its text where it has no code. */
+export function codeOf(concept: Concept | undefined): string | undefined {
+  return codesOf(concept)[0] ?? concept?.text
+}
+
+/** The element whose use comes first in `order`; a use that is not named there comes after those, `old` never comes. */
+export function preferred<T extends { use?: string | undefined }>(elements: readonly T[], order: readonly string[]): T | undefined {
+  const rank = ({ use }: T): number => {
+    const place = order.indexOf(use ?? '')
+    return place === -1 ? order.length : place
+  }
+  return elements.filter(({ use }) => use !== 'old').sort((one, other) => rank(one) - rank(other))[0]
+}
+
+type Present<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> }
+
+/** What an object says, without the keys that say nothing. */
+export function present<T extends object>(all: T): Present<T> {
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Present<T>
+}

@@ -1,0 +1,73 @@
+import type { z } from 'zod'
+
+/**
+ * Why something was not imported: a type and path of FHIR, and one of the fixed texts below. Never a value, a key or an id
+ * of the input (P8), so that a fault may be printed, logged and sent on.
+ */
+export interface Flaw {
+  readonly reason: string
+}
+
+export interface Fault extends Flaw {
+  /** The place in `Bundle.entry`, from 0; `WHOLE_BUNDLE` when the bundle itself is at fault. */
+  readonly entry: number
+}
+
+export const WHOLE_BUNDLE = -1
+
+export const WHY = {
+  shape: 'missing or of the wrong type',
+  code: 'not a code of its value set',
+  value: 'not valid',
+  text: 'longer than 200 KB',
+  size: 'larger than a record may be',
+  date: 'not a FHIR date',
+  dateTime: 'not a FHIR dateTime',
+  periodOrder: 'ends before it starts',
+  oneValue: 'more than one value[x]',
+  unsupportedValue: 'a kind of value[x] that the API has no place for',
+  modifier: 'carries a modifierExtension, which must not be ignored',
+  depth: 'nested too deeply',
+  key: 'carries a key that no resource has',
+  unicode: 'carries text that is not well-formed Unicode, or a number that is none',
+  duplicate: 'stands in the bundle twice',
+  id: 'missing, or not a FHIR id',
+  bundle: 'not a FHIR R4 bundle',
+  entry: 'holds no resource',
+  type: 'not a FHIR R4 resource type',
+  deletion: 'asks for a deletion, which is not imported',
+  patient: 'its patient is not among the imported ones',
+  otherPatient: 'belongs to another patient',
+  reference: 'does not lead to one resource',
+  status: 'missing or unknown, so that nobody becomes a member by it',
+  outside: 'does not overlap the period of the care team',
+} as const
+
+export type Why = (typeof WHY)[keyof typeof WHY]
+
+export function flaw(where: string, why: Why): Flaw {
+  return { reason: `${where}: ${why}` }
+}
+
+export function isFlaw(candidate: object): candidate is Flaw {
+  return 'reason' in candidate
+}
+
+/** The first issue of a failed parse. The path holds our schemas' own keys and array places, and nothing of the input. */
+export function flawOf(type: string, error: z.ZodError): Flaw {
+  const issue = error.issues[0]
+  const where = (issue?.path ?? []).reduce<string>(
+    (path, step) => (typeof step === 'number' ? `${path}[${step}]` : `${path}.${String(step)}`),
+    type,
+  )
+  return flaw(where, whyOf(issue))
+}
+
+const TEXTS: ReadonlySet<string> = new Set(Object.values(WHY))
+
+function whyOf(issue: z.core.$ZodIssue | undefined): Why {
+  if (issue?.code === 'invalid_type') return WHY.shape
+  // zod's own texts quote what they expected; only ours are known to quote nothing
+  if (issue && TEXTS.has(issue.message)) return issue.message as Why
+  return WHY.value
+}

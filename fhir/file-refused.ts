@@ -1,0 +1,18 @@
+const MESSAGES = {
+  NOT_FOUND: 'cannot be opened',
+  UNREADABLE: 'cannot be read',
+  TOO_LARGE: 'is too large unpacked',
+  ARCHIVE: 'is a damaged archive',
+  ARCHIVE_FORM: 'is an archive in a form that is not read',
+  NOT_TEXT: 'is not UTF-8 text',
+} as const
+
+/** A file cannot be taken. The message is fixed text: neither the file's name nor anything of its content (P8). */
+export class FileRefused extends Error {
+  override readonly name = 'FileRefused'
+  readonly why: keyof typeof MESSAGES
+  constructor(why: keyof typeof MESSAGES, options?: ErrorOptions) {
+    super(MESSAGES[why], options)
+    this.why = why
+  }
+}

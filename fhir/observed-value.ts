@@ -1,0 +1,69 @@
+import { z } from 'zod'
+import { CodeableConcept, type Concept, Quantity, Text, present } from './datatypes.ts'
+import { WHY } from './fault.ts'
+import { DateTime } from './instant.ts'
+
+/** What the API has a place for: one of three kinds of value, or none. */
+export interface ObservedValue {
+  readonly valueQuantity?: { readonly value?: number; readonly unit?: string; readonly code?: string }
+  readonly valueString?: string
+  readonly valueCodeableConcept?: Concept
+}
+
+/** The choices of `value[x]` in an observation and in its components. @source https://hl7.org/fhir/R4/observation.html */
+export const VALUE_CHOICES = {
+  valueQuantity: Quantity.optional(),
+  valueCodeableConcept: CodeableConcept.optional(),
+  valueString: Text.optional(),
+  valueBoolean: z.boolean().optional(),
+  valueInteger: z.number().optional(),
+  valueTime: Text.optional(),
+  valueDateTime: DateTime.optional(),
+  valueRange: z.unknown().optional(),
+  valueRatio: z.unknown().optional(),
+  valueSampledData: z.unknown().optional(),
+  valuePeriod: z.unknown().optional(),
+}
+
+type ReadChoices = z.output<z.ZodObject<typeof VALUE_CHOICES>>
+
+const UNSUPPORTED = ['valueRange', 'valueRatio', 'valueSampledData', 'valuePeriod'] as const
+
+/**
+ * Adds an issue for a value that would be lost or doubtful: an observation without its value reads as one that was never
+ * made, so it is refused instead.
+ */
+export function refineValue(read: ReadChoices, context: z.core.$RefinementCtx): void {
+  const given = (Object.keys(VALUE_CHOICES) as (keyof ReadChoices)[]).filter((choice) => read[choice] !== undefined)
+  const lost = UNSUPPORTED.find((choice) => given.includes(choice))
+  if (lost) context.addIssue({ code: 'custom', message: WHY.unsupportedValue, path: [lost] })
+  else if (given.length > 1) context.addIssue({ code: 'custom', message: WHY.oneValue, path: ['value[x]'] })
+}
+
+/**
+ * The value in the API's three kinds. A quantity with a comparator becomes text: `< 0.01 ng/mL` without its sign would be
+ * a number that nobody measured.
+ */
+export function observedValue(read: ReadChoices): ObservedValue {
+  const { valueQuantity: quantity, valueInteger } = read
+  const bounded = quantity?.comparator !== undefined && quantity.value !== undefined
+  return present({
+    valueQuantity: bounded ? undefined : (withContent(quantity) ?? withContent({ value: valueInteger })),
+    valueString: bounded
+      ? boundedText(quantity)
+      : (read.valueString ?? read.valueBoolean?.toString() ?? read.valueTime ?? read.valueDateTime),
+    valueCodeableConcept: read.valueCodeableConcept,
+  })
+}
+
+type ReadQuantity = z.output<typeof Quantity>
+
+function withContent(quantity: Partial<ReadQuantity> | undefined): ObservedValue['valueQuantity'] {
+  if (quantity === undefined) return undefined
+  const { value, unit, code } = quantity
+  return value === undefined ? undefined : present({ value, unit, code })
+}
+
+function boundedText({ comparator, value, unit, code }: ReadQuantity): string {
+  return [comparator, value, unit ?? code].filter((part) => part !== undefined).join(' ')
+}

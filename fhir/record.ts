@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto'
+import canonicalize from 'canonicalize'
+import type { PatientId, RecordId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
+import type { Json, NewRecord, RecordMetadata } from '../vocabulary/record.ts'
+import { MAX_TEXT_BYTES } from './datatypes.ts'
+import { type Flaw, WHY, flaw } from './fault.ts'
+
+/** Goes into every digest: a mapping that reads more of the same source makes every record of it a changed one. */
+const MAPPING_VERSION = 1
+
+/** An item of the store holds 400 KB; the rest is for the manifest and for what sealing adds. */
+const MAX_RECORD_BYTES = 320 * 1024
+
+/** Gives the id of a resource: always the same for the same tenant, type and source id, and telling nothing of them. */
+export type IdFor = (type: string, sourceId: string) => RecordId
+
+export interface Assembly {
+  readonly type: 'Patient' | 'Observation' | 'CareTeamMember'
+  readonly patient: PatientId
+  readonly id: RecordId
+  /** By the path below the type, `address.city`; what is undefined is absent. */
+  readonly values: { readonly [field: string]: unknown }
+  readonly metadata: RecordMetadata
+}
+
+/** A record with what is present of its values, or why the store could not hold it. */
+export function assemble({ type, patient, id, values, metadata }: Assembly): NewRecord | Flaw {
+  const present = new Map<SchemaPath, Json>()
+  let total = 0
+  for (const [field, value] of Object.entries(values)) {
+    if (value === undefined) continue
+    const path = `${type}.${field}`
+    const size = Buffer.byteLength(JSON.stringify(value))
+    // quotes and escapes of a text that is just short enough are not counted against it
+    if (typeof value !== 'string' && size > MAX_TEXT_BYTES) return flaw(path, WHY.text)
+    total += size
+    present.set(path as SchemaPath, value as Json)
+  }
+  if (total > MAX_RECORD_BYTES) return flaw(type, WHY.size)
+  return { ref: { type: type as TypeName, patient, id }, values: present, metadata }
+}
+
+/**
+ * SHA-256 (base64url) over the sources of a record in canonical form (RFC 8785) and the version of this mapping.
+ * The sources have passed `unfit`: what canonical JSON cannot express is not among them.
+ */
+export function sourceDigest(...sources: readonly unknown[]): string {
+  return createHash('sha256')
+    .update(canonicalize({ mapping: MAPPING_VERSION, sources }) ?? '')
+    .digest('base64url')
+}

@@ -1,0 +1,53 @@
+import type { AuditReceipt } from '../audit/trail.ts'
+import { MESSAGES } from '../disclosure/messages.ts'
+import type { RequestScope } from '../disclosure/request-scope.ts'
+import { type FailureCode, HTTP_STATUS } from '../vocabulary/failures.ts'
+import type { RequestId } from '../vocabulary/ids.ts'
+
+/** An entry of `errors`, as it leaves. */
+export interface AnswerError {
+  readonly message: string
+  readonly path?: readonly (string | number)[]
+  readonly locations?: readonly { readonly line: number; readonly column: number }[]
+  readonly extensions: { readonly code: FailureCode } & Readonly<Record<string, unknown>>
+}
+
+export interface Answer {
+  readonly status: number
+  readonly body: {
+    readonly data?: unknown
+    readonly errors?: readonly AnswerError[]
+    readonly extensions: { readonly phi: { readonly requestId: RequestId } & Readonly<Record<string, unknown>> }
+  }
+}
+
+/**
+ * The answer to an operation that was executed. It takes the proof that every access was recorded: without a receipt there
+ * is no way to make one (P2).
+ */
+export function answer(scope: RequestScope, receipt: AuditReceipt, data: unknown, thrown: readonly AnswerError[]): Answer {
+  const { requestId, counter, refusals } = scope
+  const fatal = thrown.find(({ extensions }) => HTTP_STATUS[extensions.code] !== 200)
+  if (fatal !== undefined) return failure(requestId, fatal.extensions.code)
+  const errors = [...thrown, ...refusals.errors()]
+  const phi = {
+    requestId,
+    resolved: counter.resolved,
+    masked: refusals.masked(),
+    denied: counter.denied,
+    receipt: receipt.text ?? null,
+  }
+  return { status: 200, body: { data, ...(errors.length > 0 && { errors }), extensions: { phi } } }
+}
+
+/** An answer without data: fixed text by code, and the request id. */
+export function failure(requestId: RequestId, code: FailureCode, errors?: readonly AnswerError[]): Answer {
+  return {
+    status: HTTP_STATUS[code],
+    body: { errors: errors ?? [{ message: MESSAGES[code], extensions: { code } }], extensions: { phi: { requestId } } },
+  }
+}
+
+export function isFailureCode(code: unknown): code is FailureCode {
+  return typeof code === 'string' && Object.hasOwn(HTTP_STATUS, code)
+}

@@ -1,0 +1,129 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { KMSClient } from '@aws-sdk/client-kms'
+import { randomBytes } from 'node:crypto'
+import * as z from 'zod'
+import { tokenIdentity } from '../access/identity.ts'
+import { membershipRelationship } from '../access/memberships.ts'
+import { organizationRelationship } from '../access/organization.ts'
+import type { RelationshipRegistry } from '../access/relationships.ts'
+import { AuditHistory } from '../audit/history.ts'
+import { LaneLog } from '../audit/log.ts'
+import { newProcessId, type ProcessId } from '../audit/request-id.ts'
+import { Keyring } from '../crypto/keyring.ts'
+import { AwsKms } from '../crypto/kms.ts'
+import type { SdlSource } from '../directives/parse-sources.ts'
+import type { Resolvers } from '../disclosure/leaf-resolvers.ts'
+import { AccessTable } from '../store/access.ts'
+import { DynamoKeyTable } from '../store/keys.ts'
+import { RecordTable } from '../store/records.ts'
+import type { EventSink } from '../vocabulary/events.ts'
+import type { Relationship } from '../vocabulary/policy.ts'
+import type { Clock } from '../vocabulary/record.ts'
+import { createGateway, type Gateway } from './create-gateway.ts'
+import { operatorLog } from './operator-log.ts'
+
+const name = z.string().min(1)
+const Environment = z.object({
+  PHI_STAGE: name,
+  PHI_TABLE_RECORDS: name,
+  PHI_TABLE_ACCESS: name,
+  PHI_TABLE_KEYS: name,
+  PHI_TABLE_AUDIT: name,
+  PHI_KMS_KEY_ID: name,
+})
+const IssuerEnvironment = z.object({ PHI_ISSUER: z.url(), PHI_AUDIENCE: name, PHI_JWKS_URI: z.url() })
+
+export type Env = Readonly<Record<string, string | undefined>>
+
+/** Everything that is made once for a process, over real clients. */
+export interface Services {
+  readonly stage: string
+  readonly process: ProcessId
+  readonly now: Clock
+  readonly events: EventSink
+  readonly records: RecordTable
+  readonly access: AccessTable
+  readonly keys: DynamoKeyTable
+  readonly keyring: Keyring
+  readonly audit: LaneLog
+  readonly history: AuditHistory
+  close(): void
+}
+
+const CONNECT_MS = 1_000
+const REQUEST_MS = 2_000
+const READ_ATTEMPTS = 3
+
+/**
+ * The services of a process, from its environment. The SDK reads region, credentials and endpoints itself.
+ *
+ * @throws ZodError naming the variable that is missing
+ */
+export function openServices(env: Env, { now = Date.now, events }: { now?: Clock; events?: EventSink } = {}): Services {
+  const settings = Environment.parse(env)
+  const requestHandler = { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS }
+  const reads = quiet(new DynamoDBClient({ maxAttempts: READ_ATTEMPTS, requestHandler }))
+  // a lane must see each answer itself: a retry that the SDK makes hides what became of the first attempt
+  const writes = quiet(new DynamoDBClient({ maxAttempts: 1, requestHandler }))
+  const kms = quiet(new KMSClient({ maxAttempts: READ_ATTEMPTS, requestHandler }))
+  const sink = events ?? operatorLog(settings.PHI_STAGE)
+  const process = newProcessId(randomBytes)
+  const keys = new DynamoKeyTable(reads, settings.PHI_TABLE_KEYS)
+  return {
+    stage: settings.PHI_STAGE,
+    process,
+    now,
+    events: sink,
+    records: new RecordTable(reads, settings.PHI_TABLE_RECORDS),
+    access: new AccessTable(reads, settings.PHI_TABLE_ACCESS),
+    keys,
+    keyring: new Keyring({ kms: new AwsKms(kms), table: keys, now, kmsKeyFor: () => settings.PHI_KMS_KEY_ID }),
+    audit: new LaneLog({ client: writes, table: settings.PHI_TABLE_AUDIT, process, now, events: sink }),
+    history: new AuditHistory(reads, settings.PHI_TABLE_AUDIT),
+    close: () => {
+      for (const client of [reads, writes, kms]) client.destroy()
+    },
+  }
+}
+
+/** The relationships of the shipped clinic. */
+function clinicRelationships({ access, keyring, events, records }: Services): RelationshipRegistry {
+  const parts = { table: access, keyring, events }
+  return new Map([
+    ['CARE_TEAM' as Relationship, membershipRelationship('CARE_TEAM', parts)],
+    ['SELF' as Relationship, membershipRelationship('SELF', parts)],
+    ['PROXY' as Relationship, membershipRelationship('PROXY', parts)],
+    ['ORGANIZATION' as Relationship, organizationRelationship(records)],
+  ])
+}
+
+/**
+ * A gateway over the services of a process.
+ *
+ * @throws ZodError, PolicyFaults, SchemaRefused, UnheldField
+ */
+export async function composeGateway(
+  services: Services,
+  env: Env,
+  clinic: { typeDefs: readonly SdlSource[]; resolvers: Resolvers; lock: string },
+): Promise<Gateway> {
+  const { PHI_ISSUER, PHI_AUDIENCE, PHI_JWKS_URI } = IssuerEnvironment.parse(env)
+  return await createGateway({
+    ...clinic,
+    relationships: clinicRelationships(services),
+    source: services.records,
+    identity: (policy) => tokenIdentity({ issuer: PHI_ISSUER, audience: PHI_AUDIENCE, jwksUri: PHI_JWKS_URI }, policy),
+    keyring: services.keyring,
+    audit: services.audit,
+    events: services.events,
+    process: services.process,
+    now: services.now,
+    introspection: services.stage !== 'production',
+  })
+}
+
+/** The SDK's logger middleware costs a third of a small call and would print requests and answers. */
+function quiet<Client extends { middlewareStack: { remove(name: string): boolean } }>(client: Client): Client {
+  client.middlewareStack.remove('loggerMiddleware')
+  return client
+}

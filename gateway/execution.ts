@@ -1,0 +1,181 @@
+import { ApolloServer, type ApolloServerPlugin, type GraphQLRequestContextWillSendResponse, HeaderMap } from '@apollo/server'
+import { unwrapResolverError } from '@apollo/server/errors'
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql'
+import { MESSAGES } from '../disclosure/messages.ts'
+import type { RequestScope } from '../disclosure/request-scope.ts'
+import type { EventSink } from '../vocabulary/events.ts'
+import { AuditUnavailable, Failure, type FailureCode } from '../vocabulary/failures.ts'
+import type { RequestId } from '../vocabulary/ids.ts'
+import { answer, type AnswerError, failure, isFailureCode } from './answer.ts'
+import type { GraphQLBody, HttpRequest, HttpResponse } from './http.ts'
+import { internalFault } from './internal-fault.ts'
+
+/** The operation that a document and a name amount to, validated and not yet executed. */
+export interface ResolvedOperation {
+  readonly document: DocumentNode
+  readonly name: string | undefined
+  /** As they came. */
+  readonly variables: Readonly<Record<string, unknown>>
+}
+
+/** One operation on its way through the engine. */
+interface Execution {
+  readonly requestId: RequestId
+  /** Opens the request's scope when the operation is known, which the audit records name. */
+  readonly open: (operation: ResolvedOperation) => RequestScope
+  scope?: RequestScope
+}
+
+export interface ExecutionOptions {
+  readonly schema: GraphQLSchema
+  readonly introspection: boolean
+  readonly events: EventSink
+}
+
+/** Documents are read to this many tokens; more is refused before it is parsed. */
+const MOST_TOKENS = 4_000
+const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing }
+
+/** The GraphQL engine: Apollo Server, with one plugin that lets no answer out before its audit. */
+export class OperationEngine {
+  readonly #apollo: ApolloServer<Execution>
+  /** `formatError` is not told which request it is about. */
+  readonly #current = new AsyncLocalStorage<RequestId>()
+  readonly #events: EventSink
+
+  constructor({ schema, introspection, events }: ExecutionOptions) {
+    this.#events = events
+    this.#apollo = new ApolloServer<Execution>({
+      schema,
+      introspection,
+      persistedQueries: false,
+      csrfPrevention: true,
+      hideSchemaDetailsFromClientErrors: true,
+      includeStacktraceInErrorResponses: false,
+      stopOnTerminationSignals: false,
+      parseOptions: { maxLexicalTokens: MOST_TOKENS },
+      // Apollo's own messages quote documents and variables
+      logger: SILENT,
+      formatError: (formatted, error) => this.#format(formatted, error),
+      plugins: [
+        ApolloServerPluginCacheControlDisabled(),
+        ApolloServerPluginLandingPageDisabled(),
+        ApolloServerPluginUsageReportingDisabled(),
+        disclosurePlugin(events),
+      ],
+    })
+  }
+
+  async start(): Promise<void> {
+    await this.#apollo.start()
+  }
+
+  async stop(): Promise<void> {
+    await this.#apollo.stop()
+  }
+
+  async execute(request: HttpRequest, body: GraphQLBody, execution: Execution): Promise<HttpResponse> {
+    const headers = new HeaderMap()
+    for (const [name, value] of Object.entries(request.headers)) if (value !== undefined) headers.set(name, value)
+    const { requestId } = execution
+    const response = await this.#current.run(
+      requestId,
+      async () =>
+        await this.#apollo.executeHTTPGraphQLRequest({
+          httpGraphQLRequest: { method: request.method, headers, search: '', body },
+          context: () => Promise.resolve(execution),
+        }),
+    )
+    const text = response.body.kind === 'complete' ? response.body.string : JSON.stringify(failure(requestId, 'INTERNAL').body)
+    return { status: response.status ?? 200, headers: Object.fromEntries(response.headers), body: withRequestId(text, requestId) }
+  }
+
+  #format(formatted: GraphQLFormattedError, thrown: unknown): GraphQLFormattedError {
+    const cause = unwrapResolverError(thrown)
+    const code = codeOf(cause, formatted.extensions?.['code'])
+    if (code === 'INTERNAL') {
+      const requestId = this.#current.getStore()
+      if (requestId !== undefined) this.#events(internalFault(requestId, cause))
+    }
+    const { locations, path } = formatted
+    return { message: MESSAGES[code], ...(locations && { locations }), ...(path && { path }), extensions: { code } }
+  }
+}
+
+function codeOf(cause: unknown, given: unknown): FailureCode {
+  if (cause instanceof Failure) return cause.code
+  if (isFailureCode(given)) return given
+  return given === 'INTERNAL_SERVER_ERROR' ? 'INTERNAL' : 'BAD_REQUEST'
+}
+
+function disclosurePlugin(events: EventSink): ApolloServerPlugin<Execution> {
+  return {
+    requestDidStart: () =>
+      Promise.resolve({
+        didResolveOperation({ contextValue, document, operation, request, schema }) {
+          // called for an operation that is not there as well, and for one of a kind that the schema does not have
+          if (operation === undefined || !schema.getRootType(operation.operation)) throw unresolved()
+          contextValue.scope = contextValue.open({ document, name: operation.name?.value, variables: request.variables ?? {} })
+          return Promise.resolve()
+        },
+        willSendResponse: (context) => finish(context, events),
+      }),
+  }
+}
+
+function unresolved(): GraphQLError {
+  const code = 'OPERATION_RESOLUTION_FAILURE'
+  return new GraphQLError(MESSAGES[code], { extensions: { code } })
+}
+
+/** The last thing before an answer leaves: the audit of everything in it, then the answer that its receipt allows. */
+async function finish(
+  { contextValue, response }: GraphQLRequestContextWillSendResponse<Execution>,
+  events: EventSink,
+): Promise<void> {
+  if (response.body.kind !== 'single') throw new AuditUnavailable()
+  const { requestId, scope } = contextValue
+  const { data, errors } = response.body.singleResult
+  const thrown = (errors ?? []) as readonly AnswerError[]
+  // without a scope nothing was executed: the document or its variables were refused
+  const { status, body } =
+    scope === undefined
+      ? failure(requestId, thrown[0]?.extensions.code ?? 'INTERNAL', thrown)
+      : await settle(scope, data, thrown, events)
+  response.http.status = status
+  response.http.headers.set('cache-control', 'no-store')
+  response.body.singleResult = body as typeof response.body.singleResult
+}
+
+async function settle(
+  scope: RequestScope,
+  data: unknown,
+  thrown: readonly AnswerError[],
+  events: EventSink,
+): Promise<ReturnType<typeof answer>> {
+  try {
+    const receipt = await scope.trail.settle()
+    return answer(scope, receipt, data, thrown)
+  } catch (error) {
+    if (error instanceof AuditUnavailable) return failure(scope.requestId, 'AUDIT_UNAVAILABLE')
+    events(internalFault(scope.requestId, error))
+    return failure(scope.requestId, 'INTERNAL')
+  }
+}
+
+/** Some refusals are made before any plugin runs. They get the request id here. */
+function withRequestId(text: string, requestId: RequestId): string {
+  if (text.includes(requestId)) return text
+  const body = JSON.parse(text) as Record<string, unknown>
+  return JSON.stringify({ ...body, extensions: { phi: { requestId } } })
+}
+
+function nothing(): void {
+  // Apollo's log is not ours: events are
+}

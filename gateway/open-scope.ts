@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto'
+import { refuseBeforeRecord } from '../access/decide.ts'
+import type { RelationshipRegistry } from '../access/relationships.ts'
+import type { AuditContext } from '../audit/entry.ts'
+import type { AuditLog } from '../audit/log.ts'
+import { Trail } from '../audit/trail.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import type { CompiledPolicy } from '../directives/compile.ts'
+import { footprint } from '../directives/footprint.ts'
+import { RequestScope } from '../disclosure/request-scope.ts'
+import type { RecordSource } from '../store/records.ts'
+import type { Caller } from '../vocabulary/decision.ts'
+import type { EventSink } from '../vocabulary/events.ts'
+import type { Instant, RequestId } from '../vocabulary/ids.ts'
+import type { Clock } from '../vocabulary/record.ts'
+import type { ResolvedOperation } from './execution.ts'
+import type { GraphQLBody, HttpRequest } from './http.ts'
+
+/** What outlives a request and every request needs. */
+export interface ScopeServices {
+  readonly relationships: RelationshipRegistry
+  readonly source: RecordSource
+  readonly keyring: Keyring
+  readonly audit: AuditLog
+  readonly events: EventSink
+  readonly now: Clock
+}
+
+/** A request whose caller is known and whose body was read. */
+export interface Arrival {
+  readonly requestId: RequestId
+  readonly request: HttpRequest
+  readonly body: GraphQLBody
+  readonly caller: Caller
+}
+
+/** How long a request may take when whoever brought it says nothing of it. */
+const DEADLINE_MS = 8_000
+/** Texts that are the caller's own are bounded, so that an audit record stays small. */
+const LONGEST_NAME = 64
+const LONGEST_USER_AGENT = 256
+
+/**
+ * The scope of an operation that is about to be executed: its audit trail, and what role and purpose allow of its footprint.
+ * What no record could grant is neither loaded nor opened later.
+ */
+export function openScope(
+  parts: ScopeServices,
+  { schema, policy }: Pick<CompiledPolicy, 'schema' | 'policy'>,
+  { requestId, request, body, caller }: Arrival,
+  { document, name, variables }: ResolvedOperation,
+): RequestScope {
+  const now = parts.now() as Instant
+  const { paths } = footprint(schema, policy, document, name, variables)
+  const grantable = new Set([...paths].filter((path) => refuseBeforeRecord(policy.phi.get(path), caller) === undefined))
+  const context = auditContext(requestId, request, body, caller, name, policy.digest)
+  const trail = new Trail(parts.audit, context, parts.now, request.deadline ?? now + DEADLINE_MS)
+  const { relationships, source, keyring, events } = parts
+  return new RequestScope({ requestId, caller, now, policy, grantable, source, relationships, keyring, trail, events })
+}
+
+function auditContext(
+  requestId: RequestId,
+  { headers, sourceIp }: HttpRequest,
+  { query }: GraphQLBody,
+  caller: Caller,
+  operation: string | undefined,
+  policy: string,
+): AuditContext {
+  const { tenant, user, purpose, organization, client, session } = caller
+  const userAgent = headers['user-agent']
+  return {
+    tenant,
+    requestId,
+    user,
+    roles: [...caller.roles],
+    purpose,
+    persisted: false,
+    policy,
+    operationHash: createHash('sha256').update(query).digest('hex'),
+    ...(operation !== undefined && { operation: operation.slice(0, LONGEST_NAME) }),
+    ...(organization !== undefined && { organization }),
+    ...(client !== undefined && { client }),
+    ...(session !== undefined && { session }),
+    ...(sourceIp !== undefined && { sourceIp }),
+    ...(userAgent !== undefined && { userAgent: userAgent.slice(0, LONGEST_USER_AGENT) }),
+    ...traceOf(headers['traceparent']),
+  }
+}
+
+/** @source https://www.w3.org/TR/trace-context/#traceparent-header */
+function traceOf(header: string | undefined): { traceId?: string } {
+  const [, traceId] = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}$/.exec(header ?? '') ?? []
+  return traceId === undefined ? {} : { traceId }
+}

@@ -1,0 +1,58 @@
+import { userInfo } from 'node:os'
+import { randomBytes } from 'node:crypto'
+import { membershipChanged, sealMembership } from '../access/memberships.ts'
+import type { AuditContext } from '../audit/entry.ts'
+import { newRequestId } from '../audit/request-id.ts'
+import { derivedId } from '../crypto/tokens.ts'
+import { HistoryTable } from '../store/history.ts'
+import { RecordWriter, type WriteCounts } from '../store/record-writer.ts'
+import type { PatientId, RecordId, TenantId, TypeName } from '../vocabulary/ids.ts'
+import type { Membership, NewRecord } from '../vocabulary/record.ts'
+import { type Env, openServices } from './compose.ts'
+
+/** What an import writes to: the sealed store of one tenant. */
+export interface SealedStore {
+  idFor(type: string, sourceId: string): RecordId
+  write(patient: { patient: PatientId; records: readonly NewRecord[]; memberships: readonly Membership[] }): Promise<WriteCounts>
+  close(): Promise<void>
+}
+
+/**
+ * Opens the store of a tenant for loading; a tenant that has no keys yet is given them. What is loaded is audited under the
+ * account that loads it.
+ *
+ * @param policy digest of the policy lock, for the audit
+ * @throws ZodError for a missing variable, KeyUnavailable, StoreUnavailable
+ */
+export async function openStore(tenant: TenantId, policy: string, env: Env): Promise<SealedStore> {
+  const services = openServices(env)
+  const { keyring, access, now, process } = services
+  const historyTable = env['PHI_TABLE_HISTORY']
+  if (historyTable === undefined) throw new TypeError('PHI_TABLE_HISTORY is not set')
+  await keyring.createTenant(tenant)
+  const identifier = await keyring.useKey(tenant, 'identifier')
+  const writer = new RecordWriter({ ...services, history: new HistoryTable(historyTable) })
+  const context: AuditContext = {
+    tenant,
+    requestId: newRequestId(process, now(), randomBytes),
+    user: `os:${userInfo().username}`,
+    roles: [],
+    client: 'phi-import',
+    purpose: 'HOPERAT',
+    operation: 'import',
+    persisted: false,
+    policy,
+  }
+  return {
+    idFor: (type, sourceId) => derivedId(identifier, type as TypeName, sourceId),
+    async write({ patient, records, memberships }) {
+      const changed = await membershipChanged(keyring, access, tenant, memberships)
+      const items = await Promise.all(changed.map(async (membership) => await sealMembership(keyring, tenant, membership)))
+      return await writer.write(context, { patient, records, access: items })
+    },
+    close: () => {
+      services.close()
+      return Promise.resolve()
+    },
+  }
+}

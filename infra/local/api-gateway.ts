@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
+import { toEvent } from './api-gateway-event.ts'
+import { readBody } from './body.ts'
+import { close, listen, LOOPBACK, namesThisMachine } from './ports.ts'
+
+/** A Lambda function as an HTTP API calls it, payload format 2.0. */
+export type Handler = (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2>
+
+/** `POST /graphql`: a method and an exact path. */
+type RouteKey = `${'GET' | 'POST'} /${string}`
+
+export interface HttpApi {
+  readonly url: string
+  stop(): Promise<void>
+}
+
+export interface HttpApiOptions {
+  /** 0 for any free one. */
+  readonly port: number
+  readonly routes: Readonly<Partial<Record<RouteKey, Handler>>>
+  /** How long a function may take, in milliseconds, as `timeout` in serverless.yml has it. */
+  readonly timeoutMs?: number
+  readonly bodyLimit?: number
+}
+
+/** Quotas for HTTP APIs: a payload is 10 MB at most. */
+const BODY_LIMIT = 10 * 1024 * 1024
+const FUNCTION_TIMEOUT_MS = 10_000
+
+/**
+ * An HTTP API of API Gateway on one machine, before functions that know nothing of it: exact routes, payload format 2.0, the
+ * service's answers to what no function sees.
+ *
+ * @throws PortInUse
+ * @source https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+ */
+export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
+  const { routes, port, timeoutMs = FUNCTION_TIMEOUT_MS, bodyLimit = BODY_LIMIT } = options
+  const table = new Map(Object.entries(routes))
+
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await readBody(request, bodyLimit)
+    const routeKey = `${request.method ?? ''} ${pathOf(request)}`
+    const handler = table.get(routeKey)
+    if (!namesThisMachine(request.headers.host)) refuse(response, 403, 'Forbidden')
+    else if (!body) refuse(response, 413, 'Request Entity Too Large')
+    // an HTTP API has no 405: a known path with another method is no route either
+    else if (!handler) refuse(response, 404, 'Not Found')
+    else {
+      const event = toEvent({ request, body, routeKey, now: Date.now(), requestId: randomUUID() })
+      const result = await invoke(handler, event, timeoutMs)
+      if (result) write(response, result)
+      else refuse(response, 500, 'Internal Server Error')
+    }
+  }
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy())
+  })
+  const bound = await listen(server, port)
+  return { url: `http://${LOOPBACK}:${bound}`, stop: () => close(server) }
+}
+
+const pathOf = (request: IncomingMessage): string => (request.url ?? '/').split('?', 1)[0] ?? '/'
+
+/** The function's result, or undefined when it failed or took too long. What went wrong is for its own log (P8). */
+async function invoke(
+  handler: Handler,
+  event: APIGatewayProxyEventV2,
+  timeoutMs: number,
+): Promise<APIGatewayProxyStructuredResultV2 | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), timeoutMs)
+  })
+  try {
+    return await Promise.race([handler(event, contextUntil(Date.now() + timeoutMs)), timeout])
+  } catch {
+    return undefined
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function contextUntil(deadline: number): Context {
+  return {
+    awsRequestId: randomUUID(),
+    callbackWaitsForEmptyEventLoop: false,
+    functionName: 'phi-local',
+    functionVersion: '$LATEST',
+    invokedFunctionArn: 'arn:aws:lambda:us-east-1:000000000000:function:phi-local',
+    logGroupName: '/aws/lambda/phi-local',
+    logStreamName: 'local',
+    memoryLimitInMB: '1024',
+    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
+    // the callback style of old: the type wants it, Node 24 functions do not have it
+    ...Object.fromEntries(['done', 'fail', 'succeed'].map((name) => [name, () => undefined])),
+  } as Context
+}
+
+function write(response: ServerResponse, result: APIGatewayProxyStructuredResultV2): void {
+  response.statusCode = result.statusCode ?? 200
+  response.setHeader('content-type', 'text/plain; charset=utf-8')
+  for (const [name, value] of Object.entries(result.headers ?? {})) response.setHeader(name, String(value))
+  if (result.cookies && result.cookies.length > 0) response.setHeader('set-cookie', result.cookies)
+  response.end(Buffer.from(result.body ?? '', result.isBase64Encoded === true ? 'base64' : 'utf8'))
+}
+
+function refuse(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': 'application/json' })
+  response.end(JSON.stringify({ message: text }))
+}

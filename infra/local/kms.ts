@@ -1,0 +1,208 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { z } from 'zod'
+import { readBody } from './body.ts'
+import { arnOf, type KeyState, type MasterKey, MasterKeys, open, seal } from './kms-keys.ts'
+import { close, listen, LOOPBACK } from './ports.ts'
+
+/**
+ * A stand-in for AWS KMS on one machine. It speaks the JSON 1.1 protocol to the stock SDK client, with the service's own
+ * error names and the encryption context as AAD, so that what runs against it is the code that runs against the service.
+ *
+ * It is not KMS: master keys lie in a file, nobody's signature is checked, and there is no log of their use.
+ *
+ * @source https://docs.aws.amazon.com/kms/latest/APIReference/Welcome.html
+ */
+export interface KmsStandIn {
+  readonly endpoint: string
+  /** Requests answered so far, of one operation (`Decrypt`) or of all. */
+  calls(operation?: string): number
+  /** Lets every use of the key fail with DisabledException. */
+  disable(keyId: string): void
+  /** Lets every use of the key fail as it does in that state. */
+  setState(keyId: string, state: KeyState): void
+  stop(): Promise<void>
+}
+
+export interface KmsOptions {
+  /** Where the master keys are kept, mode 0600; in memory when left out. */
+  readonly file?: string
+  /** 0, or left out, for any free one. */
+  readonly port?: number
+  /** Aliases that exist from the start, each with a key of its own: `alias/phi-local`. */
+  readonly aliases?: readonly string[]
+}
+
+/** 4 KiB of plaintext in base64 and a context of 8 KiB, with room to spare. */
+const BODY_LIMIT = 64 * 1024
+
+/** @throws PortInUse */
+export async function startKms({ file, port = 0, aliases = [] }: KmsOptions = {}): Promise<KmsStandIn> {
+  const keys = new MasterKeys(file)
+  for (const alias of aliases) if (!keys.find(alias)) keys.create(alias)
+  const counts = new Map<string, number>()
+
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const operation = /^TrentService\.(\w+)$/.exec(String(request.headers['x-amz-target']))?.[1] ?? ''
+    counts.set(operation, (counts.get(operation) ?? 0) + 1)
+    try {
+      // a web page cannot send this header elsewhere without being asked for it first, and nothing here answers that
+      if (request.headers.authorization?.startsWith('AWS4-HMAC-SHA256 ') !== true)
+        throw new KmsFault('MissingAuthenticationTokenException')
+      const body = await readBody(request, BODY_LIMIT)
+      if (!body) throw new KmsFault('ValidationException')
+      send(response, 200, operate(keys, operation, parseJson(body)))
+    } catch (error) {
+      const type = error instanceof KmsFault ? error.type : 'KMSInternalException'
+      send(response, error instanceof KmsFault ? 400 : 500, { __type: type, message: 'The request was refused.' })
+    }
+  }
+  const server = createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy())
+  })
+  const bound = await listen(server, port)
+
+  const setState = (keyId: string, state: KeyState): void => keys.setState(required(keys.find(keyId)), state)
+  return {
+    endpoint: `http://${LOOPBACK}:${bound}`,
+    calls: (operation) =>
+      operation === undefined ? [...counts.values()].reduce((sum, n) => sum + n, 0) : (counts.get(operation) ?? 0),
+    disable: (keyId) => setState(keyId, 'Disabled'),
+    setState,
+    stop: () => close(server),
+  }
+}
+
+type FaultType =
+  | 'AccessDeniedException'
+  | 'DisabledException'
+  | 'IncorrectKeyException'
+  | 'InvalidCiphertextException'
+  | 'KMSInvalidStateException'
+  | 'MissingAuthenticationTokenException'
+  | 'NotFoundException'
+  | 'UnknownOperationException'
+  | 'ValidationException'
+
+class KmsFault extends Error {
+  override readonly name = 'KmsFault'
+  readonly type: FaultType
+  constructor(type: FaultType) {
+    super(type)
+    this.type = type
+  }
+}
+
+const bytes = z.base64().transform((text) => Buffer.from(text, 'base64'))
+const context = z.record(z.string(), z.string()).default({})
+const keyId = z.string().min(1).max(2048)
+
+const generateDataKeyInput = z
+  .object({
+    KeyId: keyId,
+    EncryptionContext: context,
+    KeySpec: z.enum(['AES_256', 'AES_128']).optional(),
+    NumberOfBytes: z.int().min(1).max(1024).optional(),
+  })
+  // the service wants exactly one of the two
+  .refine((input) => (input.KeySpec === undefined) !== (input.NumberOfBytes === undefined))
+const encryptInput = z.object({
+  KeyId: keyId,
+  EncryptionContext: context,
+  Plaintext: bytes.refine((b) => b.length >= 1 && b.length <= 4096),
+})
+const decryptInput = z.object({
+  KeyId: keyId.optional(),
+  EncryptionContext: context,
+  CiphertextBlob: bytes.refine((b) => b.length >= 1),
+})
+const describeKeyInput = z.object({ KeyId: keyId })
+
+function operate(keys: MasterKeys, operation: string, body: unknown): object {
+  switch (operation) {
+    case 'CreateKey':
+      return { KeyMetadata: metadata(keys.create()) }
+    case 'DescribeKey': {
+      const key = required(keys.find(parse(describeKeyInput, body).KeyId))
+      if (key.state === 'Denied') throw new KmsFault('AccessDeniedException')
+      return { KeyMetadata: metadata(key) }
+    }
+    case 'GenerateDataKey': {
+      const input = parse(generateDataKeyInput, body)
+      const key = usable(required(keys.find(input.KeyId)))
+      const plaintext = randomBytes(input.NumberOfBytes ?? (input.KeySpec === 'AES_128' ? 16 : 32))
+      const blob = seal(key, plaintext, input.EncryptionContext)
+      return { KeyId: arnOf(key), Plaintext: plaintext.toString('base64'), CiphertextBlob: blob.toString('base64') }
+    }
+    case 'Encrypt': {
+      const input = parse(encryptInput, body)
+      const key = usable(required(keys.find(input.KeyId)))
+      const blob = seal(key, input.Plaintext, input.EncryptionContext)
+      return { KeyId: arnOf(key), CiphertextBlob: blob.toString('base64'), EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' }
+    }
+    case 'Decrypt': {
+      const input = parse(decryptInput, body)
+      const key = keys.keyOf(input.CiphertextBlob)
+      if (!key) throw new KmsFault('InvalidCiphertextException')
+      if (input.KeyId !== undefined && required(keys.find(input.KeyId)) !== key) throw new KmsFault('IncorrectKeyException')
+      const plaintext = open(usable(key), input.CiphertextBlob, input.EncryptionContext)
+      if (!plaintext) throw new KmsFault('InvalidCiphertextException')
+      return { KeyId: arnOf(key), Plaintext: plaintext.toString('base64'), EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' }
+    }
+    default:
+      throw new KmsFault('UnknownOperationException')
+  }
+}
+
+function required(key: MasterKey | undefined): MasterKey {
+  if (!key) throw new KmsFault('NotFoundException')
+  return key
+}
+
+function usable(key: MasterKey): MasterKey {
+  switch (key.state) {
+    case 'Enabled':
+      return key
+    case 'Disabled':
+      throw new KmsFault('DisabledException')
+    case 'PendingDeletion':
+      throw new KmsFault('KMSInvalidStateException')
+    case 'Denied':
+      throw new KmsFault('AccessDeniedException')
+    default:
+      return key.state satisfies never
+  }
+}
+
+function metadata(key: MasterKey): object {
+  return {
+    KeyId: key.id,
+    Arn: arnOf(key),
+    CreationDate: key.createdAt / 1000,
+    Enabled: key.state === 'Enabled',
+    KeyState: key.state === 'Denied' ? 'Enabled' : key.state,
+    KeyUsage: 'ENCRYPT_DECRYPT',
+    KeySpec: 'SYMMETRIC_DEFAULT',
+    KeyManager: 'CUSTOMER',
+    EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'],
+  }
+}
+
+function parse<T>(schema: z.ZodType<T>, body: unknown): T {
+  const result = schema.safeParse(body)
+  if (!result.success) throw new KmsFault('ValidationException')
+  return result.data
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    throw new KmsFault('ValidationException')
+  }
+}
+
+function send(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1', 'x-amzn-requestid': randomUUID() })
+  response.end(JSON.stringify(body))
+}

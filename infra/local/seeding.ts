@@ -1,0 +1,34 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ScanCommand } from '@aws-sdk/client-dynamodb'
+import type { SeedOptions } from '../../demo/seed.ts'
+import type { Stack } from './stack.ts'
+
+export interface Seeding extends Pick<SeedOptions, 'openImporter' | 'log'> {
+  readonly stack: Stack
+  readonly dataFolder: string
+  /** Patients in `riverside`; `lakeside` gets ten at most, enough to be another tenant. */
+  readonly patients: number
+}
+
+const LAKESIDE_PATIENTS = 10
+
+/**
+ * Writes the demo patients where they are not yet.
+ *
+ * A marker is written when all of them are in. Without it the seeding is repeated, which changes nothing of what an
+ * interrupted one has written; and so it is where the tables are empty in spite of it, as an engine in memory leaves them.
+ *
+ * @returns whether it seeded
+ */
+export async function seedOnce({ stack, dataFolder, patients, openImporter, log }: Seeding): Promise<boolean> {
+  const marker = join(dataFolder, 'seeded.json')
+  const { Count: found = 0 } = await stack.dynamodb.send(new ScanCommand({ TableName: stack.env.PHI_TABLE_RECORDS, Limit: 1 }))
+  if (found > 0 && existsSync(marker)) return false
+  // a start that finds everything in place need not load the generator
+  const { seedDemo } = await import('../../demo/seed.ts')
+  const lakeside = Math.min(LAKESIDE_PATIENTS, patients)
+  await seedDemo({ openImporter, riverside: patients, lakeside, log })
+  writeFileSync(marker, JSON.stringify({ riverside: patients, lakeside }), { mode: 0o600 })
+  return true
+}

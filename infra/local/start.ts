@@ -1,0 +1,93 @@
+import { relative } from 'node:path'
+import { parseArgs } from 'node:util'
+import { DEMO_USERS } from '../../demo/users.ts'
+import { type Handler, startHttpApi } from './api-gateway.ts'
+import { seedOnce } from './seeding.ts'
+import { DATA_FOLDER } from './stack-file.ts'
+import { startStack } from './stack.ts'
+import { tour } from './tour.ts'
+
+// `npm start [-- --fresh] [--patients N]`, PORT and PHI_DATA from the environment: the whole system on this machine.
+
+const DEFAULT_PORT = 4000
+const DEFAULT_PATIENTS = 60
+const MOST_PATIENTS = 10_000
+
+const log = (line: string): void => console.log(line)
+
+const health: Handler = () =>
+  Promise.resolve({
+    statusCode: 200,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+    body: JSON.stringify({ status: 'ok' }),
+  })
+
+async function start(): Promise<void> {
+  const { fresh, patients, port } = options()
+  const stack = await startStack({ dataFolder: DATA_FOLDER, port, fresh })
+  const stops = [() => stack.stop()]
+  stopOnSignal(stops)
+  try {
+    // only now: both read the environment when they are loaded, as on Lambda
+    const [{ handler }, { openImporter }] = await Promise.all([
+      import('../../functions/graphql.ts'),
+      import('../../cli/open-importer.ts'),
+    ])
+    const seeded = await seedOnce({ stack, dataFolder: DATA_FOLDER, patients: patients ?? DEFAULT_PATIENTS, openImporter, log })
+    if (!seeded && patients !== undefined)
+      log('The demo patients are there already; to have another number: npm start -- --fresh --patients N')
+    const api = await startHttpApi({ port, routes: { 'POST /graphql': handler, 'GET /graphql': handler, 'GET /health': health } })
+    stops.unshift(() => api.stop())
+  } catch (error) {
+    await stack.stop()
+    throw error
+  }
+  log(`\n${tour(DEMO_USERS, stack.graphql)}\n`)
+  log(
+    `GraphQL at ${stack.graphql}, identity provider at ${stack.issuer}, data in ${relative('.', DATA_FOLDER) || '.'}; Ctrl-C stops it.`,
+  )
+  // the origin of this clock is the start of the process
+  log(`Ready in ${(performance.now() / 1000).toFixed(1)} s.`)
+}
+
+function options(): { fresh: boolean; patients: number | undefined; port: number } {
+  const { values } = parseArgs({ options: { fresh: { type: 'boolean', default: false }, patients: { type: 'string' } } })
+  return {
+    fresh: values.fresh,
+    patients: values.patients === undefined ? undefined : wholeNumber('--patients', values.patients, 0, MOST_PATIENTS),
+    port: wholeNumber('PORT', process.env['PORT'] ?? String(DEFAULT_PORT), 1, 65_534),
+  }
+}
+
+function wholeNumber(name: string, text: string, least: number, most: number): number {
+  const number = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN
+  if (!(number >= least && number <= most)) throw new RangeError(`${name} takes a whole number from ${least} to ${most}.`)
+  return number
+}
+
+/** The first signal lets open requests end, a second one does not wait. */
+function stopOnSignal(stops: readonly (() => Promise<void>)[]): void {
+  let stopping = false
+  const stop = (): void => {
+    if (stopping) process.exit(1)
+    stopping = true
+    const all = async (): Promise<void> => {
+      for (const stop of stops) await stop()
+    }
+    all().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    )
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+}
+
+try {
+  await start()
+} catch (error) {
+  // what the newcomer can act on; the rest is for who debugs the stack itself
+  console.error(error instanceof Error ? error.message : 'The local stack could not start.')
+  if (process.env['DEBUG'] !== undefined) console.error(error)
+  process.exit(1)
+}

@@ -1,0 +1,106 @@
+import { type AttributeValue, type DynamoDBClient, QueryCommand, type TransactWriteItem } from '@aws-sdk/client-dynamodb'
+import type { PatientId, TenantId } from '../vocabulary/ids.ts'
+import { batchGet, type Key, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
+
+/** The kinds of items that stand between a person and a patient. */
+export type AccessKind = 'CARE_TEAM' | 'SELF' | 'PROXY'
+
+/** Whose item: the patient and, by a keyed hash of their FHIR identity, the person. */
+export interface AccessKey {
+  readonly kind: AccessKind
+  readonly patient: PatientId
+  readonly subject: string
+}
+
+/** An item as it lies there: its content is sealed, so that a writer of the table can neither read nor make one. */
+export interface AccessItem extends AccessKey {
+  readonly sealed: Uint8Array
+}
+
+const BY_USER = 'byUser'
+
+/** The key of an item, which its seal is bound to. */
+export const accessKey = (tenant: TenantId, { kind, patient, subject }: AccessKey): Key => ({
+  pk: `${tenant}#${patient}`,
+  sk: `${kind}#${subject}`,
+})
+
+export class AccessTable {
+  readonly #client: DynamoDBClient
+  readonly #table: string
+  readonly counter: RequestCounter = { requests: 0 }
+
+  constructor(client: DynamoDBClient, table: string) {
+    this.#client = client
+    this.#table = table
+  }
+
+  /**
+   * The items that exist among those asked for.
+   * @throws StoreUnavailable
+   */
+  async load(tenant: TenantId, wanted: readonly AccessKey[]): Promise<readonly AccessItem[]> {
+    const byKey = new Map(wanted.map((key) => [`${key.patient}\n${key.kind}#${key.subject}`, key]))
+    const items = await batchGet(
+      this.#client,
+      this.counter,
+      this.#table,
+      wanted.map((key) => accessKey(tenant, key)),
+    )
+    return items.flatMap((item) => {
+      const key = byKey.get(`${(item['pk']?.S ?? '').slice(tenant.length + 1)}\n${item['sk']?.S ?? ''}`)
+      return key === undefined ? [] : [{ ...key, sealed: item['v']?.B ?? new Uint8Array() }]
+    })
+  }
+
+  /**
+   * Up to `limit` patients that a person stands in some relation to, in the order of their ids. The index may lag and may
+   * be written by others: who is in it is asked again, item by item, before anything follows from it.
+   * @throws StoreUnavailable
+   */
+  async patientsOf(
+    tenant: TenantId,
+    kind: AccessKind,
+    subject: string,
+    after: PatientId | undefined,
+    limit: number,
+  ): Promise<readonly PatientId[]> {
+    const patients: PatientId[] = []
+    let next: Record<string, AttributeValue> | undefined
+    do {
+      this.counter.requests++
+      const page = await unavailableOnFailure(
+        this.#client.send(
+          new QueryCommand({
+            TableName: this.#table,
+            IndexName: BY_USER,
+            KeyConditionExpression: after === undefined ? '#user = :user' : '#user = :user AND pk > :after',
+            ExpressionAttributeNames: { '#user': 'user' },
+            ExpressionAttributeValues: {
+              ':user': { S: userKey(tenant, kind, subject) },
+              ...(after !== undefined && { ':after': { S: `${tenant}#${after}` } }),
+            },
+            Limit: limit - patients.length,
+            ...(next && { ExclusiveStartKey: next }),
+          }),
+        ),
+      )
+      patients.push(...(page.Items ?? []).map(({ pk }) => (pk?.S ?? '').slice(tenant.length + 1) as PatientId))
+      // a page may end early, and that says nothing of whether there is more
+      next = patients.length < limit ? page.LastEvaluatedKey : undefined
+    } while (next !== undefined)
+    return patients
+  }
+
+  put(tenant: TenantId, item: AccessItem): TransactWriteItem {
+    const { pk, sk } = accessKey(tenant, item)
+    return {
+      Put: {
+        TableName: this.#table,
+        Item: { pk: { S: pk }, sk: { S: sk }, user: { S: userKey(tenant, item.kind, item.subject) }, v: { B: item.sealed } },
+      },
+    }
+  }
+}
+
+const userKey = (tenant: TenantId, kind: AccessKind, subject: string): string => `${tenant}#${kind}#${subject}`

@@ -1,0 +1,215 @@
+import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
+import type { AuditContext, TimedAccess } from '../audit/entry.ts'
+import { MAX_ACTIONS } from '../audit/lane.ts'
+import type { AuditLog } from '../audit/log.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import type { PatientKeys } from '../crypto/patient-keys.ts'
+import type { OpeningCounter } from '../crypto/sealed-field.ts'
+import { SealedRecord, sealRecord } from '../crypto/sealed-record.ts'
+import { BadUserInput, IntegrityFailure } from '../vocabulary/failures.ts'
+import type { Instant, PatientId, SchemaPath } from '../vocabulary/ids.ts'
+import type { Clock, NewRecord } from '../vocabulary/record.ts'
+import type { AccessItem, AccessTable } from './access.ts'
+import type { HistoryTable } from './history.ts'
+import type { DynamoKeyTable } from './keys.ts'
+import type { RecordTable, StoredRecord } from './records.ts'
+
+/** All that is written of one patient at a time. */
+export interface PatientBatch {
+  readonly patient: PatientId
+  readonly records: readonly NewRecord[]
+  readonly access: readonly AccessItem[]
+}
+
+/** Records by what became of them. */
+export interface WriteCounts {
+  readonly created: number
+  readonly updated: number
+  readonly unchanged: number
+}
+
+export interface WriterParts {
+  readonly records: RecordTable
+  readonly history: HistoryTable
+  readonly access: AccessTable
+  readonly keys: DynamoKeyTable
+  readonly keyring: Keyring
+  readonly audit: AuditLog
+  readonly now: Clock
+}
+
+/** What one transaction and one item may hold, in bytes, with room for names and keys. */
+const TRANSACTION_BYTES = 3_500_000
+const ITEM_BYTES = 380_000
+const DEADLINE_MS = 30_000
+const ACCESS_AT_ONCE = 25
+
+/** Actions that must be stored together, and the records of the audit that tell of them. */
+interface Unit {
+  readonly items: readonly TransactWriteItem[]
+  readonly audit: readonly TimedAccess[]
+  readonly bytes: number
+}
+
+/** Seals and stores records. A record, its former version and its audit record commit together or not at all. */
+export class RecordWriter {
+  readonly #parts: WriterParts
+
+  constructor(parts: WriterParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Writes what is new or changed, by the digest of its source: repeating it changes nothing, and one that was interrupted
+   * goes on where it ended.
+   *
+   * @throws VersionConflict when somebody else wrote a record in between; BadUserInput for a record that is too large;
+   *   AuditUnavailable, StoreUnavailable, KeyUnavailable, IntegrityFailure
+   */
+  async write(context: AuditContext, { patient, records, access }: PatientBatch): Promise<WriteCounts> {
+    const { tenant } = context
+    const { keyring, keys: keyTable } = this.#parts
+    let keys: PatientKeys | undefined = (await keyring.patientKeys(tenant, [patient], 'always')).get(patient)
+    let newKey: TransactWriteItem | undefined
+    if (keys === undefined) {
+      const { item, handle } = await keyring.newPatientKey(tenant, patient)
+      keys = handle
+      newKey = keyTable.put(tenant, patient, item)
+    }
+    const { units, counts } = await this.#units(context, keys, records)
+    units.push(...this.#accessUnits(context, patient, access))
+
+    const [first, ...rest] = pack(units, newKey)
+    if (first === undefined) return counts
+    // the patient's key must be there before anything that is sealed under it
+    await this.#commit(context, first)
+    await Promise.all(rest.map(async (group) => await this.#commit(context, group)))
+    return counts
+  }
+
+  async #units(
+    context: AuditContext,
+    keys: PatientKeys,
+    records: readonly NewRecord[],
+  ): Promise<{ units: Unit[]; counts: WriteCounts }> {
+    const { tenant } = context
+    const stored = await this.#parts.records.load(
+      tenant,
+      records.map(({ ref }) => ref),
+      new Set(),
+    )
+    const before = new Map(stored.map((record) => [nameOf(record), record]))
+    const units: Unit[] = []
+    const counts = { created: 0, updated: 0, unchanged: 0 }
+    for (const record of records) {
+      const existing = before.get(nameOf(record))
+      if (existing === undefined) {
+        units.push(this.#create(context, keys, record))
+        counts.created++
+        continue
+      }
+      const sealed = SealedRecord.open(keys, { tenant, ...record.ref }, existing.manifest, uncounted())
+      if (sealed.metadata.source !== undefined && sealed.metadata.source === record.metadata.source) {
+        counts.unchanged++
+        continue
+      }
+      units.push(await this.#update(context, keys, record, sealed.version))
+      counts.updated++
+    }
+    return { units, counts }
+  }
+
+  #create(context: AuditContext, keys: PatientKeys, record: NewRecord): Unit {
+    const sealed = { ref: record.ref, ...sealRecord(keys, { tenant: context.tenant, ...record.ref }, 1, record) }
+    return {
+      items: this.#parts.records.put(context.tenant, sealed),
+      audit: [this.#written(record, 1, 'CREATE')],
+      bytes: sizeOf(sealed),
+    }
+  }
+
+  async #update(context: AuditContext, keys: PatientKeys, record: NewRecord, version: number): Promise<Unit> {
+    const { records, history } = this.#parts
+    const former = await records.whole(context.tenant, record.ref)
+    if (former === undefined) throw new IntegrityFailure()
+    const sealed = { ref: record.ref, ...sealRecord(keys, { tenant: context.tenant, ...record.ref }, version + 1, record) }
+    return {
+      items: [records.replace(context.tenant, sealed, former.manifest), history.put(context.tenant, former, version)],
+      audit: [this.#written(record, version + 1, 'UPDATE')],
+      bytes: sizeOf(sealed) + sizeOf(former),
+    }
+  }
+
+  /** Who may see a patient from now on is an event of its own for the audit, whatever records come with it. */
+  #accessUnits({ tenant }: AuditContext, patient: PatientId, access: readonly AccessItem[]): Unit[] {
+    const units: Unit[] = []
+    for (let start = 0; start < access.length; start += ACCESS_AT_ONCE) {
+      const chunk = access.slice(start, start + ACCESS_AT_ONCE)
+      units.push({
+        items: chunk.map((item) => this.#parts.access.put(tenant, item)),
+        audit: [
+          {
+            patient,
+            path: 'Patient.careTeam' as SchemaPath,
+            action: 'UPDATE',
+            outcome: 'WRITTEN',
+            at: this.#now(),
+            count: chunk.length,
+          },
+        ],
+        bytes: chunk.reduce((sum, { sealed }) => sum + sealed.length, 0),
+      })
+    }
+    return units
+  }
+
+  #written({ ref, values }: NewRecord, version: number, action: 'CREATE' | 'UPDATE'): TimedAccess {
+    return {
+      patient: ref.patient,
+      recordType: ref.type,
+      recordId: ref.id,
+      recordVersion: version,
+      path: ref.type as string as SchemaPath,
+      paths: [...values.keys()].toSorted(),
+      action,
+      outcome: 'WRITTEN',
+      at: this.#now(),
+    }
+  }
+
+  async #commit(context: AuditContext, { items, audit }: Unit): Promise<void> {
+    await this.#parts.audit.commit(context, items, audit, this.#parts.now() + DEADLINE_MS)
+  }
+
+  #now(): Instant {
+    return this.#parts.now() as Instant
+  }
+}
+
+/** Units in as few transactions as hold them; a new patient's key goes with the first. */
+function pack(units: readonly Unit[], newKey: TransactWriteItem | undefined): Unit[] {
+  const groups: Unit[] = []
+  let open: Unit = { items: newKey === undefined ? [] : [newKey], audit: [], bytes: 0 }
+  for (const unit of units) {
+    const actions = open.items.length + open.audit.length + unit.items.length + unit.audit.length
+    if (actions > MAX_ACTIONS || open.bytes + unit.bytes > TRANSACTION_BYTES) {
+      groups.push(open)
+      open = unit
+    } else {
+      open = { items: [...open.items, ...unit.items], audit: [...open.audit, ...unit.audit], bytes: open.bytes + unit.bytes }
+    }
+  }
+  return open.audit.length === 0 ? groups : [...groups, open]
+}
+
+function sizeOf({ manifest, fields }: Pick<StoredRecord, 'manifest' | 'fields'>): number {
+  let bytes = manifest.length
+  for (const [path, sealed] of fields) bytes += path.length + sealed.length
+  if (bytes > ITEM_BYTES) throw new BadUserInput()
+  return bytes
+}
+
+const nameOf = ({ ref }: { ref: NewRecord['ref'] }): string => `${ref.type}#${ref.id}`
+
+/** Writing opens metadata to compare it; no request is told of it. */
+const uncounted = (): OpeningCounter => ({ fields: 0, metadata: 0 })

@@ -1,0 +1,189 @@
+import {
+  DynamoDBClient,
+  PutItemCommand,
+  QueryCommand,
+  TransactWriteItemsCommand,
+  type TransactWriteItem,
+  type TransactWriteItemsCommandInput,
+} from '@aws-sdk/client-dynamodb'
+import { createHash, randomBytes } from 'node:crypto'
+import { expect } from 'vitest'
+import type { AuditContext, AuditEntry, TimedAccess } from '../../../audit/entry.ts'
+import { AuditHistory } from '../../../audit/history.ts'
+import { fromItem, type Item, LANES, laneKey, sequenceKey } from '../../../audit/item.ts'
+import type { LaneReceipt } from '../../../audit/lane.ts'
+import { LaneLog } from '../../../audit/log.ts'
+import { newProcessId, newRequestId, type ProcessId } from '../../../audit/request-id.ts'
+import { type Engine, startEngine } from '../../../infra/local/engine.ts'
+import { createTables, dropTables } from '../../../infra/local/tables.ts'
+import type { GatewayEvent } from '../../../vocabulary/events.ts'
+import type { TenantId } from '../../../vocabulary/ids.ts'
+import type { Clock } from '../../../vocabulary/record.ts'
+import { access, context } from '../../unit/audit/examples.ts'
+import { type EngineRequest, type Fault, type FaultyEngine, PASS, startFaultyEngine } from '../../faulty-engine.ts'
+
+interface SentTransaction {
+  readonly ClientRequestToken: string
+  readonly TransactItems: readonly TransactWriteItem[]
+}
+
+/** One process that writes to the log of a tenant of its own. */
+export interface Writer {
+  readonly tenant: TenantId
+  readonly process: ProcessId
+  readonly log: LaneLog
+  readonly events: readonly GatewayEvent[]
+  readonly context: AuditContext
+  /** Appends accesses that bear these numbers. */
+  append(numbers: readonly number[], withinMs?: number, change?: Partial<TimedAccess>): Promise<LaneReceipt>
+  /** These faults for its next transactions, one each, and then `after`; other writers pass. Forgets what it sent so far. */
+  meets(faults: readonly Fault[], after?: Fault): void
+  /** Its transactions since then, as they were sent. */
+  sent(): SentTransaction[]
+  /** What is stored of a lane, in order, as a reader finds it. */
+  stored(lane?: number): Promise<AuditEntry[]>
+  /** The names of the tenant's lanes, as they were registered. */
+  lanes(): Promise<string[]>
+}
+
+/** The audit table of a real engine, behind a proxy that does to calls what a network does. */
+export class LaneBench {
+  readonly faulty: FaultyEngine
+  readonly table: string
+  readonly history: AuditHistory
+  /** Past the proxy. */
+  readonly direct: DynamoDBClient
+  readonly #engine: Engine
+  readonly #stage: string
+  readonly #client: DynamoDBClient
+  #tenants = 0
+
+  private constructor(engine: Engine, faulty: FaultyEngine, stage: string, direct: DynamoDBClient, table: string) {
+    this.#engine = engine
+    this.faulty = faulty
+    this.#stage = stage
+    this.direct = direct
+    this.table = table
+    this.#client = clientFor(faulty.endpoint)
+    this.history = new AuditHistory(direct, table)
+  }
+
+  static async start(): Promise<LaneBench> {
+    const engine = await startEngine()
+    // an engine that others use too keeps what they hold
+    const stage = `audit-${randomBytes(4).toString('hex')}`
+    const direct = clientFor(engine.endpoint)
+    const { audit } = await createTables(direct, stage)
+    return new LaneBench(engine, await startFaultyEngine(engine.endpoint), stage, direct, audit)
+  }
+
+  async stop(): Promise<void> {
+    this.#client.destroy()
+    await this.faulty.stop()
+    await dropTables(this.direct, this.#stage)
+    this.direct.destroy()
+    await this.#engine.stop()
+  }
+
+  /** A tenant that no other test writes to, unless one is given. */
+  tenant(): TenantId {
+    return `tenant-${++this.#tenants}` as TenantId
+  }
+
+  writer({ tenant = this.tenant(), now = Date.now }: { tenant?: TenantId; now?: Clock } = {}): Writer {
+    const process = newProcessId(randomBytes)
+    const events: GatewayEvent[] = []
+    const log = new LaneLog({
+      client: this.#client,
+      table: this.table,
+      process,
+      now,
+      events: (event) => void events.push(event),
+    })
+    const about = context({ tenant, requestId: newRequestId(process, now(), randomBytes) })
+    // a lane that retired in another test may still linger
+    const isOurs = ({ operation, body }: EngineRequest): boolean =>
+      operation === 'TransactWriteItems' && body.includes(`"${tenant}#${process}.`)
+    return {
+      tenant,
+      process,
+      meets: (faults, after = PASS) => {
+        const left = [...faults]
+        this.faulty.play((request) => (isOurs(request) ? (left.shift() ?? after) : PASS))
+      },
+      sent: () => this.faulty.requests.filter(isOurs).map(({ body }) => JSON.parse(body) as SentTransaction),
+      log,
+      events,
+      context: about,
+      append: (numbers, withinMs = 5_000, change = {}) =>
+        log.append(
+          about,
+          numbers.map((number) => access(number, change)),
+          now() + withinMs,
+        ),
+      stored: async (lane = 1) => (await this.items(laneKey(tenant, `${process}.${lane}`))).map(fromItem),
+      lanes: async () => (await this.items(laneKey(tenant, LANES))).map(({ n }) => String(n?.S)).toSorted(),
+    }
+  }
+
+  async items(lane: string): Promise<Item[]> {
+    const items: Item[] = []
+    let from: Item | undefined
+    do {
+      const page = await this.direct.send(
+        new QueryCommand({
+          TableName: this.table,
+          KeyConditionExpression: 'l = :lane',
+          ExpressionAttributeValues: { ':lane': { S: lane } },
+          ConsistentRead: true,
+          ...(from && { ExclusiveStartKey: from }),
+        }),
+      )
+      items.push(...(page.Items ?? []))
+      from = page.LastEvaluatedKey
+    } while (from !== undefined)
+    return items
+  }
+
+  /** Commits a transaction as it was sent, without its token. */
+  async commit(body: string): Promise<void> {
+    const { TransactItems } = JSON.parse(body, (name, value: unknown) =>
+      name === 'B' ? Buffer.from(String(value), 'base64') : value,
+    ) as TransactWriteItemsCommandInput
+    await this.direct.send(new TransactWriteItemsCommand({ TransactItems }))
+  }
+
+  /** Somebody else writes where the lane will write next. */
+  async intrude({ tenant, process }: Writer, sequence: number): Promise<void> {
+    const key = { l: { S: laneKey(tenant, `${process}.1`) }, n: { S: sequenceKey(sequence) } }
+    await this.direct.send(new PutItemCommand({ TableName: this.table, Item: { ...key, h: { B: randomBytes(32) } } }))
+  }
+}
+
+export function clientFor(endpoint: string): DynamoDBClient {
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
+  // as in service: a lane sees each answer itself
+  return new DynamoDBClient({ endpoint, region: 'us-east-1', credentials, maxAttempts: 1 })
+}
+
+/**
+ * Holds a lane against what a verifier will: numbers without a gap, and each hash over the one before and the record's
+ * canonical JSON, recomputed here by other code than the lane's.
+ */
+export function expectIntact(entries: readonly AuditEntry[]): void {
+  expect(entries.map(({ sequence }) => sequence)).toEqual(entries.map((_, index) => index + 1))
+  let before = '0'.repeat(64)
+  for (const { prev, hash, ...told } of entries) {
+    expect(prev).toBe(before)
+    const members = Object.entries(told).toSorted(([a], [b]) => (a < b ? -1 : 1))
+    const json = `{${members.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`
+    expect(hash).toBe(createHash('sha256').update(Buffer.from(prev, 'hex')).update(json).digest('hex'))
+    before = hash
+  }
+}
+
+/** The numbers that the accesses of a test bear, in the order in which they stand. */
+export const numbersOf = (entries: readonly AuditEntry[]): (number | undefined)[] =>
+  entries.map(({ recordVersion }) => recordVersion)
+
+export const upTo = (last: number, first = 1): number[] => Array.from({ length: last - first + 1 }, (_, index) => first + index)

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type ClinicAnswer, type RunningClinic, runClinic } from '../../running-clinic.ts'
+import { at, auditOf, nodesAt, outcomesOf, workOf } from './asking.ts'
+
+const PATIENTS = 25
+
+let clinic: RunningClinic
+
+beforeAll(async () => {
+  clinic = await runClinic({ riverside: PATIENTS, lakeside: 1 })
+})
+afterAll(() => clinic.stop())
+
+const LIST = 'query ($first: Int!) { patients(first: $first) { edges { node { familyName ssn birthDate } } } }'
+
+/** What KMS itself was asked while some work was done. */
+async function kmsCallsOf<T>(work: () => Promise<T>): Promise<{ result: T; calls: number }> {
+  const before = clinic.stack.kms.calls()
+  const result = await work()
+  return { result, calls: clinic.stack.kms.calls() - before }
+}
+
+describe('P13: keys', () => {
+  it.each([1, PATIENTS])('a cold request of %i patients makes one KMS call, a warm one none', async (first) => {
+    const cold = await clinic.another()
+    const ask = (): Promise<ClinicAnswer> => cold.ask('billing', LIST, { first })
+    const one = await kmsCallsOf(() => workOf(cold, ask))
+    expect(nodesAt(one.result.result.data, 'patients')).toHaveLength(first)
+    expect(one.result.result.phi.resolved).toBe(3 * first)
+    expect(one.calls).toBe(1)
+    expect(one.result.requests.kms).toBe(1)
+
+    const two = await kmsCallsOf(() => workOf(cold, ask))
+    expect(two.result.result.phi.resolved).toBe(3 * first)
+    expect(two.calls).toBe(0)
+    // one batch of records, and no request for keys or memberships: those come from the cache and from the tenant
+    expect(two.result.requests).toMatchObject({ keys: 0, kms: 0, access: 0 })
+  })
+
+  it('requests that come at once to a cold process make one KMS call for each tenant', async () => {
+    const cold = await clinic.another()
+    const users = ['billing', 'physician', 'nurse', 'researcher', 'lakeside-physician', 'frontdesk', 'patient', 'acme']
+    const { result, calls } = await kmsCallsOf(() => Promise.all(users.map((user) => cold.ask(user, LIST, { first: 1 }))))
+    expect(result.map(({ status }) => status)).toEqual(users.map(() => 200))
+    expect(calls).toBe(2)
+  })
+
+  it('with KMS refusing, a warm process goes on and a cold one gives no PHI, and says that it cannot', async () => {
+    await clinic.ask('billing', LIST, { first: 5 })
+    const cold = await clinic.another()
+    clinic.stack.kms.disable(clinic.stack.env.PHI_KMS_KEY_ID)
+    try {
+      const warm = await clinic.ask('billing', LIST, { first: 5 })
+      expect(warm.phi.resolved).toBe(15)
+      expect(warm.errors).toEqual([])
+      const known = nodesAt(warm.data, 'patients').map((node) => String(at(node, 'familyName')))
+
+      const answer = await cold.ask('billing', LIST, { first: 5 })
+      expect(answer.status).toBe(200)
+      expect(answer.data).toEqual({ patients: null })
+      expect(answer.errors).toMatchObject([{ path: ['patients'], extensions: { code: 'FIELD_UNAVAILABLE' } }])
+      expect(answer.phi.resolved).toBe(0)
+      for (const name of known) expect(answer.text).not.toContain(name)
+      expect(cold.events).toContainEqual(expect.objectContaining({ event: 'KEY_UNAVAILABLE', cause: 'DisabledException' }))
+
+      // by id too, of whatever form: nobody learns from the outage what is there
+      const { data } = await clinic.ask('billing', '{ patients(first: 1) { edges { node { id } } } }')
+      const id = at(nodesAt(data, 'patients')[0], 'id')
+      for (const user of ['billing', 'physician', 'researcher']) {
+        for (const wanted of [id, 'no id at all']) {
+          const byId = await cold.ask(user, 'query ($id: ID!) { patient(id: $id) { familyName ssn } }', { id: wanted })
+          expect(byId.data).toEqual({ patient: null })
+          expect(byId.errors).toMatchObject([{ path: ['patient'], extensions: { code: 'FIELD_UNAVAILABLE' } }])
+          const audit = outcomesOf(await auditOf(clinic, byId))
+          expect(audit).toEqual(['Patient.familyName UNAVAILABLE KEY', 'Patient.ssn UNAVAILABLE KEY'])
+        }
+      }
+    } finally {
+      clinic.stack.kms.setState(clinic.stack.env.PHI_KMS_KEY_ID, 'Enabled')
+    }
+    const back = await cold.ask('billing', LIST, { first: 5 })
+    expect(back.phi.resolved).toBe(15)
+  })
+
+  it('P13: a key that KMS no longer gives stops working after its age in memory, and not before', async () => {
+    let later = 0
+    const process = await clinic.another({ now: () => Date.now() + later })
+    expect((await process.ask('billing', LIST, { first: 2 })).phi.resolved).toBe(6)
+    clinic.stack.kms.disable(clinic.stack.env.PHI_KMS_KEY_ID)
+    try {
+      later = 299_000
+      expect((await process.ask('billing', LIST, { first: 2 })).phi.resolved).toBe(6)
+      later = 301_000
+      const answer = await process.ask('billing', LIST, { first: 2 })
+      expect(answer.phi.resolved).toBe(0)
+      expect(answer.errors[0]?.extensions['code']).toBe('FIELD_UNAVAILABLE')
+    } finally {
+      clinic.stack.kms.setState(clinic.stack.env.PHI_KMS_KEY_ID, 'Enabled')
+    }
+  })
+})

@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { readFragment } from '../../../infra/local/tables.ts'
+
+const many = <T extends z.ZodType>(one: T) => z.union([one.transform((item) => [item]), z.array(one)])
+const statement = z.object({
+  Sid: z.string().optional(),
+  Effect: z.enum(['Allow', 'Deny']),
+  Action: many(z.string()),
+  Resource: many(z.unknown()),
+  Condition: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
+})
+const resources = z.object({
+  Resources: z.record(z.string(), z.object({ Type: z.string(), Properties: z.record(z.string(), z.unknown()) })),
+})
+const policy = z.object({ PolicyDocument: z.object({ Statement: z.array(statement) }) })
+const keyPolicy = z.object({ KeyPolicy: z.object({ Statement: z.array(statement.omit({ Resource: true })) }) })
+
+const fragment = (name: string) => resources.parse(readFragment(new URL(`../../../infra/${name}`, import.meta.url))).Resources
+// CI gives the packaged template here; elsewhere the fragments are what there is to read
+const packaged = process.env['PHI_PACKAGED']
+const source =
+  packaged === undefined ? { ...fragment('functions.yml'), ...fragment('keys.yml'), ...fragment('tables.yml') } : template(packaged)
+
+function template(file: string) {
+  return resources.parse(JSON.parse(readFileSync(file, 'utf8'))).Resources
+}
+
+const statements = policy.parse(source['GraphqlPolicy']?.Properties).PolicyDocument.Statement
+/** `AuditTable`, however the template names it. */
+const names = (resource: unknown, id: string): boolean => new RegExp(`"${id}[".]|\\{${id}\\.`).test(JSON.stringify(resource))
+const on = (id: string) => statements.filter((one) => one.Resource.some((resource) => names(resource, id)))
+const allowed = (id: string): string[] =>
+  on(id)
+    .filter((one) => one.Effect === 'Allow')
+    .flatMap((one) => one.Action)
+
+describe('P7: the role of the GraphQL function can append to the audit, and nothing else', () => {
+  it('by a put within a transaction alone', () => {
+    expect(allowed('AuditTable')).toEqual(['dynamodb:PutItem'])
+    const [append] = on('AuditTable').filter((one) => one.Effect === 'Allow')
+    expect(append?.Condition).toEqual({ StringEquals: { 'dynamodb:EnclosingOperation': 'TransactWriteItems' } })
+  })
+
+  it('and is denied every way to change or remove an item, whatever else comes to allow it', () => {
+    const denied = on('AuditTable').filter((one) => one.Effect === 'Deny')
+    const always = denied.filter((one) => Object.keys(one.Condition).length === 0).flatMap((one) => one.Action)
+    expect(always).toEqual(
+      expect.arrayContaining(
+        ['UpdateItem', 'DeleteItem', 'BatchWriteItem', 'PartiQLInsert', 'PartiQLUpdate', 'PartiQLDelete', 'DeleteTable'].map(
+          (action) => `dynamodb:${action}`,
+        ),
+      ),
+    )
+    expect(denied).toContainEqual(
+      expect.objectContaining({
+        Action: ['dynamodb:PutItem'],
+        Condition: { StringNotEquals: { 'dynamodb:EnclosingOperation': 'TransactWriteItems' } },
+      }),
+    )
+  })
+})
+
+describe('the role of the GraphQL function has the least that it needs', () => {
+  it('reads records, memberships and keys, and writes none of them', () => {
+    const reads = ['dynamodb:GetItem', 'dynamodb:BatchGetItem']
+    expect(allowed('RecordsTable')).toEqual([...reads, 'dynamodb:Query'])
+    expect(allowed('AccessTable')).toEqual([...reads, 'dynamodb:Query', 'dynamodb:Query'])
+    expect(allowed('KeysTable')).toEqual(reads)
+  })
+
+  it('has no wildcard in an action or a resource', () => {
+    for (const one of statements.filter(({ Effect }) => Effect === 'Allow')) {
+      expect(one.Action.join()).not.toContain('*')
+      expect(one.Resource).not.toContain('*')
+    }
+  })
+
+  it('P6: opens tenant keys only under the context of their use, by role and by key alike', () => {
+    const condition = {
+      StringEquals: { 'kms:EncryptionContext:use': 'tenant-key' },
+      Null: { 'kms:EncryptionContext:tenant': 'false' },
+      'ForAllValues:StringEquals': { 'kms:EncryptionContextKeys': ['tenant', 'use', 'version'] },
+    }
+    expect(on('TenantKey')).toEqual([expect.objectContaining({ Effect: 'Allow', Action: ['kms:Decrypt'], Condition: condition })])
+    const uses = keyPolicy
+      .parse(source['TenantKey']?.Properties)
+      .KeyPolicy.Statement.filter((one) => one.Action.some((action) => /kms:(?:\*|.*crypt|Generate)/.test(action)))
+    expect(uses).toEqual([expect.objectContaining({ Sid: 'OpenTenantKeys', Action: ['kms:Decrypt'], Condition: condition })])
+  })
+
+  it('uses the keys of the tables through DynamoDB alone', () => {
+    for (const id of ['RecordsTableKey', 'KeysTableKey', 'AuditTableKey']) {
+      expect(on(id)).toHaveLength(1)
+      expect(on(id)[0]?.Action).toEqual(['kms:Decrypt'])
+      expect(JSON.stringify(on(id)[0]?.Condition)).toContain('kms:ViaService')
+    }
+  })
+})
+
+describe('tables are kept', () => {
+  it.each(['RecordsTable', 'HistoryTable', 'AccessTable', 'KeysTable', 'AuditTable'])('%s', (id) => {
+    expect(source[id]).toMatchObject({
+      Properties: {
+        DeletionProtectionEnabled: true,
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+        SSESpecification: { SSEEnabled: true, SSEType: 'KMS' },
+      },
+    })
+  })
+})

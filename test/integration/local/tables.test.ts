@@ -1,0 +1,99 @@
+import { DescribeTableCommand, DynamoDBClient, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Engine, startEngine } from '../../../infra/local/engine.ts'
+import { createTables, dropTables, tableDefinitions } from '../../../infra/local/tables.ts'
+
+describe('tables of a local engine are those of infra/tables.yml', () => {
+  let engine: Engine
+  let client: DynamoDBClient
+  // an engine that others use too keeps what they hold
+  const stage = `tables-${process.pid}`
+  beforeAll(async () => {
+    engine = await startEngine()
+    const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
+    client = new DynamoDBClient({ endpoint: engine.endpoint, region: 'us-east-1', credentials })
+    await createTables(client, stage)
+  })
+  afterAll(async () => {
+    await dropTables(client, stage)
+    client.destroy()
+    await engine.stop()
+  })
+
+  const described = async (TableName: string) => {
+    const { Table } = await client.send(new DescribeTableCommand({ TableName }))
+    const byName = (a: { AttributeName?: string | undefined }, b: { AttributeName?: string | undefined }): number =>
+      (a.AttributeName ?? '') < (b.AttributeName ?? '') ? -1 : 1
+    return {
+      attributes: Table?.AttributeDefinitions?.toSorted(byName),
+      keys: Table?.KeySchema,
+      indexes: Object.fromEntries((Table?.GlobalSecondaryIndexes ?? []).map((index) => [String(index.IndexName), index])),
+    }
+  }
+  const S = (AttributeName: string) => ({ AttributeName, AttributeType: 'S' })
+  const key = (hash: string, range: string) => [
+    { AttributeName: hash, KeyType: 'HASH' },
+    { AttributeName: range, KeyType: 'RANGE' },
+  ]
+
+  it('records and keys: by pk and sk', async () => {
+    for (const name of [`phi-${stage}-records`, `phi-${stage}-keys`]) {
+      expect(await described(name)).toEqual({ attributes: [S('pk'), S('sk')], keys: key('pk', 'sk'), indexes: {} })
+    }
+  })
+
+  it('access: by user too', async () => {
+    const { keys, indexes } = await described(`phi-${stage}-access`)
+    expect(keys).toEqual(key('pk', 'sk'))
+    expect(indexes).toMatchObject({ byUser: { KeySchema: key('user', 'pk'), Projection: { ProjectionType: 'KEYS_ONLY' } } })
+  })
+
+  it('audit: by patient, user and path, each in the order of time', async () => {
+    const { attributes, keys, indexes } = await described(`phi-${stage}-audit`)
+    expect(attributes).toContainEqual({ AttributeName: 'at', AttributeType: 'N' })
+    expect(keys).toEqual(key('l', 'n'))
+    expect(Object.keys(indexes).toSorted()).toEqual(['byPath', 'byPatient', 'byUser'])
+    expect(indexes).toMatchObject({
+      byPatient: { KeySchema: key('gp', 'at'), Projection: { ProjectionType: 'KEYS_ONLY' } },
+      byUser: { KeySchema: key('gu', 'at'), Projection: { ProjectionType: 'KEYS_ONLY' } },
+      byPath: { KeySchema: key('gf', 'at'), Projection: { ProjectionType: 'KEYS_ONLY' } },
+    })
+  })
+
+  it('are left as they are by a second start, with what they hold', async () => {
+    const { records } = await createTables(client, stage)
+    await client.send(new PutItemCommand({ TableName: records, Item: { pk: { S: 'p' }, sk: { S: 's' } } }))
+    await createTables(client, stage)
+    expect((await client.send(new ScanCommand({ TableName: records }))).Count).toBe(1)
+  })
+
+  it('bear the stage in every name, and no variable', () => {
+    expect(Object.values(tableDefinitions('x')).map((table) => table.TableName)).toEqual([
+      'phi-x-records',
+      'phi-x-history',
+      'phi-x-access',
+      'phi-x-keys',
+      'phi-x-audit',
+    ])
+  })
+})
+
+describe('the local engine', () => {
+  it('is never one of the cloud', async () => {
+    for (const endpoint of ['https://dynamodb.us-east-1.amazonaws.com', 'https://dynamodb.us-east-1.api.aws', 'nonsense']) {
+      await expect(startEngine({ env: { AWS_ENDPOINT_URL_DYNAMODB: endpoint } })).rejects.toThrow(
+        'must name an engine on this machine',
+      )
+    }
+  })
+
+  it('uses the one that is given, and leaves it running', async () => {
+    const given = await startEngine({ env: {} })
+    const same = await startEngine({ env: { AWS_ENDPOINT_URL_DYNAMODB: given.endpoint } })
+    expect(same.endpoint).toBe(given.endpoint)
+    await same.stop()
+    expect((await fetch(given.endpoint)).ok).toBe(true)
+    await given.stop()
+    await expect(fetch(given.endpoint)).rejects.toThrow('fetch failed')
+  })
+})

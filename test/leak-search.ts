@@ -1,0 +1,42 @@
+/** What was searched: a file, a log, an answer. */
+export interface Haystack {
+  readonly name: string
+  readonly bytes: Buffer
+}
+
+/**
+ * Where any of the secrets stands, in plain text, hex, base64 or URL form. A base64 text holds a secret in one of three
+ * alignments; the characters at its ends mix with the neighbors and are left out.
+ *
+ * @returns `place: form of secret number n`, which names no secret; empty when there is none
+ */
+export function findLeaks(haystacks: readonly Haystack[], secrets: Iterable<string>): string[] {
+  const found: string[] = []
+  for (const [number, secret] of [...new Set(secrets)].entries()) {
+    for (const [form, needle] of formsOf(secret)) {
+      for (const { name, bytes } of haystacks) {
+        if (bytes.includes(needle)) found.push(`${name}: ${form} of secret ${number}`)
+      }
+    }
+  }
+  return found
+}
+
+function formsOf(secret: string): Map<string, string> {
+  const bytes = Buffer.from(secret, 'utf8')
+  // shorter ones would be found by chance
+  if (bytes.length < 6) throw new RangeError('a secret to search for has at least 6 bytes')
+  const forms = new Map([
+    ['plain', secret],
+    ['hex', bytes.toString('hex')],
+    ['HEX', bytes.toString('hex').toUpperCase()],
+    ['URL', encodeURIComponent(secret)],
+  ])
+  for (const shift of [0, 1, 2]) {
+    const shifted = Buffer.concat([Buffer.alloc(shift), bytes])
+    const core = (text: string): string => text.slice(shift === 0 ? 0 : shift + 1, Math.floor((shifted.length * 8) / 6))
+    forms.set(`base64+${shift}`, core(shifted.toString('base64')))
+    forms.set(`base64url+${shift}`, core(shifted.toString('base64url')))
+  }
+  return forms
+}

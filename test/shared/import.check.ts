@@ -1,0 +1,88 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readBundles, sourceFiles } from '../../fhir/files.ts'
+import { startStack, type Stack } from '../../infra/local/stack.ts'
+import { findLeaks } from '../leak-search.ts'
+
+const run = promisify(execFile)
+const shared = process.env['PHI_SHARED'] ?? ''
+const bundles = join(shared, 'data/synthea/biocfhir-30')
+const command = new URL('../../cli/phi.ts', import.meta.url).pathname
+
+interface Resource {
+  readonly resourceType: string
+  readonly name?: readonly { readonly family?: string; readonly given?: readonly string[] }[]
+  readonly identifier?: readonly { readonly system?: string; readonly value?: string }[]
+}
+
+describe('the Synthea bundles', () => {
+  let stack: Stack
+  let dataFolder: string
+  let output = ''
+  const expected = new Map<string, number>()
+  const secrets = new Set<string>()
+
+  beforeAll(async () => {
+    expect(shared, 'PHI_SHARED names the folder').not.toBe('')
+    dataFolder = mkdtempSync(join(tmpdir(), 'phi-synthea-'))
+    stack = await startStack({ dataFolder, port: 0 })
+    for await (const file of readBundles(await sourceFiles([bundles]))) {
+      if ('reason' in file) throw new Error(file.reason)
+      const { entry } = JSON.parse(file.text) as { entry: readonly { readonly resource: Resource }[] }
+      for (const { resource } of entry) {
+        expected.set(resource.resourceType, (expected.get(resource.resourceType) ?? 0) + 1)
+        if (resource.resourceType !== 'Patient') continue
+        for (const { family, given } of resource.name ?? [])
+          for (const name of [family, ...(given ?? [])]) if (name !== undefined) secrets.add(name)
+        for (const { system, value } of resource.identifier ?? [])
+          if (system?.includes('us-ssn') === true && value !== undefined) secrets.add(value)
+      }
+    }
+  })
+
+  afterAll(async () => {
+    await stack.stop()
+    rmSync(dataFolder, { recursive: true, force: true })
+  })
+
+  const load = async (): Promise<string> => {
+    const { stdout, stderr } = await run(process.execPath, [command, 'import', bundles], {
+      env: { ...process.env, ...stack.env },
+      maxBuffer: 1e8,
+    })
+    output += stdout + stderr
+    return stdout
+  }
+
+  it('load whole, twice with the same result', async () => {
+    const first = await load()
+    expect(first).toMatch(
+      new RegExp(
+        `^records: Observation ${expected.get('Observation') ?? 0}, CareTeamMember \\d+, Patient ${expected.get('Patient') ?? 0}$`,
+        'm',
+      ),
+    )
+    const [, created] = /^created (\d+), updated 0, unchanged 0$/m.exec(first) ?? []
+    expect(Number(created)).toBeGreaterThan(expected.get('Observation') ?? 0)
+    const second = await load()
+    expect(second).toMatch(new RegExp(`^created 0, updated 0, unchanged ${created ?? ''}$`, 'm'))
+    expect(second.replace(/^created.*$/m, '')).toBe(first.replace(/^created.*$/m, ''))
+  })
+
+  it('P8: names and SSNs stand nowhere in the files of the engine or in what was printed', () => {
+    expect(secrets.size).toBeGreaterThan(60)
+    const files = readdirSync(dataFolder).map((name) => ({ name, bytes: readFileSync(join(dataFolder, name)) }))
+    expect(files.some(({ name, bytes }) => name.startsWith('dynamodb.sqlite') && bytes.length > 1_000_000)).toBe(true)
+    const haystacks = [...files, { name: 'output', bytes: Buffer.from(output) }]
+    const long = [...secrets].filter((secret) => secret.length >= 6)
+    expect(long.length).toBeGreaterThan(60)
+    expect(findLeaks(haystacks, long)).toEqual([])
+    // the search itself finds what is there
+    const planted = Buffer.from(Buffer.from(`xx${long[0] ?? ''}yy`).toString('base64'))
+    expect(findLeaks([{ name: 'planted', bytes: planted }], long.slice(0, 1))).not.toEqual([])
+  })
+})

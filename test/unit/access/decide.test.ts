@@ -1,0 +1,204 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { decide, refuseBeforeRecord } from '../../../access/decide.ts'
+import type { Coordinate, SchemaPath } from '../../../vocabulary/ids.ts'
+import type { Action, Grant, PhiPolicy, PurposeOfUse, Relationship, Role, View } from '../../../vocabulary/policy.ts'
+import { callerWith, clinic, factsOf, NOW, RELATIONSHIPS } from './clinic-policy.ts'
+
+interface Line {
+  readonly role: string
+  readonly purposes: readonly PurposeOfUse[]
+  readonly relationship: string
+  readonly view?: View
+  readonly breakGlass?: boolean
+  readonly actions?: readonly Action[]
+}
+
+/** A field with these grants, numbered as the schema numbers them. */
+function field(...lines: readonly Line[]): PhiPolicy {
+  return {
+    path: 'Patient.birthDate' as SchemaPath,
+    coordinate: 'Patient.birthDate' as Coordinate,
+    class: 'VALUE',
+    category: 'DEMOGRAPHIC',
+    sensitivity: new Set(),
+    grants: lines.map(
+      ({ role, purposes, relationship, view = 'FULL', breakGlass = true, actions = ['READ'] }, index): Grant => ({
+        roles: new Set([role as Role]),
+        purposes: new Set(purposes),
+        relationship: relationship as Relationship,
+        actions: new Set(actions),
+        view,
+        breakGlass,
+        rule: `Patient.birthDate#${index + 1}`,
+      }),
+    ),
+  }
+}
+
+const NURSE: Line = { role: 'NURSE', purposes: ['TREAT', 'ETREAT'], relationship: 'CARE_TEAM' }
+const RESEARCHER: Line = { role: 'RESEARCHER', purposes: ['HRESCH'], relationship: 'ORGANIZATION', view: 'YEAR' }
+const PATIENT: Line = { role: 'PATIENT', purposes: ['PATRQT'], relationship: 'SELF' }
+const birthDate = field(NURSE, RESEARCHER, PATIENT)
+
+describe('P3: role, purpose and relationship must all be there', () => {
+  it.each<[role: string, purpose: PurposeOfUse, held: string[], expected: object]>([
+    ['NURSE', 'TREAT', ['CARE_TEAM'], { outcome: 'GRANTED', view: 'FULL', basis: 'CARE_TEAM', rule: 'Patient.birthDate#1' }],
+    ['NURSE', 'ETREAT', ['CARE_TEAM'], { outcome: 'GRANTED', rule: 'Patient.birthDate#1' }],
+    ['NURSE', 'TREAT', [], { outcome: 'DENIED', reason: 'RELATIONSHIP', rule: 'Patient.birthDate#1', breakGlass: true }],
+    ['NURSE', 'TREAT', ['SELF', 'ORGANIZATION'], { outcome: 'DENIED', reason: 'RELATIONSHIP' }],
+    ['NURSE', 'HRESCH', ['CARE_TEAM'], { outcome: 'DENIED', reason: 'PURPOSE', rule: 'Patient.birthDate#1' }],
+    ['RESEARCHER', 'HRESCH', ['ORGANIZATION'], { outcome: 'MASKED', view: 'YEAR', basis: 'ORGANIZATION' }],
+    ['RESEARCHER', 'TREAT', ['ORGANIZATION', 'CARE_TEAM'], { outcome: 'DENIED', reason: 'PURPOSE', breakGlass: false }],
+    ['PATIENT', 'PATRQT', ['SELF'], { outcome: 'GRANTED', basis: 'SELF' }],
+    ['PATIENT', 'PATRQT', ['ORGANIZATION'], { outcome: 'DENIED', reason: 'RELATIONSHIP', breakGlass: false }],
+    ['ADMIN', 'HOPERAT', [...RELATIONSHIPS], { outcome: 'DENIED', reason: 'ROLE', breakGlass: false }],
+    ['TOASTER', 'TREAT', ['CARE_TEAM'], { outcome: 'DENIED', reason: 'ROLE' }],
+  ])('%s for %s as %j', (role, purpose, held, expected) => {
+    expect(decide(birthDate, callerWith([role], purpose), factsOf(held), NOW)).toMatchObject(expected)
+  })
+
+  it('a field without a policy is refused, whoever asks', () => {
+    expect(decide(undefined, callerWith(['NURSE'], 'TREAT'), factsOf(['CARE_TEAM']), NOW)).toEqual({
+      outcome: 'DENIED',
+      reason: 'UNKNOWN_FIELD',
+      breakGlass: false,
+    })
+  })
+
+  it('a field without grants, and a caller without roles, are refused', () => {
+    expect(decide(field(), callerWith(['NURSE'], 'TREAT'), factsOf(['CARE_TEAM']), NOW)).toMatchObject({ reason: 'ROLE' })
+    expect(decide(birthDate, callerWith([], 'TREAT'), factsOf(['CARE_TEAM']), NOW)).toMatchObject({ reason: 'ROLE' })
+  })
+})
+
+describe('of several grants that apply the most revealing wins', () => {
+  const masked = field({ ...NURSE, view: 'YEAR' }, NURSE, { ...NURSE, view: 'PRESENCE' })
+
+  it('wherever it stands', () => {
+    for (const grants of [masked.grants, masked.grants.toReversed()]) {
+      const decision = decide({ ...masked, grants }, callerWith(['NURSE'], 'TREAT'), factsOf(['CARE_TEAM']), NOW)
+      expect(decision).toMatchObject({ outcome: 'GRANTED', view: 'FULL', rule: 'Patient.birthDate#2' })
+    }
+  })
+
+  it('also across the roles of one caller', () => {
+    const both = callerWith(['RESEARCHER', 'NURSE'], 'TREAT')
+    expect(decide(birthDate, both, factsOf(['CARE_TEAM', 'ORGANIZATION']), NOW)).toMatchObject({ view: 'FULL' })
+    expect(decide(birthDate, { ...both, purpose: 'HRESCH' }, factsOf(['CARE_TEAM', 'ORGANIZATION']), NOW)).toMatchObject({
+      view: 'YEAR',
+    })
+  })
+})
+
+describe('a refusal names the grant that came closest', () => {
+  it('a missing relationship is nearer than a purpose, a purpose nearer than a role', () => {
+    const caller = callerWith(['NURSE', 'RESEARCHER'], 'HRESCH')
+    expect(decide(birthDate, caller, factsOf([]), NOW)).toMatchObject({ reason: 'RELATIONSHIP', rule: 'Patient.birthDate#2' })
+    expect(decide(birthDate, callerWith(['RESEARCHER'], 'TREAT'), factsOf([]), NOW)).toMatchObject({
+      reason: 'PURPOSE',
+      rule: 'Patient.birthDate#2',
+    })
+  })
+})
+
+describe('break-glass stands for treatment and a missing place on the care team, and for nothing else', () => {
+  const emergency = callerWith(['NURSE'], 'BTG')
+
+  it('opens while it lasts, and names the grant that it stands on', () => {
+    expect(decide(birthDate, emergency, factsOf([], NOW + 1), NOW)).toEqual({
+      outcome: 'GRANTED',
+      view: 'FULL',
+      basis: 'BREAK_GLASS',
+      basisId: 'bg-1',
+      rule: 'Patient.birthDate#1',
+    })
+    expect(decide(birthDate, emergency, factsOf([], NOW), NOW)).toMatchObject({ outcome: 'DENIED', breakGlass: true })
+    expect(decide(birthDate, emergency, factsOf(['CARE_TEAM']), NOW)).toMatchObject({ outcome: 'DENIED', reason: 'PURPOSE' })
+  })
+
+  it('needs its own purpose: an emergency does not widen another request', () => {
+    expect(decide(birthDate, callerWith(['NURSE'], 'TREAT'), factsOf([], NOW + 1), NOW)).toMatchObject({ outcome: 'DENIED' })
+  })
+
+  it.each<[string, Line]>([
+    ['another role', { ...NURSE, role: 'PHYSICIAN' }],
+    ['another relationship', { ...NURSE, relationship: 'SELF' }],
+    ['a purpose other than treatment', { ...NURSE, purposes: ['HPAYMT'] }],
+    ['a grant that says no', { ...NURSE, breakGlass: false }],
+  ])('does not stand for %s', (_what, line) => {
+    expect(decide(field(line), emergency, factsOf([], NOW + 1), NOW)).toMatchObject({ outcome: 'DENIED', breakGlass: false })
+  })
+})
+
+describe('an action needs a grant of its own', () => {
+  const searchable = field(NURSE, { role: 'BILLING', purposes: ['HPAYMT'], relationship: 'ORGANIZATION', actions: ['SEARCH'] })
+
+  it('to read is not to search, and the other way round', () => {
+    const billing = callerWith(['BILLING'], 'HPAYMT')
+    expect(decide(searchable, billing, factsOf(['ORGANIZATION']), NOW, 'SEARCH')).toMatchObject({ outcome: 'GRANTED' })
+    expect(decide(searchable, billing, factsOf(['ORGANIZATION']), NOW)).toMatchObject({ outcome: 'DENIED', reason: 'ROLE' })
+    expect(decide(searchable, callerWith(['NURSE'], 'TREAT'), factsOf(['CARE_TEAM']), NOW, 'UPDATE')).toMatchObject({
+      outcome: 'DENIED',
+    })
+    expect(refuseBeforeRecord(searchable, billing)).toMatchObject({ outcome: 'DENIED' })
+    expect(refuseBeforeRecord(searchable, billing, 'SEARCH')).toBeUndefined()
+  })
+})
+
+describe('what is refused before any record is what every record would refuse', () => {
+  const policies = [undefined, ...clinic.policy.phi.values()]
+  const roles = [...clinic.policy.roles.keys(), 'TOASTER' as Role]
+  const purposes: PurposeOfUse[] = ['TREAT', 'ETREAT', 'BTG', 'HPAYMT', 'HOPERAT', 'HRESCH', 'PATRQT', 'PUBHLTH']
+  const actions: Action[] = ['READ', 'SEARCH', 'CREATE', 'UPDATE', 'DELETE', 'EXPORT']
+  const asked = fc.record({
+    policy: fc.constantFrom(...policies),
+    roles: fc.subarray<string>(roles),
+    purpose: fc.constantFrom(...purposes),
+    action: fc.constantFrom(...actions),
+  })
+  const everySet = subsets(RELATIONSHIPS)
+
+  it('a refusal before the record is the refusal of every record, whatever the relationships or the emergency', () => {
+    fc.assert(
+      fc.property(asked, ({ policy, roles: held, purpose, action }) => {
+        const caller = callerWith(held, purpose)
+        const before = refuseBeforeRecord(policy, caller, action)
+        if (before === undefined) return
+        for (const set of everySet) {
+          for (const until of [undefined, NOW + 1]) expect(decide(policy, caller, factsOf(set, until), NOW, action)).toEqual(before)
+        }
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  it('what is not refused before could be granted by some record', () => {
+    fc.assert(
+      fc.property(asked, ({ policy, roles: held, purpose, action }) => {
+        const caller = callerWith(held, purpose)
+        if (refuseBeforeRecord(policy, caller, action) !== undefined) return
+        expect(decide(policy, caller, factsOf(RELATIONSHIPS, NOW + 1), NOW, action).outcome).not.toBe('DENIED')
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  it('a further relationship never closes what was open', () => {
+    const reveals: Record<View, number> = { FULL: 4, LAST4: 3, YEAR: 3, ZIP3: 3, PSEUDONYM: 2, PRESENCE: 1 }
+    fc.assert(
+      fc.property(asked, fc.subarray(RELATIONSHIPS), fc.constantFrom(...RELATIONSHIPS), ({ policy, ...who }, held, more) => {
+        const caller = callerWith(who.roles, who.purpose)
+        const less = decide(policy, caller, factsOf(held), NOW)
+        const then = decide(policy, caller, factsOf([...held, more]), NOW)
+        if (less.outcome === 'DENIED') return
+        expect(then.outcome === 'DENIED' ? 0 : reveals[then.view]).toBeGreaterThanOrEqual(reveals[less.view])
+      }),
+      { numRuns: 400 },
+    )
+  })
+})
+
+function subsets<T>(items: readonly T[]): T[][] {
+  return items.reduce<T[][]>((sets, item) => [...sets, ...sets.map((set) => [...set, item])], [[]])
+}

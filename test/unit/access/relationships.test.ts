@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest'
+import { holds, relationshipsOf, type RelationshipSource, type Standing } from '../../../access/relationships.ts'
+import { StoreUnavailable } from '../../../vocabulary/failures.ts'
+import type { Instant, PatientId } from '../../../vocabulary/ids.ts'
+import type { Relationship } from '../../../vocabulary/policy.ts'
+import { callerWith } from './clinic-policy.ts'
+
+const caller = callerWith(['NURSE'], 'TREAT')
+const CARE_TEAM = 'CARE_TEAM' as Relationship
+const SELF = 'SELF' as Relationship
+const ANNA = 'anna' as PatientId
+const BERT = 'bert' as PatientId
+const at = (time: number): Instant => time as Instant
+
+/** A source that says the same whoever asks, and counts how often it was asked. */
+function says(standings: ReadonlyMap<PatientId, readonly Standing[]>): RelationshipSource & { asked: number } {
+  return {
+    asked: 0,
+    standings() {
+      this.asked++
+      return Promise.resolve(standings)
+    },
+    panel: () => Promise.resolve([]),
+  }
+}
+
+describe('relationships are asked in batches', () => {
+  it('P3: a name without a source never holds', async () => {
+    const held = await relationshipsOf(new Map(), new Set([CARE_TEAM, SELF]), caller, [ANNA], at(5))
+    expect(held).toEqual(new Map([[ANNA, new Set()]]))
+  })
+
+  it('each source once for all patients; a source that was not asked for is left alone', async () => {
+    const team = says(new Map([[ANNA, [{}]]]))
+    const self = says(new Map([[BERT, [{}]]]))
+    const registry = new Map([
+      [CARE_TEAM, team],
+      [SELF, self],
+    ])
+    const held = await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA, BERT], at(5))
+    expect(held).toEqual(
+      new Map([
+        [ANNA, new Set([CARE_TEAM])],
+        [BERT, new Set()],
+      ]),
+    )
+    expect([team.asked, self.asked]).toEqual([1, 0])
+  })
+
+  it('a source that names a patient who was not asked for adds nobody', async () => {
+    const registry = new Map([[CARE_TEAM, says(new Map([[BERT, [{}]]]))]])
+    expect(await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA], at(5))).toEqual(new Map([[ANNA, new Set()]]))
+  })
+
+  it('a source that fails fails the question, which is another thing than no', async () => {
+    const broken: RelationshipSource = {
+      standings: () => Promise.reject(new StoreUnavailable()),
+      panel: () => Promise.resolve([]),
+    }
+    await expect(relationshipsOf(new Map([[SELF, broken]]), new Set([SELF]), caller, [ANNA], at(5))).rejects.toThrow(
+      StoreUnavailable,
+    )
+  })
+})
+
+describe('P13: a relationship holds from its beginning until just before its end', () => {
+  it.each<[Standing, now: number, expected: boolean]>([
+    [{}, 0, true],
+    [{ since: at(10) }, 9, false],
+    [{ since: at(10) }, 10, true],
+    [{ until: at(20) }, 19, true],
+    [{ until: at(20) }, 20, false],
+    [{ since: at(10), until: at(20) }, 15, true],
+    [{ since: at(20), until: at(10) }, 15, false],
+    [{ since: at(10), until: at(10) }, 10, false],
+  ])('%j at %d: %s', (standing, now, expected) => {
+    expect(holds(standing, at(now))).toBe(expected)
+  })
+
+  it('of several stays one is enough', async () => {
+    const registry = new Map([[CARE_TEAM, says(new Map([[ANNA, [{ until: at(5) }, { since: at(10), until: at(20) }]]]))]])
+    const heldAt = async (now: number) => (await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA], at(now))).get(ANNA)
+    expect(await heldAt(4)).toEqual(new Set([CARE_TEAM]))
+    expect(await heldAt(7)).toEqual(new Set())
+    expect(await heldAt(10)).toEqual(new Set([CARE_TEAM]))
+    expect(await heldAt(20)).toEqual(new Set())
+  })
+})

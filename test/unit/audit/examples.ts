@@ -1,0 +1,37 @@
+import type { AuditContext, TimedAccess } from '../../../audit/entry.ts'
+import type { Instant, PatientId, RecordId, RequestId, SchemaPath, TenantId, TypeName } from '../../../vocabulary/ids.ts'
+
+const RIVERSIDE = 'riverside' as TenantId
+const PATIENT = 'AAECAwQFBgcICQoLDA0ODw' as PatientId
+export const NOON = Date.parse('2026-03-01T12:00:00.000Z') as Instant
+
+/** One access; `number` stands as the record's version, so that a test can tell which record this is. */
+export function access(number: number, change: Partial<TimedAccess> = {}): TimedAccess {
+  return {
+    at: NOON,
+    patient: PATIENT,
+    recordType: 'Patient' as TypeName,
+    recordId: PATIENT as string as RecordId,
+    recordVersion: number,
+    path: 'Patient.familyName' as SchemaPath,
+    action: 'READ',
+    view: 'FULL',
+    outcome: 'DISCLOSED',
+    rule: 'Patient.familyName#1',
+    basis: 'CARE_TEAM',
+    ...change,
+  }
+}
+
+export function context(change: Partial<AuditContext> = {}): AuditContext {
+  return {
+    tenant: RIVERSIDE,
+    requestId: 'cmVxdWVzdHJlcXVlc3RyZXF1' as RequestId,
+    user: 'physician',
+    roles: ['PHYSICIAN'],
+    purpose: 'TREAT',
+    persisted: false,
+    policy: 'ab'.repeat(32),
+    ...change,
+  }
+}

@@ -1,0 +1,43 @@
+import { randomBytes } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { newProcessId, newRequestId, readRequestId } from '../../../audit/request-id.ts'
+
+const process = newProcessId((size) => Buffer.alloc(size, 7))
+
+describe('a request id', () => {
+  it('says which process wrote its records and when', () => {
+    const at = Date.parse('2026-03-01T12:00:00.123Z')
+    const id = newRequestId(process, at, randomBytes)
+    expect(id).toMatch(/^[A-Za-z0-9_-]{24}$/)
+    expect(readRequestId(id)).toEqual({ id, process, at })
+    expect(id.startsWith(process)).toBe(true)
+  })
+
+  it('is another one for another request of the same moment', () => {
+    const ids = Array.from({ length: 100 }, () => newRequestId(process, 1, randomBytes))
+    expect(new Set(ids).size).toBe(100)
+  })
+
+  it('holds any time to come', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 48 - 1 }), (at) => {
+        expect(readRequestId(newRequestId(process, at, randomBytes))?.at).toBe(at)
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it.each([
+    '',
+    'x',
+    'A'.repeat(23),
+    'A'.repeat(25),
+    `${'A'.repeat(23)}=`,
+    `${'A'.repeat(23)}+`,
+    ` ${'A'.repeat(23)}`,
+    'ä'.repeat(24),
+  ])('%j is none', (text) => {
+    expect(readRequestId(text)).toBeUndefined()
+  })
+})

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest'
+import { openAccessItem, sealAccessItem } from '../../../crypto/access-seal.ts'
+import { derivedId, lookupToken, subjectToken } from '../../../crypto/tokens.ts'
+import { IntegrityFailure, KeyUnavailable } from '../../../vocabulary/failures.ts'
+import type { TenantId, TypeName } from '../../../vocabulary/ids.ts'
+import { rawKey, useKey } from './place-fixtures.ts'
+
+const access = useKey('access')
+const place = { tenant: 'riverside' as TenantId, pk: 'riverside#p', sk: 'MEMBER#x' }
+const content = { relationship: 'CARE_TEAM', fhirUser: 'Practitioner/123', periods: [{ since: '2024-01-01' }] }
+const sealed = sealAccessItem(access, place, content)
+
+describe('an item of the access table', () => {
+  it('opens at its place and shows nothing outside', () => {
+    expect(openAccessItem(access, place, sealed)).toEqual(content)
+    expect(Buffer.from(sealed).toString('latin1')).not.toMatch(/CARE|Practitioner|2024/)
+  })
+
+  it.each([
+    ['tenant', { ...place, tenant: 'lakeside' as TenantId }],
+    ['patient', { ...place, pk: 'riverside#q' }],
+    ['user', { ...place, sk: 'MEMBER#y' }],
+    ['split of the same characters', { ...place, pk: 'riverside#pM', sk: 'EMBER#x' }],
+  ])('P6: does not open for another %s', (_, other) => {
+    expect(() => openAccessItem(access, other, sealed)).toThrow(IntegrityFailure)
+  })
+
+  it('P6: does not open under another key or key version, altered or cut', () => {
+    expect(() => openAccessItem(useKey('access', rawKey(0x61)), place, sealed)).toThrow(IntegrityFailure)
+    expect(() => openAccessItem(useKey('access', rawKey(0x60), 2), place, sealed)).toThrow(IntegrityFailure)
+    for (let i = 0; i < sealed.length; i++) {
+      const altered = Uint8Array.from(sealed)
+      altered[i] = (altered[i] ?? 0) ^ 0x80
+      expect(() => openAccessItem(access, place, altered)).toThrow(IntegrityFailure)
+    }
+    expect(() => openAccessItem(access, place, sealed.subarray(1))).toThrow(IntegrityFailure)
+  })
+
+  it('is not to be had from a key for something else: the types refuse it', () => {
+    // @ts-expect-error a cursor key seals no access item
+    expect(() => openAccessItem(useKey('cursor', rawKey(0x61)), place, sealed)).toThrow(IntegrityFailure)
+  })
+})
+
+describe('tokens', () => {
+  const lookup = useKey('lookup')
+  const identifier = useKey('identifier')
+  const patient = 'Patient' as TypeName
+
+  it('are the same each time, 22 characters, and different for different texts and keys', () => {
+    expect(subjectToken(lookup, 'Practitioner/123')).toBe(subjectToken(useKey('lookup'), 'Practitioner/123'))
+    expect(subjectToken(lookup, 'Practitioner/123')).toMatch(/^[A-Za-z0-9_-]{22}$/)
+    expect(subjectToken(lookup, 'Practitioner/124')).not.toBe(subjectToken(lookup, 'Practitioner/123'))
+    expect(subjectToken(useKey('lookup', rawKey(0x61)), 'Practitioner/123')).not.toBe(subjectToken(lookup, 'Practitioner/123'))
+  })
+
+  it('of one text for different ends are different', () => {
+    expect(subjectToken(lookup, 'x')).not.toBe(lookupToken(lookup, 'x'))
+    expect(derivedId(identifier, patient, 'x')).not.toBe(derivedId(identifier, 'Observation' as TypeName, 'x'))
+    // the type ends where it ends
+    expect(derivedId(identifier, 'Pat' as TypeName, 'ient1')).not.toBe(derivedId(identifier, patient, '1'))
+  })
+
+  it('take any requested text, however long', () => {
+    expect(lookupToken(lookup, 'x'.repeat(200_000))).toMatch(/^[A-Za-z0-9_-]{22}$/)
+    expect(lookupToken(lookup, '')).toMatch(/^[A-Za-z0-9_-]{22}$/)
+  })
+
+  it('give 16 bytes, as an id has to be', () => {
+    expect(Buffer.from(derivedId(identifier, patient, '42'), 'base64url')).toHaveLength(16)
+  })
+
+  it('stay the same when the key gets a newer version, and need the first', () => {
+    const older = useKey('identifier')
+    const newer = useKey('identifier', rawKey(0x61), 2)
+    const rotated = { ...newer, byVersion: (version: number) => newer.byVersion(version) ?? older.byVersion(version) }
+    expect(derivedId(rotated, patient, '42')).toBe(derivedId(older, patient, '42'))
+    expect(() => derivedId(newer, patient, '42')).toThrow(KeyUnavailable)
+  })
+})

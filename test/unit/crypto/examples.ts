@@ -1,0 +1,47 @@
+import { sealAccessItem } from '../../../crypto/access-seal.ts'
+import { sealCursor } from '../../../crypto/cursor.ts'
+import { placePrefix, fieldAad } from '../../../crypto/place.ts'
+import { SealedRecord, sealRecord } from '../../../crypto/sealed-record.ts'
+import { sealField, sealMetadata } from '../../../crypto/sealed-field.ts'
+import { derivedId, subjectToken } from '../../../crypto/tokens.ts'
+import { wrapKey, wrapKeyFrom } from '../../../crypto/wrap.ts'
+import type { Coordinate, UserId } from '../../../vocabulary/ids.ts'
+import { counter, countingRandom, path, PATIENT, patientKeys, PLACE, rawKey, useKey } from './place-fixtures.ts'
+
+/** The examples of `docs/sealed-field.md` by name, as the code makes them. */
+export function examples(): ReadonlyMap<string, string> {
+  const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+  const keys = patientKeys({ 1: rawKey(0x20) })
+  const prefix = placePrefix(PLACE)
+  const birthDate = path('Patient.birthDate')
+  const { tenant } = PLACE
+  const metadata = { open: {}, references: {} }
+
+  const wrapPlace = { tenant, holder: { use: 'patient-key', patient: PATIENT }, tenantKeyVersion: 1, version: 1 } as const
+  const wrapped = wrapKey(wrapKeyFrom(rawKey(0x40)), wrapPlace, rawKey(0x20), countingRandom())
+  const field = sealField(keys.current(), prefix, birthDate, '1984-02-29', countingRandom())
+  const sealedMetadata = sealMetadata(keys.current(), prefix, 7, metadata, countingRandom())
+  // both nonces of the manifest's parts begin at 00, as in the single examples
+  const random = () => countingRandom()(12)
+  const record = sealRecord(keys, PLACE, 7, { values: new Map([[birthDate, '1984-02-29']]), metadata }, random)
+  SealedRecord.open(keys, PLACE, record.manifest, counter()).openField(birthDate, field)
+
+  const access = sealAccessItem(useKey('access'), { tenant, pk: 'pk', sk: 'sk' }, { since: '2024-01-01' }, countingRandom())
+  const bound = {
+    caller: { tenant, user: 'u1' as UserId, purpose: 'TREAT' },
+    coordinate: 'Patient.observations' as Coordinate,
+    patient: PATIENT,
+    filter: {},
+  } as const
+  return new Map([
+    ['wrapped-patient-key', hex(wrapped)],
+    ['field-aad', hex(fieldAad(prefix, birthDate, 1))],
+    ['field', hex(field)],
+    ['metadata', hex(sealedMetadata)],
+    ['manifest', hex(record.manifest)],
+    ['access-item', hex(access)],
+    ['cursor', sealCursor(useKey('cursor'), bound, ['2024-01-01', 3], countingRandom())],
+    ['subject-token', subjectToken(useKey('lookup'), 'Practitioner/123')],
+    ['derived-id', derivedId(useKey('identifier'), PLACE.type, '42')],
+  ])
+}

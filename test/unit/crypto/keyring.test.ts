@@ -1,0 +1,310 @@
+import { randomBytes } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { AgingCache } from '../../../crypto/aging-cache.ts'
+import type { KeyUse, TenantKeyItem } from '../../../crypto/key-table.ts'
+import { wrapKey, wrapKeyFrom } from '../../../crypto/wrap.ts'
+import { IntegrityFailure, KeyUnavailable } from '../../../vocabulary/failures.ts'
+import type { PatientId, TenantId } from '../../../vocabulary/ids.ts'
+import { KeyHouse, KMS_KEY, RIVERSIDE } from './key-fixtures.ts'
+
+const LAKESIDE = 'lakeside' as TenantId
+const NOBODY = 'nobodynobodynobodynobo' as PatientId
+
+describe('one KMS call a tenant, however many patients', () => {
+  it.each([1, 100])('asks KMS once for %i patients when cold, and nobody when warm', async (count) => {
+    const house = new KeyHouse()
+    const patients = await house.withPatients(count)
+    const handles = await house.ring.patientKeys(RIVERSIDE, patients, 'cached')
+    for (const patient of patients) expect(handles.get(patient)?.current().version).toBe(1)
+    expect(house.ring.counts).toEqual({ kms: 1, tableLoads: 1 })
+    expect(house.table.loads).toEqual([{ tenantItem: true, patients }])
+
+    await house.ring.patientKeys(RIVERSIDE, patients, 'cached')
+    await house.ring.useKey(RIVERSIDE, 'cursor')
+    expect(house.ring.counts).toEqual({ kms: 1, tableLoads: 1 })
+  })
+
+  it('asks KMS once for 200 cold requests at the same time', async () => {
+    const house = new KeyHouse()
+    const patients = await house.withPatients(200)
+    const answers = await Promise.all(patients.map((patient) => house.ring.patientKeys(RIVERSIDE, [patient], 'always')))
+    answers.forEach((handles, i) => expect(handles.get(patients[i] ?? NOBODY)?.current().version).toBe(1))
+    await Promise.all(patients.map(() => house.ring.useKey(RIVERSIDE, 'access')))
+    expect(house.kms.decrypts).toBe(1)
+    expect(house.table.loads.filter(({ tenantItem }) => tenantItem)).toHaveLength(1)
+  })
+
+  it('opens the same keys in every process', async () => {
+    const house = new KeyHouse()
+    const [patient = NOBODY] = await house.withPatients(1)
+    const here = (await house.ring.patientKeys(RIVERSIDE, [patient], 'cached')).get(patient)?.current()
+    const there = (await house.newRing().patientKeys(RIVERSIDE, [patient], 'cached')).get(patient)?.current()
+    expect(here?.seal.equals(there?.seal ?? here.manifest)).toBe(true)
+    expect(here?.seal.equals(here.manifest)).toBe(false)
+  })
+})
+
+describe('P5: equal work for a patient that the caller may not know of', () => {
+  it('P5: loads the items again although the key is cached, and asks the same for a patient that does not exist', async () => {
+    const house = new KeyHouse()
+    const [patient = NOBODY] = await house.withPatients(1)
+    await house.ring.patientKeys(RIVERSIDE, [patient], 'cached')
+    for (const asked of [patient, NOBODY]) {
+      house.table.loads.length = 0
+      house.kms.decrypts = 0
+      const handles = await house.ring.patientKeys(RIVERSIDE, [asked], 'always')
+      expect(handles.has(asked)).toBe(asked === patient)
+      expect(house.table.loads).toEqual([{ tenantItem: false, patients: [asked] }])
+      expect(house.kms.decrypts).toBe(0)
+    }
+  })
+
+  it('makes the same one KMS call when cold, whether the patient exists or not', async () => {
+    const house = new KeyHouse()
+    const [patient = NOBODY] = await house.withPatients(1)
+    for (const asked of [patient, NOBODY]) {
+      const ring = house.newRing()
+      await ring.patientKeys(RIVERSIDE, [asked], 'always')
+      expect(ring.counts).toEqual({ kms: 1, tableLoads: 1 })
+    }
+  })
+
+  it('forgets a cached key whose item has gone', async () => {
+    const house = new KeyHouse()
+    const [patient = NOBODY] = await house.withPatients(1)
+    await house.ring.patientKeys(RIVERSIDE, [patient], 'cached')
+    house.table.patients.delete(patient)
+    expect((await house.ring.patientKeys(RIVERSIDE, [patient], 'always')).size).toBe(0)
+    expect((await house.ring.patientKeys(RIVERSIDE, [patient], 'cached')).size).toBe(0)
+  })
+})
+
+describe('P13: a key leaves memory at its age', () => {
+  it('P13: a patient key in constant use is loaded again after 60 s', async () => {
+    const house = new KeyHouse()
+    const patients = await house.withPatients(1)
+    await house.ring.patientKeys(RIVERSIDE, patients, 'cached')
+    for (let second = 1; second < 60; second++) {
+      house.time += 1000
+      await house.ring.patientKeys(RIVERSIDE, patients, 'cached')
+      expect(house.ring.counts.tableLoads).toBe(1)
+    }
+    house.time += 1000
+    await house.ring.patientKeys(RIVERSIDE, patients, 'cached')
+    expect(house.ring.counts).toEqual({ kms: 1, tableLoads: 2 })
+  })
+
+  it('P13: a disabled KMS key stops everything 300 s after it was last asked, patient keys included', async () => {
+    const house = new KeyHouse()
+    const patients = await house.withPatients(2)
+    const [early = NOBODY, late = NOBODY] = patients
+    await house.ring.patientKeys(RIVERSIDE, [early], 'cached')
+    house.kms.down = true
+    house.time += 299_000
+    expect((await house.ring.patientKeys(RIVERSIDE, [late], 'cached')).size).toBe(1)
+    await house.ring.useKey(RIVERSIDE, 'access')
+    house.time += 1000
+    await expect(house.ring.patientKeys(RIVERSIDE, [late], 'cached')).rejects.toThrow(KeyUnavailable)
+    await expect(house.ring.useKey(RIVERSIDE, 'access')).rejects.toThrow(KeyUnavailable)
+  })
+
+  it('a clock that was set back prolongs nothing', async () => {
+    const house = new KeyHouse()
+    const patients = await house.withPatients(1)
+    await house.ring.patientKeys(RIVERSIDE, patients, 'cached')
+    house.time -= 500
+    await house.ring.patientKeys(RIVERSIDE, patients, 'cached')
+    expect(house.ring.counts).toEqual({ kms: 2, tableLoads: 2 })
+  })
+
+  it('does not remember a failure of KMS', async () => {
+    const house = new KeyHouse()
+    const patients = await house.withPatients(3)
+    house.kms.down = true
+    await expect(house.ring.patientKeys(RIVERSIDE, patients, 'cached')).rejects.toThrow(KeyUnavailable)
+    house.kms.down = false
+    expect((await house.ring.patientKeys(RIVERSIDE, patients, 'cached')).size).toBe(3)
+  })
+
+  it('keeps no more patients than its limit', async () => {
+    const house = new KeyHouse()
+    const patients = await house.withPatients(3)
+    const ring = house.newRing({ patients: 2 })
+    await ring.patientKeys(RIVERSIDE, patients, 'cached')
+    await ring.patientKeys(RIVERSIDE, patients, 'cached')
+    expect(house.table.loads.at(-1)?.patients.length).toBeGreaterThan(0)
+  })
+
+  it('takes no limits looser than its own', () => {
+    expect(() => new KeyHouse({ patientAge: 60_001 })).toThrow(RangeError)
+    expect(() => new KeyHouse({ tenantAge: 300_001 })).toThrow(RangeError)
+  })
+})
+
+describe('P6: a wrapped key opens only in its own place', () => {
+  it('P6: not for another patient, and the other patients still open', async () => {
+    const house = new KeyHouse()
+    const [first = NOBODY, second = NOBODY] = await house.withPatients(2)
+    house.table.patients.set(first, house.table.patients.get(second) ?? { versions: [] })
+    const handles = await house.ring.patientKeys(RIVERSIDE, [first, second], 'cached')
+    expect(() => handles.get(first)?.current()).toThrow(IntegrityFailure)
+    expect(handles.get(second)?.current().version).toBe(1)
+  })
+
+  it('P6: not under another version, and an unknown version is none', async () => {
+    const house = new KeyHouse()
+    const [patient = NOBODY] = await house.withPatients(1)
+    const [only] = house.table.patients.get(patient)?.versions ?? []
+    if (!only) throw new Error('no key')
+    house.table.patients.set(patient, { versions: [{ ...only, version: 2 }] })
+    const handle = (await house.ring.patientKeys(RIVERSIDE, [patient], 'cached')).get(patient)
+    expect(() => handle?.current()).toThrow(IntegrityFailure)
+    expect(handle?.byVersion(1)).toBeUndefined()
+  })
+
+  it('P6: not under a tenant key version that does not exist', async () => {
+    const house = new KeyHouse()
+    const [patient = NOBODY, other = NOBODY] = await house.withPatients(2)
+    const [only] = house.table.patients.get(patient)?.versions ?? []
+    if (!only) throw new Error('no key')
+    house.table.patients.set(patient, { versions: [{ ...only, tenantKeyVersion: 9 }] })
+    const handles = await house.ring.patientKeys(RIVERSIDE, [patient, other], 'cached')
+    expect(() => handles.get(patient)?.current()).toThrow(IntegrityFailure)
+    expect(handles.get(other)?.current().version).toBe(1)
+  })
+
+  it("P6: another tenant's keys do not open, although KMS would hold both", async () => {
+    const house = new KeyHouse()
+    const patients = await house.withPatients(1)
+    const item = house.table.tenants.get(RIVERSIDE)
+    if (!item) throw new Error('no tenant')
+    house.table.tenants.set(LAKESIDE, item)
+    await expect(house.ring.patientKeys(LAKESIDE, patients, 'cached')).rejects.toThrow(IntegrityFailure)
+  })
+
+  it('P6: a tenant key under a KMS key of somebody else is not even asked for', async () => {
+    const house = new KeyHouse()
+    const patients = await house.withPatients(1)
+    const ring = house.newRing({}, 'alias/own')
+    await expect(ring.patientKeys(RIVERSIDE, patients, 'cached')).rejects.toThrow(KeyUnavailable)
+    expect(house.kms.decrypts).toBe(0)
+  })
+
+  it('P6: one use key put in the place of another', async () => {
+    const house = new KeyHouse()
+    await house.withPatients(0)
+    alterTenant(house, (item) => {
+      const cursor = item.uses.find(({ use }) => use === 'cursor')
+      return { ...item, uses: item.uses.map((key) => (key.use === 'access' && cursor ? { ...cursor, use: 'access' } : key)) }
+    })
+    await expect(house.ring.useKey(RIVERSIDE, 'access')).rejects.toThrow(IntegrityFailure)
+    expect((await house.ring.useKey(RIVERSIDE, 'cursor')).version).toBe(1)
+  })
+})
+
+describe('a tenant', () => {
+  it('is created once, with a different key for each use', async () => {
+    const house = new KeyHouse()
+    await house.ring.createTenant(RIVERSIDE)
+    const first = house.table.tenants.get(RIVERSIDE)
+    await house.ring.createTenant(RIVERSIDE)
+    expect(house.table.tenants.get(RIVERSIDE)).toBe(first)
+    const uses: KeyUse[] = ['access', 'cursor', 'lookup', 'identifier', 'pseudonym', 'index']
+    const keys = await Promise.all(uses.map(async (use) => (await house.ring.useKey(RIVERSIDE, use)).key.export().toString('hex')))
+    expect(new Set(keys).size).toBe(uses.length)
+  })
+
+  it('that two processes create at once ends with one set of keys, which both use', async () => {
+    const house = new KeyHouse()
+    const [one, two] = [house.newRing(), house.newRing()]
+    await Promise.all([one.createTenant(RIVERSIDE), two.createTenant(RIVERSIDE)])
+    const [a, b] = await Promise.all([one.useKey(RIVERSIDE, 'index'), two.useKey(RIVERSIDE, 'index')])
+    expect(a.key.equals(b.key)).toBe(true)
+  })
+
+  it('without keys opens nothing', async () => {
+    const { ring } = new KeyHouse()
+    await expect(ring.useKey(RIVERSIDE, 'access')).rejects.toThrow(KeyUnavailable)
+    await expect(ring.patientKeys(RIVERSIDE, [NOBODY], 'always')).rejects.toThrow(KeyUnavailable)
+    await expect(ring.newPatientKey(RIVERSIDE, NOBODY)).rejects.toThrow(KeyUnavailable)
+  })
+
+  it('without a key for a use has none, although its other uses work', async () => {
+    const house = new KeyHouse()
+    await house.withPatients(0)
+    alterTenant(house, (item) => ({ ...item, uses: item.uses.filter(({ use }) => use !== 'index') }))
+    await expect(house.ring.useKey(RIVERSIDE, 'index')).rejects.toThrow(KeyUnavailable)
+    expect((await house.ring.useKey(RIVERSIDE, 'access')).version).toBe(1)
+  })
+})
+
+describe('a patient key item without versions', () => {
+  it('loads, and opens nothing', async () => {
+    const house = new KeyHouse()
+    const [patient = NOBODY] = await house.withPatients(1)
+    house.table.patients.set(patient, { versions: [] })
+    const handle = (await house.ring.patientKeys(RIVERSIDE, [patient], 'cached')).get(patient)
+    expect(() => handle?.current()).toThrow(KeyUnavailable)
+  })
+})
+
+describe('rotation of the tenant key', () => {
+  it('is noticed when a patient key names a version that the cached item lacks, with one KMS call for each version needed', async () => {
+    const house = new KeyHouse()
+    const [old = NOBODY, fresh = NOBODY] = await house.withPatients(2)
+    await house.ring.patientKeys(RIVERSIDE, [old], 'cached')
+    expect(house.kms.decrypts).toBe(1)
+
+    rotate(house, fresh)
+    const handles = await house.ring.patientKeys(RIVERSIDE, [fresh], 'cached')
+    expect(handles.get(fresh)?.current().version).toBe(1)
+    expect(house.kms.decrypts).toBe(2)
+    const both = await house.newRing().patientKeys(RIVERSIDE, [old, fresh], 'cached')
+    expect([both.get(old)?.current().version, both.get(fresh)?.current().version]).toEqual([1, 1])
+    expect(house.kms.decrypts).toBe(4)
+  })
+
+  it('with the older key refused by KMS closes only what that one wraps, and is not remembered', async () => {
+    const house = new KeyHouse()
+    const [old = NOBODY, fresh = NOBODY] = await house.withPatients(2)
+    rotate(house, fresh)
+    house.kms.refuses = '1'
+    const refused = await house.ring.patientKeys(RIVERSIDE, [old, fresh], 'cached')
+    expect(refused.get(fresh)?.current().version).toBe(1)
+    expect(() => refused.get(old)?.current()).toThrow(KeyUnavailable)
+    await expect(house.ring.useKey(RIVERSIDE, 'access')).rejects.toThrow(KeyUnavailable)
+
+    house.kms.refuses = undefined
+    const handles = await house.ring.patientKeys(RIVERSIDE, [old], 'cached')
+    expect(handles.get(old)?.current().version).toBe(1)
+    expect((await house.ring.useKey(RIVERSIDE, 'access')).version).toBe(1)
+  })
+})
+
+describe('the cache of keys', () => {
+  it('lets go of what nobody asks for any more', () => {
+    let time = 0
+    const cache = new AgingCache<{ key: string }>(10, () => time)
+    cache.set('idle', { key: 'k' }, time, time + 500)
+    time = 1000
+    cache.set('other', { key: 'k' }, time, time + 500)
+    expect(cache.size).toBe(1)
+    expect(cache.get('other')).toEqual({ key: 'k' })
+  })
+})
+
+/** A second version of the tenant key, and a patient whose key is wrapped under it. */
+function rotate(house: KeyHouse, patient: PatientId): void {
+  const tenantKey = randomBytes(32)
+  const wrapped = house.kms.wrap(tenantKey, { tenant: RIVERSIDE, use: 'tenant-key', version: '2' }, KMS_KEY)
+  alterTenant(house, (item) => ({ ...item, versions: [...item.versions, { version: 2, wrapped, kmsKey: KMS_KEY }] }))
+  const place = { tenant: RIVERSIDE, holder: { use: 'patient-key', patient }, tenantKeyVersion: 2, version: 1 } as const
+  const rewrapped = wrapKey(wrapKeyFrom(tenantKey), place, randomBytes(32), randomBytes)
+  house.table.patients.set(patient, { versions: [{ version: 1, tenantKeyVersion: 2, wrapped: rewrapped }] })
+}
+
+function alterTenant(house: KeyHouse, change: (item: TenantKeyItem) => TenantKeyItem): void {
+  const item = house.table.tenants.get(RIVERSIDE)
+  if (!item) throw new Error('no tenant')
+  house.table.tenants.set(RIVERSIDE, change(item))
+}

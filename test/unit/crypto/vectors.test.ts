@@ -1,0 +1,171 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { openAccessItem, sealAccessItem, type AccessItemPlace } from '../../../crypto/access-seal.ts'
+import { openCursor, sealCursor, type CursorBound } from '../../../crypto/cursor.ts'
+import type { RandomBytes } from '../../../crypto/parts.ts'
+import { placePrefix } from '../../../crypto/place.ts'
+import { openField, sealField } from '../../../crypto/sealed-field.ts'
+import { SealedRecord, sealRecord } from '../../../crypto/sealed-record.ts'
+import { unwrapKey, wrapKey, wrapKeyFrom, type WrapPlace } from '../../../crypto/wrap.ts'
+import { BadUserInput, IntegrityFailure } from '../../../vocabulary/failures.ts'
+import type { PatientId, SchemaPath, TenantId } from '../../../vocabulary/ids.ts'
+import type { Json, RecordMetadata, RecordPlace } from '../../../vocabulary/record.ts'
+import { counter, patientKeys, useKey } from './place-fixtures.ts'
+
+// Bytes are hexadecimal, cursors are texts. The files stay as they are: what was sealed once has to open for good.
+
+interface WrappedPlace {
+  readonly tenant: TenantId
+  readonly patient: PatientId
+  readonly tenantKeyVersion: number
+  readonly version: number
+}
+
+interface Accept {
+  fields: {
+    comment: string
+    patientKey: string
+    keyVersion: number
+    place: RecordPlace
+    path: SchemaPath
+    value: Json
+    nonce: string
+    sealed: string
+  }[]
+  manifests: {
+    comment: string
+    patientKey: string
+    keyVersion: number
+    place: RecordPlace
+    version: number
+    metadata: RecordMetadata
+    values: Record<SchemaPath, Json>
+    nonces: string[]
+    manifest: string
+    fields: Record<SchemaPath, string>
+  }[]
+  wrappedPatientKeys: {
+    comment: string
+    tenantKey: string
+    place: WrappedPlace
+    nonce: string
+    patientKey: string
+    wrapped: string
+  }[]
+  accessItems: {
+    comment: string
+    key: string
+    keyVersion: number
+    place: AccessItemPlace
+    content: Json
+    nonce: string
+    sealed: string
+  }[]
+  cursors: { comment: string; key: string; keyVersion: number; bound: CursorBound; position: Json; nonce: string; cursor: string }[]
+}
+
+interface Reject {
+  fields: { why: string; patientKeys: Record<string, string>; place: RecordPlace; path: SchemaPath; sealed: string }[]
+  manifests: { why: string; patientKeys: Record<string, string>; place: RecordPlace; manifest: string }[]
+  verdicts: {
+    why: string
+    patientKeys: Record<string, string>
+    place: RecordPlace
+    manifest: string
+    path: SchemaPath
+    attribute: string | null
+  }[]
+  wrappedPatientKeys: { why: string; tenantKey: string; place: WrappedPlace; wrapped: string }[]
+  accessItems: { why: string; key: string; keyVersion: number; place: AccessItemPlace; sealed: string }[]
+  cursors: { why: string; key: string; keyVersion: number; bound: CursorBound; cursor: string }[]
+}
+
+const load = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../../vectors/sealed-field/${name}.json`, import.meta.url), 'utf8'))
+const accept = load('accept') as Accept
+const reject = load('reject') as Reject
+
+const bytes = (hex: string): Buffer => Buffer.from(hex, 'hex')
+const keysOf = (hex: Record<string, string>) =>
+  patientKeys(Object.fromEntries(Object.entries(hex).map(([version, key]) => [version, bytes(key)])))
+const wrapPlace = ({ tenant, patient, tenantKeyVersion, version }: WrappedPlace): WrapPlace => ({
+  tenant,
+  holder: { use: 'patient-key', patient },
+  tenantKeyVersion,
+  version,
+})
+
+/** Gives the recorded nonces one after another. */
+function replay(...nonces: string[]): RandomBytes {
+  const left = [...nonces]
+  return () => bytes(left.shift() ?? '')
+}
+
+describe('vectors that must open', () => {
+  it.each(accept.fields)('field: $comment', ({ patientKey, keyVersion, place, path, value, nonce, sealed }) => {
+    const keys = keysOf({ [keyVersion]: patientKey })
+    const prefix = placePrefix(place)
+    expect(openField(keys, prefix, path, bytes(sealed), counter())).toEqual(value)
+    expect(sealField(keys.current(), prefix, path, value, replay(nonce)).toString('hex')).toBe(sealed)
+  })
+
+  it.each(accept.manifests)(
+    'record: $comment',
+    ({ patientKey, keyVersion, place, version, metadata, values, nonces, manifest, fields }) => {
+      const keys = keysOf({ [keyVersion]: patientKey })
+      const record = SealedRecord.open(keys, place, bytes(manifest), counter())
+      expect(record.version).toBe(version)
+      expect(record.metadata).toEqual(metadata)
+      const entries = Object.entries(values) as [SchemaPath, Json][]
+      for (const [path, value] of entries) expect(record.openField(path, bytes(fields[path] ?? ''))).toEqual(value)
+      const again = sealRecord(keys, place, version, { values: new Map(entries), metadata }, replay(...nonces))
+      expect(Buffer.from(again.manifest).toString('hex')).toBe(manifest)
+    },
+  )
+
+  it.each(accept.wrappedPatientKeys)('wrapped patient key: $comment', ({ tenantKey, place, nonce, patientKey, wrapped }) => {
+    const wrapWith = wrapKeyFrom(bytes(tenantKey))
+    expect(unwrapKey(wrapWith, wrapPlace(place), bytes(wrapped)).toString('hex')).toBe(patientKey)
+    expect(wrapKey(wrapWith, wrapPlace(place), bytes(patientKey), replay(nonce)).toString('hex')).toBe(wrapped)
+  })
+
+  it.each(accept.accessItems)('access item: $comment', ({ key, keyVersion, place, content, nonce, sealed }) => {
+    const access = useKey('access', bytes(key), keyVersion)
+    expect(openAccessItem(access, place, bytes(sealed))).toEqual(content)
+    expect(Buffer.from(sealAccessItem(access, place, content, replay(nonce))).toString('hex')).toBe(sealed)
+  })
+
+  it.each(accept.cursors)('cursor: $comment', ({ key, keyVersion, bound, position, nonce, cursor }) => {
+    const cursorKey = useKey('cursor', bytes(key), keyVersion)
+    expect(openCursor(cursorKey, bound, cursor)).toEqual(position)
+    expect(sealCursor(cursorKey, bound, position, replay(nonce))).toBe(cursor)
+  })
+})
+
+describe('P6: vectors that must not open', () => {
+  it.each(reject.fields)('P6: field: $why', ({ patientKeys: keys, place, path, sealed }) => {
+    expect(() => openField(keysOf(keys), placePrefix(place), path, bytes(sealed), counter())).toThrow(IntegrityFailure)
+  })
+
+  it.each(reject.manifests)('P6: manifest: $why', ({ patientKeys: keys, place, manifest }) => {
+    expect(() => SealedRecord.open(keysOf(keys), place, bytes(manifest), counter())).toThrow(IntegrityFailure)
+  })
+
+  it.each(reject.verdicts)('P6: attribute: $why', ({ patientKeys: keys, place, manifest, path, attribute }) => {
+    const record = SealedRecord.open(keysOf(keys), place, bytes(manifest), counter())
+    expect(record.verdict(path, attribute === null ? undefined : bytes(attribute))).toBe('INTEGRITY')
+    expect(() => record.openField(path, bytes(attribute ?? ''))).toThrow(IntegrityFailure)
+  })
+
+  it.each(reject.wrappedPatientKeys)('P6: wrapped patient key: $why', ({ tenantKey, place, wrapped }) => {
+    expect(() => unwrapKey(wrapKeyFrom(bytes(tenantKey)), wrapPlace(place), bytes(wrapped))).toThrow(IntegrityFailure)
+  })
+
+  it.each(reject.accessItems)('P6: access item: $why', ({ key, keyVersion, place, sealed }) => {
+    expect(() => openAccessItem(useKey('access', bytes(key), keyVersion), place, bytes(sealed))).toThrow(IntegrityFailure)
+  })
+
+  it.each(reject.cursors)('cursor: $why', ({ key, keyVersion, bound, cursor }) => {
+    expect(() => openCursor(useKey('cursor', bytes(key), keyVersion), bound, cursor)).toThrow(BadUserInput)
+  })
+})

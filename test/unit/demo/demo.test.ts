@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest'
+import { demoBundles } from '../../../demo/bundles.ts'
+import { seedDemo } from '../../../demo/seed.ts'
+import type { Importer } from '../../../fhir/importer.ts'
+import { type MappedPatient, mapBundle } from '../../../fhir/map-bundle.ts'
+import type { SchemaPath } from '../../../vocabulary/ids.ts'
+import { idFor, riverside } from '../fhir/clinic.ts'
+
+const mapped = (tenant: 'riverside' | 'lakeside', count: number): MappedPatient[] =>
+  [...demoBundles({ tenant, count })].flatMap((bundle) => {
+    const { patients, faults, unknown } = mapBundle(bundle, { tenant: riverside, idFor, assign: new Map() })
+    expect(faults).toEqual([])
+    expect([...unknown]).toEqual([])
+    return [...patients]
+  })
+
+const texts = (patients: readonly MappedPatient[], path: string): string[] =>
+  patients.map(({ records }) => records[0]?.values.get(path as SchemaPath)).filter((value) => typeof value === 'string')
+
+const PATHS = [
+  ...[
+    'mrn',
+    'ssn',
+    'familyName',
+    'givenName',
+    'birthDate',
+    'gender',
+    'phone',
+    'email',
+    'maritalStatus',
+    'language',
+    'race',
+    'ethnicity',
+  ],
+  ...['line', 'city', 'district', 'state', 'postalCode', 'country'].map((leaf) => `address.${leaf}`),
+].map((field) => `Patient.${field}`)
+
+describe('the demo patients', () => {
+  it('are the same whenever and however many are made', () => {
+    expect([...demoBundles({ tenant: 'riverside', count: 5 })]).toEqual(
+      [...demoBundles({ tenant: 'riverside', count: 9 })].slice(0, 5),
+    )
+  })
+
+  it('are different people', () => {
+    const all = [...mapped('riverside', 60), ...mapped('lakeside', 10)]
+    expect(new Set(texts(all, 'Patient.ssn')).size).toBe(70)
+    expect(new Set(all.map(({ patient }) => patient)).size).toBe(70)
+  })
+
+  it('pass the import with every field of a patient and all shapes of an observation', () => {
+    for (const { records } of mapped('riverside', 10)) {
+      expect([...(records[0]?.values.keys() ?? [])].sort()).toEqual([...PATHS].sort())
+      const observations = records.filter(({ ref }) => ref.type === 'Observation')
+      expect(observations).toHaveLength(12)
+      const paths = new Set(observations.flatMap(({ values }) => [...values.keys()]))
+      for (const field of ['valueQuantity', 'valueString', 'valueCodeableConcept', 'component']) {
+        expect(paths).toContain(`Observation.${field}`)
+      }
+    }
+  })
+
+  it('cannot be anybody: no issuable SSN or ITIN, fictional telephone numbers, reserved mail domain', () => {
+    const all = [...mapped('riverside', 60), ...mapped('lakeside', 10)]
+    for (const ssn of texts(all, 'Patient.ssn')) expect(ssn).toMatch(/^9\d\d-[1-4]\d-\d{4}$/)
+    for (const phone of texts(all, 'Patient.phone')) expect(phone).toMatch(/^[2-9]{3}-555-01\d\d$/)
+    for (const email of texts(all, 'Patient.email')) expect(email).toMatch(/^[a-z0-9.]+@example\.org$/)
+  })
+
+  it('show the views of a researcher: a restricted ZIP prefix and an age over 89', () => {
+    const all = mapped('riverside', 5)
+    expect(texts(all, 'Patient.address.postalCode').some((zip) => zip.startsWith('036'))).toBe(true)
+    expect(texts(all, 'Patient.birthDate').some((date) => date < '1934')).toBe(true)
+  })
+
+  it('are on the care teams of the demo users', () => {
+    const cared = (patients: readonly MappedPatient[], user: string): number[] =>
+      patients.flatMap(({ memberships }, index) => (memberships.some(({ fhirUser }) => fhirUser === user) ? index + 1 : []))
+    const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1)
+    const here = mapped('riverside', 30)
+    expect(cared(here, 'Practitioner/physician')).toEqual(upTo(20))
+    expect(cared(here, 'Practitioner/nurse')).toEqual(upTo(10))
+    expect(cared(here, 'Practitioner/lakeside-physician')).toEqual([])
+    expect(cared(mapped('lakeside', 10), 'Practitioner/lakeside-physician')).toEqual(upTo(10))
+    expect(cared(here, 'Patient/riverside-1')).toEqual([1])
+    for (const { memberships } of here) expect(memberships.length).toBeGreaterThan(1)
+  })
+})
+
+describe('seeding', () => {
+  it('writes both tenants, each through its own store, and closes them', async () => {
+    const written: string[] = []
+    const closed: string[] = []
+    const lines: string[] = []
+    await seedDemo({
+      openImporter: (tenant): Promise<Importer> =>
+        Promise.resolve({
+          idFor,
+          write: ({ records }) => {
+            written.push(tenant)
+            return Promise.resolve({ created: records.length, updated: 0, unchanged: 0 })
+          },
+          close: () => Promise.resolve(void closed.push(tenant)),
+        }),
+      riverside: 12,
+      lakeside: 3,
+      log: (line) => lines.push(line),
+    })
+    expect(written.filter((tenant) => tenant === 'riverside')).toHaveLength(12)
+    expect(written.filter((tenant) => tenant === 'lakeside')).toHaveLength(3)
+    expect(closed).toEqual(['riverside', 'lakeside'])
+    expect(lines).toEqual(['riverside: 12 patients, 178 records', 'lakeside: 3 patients, 42 records'])
+  })
+})

@@ -1,0 +1,191 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { RESTRICTED_ZIP3 } from '../../../disclosure/restricted-zip3.ts'
+import { SERVED_VIEWS, show } from '../../../disclosure/views.ts'
+import type { Instant } from '../../../vocabulary/ids.ts'
+import type { View } from '../../../vocabulary/policy.ts'
+import type { Json } from '../../../vocabulary/record.ts'
+
+const on = (date: string): Instant => Date.parse(`${date}T12:00:00Z`) as Instant
+const TODAY = on('2026-01-31')
+
+describe('LAST4', () => {
+  it.each([
+    ['999-62-6858', '***-**-6858'],
+    ['999626858', '*****6858'],
+    ['(555) 123-4567', '(***) ***-4567'],
+    ['12345', '*2345'],
+    ['1234', '****'],
+    ['12-34', '**-**'],
+    ['7', '*'],
+    ['', ''],
+    ['--', '--'],
+    ['Zoë Müller', '*** **ller'],
+    ['😀😀😀😀', '****'],
+    ['¹²³⁴⁵⁶', '**³⁴⁵⁶'],
+    ['e\u0301e\u0301', '****'],
+  ])('%s is shown as %s', (value, shown) => {
+    expect(show('LAST4', value, TODAY)).toBe(shown)
+  })
+
+  it('P1: of what is not separators, nothing but the last four is shown', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (value) => {
+        const hidden = Array.from(value).filter((character) => !/[-\s./()]/.test(character))
+        const shown = Array.from(text(show('LAST4', value, TODAY))).filter((character) => !/[-\s./()]/.test(character))
+        expect(shown).toHaveLength(hidden.length)
+        expect(shown.slice(0, hidden.length > 4 ? -4 : undefined).every((character) => character === '*')).toBe(true)
+      }),
+    )
+  })
+})
+
+describe('YEAR', () => {
+  it.each([
+    ['1980-05-17', '1980'],
+    ['1980-05', '1980'],
+    ['1980', '1980'],
+    ['2019-03-04T05:06:07.123Z', '2019'],
+    ['2019-03-04T05:06:07+02:00', '2019'],
+    ['2031-01-01', '2031'],
+  ])('of %s is %s', (value, year) => {
+    expect(show('YEAR', value, TODAY)).toBe(year)
+  })
+
+  it.each([
+    // the day of the ninetieth birthday, and the day before it
+    ['1936-01-31', '2026-01-30', '1936'],
+    ['1936-01-31', '2026-01-31', '90+'],
+    ['1900-01-01', '2026-01-31', '90+'],
+    // a month or a day that is not known may have been the first
+    ['1936', '2026-01-01', '90+'],
+    ['1936', '2025-12-31', '1936'],
+    ['1936-05', '2026-04-30', '1936'],
+    ['1936-05', '2026-05-01', '90+'],
+    // born on a leap day: a year of age more on the first of March
+    ['1936-02-29', '2026-02-28', '1936'],
+    ['1936-02-29', '2026-03-01', '90+'],
+    ['1938-02-28', '2028-02-28', '90+'],
+    ['1938-03-01', '2028-02-29', '1938'],
+  ])('45 CFR 164.514(b)(2)(i)(C): of %s on %s it is %s', (value, today, shown) => {
+    expect(show('YEAR', value, on(today))).toBe(shown)
+  })
+
+  it('of a period is the year of each end', () => {
+    expect(show('YEAR', { start: '2019-03-04', end: '2020-01' }, TODAY)).toEqual({ start: '2019', end: '2020' })
+    expect(show('YEAR', { start: '1920-03-04' }, TODAY)).toEqual({ start: '90+', end: null })
+    expect(show('YEAR', { start: '2019', secret: '999-62-6858' }, TODAY)).toEqual({ start: '2019', end: null })
+    expect(show('YEAR', { start: 'yesterday', end: 5 }, TODAY)).toEqual({ start: null, end: null })
+  })
+
+  it.each<Json>([
+    '9996268580',
+    '999-62-6858',
+    '2001 secret',
+    '2001-13',
+    '1936-99',
+    '2001-05-32',
+    '20010517',
+    ' 2001',
+    '2001\n',
+    '٢٠٠١',
+    'x2001',
+    '',
+  ])('of %j, which is no date, there is none', (value) => {
+    expect(show('YEAR', value, TODAY)).toBeNull()
+  })
+})
+
+describe('ZIP3', () => {
+  it.each([
+    ['02139', '021'],
+    ['02139-4307', '021'],
+    ['021394307', '021'],
+    [' 02139 ', '021'],
+    ['0213', '000'],
+    ['021', '000'],
+    ['K1A 0B1', '000'],
+    ['02139-43', '000'],
+    ['999-62-6858', '000'],
+    ['', '000'],
+  ])('of %j is %s', (value, shown) => {
+    expect(show('ZIP3', value, TODAY)).toBe(shown)
+  })
+
+  it('45 CFR 164.514(b)(2)(i)(B): where few people live it is 000', () => {
+    // HHS, guidance of November 26, 2012, by the census of 2000
+    const listed = '036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893'.split(' ')
+    expect([...RESTRICTED_ZIP3].toSorted()).toEqual(listed)
+    for (const prefix of listed) {
+      expect(show('ZIP3', `${prefix}01`, TODAY)).toBe('000')
+      expect(show('ZIP3', `${prefix}01-1234`, TODAY)).toBe('000')
+    }
+  })
+})
+
+describe('P1: what a view cannot read it does not show', () => {
+  const masked: View[] = ['LAST4', 'YEAR', 'ZIP3', 'PSEUDONYM', 'PRESENCE']
+  const anything = fc.jsonValue() as fc.Arbitrary<Json>
+
+  it('a view that is not served shows nothing at all', () => {
+    fc.assert(
+      fc.property(anything, (value) => {
+        expect(show('PSEUDONYM', value, TODAY)).toBeNull()
+        expect(show('PRESENCE', value, TODAY)).toBeNull()
+      }),
+    )
+    expect([...SERVED_VIEWS].toSorted()).toEqual(['FULL', 'LAST4', 'YEAR', 'ZIP3'])
+  })
+
+  it('YEAR gives a year, 90+ or nothing, of whatever there is', () => {
+    fc.assert(
+      fc.property(fc.oneof(anything, fc.string()), (value) => {
+        expect(leaves(show('YEAR', value, TODAY)).every((leaf) => leaf === null || /^(?:\d{4}|90\+)$/.test(text(leaf)))).toBe(true)
+      }),
+    )
+  })
+
+  it('of a day, month, time and offset nothing remains', () => {
+    const dates = fc
+      .date({ min: new Date('1000-01-01'), max: new Date('2999-12-31'), noInvalidDate: true })
+      .map((date) => date.toISOString())
+    fc.assert(
+      fc.property(dates, (value) => {
+        expect(['90+', value.slice(0, 4)]).toContain(show('YEAR', value, TODAY))
+      }),
+    )
+  })
+
+  it('ZIP3 gives three digits or nothing', () => {
+    fc.assert(
+      fc.property(fc.oneof(anything, fc.string(), fc.stringMatching(/^\d{5}(-?\d{4})?$/)), (value) => {
+        expect(text(show('ZIP3', value, TODAY))).toMatch(/^(?:\d{3}|null)$/)
+      }),
+    )
+  })
+
+  it('the hidden part of a value never stands in what is shown', () => {
+    const digits = fc.stringMatching(/^\d{9}$/)
+    fc.assert(
+      fc.property(digits, fc.constantFrom(...masked), (ssn, view) => {
+        const dashed = `${ssn.slice(0, 3)}-${ssn.slice(3, 5)}-${ssn.slice(5)}`
+        const shown = JSON.stringify(show(view, dashed, TODAY))
+        expect(shown).not.toContain(dashed.slice(0, 6))
+        expect(shown).not.toContain(ssn.slice(0, 5))
+      }),
+    )
+  })
+
+  it('only FULL gives what is neither a text nor a period', () => {
+    for (const value of [5, true, null, ['1980-05-17'], [['02139']]] as Json[]) {
+      for (const view of masked) expect(show(view, value, TODAY)).toBeNull()
+      expect(show('FULL', value, TODAY)).toEqual(value)
+    }
+  })
+})
+
+function leaves(value: Json): Json[] {
+  return typeof value === 'object' && value !== null ? Object.values(value as Record<string, Json>).flatMap(leaves) : [value]
+}
+
+const text = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value))

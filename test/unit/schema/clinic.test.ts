@@ -1,0 +1,116 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { compilePolicy } from '../../../directives/compile.ts'
+import { grantRows } from '../../../directives/table.ts'
+import type { Coordinate, SchemaPath } from '../../../vocabulary/ids.ts'
+import type { CoordinateClass, Role } from '../../../vocabulary/policy.ts'
+import { clinicLock, clinicTypeDefs } from '../../../schema/clinic.ts'
+
+const { schema, policy, lock } = compilePolicy(clinicTypeDefs(), {
+  relationships: new Set(['CARE_TEAM', 'SELF', 'PROXY', 'ORGANIZATION']),
+})
+
+describe('the shipped clinic', () => {
+  it('P3: the committed lock is the one that the SDL gives', () => {
+    expect(clinicLock()).toBe(lock)
+  })
+
+  it('P3: every coordinate has one class', () => {
+    const fields = Object.values(schema.getTypeMap())
+      .filter((type) => 'getInterfaces' in type && !type.name.startsWith('__'))
+      .flatMap((type) => ('getFields' in type ? Object.keys(type.getFields()).map((name) => `${type.name}.${name}`) : []))
+    expect([...policy.classes.keys()].toSorted()).toEqual(fields.toSorted())
+  })
+
+  it.each<readonly [string, CoordinateClass]>([
+    ['Query.patients', 'ROOT'],
+    ['Patient.ssn', 'VALUE'],
+    ['Patient.givenName', 'VALUE'],
+    ['Patient.maritalStatus', 'VALUE'],
+    ['Patient.address', 'EMBEDDED'],
+    ['Address.city', 'VALUE'],
+    ['Patient.observations', 'EDGE'],
+    ['Observation.patient', 'EDGE'],
+    ['Patient.id', 'NOT_PHI'],
+    ['Node.id', 'NOT_PHI'],
+    ['Viewer.purpose', 'NOT_PHI'],
+    ['Coding.code', 'STRUCTURE'],
+    ['PatientConnection.mayBeIncomplete', 'STRUCTURE'],
+    ['PatientEdge.node', 'STRUCTURE'],
+    ['PageInfo.endCursor', 'STRUCTURE'],
+  ])('%s is %s', (coordinate, expected) => {
+    expect(policy.classes.get(coordinate as Coordinate)).toBe(expected)
+  })
+
+  it('an edge to one record has no policy of its own, a connection edge has', () => {
+    expect(policy.phi.has('Observation.patient' as SchemaPath)).toBe(false)
+    expect(policy.phi.get('Patient.careTeam' as SchemaPath)).toMatchObject({ class: 'EDGE', category: 'CARE_TEAM' })
+  })
+
+  it('nobody reads more of a social security number than its last four digits', () => {
+    const rows = grantRows(policy).filter(({ path }) => path === 'Patient.ssn')
+    expect(rows.map(({ role, view }) => `${role} ${view}`)).toEqual(['BILLING LAST4', 'PATIENT LAST4'])
+  })
+
+  it('names the subdivisions below a state, and no others, as geographic identifiers', () => {
+    const identifying = [...policy.phi.values()].filter(({ identifier }) => identifier === 'GEOGRAPHIC').map(({ path }) => path)
+    expect(identifying).toEqual([
+      'Patient.address.line',
+      'Patient.address.city',
+      'Patient.address.district',
+      'Patient.address.postalCode',
+    ])
+  })
+
+  it('only clinicians and staff may learn that a patient exists', () => {
+    const seeing = [...policy.roles.values()].filter(({ seesExistence }) => seesExistence)
+    expect(new Set(seeing.map(({ kind }) => kind))).toEqual(new Set(['CLINICIAN', 'STAFF']))
+    expect(policy.roles.get('PARTNER' as Role)).toMatchObject({ mfa: false, mayClaim: ['HPAYMT'] })
+  })
+})
+
+describe('phi policy', () => {
+  const run = promisify(execFile)
+  const script =
+    "import { policyCommand } from './cli/policy.ts'; await policyCommand().parseAsync(process.argv.slice(1), { from: 'user' })"
+  const phi = (...args: string[]) =>
+    run(process.execPath, ['--input-type=module', '--eval', script, '--', ...args], {
+      cwd: fileURLToPath(new URL('../../..', import.meta.url)),
+    })
+
+  it('prints the table as rows', async () => {
+    const { stdout } = await phi('table', '--json')
+    expect(JSON.parse(stdout)).toEqual(grantRows(policy))
+    expect(JSON.parse(stdout)).toContainEqual({
+      role: 'NURSE',
+      purposes: 'TREAT ETREAT',
+      relationship: 'CARE_TEAM',
+      path: 'Patient.birthDate',
+      view: 'FULL',
+    })
+  })
+
+  it('prints the table for people', async () => {
+    const { stdout } = await phi('table')
+    expect(stdout).toMatch(/^Patient\.ssn +IDENTITY +\(G\) SSN +BILLING +HPAYMT +ORGANIZATION +LAST4$/m)
+    expect(stdout).toMatch(/^Patient\.version +a counter/m)
+  })
+
+  it('finds the committed lock right', async () => {
+    expect(await phi('lock', '--check')).toMatchObject({ stdout: '', stderr: '' })
+    expect((await phi('diff')).stdout).toBe('no difference\n')
+  })
+
+  it.each(['--output=x', 'HEAD:package.json', 'a b', ''])('takes %j for no revision', async (revision) => {
+    await expect(phi('diff', '--', revision)).rejects.toMatchObject({ code: 1, stderr: 'That is not the name of a revision.\n' })
+  })
+
+  it('tells a revision without a lock', async () => {
+    await expect(phi('diff', 'no-such-revision')).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no schema/policy.lock') as string,
+    })
+  })
+})
