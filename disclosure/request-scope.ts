@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { decide } from '../access/decide.ts'
 import type { Trail } from '../audit/trail.ts'
 import { createPlanner, type Planner } from '../directives/plan.ts'
-import type { OutcomeReason } from '../vocabulary/access-record.ts'
+import type { AccessRecord, OutcomeReason } from '../vocabulary/access-record.ts'
 import type { Caller, Denial } from '../vocabulary/decision.ts'
 import { BadUserInput } from '../vocabulary/failures.ts'
 import type { Coordinate, PatientId, RecordId, RecordRef, RequestId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
@@ -41,6 +41,8 @@ export class RequestScope {
   readonly #loader: RecordLoader
   readonly #lists: RecordLists
   readonly #edges = new Map<string, Set<string>>()
+  /** What was recorded and must not be again, however many aliases lead to it. */
+  readonly #told = new Set<string>()
 
   constructor(parts: ScopeParts) {
     this.#parts = parts
@@ -108,7 +110,7 @@ export class RequestScope {
       listed = await this.#lists.ofPatient(patient.ref.patient, type, path as string as Coordinate, args, listFilter(args))
     } catch (error) {
       const reason = this.#passing(error)
-      this.trail.note({ ...at, outcome: 'UNAVAILABLE', reason, rule, basis })
+      this.#noteOnce(`${patient.key} ${path} ${reason}`, { ...at, outcome: 'UNAVAILABLE', reason, rule, basis })
       this.refusals.unavailable(path, patient.key, info.path)
       return null
     }
@@ -141,10 +143,9 @@ export class RequestScope {
     this.refusals.note(coordinate, at, { outcome: 'DENIED', denial }, info.path)
     // an edge was decided and recorded with its parent
     if (source instanceof RecordView) return null
-    this.counter.denied++
     const asked = typeof args['id'] === 'string' ? decodeNodeId(args['id']) : undefined
     const { reason, rule } = denial
-    this.trail.note({
+    this.#noteOnce(`${coordinate} ${asked?.patient ?? ''}`, {
       ...(asked !== undefined && { patient: asked.patient }),
       path: coordinate as string as SchemaPath,
       action: 'READ',
@@ -171,10 +172,9 @@ export class RequestScope {
       allowed = false
       const denial: Denial =
         read.outcome === 'DENIED' ? read : { outcome: 'DENIED', reason: 'ROLE', rule: read.rule, breakGlass: false }
-      this.counter.denied++
-      this.refusals.note(path, patient.key, { outcome: 'DENIED', denial }, info.path)
       const { reason, rule } = denial
-      this.trail.note({
+      this.refusals.note(path, patient.key, { outcome: 'DENIED', denial }, info.path)
+      this.#noteOnce(`${patient.key} SEARCH ${path}`, {
         patient: patient.ref.patient,
         path,
         action: 'SEARCH',
@@ -234,6 +234,13 @@ export class RequestScope {
     if (name === undefined) throw new BadUserInput()
     const digest = createHash('sha256').update(id).digest().toString('base64url', 0, 16)
     return { type: name, patient: digest as PatientId, id: digest as RecordId }
+  }
+
+  #noteOnce(key: string, record: AccessRecord): void {
+    if (this.#told.has(key)) return
+    this.#told.add(key)
+    if (record.outcome === 'DENIED') this.counter.denied++
+    this.trail.note(record)
   }
 
   #unavailable(error: unknown, coordinate: string, record: string, place: Place): null {

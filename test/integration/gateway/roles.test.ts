@@ -291,4 +291,38 @@ describe('P9, P12: what is closed, what is not there and what is masked are told
     const researcher = await clinic.ask('researcher', query, { id: ids[1] })
     expect(researcher.data).toMatchObject({ node: { category: expect.any(String) as string, patient: { mrn: null } } })
   })
+
+  it('P1: a blocked root is recorded once under its patient, however often it is asked for', async () => {
+    const query = 'query ($id: ID!) { a: patient(id: $id) { mrn } b: patient(id: $id) { ssn } }'
+    const answer = await clinic.ask('auditor', query, { id: own })
+    expect(answer.data).toEqual({ a: null, b: null })
+    expect(answer.phi.denied).toBe(1)
+    expect(outcomesOf(await auditOf(clinic, answer))).toEqual(['Query.patient DENIED ROLE'])
+  })
+
+  it('P11: a filter by what may not be read in full is refused and recorded, and the list with it', async () => {
+    const query = (filter: string): string =>
+      `query ($id: ID!) { patient(id: $id) { observations(${filter}) { edges { node { category } } } } }`
+    const refused = await clinic.ask('researcher', query('since: "2020"'), { id: own })
+    expect(refused.data).toEqual({ patient: { observations: null } })
+    expect(refused.errors.map(({ extensions }) => extensions['coordinate'])).toEqual(['Observation.effectiveDateTime'])
+    expect(await auditOf(clinic, refused)).toMatchObject([
+      { path: 'Observation.effectiveDateTime', action: 'SEARCH', outcome: 'DENIED' },
+    ])
+
+    const all = nodesAt((await clinic.ask('researcher', query('first: 100'), { id: own })).data, 'patient', 'observations')
+    const some = nodesAt(
+      (await clinic.ask('researcher', query('category: "vital-signs", first: 100'), { id: own })).data,
+      'patient',
+      'observations',
+    )
+    expect(some).toEqual(all.filter((node) => at(node, 'category') === 'vital-signs'))
+    expect(some.length).toBeGreaterThan(0)
+    expect(some.length).toBeLessThan(all.length)
+    for (const bad of ['since: "yesterday"', 'since: 5', 'code: ""']) {
+      const answer = await clinic.ask('physician', query(bad), { id: onPanel })
+      if (bad.startsWith('code')) expect(answer.data).toEqual({ patient: { observations: { edges: [] } } })
+      else expect(answer.status).toBe(400)
+    }
+  })
 })
