@@ -39,6 +39,13 @@ export default {
       to: { path: '^(schema|resolvers|fhir|demo)/' },
     },
     {
+      name: 'examples-use-the-package',
+      comment: 'an example is somebody else: what it needs and the entry does not give is missing there',
+      severity: 'error',
+      from: { path: '^examples/' },
+      to: { pathNot: '^(examples/|gateway/public\\.ts$|node_modules/)', dependencyTypesNot: ['core'] },
+    },
+    {
       name: 'nobody-imports-entry-points',
       severity: 'error',
       from: { pathNot: `${entry}|^test/` },

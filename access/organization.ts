@@ -1,13 +1,13 @@
-import type { RecordSource } from '../store/records.ts'
+import type { PatientDirectory } from '../store/record-source.ts'
 import type { RelationshipSource } from './relationships.ts'
 
 /**
  * ORGANIZATION: the caller works for, or with, the organization that holds the record. Every record is looked up under
  * the caller's own tenant, so one that is found at all stands in this relationship.
  */
-export function organizationRelationship(source: Pick<RecordSource, 'patients'>): RelationshipSource {
+export function organizationRelationship(directory: PatientDirectory): RelationshipSource {
   return {
     standings: (_caller, patients) => Promise.resolve(new Map(patients.map((patient) => [patient, [{}]]))),
-    panel: (caller, after, limit) => source.patients(caller.tenant, after, limit),
+    panel: (caller, after, limit) => directory.patients(caller.tenant, after, limit),
   }
 }

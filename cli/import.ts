@@ -167,7 +167,7 @@ function* summary(report: ImportReport): Generator<string> {
   yield `records: ${counts(report.records)}`
   yield `created ${created}, updated ${updated}, unchanged ${unchanged}`
   if (report.unknown.size > 0) yield `not imported, by type: ${counts(report.unknown)}`
-  if (report.leftOut.size > 0) yield `left out for their status: ${counts(report.leftOut)}`
+  if (report.leftOut.size > 0) yield `left out: ${counts(report.leftOut)}`
   if (report.unassigned.size > 0) {
     yield 'practitioners on care teams whom no user was assigned to (give one with --assign USER=PRACTITIONER):'
     for (const [practitioner, patients] of [...report.unassigned].sort(byCount))

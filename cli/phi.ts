@@ -6,6 +6,7 @@ import { auditCommand } from './audit.ts'
 import { importCommand } from './import.ts'
 import { openImporter } from './open-importer.ts'
 import { policyCommand } from './policy.ts'
+import { schemaCommand } from './schema.ts'
 import { tokenCommand } from './token.ts'
 
 /**
@@ -22,11 +23,17 @@ function useRunningStack(): void {
   }
 }
 
+// a reader that has seen enough (`phi ... | head`) is no failure
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : 1)
+})
+
 const program = new Command('phi')
   .description('phi-gateway from the command line')
   .showHelpAfterError()
   .hook('preAction', useRunningStack)
   .addCommand(policyCommand())
+  .addCommand(schemaCommand())
   .addCommand(tokenCommand())
   .addCommand(importCommand({ openImporter }))
   .addCommand(auditCommand())

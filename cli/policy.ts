@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -8,6 +8,9 @@ import { diffLocks, renderDiff } from '../directives/lock-diff.ts'
 import { LockUnreadable } from '../directives/lock.ts'
 import { grantRows, renderTable } from '../directives/table.ts'
 import { clinicLock, clinicTypeDefs } from '../schema/clinic.ts'
+import type { PolicyTable } from '../vocabulary/policy.ts'
+import { renderMarkdown } from './policy-markdown.ts'
+import { renderPage } from './policy-page.ts'
 
 /** `phi policy table|lock|diff`: reads the shipped clinic's SDL, no running stack. Exit code 1 for faults and differences. */
 export function policyCommand(): Command {
@@ -15,11 +18,12 @@ export function policyCommand(): Command {
   policy
     .command('table')
     .description('print the compiled table')
-    .option('--json', 'as rows of role, purposes, relationship, path and view')
+    .addOption(new Option('--markdown', 'as Markdown').conflicts(['html', 'json']))
+    .addOption(new Option('--html', 'as one HTML page with a filter by role').conflicts(['markdown', 'json']))
+    .addOption(new Option('--json', 'as rows of role, purposes, relationship, path and view').conflicts(['markdown', 'html']))
     .action(
-      reporting((options: { json?: true }) => {
-        const table = compileClinic().policy
-        process.stdout.write(options.json ? `${JSON.stringify(grantRows(table), null, 2)}\n` : renderTable(table))
+      reporting((options: TableOptions) => {
+        process.stdout.write(tableAs(options, compileClinic().policy))
       }),
     )
   policy
@@ -46,6 +50,18 @@ export function policyCommand(): Command {
       }),
     )
   return policy
+}
+
+interface TableOptions {
+  readonly markdown?: true
+  readonly html?: true
+  readonly json?: true
+}
+
+function tableAs({ markdown, html, json }: TableOptions, table: PolicyTable): string {
+  if (markdown) return renderMarkdown(table)
+  if (html) return renderPage(table)
+  return json ? `${JSON.stringify(grantRows(table), null, 2)}\n` : renderTable(table)
 }
 
 /** Something the person at the keyboard has to mend. */

@@ -38,12 +38,19 @@ export function bucketFor(bytes: number): number {
  * @throws ValueNotSealable when it is no JSON or over `MAX_TEXT_BYTES`
  */
 export function toPaddedText(value: Json, path?: SchemaPath): Buffer {
-  const text = canonicalText(value, path)
-  const length = Buffer.byteLength(text, 'utf8')
-  if (length > MAX_TEXT_BYTES) throw new ValueNotSealable('TOO_LONG', path)
-  const padded = Buffer.alloc(bucketFor(LENGTH_BYTES + length))
-  padded.writeUInt32BE(length)
-  padded.write(text, LENGTH_BYTES, 'utf8')
+  return toPaddedBytes(Buffer.from(canonicalText(value, path), 'utf8'), path)
+}
+
+/**
+ * `u32 length | bytes | zeros up to the bucket`.
+ *
+ * @throws ValueNotSealable over `MAX_TEXT_BYTES`
+ */
+export function toPaddedBytes(bytes: Uint8Array, path?: SchemaPath): Buffer {
+  if (bytes.length > MAX_TEXT_BYTES) throw new ValueNotSealable('TOO_LONG', path)
+  const padded = Buffer.alloc(bucketFor(LENGTH_BYTES + bytes.length))
+  padded.writeUInt32BE(bytes.length)
+  padded.set(bytes, LENGTH_BYTES)
   return padded
 }
 
@@ -53,13 +60,18 @@ export function toPaddedText(value: Json, path?: SchemaPath): Buffer {
  * @throws IntegrityFailure when bucket, padding or text are not what `toPaddedText` makes
  */
 export function fromPaddedText(padded: Buffer): Json {
+  const text = fromPaddedBytes(padded)
+  if (!isUtf8(text)) throw new IntegrityFailure()
+  return parsed(text.toString('utf8'))
+}
+
+/** @throws IntegrityFailure when bucket or padding are not what `toPaddedBytes` makes */
+export function fromPaddedBytes(padded: Buffer): Buffer {
   if (padded.length < SMALLEST_BUCKET) throw new IntegrityFailure()
   const end = LENGTH_BYTES + padded.readUInt32BE()
   if (end > LENGTH_BYTES + MAX_TEXT_BYTES || bucketFor(end) !== padded.length) throw new IntegrityFailure()
   for (let i = end; i < padded.length; i++) if (padded[i] !== 0) throw new IntegrityFailure()
-  const text = padded.subarray(LENGTH_BYTES, end)
-  if (!isUtf8(text)) throw new IntegrityFailure()
-  return parsed(text.toString('utf8'))
+  return padded.subarray(LENGTH_BYTES, end)
 }
 
 /** The canonical JSON of a value, RFC 8785. @throws ValueNotSealable when it is no JSON */

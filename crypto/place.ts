@@ -1,4 +1,4 @@
-import type { Branded, SchemaPath } from '../vocabulary/ids.ts'
+import type { Branded, PatientId, SchemaPath, TenantId } from '../vocabulary/ids.ts'
 import type { RecordPlace } from '../vocabulary/record.ts'
 import { lengthPrefixed, u32 } from './parts.ts'
 import { ENVELOPE_FORMAT } from './envelope.ts'
@@ -22,6 +22,11 @@ const METADATA_PATH = '#metadata'
 /** The AAD of a record's metadata: that of a field, and the record version, so that old metadata does not open anew. */
 export function metadataAad(prefix: PlacePrefix, recordVersion: number, keyVersion: number): Buffer {
   return Buffer.concat([pathAad(prefix, METADATA_PATH, keyVersion), lengthPrefixed(u32(recordVersion))])
+}
+
+/** The AAD of a part of a patient's index: `#index`, or `#index/7` for a chunk. A part is at home with its patient alone. */
+export function indexAad(tenant: TenantId, patient: PatientId, part: string, keyVersion: number): Buffer {
+  return pathAad(lengthPrefixed(tenant, patient) as PlacePrefix, part, keyVersion)
 }
 
 // one allocation and no intermediate buffers: this runs once for each opened value

@@ -1,4 +1,5 @@
 import { Faker, base, en } from '@faker-js/faker'
+import { demoChart } from './chart.ts'
 import { demoObservations } from './observations.ts'
 import { demoPatient } from './patient.ts'
 import { type Resource, SNOMED, concept } from './resources.ts'
@@ -16,6 +17,11 @@ const TENANTS: readonly DemoUser['tenant'][] = ['riverside', 'lakeside']
 /** How many practitioners share the patients whom no demo user cares for. */
 const OTHER_PRACTITIONERS = 5
 
+const CLINICS: Readonly<Record<DemoUser['tenant'], Resource>> = {
+  riverside: { resourceType: 'Organization', id: 'riverside-clinic', name: 'Riverside Community Clinic' },
+  lakeside: { resourceType: 'Organization', id: 'lakeside-clinic', name: 'Lakeside Family Practice' },
+}
+
 const PHYSICIAN_ROLE = concept(SNOMED, ['309343006', 'Physician'])
 const NURSE_ROLE = concept(SNOMED, ['106292003', 'Professional nurse'])
 
@@ -31,11 +37,19 @@ function demoBundle(tenant: DemoUser['tenant'], number: number): DemoBundle {
   const faker = fakerFor(tenant, 'patient', number)
   const patient = demoPatient(faker, tenant, number)
   const practitioners = practitionersOf(tenant, number)
+  const clinic = CLINICS[tenant]
+  const observations = demoObservations(faker, patient.id)
   const resources = [
     patient,
+    clinic,
     ...practitioners.map((id) => practitioner(tenant, id)),
     careTeam(patient.id, practitioners),
-    ...demoObservations(faker, patient.id),
+    ...demoChart(faker, {
+      patient: patient.id,
+      observations,
+      practitioner: practitioners[0] ?? '',
+      organization: clinic.id,
+    }),
   ]
   return {
     resourceType: 'Bundle',

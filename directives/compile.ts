@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Coordinate, SchemaPath } from '../vocabulary/ids.ts'
 import type { PhiPolicy, PolicyTable } from '../vocabulary/policy.ts'
 import { classifyInterfaces } from './classify-interfaces.ts'
-import { classifyObjects } from './classify.ts'
+import { classifyObjects, type PhiSite } from './classify.ts'
 import { lintEnums, readConsent, readRoles } from './enums.ts'
 import { FaultList } from './fault.ts'
 import { phiPolicy } from './grants.ts'
@@ -62,6 +62,7 @@ export function compilePolicy(sources: readonly SdlSource[], { relationships }: 
     notPhi: readReasons(schema),
     records,
     classes,
+    computed: readComputed(schema, sites),
     reads: readReads(schema),
     roles,
     consent,
@@ -84,6 +85,15 @@ function readReasons(schema: GraphQLSchema): ReadonlyMap<Coordinate, string> {
     }
   }
   return reasons
+}
+
+function readComputed(schema: GraphQLSchema, sites: readonly PhiSite[]): ReadonlyMap<SchemaPath, readonly SchemaPath[]> {
+  const computed = new Map<SchemaPath, readonly SchemaPath[]>()
+  for (const { path, field } of sites) {
+    const from = readDirective(schema, field, 'computed')[0]?.value?.from
+    if (from !== undefined) computed.set(path, from as readonly SchemaPath[])
+  }
+  return computed
 }
 
 function readReads(schema: GraphQLSchema): ReadonlyMap<string, SchemaPath> {

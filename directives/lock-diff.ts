@@ -30,9 +30,24 @@ export interface LockDiff {
 export function diffLocks(before: string, after: string): LockDiff {
   const old = parseLock(before)
   const now = parseLock(after)
-  const changes = [...compareFacts(facts(old), facts(now)), ...compareText(old, now)]
+  const stays = inBoth(old, now)
+  const changes = [...compareFacts(facts(old.filter(stays)), facts(now.filter(stays))), ...compareText(old, now, stays)]
   const by = (wanted: Direction) => changes.filter(({ direction }) => direction === wanted).map(({ change }) => change)
   return { widened: by('widened'), narrowed: by('narrowed'), other: by('other') }
+}
+
+/**
+ * Whether a line can be compared at all. An argument that came or went with its whole field holds nothing back and opens
+ * nothing: there was, or is, no list to filter.
+ */
+function inBoth(old: readonly LockLine[], now: readonly LockLine[]): (line: LockLine) => boolean {
+  const [before, after] = [old, now].map(
+    (lines) => new Set(lines.filter(({ kind }) => kind === 'class').map(({ subject }) => subject)),
+  )
+  return ({ kind, subject }) => {
+    const field = subject.replace(/\(.*$/, '')
+    return kind !== 'reads' || (before?.has(field) === true && after?.has(field) === true)
+  }
 }
 
 /** The diff for people: widened first, since that is what a reviewer has to agree to. Empty when nothing differs. */
@@ -65,6 +80,10 @@ interface Fact {
 
 const NOTHING = { shown: 'none', height: 0 }
 
+function isNothing({ shown }: Pick<Fact, 'shown'>): boolean {
+  return shown === NOTHING.shown || shown === 'no'
+}
+
 function compareFacts(old: ReadonlyMap<string, Fact>, now: ReadonlyMap<string, Fact>): readonly Directed[] {
   const keys = [...new Set([...old.keys(), ...now.keys()])].toSorted()
   return keys.flatMap((key): readonly Directed[] => {
@@ -73,7 +92,8 @@ function compareFacts(old: ReadonlyMap<string, Fact>, now: ReadonlyMap<string, F
     const either = after ?? before
     const was = before ?? NOTHING
     const is = after ?? NOTHING
-    if (!either || (was.shown === is.shown && was.height === is.height)) return []
+    // something new that allows nothing is as little as nothing there: a new field is not widened by being PHI
+    if (!either || (was.shown === is.shown && was.height === is.height) || (isNothing(was) && isNothing(is))) return []
     const change = { subject: either.subject, what: either.what, before: was.shown, after: is.shown }
     return [{ direction: is.height >= was.height ? 'widened' : 'narrowed', change }]
   })
@@ -105,7 +125,9 @@ function factsOf({ kind, subject, values }: LockLine): readonly Fact[] {
           all('actions').flatMap((action) => {
             const what = `${role} for ${purpose} as ${value('relationship')}: ${action}`
             const view = { subject, what, shown: value('view'), height: height(value('view')) }
-            return [view, allowed(`${what} in an emergency`, value('breakGlass') === 'yes')]
+            // an emergency stands for treatment and a missing place on the care team; on any other grant the word says nothing
+            const emergency = purpose === 'TREAT' && value('relationship') === 'CARE_TEAM'
+            return emergency ? [view, allowed(`${what} in an emergency`, value('breakGlass') === 'yes')] : [view]
           }),
         ),
       )
@@ -136,14 +158,14 @@ function height(view: string): number {
 }
 
 /** Lines of one kind and subject that differ without any difference in what they allow. */
-function compareText(old: readonly LockLine[], now: readonly LockLine[]): readonly Directed[] {
+function compareText(old: readonly LockLine[], now: readonly LockLine[], stays: (line: LockLine) => boolean): readonly Directed[] {
   const before = byPlace(old)
   const after = byPlace(now)
   const places = [...new Set([...before.keys(), ...after.keys()])].toSorted()
   return places.flatMap((place): readonly Directed[] => {
     const was = before.get(place) ?? []
     const is = after.get(place) ?? []
-    if (text(was) === text(is) || compareFacts(facts(was), facts(is)).length > 0) return []
+    if (text(was) === text(is) || compareFacts(facts(was.filter(stays)), facts(is.filter(stays))).length > 0) return []
     const [kind = '', subject = ''] = place.split(' ')
     return [{ direction: 'other', change: { subject, what: kind, before: text(was) || 'none', after: text(is) || 'none' } }]
   })

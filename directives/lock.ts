@@ -44,7 +44,10 @@ export function renderLock(table: Omit<PolicyTable, 'digest'>, reads: ReadonlyMa
     ...sorted(table.consent).map(([sensitivity, rule]) => `consent ${sensitivity} rule=${rule}`),
     ...sorted(table.records).map(([type, { patient, source }]) => `record ${type} patient=${patient} source=${source}`),
     ...sorted(table.classes).map(([coordinate, found]) => `class ${coordinate} is=${found}`),
-    ...sorted(table.phi).flatMap(([, policy]) => [phiLine(policy), ...policy.grants.map((grant) => grantLine(policy, grant))]),
+    ...sorted(table.phi).flatMap(([, policy]) => [
+      phiLine(policy, table.computed.get(policy.path)),
+      ...policy.grants.map((grant) => grantLine(policy, grant)),
+    ]),
     ...sorted(reads).map(([argument, field]) => `reads ${argument} field=${field}`),
     ...sorted(table.notPhi).map(([coordinate, because]) => `notPhi ${coordinate} because=${JSON.stringify(because)}`),
   ]
@@ -79,8 +82,12 @@ function parseLine(text: string, number: number): LockLine {
   return { kind: known, subject, values: new Map(pairs), text }
 }
 
-function phiLine({ path, coordinate, class: kind, category, identifier, sensitivity }: PhiPolicy): string {
-  return `phi ${path} class=${kind} category=${category} identifier=${identifier ?? '-'} sensitivity=${list([...sensitivity].toSorted())} at=${coordinate}`
+function phiLine(
+  { path, coordinate, class: kind, category, identifier, sensitivity }: PhiPolicy,
+  computed: readonly SchemaPath[] | undefined,
+): string {
+  const inputs = computed === undefined ? '' : ` computed=${list(computed)}`
+  return `phi ${path} class=${kind} category=${category} identifier=${identifier ?? '-'} sensitivity=${list([...sensitivity].toSorted())} at=${coordinate}${inputs}`
 }
 
 function grantLine({ path }: PhiPolicy, { roles, purposes, relationship, actions, view, breakGlass, rule }: Grant): string {

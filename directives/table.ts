@@ -1,4 +1,4 @@
-import type { Identifier, PolicyTable, PurposeOfUse, View } from '../vocabulary/policy.ts'
+import type { Grant, Identifier, PolicyTable, PurposeOfUse, View } from '../vocabulary/policy.ts'
 import { inOrder } from './lock.ts'
 
 /** Who may read one path, one row for each role: the form in which compliance people compare policies. */
@@ -24,17 +24,81 @@ export function grantRows(policy: Pick<PolicyTable, 'phi'>): readonly GrantRow[]
   return rows.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))
 }
 
-/** The table for people: each PHI path with its class and its grants, then what is not PHI and why. Ends with a newline. */
-export function renderTable(policy: PolicyTable): string {
-  const rows = [['path', 'category', 'Safe Harbor', 'roles', 'purposes', 'relationship', 'view']]
-  for (const { path, category, identifier, grants } of [...policy.phi.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
-    for (const [index, { roles, purposes, relationship, view }] of grants.entries()) {
-      const head = index === 0 ? [path, category, safeHarborClass(identifier)] : ['', '', '']
-      rows.push([...head, [...roles].join(' '), purposeText(purposes), relationship, view])
-    }
+/** One alternative of a PHI path, as people read it. */
+interface SheetGrant {
+  readonly roles: readonly string[]
+  readonly purposes: string
+  readonly relationship: string
+  /** `FULL`; with its actions where they are other than READ alone: `FULL (SEARCH)`. */
+  readonly view: string
+  /** Whether an emergency may stand in for a missing place on the care team. */
+  readonly emergency: boolean
+}
+
+/** The compiled table as people read it: what is PHI and who sees it, what an argument reads, what is not PHI and why. */
+export interface PolicySheet {
+  readonly phi: readonly {
+    readonly path: string
+    /** `CLINICAL`, or with its labels: `NOTE, held back as PSY`. */
+    readonly category: string
+    /** `(C) DATE`: the letter of 45 CFR 164.514(b)(2)(i) and our name for it; `-` for what identifies nobody by itself. */
+    readonly safeHarbor: string
+    readonly grants: readonly SheetGrant[]
+  }[]
+  readonly reads: readonly { readonly argument: string; readonly field: string }[]
+  readonly notPhi: readonly { readonly coordinate: string; readonly because: string }[]
+  readonly roles: readonly string[]
+  readonly digest: string
+}
+
+export function policySheet({ phi, reads, notPhi, roles, digest }: PolicyTable): PolicySheet {
+  return {
+    phi: byKey(phi).map(([path, { category, identifier, sensitivity, grants }]) => ({
+      path,
+      category: sensitivity.size === 0 ? category : `${category}, held back as ${[...sensitivity].join(' ')}`,
+      safeHarbor: safeHarborClass(identifier),
+      grants: grants.map(sheetGrant),
+    })),
+    reads: byKey(reads).map(([argument, field]) => ({ argument, field })),
+    notPhi: byKey(notPhi).map(([coordinate, because]) => ({ coordinate, because })),
+    roles: [...roles.keys()],
+    digest,
   }
-  const reasons = [...policy.notPhi].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([coordinate, because]) => [coordinate, because])
-  return `${columns(rows)}\n${columns([['not PHI', 'because'], ...reasons])}`
+}
+
+function sheetGrant({ roles, purposes, relationship, view, actions, breakGlass }: Grant): SheetGrant {
+  return {
+    roles: [...roles],
+    purposes: purposeText(purposes),
+    relationship,
+    // a grant of SEARCH alone must not look as if it let anybody read
+    view: actions.size === 1 && actions.has('READ') ? view : `${view} (${[...actions].join(' ')})`,
+    emergency: breakGlass && relationship === 'CARE_TEAM' && purposes.has('TREAT'),
+  }
+}
+
+function byKey<Key extends string, Value>(map: ReadonlyMap<Key, Value>): readonly (readonly [Key, Value])[] {
+  return [...map].toSorted(([a], [b]) => (a < b ? -1 : 1))
+}
+
+/** The table as plain text in columns. Ends with a newline. */
+export function renderTable(policy: PolicyTable): string {
+  const { phi, reads, notPhi } = policySheet(policy)
+  const rows = phi.flatMap(({ path, category, safeHarbor, grants }) =>
+    grants.map(({ roles, purposes, relationship, view, emergency }, index) => [
+      ...(index === 0 ? [path, category, safeHarbor] : ['', '', '']),
+      roles.join(' '),
+      purposes,
+      relationship,
+      view,
+      emergency ? 'break-glass' : '',
+    ]),
+  )
+  return [
+    columns([['path', 'category', 'Safe Harbor', 'roles', 'purposes', 'relationship', 'view', 'emergency'], ...rows]),
+    ...(reads.length === 0 ? [] : [columns([['argument', 'reads'], ...reads.map(({ argument, field }) => [argument, field])])]),
+    columns([['not PHI', 'because'], ...notPhi.map(({ coordinate, because }) => [coordinate, because])]),
+  ].join('\n')
 }
 
 /** `(C) DATE`: the letter of 45 CFR 164.514(b)(2)(i) and our name for it; `-` for what identifies nobody by itself. */

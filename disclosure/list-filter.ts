@@ -1,16 +1,12 @@
 import { BadUserInput } from '../vocabulary/failures.ts'
-import type { Json, RecordMetadata } from '../vocabulary/record.ts'
+import type { ListFilter } from '../vocabulary/list.ts'
+import type { Json } from '../vocabulary/record.ts'
 
-/** What of a list is wanted, beyond its page. Each part is a read of the field that it filters by (P11). */
-export interface ListFilter {
-  /** Milliseconds since the epoch; `since` is inclusive, `until` is not. */
-  readonly since?: number
-  readonly until?: number
-  readonly code?: string
-  readonly category?: string
-}
-
-/** @throws BadUserInput for a date that is none, and for what is no text at all: a filter must not be passed over */
+/**
+ * The filter that a list was asked for with.
+ *
+ * @throws BadUserInput for a date that is none, and for what is no text at all: a filter must not be passed over
+ */
 export function listFilter(args: Readonly<Record<string, unknown>>): ListFilter {
   const [since, until, code, category] = [args['since'], args['until'], args['code'], args['category']].map(given)
   return {
@@ -25,17 +21,6 @@ function given(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined
   if (typeof value !== 'string') throw new BadUserInput()
   return value
-}
-
-/** Whether a record is in the list. One without a date is in no span of time. */
-export function passes(filter: ListFilter, { date, codes, category }: RecordMetadata): boolean {
-  if (filter.code !== undefined && codes?.includes(filter.code) !== true) return false
-  if (filter.category !== undefined && category !== filter.category) return false
-  if (filter.since === undefined && filter.until === undefined) return true
-  const at = date === undefined ? Number.NaN : Date.parse(date)
-  return (
-    !Number.isNaN(at) && (filter.since === undefined || at >= filter.since) && (filter.until === undefined || at < filter.until)
-  )
 }
 
 /** What a cursor is bound to: a place in one list is none in another. */

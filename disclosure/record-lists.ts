@@ -1,16 +1,15 @@
-import type { RelationshipRegistry } from '../access/relationships.ts'
-import { relationshipsOf } from '../access/relationships.ts'
+import { type RelationshipRegistry, relationshipsOf } from '../access/relationships.ts'
 import { type CursorBound, openCursor, sealCursor } from '../crypto/cursor.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import { SealedRecord } from '../crypto/sealed-record.ts'
-import type { RecordSource } from '../store/records.ts'
+import type { RecordSource } from '../store/record-source.ts'
 import type { Caller } from '../vocabulary/decision.ts'
-import { BadUserInput, KeyUnavailable } from '../vocabulary/failures.ts'
+import { BadUserInput, StoreUnavailable } from '../vocabulary/failures.ts'
 import type { Coordinate, Instant, PatientId, RecordId, RecordRef, TypeName } from '../vocabulary/ids.ts'
-import type { Relationship } from '../vocabulary/policy.ts'
+import type { ListPosition } from '../vocabulary/list.ts'
+import type { PolicyTable, Relationship } from '../vocabulary/policy.ts'
 import type { Json } from '../vocabulary/record.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
-import { filterBound, type ListFilter, passes } from './list-filter.ts'
+import { filterBound, listFilter } from './list-filter.ts'
 
 /** A page that was asked for. */
 export interface PageArguments {
@@ -19,16 +18,17 @@ export interface PageArguments {
   readonly [argument: string]: unknown
 }
 
-/** The records of a page, in order, each with the cursor of its place. */
-export interface ListedPage {
-  readonly items: readonly { readonly ref: RecordRef; readonly cursor: string }[]
+/** The records of a page, in order, each with the cursor of its place and the version that the list names. */
+export interface CursorPage {
+  readonly items: readonly { readonly ref: RecordRef; readonly cursor: string; readonly version: number }[]
   readonly more: boolean
 }
 
 export interface ListParts {
   readonly caller: Caller
   readonly now: Instant
-  readonly source: RecordSource
+  readonly policy: PolicyTable
+  readonly sources: ReadonlyMap<string, RecordSource>
   readonly relationships: RelationshipRegistry
   readonly keyring: Keyring
   readonly counter: DisclosureCounter
@@ -47,41 +47,26 @@ export class RecordLists {
   /**
    * The records of one type of one patient, newest first.
    *
-   * Date and order are sealed with each record, so every manifest is opened; one that does not fit its place fails the list,
-   * for a list is complete or it is an error.
-   *
-   * @throws BadUserInput, StoreUnavailable, KeyUnavailable, IntegrityFailure
+   * @throws BadUserInput, StoreUnavailable, KeyUnavailable, IntegrityFailure: a list is complete or it is an error
    */
-  async ofPatient(
-    patient: PatientId,
-    type: TypeName,
-    coordinate: Coordinate,
-    args: PageArguments,
-    filter: ListFilter,
-  ): Promise<ListedPage> {
-    const { caller, source, keyring, counter } = this.#parts
+  async ofPatient(patient: PatientId, type: TypeName, coordinate: Coordinate, args: PageArguments): Promise<CursorPage> {
+    const { caller, policy, sources, keyring, counter } = this.#parts
     const size = pageSize(args.first)
+    const filter = listFilter(args)
     const cursor = await keyring.useKey(caller.tenant, 'cursor')
     const bound: CursorBound = { caller, coordinate, patient, filter: filterBound(filter) }
     const after =
       args.after === undefined || args.after === null ? undefined : openPosition(openCursor(cursor, bound, text(args.after)))
-    const [stored, keys] = await Promise.all([
-      source.list(caller.tenant, patient, type),
-      keyring.patientKeys(caller.tenant, [patient], 'cached'),
-    ])
-    const patientKeys = keys.get(patient)
-    if (stored.length > 0 && patientKeys === undefined) throw new KeyUnavailable()
-    const positions = stored.flatMap(({ ref, manifest }): Position[] => {
-      if (patientKeys === undefined) return []
-      const { metadata } = SealedRecord.open(patientKeys, { tenant: caller.tenant, ...ref }, manifest, counter)
-      return passes(filter, metadata) ? [{ date: metadata.date ?? '', id: ref.id }] : []
-    })
-    const ahead = positions.toSorted(newestFirst).filter((position) => after === undefined || newestFirst(after, position) < 0)
+    const source = sources.get(policy.records.get(type)?.source ?? '')
+    if (source === undefined) throw new StoreUnavailable()
+    const page = await source.list(caller.tenant, { patient, type, size, filter, ...(after && { after }) }, counter)
     return {
-      items: ahead
-        .slice(0, size)
-        .map(({ date, id }) => ({ ref: { type, patient, id }, cursor: sealCursor(cursor, bound, [date, id]) })),
-      more: ahead.length > size,
+      items: page.items.map(({ position: { date, id }, version }) => ({
+        ref: { type, patient, id },
+        cursor: sealCursor(cursor, bound, [date, id]),
+        version,
+      })),
+      more: page.more,
     }
   }
 
@@ -90,7 +75,7 @@ export class RecordLists {
    *
    * @throws BadUserInput, StoreUnavailable, KeyUnavailable
    */
-  async panel(type: TypeName, names: ReadonlySet<Relationship>, coordinate: Coordinate, args: PageArguments): Promise<ListedPage> {
+  async panel(type: TypeName, names: ReadonlySet<Relationship>, coordinate: Coordinate, args: PageArguments): Promise<CursorPage> {
     const { caller, keyring } = this.#parts
     const size = pageSize(args.first)
     const cursor = await keyring.useKey(caller.tenant, 'cursor')
@@ -102,6 +87,8 @@ export class RecordLists {
       items: found.slice(0, size).map((patient) => ({
         ref: { type, patient, id: patient as string as RecordId },
         cursor: sealCursor(cursor, bound, patient),
+        // of a patient, the list knows no more than that there is one
+        version: 0,
       })),
       more: found.length > size,
     }
@@ -124,16 +111,6 @@ export class RecordLists {
   }
 }
 
-interface Position {
-  /** ISO 8601 in UTC, so that text order is time order. */
-  readonly date: string
-  readonly id: RecordId
-}
-
-function newestFirst(a: Position, b: Position): number {
-  return a.date === b.date ? compare(a.id, b.id) : compare(b.date, a.date)
-}
-
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /** One list is in its own order; several are merged, up to where the first of them ends, so that no page skips anybody. */
@@ -143,7 +120,7 @@ function inOneOrder(lists: readonly (readonly PatientId[])[], limit: number): Pa
   return [...new Set(lists.flat())].toSorted(compare).slice(0, limit)
 }
 
-function openPosition(value: Json): Position {
+function openPosition(value: Json): ListPosition {
   if (!Array.isArray(value)) throw new BadUserInput()
   return { date: text(value[0]), id: text(value[1]) as RecordId }
 }

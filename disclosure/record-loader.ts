@@ -1,30 +1,30 @@
 import DataLoader from 'dataloader'
-import { decide } from '../access/decide.ts'
 import { type RelationshipRegistry, relationshipsOf } from '../access/relationships.ts'
 import type { Trail } from '../audit/trail.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import { SealedRecord } from '../crypto/sealed-record.ts'
 import type { UseKey } from '../crypto/tenant-keys.ts'
 import { lookupToken } from '../crypto/tokens.ts'
-import type { RecordSource, StoredRecord } from '../store/records.ts'
+import type { FoundRecord, OpenRecord, RecordSource } from '../store/record-source.ts'
 import type { AccessRecord, OutcomeReason } from '../vocabulary/access-record.ts'
 import type { Caller, Facts } from '../vocabulary/decision.ts'
-import { causeName, type EventSink } from '../vocabulary/events.ts'
-import { Failure, IntegrityFailure, KeyUnavailable, StoreUnavailable } from '../vocabulary/failures.ts'
+import type { EventSink } from '../vocabulary/events.ts'
+import { IntegrityFailure } from '../vocabulary/failures.ts'
 import type { Instant, PatientId, RecordRef, RequestId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
 import { encodeNodeId } from '../vocabulary/node-id.ts'
 import type { PolicyTable, Relationship } from '../vocabulary/policy.ts'
+import { type ComputedFields, withInputs } from './computed-fields.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
+import { FailureReasons } from './failure-reasons.ts'
 import type { PathOutcome } from './path-outcome.ts'
+import { existenceOf, given, RecordValues, type ValueParts, where } from './record-values.ts'
 import { RecordView, recordKey, type RecordState } from './record-view.ts'
-import { show } from './views.ts'
 
 /** A record that is wanted at some place of the answer, and the PHI paths selected there. */
 interface Wanted {
   readonly ref: RecordRef
   readonly paths: ReadonlySet<SchemaPath>
-  /** Reached through an edge that is granted, which has told already that it exists. */
-  readonly listed: boolean
+  /** The version that a list names: the edge to the record is granted, which has told already that it exists. */
+  readonly listed: number | undefined
 }
 
 export type Loaded =
@@ -37,6 +37,12 @@ type Entry =
   | { readonly kind: 'NOT_FOUND'; readonly exists: boolean }
   | { readonly kind: 'UNAVAILABLE'; readonly reason: OutcomeReason }
 
+/** A record that was reached, and the paths that the answer has asked it for. */
+interface Known {
+  readonly entry: Entry
+  readonly paths: Set<SchemaPath>
+}
+
 export interface LoaderOptions {
   readonly requestId: RequestId
   readonly caller: Caller
@@ -44,7 +50,10 @@ export interface LoaderOptions {
   readonly policy: PolicyTable
   /** The paths of the operation's footprint that some record could grant to this caller. Nothing else is asked for or opened. */
   readonly grantable: ReadonlySet<SchemaPath>
-  readonly source: RecordSource
+  /** By the name that `@record(source:)` has. */
+  readonly sources: ReadonlyMap<string, RecordSource>
+  /** By path: a function for each `@computed` field. */
+  readonly computed: ComputedFields
   readonly relationships: RelationshipRegistry
   readonly keyring: Keyring
   readonly trail: Trail
@@ -63,7 +72,7 @@ type Settled<T> = { readonly value: T } | { readonly failure: OutcomeReason }
  */
 export class RecordLoader {
   readonly #options: LoaderOptions
-  readonly #known = new Map<string, { entry: Entry; paths: Set<SchemaPath> }>()
+  readonly #known = new Map<string, Known>()
   /** Records on their way, by key: whoever wants one of them meanwhile waits, or its values would be opened twice (P1). */
   readonly #settling = new Map<string, Promise<void>>()
   /** Hides, in the audit, an id that leads nowhere. */
@@ -71,12 +80,21 @@ export class RecordLoader {
   readonly #admitting = new Map<TypeName, ReadonlySet<Relationship>>()
   readonly #batch = new DataLoader<Wanted, Entry>((wanted) => this.#load(wanted), { cache: false })
 
+  readonly failures: FailureReasons
+  readonly #values: ValueParts
+
   constructor(options: LoaderOptions) {
     this.#options = options
+    this.failures = new FailureReasons({ ...options, tenant: options.caller.tenant })
+    this.#values = { ...options, failures: this.failures, note: (record) => this.#note(record) }
   }
 
   /** The record as this caller may see it, with an outcome for each of the paths. Never throws for what is not there. */
-  async load(ref: RecordRef, paths: ReadonlySet<SchemaPath>, { byId = false, listed = false } = {}): Promise<Loaded> {
+  async load(
+    ref: RecordRef,
+    paths: ReadonlySet<SchemaPath>,
+    { byId = false, listed }: { byId?: boolean; listed?: number } = {},
+  ): Promise<Loaded> {
     const entry = await this.#batch.load({ ref, paths: byId && paths.size === 0 ? new Set([existenceOf(ref)]) : paths, listed })
     return entry.kind === 'FOUND' ? { kind: 'FOUND', record: new RecordView(entry.state) } : { kind: entry.kind }
   }
@@ -84,13 +102,13 @@ export class RecordLoader {
   async #load(batch: readonly Wanted[]): Promise<Entry[]> {
     const keys = new Set(batch.map(({ ref }) => recordKey(ref)))
     for (let busy = this.#busy(keys); busy.length > 0; busy = this.#busy(keys)) await Promise.all(busy)
-    const missing = new Map<string, { ref: RecordRef; paths: Set<SchemaPath>; listed: boolean }>()
+    const missing = new Map<string, { ref: RecordRef; paths: Set<SchemaPath>; listed: number | undefined }>()
     for (const { ref, paths, listed } of batch) {
       const key = recordKey(ref)
       const known = this.#known.get(key)
-      const lacking = missing.get(key) ?? { ref, paths: new Set(), listed: false }
-      lacking.listed ||= listed
-      for (const path of paths) if (known?.paths.has(path) !== true) lacking.paths.add(path)
+      const lacking = missing.get(key) ?? { ref, paths: new Set(), listed: undefined }
+      lacking.listed ??= listed
+      for (const path of paths) if (known?.paths.has(path) !== true && !this.#asInput(known, path)) lacking.paths.add(path)
       if (known === undefined || lacking.paths.size > 0) missing.set(key, lacking)
     }
     const wanted: Wanted[] = []
@@ -105,6 +123,15 @@ export class RecordLoader {
     }
     if (wanted.length > 0) await this.#settleOnce(wanted)
     return batch.map(({ ref }) => this.#known.get(recordKey(ref))?.entry ?? { kind: 'NOT_FOUND', exists: false })
+  }
+
+  /** What was opened for a value that is computed from it, and is asked for now, is not opened and recorded again (P1). */
+  #asInput(known: Known | undefined, path: SchemaPath): boolean {
+    const outcome = known?.entry.kind === 'FOUND' ? known.entry.state.outcomes.get(path) : undefined
+    if (known === undefined || outcome === undefined) return false
+    known.paths.add(path)
+    given(this.#options.counter, outcome)
+    return true
   }
 
   #busy(keys: ReadonlySet<string>): Promise<void>[] {
@@ -123,21 +150,18 @@ export class RecordLoader {
   }
 
   async #settle(wanted: readonly Wanted[]): Promise<void> {
-    const { caller, now, source, relationships, keyring } = this.#options
+    const { caller, now, relationships, keyring } = this.#options
     const patients = [...new Set(wanted.map(({ ref }) => ref.patient))]
     const names = new Set(wanted.flatMap(({ ref }) => [...this.admitting(ref.type)]))
-    // for a caller who may not learn that a patient exists, a hit must cost what a miss costs
-    const read = caller.seesExistence ? 'cached' : 'always'
-    const [stored, held, keys, lookup] = await Promise.all([
-      this.#settled(this.#fetch(source, wanted)),
+    const [found, held, lookup] = await Promise.all([
+      this.#settled(this.#fetch(wanted)),
       this.#settled(relationshipsOf(relationships, names, caller, patients, now)),
-      this.#settled(keyring.patientKeys(caller.tenant, patients, read)),
       this.#settled(keyring.useKey(caller.tenant, 'lookup')),
     ])
     if ('value' in lookup) this.#lookup = lookup.value
     for (const { ref, paths, listed } of wanted) {
       const known = this.#known.get(recordKey(ref))
-      const entry = this.#entry({ ref, paths, listed }, stored, held, keys, known?.entry)
+      const entry = this.#entry({ ref, paths, listed }, found, held, known?.entry)
       if (known === undefined) this.#known.set(recordKey(ref), { entry, paths: new Set(paths) })
       else if (known.entry.kind === 'FOUND' && entry.kind !== 'FOUND') {
         const outcome: PathOutcome = { outcome: 'UNAVAILABLE', reason: entry.kind === 'UNAVAILABLE' ? entry.reason : 'VERSION' }
@@ -146,99 +170,64 @@ export class RecordLoader {
     }
   }
 
-  /** One batch for records that need the same attributes; what no record could grant is not asked for. */
-  async #fetch(source: RecordSource, wanted: readonly Wanted[]): Promise<ReadonlyMap<string, StoredRecord>> {
-    const { caller, policy, grantable } = this.#options
-    const groups = new Map<string, { refs: RecordRef[]; paths: ReadonlySet<SchemaPath> }>()
+  /** One batch for records of one source that need the same values; what no record could grant is not asked for. */
+  async #fetch(wanted: readonly Wanted[]): Promise<ReadonlyMap<string, FoundRecord>> {
+    const { caller, policy, grantable, sources } = this.#options
+    const groups = new Map<string, { source: string; refs: RecordRef[]; paths: ReadonlySet<SchemaPath> }>()
     for (const { ref, paths } of wanted) {
-      const asked = [...paths].filter((path) => grantable.has(path) && policy.phi.get(path)?.class === 'VALUE')
-      const key = asked.toSorted().join(' ')
+      const asked = [...withInputs(policy, paths)].filter(
+        (path) => grantable.has(path) && policy.phi.get(path)?.class === 'VALUE' && !policy.computed.has(path),
+      )
+      const source = policy.records.get(ref.type)?.source ?? ''
+      const key = `${source} ${asked.toSorted().join(' ')}`
       const group = groups.get(key)
-      if (group === undefined) groups.set(key, { refs: [ref], paths: new Set(asked) })
+      if (group === undefined) groups.set(key, { source, refs: [ref], paths: new Set(asked) })
       else group.refs.push(ref)
     }
-    const stored = await Promise.all([...groups.values()].map(({ refs, paths }) => source.load(caller.tenant, refs, paths)))
-    return new Map(stored.flat().map((record) => [recordKey(record.ref), record]))
+    // for a caller who may not learn that a patient exists, a hit must cost what a miss costs
+    const work = caller.seesExistence ? 'least' : 'always'
+    const found = await Promise.all(
+      [...groups.values()].map(
+        async ({ source, refs, paths }) => (await sources.get(source)?.load(caller.tenant, refs, paths, { work })) ?? [],
+      ),
+    )
+    return new Map(found.flat().map((record) => [recordKey(record.ref), record]))
   }
 
   #entry(
     { ref, paths, listed }: Wanted,
-    stored: Settled<ReadonlyMap<string, StoredRecord>>,
+    found: Settled<ReadonlyMap<string, FoundRecord>>,
     held: Settled<ReadonlyMap<PatientId, ReadonlySet<Relationship>>>,
-    keys: Settled<Awaited<ReturnType<Keyring['patientKeys']>>>,
     before: Entry | undefined,
   ): Entry {
-    const { caller, now, policy } = this.#options
+    const { caller, policy } = this.#options
     if ('failure' in held) return this.#unavailable(ref, paths, held.failure)
     const facts: Facts = { relationships: held.value.get(ref.patient) ?? new Set() }
     const admitted = [...this.admitting(ref.type)].some((name) => facts.relationships.has(name))
-    const mayKnow = admitted || listed || (caller.seesExistence && policy.records.get(ref.type)?.patient === 'id')
-    if ('failure' in stored) return this.#unavailable(ref, paths, stored.failure)
-    const record = stored.value.get(recordKey(ref))
+    const mayKnow = admitted || listed !== undefined || (caller.seesExistence && policy.records.get(ref.type)?.patient === 'id')
+    if ('failure' in found) return this.#unavailable(ref, paths, found.failure)
+    const record = found.value.get(recordKey(ref))
     if (record === undefined || !mayKnow) {
+      // a list names it and it is not there: somebody took it away behind the gateway's back (P6)
+      if (listed !== undefined) return this.#unavailable(ref, paths, this.failures.of(new IntegrityFailure(), ref))
       // it was there when this request first reached it: what changed since is not what this answer tells of
       if (before?.kind === 'FOUND') return this.#unavailable(ref, paths, 'VERSION')
       return this.#notFound(ref, paths, record !== undefined)
     }
-    if ('failure' in keys) return this.#unavailable(ref, paths, keys.failure)
-
-    const patientKeys = keys.value.get(ref.patient)
-    if (patientKeys === undefined) return this.#unavailable(ref, paths, 'KEY')
-    let sealed: SealedRecord
+    let open: OpenRecord
     try {
-      sealed = SealedRecord.open(patientKeys, { tenant: caller.tenant, ...ref }, record.manifest, this.#options.counter)
+      open = record.open(this.#options.counter)
+      // a record that is older than its place in the list was put back
+      if (listed !== undefined && open.version < listed) throw new IntegrityFailure()
     } catch (error) {
-      return this.#unavailable(ref, paths, this.reason(error, ref))
+      return this.#unavailable(ref, paths, this.failures.of(error, ref))
     }
     const state: RecordState =
-      before?.kind === 'FOUND'
-        ? before.state
-        : { ref, version: sealed.version, metadata: sealed.metadata, facts, outcomes: new Map() }
+      before?.kind === 'FOUND' ? before.state : { ref, version: open.version, metadata: open.metadata, facts, outcomes: new Map() }
     // what was given before is of another version: the two must not stand in one answer
-    if (state.version !== sealed.version) return this.#unavailable(ref, paths, 'VERSION')
-    for (const path of paths) state.outcomes.set(path, this.#outcome(path, sealed, record, facts, now))
+    if (state.version !== open.version) return this.#unavailable(ref, paths, 'VERSION')
+    new RecordValues(this.#values, state, open).settle(paths)
     return { kind: 'FOUND', state }
-  }
-
-  #outcome(path: SchemaPath, sealed: SealedRecord, record: StoredRecord, facts: Facts, now: Instant): PathOutcome {
-    const { caller, policy, counter } = this.#options
-    const field = policy.phi.get(path)
-    if (path === existenceOf(record.ref)) {
-      this.#note({ ...where(record.ref), recordVersion: sealed.version, path, action: 'READ', outcome: 'DISCLOSED' })
-      return { outcome: 'ABSENT' }
-    }
-    const at = { ...where(record.ref), recordVersion: sealed.version, path, action: 'READ' } as const
-    const decision = decide(field, caller, facts, now)
-    if (decision.outcome === 'DENIED') {
-      counter.denied++
-      const { reason, rule } = decision
-      this.#note({ ...at, outcome: 'DENIED', reason, ...(rule !== undefined && { rule }) })
-      return { outcome: 'DENIED', denial: decision }
-    }
-    // the edge itself is recorded when it is known how many records it gave
-    if (field?.class === 'EDGE') return { outcome: 'PERMITTED', permit: decision }
-
-    const { view, rule, basis, basisId } = decision
-    const permitted = { ...at, rule, basis: basisId === undefined ? basis : `${basis} ${basisId}` } as const
-    const attribute = record.fields.get(path)
-    const verdict = sealed.verdict(path, attribute)
-    if (verdict === 'ABSENT' || (verdict === 'OPEN' && attribute === undefined)) {
-      this.#note({ ...permitted, outcome: 'ABSENT' })
-      return { outcome: 'ABSENT' }
-    }
-    try {
-      if (verdict === 'INTEGRITY' || attribute === undefined) throw new IntegrityFailure()
-      const value = show(view, sealed.openField(path, attribute), now)
-      // a view that cannot read a value shows nothing of it
-      if (value !== null) counter.resolved++
-      const outcome = decision.outcome === 'MASKED' ? 'MASKED' : 'DISCLOSED'
-      this.#note({ ...permitted, view, outcome })
-      return outcome === 'MASKED' ? { outcome, value, view } : { outcome, value }
-    } catch (error) {
-      const reason = this.reason(error, record.ref, path)
-      this.#note({ ...permitted, outcome: 'UNAVAILABLE', reason })
-      return { outcome: 'UNAVAILABLE', reason }
-    }
   }
 
   /** The relationships that could open anything of a type to this caller, by role and purpose. */
@@ -282,42 +271,7 @@ export class RecordLoader {
     try {
       return { value: await work }
     } catch (error) {
-      return { failure: this.reason(error) }
+      return { failure: this.failures.of(error) }
     }
-  }
-
-  /** What a failure means for the answer. One that is none of ours goes on: it is a fault, and the request fails whole. */
-  reason(error: unknown, record?: RecordRef, path?: SchemaPath): OutcomeReason {
-    if (!(error instanceof Failure)) throw error
-    const { requestId, caller, events } = this.#options
-    const cause = causeName(error.cause ?? error)
-    if (error instanceof KeyUnavailable) {
-      events({ event: 'KEY_UNAVAILABLE', requestId, tenant: caller.tenant, cause })
-      return 'KEY'
-    }
-    if (error instanceof StoreUnavailable) {
-      events({ event: 'STORE_UNAVAILABLE', requestId, tenant: caller.tenant, cause })
-      return 'STORE'
-    }
-    if (error instanceof IntegrityFailure) {
-      events({
-        event: 'INTEGRITY_FAILURE',
-        requestId,
-        tenant: caller.tenant,
-        ...(record !== undefined && { record }),
-        ...(path !== undefined && { path }),
-      })
-      return 'INTEGRITY'
-    }
-    throw error
   }
 }
-
-const where = (ref: RecordRef): { patient: PatientId; recordType: TypeName; recordId: RecordRef['id'] } => ({
-  patient: ref.patient,
-  recordType: ref.type,
-  recordId: ref.id,
-})
-
-/** Where a record was asked for by its id and nothing of it was selected, what is told and recorded is that it exists. */
-const existenceOf = ({ type }: RecordRef): SchemaPath => `${type}.id` as SchemaPath

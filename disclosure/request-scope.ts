@@ -11,8 +11,7 @@ import { decodeNodeId } from '../vocabulary/node-id.ts'
 import type { Json } from '../vocabulary/record.ts'
 import { type Connection, ConnectionEdge, page } from './connection-edge.ts'
 import { type DisclosureCounter, newDisclosureCounter } from './disclosure-counter.ts'
-import { listFilter } from './list-filter.ts'
-import { type ListedPage, type PageArguments, RecordLists } from './record-lists.ts'
+import { type CursorPage, type PageArguments, RecordLists } from './record-lists.ts'
 import { RecordLoader, type LoaderOptions } from './record-loader.ts'
 import { RecordView, recordKey } from './record-view.ts'
 import { Refusals } from './refusals.ts'
@@ -97,17 +96,10 @@ export class RequestScope {
     }
     if (!this.#mayFilter(patient, args, info)) return null
     const { rule, basis, view } = outcome.permit
-    const at = {
-      patient: patient.ref.patient,
-      recordType: patient.ref.type,
-      recordId: patient.ref.id,
-      recordVersion: patient.version,
-      path,
-      action: 'READ',
-    } as const
-    let listed: ListedPage
+    const at = { ...whereOf(patient), path, action: 'READ' } as const
+    let listed: CursorPage
     try {
-      listed = await this.#lists.ofPatient(patient.ref.patient, type, path as string as Coordinate, args, listFilter(args))
+      listed = await this.#lists.ofPatient(patient.ref.patient, type, path as string as Coordinate, args)
     } catch (error) {
       const reason = this.#passing(error)
       this.#noteOnce(`${patient.key} ${path} ${reason}`, { ...at, outcome: 'UNAVAILABLE', reason, rule, basis })
@@ -141,13 +133,15 @@ export class RequestScope {
   refuse(denial: Denial, coordinate: Coordinate, source: unknown, args: Record<string, unknown>, info: GraphQLResolveInfo): null {
     const at = source instanceof RecordView ? source.key : coordinate
     this.refusals.note(coordinate, at, { outcome: 'DENIED', denial }, info.path)
-    // an edge was decided and recorded with its parent
-    if (source instanceof RecordView) return null
+    const path = coordinate as string as SchemaPath
+    // an edge that is PHI itself was decided and recorded with its parent
+    if (source instanceof RecordView && this.#parts.policy.phi.has(path)) return null
     const asked = typeof args['id'] === 'string' ? decodeNodeId(args['id']) : undefined
+    const whose = source instanceof RecordView ? whereOf(source) : asked && { patient: asked.patient }
     const { reason, rule } = denial
-    this.#noteOnce(`${coordinate} ${asked?.patient ?? ''}`, {
-      ...(asked !== undefined && { patient: asked.patient }),
-      path: coordinate as string as SchemaPath,
+    this.#noteOnce(`${coordinate} ${source instanceof RecordView ? source.key : (asked?.patient ?? '')}`, {
+      ...whose,
+      path,
       action: 'READ',
       outcome: 'DENIED',
       reason,
@@ -200,12 +194,12 @@ export class RequestScope {
     }
   }
 
-  async #page(listed: ListedPage, type: TypeName, args: PageArguments, info: GraphQLResolveInfo): Promise<Connection> {
+  async #page(listed: CursorPage, type: TypeName, args: PageArguments, info: GraphQLResolveInfo): Promise<Connection> {
     const paths = this.#plan(info, type, ['edges', 'node'])
     const edges = await Promise.all(
       listed.items.map(
-        async ({ ref, cursor }) =>
-          new ConnectionEdge(cursor, await this.#loader.load(ref, paths, { listed: true }), recordKey(ref)),
+        async ({ ref, cursor, version }) =>
+          new ConnectionEdge(cursor, await this.#loader.load(ref, paths, { listed: version }), recordKey(ref)),
       ),
     )
     return page(edges, { more: listed.more, after: args.after !== undefined && args.after !== null })
@@ -252,6 +246,13 @@ export class RequestScope {
   /** What kind of passing trouble it is; the caller's own mistakes and faults of the gateway go on. */
   #passing(error: unknown): OutcomeReason {
     if (error instanceof BadUserInput) throw error
-    return this.#loader.reason(error)
+    return this.#loader.failures.of(error)
   }
 }
+
+const whereOf = ({ ref: { patient, type, id }, version }: RecordView) => ({
+  patient,
+  recordType: type,
+  recordId: id,
+  recordVersion: version,
+})

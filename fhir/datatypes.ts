@@ -20,7 +20,7 @@ const TextList = z
   .transform((texts) => (texts.length === 0 ? undefined : texts))
 
 /** @source https://hl7.org/fhir/R4/datatypes.html#Coding */
-const Coding = z
+export const Coding = z
   .object({ system: Text.optional(), code: Text.optional(), display: Text.optional() })
   .transform(({ system, code, display }) => present({ system, code, display }))
 

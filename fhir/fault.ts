@@ -20,6 +20,8 @@ export const WHY = {
   code: 'not a code of its value set',
   value: 'not valid',
   text: 'longer than 200 KB',
+  base64: 'not base64',
+  charset: 'not text of the charset that it names',
   size: 'larger than a record may be',
   date: 'not a FHIR date',
   dateTime: 'not a FHIR dateTime',

@@ -21,9 +21,22 @@ export const Period = z
   })
   .transform(({ start, end }): FhirPeriod => ({ ...(start !== undefined && { start }), ...(end !== undefined && { end }) }))
 
+/**
+ * A period that nothing follows from: given as it was written even where it ends before it starts. Exporters write such at
+ * the end of daylight saving time, and a procedure that took place must not be lost for it.
+ */
+export const WrittenPeriod = z
+  .object({ start: DateTime.optional(), end: DateTime.optional() })
+  .transform(({ start, end }): FhirPeriod => ({ ...(start !== undefined && { start }), ...(end !== undefined && { end }) }))
+
 export interface FhirPeriod {
   readonly start?: string
   readonly end?: string
+}
+
+/** A period that says something. */
+export function saidPeriod(period: FhirPeriod | undefined): FhirPeriod | undefined {
+  return period === undefined || Object.keys(period).length === 0 ? undefined : period
 }
 
 /** The first instant of a dateTime, as UTC with milliseconds. A partial date counts from its first day in UTC. */

@@ -1,15 +1,27 @@
 import type { PatientId, TenantId } from '../vocabulary/ids.ts'
 import type { Membership, NewRecord } from '../vocabulary/record.ts'
+import { mapAllergyIntolerance } from './allergy-intolerance.ts'
 import { type Entry, type IdentifiedEntry, isIdentified, readEntries } from './bundle.ts'
 import { mapCareTeam } from './care-team.ts'
+import { mapClaim } from './claim.ts'
+import { mapCondition } from './condition.ts'
+import { holdsCoverage, mapContainedCoverages, mapCoverage } from './coverage.ts'
 import { Reference } from './datatypes.ts'
+import { mapDiagnosticReport } from './diagnostic-report.ts'
+import { mapDocumentReference } from './document-reference.ts'
+import { mapEncounter } from './encounter.ts'
 import { type Fault, type Flaw, WHY, flaw, isFlaw } from './fault.ts'
+import { mapImmunization } from './immunization.ts'
 import { unfit } from './inspect.ts'
+import { type Imported, isImported, leftOutFor } from './left-out.ts'
+import { mapMedicationRequest } from './medication-request.ts'
 import { Stays } from './membership.ts'
 import { mapObservation } from './observation.ts'
 import { mapPatient } from './patient.ts'
+import { mapProcedure } from './procedure.ts'
 import type { IdFor } from './record.ts'
 import { References } from './references.ts'
+import { type MapResource, type SubjectContext, subjectElement } from './subject.ts'
 
 export interface MapOptions {
   readonly tenant: TenantId
@@ -38,17 +50,28 @@ export interface MappedBundle {
   readonly patients: readonly MappedPatient[]
   /** Resources of types that are not imported, counted by type. */
   readonly unknown: ReadonlyMap<string, number>
-  /** Resources that say of themselves that they do not hold (`Observation entered-in-error`), counted. */
+  /** Resources that say of themselves that they do not hold (`Observation entered-in-error`), and reports without text, counted. */
   readonly leftOut: ReadonlyMap<string, number>
   readonly faults: readonly Fault[]
   /** Who stands on care teams, by `Practitioner/ID`. */
   readonly practitioners: ReadonlyMap<string, MappedPractitioner>
 }
 
-/** Statuses that say "do not rely on this": shown without its status, such a resource would read as a fact. */
-const LEFT_OUT: Readonly<Record<'Observation' | 'CareTeam', readonly string[]>> = {
-  Observation: ['entered-in-error', 'cancelled'],
-  CareTeam: ['entered-in-error', 'proposed', 'suspended'],
+/** Read where another resource leads to them. */
+const READ_BY_OTHERS: ReadonlySet<string> = new Set(['Practitioner', 'Organization', 'Medication'])
+
+/** What becomes one record each; reports and care teams are read in ways of their own. */
+const MAPPINGS: Readonly<Record<Exclude<Imported, 'CareTeam' | 'DiagnosticReport'>, MapResource>> = {
+  Encounter: mapEncounter,
+  Condition: mapCondition,
+  Observation: mapObservation,
+  MedicationRequest: mapMedicationRequest,
+  AllergyIntolerance: mapAllergyIntolerance,
+  Immunization: mapImmunization,
+  Procedure: mapProcedure,
+  DocumentReference: mapDocumentReference,
+  Coverage: mapCoverage,
+  Claim: mapClaim,
 }
 
 /**
@@ -63,7 +86,9 @@ export function mapBundle(bundle: unknown, options: MapOptions): MappedBundle {
   const { entries, faults } = readEntries(bundle)
   const mapping = new Mapping(options, new References(entries), faults)
   const others = entries.filter((entry) => !mapping.takePatient(entry))
-  for (const entry of others) mapping.take(entry)
+  // the rest refers to encounters, and may refer to those only that became records
+  const [encounters, rest] = [true, false].map((is) => others.filter(({ type }) => (type === 'Encounter') === is))
+  for (const entry of [...(encounters ?? []), ...(rest ?? [])]) mapping.take(entry)
   return mapping.result()
 }
 
@@ -72,6 +97,8 @@ interface Chart {
   readonly patient: PatientId
   readonly records: NewRecord[]
   readonly stays: Stays
+  /** The ids of coverages that other resources hold, each taken once. */
+  readonly coverages: Set<string>
 }
 
 class Mapping {
@@ -79,6 +106,7 @@ class Mapping {
   readonly #references: References
   readonly #faults: Fault[]
   readonly #charts = new Map<Entry, Chart>()
+  readonly #encounters = new Set<Entry>()
   readonly #unknown = new Map<string, number>()
   readonly #leftOut = new Map<string, number>()
   readonly #practitioners = new Map<string, { assignments: readonly string[]; patients: Set<PatientId> }>()
@@ -95,28 +123,31 @@ class Mapping {
     if (!this.#readable(entry)) return true
     const record = mapPatient(entry, this.#options.idFor)
     if (isFlaw(record)) this.#fault(entry, record)
-    else this.#charts.set(entry, { entry, patient: record.ref.patient, records: [record], stays: new Stays() })
+    else
+      this.#charts.set(entry, { entry, patient: record.ref.patient, records: [record], stays: new Stays(), coverages: new Set() })
     return true
   }
 
   take(entry: Entry): void {
-    // read where a care team or an observation leads to them
-    if (entry.type === 'Practitioner') return
-    if (entry.type !== 'Observation' && entry.type !== 'CareTeam') {
-      count(this.#unknown, entry.type)
+    if (READ_BY_OTHERS.has(entry.type)) return
+    const { type } = entry
+    if (!isImported(type)) {
+      count(this.#unknown, type)
+      if (type === 'ExplanationOfBenefit' && holdsCoverage(entry)) this.#takeHeldCoverages(entry)
       return
     }
-    const { status } = entry.resource
-    const told = LEFT_OUT[entry.type].find((one) => one === status)
+    const told = leftOutFor(type, entry.resource)
     if (told !== undefined) {
-      count(this.#leftOut, `${entry.type} ${told}`)
+      count(this.#leftOut, `${type} ${told}`)
       return
     }
     if (!this.#readable(entry)) return
     const chart = this.#chartOf(entry)
-    if (!chart) this.#fault(entry, flaw(`${entry.type}.subject`, WHY.patient))
-    else if (entry.type === 'Observation') this.#takeObservation(entry, chart)
-    else this.#takeCareTeam(entry, chart)
+    if (chart === undefined) return
+    if (type === 'CareTeam') this.#takeCareTeam(entry, chart)
+    else if (type === 'DiagnosticReport') this.#takeReport(entry, chart)
+    else this.#keep(entry, chart, MAPPINGS[type](entry, this.#contextOf(entry, chart)))
+    if (type === 'Claim' && holdsCoverage(entry)) this.#takeHeldCoverages(entry)
   }
 
   result(): MappedBundle {
@@ -138,11 +169,34 @@ class Mapping {
     }
   }
 
-  #takeObservation(entry: IdentifiedEntry, { patient, entry: subject, records }: Chart): void {
-    const { idFor } = this.#options
-    const record = mapObservation(entry, { patient, subject, references: this.#references, idFor })
-    if (isFlaw(record)) this.#fault(entry, record)
-    else records.push(record)
+  #keep(entry: Entry, { records }: Chart, record: NewRecord | Flaw): void {
+    if (isFlaw(record)) {
+      this.#fault(entry, record)
+      return
+    }
+    records.push(record)
+    if (entry.type === 'Encounter') this.#encounters.add(entry)
+  }
+
+  #takeReport(entry: IdentifiedEntry, chart: Chart): void {
+    const record = mapDiagnosticReport(entry, this.#contextOf(entry, chart))
+    if (record === 'without text') count(this.#leftOut, 'DiagnosticReport without text')
+    else this.#keep(entry, chart, record)
+  }
+
+  #takeHeldCoverages(entry: Entry): void {
+    if (!this.#readable(entry)) return
+    const chart = this.#chartOf(entry)
+    if (chart === undefined) return
+    for (const found of mapContainedCoverages(entry, this.#contextOf(entry, chart), chart.coverages))
+      this.#keep(entry, chart, found)
+  }
+
+  #contextOf(entry: Entry, { patient, entry: subject }: Chart): SubjectContext {
+    const note = (flaw: Flaw): void => {
+      this.#fault(entry, flaw)
+    }
+    return { patient, subject, references: this.#references, idFor: this.#options.idFor, encounters: this.#encounters, note }
   }
 
   #takeCareTeam(entry: IdentifiedEntry, { patient, records, stays }: Chart): void {
@@ -162,10 +216,14 @@ class Mapping {
     for (const one of team.flaws) this.#fault(entry, one)
   }
 
+  /** Whose resource it is; nobody's is a fault. */
   #chartOf(entry: Entry): Chart | undefined {
-    const subject = Reference.safeParse(entry.resource['subject'])
+    const element = subjectElement(entry.type)
+    const subject = Reference.safeParse(entry.resource[element])
     const target = this.#references.follow(subject.data, entry.resource)
-    return target.kind === 'entry' ? this.#charts.get(target.entry) : undefined
+    const chart = target.kind === 'entry' ? this.#charts.get(target.entry) : undefined
+    if (chart === undefined) this.#fault(entry, flaw(`${entry.type}.${element}`, WHY.patient))
+    return chart
   }
 
   #readable(entry: Entry): entry is IdentifiedEntry {

@@ -78,7 +78,7 @@ function resourceOf(target: Target): Resource | undefined {
 }
 
 /** `Dr. Ada Byron`: the official name first. A practitioner is no patient, so the name is not PHI of anybody here. */
-function displayNameOf(resource: Resource): string | undefined {
+export function displayNameOf(resource: Resource): string | undefined {
   const name = preferred(Named.safeParse(resource).data?.name ?? [], ['official', 'usual', ''])
   if (name === undefined) return undefined
   const spelled = [...(name.prefix ?? []), ...(name.given ?? []), ...(name.family === undefined ? [] : [name.family])].join(' ')

@@ -6,7 +6,7 @@ import { MAX_TEXT_BYTES } from './datatypes.ts'
 import { type Flaw, WHY, flaw } from './fault.ts'
 
 /** Goes into every digest: a mapping that reads more of the same source makes every record of it a changed one. */
-const MAPPING_VERSION = 1
+const MAPPING_VERSION = 2
 
 /** An item of the store holds 400 KB; the rest is for the manifest and for what sealing adds. */
 const MAX_RECORD_BYTES = 320 * 1024
@@ -14,8 +14,22 @@ const MAX_RECORD_BYTES = 320 * 1024
 /** Gives the id of a resource: always the same for the same tenant, type and source id, and telling nothing of them. */
 export type IdFor = (type: string, sourceId: string) => RecordId
 
+type RecordType =
+  | 'Patient'
+  | 'Encounter'
+  | 'Condition'
+  | 'Observation'
+  | 'MedicationRequest'
+  | 'AllergyIntolerance'
+  | 'Immunization'
+  | 'Procedure'
+  | 'DocumentReference'
+  | 'Coverage'
+  | 'Claim'
+  | 'CareTeamMember'
+
 export interface Assembly {
-  readonly type: 'Patient' | 'Observation' | 'CareTeamMember'
+  readonly type: RecordType
   readonly patient: PatientId
   readonly id: RecordId
   /** By the path below the type, `address.city`; what is undefined is absent. */
@@ -32,7 +46,8 @@ export function assemble({ type, patient, id, values, metadata }: Assembly): New
     const path = `${type}.${field}`
     const size = Buffer.byteLength(JSON.stringify(value))
     // quotes and escapes of a text that is just short enough are not counted against it
-    if (typeof value !== 'string' && size > MAX_TEXT_BYTES) return flaw(path, WHY.text)
+    const told = typeof value === 'string' ? Buffer.byteLength(value) : size
+    if (told > MAX_TEXT_BYTES) return flaw(path, WHY.text)
     total += size
     present.set(path as SchemaPath, value as Json)
   }
@@ -45,7 +60,12 @@ export function assemble({ type, patient, id, values, metadata }: Assembly): New
  * The sources have passed `unfit`: what canonical JSON cannot express is not among them.
  */
 export function sourceDigest(...sources: readonly unknown[]): string {
+  return contentDigest({ mapping: MAPPING_VERSION, sources })
+}
+
+/** SHA-256 (base64url) of some content in canonical form. */
+export function contentDigest(content: unknown): string {
   return createHash('sha256')
-    .update(canonicalize({ mapping: MAPPING_VERSION, sources }) ?? '')
+    .update(canonicalize(content) ?? '')
     .digest('base64url')
 }

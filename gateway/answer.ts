@@ -3,6 +3,7 @@ import { MESSAGES } from '../disclosure/messages.ts'
 import type { RequestScope } from '../disclosure/request-scope.ts'
 import { type FailureCode, HTTP_STATUS } from '../vocabulary/failures.ts'
 import type { RequestId } from '../vocabulary/ids.ts'
+import { answerType, type HttpRequest, type HttpResponse } from './http.ts'
 
 /** An entry of `errors`, as it leaves. */
 export interface AnswerError {
@@ -45,6 +46,26 @@ export function failure(requestId: RequestId, code: FailureCode, errors?: readon
   return {
     status: HTTP_STATUS[code],
     body: { errors: errors ?? [{ message: MESSAGES[code], extensions: { code } }], extensions: { phi: { requestId } } },
+  }
+}
+
+/** A refusal on its way out: no data, and in the type that the client reads, or in JSON where it reads none that there is. */
+export function refusal(
+  requestId: RequestId,
+  request: HttpRequest,
+  code: FailureCode,
+  status: number = HTTP_STATUS[code],
+): HttpResponse {
+  const type = answerType(request.headers) ?? 'application/json'
+  return {
+    status,
+    headers: {
+      'content-type': `${type}; charset=utf-8`,
+      'cache-control': 'no-store',
+      ...(status === 401 && { 'www-authenticate': 'Bearer' }),
+      ...(status === 405 && { allow: 'POST' }),
+    },
+    body: JSON.stringify(failure(requestId, code).body),
   }
 }
 

@@ -16,6 +16,7 @@ import type { Resolvers } from '../disclosure/leaf-resolvers.ts'
 import { AccessTable } from '../store/access.ts'
 import { DynamoKeyTable } from '../store/keys.ts'
 import { RecordTable } from '../store/records.ts'
+import { SealedSource } from '../store/sealed-source.ts'
 import type { EventSink } from '../vocabulary/events.ts'
 import type { Relationship } from '../vocabulary/policy.ts'
 import type { Clock } from '../vocabulary/record.ts'
@@ -111,12 +112,11 @@ export async function composeGateway(
   return await createGateway({
     ...clinic,
     relationships: clinicRelationships(services),
-    source: services.records,
+    sources: new Map([['dynamodb', new SealedSource(services.records, services.keyring)]]),
     identity: (policy) => tokenIdentity({ issuer: PHI_ISSUER, audience: PHI_AUDIENCE, jwksUri: PHI_JWKS_URI }, policy),
-    keyring: services.keyring,
-    audit: services.audit,
+    keys: services.keyring,
+    audit: { log: services.audit, process: services.process },
     events: services.events,
-    process: services.process,
     now: services.now,
     introspection: services.stage !== 'production',
   })

@@ -6,20 +6,25 @@ import { newRequestId, type ProcessId } from '../audit/request-id.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { compilePolicy } from '../directives/compile.ts'
 import type { SdlSource } from '../directives/parse-sources.ts'
+import { computedFault, type ComputedFields } from '../disclosure/computed-fields.ts'
 import type { Resolvers } from '../disclosure/leaf-resolvers.ts'
 import { SERVED_VIEWS } from '../disclosure/views.ts'
-import type { RecordSource } from '../store/records.ts'
+import type { RecordSource } from '../store/record-source.ts'
 import type { EventSink } from '../vocabulary/events.ts'
-import { Failure, type FailureCode } from '../vocabulary/failures.ts'
+import { Failure } from '../vocabulary/failures.ts'
 import type { RequestId } from '../vocabulary/ids.ts'
 import type { PolicyTable } from '../vocabulary/policy.ts'
 import type { Clock } from '../vocabulary/record.ts'
-import { failure } from './answer.ts'
+import { refusal } from './answer.ts'
 import { executableSchema } from './executable-schema.ts'
 import { OperationEngine } from './execution.ts'
-import { type HttpRequest, type HttpResponse, parseBody } from './http.ts'
+import { type HttpRequest, type HttpResponse, parseBody, refusedByType } from './http.ts'
 import { internalFault } from './internal-fault.ts'
 import { openScope } from './open-scope.ts'
+import { operatorLog } from './operator-log.ts'
+
+/** What the operators' log calls a deployment that brings no sink, and so no name, of its own. */
+const UNNAMED_STAGE = 'unnamed'
 
 export interface GatewayParts {
   readonly typeDefs: readonly SdlSource[]
@@ -27,16 +32,29 @@ export interface GatewayParts {
   readonly resolvers: Resolvers
   /** The committed policy lock; the gateway does not start with a schema that disagrees with it. */
   readonly lock: string
+  /** How it is found out who stands in which relationship: a source for each that a grant names. */
   readonly relationships: RelationshipRegistry
-  readonly source: RecordSource
+  /** By the name that `@record(source:)` has. */
+  readonly sources: ReadonlyMap<string, RecordSource>
+  /** A function for each `@computed` field, by its path: `{ 'Client.age': ([birthDate], now) => ... }`. */
+  readonly computed?: ComputedFields
   /** Made when the policy is compiled: which roles there are, the schema says. */
   readonly identity: (policy: PolicyTable) => Identity
-  readonly keyring: Keyring
-  readonly audit: AuditLog
-  readonly events: EventSink
+  /** Opens what is sealed, and hides what an answer must carry and nobody may read: cursors, ids that lead nowhere. */
+  readonly keys: Keyring
+  readonly audit: GatewayAudit
+  /** What operators are told; the console, as one JSON object a line, when left out. */
+  readonly events?: EventSink
+  /** The machine's clock when left out. */
+  readonly now?: Clock
+  /** Whether clients may ask for the schema: not when left out. */
+  readonly introspection?: boolean
+}
+
+/** Where access records go. The log's lanes and the ids of requests bear the name of one process, or no record is found again. */
+export interface GatewayAudit {
+  readonly log: AuditLog
   readonly process: ProcessId
-  readonly now: Clock
-  readonly introspection: boolean
 }
 
 export interface Gateway {
@@ -56,54 +74,54 @@ export class SchemaRefused extends Error {
  * @throws PolicyFaults, SchemaRefused, UnheldField: a schema with any fault does not start
  */
 export async function createGateway(parts: GatewayParts): Promise<Gateway> {
-  const { relationships, events } = parts
+  const { relationships, sources, computed = {}, keys: keyring, audit, events = operatorLog(UNNAMED_STAGE), now = Date.now } = parts
   const { schema, policy, lock } = compilePolicy(parts.typeDefs, { relationships: new Set(relationships.keys()) })
   if (lock !== parts.lock)
     throw new SchemaRefused('the schema and its policy lock disagree: run `phi policy lock` and review the difference')
   for (const { path, grants } of policy.phi.values()) {
     if (grants.some(({ view }) => !SERVED_VIEWS.has(view))) throw new SchemaRefused(`${path}: a view that is not served`)
   }
+  for (const { type, source } of policy.records.values()) {
+    if (!sources.has(source)) throw new SchemaRefused(`${type}: no source is registered as ${source}`)
+  }
+  const unserved = computedFault(policy, computed)
+  if (unserved !== undefined) throw new SchemaRefused(unserved)
+  const services = { relationships, sources, computed, keyring, audit: audit.log, events, now }
   const identity = parts.identity(policy)
   const engine = new OperationEngine({
     schema: executableSchema(schema, policy, parts.resolvers),
-    introspection: parts.introspection,
+    introspection: parts.introspection ?? false,
     events,
   })
   await engine.start()
 
   const handle = async (request: HttpRequest, requestId: RequestId): Promise<HttpResponse> => {
-    if (request.method !== 'POST')
-      return { ...refuse(requestId, 'BAD_REQUEST'), status: 405, headers: { ...HEADERS, allow: 'POST' } }
+    if (request.method !== 'POST') return refusal(requestId, request, 'BAD_REQUEST', 405)
     try {
       const caller = await identity.callerOf(request.headers)
+      // before anything is executed: what nobody can read is neither opened nor recorded as disclosed
+      const refused = refusedByType(request.headers)
+      if (refused !== undefined) return refusal(requestId, request, 'BAD_REQUEST', refused)
       const body = parseBody(request.body)
       return await engine.execute(request, body, {
         requestId,
-        open: (operation) => openScope(parts, { schema, policy }, { requestId, request, body, caller }, operation),
+        open: (operation) => openScope(services, { schema, policy }, { requestId, request, body, caller }, operation),
       })
     } catch (error) {
-      if (error instanceof Failure) return refuse(requestId, error.code)
+      if (error instanceof Failure) return refusal(requestId, request, error.code)
       events(internalFault(requestId, error))
-      return refuse(requestId, 'INTERNAL')
+      return refusal(requestId, request, 'INTERNAL')
     }
   }
 
   return {
     async handle(request) {
-      const started = parts.now()
-      const requestId = newRequestId(parts.process, started, randomBytes)
+      const started = now()
+      const requestId = newRequestId(audit.process, started, randomBytes)
       const response = await handle(request, requestId)
-      events({ event: 'REQUEST', requestId, status: response.status, milliseconds: parts.now() - started })
-      return { ...response, headers: { ...response.headers, ...NO_STORE } }
+      events({ event: 'REQUEST', requestId, status: response.status, milliseconds: now() - started })
+      return response
     },
     stop: () => engine.stop(),
   }
-}
-
-const NO_STORE = { 'cache-control': 'no-store' }
-const HEADERS = { 'content-type': 'application/json; charset=utf-8' }
-
-function refuse(requestId: RequestId, code: FailureCode): HttpResponse {
-  const { status, body } = failure(requestId, code)
-  return { status, headers: { ...HEADERS, ...(status === 401 && { 'www-authenticate': 'Bearer' }) }, body: JSON.stringify(body) }
 }

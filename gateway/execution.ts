@@ -13,7 +13,7 @@ import type { EventSink } from '../vocabulary/events.ts'
 import { AuditUnavailable, Failure, type FailureCode } from '../vocabulary/failures.ts'
 import type { RequestId } from '../vocabulary/ids.ts'
 import { answer, type AnswerError, failure, isFailureCode } from './answer.ts'
-import type { GraphQLBody, HttpRequest, HttpResponse } from './http.ts'
+import { answerType, type GraphQLBody, type HttpRequest, type HttpResponse } from './http.ts'
 import { internalFault } from './internal-fault.ts'
 
 /** The operation that a document and a name amount to, validated and not yet executed. */
@@ -81,9 +81,11 @@ export class OperationEngine {
   }
 
   async execute(request: HttpRequest, body: GraphQLBody, execution: Execution): Promise<HttpResponse> {
+    const { requestId } = execution
     const headers = new HeaderMap()
     for (const [name, value] of Object.entries(request.headers)) if (value !== undefined) headers.set(name, value)
-    const { requestId } = execution
+    // the engine has its own idea of what a client accepts; it has one way to answer here
+    headers.set('accept', answerType(request.headers) ?? '')
     const response = await this.#current.run(
       requestId,
       async () =>
@@ -93,7 +95,9 @@ export class OperationEngine {
         }),
     )
     const text = response.body.kind === 'complete' ? response.body.string : JSON.stringify(failure(requestId, 'INTERNAL').body)
-    return { status: response.status ?? 200, headers: Object.fromEntries(response.headers), body: withRequestId(text, requestId) }
+    // what Apollo refuses by itself passes no plugin, and must not be kept by anybody either
+    const given = { ...Object.fromEntries(response.headers), 'cache-control': 'no-store' }
+    return { status: response.status ?? 200, headers: given, body: withRequestId(text, requestId) }
   }
 
   #format(formatted: GraphQLFormattedError, thrown: unknown): GraphQLFormattedError {

@@ -7,8 +7,9 @@ import { Trail } from '../audit/trail.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { CompiledPolicy } from '../directives/compile.ts'
 import { footprint } from '../directives/footprint.ts'
+import { type ComputedFields, withInputs } from '../disclosure/computed-fields.ts'
 import { RequestScope } from '../disclosure/request-scope.ts'
-import type { RecordSource } from '../store/records.ts'
+import type { RecordSource } from '../store/record-source.ts'
 import type { Caller } from '../vocabulary/decision.ts'
 import type { EventSink } from '../vocabulary/events.ts'
 import type { Instant, RequestId } from '../vocabulary/ids.ts'
@@ -19,7 +20,10 @@ import type { GraphQLBody, HttpRequest } from './http.ts'
 /** What outlives a request and every request needs. */
 export interface ScopeServices {
   readonly relationships: RelationshipRegistry
-  readonly source: RecordSource
+  /** By the name that `@record(source:)` has. */
+  readonly sources: ReadonlyMap<string, RecordSource>
+  /** By path: a function for each `@computed` field. */
+  readonly computed: ComputedFields
   readonly keyring: Keyring
   readonly audit: AuditLog
   readonly events: EventSink
@@ -52,11 +56,12 @@ export function openScope(
 ): RequestScope {
   const now = parts.now() as Instant
   const { paths } = footprint(schema, policy, document, name, variables)
-  const grantable = new Set([...paths].filter((path) => refuseBeforeRecord(policy.phi.get(path), caller) === undefined))
+  const wanted = [...withInputs(policy, paths)]
+  const grantable = new Set(wanted.filter((path) => refuseBeforeRecord(policy.phi.get(path), caller) === undefined))
   const context = auditContext(requestId, request, body, caller, name, policy.digest)
   const trail = new Trail(parts.audit, context, parts.now, request.deadline ?? now + DEADLINE_MS)
-  const { relationships, source, keyring, events } = parts
-  return new RequestScope({ requestId, caller, now, policy, grantable, source, relationships, keyring, trail, events })
+  const { relationships, sources, computed, keyring, events } = parts
+  return new RequestScope({ requestId, caller, now, policy, grantable, sources, relationships, computed, keyring, trail, events })
 }
 
 function auditContext(

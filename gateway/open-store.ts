@@ -12,7 +12,7 @@ import { type Env, openServices } from './compose.ts'
 
 /** What an import writes to: the sealed store of one tenant. */
 export interface SealedStore {
-  idFor(type: string, sourceId: string): RecordId
+  readonly idFor: (type: string, sourceId: string) => RecordId
   write(patient: { patient: PatientId; records: readonly NewRecord[]; memberships: readonly Membership[] }): Promise<WriteCounts>
   close(): Promise<void>
 }

@@ -1,12 +1,10 @@
-import type { GraphQLResolveInfo } from 'graphql'
-import type { GatewayContext, Resolver, Resolvers } from '../disclosure/leaf-resolvers.ts'
-import { RecordView } from '../disclosure/record-view.ts'
-import { BadUserInput } from '../vocabulary/failures.ts'
-import type { RecordId, TypeName } from '../vocabulary/ids.ts'
+import { panelOf, patientOf, recordById, recordsOf, referenced } from '../disclosure/edge-resolvers.ts'
+import type { Resolvers } from '../disclosure/leaf-resolvers.ts'
 
 // The roots and edges of the shipped clinic. Every leaf is generated from the policy table.
 
-const PATIENT = 'Patient' as TypeName
+const patient = patientOf('Patient')
+const encounter = referenced('Encounter', 'encounter')
 
 export const clinicResolvers: Resolvers = {
   Query: {
@@ -21,38 +19,31 @@ export const clinicResolvers: Resolvers = {
         sessionExpiresAt: sessionExpiresAt === undefined ? null : new Date(sessionExpiresAt).toISOString(),
       }
     },
-    node: async (_source, args, { scope }, info) => await scope.byId(idOf(args), undefined, info),
-    patient: async (_source, args, { scope }, info) => await scope.byId(idOf(args), PATIENT, info),
-    patients: async (_source, args, { scope }, info) => await scope.panel(PATIENT, args, info),
+    node: recordById(),
+    patient: recordById('Patient'),
+    patients: panelOf('Patient'),
   },
   Patient: {
-    observations: recordsOf('Observation' as TypeName),
-    careTeam: recordsOf('CareTeamMember' as TypeName),
+    encounters: recordsOf('Encounter'),
+    conditions: recordsOf('Condition'),
+    observations: recordsOf('Observation'),
+    medicationRequests: recordsOf('MedicationRequest'),
+    allergyIntolerances: recordsOf('AllergyIntolerance'),
+    immunizations: recordsOf('Immunization'),
+    procedures: recordsOf('Procedure'),
+    documentReferences: recordsOf('DocumentReference'),
+    coverages: recordsOf('Coverage'),
+    claims: recordsOf('Claim'),
+    careTeam: recordsOf('CareTeamMember'),
   },
-  Observation: {
-    patient: ofPatient,
-  },
-}
-
-/** An edge to all records of one type of a patient. */
-function recordsOf(type: TypeName): Resolver {
-  return async (patient, args, { scope }, info) =>
-    patient instanceof RecordView ? await scope.recordsOf(patient, type, args, info) : null
-}
-
-/** The edge from a record to its patient. */
-async function ofPatient(
-  record: unknown,
-  _args: unknown,
-  { scope }: GatewayContext,
-  info: GraphQLResolveInfo,
-): Promise<RecordView | null> {
-  if (!(record instanceof RecordView)) return null
-  const { patient } = record.ref
-  return await scope.follow({ type: PATIENT, patient, id: patient as string as RecordId }, info)
-}
-
-function idOf({ id }: Record<string, unknown>): string {
-  if (typeof id !== 'string') throw new BadUserInput()
-  return id
+  Encounter: { patient },
+  Condition: { patient, encounter },
+  Observation: { patient, encounter },
+  MedicationRequest: { patient, encounter },
+  AllergyIntolerance: { patient },
+  Immunization: { patient },
+  Procedure: { patient, encounter },
+  DocumentReference: { patient, encounter },
+  Coverage: { patient },
+  Claim: { patient, encounter },
 }

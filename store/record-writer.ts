@@ -5,12 +5,14 @@ import type { AuditLog } from '../audit/log.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { PatientKeys } from '../crypto/patient-keys.ts'
 import type { OpeningCounter } from '../crypto/sealed-field.ts'
+import type { IndexEntry } from '../crypto/sealed-index.ts'
 import { SealedRecord, sealRecord } from '../crypto/sealed-record.ts'
-import { BadUserInput, IntegrityFailure } from '../vocabulary/failures.ts'
-import type { Instant, PatientId, SchemaPath } from '../vocabulary/ids.ts'
+import { BadUserInput, IntegrityFailure, VersionConflict } from '../vocabulary/failures.ts'
+import type { Instant, PatientId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
 import type { Clock, NewRecord } from '../vocabulary/record.ts'
 import type { AccessItem, AccessTable } from './access.ts'
 import type { HistoryTable } from './history.ts'
+import { IndexWriter } from './index-writer.ts'
 import type { DynamoKeyTable } from './keys.ts'
 import type { RecordTable, StoredRecord } from './records.ts'
 
@@ -39,7 +41,9 @@ export interface WriterParts {
 }
 
 /** What one transaction and one item may hold, in bytes, with room for names and keys. */
-const TRANSACTION_BYTES = 3_500_000
+const TRANSACTION_BYTES = 3_000_000
+/** Room in a transaction for the root of the index and the chunks that its records touch. */
+const INDEX_ACTIONS = 13
 const ITEM_BYTES = 380_000
 const DEADLINE_MS = 30_000
 const ACCESS_AT_ONCE = 25
@@ -48,6 +52,10 @@ const ACCESS_AT_ONCE = 25
 interface Unit {
   readonly items: readonly TransactWriteItem[]
   readonly audit: readonly TimedAccess[]
+  /** The patient's own record first, then by type and time; who may see it all comes last. */
+  readonly order: string
+  /** What the index says of the records from now on. */
+  readonly entries: readonly { readonly type: TypeName; readonly entry: IndexEntry }[]
   readonly bytes: number
 }
 
@@ -76,14 +84,17 @@ export class RecordWriter {
       keys = handle
       newKey = keyTable.put(tenant, patient, item)
     }
-    const { units, counts } = await this.#units(context, keys, records)
+    const { units, counts } = await this.#units(context, keys, records, newKey !== undefined)
     units.push(...this.#accessUnits(context, patient, access))
-
-    const [first, ...rest] = pack(units, newKey)
-    if (first === undefined) return counts
-    // the patient's key must be there before anything that is sealed under it
-    await this.#commit(context, first)
-    await Promise.all(rest.map(async (group) => await this.#commit(context, group)))
+    const groups = pack(units, newKey)
+    if (groups.length === 0) return counts
+    const index = await IndexWriter.open(this.#parts.records, keys, { tenant, patient }, newKey !== undefined)
+    // one after the other: each change of the index stands on the one before
+    for (const { items, audit, entries } of groups) {
+      const actions = [...items, ...index.write(entries)]
+      await this.#parts.audit.commit(context, actions, audit, this.#parts.now() + DEADLINE_MS)
+      index.written()
+    }
     return counts
   }
 
@@ -91,6 +102,7 @@ export class RecordWriter {
     context: AuditContext,
     keys: PatientKeys,
     records: readonly NewRecord[],
+    isNew: boolean,
   ): Promise<{ units: Unit[]; counts: WriteCounts }> {
     const { tenant } = context
     const stored = await this.#parts.records.load(
@@ -108,6 +120,8 @@ export class RecordWriter {
         counts.created++
         continue
       }
+      // a record of a patient who had no key a moment ago: somebody else has just begun with this patient
+      if (isNew) throw new VersionConflict()
       const sealed = SealedRecord.open(keys, { tenant, ...record.ref }, existing.manifest, uncounted())
       if (sealed.metadata.source !== undefined && sealed.metadata.source === record.metadata.source) {
         counts.unchanged++
@@ -124,6 +138,8 @@ export class RecordWriter {
     return {
       items: this.#parts.records.put(context.tenant, sealed),
       audit: [this.#written(record, 1, 'CREATE')],
+      entries: [entryOf(record, 1)],
+      order: orderOf(record),
       bytes: sizeOf(sealed),
     }
   }
@@ -136,6 +152,8 @@ export class RecordWriter {
     return {
       items: [records.replace(context.tenant, sealed, former.manifest), history.put(context.tenant, former, version)],
       audit: [this.#written(record, version + 1, 'UPDATE')],
+      entries: [entryOf(record, version + 1)],
+      order: orderOf(record),
       bytes: sizeOf(sealed) + sizeOf(former),
     }
   }
@@ -157,6 +175,8 @@ export class RecordWriter {
             count: chunk.length,
           },
         ],
+        entries: [],
+        order: '~',
         bytes: chunk.reduce((sum, { sealed }) => sum + sealed.length, 0),
       })
     }
@@ -177,10 +197,6 @@ export class RecordWriter {
     }
   }
 
-  async #commit(context: AuditContext, { items, audit }: Unit): Promise<void> {
-    await this.#parts.audit.commit(context, items, audit, this.#parts.now() + DEADLINE_MS)
-  }
-
   #now(): Instant {
     return this.#parts.now() as Instant
   }
@@ -189,17 +205,32 @@ export class RecordWriter {
 /** Units in as few transactions as hold them; a new patient's key goes with the first. */
 function pack(units: readonly Unit[], newKey: TransactWriteItem | undefined): Unit[] {
   const groups: Unit[] = []
-  let open: Unit = { items: newKey === undefined ? [] : [newKey], audit: [], bytes: 0 }
-  for (const unit of units) {
+  let open: Unit = { items: newKey === undefined ? [] : [newKey], audit: [], entries: [], order: '', bytes: 0 }
+  // records of one type and time stand together in the index: so that a transaction changes few chunks of it
+  for (const unit of units.toSorted((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0))) {
     const actions = open.items.length + open.audit.length + unit.items.length + unit.audit.length
-    if (actions > MAX_ACTIONS || open.bytes + unit.bytes > TRANSACTION_BYTES) {
+    if (actions > MAX_ACTIONS - INDEX_ACTIONS || open.bytes + unit.bytes > TRANSACTION_BYTES) {
       groups.push(open)
       open = unit
     } else {
-      open = { items: [...open.items, ...unit.items], audit: [...open.audit, ...unit.audit], bytes: open.bytes + unit.bytes }
+      open = {
+        items: [...open.items, ...unit.items],
+        audit: [...open.audit, ...unit.audit],
+        entries: [...open.entries, ...unit.entries],
+        order: open.order,
+        bytes: open.bytes + unit.bytes,
+      }
     }
   }
   return open.audit.length === 0 ? groups : [...groups, open]
+}
+
+const orderOf = ({ ref, metadata }: NewRecord): string =>
+  (ref.id as string) === (ref.patient as string) ? '' : `${ref.type} ${metadata.date ?? ''}`
+
+function entryOf({ ref, metadata }: NewRecord, version: number): { type: TypeName; entry: IndexEntry } {
+  const { date = '', codes = [], category = '' } = metadata
+  return { type: ref.type, entry: { id: ref.id, version, date, codes, category } }
 }
 
 function sizeOf({ manifest, fields }: Pick<StoredRecord, 'manifest' | 'fields'>): number {

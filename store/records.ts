@@ -16,25 +16,6 @@ export interface StoredRecord {
   readonly fields: ReadonlyMap<SchemaPath, Uint8Array>
 }
 
-/** The seam to where records come from. DynamoDB is the shipped source; an upstream FHIR or REST service is another. */
-export interface RecordSource {
-  /**
-   * The records that exist among those asked for, each with its manifest and no sealed value but those of `paths`.
-   * @throws StoreUnavailable
-   */
-  load(tenant: TenantId, refs: readonly RecordRef[], paths: ReadonlySet<SchemaPath>): Promise<readonly StoredRecord[]>
-  /**
-   * Every record of one type of one patient, manifests only.
-   * @throws StoreUnavailable
-   */
-  list(tenant: TenantId, patient: PatientId, type: TypeName): Promise<readonly StoredRecord[]>
-  /**
-   * Up to `limit` patients of a tenant in the order of their ids as text, after the one given.
-   * @throws StoreUnavailable
-   */
-  patients(tenant: TenantId, after: PatientId | undefined, limit: number): Promise<readonly PatientId[]>
-}
-
 const MANIFEST = 'm'
 const FIELD = 'f:'
 /**
@@ -45,6 +26,17 @@ const FIELD = 'f:'
 const PATIENT_SHARDS = 8
 const BASE64URL = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz'
 
+/** No type is called so. */
+const INDEX = '#INDEX'
+const indexKey = (tenant: TenantId, patient: PatientId, chunk?: number): Key => ({
+  pk: `${tenant}#${patient}`,
+  sk: chunk === undefined ? INDEX : `${INDEX}#${chunk}`,
+})
+const unchangedSince = (before: Uint8Array) => ({
+  ConditionExpression: '#m = :before',
+  ExpressionAttributeNames: { '#m': MANIFEST },
+  ExpressionAttributeValues: { ':before': { B: before } },
+})
 const recordKey = (tenant: TenantId, { patient, type, id }: RecordRef): Key => ({ pk: `${tenant}#${patient}`, sk: `${type}#${id}` })
 /** `Patient.address.city` is stored as `f:address.city`: the type stands in the key. */
 const attributeOf = (path: SchemaPath): string => FIELD + path.slice(path.indexOf('.') + 1)
@@ -52,7 +44,8 @@ const shardKey = (tenant: TenantId, shard: number): string => `${tenant}#PATIENT
 const shardOf = (patient: PatientId): number =>
   Math.floor((BASE64URL.indexOf(patient.charAt(0)) * PATIENT_SHARDS) / BASE64URL.length)
 
-export class RecordTable implements RecordSource {
+/** The table of sealed records: what is in an item, and how it is read and written. Opens nothing. */
+export class RecordTable {
   readonly #client: DynamoDBClient
   readonly #table: string
   readonly counter: RequestCounter = { requests: 0 }
@@ -68,14 +61,31 @@ export class RecordTable implements RecordSource {
     return (await batchGet(this.#client, this.counter, this.#table, keys, attributes)).map(toStored)
   }
 
-  async list(tenant: TenantId, patient: PatientId, type: TypeName): Promise<readonly StoredRecord[]> {
-    const items = await this.#query({
-      KeyConditionExpression: 'pk = :patient AND begins_with(sk, :type)',
-      ExpressionAttributeValues: { ':patient': { S: `${tenant}#${patient}` }, ':type': { S: `${type}#` } },
-      ConsistentRead: true,
-      ...project(['pk', 'sk', MANIFEST]),
-    })
-    return items.map(toStored)
+  /** The root of a patient's index. */
+  async indexRoot(tenant: TenantId, patient: PatientId): Promise<Uint8Array | undefined> {
+    const [item] = await batchGet(this.#client, this.counter, this.#table, [indexKey(tenant, patient)])
+    return item && bytes(item[MANIFEST])
+  }
+
+  /** Chunks of a patient's index by number; those that are not there are left out. */
+  async indexChunks(tenant: TenantId, patient: PatientId, numbers: readonly number[]): Promise<ReadonlyMap<number, Uint8Array>> {
+    const keys = numbers.map((number) => indexKey(tenant, patient, number))
+    const items = await batchGet(this.#client, this.counter, this.#table, keys)
+    return new Map(items.map((item) => [Number(text(item['sk']).slice(INDEX.length + 1)), bytes(item[MANIFEST])]))
+  }
+
+  /** The writing of an index root, which fails when it was changed in between. */
+  putIndexRoot(tenant: TenantId, patient: PatientId, root: Uint8Array, before: Uint8Array | undefined): TransactWriteItem {
+    const { pk, sk } = indexKey(tenant, patient)
+    const Item: Item = { pk: { S: pk }, sk: { S: sk }, [MANIFEST]: { B: root } }
+    if (before === undefined) return { Put: { TableName: this.#table, Item, ConditionExpression: 'attribute_not_exists(pk)' } }
+    return { Put: { TableName: this.#table, Item, ...unchangedSince(before) } }
+  }
+
+  /** The writing of an index chunk, which the condition on the root guards. */
+  putIndexChunk(tenant: TenantId, patient: PatientId, number: number, chunk: Uint8Array): TransactWriteItem {
+    const { pk, sk } = indexKey(tenant, patient, number)
+    return { Put: { TableName: this.#table, Item: { pk: { S: pk }, sk: { S: sk }, [MANIFEST]: { B: chunk } } } }
   }
 
   async patients(tenant: TenantId, after: PatientId | undefined, limit: number): Promise<readonly PatientId[]> {
@@ -116,9 +126,7 @@ export class RecordTable implements RecordSource {
       Put: {
         TableName: this.#table,
         Item: toItem(tenant, record),
-        ConditionExpression: '#m = :before',
-        ExpressionAttributeNames: { '#m': MANIFEST },
-        ExpressionAttributeValues: { ':before': { B: before } },
+        ...unchangedSince(before),
       },
     }
   }

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type * as Entry from '../gateway/public.ts'
+import { clinicTypeDefs } from '../schema/clinic.ts'
 import { openImporter } from '../cli/open-importer.ts'
 import { seedDemo } from '../demo/seed.ts'
 import { type Handler, startHttpApi } from '../infra/local/api-gateway.ts'
@@ -41,6 +43,16 @@ try {
     await api.stop()
   }
   console.log('the packaged function answers')
+
+  // the package that another deployment installs: the same entry, bundled, that its sources have
+  const [built, source] = await Promise.all([
+    import(new URL('../dist/package/index.mjs', import.meta.url).href) as Promise<typeof Entry>,
+    import('../gateway/public.ts'),
+  ])
+  assert.deepEqual(Object.keys(built).toSorted(), Object.keys(source).toSorted())
+  const compile = ({ compilePolicy }: typeof Entry): string => compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' }).lock
+  assert.equal(compile(built), compile(source))
+  console.log('the package compiles the same policy')
 } finally {
   await stack.stop()
   rmSync(dataFolder, { recursive: true, force: true })

@@ -99,6 +99,8 @@ export interface PolicyTable {
   readonly notPhi: ReadonlyMap<Coordinate, string>
   readonly records: ReadonlyMap<TypeName, RecordPolicy>
   readonly classes: ReadonlyMap<Coordinate, CoordinateClass>
+  /** What a value with `@computed` is derived from: other values, each of which must be readable in full. */
+  readonly computed: ReadonlyMap<SchemaPath, readonly SchemaPath[]>
   /** The field that an argument reads when it is given, by `Patient.observations(since:)`. */
   readonly reads: ReadonlyMap<string, SchemaPath>
   readonly roles: ReadonlyMap<Role, RolePolicy>

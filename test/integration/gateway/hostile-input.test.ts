@@ -119,7 +119,7 @@ describe('P8: a body that is none', () => {
 
   it('is refused from a form, which a browser sends without asking', async () => {
     const headers = { 'content-type': 'text/plain' }
-    await refused({ body: { query: `{ viewer { tenant } } # ${CANARY}` }, headers }, 400, 'BAD_REQUEST')
+    await refused({ body: { query: `{ viewer { tenant } } # ${CANARY}` }, headers }, 415, 'BAD_REQUEST')
   })
 
   it('comes by POST alone', async () => {

@@ -53,8 +53,11 @@ const SELECTION: Readonly<Record<string, string>> = {
   'Patient.address.state': 'address { state }',
   'Patient.address.postalCode': 'address { postalCode }',
   'Patient.address.country': 'address { country }',
-  'Patient.observations': 'observations(first: 1) { edges { cursor } }',
-  'Patient.careTeam': 'careTeam(first: 1) { edges { cursor } }',
+  ...Object.fromEntries(
+    [...policy.phi.values()]
+      .filter(({ path, class: kind }) => kind === 'EDGE' && path.startsWith('Patient.'))
+      .map(({ path }) => [path, `${path.split('.')[1] ?? ''}(first: 1) { edges { cursor } }`]),
+  ),
 }
 const EVERYTHING = `query ($id: ID!) { patient(id: $id) { id version ${Object.values(SELECTION).join(' ')} } }`
 
@@ -89,7 +92,7 @@ const CASES: readonly RoleCase[] = [
 
 /** What is nobody's: the demo gives every patient all fields but the date of a death. */
 const ABSENT = 'Patient.deceasedDate'
-const EDGES = new Set(['Patient.observations', 'Patient.careTeam'])
+const EDGES = new Set([...policy.phi.values()].filter(({ class: kind }) => kind === 'EDGE').map(({ path }) => path as string))
 
 const valueAt = (answer: ClinicAnswer, path: string): unknown => at(answer.data, 'patient', ...path.split('.').slice(1))
 

@@ -35,6 +35,18 @@ const PATHS = [
   ...['line', 'city', 'district', 'state', 'postalCode', 'country'].map((leaf) => `address.${leaf}`),
 ].map((field) => `Patient.${field}`)
 
+const FIELDS = {
+  Encounter: 'status class type period reasonCode serviceProvider practitioner',
+  Condition: 'code clinicalStatus onsetDateTime abatementDateTime recordedDate',
+  MedicationRequest: 'medication status authoredOn dosageInstruction requester',
+  AllergyIntolerance: 'code criticality clinicalStatus recordedDate reaction',
+  Immunization: 'vaccineCode occurrenceDateTime status',
+  Procedure: 'code performedPeriod status',
+  DocumentReference: 'type date author text',
+  Coverage: 'payor subscriberId type period',
+  Claim: 'status created total currency diagnosis',
+}
+
 describe('the demo patients', () => {
   it('are the same whenever and however many are made', () => {
     expect([...demoBundles({ tenant: 'riverside', count: 5 })]).toEqual(
@@ -57,6 +69,55 @@ describe('the demo patients', () => {
       for (const field of ['valueQuantity', 'valueString', 'valueCodeableConcept', 'component']) {
         expect(paths).toContain(`Observation.${field}`)
       }
+    }
+  })
+
+  it('have a chart of every type, tied to visits, of some thirty records', () => {
+    const bounds: Record<string, readonly [number, number]> = {
+      Patient: [1, 1],
+      CareTeamMember: [1, 3],
+      Observation: [12, 12],
+      Encounter: [3, 6],
+      Condition: [1, 4],
+      MedicationRequest: [1, 3],
+      AllergyIntolerance: [0, 1],
+      Immunization: [1, 3],
+      Procedure: [1, 2],
+      DocumentReference: [1, 2],
+      Coverage: [1, 1],
+      Claim: [1, 3],
+    }
+    const all = [...mapped('riverside', 25), ...mapped('lakeside', 5)]
+    const types = new Set<string>()
+    for (const { records } of all) {
+      const visits = new Set<string>(records.filter(({ ref }) => ref.type === 'Encounter').map(({ ref }) => ref.id))
+      for (const [type, [least, most]] of Object.entries(bounds)) {
+        const of = records.filter(({ ref }) => ref.type === type)
+        expect(of.length).toBeGreaterThanOrEqual(least)
+        expect(of.length).toBeLessThanOrEqual(most)
+        for (const { metadata } of of) {
+          const visit = metadata.references['encounter']
+          if (['Condition', 'MedicationRequest', 'Procedure', 'DocumentReference', 'Claim'].includes(type)) {
+            expect(visits).toContain(visit)
+          } else if (visit !== undefined) {
+            expect(visits).toContain(visit)
+          }
+        }
+      }
+      for (const { ref } of records) types.add(ref.type)
+      // each visit has measured something
+      const measured = records.filter(({ ref, metadata }) => ref.type === 'Observation' && metadata.references['encounter'])
+      expect(new Set(measured.map(({ metadata }) => metadata.references['encounter'])).size).toBe(visits.size)
+    }
+    expect([...types].sort()).toEqual(Object.keys(bounds).sort())
+    const total = all.reduce((sum, { records }) => sum + records.length, 0)
+    expect(total / all.length).toBeLessThan(36)
+  })
+
+  it('fill every field of the API', () => {
+    const paths = new Set(mapped('riverside', 25).flatMap(({ records }) => records.flatMap(({ values }) => [...values.keys()])))
+    for (const [type, fields] of Object.entries(FIELDS)) {
+      for (const field of fields.split(' ')) expect(paths).toContain(`${type}.${field}`)
     }
   })
 
@@ -109,6 +170,6 @@ describe('seeding', () => {
     expect(written.filter((tenant) => tenant === 'riverside')).toHaveLength(12)
     expect(written.filter((tenant) => tenant === 'lakeside')).toHaveLength(3)
     expect(closed).toEqual(['riverside', 'lakeside'])
-    expect(lines).toEqual(['riverside: 12 patients, 178 records', 'lakeside: 3 patients, 42 records'])
+    expect(lines).toEqual(['riverside: 12 patients, 401 records', 'lakeside: 3 patients, 89 records'])
   })
 })

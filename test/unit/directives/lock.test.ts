@@ -92,12 +92,12 @@ describe('the diff tells what widens from what narrows', () => {
     const two = lockOf(grant(`${nurse} @minimumNecessary(roles: [BILLING], purposes: [HPAYMT], relationship: ORGANIZATION)`))
     const what = 'Person.a BILLING for HPAYMT as ORGANIZATION: READ'
     expect(diff(lockOf(grant(nurse)), two)).toMatchObject({
-      widened: [`${what}: none -> FULL`, `${what} in an emergency: none -> yes`],
+      widened: [`${what}: none -> FULL`],
       narrowed: [],
     })
     expect(diff(two, lockOf(grant(nurse)))).toMatchObject({
       widened: [],
-      narrowed: [`${what}: FULL -> none`, `${what} in an emergency: yes -> none`],
+      narrowed: [`${what}: FULL -> none`],
     })
   })
 
@@ -118,6 +118,35 @@ describe('the diff tells what widens from what narrows', () => {
     const closed = lockOf(grant('@minimumNecessary(roles: [NURSE], purposes: [TREAT], breakGlass: false)'))
     expect(diff(closed, lockOf(grant(nurse)))).toEqual({ widened: [`${IN_EMERGENCY}: no -> yes`], narrowed: [], other: [] })
     expect(diff(lockOf(grant(nurse)), closed)).toEqual({ widened: [], narrowed: [`${IN_EMERGENCY}: yes -> no`], other: [] })
+  })
+
+  it('an emergency is told where it can open something: on the care team, for treatment', () => {
+    const lockOfNothing = lockOf(`b: ID ${NOT_PHI}`)
+    expect(diff(lockOfNothing, lockOf(`b: ID ${NOT_PHI} ${grant(nurse)}`)).widened).toEqual([
+      `${NURSE_READS}: none -> FULL`,
+      `${IN_EMERGENCY}: none -> yes`,
+    ])
+    const others = '@minimumNecessary(roles: [PATIENT], purposes: [PATRQT], relationship: SELF)'
+    expect(diff(lockOfNothing, lockOf(`b: ID ${NOT_PHI} ${grant(others)}`)).widened).toEqual([
+      'Person.a PATIENT for PATRQT as SELF: READ: none -> FULL',
+    ])
+  })
+
+  it('a new field that is PHI, and a role that may do less than another, widen nothing by being there', () => {
+    const more = (text: string) => lockOf(`b: ID ${NOT_PHI}`, text)
+    const dentist = more('extend enum Role { DENTIST @role(kind: CLINICIAN, mayClaim: [TREAT]) }')
+    expect(diff(more(''), dentist)).toEqual({ widened: ['role DENTIST may claim TREAT: none -> yes'], narrowed: [], other: [] })
+    const found = diff(lockOf(`b: ID ${NOT_PHI}`), lockOf(`b: ID ${NOT_PHI} ${grant(nurse)}`))
+    expect(found.narrowed).toEqual([])
+    expect(found.other).toContain('Person.a class: none -> is=VALUE')
+  })
+
+  it('an argument that comes with its field narrows nothing, and one that goes with it widens nothing', () => {
+    const without = lockOf(grant(nurse))
+    const withField = lockOf(grant(nurse), 'extend type Query { find(a: String @reads(field: "Person.a")): Person }')
+    expect(diff(without, withField)).toMatchObject({ widened: [], narrowed: [] })
+    expect(diff(without, withField).other).toContain('Query.find(a:) reads: none -> field=Person.a')
+    expect(diff(withField, without)).toMatchObject({ widened: [], narrowed: [] })
   })
 
   it('a label and an argument that reads hold back: without them more is open', () => {

@@ -54,7 +54,7 @@ describe('a bad entry does not take the others along', () => {
         {},
         { request: { method: 'DELETE', url: 'Patient/ada' } },
         { resource: { resourceType: CANARY, id: 'x' } },
-        { resource: { resourceType: 'Procedure', id: 'pr1' } },
+        { resource: { resourceType: 'Goal', id: 'g1' } },
         { resource: patient() },
         { resource: patient({ birthDate: '1900-01-01' }) },
         { resource: observation({ valueQuantity: { value: CANARY } }) },
@@ -75,7 +75,7 @@ describe('a bad entry does not take the others along', () => {
       { entry: 11, reason: 'CareTeam.participant: missing or of the wrong type' },
     ])
     expect(recordsOf(mapped, 'Observation')).toHaveLength(1)
-    expect([...mapped.unknown]).toEqual([['Procedure', 1]])
+    expect([...mapped.unknown]).toEqual([['Goal', 1]])
   })
 
   it.each([null, [], 'text', 7, {}, { resourceType: 'Patient' }, { resourceType: 'Bundle', entry: {} }])(
@@ -139,6 +139,45 @@ describe('P8: no value of the input stands in a fault', () => {
   }
   const identifier = [{ system: 'urn:mrn', value: '7', type: { coding: [{ code: 'MR' }] } }]
   const component = [{ code: { text: 'part' }, valueQuantity: { value: 1, unit: 'u', comparator: '<' } }]
+  const subject = { reference: 'Patient/ada' }
+  const encounter = { reference: 'Encounter/e1' }
+  const code = { coding: [{ system: 's', code: 'c', display: 'd' }], text: 't' }
+  const data = Buffer.from('a note').toString('base64')
+  const held = { resourceType: 'Coverage', id: 'k', beneficiary: subject, payor: [{ display: 'p' }], period: { start: '2020' } }
+  const chart = [
+    { resourceType: 'Encounter', id: 'e1', subject, type: [code], participant: [{ individual: { reference: 'Practitioner/p1' } }] },
+    { resourceType: 'Condition', id: 'c1', subject, encounter, code, verificationStatus: code, onsetDateTime: '2020' },
+    {
+      resourceType: 'MedicationRequest',
+      id: 'm1',
+      subject,
+      encounter,
+      medicationReference: { reference: '#m' },
+      contained: [{ resourceType: 'Medication', id: 'm', code }],
+      dosageInstruction: [{ timing: { repeat: { frequency: 1, period: 1, periodUnit: 'd' } }, route: code }],
+    },
+    { resourceType: 'AllergyIntolerance', id: 'a1', patient: subject, code, reaction: [{ manifestation: [code] }] },
+    { resourceType: 'Immunization', id: 'i1', patient: subject, vaccineCode: code },
+    { resourceType: 'Procedure', id: 'pr1', subject, code, performedPeriod: { start: '2020', end: '2021' } },
+    { resourceType: 'DocumentReference', id: 'd1', subject, content: [{ attachment: { contentType: 'text/plain', data } }] },
+    {
+      resourceType: 'DiagnosticReport',
+      id: 'r1',
+      subject,
+      presentedForm: [{ contentType: 'text/html', data }],
+      text: { div: 'x' },
+    },
+    { ...held, id: 'k1' },
+    { resourceType: 'ExplanationOfBenefit', id: 'x1', patient: subject, contained: [held] },
+    {
+      resourceType: 'Claim',
+      id: 'l1',
+      patient: subject,
+      item: [{ encounter: [encounter] }],
+      total: { value: 1, currency: 'USD' },
+      diagnosis: [{ diagnosisReference: { reference: 'Condition/c1' } }, { diagnosisCodeableConcept: code }],
+    },
+  ]
   const whole = [
     patient({
       identifier,
@@ -149,6 +188,7 @@ describe('P8: no value of the input stands in a fault', () => {
     observation({ component, category: [{ coding: [{ code: 'c' }] }], effectivePeriod: { start: '2020', end: '2021' } }),
     careTeam({ period: { start: '2020' } }),
     practitioner({ identifier }),
+    ...chart,
   ]
 
   it('whatever is wrong, and mapping never throws', () => {
@@ -158,7 +198,7 @@ describe('P8: no value of the input stands in a fault', () => {
       faults += mapped.faults.length
       expect(JSON.stringify([mapped.faults, [...mapped.unknown], [...mapped.leftOut]])).not.toContain(CANARY)
     }
-    expect(faults).toBeGreaterThan(100)
+    expect(faults).toBeGreaterThan(400)
   })
 })
 

@@ -76,7 +76,7 @@ describe('phi import', () => {
 
   it('imports the rest of bad input and names file, entry and reason, with no value of either', async () => {
     await put('1.json', '{"resourceType": CANARY')
-    await put('2.json', bundle(patient(), observation({ valueQuantity: { value: 'CANARY' } }), { resourceType: 'Claim', id: 'c' }))
+    await put('2.json', bundle(patient(), observation({ valueQuantity: { value: 'CANARY' } }), { resourceType: 'Goal', id: 'g' }))
     await put('3.json', ['CANARY'])
     const report = await run()
     expect(report.faults).toEqual([
@@ -85,7 +85,7 @@ describe('phi import', () => {
       { file: '3.json', reason: 'Bundle: not a FHIR R4 bundle' },
     ])
     expect(report.patients).toBe(1)
-    expect(lines).toContain('not imported, by type: Claim 1')
+    expect(lines).toContain('not imported, by type: Goal 1')
     expect(lines).toContain('fault: 2.json, entry 1, Observation.valueQuantity.value: missing or of the wrong type')
     expect(lines.join('\n')).not.toContain('CANARY')
   })
@@ -93,7 +93,9 @@ describe('phi import', () => {
   it('writes several patients at once, at most four, and one patient never twice at once', async () => {
     for (let n = 0; n < 12; n++) await put(`${n}.json`, bundle(patient({ id: `p${n}` })))
     await run()
-    expect(importer.mostAtOnce).toBe(4)
+    // how many come together hangs on how fast files are read; that it is several, and never more than four, does not
+    expect(importer.mostAtOnce).toBeGreaterThan(1)
+    expect(importer.mostAtOnce).toBeLessThanOrEqual(4)
     importer.mostAtOnce = 0
     for (let n = 0; n < 12; n++) await put(`${n}.json`, bundle(patient()))
     await run()

@@ -53,6 +53,70 @@ describe('P3: a schema that nobody reviewed is not served', () => {
   })
 })
 
+describe('P3: a computed field is served by the function that it is declared with, or not at all', () => {
+  const COMPUTED = sdl(
+    `id: ID! ${NOT_PHI}
+born: String ${PHI}
+age: Int ${PHI} @computed(from: ["Person.born"])
+twice: Int ${PHI} @computed(from: ["Person.born", "Person.born"])`,
+  )
+  const functions = { 'Person.age': () => 1, 'Person.twice': () => 2 }
+  const root = { resolvers: { Query: { person: () => null } } }
+  const other = `type Visit @record { id: ID! ${NOT_PHI} note: String ${PHI} }`
+
+  it('starts when each field has its function', async () => {
+    await expect(start({ ...root, computed: functions }, COMPUTED)).resolves.toBeDefined()
+  })
+
+  it.each<[string, string, GatewayParts['computed'], string]>([
+    ['no functions at all', COMPUTED, undefined, 'Person.age: no function is given for the @computed field'],
+    ['a field without', COMPUTED, { 'Person.age': () => 1 }, 'Person.twice: no function is given for the @computed field'],
+    [
+      'a function for a stored field',
+      COMPUTED,
+      { ...functions, 'Person.born': () => 1 },
+      'Person.born: a function is given for what is no @computed field',
+    ],
+    [
+      'a function for no field',
+      COMPUTED,
+      { ...functions, 'Person.toString': () => 1 },
+      'Person.toString: a function is given for what is no @computed field',
+    ],
+    [
+      'an input on another record',
+      COMPUTED.replace('["Person.born"]', '["Visit.note"]') + other,
+      functions,
+      'Person.age: is computed from Visit.note, which is a value of another record',
+    ],
+    [
+      'an input that is computed itself',
+      COMPUTED.replace('["Person.born"]', '["Person.twice"]'),
+      functions,
+      'Person.age: is computed from Person.twice, which is computed itself',
+    ],
+    [
+      'an argument that reads a computed field',
+      `${COMPUTED} extend type Query { people(age: Int @reads(field: "Person.age")): Person }`,
+      functions,
+      'Query.people(age:): an argument cannot read a @computed field',
+    ],
+  ])('does not start with %s', async (_what, text, computed, message) => {
+    await expect(start({ ...root, ...(computed && { computed }) }, text)).rejects.toThrow(new SchemaRefused(message))
+  })
+
+  it('names its inputs in the lock', () => {
+    expect(compile(COMPUTED).lock).toMatch(/^phi Person\.age .* at=Person\.age computed=Person\.born$/m)
+    expect(compile(COMPUTED).lock).not.toBe(compile(COMPUTED.replace(' @computed(from: ["Person.born"])', '')).lock)
+  })
+})
+
+describe('P3: a source that nobody registered', () => {
+  it('does not start', async () => {
+    await expect(start({ sources: new Map() })).rejects.toThrow(new SchemaRefused('Person: no source is registered as dynamodb'))
+  })
+})
+
 describe('an answer', () => {
   it('carries its request id, a receipt, and may not be kept', async () => {
     const { post, events } = await start()

@@ -5,7 +5,7 @@ import type { AuditLog } from '../../../audit/log.ts'
 import { newProcessId } from '../../../audit/request-id.ts'
 import { createGateway, type Gateway, type GatewayParts } from '../../../gateway/create-gateway.ts'
 import type { HttpResponse } from '../../../gateway/http.ts'
-import type { RecordSource } from '../../../store/records.ts'
+import type { RecordSource } from '../../../store/record-source.ts'
 import { AuditUnavailable } from '../../../vocabulary/failures.ts'
 import type { GatewayEvent } from '../../../vocabulary/events.ts'
 import { callerWith, NOW } from '../access/clinic-policy.ts'
@@ -32,8 +32,7 @@ class MemoryLog implements AuditLog {
 
 const NO_RECORDS: RecordSource = {
   load: () => Promise.resolve([]),
-  list: () => Promise.resolve([]),
-  patients: () => Promise.resolve([]),
+  list: () => Promise.resolve({ items: [], more: false }),
 }
 
 export interface Standing {
@@ -54,12 +53,11 @@ export async function gatewayOver(sdl: string, parts: Partial<GatewayParts> = {}
     resolvers: {},
     lock: compile(sdl).lock,
     relationships: new Map(),
-    source: NO_RECORDS,
+    sources: new Map([['dynamodb', NO_RECORDS]]),
     identity: () => identity,
-    keyring: new KeyHouse().ring,
-    audit: log,
+    keys: new KeyHouse().ring,
+    audit: { log, process: newProcessId((size) => Buffer.alloc(size, 1)) },
     events: (event) => void events.push(event),
-    process: newProcessId((size) => Buffer.alloc(size, 1)),
     now: () => NOW,
     introspection: false,
     ...parts,

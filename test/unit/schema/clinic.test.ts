@@ -1,3 +1,4 @@
+import { isObjectType } from 'graphql'
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -57,11 +58,54 @@ describe('the shipped clinic', () => {
   it('names the subdivisions below a state, and no others, as geographic identifiers', () => {
     const identifying = [...policy.phi.values()].filter(({ identifier }) => identifier === 'GEOGRAPHIC').map(({ path }) => path)
     expect(identifying).toEqual([
+      // the name of a hospital tells the town
+      'Encounter.serviceProvider',
       'Patient.address.line',
       'Patient.address.city',
       'Patient.address.district',
       'Patient.address.postalCode',
     ])
+  })
+
+  it('every date is an identifier, and research sees the year of it at most', () => {
+    const dates = [...policy.phi.values()].filter(({ coordinate }) => {
+      const [type = '', field = ''] = coordinate.split('.')
+      const owner = schema.getType(type)
+      return isObjectType(owner) && ['PartialDate', 'DateTime', 'Period'].includes(String(owner.getFields()[field]?.type))
+    })
+    expect(dates.length).toBe(15)
+    expect(dates.filter(({ identifier }) => identifier !== 'DATE')).toEqual([])
+    const paths: readonly string[] = dates.map(({ path }) => path)
+    const research = grantRows(policy).filter(({ role, path }) => role === 'RESEARCHER' && paths.includes(path))
+    expect(new Set(research.map(({ view }) => view))).toEqual(new Set(['YEAR']))
+  })
+
+  it('research sees no free text and no identifier but dates and the ZIP code in part', () => {
+    const seen = [...policy.phi.values()]
+      .filter(({ grants }) => grants.some(({ roles }) => roles.has('RESEARCHER' as Role)))
+      .filter(({ identifier }) => identifier !== undefined && identifier !== 'DATE')
+    expect(seen.map(({ path }) => path)).toEqual(['Patient.address.postalCode'])
+  })
+
+  it('free text counts as an identifier of any kind', () => {
+    const text = [...policy.phi.values()].filter(({ identifier }) => identifier === 'OTHER').map(({ path }) => path)
+    expect(text.toSorted()).toEqual(['DocumentReference.text', 'MedicationRequest.dosageInstruction', 'Observation.valueString'])
+  })
+
+  it('P11: every filter of a list reads the field that it filters by', () => {
+    const filters = Object.values(schema.getTypeMap())
+      .filter((type) => isObjectType(type))
+      .flatMap((type) =>
+        Object.values(type.getFields()).flatMap((field) =>
+          field.args
+            .filter(({ name }) => ['since', 'until', 'code', 'category'].includes(name))
+            .map(({ name }) => `${type.name}.${field.name}(${name}:)`),
+        ),
+      )
+    expect(filters.toSorted()).toEqual([...policy.reads.keys()].toSorted())
+    expect(policy.reads.get('Patient.conditions(code:)')).toBe('Condition.code')
+    expect(policy.reads.get('Patient.medicationRequests(code:)')).toBe('MedicationRequest.medication')
+    expect(policy.reads.get('Patient.encounters(since:)')).toBe('Encounter.period')
   })
 
   it('only clinicians and staff may learn that a patient exists', () => {
@@ -96,6 +140,17 @@ describe('phi policy', () => {
     const { stdout } = await phi('table')
     expect(stdout).toMatch(/^Patient\.ssn +IDENTITY +\(G\) SSN +BILLING +HPAYMT +ORGANIZATION +LAST4$/m)
     expect(stdout).toMatch(/^Patient\.version +a counter/m)
+  })
+
+  it.each([
+    ['--markdown', '# Who may see what\n'],
+    ['--html', '<!doctype html>\n'],
+  ])('prints the table with %s', async (option, start) => {
+    expect((await phi('table', option)).stdout.slice(0, start.length)).toBe(start)
+  })
+
+  it('prints one form at a time', async () => {
+    await expect(phi('table', '--html', '--json')).rejects.toMatchObject({ code: 1, stdout: '' })
   })
 
   it('finds the committed lock right', async () => {

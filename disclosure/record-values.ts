@@ -1,0 +1,151 @@
+import { decide } from '../access/decide.ts'
+import type { OpenRecord } from '../store/record-source.ts'
+import type { AccessRecord } from '../vocabulary/access-record.ts'
+import type { Caller, Denial, Permit } from '../vocabulary/decision.ts'
+import type { Instant, PatientId, RecordRef, SchemaPath, TypeName } from '../vocabulary/ids.ts'
+import type { PolicyTable } from '../vocabulary/policy.ts'
+import type { Json } from '../vocabulary/record.ts'
+import type { ComputedFields } from './computed-fields.ts'
+import type { DisclosureCounter } from './disclosure-counter.ts'
+import type { FailureReasons } from './failure-reasons.ts'
+import type { PathOutcome } from './path-outcome.ts'
+import type { RecordState } from './record-view.ts'
+import { show } from './views.ts'
+
+export interface ValueParts {
+  readonly caller: Caller
+  readonly now: Instant
+  readonly policy: PolicyTable
+  readonly computed: ComputedFields
+  readonly counter: DisclosureCounter
+  readonly failures: FailureReasons
+  readonly note: (record: AccessRecord) => void
+}
+
+/** The access that a trail records, as far as it is known before the decision. */
+type At = Pick<AccessRecord, 'path' | 'action' | 'recordVersion'>
+
+/** Decides and opens the values of one record. An outcome is found once, kept in the record's state, and recorded then. */
+export class RecordValues {
+  readonly #parts: ValueParts
+  readonly #state: RecordState
+  readonly #record: OpenRecord
+
+  constructor(parts: ValueParts, state: RecordState, record: OpenRecord) {
+    this.#parts = parts
+    this.#state = state
+    this.#record = record
+  }
+
+  /** Decides paths that the answer asks for, and opens what is granted of them. */
+  settle(paths: ReadonlySet<SchemaPath>): void {
+    for (const path of paths) given(this.#parts.counter, this.#outcome(path))
+  }
+
+  #outcome(path: SchemaPath): PathOutcome {
+    const known = this.#state.outcomes.get(path)
+    if (known !== undefined) return known
+    const outcome = this.#decided(path)
+    this.#state.outcomes.set(path, outcome)
+    return outcome
+  }
+
+  #decided(path: SchemaPath): PathOutcome {
+    const { ref, facts } = this.#state
+    const { caller, policy, now } = this.#parts
+    const at: At = { recordVersion: this.#record.version, path, action: 'READ' }
+    if (path === existenceOf(ref)) {
+      this.#note({ ...at, outcome: 'DISCLOSED' })
+      return { outcome: 'ABSENT' }
+    }
+    const field = policy.phi.get(path)
+    const decision = decide(field, caller, facts, now)
+    if (decision.outcome === 'DENIED') return this.#denied(at, decision)
+    // the edge itself is recorded when it is known how many records it gave
+    if (field?.class === 'EDGE') return { outcome: 'PERMITTED', permit: decision }
+    const inputDenied = this.#inputDenied(path)
+    return inputDenied === undefined ? this.#shown(at, decision) : this.#denied(at, inputDenied)
+  }
+
+  #denied(at: At, denial: Denial): PathOutcome {
+    const { reason, rule } = denial
+    this.#parts.counter.denied++
+    this.#note({ ...at, outcome: 'DENIED', reason, ...(rule !== undefined && { rule }) })
+    return { outcome: 'DENIED', denial }
+  }
+
+  /**
+   * A value may be derived only where all that it is derived from may be read in full: a masked input would be told by it.
+   * Asked before any input is opened, so that none is opened for nothing (P1).
+   */
+  #inputDenied(path: SchemaPath): Denial | undefined {
+    const { caller, policy, now } = this.#parts
+    for (const input of policy.computed.get(path) ?? []) {
+      const decision = decide(policy.phi.get(input), caller, this.#state.facts, now)
+      if (decision.outcome === 'DENIED') return decision
+      if (decision.outcome === 'MASKED') return { outcome: 'DENIED', reason: 'ROLE', rule: decision.rule, breakGlass: false }
+    }
+    return undefined
+  }
+
+  #shown(at: At, { outcome, view, rule, basis, basisId }: Permit): PathOutcome {
+    const permitted = { ...at, rule, basis: basisId === undefined ? basis : `${basis} ${basisId}` } as const
+    const found = this.#valueOf(at.path)
+    if (found.outcome !== 'FOUND') {
+      this.#note({ ...permitted, ...found })
+      return found
+    }
+    const value = show(view, found.value, this.#parts.now)
+    this.#note({ ...permitted, view, outcome: outcome === 'MASKED' ? 'MASKED' : 'DISCLOSED' })
+    return outcome === 'MASKED' ? { outcome, value, view } : { outcome: 'DISCLOSED', value }
+  }
+
+  #valueOf(path: SchemaPath): Found | NotFound {
+    const inputs = this.#parts.policy.computed.get(path)
+    if (inputs !== undefined) return this.#computed(path, inputs)
+    try {
+      return foundOrAbsent(this.#record.value(path))
+    } catch (error) {
+      return { outcome: 'UNAVAILABLE', reason: this.#parts.failures.of(error, this.#state.ref, path) }
+    }
+  }
+
+  #computed(path: SchemaPath, inputs: readonly SchemaPath[]): Found | NotFound {
+    const values: (Json | undefined)[] = []
+    for (const input of inputs) {
+      const outcome = this.#outcome(input)
+      // what an input cannot be had for, the value that needs it cannot be had for either
+      if (outcome.outcome === 'UNAVAILABLE' || outcome.outcome === 'ERASED') return outcome
+      values.push(outcome.outcome === 'DISCLOSED' ? outcome.value : undefined)
+    }
+    return foundOrAbsent(this.#parts.computed[path]?.(values, this.#parts.now) ?? undefined)
+  }
+
+  #note(record: At & Pick<AccessRecord, 'outcome' | 'reason' | 'rule' | 'basis' | 'view'>): void {
+    this.#parts.note({ ...where(this.#state.ref), ...record })
+  }
+}
+
+interface Found {
+  readonly outcome: 'FOUND'
+  readonly value: Json
+}
+type NotFound = Extract<PathOutcome, { outcome: 'ABSENT' | 'ERASED' | 'UNAVAILABLE' }>
+
+const foundOrAbsent = (value: Json | undefined): Found | NotFound =>
+  value === undefined ? { outcome: 'ABSENT' } : { outcome: 'FOUND', value }
+
+/** Counts a value that goes into the answer; an input that nobody selected is opened and recorded, and not given. */
+export function given(counter: DisclosureCounter, outcome: PathOutcome): void {
+  // a view that cannot read a value shows nothing of it
+  if ((outcome.outcome === 'DISCLOSED' || outcome.outcome === 'MASKED') && outcome.value !== null) counter.resolved++
+}
+
+export const where = (ref: RecordRef): { patient: PatientId; recordType: TypeName; recordId: RecordRef['id'] } => ({
+  patient: ref.patient,
+  recordType: ref.type,
+  recordId: ref.id,
+})
+
+/** Where a record was asked for by its id and nothing of it was selected, what is told and recorded is that it exists. */
+export const existenceOf = ({ type }: RecordRef): SchemaPath => `${type}.id` as SchemaPath

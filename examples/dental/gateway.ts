@@ -1,0 +1,43 @@
+import {
+  createGateway,
+  type Gateway,
+  type RecordSource,
+  type Relationship,
+  SealedSource,
+  type Services,
+  tokenIdentity,
+  type TokenIssuer,
+} from '../../gateway/public.ts'
+import { dentalComputed } from './computed.ts'
+import { PracticeServer } from './practice-server.ts'
+import { dentalResolvers } from './resolvers.ts'
+import { type PracticeRoster, samePractice } from './same-practice.ts'
+import { dentalLock, dentalTypeDefs } from './schema.ts'
+
+export interface DentalParts {
+  /** Tables, keys and audit of this process: `openServices(process.env)`. */
+  readonly services: Services
+  readonly issuer: TokenIssuer
+  readonly roster: PracticeRoster
+  readonly practiceServer: URL
+}
+
+/** The dental practices' gateway. */
+export async function dentalGateway({ services, issuer, roster, practiceServer }: DentalParts): Promise<Gateway> {
+  return await createGateway({
+    typeDefs: dentalTypeDefs(),
+    resolvers: dentalResolvers,
+    lock: dentalLock(),
+    relationships: new Map([['SAME_PRACTICE' as Relationship, samePractice(roster)]]),
+    sources: new Map<string, RecordSource>([
+      ['dynamodb', new SealedSource(services.records, services.keyring)],
+      ['practiceServer', new PracticeServer(practiceServer)],
+    ]),
+    computed: dentalComputed,
+    identity: (policy) => tokenIdentity(issuer, policy),
+    keys: services.keyring,
+    audit: { log: services.audit, process: services.process },
+    events: services.events,
+    now: services.now,
+  })
+}

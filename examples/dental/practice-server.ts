@@ -1,0 +1,148 @@
+import * as z from 'zod'
+import {
+  type FoundRecord,
+  IntegrityFailure,
+  type Json,
+  type ListedPage,
+  type ListPosition,
+  type ListRequest,
+  newestFirst,
+  type PatientId,
+  type RecordId,
+  type RecordRef,
+  type RecordSource,
+  type SchemaPath,
+  StoreUnavailable,
+  type TenantId,
+} from '../../gateway/public.ts'
+
+// The practice server keeps treatments and speaks REST. It calls clients and treatments by UUIDs, which are 16 bytes as the
+// gateway's ids are. What it is asked for stands in the body of a POST: an id in a URL would end up in somebody's log.
+
+const Found = z.object({
+  treatments: z.array(z.looseObject({ id: z.uuid(), client: z.uuid(), version: z.int().positive() })),
+})
+const Listed = z.object({
+  treatments: z.array(z.object({ id: z.uuid(), version: z.int().positive(), performedOn: z.iso.date() })),
+  total: z.int().nonnegative(),
+  next: z.int().optional(),
+})
+
+const ANSWER_MS = 2_000
+/** A client with more treatments than so many pages hold is answered with an error, and not with some of them. */
+const MOST_PAGES = 50
+
+/** Treatments of the practice server at `url`. */
+export class PracticeServer implements RecordSource {
+  readonly #url: URL
+
+  constructor(url: URL) {
+    this.#url = url
+  }
+
+  async load(tenant: TenantId, refs: readonly RecordRef[], paths: ReadonlySet<SchemaPath>): Promise<readonly FoundRecord[]> {
+    const wanted = new Map(refs.map((ref) => [uuidOf(ref.id), ref]))
+    // the server gives the fields it is asked for: what is not granted is not asked for
+    const fields = [...paths].map(fieldOf)
+    const { treatments } = await this.#ask(Found, 'treatments/query', {
+      tenant,
+      treatments: refs.map(({ patient, id }) => ({ client: uuidOf(patient), id: uuidOf(id) })),
+      fields,
+    })
+    return treatments.flatMap((treatment) => {
+      const ref = wanted.get(treatment.id)
+      // what it gives unasked, of another client too, goes no further
+      if (ref === undefined || uuidOf(ref.patient) !== treatment.client) return []
+      return [found(ref, treatment.version, valuesOf(treatment, paths))]
+    })
+  }
+
+  /** The server's pages come oldest first. A list is complete or it is an error, so all of them are read. */
+  async list(tenant: TenantId, { patient, size, after, filter }: ListRequest): Promise<ListedPage> {
+    const entries: { position: ListPosition; version: number }[] = []
+    let page: number | undefined = 0
+    for (let pages = 0; page !== undefined; pages++) {
+      if (pages === MOST_PAGES) throw new StoreUnavailable()
+      const listed: z.infer<typeof Listed> = await this.#ask(Listed, 'treatments/list', { tenant, client: uuidOf(patient), page })
+      for (const { id, version, performedOn } of listed.treatments) {
+        entries.push({ position: { date: momentOf(performedOn), id: treatmentIdOf(id) }, version })
+      }
+      page = listed.next
+      if (page === undefined && entries.length !== listed.total) throw new IntegrityFailure()
+    }
+    const { since = -Infinity, until = Infinity, code, category } = filter
+    const ahead = entries
+      .filter(({ position }) => after === undefined || newestFirst(after, position) < 0)
+      .filter(({ position }) => Date.parse(position.date) >= since && Date.parse(position.date) < until)
+      // treatments have neither, so nothing has the one that is asked for
+      .filter(() => code === undefined && category === undefined)
+      .toSorted((a, b) => newestFirst(a.position, b.position))
+    return { items: ahead.slice(0, size), more: ahead.length > size }
+  }
+
+  /** @throws StoreUnavailable when there is no answer, or none that can be understood: never with what was asked or given */
+  async #ask<Answer>(shape: z.ZodType<Answer>, path: string, question: object): Promise<Answer> {
+    let answer: unknown
+    try {
+      const response = await fetch(new URL(path, this.#url), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(question),
+        redirect: 'error',
+        signal: AbortSignal.timeout(ANSWER_MS),
+      })
+      if (response.ok) answer = await response.json()
+    } catch (cause) {
+      throw new StoreUnavailable({ cause })
+    }
+    const read = shape.safeParse(answer)
+    if (!read.success) throw new StoreUnavailable()
+    return read.data
+  }
+}
+
+function found(ref: RecordRef, version: number, values: ReadonlyMap<SchemaPath, Json>): FoundRecord {
+  return {
+    ref,
+    open: (counter) => {
+      counter.metadata++
+      return {
+        version,
+        metadata: { open: {}, references: {} },
+        value: (path) => {
+          const value = values.get(path)
+          if (value !== undefined) counter.fields++
+          return value
+        },
+      }
+    },
+  }
+}
+
+/** The values that were asked for and are there; the rest of the answer is forgotten here. */
+function valuesOf(treatment: Readonly<Record<string, unknown>>, paths: ReadonlySet<SchemaPath>): ReadonlyMap<SchemaPath, Json> {
+  const values = new Map<SchemaPath, Json>()
+  for (const path of paths) {
+    const value = treatment[fieldOf(path)]
+    // all that this type has are texts; anything else is not what was agreed upon
+    if (typeof value === 'string') values.set(path, value)
+    else if (value !== undefined && value !== null) throw new IntegrityFailure()
+  }
+  return values
+}
+
+/** `Treatment.tooth` is `tooth` there. */
+const fieldOf = (path: SchemaPath): string => path.slice(path.indexOf('.') + 1)
+
+const momentOf = (date: string): string => new Date(date).toISOString()
+
+/** The gateway's id of the treatment, or of the client, that the server calls by a UUID. */
+export const treatmentIdOf = (uuid: string): RecordId => bytesOf(uuid) as RecordId
+export const clientIdOf = (uuid: string): PatientId => bytesOf(uuid) as PatientId
+
+const bytesOf = (uuid: string): string => Buffer.from(uuid.replaceAll('-', ''), 'hex').toString('base64url')
+
+function uuidOf(id: RecordId | PatientId): string {
+  const hex = Buffer.from(id, 'base64url').toString('hex')
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}

@@ -1,0 +1,75 @@
+import { z } from 'zod'
+import type { IdentifiedEntry } from './bundle.ts'
+import { CodeableConcept, type Concept, Reference, Text } from './datatypes.ts'
+import { Diagnosed } from './condition.ts'
+import { type Flaw, WHY, flaw, flawOf, isFlaw } from './fault.ts'
+import { unfit } from './inspect.ts'
+import { DateTime } from './instant.ts'
+import { assemble } from './record.ts'
+import { type MapResource, type SubjectContext, encounterOf, factsOf, saysOtherPatient } from './subject.ts'
+
+const Diagnosis = z.object({
+  diagnosisCodeableConcept: CodeableConcept.optional(),
+  diagnosisReference: Reference.optional(),
+})
+
+/** @source https://hl7.org/fhir/R4/claim.html */
+const Claim = z.object({
+  status: z.enum(['active', 'cancelled', 'draft', 'entered-in-error'], { error: WHY.code }).optional(),
+  created: DateTime.optional(),
+  item: z.array(z.object({ encounter: z.array(Reference).default([]) })).default([]),
+  total: z.object({ value: z.number().optional(), currency: Text.optional() }).optional(),
+  diagnosis: z.array(Diagnosis).default([]),
+})
+
+export const mapClaim: MapResource = (entry, context) => {
+  const parsed = Claim.safeParse(entry.resource)
+  if (!parsed.success) return flawOf('Claim', parsed.error)
+  const { status, created, item, total, diagnosis: said } = parsed.data
+  const places = item.flatMap((one) => one.encounter).map((reference) => encounterOf('Claim', entry, reference, context))
+  const strange = places.find((place) => typeof place === 'object')
+  if (strange !== undefined) return strange
+  const encounter = places.find((place) => typeof place === 'string')
+  const diagnosis: Concept[] = []
+  for (const [index, one] of said.entries()) {
+    const found = diagnosisOf(`Claim.diagnosis[${index}]`, one, entry, context)
+    if (found === undefined) continue
+    if (!isFlaw(found)) diagnosis.push(found)
+    // a list that names somebody else's illness is wrong as a whole; one that lacks a line can be told so
+    else if (found.reason.endsWith(WHY.otherPatient)) return found
+    else context.note(found)
+  }
+  return assemble({
+    type: 'Claim',
+    patient: context.patient,
+    id: context.idFor('Claim', entry.id),
+    values: {
+      status,
+      created,
+      total: total?.value,
+      currency: total?.currency,
+      diagnosis: diagnosis.length > 0 ? diagnosis : undefined,
+    },
+    // what a diagnosis says comes from the condition that it refers to
+    metadata: factsOf({ time: created, concepts: diagnosis, encounter, sources: [entry.resource, diagnosis] }),
+  })
+}
+
+function diagnosisOf(
+  where: string,
+  { diagnosisCodeableConcept: said, diagnosisReference: reference }: z.output<typeof Diagnosis>,
+  entry: IdentifiedEntry,
+  { references, subject }: SubjectContext,
+): Concept | Flaw | undefined {
+  if (reference === undefined) return said
+  if (said !== undefined) return flaw(`${where}.diagnosis[x]`, WHY.oneValue)
+  const target = references.follow(reference, entry.resource)
+  if (target.kind !== 'entry' && target.kind !== 'contained') return flaw(where, WHY.reference)
+  const { type, resource } = target.kind === 'entry' ? target.entry : target
+  if (type !== 'Condition') return flaw(where, WHY.reference)
+  if (target.kind === 'entry' && saysOtherPatient(target.entry, subject, references)) return flaw(where, WHY.otherPatient)
+  const found = unfit('Condition', resource)
+  if (found) return found
+  const condition = Diagnosed.safeParse(resource)
+  return condition.success ? condition.data.code : flawOf('Condition', condition.error)
+}

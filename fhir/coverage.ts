@@ -1,0 +1,105 @@
+import { z } from 'zod'
+import type { NewRecord } from '../vocabulary/record.ts'
+import { type Entry, type IdentifiedEntry, isObject } from './bundle.ts'
+import { CodeableConcept, Reference, Text, codeOf, present } from './datatypes.ts'
+import { type Flaw, WHY, flaw, flawOf } from './fault.ts'
+import { WrittenPeriod, saidPeriod } from './instant.ts'
+import { leftOutFor } from './left-out.ts'
+import { NamedReference, partyName } from './party.ts'
+import { assemble, contentDigest } from './record.ts'
+import { type MapResource, type SubjectContext, factsOf } from './subject.ts'
+
+/** @source https://hl7.org/fhir/R4/coverage.html */
+const Coverage = z.object({
+  type: CodeableConcept.optional(),
+  subscriberId: Text.optional(),
+  period: WrittenPeriod.optional(),
+  payor: z.array(NamedReference).default([]),
+})
+
+type Resource = Readonly<Record<string, unknown>>
+
+export const mapCoverage: MapResource = (entry, context) => {
+  const read = readCoverage(entry.resource, entry.resource, context)
+  if ('reason' in read) return read
+  const { values, facts } = read
+  return assemble({
+    type: 'Coverage',
+    patient: context.patient,
+    id: context.idFor('Coverage', entry.id),
+    values,
+    metadata: factsOf({ ...facts, sources: [entry.resource, values.payor ?? null] }),
+  })
+}
+
+/**
+ * The coverages that a claim or its settlement holds within itself. They have no id that means anything outside, and the
+ * same one stands in every settlement of a patient: **two with the same payor, subscriber number, type and period are one
+ * record**, whose id comes from the patient and these values. One that changes is therefore another one.
+ *
+ * @param seen the ids that this patient has already
+ */
+export function mapContainedCoverages(
+  entry: IdentifiedEntry,
+  context: SubjectContext,
+  seen: Set<string>,
+): readonly (NewRecord | Flaw)[] {
+  return heldCoverages(entry)
+    .filter((resource) => leftOutFor('Coverage', resource) === undefined)
+    .flatMap((resource): (NewRecord | Flaw)[] => {
+      const found = mapContained(entry, resource, context)
+      if ('reason' in found) return [found]
+      if (seen.has(found.ref.id)) return []
+      seen.add(found.ref.id)
+      return [found]
+    })
+}
+
+export function holdsCoverage(entry: Entry): boolean {
+  return heldCoverages(entry).length > 0
+}
+
+function heldCoverages({ resource }: Entry): readonly Resource[] {
+  const contained: unknown[] = Array.isArray(resource['contained']) ? resource['contained'] : []
+  return contained.filter(isObject).filter((one) => one['resourceType'] === 'Coverage')
+}
+
+function mapContained(entry: IdentifiedEntry, resource: Resource, context: SubjectContext): NewRecord | Flaw {
+  const beneficiary = Reference.safeParse(resource['beneficiary']).data
+  const whose = context.references.follow(beneficiary, entry.resource)
+  if (whose.kind !== 'entry') return flaw('Coverage.beneficiary', WHY.patient)
+  if (whose.entry !== context.subject) return flaw('Coverage.beneficiary', WHY.otherPatient)
+  const read = readCoverage(resource, entry.resource, context)
+  if ('reason' in read) return read
+  const { values, facts } = read
+  const said = present(values)
+  if (Object.keys(said).length === 0) return flaw('Coverage', WHY.shape)
+  const identity = contentDigest(said)
+  return assemble({
+    type: 'Coverage',
+    patient: context.patient,
+    id: context.idFor('Coverage', `${context.subject.id}#${identity}`),
+    values,
+    // over what was read: the digest must not depend on which of the settlements came first
+    metadata: factsOf({ ...facts, sources: [said] }),
+  })
+}
+
+interface ReadCoverage {
+  readonly values: { readonly [field in 'payor' | 'subscriberId' | 'type' | 'period']: unknown }
+  readonly facts: { readonly time: string | undefined; readonly concepts: readonly [ReadConcept] }
+}
+
+type ReadConcept = z.output<typeof CodeableConcept>
+
+/** @param container what the references of a contained resource are resolved in; the resource itself where it is none */
+function readCoverage(resource: Resource, container: Resource, context: SubjectContext): ReadCoverage | Flaw {
+  const parsed = Coverage.safeParse(resource)
+  if (!parsed.success) return flawOf('Coverage', parsed.error)
+  const { type, subscriberId, period, payor } = parsed.data
+  const name = payor.map((one) => partyName(one, container, ['Organization'], context, 'loose')).find((one) => one !== undefined)
+  return {
+    values: { payor: name, subscriberId, type: codeOf(type), period: saidPeriod(period) },
+    facts: { time: period?.start, concepts: [type] },
+  }
+}

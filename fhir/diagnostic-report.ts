@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import type { NewRecord } from '../vocabulary/record.ts'
+import { Attachment, attachedText } from './attachment.ts'
+import type { IdentifiedEntry } from './bundle.ts'
+import { CodeableConcept, MAX_TEXT_BYTES, Reference, Text, codeOf } from './datatypes.ts'
+import { type Flaw, WHY, flawOf } from './fault.ts'
+import { DateTime, WrittenPeriod } from './instant.ts'
+import { NamedReference, partyName } from './party.ts'
+import { plainText } from './plain-text.ts'
+import { assemble } from './record.ts'
+import { type SubjectContext, encounterOf, factsOf } from './subject.ts'
+
+/** Characters with markup; the words within are bounded as every text is. */
+const MAX_NARRATIVE = 4 * MAX_TEXT_BYTES
+
+/** @source https://hl7.org/fhir/R4/diagnosticreport.html */
+const DiagnosticReport = z.object({
+  category: z.array(CodeableConcept).default([]),
+  code: CodeableConcept.optional(),
+  encounter: Reference.optional(),
+  effectiveDateTime: DateTime.optional(),
+  effectivePeriod: WrittenPeriod.optional(),
+  issued: DateTime.optional(),
+  performer: z.array(NamedReference).default([]),
+  conclusion: Text.optional(),
+  presentedForm: z.array(Attachment).default([]),
+  text: z.object({ div: z.string().max(MAX_NARRATIVE, { error: WHY.text }).optional() }).optional(),
+})
+
+/**
+ * The text of a report as a document of the patient; `without text` where the report only gathers observations, which are
+ * records themselves.
+ */
+export function mapDiagnosticReport(entry: IdentifiedEntry, context: SubjectContext): NewRecord | Flaw | 'without text' {
+  const parsed = DiagnosticReport.safeParse(entry.resource)
+  if (!parsed.success) return flawOf('DiagnosticReport', parsed.error)
+  const { category, code, effectiveDateTime, effectivePeriod, issued, performer, conclusion, presentedForm } = parsed.data
+  const encounter = encounterOf('DiagnosticReport', entry, parsed.data.encounter, context)
+  if (typeof encounter === 'object') return encounter
+  const presented = attachedText('DiagnosticReport.presentedForm', presentedForm)
+  if (typeof presented === 'object') return presented
+  const text = reportText(presented, conclusion, parsed.data.text?.div)
+  if (text === undefined) return 'without text'
+  const date = effectiveDateTime ?? effectivePeriod?.start ?? issued
+  const author = performer
+    .map((one) => partyName(one, entry.resource, ['Practitioner', 'Organization'], context))
+    .find((one) => one !== undefined)
+  return assemble({
+    type: 'DocumentReference',
+    patient: context.patient,
+    // a report and a document may bear the same id: they are two resources
+    id: context.idFor('DocumentReference', `DiagnosticReport/${entry.id}`),
+    values: { type: code, date, author, text },
+    metadata: factsOf({
+      time: date,
+      concepts: [code],
+      category: codeOf(category[0]),
+      encounter,
+      sources: [entry.resource, author ?? null],
+    }),
+  })
+}
+
+/** The report as issued, with its conclusion where that is not in it; the narrative only where nobody wrote either. */
+function reportText(
+  presented: string | undefined,
+  conclusion: string | undefined,
+  narrative: string | undefined,
+): string | undefined {
+  if (presented !== undefined) {
+    return conclusion === undefined || presented.includes(conclusion) ? presented : `${presented}\n\n${conclusion}`
+  }
+  if (conclusion !== undefined) return conclusion
+  const words = narrative === undefined ? '' : plainText(narrative)
+  return words === '' ? undefined : words
+}

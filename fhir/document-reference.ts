@@ -1,0 +1,48 @@
+import { z } from 'zod'
+import { Attachment, attachedText } from './attachment.ts'
+import { CodeableConcept, Reference, codeOf } from './datatypes.ts'
+import { flawOf } from './fault.ts'
+import { DateTime, WrittenPeriod } from './instant.ts'
+import { NamedReference, partyName } from './party.ts'
+import { assemble } from './record.ts'
+import { type MapResource, encounterOf, factsOf } from './subject.ts'
+
+/** @source https://hl7.org/fhir/R4/documentreference.html */
+const DocumentReference = z.object({
+  type: CodeableConcept.optional(),
+  category: z.array(CodeableConcept).default([]),
+  date: DateTime.optional(),
+  author: z.array(NamedReference).default([]),
+  content: z.array(z.object({ attachment: Attachment })).default([]),
+  context: z.object({ encounter: z.array(Reference).default([]), period: WrittenPeriod.optional() }).optional(),
+})
+
+export const mapDocumentReference: MapResource = (entry, context) => {
+  const parsed = DocumentReference.safeParse(entry.resource)
+  if (!parsed.success) return flawOf('DocumentReference', parsed.error)
+  const { type, category, author, content, context: made } = parsed.data
+  const encounter = encounterOf('DocumentReference', entry, made?.encounter[0], context)
+  if (typeof encounter === 'object') return encounter
+  const text = attachedText(
+    'DocumentReference.content.attachment',
+    content.map(({ attachment }) => attachment),
+  )
+  if (typeof text === 'object') return text
+  const date = parsed.data.date ?? made?.period?.start
+  const name = author
+    .map((one) => partyName(one, entry.resource, ['Practitioner', 'Organization'], context))
+    .find((one) => one !== undefined)
+  return assemble({
+    type: 'DocumentReference',
+    patient: context.patient,
+    id: context.idFor('DocumentReference', entry.id),
+    values: { type, date, author: name, text },
+    metadata: factsOf({
+      time: date,
+      concepts: [type],
+      category: codeOf(category[0]),
+      encounter,
+      sources: [entry.resource, name ?? null],
+    }),
+  })
+}

@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import { CodeableConcept, Coding, codeOf, codesOf } from './datatypes.ts'
+import { WHY, flawOf } from './fault.ts'
+import { WrittenPeriod, saidPeriod } from './instant.ts'
+import { NamedReference, partyName } from './party.ts'
+import { assemble } from './record.ts'
+import { type MapResource, factsOf } from './subject.ts'
+
+const STATUSES = [
+  'planned',
+  'arrived',
+  'triaged',
+  'in-progress',
+  'onleave',
+  'finished',
+  'cancelled',
+  'entered-in-error',
+  'unknown',
+] as const
+
+/** @source https://hl7.org/fhir/R4/encounter.html */
+const Encounter = z.object({
+  status: z.enum(STATUSES, { error: WHY.code }).optional(),
+  class: Coding.optional(),
+  type: z.array(CodeableConcept).default([]),
+  period: WrittenPeriod.optional(),
+  reasonCode: z.array(CodeableConcept).default([]),
+  serviceProvider: NamedReference.optional(),
+  participant: z.array(z.object({ type: z.array(CodeableConcept).default([]), individual: NamedReference.optional() })).default([]),
+})
+
+/** Who performed comes before who attended, and both before everybody else. @source HL7 v3 ParticipationType */
+const PARTS = ['PPRF', 'ATND']
+
+export const mapEncounter: MapResource = (entry, context) => {
+  const parsed = Encounter.safeParse(entry.resource)
+  if (!parsed.success) return flawOf('Encounter', parsed.error)
+  const { status, class: kind, type, period, reasonCode, serviceProvider, participant } = parsed.data
+  const rank = (types: (typeof participant)[number]['type']): number => {
+    const place = PARTS.findIndex((part) => types.some((one) => codesOf(one).includes(part)))
+    return place === -1 ? PARTS.length : place
+  }
+  const practitioner = participant
+    .toSorted((one, other) => rank(one.type) - rank(other.type))
+    .map(({ individual }) => partyName(individual, entry.resource, ['Practitioner'], context))
+    .find((name) => name !== undefined)
+  const provider = partyName(serviceProvider, entry.resource, ['Organization'], context)
+  return assemble({
+    type: 'Encounter',
+    patient: context.patient,
+    id: context.idFor('Encounter', entry.id),
+    values: {
+      status,
+      class: kind && codeOf({ coding: [kind] }),
+      type: type[0],
+      period: saidPeriod(period),
+      reasonCode: reasonCode[0],
+      serviceProvider: provider,
+      practitioner,
+    },
+    metadata: factsOf({
+      time: period?.start ?? period?.end,
+      concepts: type.slice(0, 1),
+      // names come from other resources, which may change while the encounter does not
+      sources: [entry.resource, practitioner ?? null, provider ?? null],
+    }),
+  })
+}

@@ -1,0 +1,27 @@
+import { z } from 'zod'
+import { CodeableConcept } from './datatypes.ts'
+import { WHY, flawOf } from './fault.ts'
+import { DateTime } from './instant.ts'
+import { assemble } from './record.ts'
+import { type MapResource, factsOf } from './subject.ts'
+
+/** @source https://hl7.org/fhir/R4/immunization.html */
+const Immunization = z.object({
+  status: z.enum(['completed', 'entered-in-error', 'not-done'], { error: WHY.code }).optional(),
+  vaccineCode: CodeableConcept,
+  occurrenceDateTime: DateTime.optional(),
+  recorded: DateTime.optional(),
+})
+
+export const mapImmunization: MapResource = (entry, { patient, idFor }) => {
+  const parsed = Immunization.safeParse(entry.resource)
+  if (!parsed.success) return flawOf('Immunization', parsed.error)
+  const { status, vaccineCode, occurrenceDateTime, recorded } = parsed.data
+  return assemble({
+    type: 'Immunization',
+    patient,
+    id: idFor('Immunization', entry.id),
+    values: { vaccineCode, occurrenceDateTime, status },
+    metadata: factsOf({ time: occurrenceDateTime ?? recorded, concepts: [vaccineCode], sources: [entry.resource] }),
+  })
+}

@@ -1,0 +1,80 @@
+import { z } from 'zod'
+import type { IdentifiedEntry } from './bundle.ts'
+import { CodeableConcept, type Concept, Reference, codeOf } from './datatypes.ts'
+import { Dosage, dosageText } from './dosage.ts'
+import { type Flaw, WHY, flaw, flawOf, isFlaw } from './fault.ts'
+import { unfit } from './inspect.ts'
+import { DateTime } from './instant.ts'
+import { NamedReference, namesSubject, partyName } from './party.ts'
+import { assemble } from './record.ts'
+import { type MapResource, type SubjectContext, encounterOf, factsOf } from './subject.ts'
+
+const STATUSES = ['active', 'on-hold', 'cancelled', 'completed', 'entered-in-error', 'stopped', 'draft', 'unknown'] as const
+
+/** @source https://hl7.org/fhir/R4/medicationrequest.html */
+const MedicationRequest = z.object({
+  status: z.enum(STATUSES, { error: WHY.code }).optional(),
+  category: z.array(CodeableConcept).default([]),
+  medicationCodeableConcept: CodeableConcept.optional(),
+  medicationReference: NamedReference.optional(),
+  encounter: Reference.optional(),
+  authoredOn: DateTime.optional(),
+  requester: NamedReference.optional(),
+  dosageInstruction: z.array(Dosage).default([]),
+})
+
+/** @source https://hl7.org/fhir/R4/medication.html */
+const Medication = z.object({ code: CodeableConcept.optional() })
+
+export const mapMedicationRequest: MapResource = (entry, context) => {
+  const parsed = MedicationRequest.safeParse(entry.resource)
+  if (!parsed.success) return flawOf('MedicationRequest', parsed.error)
+  const { status, category, medicationCodeableConcept, medicationReference, authoredOn, requester, dosageInstruction } = parsed.data
+  if (medicationCodeableConcept !== undefined && medicationReference !== undefined) {
+    return flaw('MedicationRequest.medication[x]', WHY.oneValue)
+  }
+  const encounter = encounterOf('MedicationRequest', entry, parsed.data.encounter, context)
+  if (typeof encounter === 'object') return encounter
+  const medication = medicationCodeableConcept ?? medicationAt(medicationReference, entry, context)
+  if (isFlaw(medication)) return medication
+  const name = partyName(requester, entry.resource, ['Practitioner', 'Organization'], context)
+  return assemble({
+    type: 'MedicationRequest',
+    patient: context.patient,
+    id: context.idFor('MedicationRequest', entry.id),
+    values: { medication, status, authoredOn, dosageInstruction: dosageText(dosageInstruction), requester: name },
+    metadata: factsOf({
+      time: authoredOn,
+      concepts: [medication],
+      category: codeOf(category[0]),
+      encounter,
+      // the medication and the requester's name come from other resources
+      sources: [entry.resource, medication, name ?? null],
+    }),
+  })
+}
+
+/** A request for nothing in particular cannot be relied on: without its medication it is refused. */
+function medicationAt(
+  said: NamedReference | undefined,
+  entry: IdentifiedEntry,
+  { references, subject }: SubjectContext,
+): Concept | Flaw {
+  const where = 'MedicationRequest.medication[x]'
+  if (said === undefined) return flaw(where, WHY.shape)
+  const target = references.follow(said.reference, entry.resource)
+  if (target.kind === 'entry' || target.kind === 'contained') {
+    const { type, resource } = target.kind === 'entry' ? target.entry : target
+    if (type !== 'Medication') return flaw(where, WHY.reference)
+    const found = unfit('Medication', resource)
+    if (found) return found
+    const medication = Medication.safeParse(resource)
+    if (!medication.success) return flawOf('Medication', medication.error)
+    return medication.data.code ?? flaw('Medication.code', WHY.shape)
+  }
+  // the display of a medication names no subject, but files have been seen that write one everywhere
+  const { display } = said
+  const elsewhere = target.kind === 'nowhere' ? said.reference === undefined : target.type === 'Medication'
+  if (!elsewhere || display === undefined || namesSubject(display, subject)) return flaw(where, WHY.reference)
+  return { coding: [], text: display }
+}

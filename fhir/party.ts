@@ -1,0 +1,91 @@
+import { z } from 'zod'
+import type { Entry } from './bundle.ts'
+import { HumanName, Reference, Text, present } from './datatypes.ts'
+import { displayNameOf } from './practitioner.ts'
+import type { References, Target } from './references.ts'
+
+type Resource = Readonly<Record<string, unknown>>
+
+/** A reference with what it calls its target. The display is read for those who are no patients, and for nobody else. */
+export const NamedReference = z
+  .object({ reference: Text.optional(), type: Text.optional(), display: Text.optional() })
+  .transform(({ reference, type, display }) => present({ reference, type, display }))
+export type NamedReference = z.output<typeof NamedReference>
+
+const MAX_NAME = 300
+const Organization = z.object({ name: Text.optional() })
+const Named = z.object({ name: z.array(HumanName) })
+
+type Kind = 'Practitioner' | 'Organization'
+
+/**
+ * What a practitioner or an organization is called: by its own resource, and where the bundle does not hold it, by the
+ * `display` of the reference. A display counts only where the reference itself says that it leads to one of `kinds`, and
+ * never where it holds the patient's family name: in real files, displays hold names of patients.
+ *
+ * @param loose whether a display without any reference counts too
+ */
+export function partyName(
+  said: NamedReference | undefined,
+  from: Resource,
+  kinds: readonly Kind[],
+  { references, subject }: { readonly references: References; readonly subject: Entry },
+  loose: 'loose' | 'referred' = 'referred',
+): string | undefined {
+  if (said === undefined) return undefined
+  const target = references.follow(said.reference, from)
+  const resource = resourceOf(target)
+  const type = typeOf(target)
+  if (type === 'PractitionerRole' && resource !== undefined) {
+    const practitioner = Reference.safeParse(resource['practitioner']).data
+    const container = target.kind === 'contained' ? from : resource
+    const person = references.follow(practitioner, container)
+    return kinds.includes('Practitioner') && typeOf(person) === 'Practitioner' ? ownName(person) : undefined
+  }
+  if (resource !== undefined) return kinds.some((kind) => kind === type) ? ownName(target) : undefined
+  const named = type === undefined ? loose === 'loose' && said.reference === undefined && fits(said.type, kinds) : fits(type, kinds)
+  return named && said.display !== undefined ? shown(said.display, subject) : undefined
+}
+
+function fits(type: string | undefined, kinds: readonly Kind[]): boolean {
+  return type === undefined || kinds.some((kind) => kind === type || (kind === 'Practitioner' && type === 'PractitionerRole'))
+}
+
+function ownName(target: Target): string | undefined {
+  const resource = resourceOf(target)
+  if (resource === undefined) return undefined
+  if (typeOf(target) === 'Practitioner') return displayNameOf(resource)
+  const name = Organization.safeParse(resource).data?.name
+  return name === undefined || name.length > MAX_NAME || !name.isWellFormed() ? undefined : name
+}
+
+function shown(display: string, subject: Entry): string | undefined {
+  return display.length > MAX_NAME || namesSubject(display, subject) ? undefined : display
+}
+
+/** Whether a text holds the family name of a patient as a word of its own. */
+export function namesSubject(text: string, subject: Entry): boolean {
+  const words = ` ${wordsOf(text)} `
+  const names = Named.safeParse(subject.resource).data?.name ?? []
+  return names
+    .flatMap(({ family, text: whole }) => [family, whole])
+    .some((name) => name !== undefined && wordsOf(name) !== '' && words.includes(` ${wordsOf(name)} `))
+}
+
+function wordsOf(text: string): string {
+  return text
+    .toLowerCase()
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter((word) => word !== '')
+    .join(' ')
+}
+
+function typeOf(target: Target): string | undefined {
+  if (target.kind === 'nowhere') return undefined
+  return target.kind === 'entry' ? target.entry.type : target.type
+}
+
+function resourceOf(target: Target): Resource | undefined {
+  if (target.kind === 'entry') return target.entry.resource
+  return target.kind === 'contained' ? target.resource : undefined
+}

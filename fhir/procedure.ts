@@ -1,0 +1,51 @@
+import { z } from 'zod'
+import { CodeableConcept, Reference, codeOf } from './datatypes.ts'
+import { WHY, flaw, flawOf } from './fault.ts'
+import { DateTime, WrittenPeriod, saidPeriod } from './instant.ts'
+import { assemble } from './record.ts'
+import { type MapResource, encounterOf, factsOf } from './subject.ts'
+
+const STATUSES = [
+  'preparation',
+  'in-progress',
+  'not-done',
+  'on-hold',
+  'stopped',
+  'completed',
+  'entered-in-error',
+  'unknown',
+] as const
+
+/** @source https://hl7.org/fhir/R4/procedure.html */
+const Procedure = z.object({
+  status: z.enum(STATUSES, { error: WHY.code }).optional(),
+  category: CodeableConcept.optional(),
+  code: CodeableConcept.optional(),
+  encounter: Reference.optional(),
+  performedDateTime: DateTime.optional(),
+  performedPeriod: WrittenPeriod.optional(),
+})
+
+export const mapProcedure: MapResource = (entry, context) => {
+  const parsed = Procedure.safeParse(entry.resource)
+  if (!parsed.success) return flawOf('Procedure', parsed.error)
+  const { status, category, code, performedDateTime: at, performedPeriod } = parsed.data
+  if (at !== undefined && performedPeriod !== undefined) return flaw('Procedure.performed[x]', WHY.oneValue)
+  const encounter = encounterOf('Procedure', entry, parsed.data.encounter, context)
+  if (typeof encounter === 'object') return encounter
+  // a period without an end is one that goes on, so a single time is both of its ends
+  const period = at === undefined ? saidPeriod(performedPeriod) : { start: at, end: at }
+  return assemble({
+    type: 'Procedure',
+    patient: context.patient,
+    id: context.idFor('Procedure', entry.id),
+    values: { code, performedPeriod: period, status },
+    metadata: factsOf({
+      time: period?.start ?? period?.end,
+      concepts: [code],
+      category: codeOf(category),
+      encounter,
+      sources: [entry.resource],
+    }),
+  })
+}

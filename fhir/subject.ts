@@ -1,0 +1,87 @@
+import type { PatientId, RecordId } from '../vocabulary/ids.ts'
+import type { NewRecord, RecordMetadata } from '../vocabulary/record.ts'
+import type { Entry, IdentifiedEntry } from './bundle.ts'
+import { type Concept, Reference, codesOf } from './datatypes.ts'
+import { type Flaw, WHY, flaw } from './fault.ts'
+import { firstInstant } from './instant.ts'
+import type { Imported } from './left-out.ts'
+import { type IdFor, sourceDigest } from './record.ts'
+import type { References } from './references.ts'
+
+/** Whose resource is being read, and what it may refer to. */
+export interface SubjectContext {
+  readonly patient: PatientId
+  /** The resource of that patient: what is referred to must belong to it as well. */
+  readonly subject: IdentifiedEntry
+  readonly references: References
+  readonly idFor: IdFor
+  /** The encounters of the bundle that became records: a reference to another one would lead to nothing. */
+  readonly encounters: ReadonlySet<Entry>
+  /** Tells what is missing of a record that is imported all the same. */
+  readonly note: (flaw: Flaw) => void
+}
+
+/** One resource of a patient as a record, or what is wrong with it. */
+export type MapResource = (entry: IdentifiedEntry, context: SubjectContext) => NewRecord | Flaw
+
+/** The element that names the patient. */
+const SUBJECT: Readonly<Record<string, string>> = {
+  AllergyIntolerance: 'patient',
+  Claim: 'patient',
+  Coverage: 'beneficiary',
+  ExplanationOfBenefit: 'patient',
+  Immunization: 'patient',
+}
+
+export function subjectElement(type: string): string {
+  return SUBJECT[type] ?? 'subject'
+}
+
+/**
+ * The encounter of a record: none where nothing is said or known of it.
+ *
+ * An encounter of another patient would lead a reader from one record into the other: such a resource is refused.
+ */
+export function encounterOf(
+  type: Imported,
+  entry: IdentifiedEntry,
+  reference: string | undefined,
+  { subject, references, idFor, encounters }: SubjectContext,
+): RecordId | Flaw | undefined {
+  const target = references.follow(reference, entry.resource)
+  if (target.kind === 'outside' && target.type === 'Encounter') return idFor('Encounter', target.id)
+  if (target.kind !== 'entry' || target.entry.type !== 'Encounter' || target.entry.id === undefined) return undefined
+  if (saysOtherPatient(target.entry, subject, references)) return flaw(`${type}.encounter`, WHY.otherPatient)
+  return encounters.has(target.entry) ? idFor('Encounter', target.entry.id) : undefined
+}
+
+/** Whether a resource names somebody as its patient who is not the subject. */
+export function saysOtherPatient({ type, resource }: Entry, subject: Entry, references: References): boolean {
+  const named = Reference.safeParse(resource[subjectElement(type)]).data
+  if (named === undefined) return false
+  const whose = references.follow(named, resource)
+  return whose.kind !== 'entry' || whose.entry !== subject
+}
+
+interface Facts {
+  /** The clinically relevant time, as it was written. */
+  readonly time?: string | undefined
+  /** The main concept, or several where no one of them is it. */
+  readonly concepts?: readonly (Concept | undefined)[]
+  readonly category?: string | undefined
+  readonly encounter?: RecordId | undefined
+  /** The resource, and what of others went into the record. */
+  readonly sources: readonly unknown[]
+}
+
+export function factsOf({ time, concepts = [], category, encounter, sources }: Facts): RecordMetadata {
+  const codes = [...new Set(concepts.flatMap(codesOf))]
+  return {
+    open: {},
+    references: encounter === undefined ? {} : { encounter },
+    ...(time !== undefined && { date: firstInstant(time) }),
+    ...(codes.length > 0 && { codes }),
+    ...(category !== undefined && { category }),
+    source: sourceDigest(...sources),
+  }
+}

@@ -1,0 +1,67 @@
+// The entry of the package, and the one file that only gathers: what a deployment needs to run a schema of its own.
+// Whatever is not here may change without notice. `docs/your-own-schema.md` shows how the parts fit together.
+
+// the gateway
+export { createGateway, SchemaRefused } from './create-gateway.ts'
+export type { Gateway, GatewayAudit, GatewayParts } from './create-gateway.ts'
+export type { HttpRequest, HttpResponse } from './http.ts'
+export { UnheldField } from './executable-schema.ts'
+
+// the schema: what it means, and the text of its lock
+export { compilePolicy } from '../directives/compile.ts'
+export type { CompiledPolicy } from '../directives/compile.ts'
+export { diffLocks, renderDiff } from '../directives/lock-diff.ts'
+export { PolicyFaults } from '../directives/fault.ts'
+export type { SdlSource } from '../directives/parse-sources.ts'
+export type { PolicyTable, Relationship, Role } from '../vocabulary/policy.ts'
+
+// resolvers of roots and edges, functions of computed fields
+export { panelOf, patientOf, recordById, recordsOf, referenced } from '../disclosure/edge-resolvers.ts'
+export type { GatewayContext, Resolver, Resolvers } from '../disclosure/leaf-resolvers.ts'
+export type { ComputedField, ComputedFields } from '../disclosure/computed-fields.ts'
+
+// who asks, and how they stand to a patient
+export { tokenIdentity } from '../access/identity.ts'
+export type { Headers, Identity, TokenIssuer } from '../access/identity.ts'
+export type { RelationshipRegistry, RelationshipSource, Standing } from '../access/relationships.ts'
+export { membershipRelationship, sealMembership } from '../access/memberships.ts'
+export { organizationRelationship } from '../access/organization.ts'
+export type { Caller } from '../vocabulary/decision.ts'
+export { BadRequest, MfaRequired, Unauthenticated } from '../vocabulary/failures.ts'
+
+// where records come from
+export type { FoundRecord, LoadOptions, OpenRecord, PatientDirectory, RecordSource } from '../store/record-source.ts'
+export type { OpeningCounter } from '../crypto/sealed-field.ts'
+export { SealedSource } from '../store/sealed-source.ts'
+export { RecordTable } from '../store/records.ts'
+export { AccessTable } from '../store/access.ts'
+export { type ListedPage, type ListFilter, type ListPosition, type ListRequest, newestFirst } from '../vocabulary/list.ts'
+export { IntegrityFailure, KeyUnavailable, StoreUnavailable } from '../vocabulary/failures.ts'
+export type { Json, NewRecord, RecordMetadata } from '../vocabulary/record.ts'
+export { encodeNodeId, decodeNodeId } from '../vocabulary/node-id.ts'
+export { tenantId } from '../vocabulary/ids.ts'
+export type {
+  Instant,
+  NodeId,
+  PatientId,
+  RecordId,
+  RecordRef,
+  RequestId,
+  SchemaPath,
+  TenantId,
+  TypeName,
+  UserId,
+} from '../vocabulary/ids.ts'
+
+// keys, audit and the services of a process over AWS
+export { openServices, type Env, type Services } from './compose.ts'
+export { openStore, type SealedStore } from './open-store.ts'
+export { Keyring, type KeyringParts } from '../crypto/keyring.ts'
+export { AwsKms, type Kms } from '../crypto/kms.ts'
+export { DynamoKeyTable } from '../store/keys.ts'
+export type { AuditLog } from '../audit/log.ts'
+export { LaneLog } from '../audit/log.ts'
+export { AuditHistory } from '../audit/history.ts'
+export type { AuditEntry } from '../audit/entry.ts'
+export { newProcessId, type ProcessId } from '../audit/request-id.ts'
+export type { EventSink, GatewayEvent } from '../vocabulary/events.ts'

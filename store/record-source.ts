@@ -1,0 +1,59 @@
+import type { OpeningCounter } from '../crypto/sealed-field.ts'
+import type { PatientId, RecordRef, SchemaPath, TenantId } from '../vocabulary/ids.ts'
+import type { ListedPage, ListRequest } from '../vocabulary/list.ts'
+import type { Json, RecordMetadata } from '../vocabulary/record.ts'
+
+/** A record whose facts are known and whose values are given one by one. */
+export interface OpenRecord {
+  readonly version: number
+  readonly metadata: RecordMetadata
+  /**
+   * One value, which must have been asked for when the record was loaded; undefined when the record has none there.
+   * @throws IntegrityFailure
+   */
+  value(path: SchemaPath): Json | undefined
+}
+
+/** A record that was found. Nothing of it is readable before `open`, which is called once it may be known to exist. */
+export interface FoundRecord {
+  readonly ref: RecordRef
+  /** @throws IntegrityFailure, KeyUnavailable */
+  open(counter: OpeningCounter): OpenRecord
+}
+
+export interface LoadOptions {
+  /** `always` where a record that is not there must cost what one that is there costs (P5). */
+  readonly work: 'least' | 'always'
+}
+
+/**
+ * The seam to where records come from: one for each `@record(source:)`. DynamoDB is the shipped one; an upstream FHIR or
+ * REST service is another. What a caller may see of a record is decided above; a source gives no more than it is asked for.
+ */
+export interface RecordSource {
+  /**
+   * The records that exist among those asked for. `paths` are the values that some record could grant: no other is fetched
+   * where the source can tell them apart, and none leaves it before `value` asks.
+   * @throws StoreUnavailable
+   */
+  load(
+    tenant: TenantId,
+    refs: readonly RecordRef[],
+    paths: ReadonlySet<SchemaPath>,
+    options: LoadOptions,
+  ): Promise<readonly FoundRecord[]>
+  /**
+   * A page of the records of one type of one patient, newest first. Complete, or an error.
+   * @throws StoreUnavailable, KeyUnavailable, IntegrityFailure
+   */
+  list(tenant: TenantId, request: ListRequest, counter: OpeningCounter): Promise<ListedPage>
+}
+
+/** All patients of a tenant, for those who see every one of them. */
+export interface PatientDirectory {
+  /**
+   * Up to `limit` patients in the order of their ids as text, after the one given.
+   * @throws StoreUnavailable
+   */
+  patients(tenant: TenantId, after: PatientId | undefined, limit: number): Promise<readonly PatientId[]>
+}

@@ -1,0 +1,106 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { answerType, parseBody, refusedByType } from '../../../gateway/http.ts'
+import { refusal } from '../../../gateway/answer.ts'
+import { BadRequest } from '../../../vocabulary/failures.ts'
+import type { RequestId } from '../../../vocabulary/ids.ts'
+
+const JSON_TYPE = 'application/json'
+const GRAPHQL = 'application/graphql-response+json'
+
+describe('the type of an answer', () => {
+  it.each<[string | undefined, string | undefined]>([
+    [undefined, JSON_TYPE],
+    ['', JSON_TYPE],
+    ['*/*', JSON_TYPE],
+    ['application/*', JSON_TYPE],
+    [JSON_TYPE, JSON_TYPE],
+    [GRAPHQL, GRAPHQL],
+    ['Application/GraphQL-Response+JSON; Charset=UTF-8', GRAPHQL],
+    [`${GRAPHQL};charset="utf-8"`, GRAPHQL],
+    // of two liked alike, the one that is named, then the one that is named first
+    [`${GRAPHQL}, ${JSON_TYPE}`, GRAPHQL],
+    [`${JSON_TYPE}, ${GRAPHQL}`, JSON_TYPE],
+    [`*/*, ${GRAPHQL}`, GRAPHQL],
+    [`${GRAPHQL}, application/graphql+json, ${JSON_TYPE}, text/event-stream, multipart/mixed`, GRAPHQL],
+    // the quality goes before the place
+    [`${JSON_TYPE};q=0.8, ${GRAPHQL};q=0.9`, GRAPHQL],
+    [`${GRAPHQL};q=0.1, */*;q=0.2`, JSON_TYPE],
+    // the narrower range decides for its type
+    [`${JSON_TYPE};q=0, */*`, GRAPHQL],
+    [`${JSON_TYPE};q=0, application/*;q=0.5`, GRAPHQL],
+    ['application/*;q=0, */*', undefined],
+    ['text/html', undefined],
+    ['text/html, image/*', undefined],
+    [`${JSON_TYPE};q=0`, undefined],
+    [`${JSON_TYPE};charset=utf-16`, undefined],
+    // what is no quality is no wish
+    [`${JSON_TYPE};q=2`, undefined],
+    [`${JSON_TYPE};q=high`, undefined],
+    [`${JSON_TYPE};q=`, undefined],
+    ['json', undefined],
+    [',;q=1,', undefined],
+  ])('%s is %s', (accept, type) => {
+    expect(answerType(accept === undefined ? {} : { accept })).toBe(type)
+  })
+
+  it('whatever is asked for, it is one of two or none', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom(...Array.from('aj/*+;,=q. 01"'), JSON_TYPE, GRAPHQL) }), (accept) => {
+        expect([JSON_TYPE, GRAPHQL, undefined]).toContain(answerType({ accept }))
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+describe('the type of a body', () => {
+  it.each<[boolean, string | undefined, string | undefined]>([
+    [true, JSON_TYPE, undefined],
+    [true, 'application/json;charset=UTF-8', 'identity'],
+    [false, undefined, undefined],
+    [false, '', undefined],
+    [false, 'text/plain', undefined],
+    [false, 'application/x-www-form-urlencoded', undefined],
+    [false, 'application/json, text/plain', undefined],
+    [false, 'text/plain;application/json', undefined],
+    [false, 'application/jsonx', undefined],
+    [false, 'application/json;charset=latin1', undefined],
+    [false, JSON_TYPE, 'gzip'],
+  ])('%s: %s, %s', (taken, type, encoding) => {
+    expect(refusedByType({ 'content-type': type, 'content-encoding': encoding })).toBe(taken ? undefined : 415)
+    expect(refusedByType({ 'content-type': type, 'content-encoding': encoding, accept: 'text/html' })).toBe(406)
+  })
+})
+
+describe('a body', () => {
+  it('P8: that is none is refused without being told', () => {
+    for (const body of ['999-62-6858', '"999-62-6858"', '{"query":["999-62-6858"]}', `{"query":"${'9'.repeat(262_144)}"}`]) {
+      expect(() => parseBody(body)).toThrow(new BadRequest())
+    }
+    expect(parseBody('{"query":"{ a }","variables":null,"extensions":null,"operationName":null}')).toEqual({
+      query: '{ a }',
+      variables: null,
+      extensions: null,
+      operationName: null,
+    })
+  })
+})
+
+describe('a refusal', () => {
+  const request = (accept?: string) => ({ method: 'POST', headers: { accept }, body: '' })
+  it('is in the type that the client reads, not kept, and says with what to come back', () => {
+    const id = 'r' as RequestId
+    expect(refusal(id, request(GRAPHQL), 'UNAUTHENTICATED')).toEqual({
+      status: 401,
+      headers: { 'content-type': `${GRAPHQL}; charset=utf-8`, 'cache-control': 'no-store', 'www-authenticate': 'Bearer' },
+      body: JSON.stringify({
+        errors: [{ message: 'Authentication is required.', extensions: { code: 'UNAUTHENTICATED' } }],
+        extensions: { phi: { requestId: 'r' } },
+      }),
+    })
+    const not = refusal(id, request('text/html'), 'BAD_REQUEST', 405)
+    expect([not.status, not.headers['allow'], not.headers['content-type']]).toEqual([405, 'POST', `${JSON_TYPE}; charset=utf-8`])
+    expect(not.headers).not.toHaveProperty('www-authenticate')
+  })
+})

@@ -1,0 +1,136 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { ChunkSummary, IndexEntry, IndexRoot } from '../../../crypto/sealed-index.ts'
+import { CHUNK_ENTRIES, chunksFor, passes, PatientIndex } from '../../../store/patient-index.ts'
+import type { PatientId, RecordId, TypeName } from '../../../vocabulary/ids.ts'
+import { type ListFilter, type ListPosition, newestFirst } from '../../../vocabulary/list.ts'
+
+const OBSERVATION = 'Observation' as TypeName
+const PATIENT = 'p' as PatientId
+
+const entryAt = (minute: number, id: number, code = 'a'): IndexEntry => ({
+  date: minute < 0 ? '' : new Date(Date.UTC(2020, 0, 1, 0, minute)).toISOString(),
+  id: `r${String(id).padStart(6, '0')}` as RecordId,
+  version: 1,
+  codes: [code],
+  category: 'c',
+})
+
+/** An index as it is after writing and reading back between any two writes. */
+class Written {
+  readonly chunks = new Map<number, readonly IndexEntry[]>()
+  root: IndexRoot | undefined
+
+  write(entries: readonly IndexEntry[]): number {
+    const index = new PatientIndex(this.root, this.chunks)
+    for (const entry of entries) index.put(OBSERVATION, entry)
+    const changed = index.changes()
+    for (const { number, entries: now } of changed) this.chunks.set(number, [...now])
+    this.root = index.root(
+      new Map([...this.chunks.keys()].map((number) => [number, `digest ${number}`])),
+      (this.root?.version ?? 0) + 1,
+    )
+    return changed.length
+  }
+
+  get summaries(): readonly ChunkSummary[] {
+    return this.root?.types.get(OBSERVATION) ?? []
+  }
+
+  all(): IndexEntry[] {
+    return this.summaries.flatMap(({ number }) => [...(this.chunks.get(number) ?? [])])
+  }
+
+  /** A page as the source makes it from the chunks that it was told to read. */
+  page(size: number, after?: ListPosition, filter: ListFilter = {}): { entries: IndexEntry[]; more: boolean; read: number } {
+    if (this.root === undefined) return { entries: [], more: false, read: 0 }
+    const chunks = chunksFor(this.root, { patient: PATIENT, type: OBSERVATION, size, filter, ...(after && { after }) })
+    const ahead = chunks
+      .flatMap(({ number }) => [...(this.chunks.get(number) ?? [])])
+      .filter((entry) => (after === undefined || newestFirst(after, entry) < 0) && passes(filter, entry))
+    return { entries: ahead.slice(0, size), more: ahead.length > size, read: chunks.length }
+  }
+}
+
+const idsOf = (entries: readonly IndexEntry[]): string[] => entries.map(({ id }) => id)
+
+describe('the index of a patient`s records', () => {
+  it('holds every record once, newest first, in chunks of bounded size, however it was written', () => {
+    const writes = fc.array(
+      fc.array(fc.tuple(fc.integer({ min: -1, max: 400 }), fc.integer({ min: 0, max: 600 })), { maxLength: 120 }),
+      { maxLength: 12 },
+    )
+    fc.assert(
+      fc.property(writes, (batches) => {
+        const index = new Written()
+        const model = new Map<string, IndexEntry>()
+        for (const batch of batches) {
+          const entries = batch.map(([minute, id]) => entryAt(minute, id))
+          index.write(entries)
+          for (const entry of entries) model.set(entry.id, entry)
+        }
+        expect(index.all()).toEqual([...model.values()].toSorted(newestFirst))
+        for (const { number, count, first, last } of index.summaries) {
+          const entries = index.chunks.get(number) ?? []
+          expect(entries.length).toBe(count)
+          expect(count).toBeGreaterThan(0)
+          expect(count).toBeLessThanOrEqual(CHUNK_ENTRIES)
+          expect([first, last]).toEqual([entries[0], entries.at(-1)].map((entry) => ({ date: entry?.date, id: entry?.id })))
+        }
+      }),
+      { numRuns: 60, seed: 7 },
+    )
+  })
+
+  it('gives the pages that a list of everything would, whatever the filter', () => {
+    const index = new Written()
+    const entries = Array.from({ length: 1_200 }, (_, id) => entryAt((id * 7919) % 900, id, id % 11 === 0 ? 'rare' : 'a')).concat(
+      Array.from({ length: 20 }, (_, id) => entryAt(-1, 5_000 + id)),
+    )
+    for (let start = 0; start < entries.length; start += 45) index.write(entries.slice(start, start + 45))
+    const all = entries.toSorted(newestFirst)
+    const moment = (minute: number): number => Date.UTC(2020, 0, 1, 0, minute)
+    const filters: ListFilter[] = [
+      {},
+      { code: 'rare' },
+      { since: moment(200), until: moment(500) },
+      { until: moment(3) },
+      { since: moment(890) },
+      { code: 'rare', since: moment(450) },
+      { category: 'none' },
+    ]
+    for (const filter of filters) {
+      const wanted = all.filter((entry) => passes(filter, entry))
+      const seen: string[] = []
+      let after: ListPosition | undefined
+      for (;;) {
+        const page = index.page(37, after, filter)
+        seen.push(...idsOf(page.entries))
+        after = page.entries.at(-1)
+        if (!page.more || after === undefined) break
+      }
+      expect(seen).toEqual(idsOf(wanted))
+    }
+  })
+
+  it('reads a bounded number of chunks for a page, however long the history is', () => {
+    const index = new Written()
+    for (let start = 0; start < 10_000; start += 50)
+      index.write(Array.from({ length: 50 }, (_, id) => entryAt(start + id, start + id)))
+    expect(index.all()).toHaveLength(10_000)
+    // written in order of time, chunks are filled before a new one is begun
+    expect(index.summaries).toHaveLength(10_000 / CHUNK_ENTRIES)
+    const all = index.all()
+    for (const place of [undefined, all[3], all[4_998], all[9_990]]) expect(index.page(100, place).read).toBeLessThanOrEqual(2)
+    const year = { since: Date.UTC(2020, 0, 2), until: Date.UTC(2020, 0, 3) }
+    expect(index.page(10, undefined, year).read).toBeLessThanOrEqual(2)
+  })
+
+  it('changes one or two chunks when a record is added, and moves one whose date changed', () => {
+    const index = new Written()
+    index.write(Array.from({ length: 1_000 }, (_, id) => entryAt(id, id)))
+    expect(index.write([entryAt(500, 2_000)])).toBeLessThanOrEqual(2)
+    expect(index.write([{ ...entryAt(3, 2_000), version: 2 }])).toBeLessThanOrEqual(3)
+    expect(index.all().filter(({ id }) => id === entryAt(0, 2_000).id)).toEqual([{ ...entryAt(3, 2_000), version: 2 }])
+  })
+})
