@@ -63,6 +63,11 @@ export class IndexWriter {
     this.#version = version
   }
 
+  /** The chunks that an entry would change. */
+  touches(type: TypeName, entry: IndexEntry): readonly string[] {
+    return this.#index.touches(type, entry)
+  }
+
   /** The writing of the entries: the chunks that they change, and the root, on condition that nobody else changed it. */
   write(entries: readonly { readonly type: TypeName; readonly entry: IndexEntry }[]): TransactWriteItem[] {
     const { tenant, patient } = this.#place

@@ -68,6 +68,14 @@ export class PatientIndex {
     }
   }
 
+  /** The chunks that `put` would change: where the record stands now, and where it would stand. */
+  touches(type: TypeName, entry: IndexEntry): readonly string[] {
+    const chunks = this.#types.get(type) ?? []
+    const then = chunks.find(({ entries }) => newestFirst(entry, entries.at(-1) ?? entry) <= 0) ?? chunks.at(-1)
+    const now = chunks.find(({ entries }) => entries.some(({ id }) => id === entry.id)) ?? then
+    return [now, then].map((chunk) => `${type} ${chunk?.number ?? 'new'}`)
+  }
+
   /** Puts a record in its place, wherever it stood before. */
   put(type: TypeName, entry: IndexEntry): void {
     const chunks = this.#types.get(type) ?? []

@@ -42,8 +42,6 @@ export interface WriterParts {
 
 /** What one transaction and one item may hold, in bytes, with room for names and keys. */
 const TRANSACTION_BYTES = 3_000_000
-/** Room in a transaction for the root of the index and the chunks that its records touch. */
-const INDEX_ACTIONS = 13
 const ITEM_BYTES = 380_000
 const DEADLINE_MS = 30_000
 const ACCESS_AT_ONCE = 25
@@ -86,14 +84,20 @@ export class RecordWriter {
     }
     const { units, counts } = await this.#units(context, keys, records, newKey !== undefined)
     units.push(...this.#accessUnits(context, patient, access))
-    const groups = pack(units, newKey)
-    if (groups.length === 0) return counts
+    if (units.length === 0) return counts
     const index = await IndexWriter.open(this.#parts.records, keys, { tenant, patient }, newKey !== undefined)
-    // one after the other: each change of the index stands on the one before
-    for (const { items, audit, entries } of groups) {
-      const actions = [...items, ...index.write(entries)]
-      await this.#parts.audit.commit(context, actions, audit, this.#parts.now() + DEADLINE_MS)
+    units.sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0))
+    // a new patient's key goes with the first; one after the other, since each change of the index stands on the one before
+    let before = newKey === undefined ? [] : [newKey]
+    for (let next = units; next.length > 0; ) {
+      const group = next.slice(0, fitting(next, before.length, index))
+      const entries = group.flatMap((unit) => unit.entries)
+      const items = [...before, ...group.flatMap((unit) => unit.items), ...index.write(entries)]
+      const audit = group.flatMap((unit) => unit.audit)
+      await this.#parts.audit.commit(context, items, audit, this.#parts.now() + DEADLINE_MS)
       index.written()
+      next = next.slice(group.length)
+      before = []
     }
     return counts
   }
@@ -202,27 +206,22 @@ export class RecordWriter {
   }
 }
 
-/** Units in as few transactions as hold them; a new patient's key goes with the first. */
-function pack(units: readonly Unit[], newKey: TransactWriteItem | undefined): Unit[] {
-  const groups: Unit[] = []
-  let open: Unit = { items: newKey === undefined ? [] : [newKey], audit: [], entries: [], order: '', bytes: 0 }
-  // records of one type and time stand together in the index: so that a transaction changes few chunks of it
-  for (const unit of units.toSorted((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0))) {
-    const actions = open.items.length + open.audit.length + unit.items.length + unit.audit.length
-    if (actions > MAX_ACTIONS - INDEX_ACTIONS || open.bytes + unit.bytes > TRANSACTION_BYTES) {
-      groups.push(open)
-      open = unit
-    } else {
-      open = {
-        items: [...open.items, ...unit.items],
-        audit: [...open.audit, ...unit.audit],
-        entries: [...open.entries, ...unit.entries],
-        order: open.order,
-        bytes: open.bytes + unit.bytes,
-      }
-    }
+/**
+ * How many of the units, from the first, one transaction holds: with the root of the index, the chunks that they touch, and
+ * as many again, since each may have to be split. Records of one type and time stand together in the index, so that a
+ * transaction of them touches few.
+ */
+function fitting(units: readonly Unit[], before: number, index: IndexWriter): number {
+  const touched = new Set<string>()
+  let actions = before + 1
+  let bytes = 0
+  for (const [count, unit] of units.entries()) {
+    for (const { type, entry } of unit.entries) for (const chunk of index.touches(type, entry)) touched.add(chunk)
+    actions += unit.items.length + unit.audit.length
+    bytes += unit.bytes
+    if (count > 0 && (actions + 2 * Math.max(1, touched.size) > MAX_ACTIONS || bytes > TRANSACTION_BYTES)) return count
   }
-  return open.audit.length === 0 ? groups : [...groups, open]
+  return units.length
 }
 
 const orderOf = ({ ref, metadata }: NewRecord): string =>

@@ -146,6 +146,40 @@ describe('lists that a clinician can use', () => {
     expect(new Set(seen).size).toBe(seen.length)
   })
 
+  it('the panel is paged to the end without a gap or a repeat while patients are being added', async () => {
+    const early = await Promise.all(Array.from({ length: 9 }, (_, number) => admit(`early-${number}`, 0)))
+    const query =
+      'query ($after: String) { patients(first: 4, after: $after) { edges { node { id } } pageInfo { endCursor hasNextPage } } }'
+    const seen: unknown[] = []
+    let after: unknown
+    for (let added = 0; ; added++) {
+      const answer = await clinic.ask('physician', query, { after })
+      seen.push(...nodesAt(answer.data, 'patients').map((node) => at(node, 'id')))
+      if (at(answer.data, 'patients', 'pageInfo', 'hasNextPage') !== true || added > 20) break
+      after = at(answer.data, 'patients', 'pageInfo', 'endCursor')
+      await admit(`late-${added}`, 0)
+    }
+    expect(new Set(seen).size).toBe(seen.length)
+    expect(early.filter((id) => !seen.includes(id))).toEqual([])
+  })
+
+  it('P8: a cursor of one filter is refused with another', async () => {
+    const id = await admit('filtered', 40)
+    const cursor = async (filter: string, after?: unknown): Promise<{ status: number; end: unknown }> => {
+      const query = `query ($id: ID!, $after: String) { patient(id: $id) {
+        observations(first: 2, after: $after${filter}) { pageInfo { endCursor } }
+      } }`
+      const answer = await clinic.ask('physician', query, { id, after })
+      return { status: answer.status, end: at(answer.data, 'patient', 'observations', 'pageInfo', 'endCursor') }
+    }
+    const filters = ['', `, code: "${HBA1C}"`, ', category: "laboratory"', ', since: "2019"', ', until: "2030-01-01"']
+    for (const made of filters) {
+      const { end } = await cursor(made)
+      expect(end).toEqual(expect.any(String))
+      for (const used of filters) expect((await cursor(used, end)).status, `${made} for ${used}`).toBe(made === used ? 200 : 400)
+    }
+  })
+
   it('a list of 100 patients with 8 fields, and one patient with 100 observations of 8', async () => {
     for (let number = 0; number < PANEL; number++) await admit(`panel-${number}`, 0)
     const fields = 'familyName givenName birthDate gender phone email mrn language'

@@ -6,6 +6,7 @@ import type { PatientId, RecordRef, SchemaPath, TenantId, TypeName } from '../..
 import { encodeNodeId } from '../../../vocabulary/node-id.ts'
 import type { Json, Membership, NewRecord } from '../../../vocabulary/record.ts'
 import { type RunningClinic, runClinic } from '../../running-clinic.ts'
+import { at, nodesAt } from '../gateway/asking.ts'
 
 const RIVERSIDE = 'riverside' as TenantId
 const DIGEST = 'f'.repeat(64)
@@ -120,6 +121,41 @@ describe('loading', () => {
       updated: 0,
       unchanged: 151,
     })
+  })
+
+  it('takes changes that are spread over the whole of a long history', async () => {
+    const ref = patientRef('spread')
+    const findings = Array.from({ length: 2_000 }, (_, number) => finding(ref, number))
+    await store.write({
+      patient: ref.patient,
+      records: [person(ref, { familyName: 'Spread' }, 'a'), ...findings],
+      memberships: [onTeam(ref)],
+    })
+    const changed = findings.flatMap((_, number) => (number % 40 === 0 ? [finding(ref, number, 'changed')] : []))
+    expect(await store.write({ patient: ref.patient, records: changed, memberships: [] })).toEqual({
+      created: 0,
+      updated: 50,
+      unchanged: 0,
+    })
+    const page = `query ($id: ID!, $after: String) { patient(id: $id) {
+      observations(first: 100, after: $after) { edges { node { id version } } pageInfo { endCursor hasNextPage } }
+    } }`
+    const versions = new Map<unknown, unknown>()
+    let after: unknown
+    for (;;) {
+      const { data, errors } = await clinic.ask('physician', page, { id: encodeNodeId(ref), after })
+      expect(errors).toEqual([])
+      for (const node of nodesAt(data, 'patient', 'observations')) versions.set(at(node, 'id'), at(node, 'version'))
+      if (at(data, 'patient', 'observations', 'pageInfo', 'hasNextPage') !== true) break
+      after = at(data, 'patient', 'observations', 'pageInfo', 'endCursor')
+    }
+    expect(versions.size).toBe(2_000)
+    expect(
+      [...versions]
+        .filter(([, version]) => version === 2)
+        .map(([id]) => id)
+        .toSorted(),
+    ).toEqual(changed.map(({ ref }) => encodeNodeId(ref)).toSorted())
   })
 
   it('refuses what an item cannot hold before anything of it is written', async () => {
