@@ -18,6 +18,8 @@ export interface Span {
   readonly to?: number
 }
 
+/** No request, and no writing of one patient by an import, takes longer. */
+const REQUEST_MS = 600_000
 /**
  * A lane is in the order of storing, while a record names the moment of its decision: it may stand behind records whose
  * time is later by a request's deadline, or by what a clock was set back.
@@ -71,12 +73,18 @@ export class AuditHistory {
   }
 
   async #inLane(lane: string, requestId: string, at: number): Promise<AuditEntry[]> {
+    const end = await this.#end(lane)
+    const [first, last] = await Promise.all([
+      this.#firstSince(lane, end, at - DISORDER_MS, 'EARLIER'),
+      this.#firstSince(lane, end, at + REQUEST_MS + DISORDER_MS, 'LATER'),
+    ])
     const items = await this.#query({
-      KeyConditionExpression: 'l = :lane AND n >= :first',
+      KeyConditionExpression: 'l = :lane AND n BETWEEN :first AND :last',
       FilterExpression: 'q = :request',
       ExpressionAttributeValues: {
         ':lane': { S: lane },
-        ':first': { S: sequenceKey(await this.#firstSince(lane, at - DISORDER_MS)) },
+        ':first': { S: sequenceKey(first) },
+        ':last': { S: sequenceKey(last) },
         ':request': { S: requestId },
       },
       ConsistentRead: true,
@@ -84,8 +92,8 @@ export class AuditHistory {
     return items.map(fromItem)
   }
 
-  /** The first sequence whose time is not before `at`, by halving: a lane's numbers have no gap. */
-  async #firstSince(lane: string, at: number): Promise<number> {
+  /** The last number of a lane. */
+  async #end(lane: string): Promise<number> {
     const [last] = await this.#query({
       KeyConditionExpression: 'l = :lane',
       ExpressionAttributeValues: { ':lane': { S: lane } },
@@ -93,8 +101,16 @@ export class AuditHistory {
       Limit: 1,
       ConsistentRead: true,
     })
+    return Number(last?.['n']?.S ?? 1)
+  }
+
+  /**
+   * The first sequence whose time is not before `at`, or the last one of all, by halving: a lane's numbers have no gap. Where
+   * one is missing all the same, `missing` says which way passes over no record.
+   */
+  async #firstSince(lane: string, end: number, at: number, missing: 'EARLIER' | 'LATER'): Promise<number> {
     let low = 1
-    let high = Number(last?.['n']?.S ?? 1)
+    let high = end
     while (low < high) {
       const middle = Math.floor((low + high) / 2)
       const { Item } = await this.#client.send(
@@ -106,8 +122,8 @@ export class AuditHistory {
           ConsistentRead: true,
         }),
       )
-      // a number that is missing decides nothing: towards the beginning no record is passed over
-      if (Item !== undefined && Number(Item['at']?.N) < at) low = middle + 1
+      const isBefore = Item === undefined ? missing === 'LATER' : Number(Item['at']?.N) < at
+      if (isBefore) low = middle + 1
       else high = middle
     }
     return low

@@ -32,9 +32,8 @@ export async function openStore(tenant: TenantId, policy: string, env: Env): Pro
   await keyring.createTenant(tenant)
   const identifier = await keyring.useKey(tenant, 'identifier')
   const writer = new RecordWriter({ ...services, history: new HistoryTable(historyTable) })
-  const context: AuditContext = {
+  const importing: Omit<AuditContext, 'requestId'> = {
     tenant,
-    requestId: newRequestId(process, now(), randomBytes),
     user: `os:${userInfo().username}`,
     roles: [],
     client: 'phi-import',
@@ -48,6 +47,8 @@ export async function openStore(tenant: TenantId, policy: string, env: Env): Pro
     async write({ patient, records, memberships }) {
       const changed = await membershipChanged(keyring, access, tenant, memberships)
       const items = await Promise.all(changed.map(async (membership) => await sealMembership(keyring, tenant, membership)))
+      // the writing of one patient is one request: an import may take hours, and its records are looked up by time
+      const context = { ...importing, requestId: newRequestId(process, now(), randomBytes) }
       return await writer.write(context, { patient, records, access: items })
     },
     close: () => {
