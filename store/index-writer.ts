@@ -3,7 +3,7 @@ import type { PatientKeys } from '../crypto/patient-keys.ts'
 import { chunkDigest, type IndexEntry, type IndexPlace, openChunk, openRoot, sealChunk, sealRoot } from '../crypto/sealed-index.ts'
 import { IntegrityFailure, VersionConflict } from '../vocabulary/failures.ts'
 import type { TypeName } from '../vocabulary/ids.ts'
-import { PatientIndex } from './patient-index.ts'
+import { PatientIndex, type TouchedChunk } from './patient-index.ts'
 import type { RecordTable } from './records.ts'
 
 /** A patient's index while records of the patient are being written, one transaction after the other. */
@@ -64,7 +64,7 @@ export class IndexWriter {
   }
 
   /** The chunks that an entry would change. */
-  touches(type: TypeName, entry: IndexEntry): readonly string[] {
+  touches(type: TypeName, entry: IndexEntry): readonly TouchedChunk[] {
     return this.#index.touches(type, entry)
   }
 

@@ -50,6 +50,20 @@ export function passes({ since, until, code, category }: ListFilter, entry: Inde
   return !Number.isNaN(at) && (since === undefined || at >= since) && (until === undefined || at < until)
 }
 
+/** A chunk that a write changes, and how many entries are in it before. */
+export interface TouchedChunk {
+  readonly name: string
+  readonly count: number
+}
+
+/**
+ * How many chunks come of one that gets so many entries more: itself, and when it overflows its other half, and a new one at
+ * either end of the list. More entries than a transaction holds would be another matter.
+ */
+export function chunksAfter(count: number, added: number): number {
+  return count + added > CHUNK_ENTRIES ? 4 : 1
+}
+
 /** A patient's whole index while records are being written: pure, apart from counting up. */
 export class PatientIndex {
   #next: number
@@ -69,11 +83,11 @@ export class PatientIndex {
   }
 
   /** The chunks that `put` would change: where the record stands now, and where it would stand. */
-  touches(type: TypeName, entry: IndexEntry): readonly string[] {
+  touches(type: TypeName, entry: IndexEntry): readonly TouchedChunk[] {
     const chunks = this.#types.get(type) ?? []
     const then = chunks.find(({ entries }) => newestFirst(entry, entries.at(-1) ?? entry) <= 0) ?? chunks.at(-1)
     const now = chunks.find(({ entries }) => entries.some(({ id }) => id === entry.id)) ?? then
-    return [now, then].map((chunk) => `${type} ${chunk?.number ?? 'new'}`)
+    return [now, then].map((chunk) => ({ name: `${type} ${chunk?.number ?? 'new'}`, count: chunk?.entries.length ?? 0 }))
   }
 
   /** Puts a record in its place, wherever it stood before. */

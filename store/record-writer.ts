@@ -13,6 +13,7 @@ import type { Clock, NewRecord } from '../vocabulary/record.ts'
 import type { AccessItem, AccessTable } from './access.ts'
 import type { HistoryTable } from './history.ts'
 import { IndexWriter } from './index-writer.ts'
+import { chunksAfter } from './patient-index.ts'
 import type { DynamoKeyTable } from './keys.ts'
 import type { RecordTable, StoredRecord } from './records.ts'
 
@@ -207,19 +208,23 @@ export class RecordWriter {
 }
 
 /**
- * How many of the units, from the first, one transaction holds: with the root of the index, the chunks that they touch, and
- * as many again, since each may have to be split. Records of one type and time stand together in the index, so that a
- * transaction of them touches few.
+ * How many of the units, from the first, one transaction holds with the root of the index and the chunks that they change.
+ * Records of one type and time stand together in the index, so that a transaction of them changes few.
  */
 function fitting(units: readonly Unit[], before: number, index: IndexWriter): number {
-  const touched = new Set<string>()
+  const touched = new Map<string, { count: number; added: number }>()
   let actions = before + 1
   let bytes = 0
-  for (const [count, unit] of units.entries()) {
-    for (const { type, entry } of unit.entries) for (const chunk of index.touches(type, entry)) touched.add(chunk)
+  for (const [place, unit] of units.entries()) {
+    for (const { type, entry } of unit.entries) {
+      for (const { name, count } of index.touches(type, entry)) {
+        touched.set(name, { count, added: (touched.get(name)?.added ?? 0) + 1 })
+      }
+    }
+    const chunks = [...touched.values()].reduce((sum, { count, added }) => sum + chunksAfter(count, added), 0)
     actions += unit.items.length + unit.audit.length
     bytes += unit.bytes
-    if (count > 0 && (actions + 2 * Math.max(1, touched.size) > MAX_ACTIONS || bytes > TRANSACTION_BYTES)) return count
+    if (place > 0 && (actions + chunks > MAX_ACTIONS || bytes > TRANSACTION_BYTES)) return place
   }
   return units.length
 }

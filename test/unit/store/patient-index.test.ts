@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ChunkSummary, IndexEntry, IndexRoot } from '../../../crypto/sealed-index.ts'
-import { CHUNK_ENTRIES, chunksFor, passes, PatientIndex } from '../../../store/patient-index.ts'
+import { CHUNK_ENTRIES, chunksAfter, chunksFor, passes, PatientIndex } from '../../../store/patient-index.ts'
 import type { PatientId, RecordId, TypeName } from '../../../vocabulary/ids.ts'
 import { type ListFilter, type ListPosition, newestFirst } from '../../../vocabulary/list.ts'
 
@@ -124,6 +124,33 @@ describe('the index of a patient`s records', () => {
     for (const place of [undefined, all[3], all[4_998], all[9_990]]) expect(index.page(100, place).read).toBeLessThanOrEqual(2)
     const year = { since: Date.UTC(2020, 0, 2), until: Date.UTC(2020, 0, 3) }
     expect(index.page(10, undefined, year).read).toBeLessThanOrEqual(2)
+  })
+
+  it('changes no more chunks than were foreseen, however full they are and wherever the entries belong', () => {
+    const minutes = fc.integer({ min: 0, max: 60 })
+    const steps = fc.array(fc.array(fc.tuple(minutes, fc.integer({ min: 0, max: 3_000 })), { minLength: 1, maxLength: 49 }), {
+      minLength: 5,
+      maxLength: 30,
+    })
+    fc.assert(
+      fc.property(steps, (batches) => {
+        const index = new Written()
+        // chunks that are full to the brim are where it goes wrong
+        index.write(Array.from({ length: 490 }, (_, id) => entryAt(id % 61, 10_000 + id)))
+        for (const batch of batches) {
+          const entries = batch.map(([minute, id]) => entryAt(minute, id))
+          const plan = new PatientIndex(index.root, index.chunks)
+          const touched = new Map<string, { count: number; added: number }>()
+          for (const entry of entries) {
+            for (const { name, count } of plan.touches(OBSERVATION, entry))
+              touched.set(name, { count, added: (touched.get(name)?.added ?? 0) + 1 })
+          }
+          const foreseen = [...touched.values()].reduce((sum, { count, added }) => sum + chunksAfter(count, added), 0)
+          expect(index.write(entries)).toBeLessThanOrEqual(foreseen)
+        }
+      }),
+      { numRuns: 150, seed: 11 },
+    )
   })
 
   it('changes one or two chunks when a record is added, and moves one whose date changed', () => {
