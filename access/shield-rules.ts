@@ -10,7 +10,7 @@ import {
 } from 'graphql'
 import type { Caller, Denial } from '../vocabulary/decision.ts'
 import type { Coordinate, SchemaPath } from '../vocabulary/ids.ts'
-import type { PolicyTable } from '../vocabulary/policy.ts'
+import type { PhiPolicy, PolicyTable } from '../vocabulary/policy.ts'
 import { refuseBeforeRecord } from './decide.ts'
 
 /** The answer where a rule says no: told and recorded by the one who is called, who gives what the field then is. */
@@ -47,14 +47,21 @@ export function shieldRules<Context>(
   callerOf: (context: Context) => Caller | undefined,
   onDenied: OnDenied<Context>,
 ): RuleMap {
+  // found once: a rule runs for every row of a list
+  const behind = new Map<Coordinate, readonly PhiPolicy[]>()
+  const refusalAt = (coordinate: Coordinate, caller: Caller): Denial | undefined => {
+    const fields = behind.get(coordinate)
+    return fields === undefined ? NOBODY : refusal(coordinate, fields, caller)
+  }
   const held = [...policy.classes].filter(([, kind]) => kind === 'ROOT' || kind === 'EDGE').map(([coordinate]) => coordinate)
   const tree: Record<string, Record<string, ReturnType<ReturnType<typeof rule>>>> = {}
   for (const coordinate of held) {
+    behind.set(coordinate, fieldsBehind(schema, policy, coordinate))
     const [type, field] = split(coordinate)
     // one rule object for each field: shield answers a shared one from what it said of the first
     const decide = (_parent: unknown, _args: unknown, context: Context): boolean => {
       const caller = callerOf(context)
-      return caller !== undefined && refusal(schema, policy, coordinate, caller) === undefined
+      return caller !== undefined && refusalAt(coordinate, caller) === undefined
     }
     ;(tree[type] ??= {})[field] = rule(`phi:${coordinate}`)(decide)
   }
@@ -65,7 +72,7 @@ export function shieldRules<Context>(
     fallbackError: (_thrown, source, args, context, info) => {
       const coordinate = `${info.parentType.name}.${info.fieldName}` as Coordinate
       const caller = callerOf(context as Context)
-      const denial = caller === undefined ? undefined : refusal(schema, policy, coordinate, caller)
+      const denial = caller === undefined ? undefined : refusalAt(coordinate, caller)
       // shield types this as an error; what it returns is the value of the field
       return onDenied(
         denial ?? NOBODY,
@@ -82,22 +89,27 @@ export function shieldRules<Context>(
 
 const NOBODY: Denial = { outcome: 'DENIED', reason: 'ROLE', breakGlass: false }
 
-/** Why no record could be given to this caller through a root or an edge; undefined when some could. */
-function refusal(schema: GraphQLSchema, policy: PolicyTable, coordinate: Coordinate, caller: Caller): Denial | undefined {
+/** The fields that decide about a root or an edge: its own line, or all fields of the records that it leads to. */
+function fieldsBehind(schema: GraphQLSchema, policy: PolicyTable, coordinate: Coordinate): readonly PhiPolicy[] {
   const own = policy.phi.get(coordinate as string as SchemaPath)
-  if (own !== undefined) return refuseBeforeRecord(own, caller)
+  if (own !== undefined) return [own]
   const [type, field] = split(coordinate)
   const parent = schema.getType(type)
   const target = isObjectType(parent) ? parent.getFields()[field]?.type : undefined
   const records = target === undefined ? [] : recordTypes(schema, policy, getNamedType(target))
+  return [...policy.phi.values()].filter(({ path }) => records.some((record) => path.startsWith(`${record}.`)))
+}
+
+/** Why no record could be given to this caller through a root or an edge; undefined when some could. */
+function refusal(coordinate: Coordinate, fields: readonly PhiPolicy[], caller: Caller): Denial | undefined {
   let refused: Denial | undefined
-  for (const { path, ...fields } of policy.phi.values()) {
-    if (!records.some((record) => path.startsWith(`${record}.`))) continue
-    refused = refuseBeforeRecord({ path, ...fields }, caller)
+  for (const field of fields) {
+    refused = refuseBeforeRecord(field, caller)
     if (refused === undefined) return undefined
   }
-  // what leads to no record (`viewer`) needs a caller alone
-  return refused && { outcome: 'DENIED', reason: refused.reason, breakGlass: false }
+  // what leads to no record (`viewer`) needs a caller alone; only an edge that is PHI itself has a rule to name
+  const isOwn = fields[0] !== undefined && (fields[0].path as string) === (coordinate as string)
+  return isOwn ? refused : refused && { outcome: 'DENIED', reason: refused.reason, breakGlass: false }
 }
 
 /** The records that a type leads to: itself, behind a connection, or behind an interface. */

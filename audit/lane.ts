@@ -6,8 +6,9 @@ import { causeName, type EventSink } from '../vocabulary/events.ts'
 import { AuditUnavailable, VersionConflict } from '../vocabulary/failures.ts'
 import type { Clock } from '../vocabulary/record.ts'
 import { type Answer, attempt } from './attempt.ts'
-import { type AuditContext, type AuditEntry, FIRST_PREV, linkEntry, type TimedAccess, userAgentHash } from './entry.ts'
+import { type AuditContext, type AuditEntry, FIRST_PREV, linkEntry, type TimedAccess } from './entry.ts'
 import { LANES, laneKey, toItem } from './item.ts'
+import { UserAgents } from './user-agents.ts'
 
 /** The last record of a submission, so that its writer can prove later that it was there. */
 export interface LaneReceipt {
@@ -66,7 +67,7 @@ type Fate = 'COMMITTED' | 'NEVER' | 'CONFLICT' | 'RETIRED'
  */
 export class Lane {
   readonly #options: LaneOptions
-  readonly #told = new Set<string>()
+  readonly #userAgents = new UserAgents()
   #queue: Submission[] = []
   #running = false
   #retired = false
@@ -117,7 +118,7 @@ export class Lane {
           continue
         }
         // what was told in records that were never stored was not told
-        this.#told.clear()
+        this.#userAgents.forget()
         reject(fate === 'CONFLICT' ? new VersionConflict() : new AuditUnavailable())
       } catch (fault) {
         reject(new AuditUnavailable({ cause: fault }))
@@ -193,21 +194,9 @@ export class Lane {
       lane: name,
       sequence,
       time: new Date(at).toISOString(),
-      ...(userAgent !== undefined && this.#userAgent(userAgent, context.session)),
+      ...(userAgent !== undefined && this.#userAgents.tell(userAgent, context.session)),
       ...(sequence === 1 && succeeds !== undefined && { succeeds }),
     }
-  }
-
-  /** The text of a user agent is told once in a lane and session; after that its hash says enough. */
-  #userAgent(given: string, session: string | undefined): { userAgent: string; userAgentText?: string } {
-    // a client's own bytes, cut at some length: half a character has no canonical form and would come back as another one
-    const text = given.toWellFormed()
-    const userAgent = userAgentHash(text)
-    const told = `${session ?? ''}\n${userAgent}`
-    if (this.#told.has(told)) return { userAgent }
-    if (this.#told.size >= 10_000) this.#told.clear()
-    this.#told.add(told)
-    return { userAgent, userAgentText: text }
   }
 
   async #resolve(transaction: Transaction): Promise<Fate> {
