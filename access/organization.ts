@@ -8,6 +8,6 @@ import type { RelationshipSource } from './relationships.ts'
 export function organizationRelationship(directory: PatientDirectory): RelationshipSource {
   return {
     standings: (_caller, patients) => Promise.resolve(new Map(patients.map((patient) => [patient, [{}]]))),
-    panel: (caller, after, limit) => directory.patients(caller.tenant, after, limit),
+    panel: (caller, after, limit, deadline) => directory.patients(caller.tenant, after, limit, deadline),
   }
 }

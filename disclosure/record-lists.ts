@@ -1,9 +1,11 @@
 import { type RelationshipRegistry, relationshipsOf } from '../access/relationships.ts'
 import { type CursorBound, openCursor, sealCursor } from '../crypto/cursor.ts'
 import type { Keyring } from '../crypto/keyring.ts'
+import type { UseKey } from '../crypto/tenant-keys.ts'
 import type { RecordSource } from '../store/record-source.ts'
+import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Caller } from '../vocabulary/decision.ts'
-import { BadUserInput, StoreUnavailable } from '../vocabulary/failures.ts'
+import { BadUserInput, keyOverdue, storeOverdue, StoreUnavailable } from '../vocabulary/failures.ts'
 import type { Coordinate, Instant, PatientId, RecordId, RecordRef, TypeName } from '../vocabulary/ids.ts'
 import type { ListPosition } from '../vocabulary/list.ts'
 import type { PolicyTable, Relationship } from '../vocabulary/policy.ts'
@@ -32,6 +34,7 @@ export interface ListParts {
   readonly relationships: RelationshipRegistry
   readonly keyring: Keyring
   readonly counter: DisclosureCounter
+  readonly deadline: Deadline
 }
 
 const LARGEST_PAGE = 100
@@ -50,16 +53,17 @@ export class RecordLists {
    * @throws BadUserInput, StoreUnavailable, KeyUnavailable, IntegrityFailure: a list is complete or it is an error
    */
   async ofPatient(patient: PatientId, type: TypeName, coordinate: Coordinate, args: PageArguments): Promise<CursorPage> {
-    const { caller, policy, sources, keyring, counter } = this.#parts
+    const { caller, policy, sources, counter, deadline } = this.#parts
     const size = pageSize(args.first)
     const filter = listFilter(args)
-    const cursor = await keyring.useKey(caller.tenant, 'cursor')
+    const cursor = await this.#cursorKey()
     const bound: CursorBound = { caller, coordinate, patient, filter: filterBound(filter) }
     const after =
       args.after === undefined || args.after === null ? undefined : openPosition(openCursor(cursor, bound, text(args.after)))
     const source = sources.get(policy.records.get(type)?.source ?? '')
     if (source === undefined) throw new StoreUnavailable()
-    const page = await source.list(caller.tenant, { patient, type, size, filter, ...(after && { after }) }, counter)
+    const request = { patient, type, size, filter, ...(after && { after }) }
+    const page = await deadline.wait(() => source.list(caller.tenant, request, counter, deadline), storeOverdue)
     return {
       items: page.items.map(({ position: { date, id }, version }) => ({
         ref: { type, patient, id },
@@ -76,13 +80,13 @@ export class RecordLists {
    * @throws BadUserInput, StoreUnavailable, KeyUnavailable
    */
   async panel(type: TypeName, names: ReadonlySet<Relationship>, coordinate: Coordinate, args: PageArguments): Promise<CursorPage> {
-    const { caller, keyring } = this.#parts
+    const { caller, deadline } = this.#parts
     const size = pageSize(args.first)
-    const cursor = await keyring.useKey(caller.tenant, 'cursor')
+    const cursor = await this.#cursorKey()
     const bound: CursorBound = { caller, coordinate, filter: {} }
     const after =
       args.after === undefined || args.after === null ? undefined : (text(openCursor(cursor, bound, text(args.after))) as PatientId)
-    const found = await this.#standing(names, after, size + 1)
+    const found = await deadline.wait(() => this.#standing(names, after, size + 1), storeOverdue)
     return {
       items: found.slice(0, size).map((patient) => ({
         ref: { type, patient, id: patient as string as RecordId },
@@ -94,16 +98,21 @@ export class RecordLists {
     }
   }
 
+  async #cursorKey(): Promise<UseKey<'cursor'>> {
+    const { caller, keyring, deadline } = this.#parts
+    return await deadline.wait(() => keyring.useKey(caller.tenant, 'cursor'), keyOverdue)
+  }
+
   /** Candidates of a panel are asked again before they count: an ended membership stands in the index still. */
   async #standing(names: ReadonlySet<Relationship>, after: PatientId | undefined, limit: number): Promise<PatientId[]> {
-    const { caller, now, relationships } = this.#parts
+    const { caller, now, relationships, deadline } = this.#parts
     const panels = [...names].flatMap((name) => relationships.get(name) ?? [])
     const found: PatientId[] = []
     let from = after
     for (;;) {
-      const lists = await Promise.all(panels.map(async (source) => await source.panel(caller, from, limit)))
+      const lists = await Promise.all(panels.map(async (source) => await source.panel(caller, from, limit, deadline)))
       const candidates = inOneOrder(lists, limit)
-      const held = await relationshipsOf(relationships, names, caller, candidates, now)
+      const held = await relationshipsOf(relationships, names, caller, candidates, now, deadline)
       found.push(...candidates.filter((patient) => (held.get(patient)?.size ?? 0) > 0))
       from = candidates.at(-1)
       if (from === undefined || found.length >= limit || lists.every((list) => list.length < limit)) return found.slice(0, limit)

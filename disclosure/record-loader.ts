@@ -6,9 +6,10 @@ import type { UseKey } from '../crypto/tenant-keys.ts'
 import { lookupToken } from '../crypto/tokens.ts'
 import type { FoundRecord, OpenRecord, RecordSource } from '../store/record-source.ts'
 import type { AccessRecord, OutcomeReason } from '../vocabulary/access-record.ts'
+import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Caller, Facts } from '../vocabulary/decision.ts'
 import type { EventSink } from '../vocabulary/events.ts'
-import { IntegrityFailure } from '../vocabulary/failures.ts'
+import { type Failure, IntegrityFailure, keyOverdue, storeOverdue } from '../vocabulary/failures.ts'
 import type { Instant, PatientId, RecordRef, RequestId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
 import { encodeNodeId } from '../vocabulary/node-id.ts'
 import type { PolicyTable, Relationship } from '../vocabulary/policy.ts'
@@ -59,6 +60,8 @@ export interface LoaderOptions {
   readonly trail: Trail
   readonly counter: DisclosureCounter
   readonly events: EventSink
+  /** Until when records may be read. */
+  readonly deadline: Deadline
 }
 
 type Settled<T> = { readonly value: T } | { readonly failure: OutcomeReason }
@@ -150,13 +153,13 @@ export class RecordLoader {
   }
 
   async #settle(wanted: readonly Wanted[]): Promise<void> {
-    const { caller, now, relationships, keyring } = this.#options
+    const { caller, now, relationships, keyring, deadline } = this.#options
     const patients = [...new Set(wanted.map(({ ref }) => ref.patient))]
     const names = new Set(wanted.flatMap(({ ref }) => [...this.admitting(ref.type)]))
     const [found, held, lookup] = await Promise.all([
-      this.#settled(this.#fetch(wanted)),
-      this.#settled(relationshipsOf(relationships, names, caller, patients, now)),
-      this.#settled(keyring.useKey(caller.tenant, 'lookup')),
+      this.#settled(() => this.#fetch(wanted), storeOverdue),
+      this.#settled(() => relationshipsOf(relationships, names, caller, patients, now, deadline), storeOverdue),
+      this.#settled(() => keyring.useKey(caller.tenant, 'lookup'), keyOverdue),
     ])
     if ('value' in lookup) this.#lookup = lookup.value
     for (const { ref, paths, listed } of wanted) {
@@ -172,7 +175,7 @@ export class RecordLoader {
 
   /** One batch for records of one source that need the same values; what no record could grant is not asked for. */
   async #fetch(wanted: readonly Wanted[]): Promise<ReadonlyMap<string, FoundRecord>> {
-    const { caller, policy, grantable, sources } = this.#options
+    const { caller, policy, grantable, sources, deadline } = this.#options
     const groups = new Map<string, { source: string; refs: RecordRef[]; paths: ReadonlySet<SchemaPath> }>()
     for (const { ref, paths } of wanted) {
       const asked = [...withInputs(policy, paths)].filter(
@@ -188,7 +191,7 @@ export class RecordLoader {
     const work = caller.seesExistence ? 'least' : 'always'
     const found = await Promise.all(
       [...groups.values()].map(
-        async ({ source, refs, paths }) => (await sources.get(source)?.load(caller.tenant, refs, paths, { work })) ?? [],
+        async ({ source, refs, paths }) => (await sources.get(source)?.load(caller.tenant, refs, paths, { work, deadline })) ?? [],
       ),
     )
     return new Map(found.flat().map((record) => [recordKey(record.ref), record]))
@@ -267,9 +270,10 @@ export class RecordLoader {
     this.#options.trail.note(record)
   }
 
-  async #settled<T>(work: Promise<T>): Promise<Settled<T>> {
+  /** What cannot be had, or not in time, is an outcome of the paths that need it; the rest is given. */
+  async #settled<T>(work: () => Promise<T>, late: () => Failure): Promise<Settled<T>> {
     try {
-      return { value: await work }
+      return { value: await this.#options.deadline.wait(work, late) }
     } catch (error) {
       return { failure: this.failures.of(error) }
     }

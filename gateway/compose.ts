@@ -51,8 +51,9 @@ export interface Services {
   close(): void
 }
 
+// three attempts with the pauses between them fit into the part of a request's time that is for reading
 const CONNECT_MS = 1_000
-const REQUEST_MS = 2_000
+const REQUEST_MS = 1_500
 const READ_ATTEMPTS = 3
 
 /**
@@ -62,7 +63,8 @@ const READ_ATTEMPTS = 3
  */
 export function openServices(env: Env, { now = Date.now, events }: { now?: Clock; events?: EventSink } = {}): Services {
   const settings = Environment.parse(env)
-  const requestHandler = { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS }
+  // without the last of these, the client warns of a request that is overdue and goes on waiting for it
+  const requestHandler = { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS, throwOnRequestTimeout: true }
   const reads = quiet(new DynamoDBClient({ maxAttempts: READ_ATTEMPTS, requestHandler }))
   // a lane must see each answer itself: a retry that the SDK makes hides what became of the first attempt
   const writes = quiet(new DynamoDBClient({ maxAttempts: 1, requestHandler }))

@@ -11,7 +11,8 @@ import type { Resolvers } from '../disclosure/leaf-resolvers.ts'
 import { SERVED_VIEWS } from '../disclosure/views.ts'
 import type { RecordSource } from '../store/record-source.ts'
 import type { EventSink } from '../vocabulary/events.ts'
-import { Failure } from '../vocabulary/failures.ts'
+import { Deadline } from '../vocabulary/deadline.ts'
+import { AuditUnavailable, Failure, Unauthenticated } from '../vocabulary/failures.ts'
 import type { RequestId } from '../vocabulary/ids.ts'
 import type { PolicyTable } from '../vocabulary/policy.ts'
 import type { Clock } from '../vocabulary/record.ts'
@@ -22,6 +23,11 @@ import { type HttpRequest, type HttpResponse, parseBody, refusedByType } from '.
 import { internalFault } from './internal-fault.ts'
 import { openScope } from './open-scope.ts'
 import { operatorLog } from './operator-log.ts'
+
+/** How long a request may take when whoever brought it says nothing of it, in milliseconds. */
+const REQUEST_MS = 8_000
+/** The part of a request's time in which it must be known who asks. */
+const IDENTITY_SHARE = 0.25
 
 /** What the operators' log calls a deployment that brings no sink, and so no name, of its own. */
 const UNNAMED_STAGE = 'unnamed'
@@ -95,18 +101,30 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   })
   await engine.start()
 
-  const handle = async (request: HttpRequest, requestId: RequestId): Promise<HttpResponse> => {
+  const answered = async (request: HttpRequest, requestId: RequestId, deadline: Deadline): Promise<HttpResponse> => {
+    const caller = await deadline.share(IDENTITY_SHARE).wait(
+      () => identity.callerOf(request.headers),
+      () => new Unauthenticated(),
+    )
+    // before anything is executed: what nobody can read is neither opened nor recorded as disclosed
+    const refused = refusedByType(request.headers)
+    if (refused !== undefined) return refusal(requestId, request, 'BAD_REQUEST', refused)
+    const body = parseBody(request.body)
+    return await engine.execute(request, body, {
+      requestId,
+      open: (operation) => openScope(services, { schema, policy }, { requestId, request, body, caller, deadline }, operation),
+    })
+  }
+
+  const handle = async (request: HttpRequest, requestId: RequestId, deadline: Deadline): Promise<HttpResponse> => {
     if (request.method !== 'POST') return refusal(requestId, request, 'BAD_REQUEST', 405)
     try {
-      const caller = await identity.callerOf(request.headers)
-      // before anything is executed: what nobody can read is neither opened nor recorded as disclosed
-      const refused = refusedByType(request.headers)
-      if (refused !== undefined) return refusal(requestId, request, 'BAD_REQUEST', refused)
-      const body = parseBody(request.body)
-      return await engine.execute(request, body, {
-        requestId,
-        open: (operation) => openScope(services, { schema, policy }, { requestId, request, body, caller }, operation),
-      })
+      // all that a request waits for has a share of its time. What hangs all the same ends here: nobody knows then whether
+      // its accesses are recorded, so that nothing of it may leave
+      return await deadline.wait(
+        () => answered(request, requestId, deadline),
+        () => new AuditUnavailable(),
+      )
     } catch (error) {
       if (error instanceof Failure) return refusal(requestId, request, error.code)
       events(internalFault(requestId, error))
@@ -118,7 +136,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
     async handle(request) {
       const started = now()
       const requestId = newRequestId(audit.process, started, randomBytes)
-      const response = await handle(request, requestId)
+      const response = await handle(request, requestId, new Deadline(request.deadline ?? started + REQUEST_MS, now))
       events({ event: 'REQUEST', requestId, status: response.status, milliseconds: now() - started })
       return response
     },

@@ -10,6 +10,7 @@ import { footprint } from '../directives/footprint.ts'
 import { type ComputedFields, withInputs } from '../disclosure/computed-fields.ts'
 import { RequestScope } from '../disclosure/request-scope.ts'
 import type { RecordSource } from '../store/record-source.ts'
+import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Caller } from '../vocabulary/decision.ts'
 import type { EventSink } from '../vocabulary/events.ts'
 import type { Instant, RequestId } from '../vocabulary/ids.ts'
@@ -36,10 +37,11 @@ export interface Arrival {
   readonly request: HttpRequest
   readonly body: GraphQLBody
   readonly caller: Caller
+  readonly deadline: Deadline
 }
 
-/** How long a request may take when whoever brought it says nothing of it. */
-const DEADLINE_MS = 8_000
+/** The part of a request's time that is for reading; what is left is for the audit of what was read, or could not be. */
+const READ_SHARE = 0.7
 /** Texts that are the caller's own are bounded, so that an audit record stays small. */
 const LONGEST_NAME = 64
 const LONGEST_USER_AGENT = 256
@@ -51,7 +53,7 @@ const LONGEST_USER_AGENT = 256
 export function openScope(
   parts: ScopeServices,
   { schema, policy }: Pick<CompiledPolicy, 'schema' | 'policy'>,
-  { requestId, request, body, caller }: Arrival,
+  { requestId, request, body, caller, deadline }: Arrival,
   { document, name, variables }: ResolvedOperation,
 ): RequestScope {
   const now = parts.now() as Instant
@@ -59,9 +61,23 @@ export function openScope(
   const wanted = [...withInputs(policy, paths)]
   const grantable = new Set(wanted.filter((path) => refuseBeforeRecord(policy.phi.get(path), caller) === undefined))
   const context = auditContext(requestId, request, body, caller, name, policy.digest)
-  const trail = new Trail(parts.audit, context, parts.now, request.deadline ?? now + DEADLINE_MS)
+  const trail = new Trail(parts.audit, context, parts.now, deadline.at)
   const { relationships, sources, computed, keyring, events } = parts
-  return new RequestScope({ requestId, caller, now, policy, grantable, sources, relationships, computed, keyring, trail, events })
+  const reading = deadline.share(READ_SHARE)
+  return new RequestScope({
+    requestId,
+    caller,
+    now,
+    policy,
+    grantable,
+    sources,
+    relationships,
+    computed,
+    keyring,
+    trail,
+    events,
+    deadline: reading,
+  })
 }
 
 function auditContext(

@@ -27,6 +27,7 @@ export type { RelationshipRegistry, RelationshipSource, Standing } from '../acce
 export { membershipRelationship, sealMembership } from '../access/memberships.ts'
 export { organizationRelationship } from '../access/organization.ts'
 export type { Caller } from '../vocabulary/decision.ts'
+export type { Deadline } from '../vocabulary/deadline.ts'
 export { BadRequest, MfaRequired, Unauthenticated } from '../vocabulary/failures.ts'
 
 // where records come from

@@ -1,4 +1,5 @@
 import type { OpeningCounter } from '../crypto/sealed-field.ts'
+import type { Deadline } from '../vocabulary/deadline.ts'
 import type { PatientId, RecordRef, SchemaPath, TenantId } from '../vocabulary/ids.ts'
 import type { ListedPage, ListRequest } from '../vocabulary/list.ts'
 import type { Json, RecordMetadata } from '../vocabulary/record.ts'
@@ -24,6 +25,8 @@ export interface FoundRecord {
 export interface LoadOptions {
   /** `always` where a record that is not there must cost what one that is there costs (P5). */
   readonly work: 'least' | 'always'
+  /** Until when somebody waits for the records. */
+  readonly deadline: Deadline
 }
 
 /**
@@ -46,7 +49,7 @@ export interface RecordSource {
    * A page of the records of one type of one patient, newest first. Complete, or an error.
    * @throws StoreUnavailable, KeyUnavailable, IntegrityFailure
    */
-  list(tenant: TenantId, request: ListRequest, counter: OpeningCounter): Promise<ListedPage>
+  list(tenant: TenantId, request: ListRequest, counter: OpeningCounter, deadline: Deadline): Promise<ListedPage>
 }
 
 /** All patients of a tenant, for those who see every one of them. */
@@ -55,5 +58,5 @@ export interface PatientDirectory {
    * Up to `limit` patients in the order of their ids as text, after the one given.
    * @throws StoreUnavailable
    */
-  patients(tenant: TenantId, after: PatientId | undefined, limit: number): Promise<readonly PatientId[]>
+  patients(tenant: TenantId, after: PatientId | undefined, limit: number, deadline: Deadline): Promise<readonly PatientId[]>
 }

@@ -55,6 +55,18 @@ export class StoreUnavailable extends Failure {
   }
 }
 
+/** A service did not answer while there was still time for it. Stands as the cause of what could therefore not be had. */
+class OutOfTime extends Failure {
+  override readonly name = 'OutOfTime'
+  readonly code = 'FIELD_UNAVAILABLE'
+  constructor(options?: ErrorOptions) {
+    super('There was no time left for it.', options)
+  }
+}
+
+export const storeOverdue = (): StoreUnavailable => new StoreUnavailable({ cause: new OutOfTime() })
+export const keyOverdue = (): KeyUnavailable => new KeyUnavailable({ cause: new OutOfTime() })
+
 /** Audit records could not be made durable in time: the answer must not leave (P2). */
 export class AuditUnavailable extends Failure {
   override readonly name = 'AuditUnavailable'

@@ -1,15 +1,18 @@
 import * as z from 'zod'
 import {
+  type Deadline,
   type FoundRecord,
   IntegrityFailure,
   type Json,
   type ListedPage,
   type ListPosition,
   type ListRequest,
+  type LoadOptions,
   newestFirst,
   type PatientId,
   type RecordId,
   type RecordRef,
+  type OpeningCounter,
   type RecordSource,
   type SchemaPath,
   StoreUnavailable,
@@ -28,7 +31,6 @@ const Listed = z.object({
   next: z.int().optional(),
 })
 
-const ANSWER_MS = 2_000
 /** A client with more treatments than so many pages hold is answered with an error, and not with some of them. */
 const MOST_PAGES = 50
 
@@ -40,15 +42,17 @@ export class PracticeServer implements RecordSource {
     this.#url = url
   }
 
-  async load(tenant: TenantId, refs: readonly RecordRef[], paths: ReadonlySet<SchemaPath>): Promise<readonly FoundRecord[]> {
+  async load(
+    tenant: TenantId,
+    refs: readonly RecordRef[],
+    paths: ReadonlySet<SchemaPath>,
+    { deadline }: LoadOptions,
+  ): Promise<readonly FoundRecord[]> {
     const wanted = new Map(refs.map((ref) => [uuidOf(ref.id), ref]))
     // the server gives the fields it is asked for: what is not granted is not asked for
     const fields = [...paths].map(fieldOf)
-    const { treatments } = await this.#ask(Found, 'treatments/query', {
-      tenant,
-      treatments: refs.map(({ patient, id }) => ({ client: uuidOf(patient), id: uuidOf(id) })),
-      fields,
-    })
+    const treatmentsAsked = refs.map(({ patient, id }) => ({ client: uuidOf(patient), id: uuidOf(id) }))
+    const { treatments } = await this.#ask(Found, 'treatments/query', { tenant, treatments: treatmentsAsked, fields }, deadline)
     return treatments.flatMap((treatment) => {
       const ref = wanted.get(treatment.id)
       // what it gives unasked, of another client too, goes no further
@@ -58,12 +62,18 @@ export class PracticeServer implements RecordSource {
   }
 
   /** The server's pages come oldest first. A list is complete or it is an error, so all of them are read. */
-  async list(tenant: TenantId, { patient, size, after, filter }: ListRequest): Promise<ListedPage> {
+  async list(
+    tenant: TenantId,
+    { patient, size, after, filter }: ListRequest,
+    _counter: OpeningCounter,
+    deadline: Deadline,
+  ): Promise<ListedPage> {
     const entries: { position: ListPosition; version: number }[] = []
     let page: number | undefined = 0
     for (let pages = 0; page !== undefined; pages++) {
       if (pages === MOST_PAGES) throw new StoreUnavailable()
-      const listed: z.infer<typeof Listed> = await this.#ask(Listed, 'treatments/list', { tenant, client: uuidOf(patient), page })
+      const question = { tenant, client: uuidOf(patient), page }
+      const listed: z.infer<typeof Listed> = await this.#ask(Listed, 'treatments/list', question, deadline)
       for (const { id, version, performedOn } of listed.treatments) {
         entries.push({ position: { date: momentOf(performedOn), id: treatmentIdOf(id) }, version })
       }
@@ -81,7 +91,7 @@ export class PracticeServer implements RecordSource {
   }
 
   /** @throws StoreUnavailable when there is no answer, or none that can be understood: never with what was asked or given */
-  async #ask<Answer>(shape: z.ZodType<Answer>, path: string, question: object): Promise<Answer> {
+  async #ask<Answer>(shape: z.ZodType<Answer>, path: string, question: object, deadline: Deadline): Promise<Answer> {
     let answer: unknown
     try {
       const response = await fetch(new URL(path, this.#url), {
@@ -89,7 +99,8 @@ export class PracticeServer implements RecordSource {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(question),
         redirect: 'error',
-        signal: AbortSignal.timeout(ANSWER_MS),
+        // the request knows how long it can wait
+        signal: deadline.signal,
       })
       if (response.ok) answer = await response.json()
     } catch (cause) {

@@ -3,6 +3,7 @@ import { membershipChanged, membershipRelationship, sealMembership } from '../..
 import { relationshipsOf } from '../../../access/relationships.ts'
 import { AccessTable, type AccessItem, type AccessKey } from '../../../store/access.ts'
 import type { GatewayEvent } from '../../../vocabulary/events.ts'
+import { Deadline } from '../../../vocabulary/deadline.ts'
 import { KeyUnavailable, StoreUnavailable } from '../../../vocabulary/failures.ts'
 import type { Instant, PatientId, TenantId } from '../../../vocabulary/ids.ts'
 import type { Relationship } from '../../../vocabulary/policy.ts'
@@ -60,6 +61,8 @@ const membership = (patient: PatientId, periods: Membership['periods'], fhirUser
   periods,
 })
 
+const deadline = new Deadline(Date.now() + 5_000, Date.now)
+
 async function join(...memberships: readonly Membership[]): Promise<void> {
   for (const each of memberships) table.store(RIVERSIDE, await sealMembership(house.ring, RIVERSIDE, each))
 }
@@ -70,7 +73,7 @@ const source = (kind: 'CARE_TEAM' | 'SELF' = 'CARE_TEAM') =>
 async function holdsAt(time: string, patient = ANNA): Promise<boolean> {
   const name = 'CARE_TEAM' as Relationship
   const now = Date.parse(time) as Instant
-  const held = await relationshipsOf(new Map([[name, source()]]), new Set([name]), caller, [ANNA, BERT], now)
+  const held = await relationshipsOf(new Map([[name, source()]]), new Set([name]), caller, [ANNA, BERT], now, deadline)
   return held.get(patient)?.has(name) === true
 }
 
@@ -109,7 +112,7 @@ describe('P13: a membership holds for its periods', () => {
 
 describe('P6: a membership counts only where it was sealed', () => {
   const open = [{}]
-  const standings = async (who = caller) => [...(await source().standings(who, [ANNA, BERT])).keys()]
+  const standings = async (who = caller) => [...(await source().standings(who, [ANNA, BERT], deadline)).keys()]
 
   it('one that is moved to another patient, person or kind opens nothing and is told to operators', async () => {
     const own = await sealMembership(house.ring, RIVERSIDE, membership(ANNA, open))
@@ -122,7 +125,7 @@ describe('P6: a membership counts only where it was sealed', () => {
       { event: 'ACCESS_ITEM_FORGED', tenant: RIVERSIDE, patient: BERT },
     ])
     table.store(RIVERSIDE, { ...own, kind: 'SELF' })
-    expect(await source('SELF').standings(caller, [ANNA])).toEqual(new Map())
+    expect(await source('SELF').standings(caller, [ANNA], deadline)).toEqual(new Map())
   })
 
   it('a byte of it changed, or nothing of it, counts for nothing; the others stand', async () => {
@@ -141,7 +144,7 @@ describe('P6: a membership counts only where it was sealed', () => {
     await join(membership(ANNA, open))
     const nobody = callerWith(['NURSE'], 'TREAT')
     expect(await standings(nobody)).toEqual([])
-    expect(await source().panel(nobody, undefined, 10)).toEqual([])
+    expect(await source().panel(nobody, undefined, 10, deadline)).toEqual([])
   })
 
   it('a table or a key that cannot be had is a failure, never a no', async () => {

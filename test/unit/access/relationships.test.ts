@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { holds, relationshipsOf, type RelationshipSource, type Standing } from '../../../access/relationships.ts'
+import { Deadline } from '../../../vocabulary/deadline.ts'
 import { StoreUnavailable } from '../../../vocabulary/failures.ts'
 import type { Instant, PatientId } from '../../../vocabulary/ids.ts'
 import type { Relationship } from '../../../vocabulary/policy.ts'
@@ -10,6 +11,7 @@ const CARE_TEAM = 'CARE_TEAM' as Relationship
 const SELF = 'SELF' as Relationship
 const ANNA = 'anna' as PatientId
 const BERT = 'bert' as PatientId
+const deadline = new Deadline(Date.now() + 5_000, Date.now)
 const at = (time: number): Instant => time as Instant
 
 /** A source that says the same whoever asks, and counts how often it was asked. */
@@ -26,7 +28,7 @@ function says(standings: ReadonlyMap<PatientId, readonly Standing[]>): Relations
 
 describe('relationships are asked in batches', () => {
   it('P3: a name without a source never holds', async () => {
-    const held = await relationshipsOf(new Map(), new Set([CARE_TEAM, SELF]), caller, [ANNA], at(5))
+    const held = await relationshipsOf(new Map(), new Set([CARE_TEAM, SELF]), caller, [ANNA], at(5), deadline)
     expect(held).toEqual(new Map([[ANNA, new Set()]]))
   })
 
@@ -37,7 +39,7 @@ describe('relationships are asked in batches', () => {
       [CARE_TEAM, team],
       [SELF, self],
     ])
-    const held = await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA, BERT], at(5))
+    const held = await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA, BERT], at(5), deadline)
     expect(held).toEqual(
       new Map([
         [ANNA, new Set([CARE_TEAM])],
@@ -49,7 +51,9 @@ describe('relationships are asked in batches', () => {
 
   it('a source that names a patient who was not asked for adds nobody', async () => {
     const registry = new Map([[CARE_TEAM, says(new Map([[BERT, [{}]]]))]])
-    expect(await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA], at(5))).toEqual(new Map([[ANNA, new Set()]]))
+    expect(await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA], at(5), deadline)).toEqual(
+      new Map([[ANNA, new Set()]]),
+    )
   })
 
   it('a source that fails fails the question, which is another thing than no', async () => {
@@ -57,7 +61,7 @@ describe('relationships are asked in batches', () => {
       standings: () => Promise.reject(new StoreUnavailable()),
       panel: () => Promise.resolve([]),
     }
-    await expect(relationshipsOf(new Map([[SELF, broken]]), new Set([SELF]), caller, [ANNA], at(5))).rejects.toThrow(
+    await expect(relationshipsOf(new Map([[SELF, broken]]), new Set([SELF]), caller, [ANNA], at(5), deadline)).rejects.toThrow(
       StoreUnavailable,
     )
   })
@@ -79,7 +83,8 @@ describe('P13: a relationship holds from its beginning until just before its end
 
   it('of several stays one is enough', async () => {
     const registry = new Map([[CARE_TEAM, says(new Map([[ANNA, [{ until: at(5) }, { since: at(10), until: at(20) }]]]))]])
-    const heldAt = async (now: number) => (await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA], at(now))).get(ANNA)
+    const heldAt = async (now: number) =>
+      (await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA], at(now), deadline)).get(ANNA)
     expect(await heldAt(4)).toEqual(new Set([CARE_TEAM]))
     expect(await heldAt(7)).toEqual(new Set())
     expect(await heldAt(10)).toEqual(new Set([CARE_TEAM]))

@@ -1,0 +1,126 @@
+import { createServer, type Server } from 'node:http'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { close, listen, LOOPBACK } from '../../../infra/local/ports.ts'
+import { fetchToken } from '../../../infra/local/token.ts'
+import { type EngineRequest, type FaultyEngine, HANG, PASS, startFaultyEngine } from '../../faulty-engine.ts'
+import { type ClinicAnswer, read, type RunningClinic, runClinic } from '../../running-clinic.ts'
+import { auditOf, first, outcomesOf, patientsOf } from './asking.ts'
+
+// Services that do not answer at all. Each answer here comes because the request's own time was shared out: the clients
+// would go on trying for longer than the request has.
+
+const BUDGET_MS = 1_000
+const CHART = `query ($id: ID!) { patient(id: $id) { familyName birthDate observations(first: 2) { edges { node { code { text } } } } } }`
+
+let clinic: RunningClinic
+let engine: FaultyEngine
+let kms: FaultyEngine
+/** Its ways to the tables and to KMS lead through proxies; keys are warm. */
+let behind: Awaited<ReturnType<RunningClinic['another']>>
+let id: string
+let calm: ClinicAnswer
+const silent: Server = createServer(() => undefined)
+
+type Process = Pick<RunningClinic, 'gateway'>
+
+async function ask(process: Process, user: string, query: string, budget = BUDGET_MS): Promise<ClinicAnswer> {
+  const authorization = `Bearer ${await fetchToken(clinic.stack, user)}`
+  const response = await process.gateway.handle({
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization },
+    body: JSON.stringify({ query, variables: { id } }),
+    deadline: Date.now() + budget,
+  })
+  return read(response)
+}
+
+beforeAll(async () => {
+  clinic = await runClinic({ riverside: 2, lakeside: 1 })
+  id = first(await patientsOf(clinic, 'physician'))
+  const { env } = clinic.stack
+  engine = await startFaultyEngine(env.AWS_ENDPOINT_URL_DYNAMODB)
+  kms = await startFaultyEngine(env.AWS_ENDPOINT_URL_KMS)
+  // the SDK reads the variables itself, at a client's first request
+  process.env['AWS_ENDPOINT_URL_DYNAMODB'] = engine.endpoint
+  process.env['AWS_ENDPOINT_URL_KMS'] = kms.endpoint
+  behind = await clinic.another()
+  calm = await ask(behind, 'physician', CHART, 10_000)
+  expect(calm.errors).toEqual([])
+})
+afterAll(async () => {
+  await clinic.stop()
+  await Promise.all([engine.stop(), kms.stop()])
+  silent.closeAllConnections()
+  await close(silent)
+})
+beforeEach(() => {
+  engine.play(() => PASS)
+  kms.play(() => PASS)
+})
+
+const reads = ({ operation }: EngineRequest): boolean => operation === 'BatchGetItem' || operation === 'Query'
+const silently = (matches: (request: EngineRequest) => boolean): void => engine.play((request) => (matches(request) ? HANG : PASS))
+const asked = (matches: (request: EngineRequest) => boolean): number => engine.requests.filter(matches).length
+
+describe('P9: what cannot be read in time is unavailable, and the rest is given', () => {
+  it('a list whose chunks do not come is null with an error, beside the values of the patient', async () => {
+    const chunk = (request: EngineRequest): boolean => reads(request) && request.body.includes('#INDEX#')
+    silently(chunk)
+    const answer = await ask(behind, 'physician', CHART)
+    expect(answer.status).toBe(200)
+    expect(answer.data).toEqual({ patient: { ...(calm.data?.['patient'] as object), observations: null } })
+    expect(answer.errors).toMatchObject([{ path: ['patient', 'observations'], extensions: { code: 'FIELD_UNAVAILABLE' } }])
+    const records = await auditOf(clinic, answer)
+    expect(outcomesOf(records)).toEqual([
+      'Patient.birthDate DISCLOSED',
+      'Patient.familyName DISCLOSED',
+      'Patient.observations UNAVAILABLE STORE',
+    ])
+    // it was not the client that gave up and tried again
+    expect(asked(chunk)).toBe(1)
+  })
+
+  it.each([
+    ['records', 'PHI_TABLE_RECORDS'],
+    ['memberships', 'PHI_TABLE_ACCESS'],
+  ] as const)('a table of %s that does not answer makes every value unavailable, and recorded so', async (_, name) => {
+    const table = clinic.stack.env[name]
+    silently((request) => reads(request) && request.names(table))
+    const answer = await ask(behind, 'physician', CHART)
+    expect(answer.status).toBe(200)
+    expect(answer.data).toEqual({ patient: null })
+    expect(answer.errors.map(({ extensions }) => extensions['code'])).toEqual(['FIELD_UNAVAILABLE'])
+    const records = await auditOf(clinic, answer)
+    expect(new Set(records.map(({ outcome, reason }) => `${outcome} ${reason ?? ''}`))).toEqual(new Set(['UNAVAILABLE STORE']))
+    expect(asked((request) => reads(request) && request.names(table))).toBe(1)
+  })
+
+  it('keys that do not come close what they open, and nothing hangs on them afterwards', async () => {
+    const cold = await clinic.another()
+    kms.play(() => HANG)
+    const answer = await ask(cold, 'physician', CHART)
+    expect(answer.status).toBe(200)
+    expect(answer.data).toEqual({ patient: null })
+    expect(answer.errors.map(({ extensions }) => extensions['code'])).toEqual(['FIELD_UNAVAILABLE'])
+    expect(kms.requests).toHaveLength(1)
+    kms.play(() => PASS)
+    // the request for the key that nobody waits for any more ends by its own time
+    await expect.poll(async () => (await ask(cold, 'physician', CHART, 8_000)).data, { timeout: 15_000 }).toEqual(calm.data)
+  })
+})
+
+describe('P2: in the end there is an answer, and never one without its audit', () => {
+  it('with every service silent: no data', async () => {
+    silently(() => true)
+    const answer = await ask(behind, 'physician', CHART)
+    expect([answer.status, answer.data]).toEqual([503, undefined])
+    expect(answer.errors.map(({ extensions }) => extensions['code'])).toEqual(['AUDIT_UNAVAILABLE'])
+  })
+
+  it('an issuer that does not give its keys: nobody is known', async () => {
+    const port = await listen(silent, 0)
+    const stranded = await clinic.another({ env: { PHI_JWKS_URI: `http://${LOOPBACK}:${port}/jwks` } })
+    const answer = await ask(stranded, 'physician', CHART)
+    expect([answer.status, answer.data]).toEqual([401, undefined])
+  })
+})

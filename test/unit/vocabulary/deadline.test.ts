@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Deadline } from '../../../vocabulary/deadline.ts'
+
+const START = Date.parse('2026-01-01T00:00:00Z')
+/** Something that stands still until it is told. */
+const never = () => new Promise<never>(() => undefined)
+class Late extends Error {
+  override readonly name = 'Late'
+}
+const late = () => new Late()
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe('P9: nobody waits beyond a deadline', () => {
+  it('work that is done in time is given; work that fails in time fails as itself', async () => {
+    const deadline = new Deadline(START + 100, () => START)
+    await expect(deadline.wait(() => Promise.resolve('done'), late)).resolves.toBe('done')
+    await expect(deadline.wait(() => Promise.reject(new RangeError('own')), late)).rejects.toThrow(RangeError)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('work that does not end is left at the end, and its own failure afterwards harms nobody', async () => {
+    const deadline = new Deadline(START + 100, () => START)
+    let fail: (error: Error) => void = () => undefined
+    const waiting = deadline.wait(() => new Promise((_, reject) => (fail = reject)), late)
+    const outcome = expect(waiting).rejects.toThrow(Late)
+    await vi.advanceTimersByTimeAsync(100)
+    await outcome
+    fail(new Error('long after'))
+    await vi.advanceTimersByTimeAsync(0)
+  })
+
+  it('after the end nothing is begun', async () => {
+    const deadline = new Deadline(START + 100, () => START)
+    await vi.advanceTimersByTimeAsync(100)
+    const work = vi.fn(never)
+    await expect(deadline.wait(work, late)).rejects.toThrow(Late)
+    expect(work).not.toHaveBeenCalled()
+  })
+
+  it('a wall clock that jumps ahead while the process stands still ends it', () => {
+    let now = START
+    const deadline = new Deadline(START + 5_000, () => now)
+    now += 20 * 60_000
+    expect(deadline.left).toBe(0)
+  })
+
+  it('a wall clock that is set back does not prolong it', async () => {
+    let now = START
+    const deadline = new Deadline(START + 5_000, () => now)
+    now -= 60 * 60_000
+    await vi.advanceTimersByTimeAsync(4_000)
+    expect(deadline.left).toBe(1_000)
+    const waiting = expect(deadline.wait(never, late)).rejects.toThrow(Late)
+    await vi.advanceTimersByTimeAsync(1_000)
+    await waiting
+    expect(deadline.left).toBe(0)
+  })
+
+  it('a share is a part of what is left, and ends no later than the whole', async () => {
+    const began = performance.now()
+    const deadline = new Deadline(START + 1_000, () => START + (performance.now() - began))
+    await vi.advanceTimersByTimeAsync(600)
+    const share = deadline.share(0.5)
+    expect(share.at).toBe(START + 800)
+    await vi.advanceTimersByTimeAsync(200)
+    expect([share.left, deadline.left]).toEqual([0, 200])
+  })
+
+  it('its signal ends requests at the same moment', () => {
+    const deadline = new Deadline(START, () => START)
+    expect(deadline.signal).toBe(deadline.signal)
+    expect(deadline.signal).toBeInstanceOf(AbortSignal)
+  })
+})
