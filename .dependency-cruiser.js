@@ -24,6 +24,13 @@ export default {
     below('access', 'store', 'crypto', 'audit', 'directives', 'vocabulary'),
     below('disclosure', 'access', 'store', 'crypto', 'audit', 'directives', 'vocabulary'),
     below('gateway', 'disclosure', 'access', 'store', 'crypto', 'audit', 'directives', 'vocabulary'),
+    {
+      name: 'verify-runs-in-a-browser',
+      comment: 'who checks a log needs neither Node nor the gateway; this holds for types too',
+      severity: 'error',
+      from: { path: '^audit/verify/' },
+      to: { pathNot: '^(audit/verify|vocabulary|node_modules/canonicalize|node_modules/@noble/hashes)/' },
+    },
     // the shipped clinic
     below('schema'),
     below('resolvers', 'disclosure', 'vocabulary'),

@@ -5,6 +5,31 @@ export default tseslint.config(
   { ignores: ['node_modules/', 'dist/', '.local/', '.serverless/', 'eslint.config.js', '.dependency-cruiser.js'] },
   tseslint.configs.strictTypeChecked,
   {
+    // what a process prints is events and metrics, each of a fixed form (P8); people who run a command are another matter
+    files: ['**/*.ts'],
+    ignores: ['gateway/operator-*.ts', 'cli/**', 'infra/**', 'test/**'],
+    rules: {
+      'no-console': 'error',
+      'no-restricted-properties': [
+        'error',
+        ...['stdout', 'stderr', 'emitWarning', 'report'].map((property) => ({
+          object: 'process',
+          property,
+          message: 'Tell operators through an EventSink.',
+        })),
+      ],
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: ['console', 'node:console', 'process', 'node:process'].map((name) => ({
+            name,
+            message: 'Tell operators through an EventSink.',
+          })),
+        },
+      ],
+    },
+  },
+  {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {

@@ -6,10 +6,12 @@ export default defineConfig({
   resolve: { alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }] },
   test: {
     include: ['test/**/*.test.ts'],
+    setupFiles: ['test/searched-output.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // a hook seeds a whole system, or searches all that it left
+    hookTimeout: 60_000,
     server: { deps: { inline: [/graphql-shield/, /graphql-middleware/, /@graphql-tools/] } },
   },
 })

@@ -1,14 +1,16 @@
 import * as z from 'zod'
+import { accessDigest, openAccessRoot } from '../crypto/access-root.ts'
 import { openAccessItem, sealAccessItem } from '../crypto/access-seal.ts'
 import type { Keyring } from '../crypto/keyring.ts'
+import type { UseKey } from '../crypto/tenant-keys.ts'
 import { subjectToken } from '../crypto/tokens.ts'
-import { accessKey, type AccessItem, type AccessKey, type AccessKind, type AccessTable } from '../store/access.ts'
+import { accessKey, type AccessItem, type AccessKey, type AccessKind, accessRootKey, type AccessTable } from '../store/access.ts'
 import type { Caller } from '../vocabulary/decision.ts'
-import type { EventSink } from '../vocabulary/events.ts'
+import type { AccessFault, EventSink } from '../vocabulary/events.ts'
 import { IntegrityFailure } from '../vocabulary/failures.ts'
 import type { Instant, PatientId, TenantId } from '../vocabulary/ids.ts'
 import type { Json, Membership } from '../vocabulary/record.ts'
-import type { RelationshipSource, Standing } from './relationships.ts'
+import type { Known, RelationshipSource, Standing } from './relationships.ts'
 
 const Content = z.object({ periods: z.array(z.object({ since: z.number().optional(), until: z.number().optional() })) })
 
@@ -18,9 +20,14 @@ interface MembershipParts {
   readonly events: EventSink
 }
 
+/** A write between the reads of an item and of the root that lists it looks like tampering once; what stays so is no write. */
+const READS = 3
+
 /**
- * CARE_TEAM, SELF and PROXY: items of the access table, keyed by patient and person. Their content is sealed, so that a writer of
- * the database can make none: one that does not open is told to operators and counts for nothing.
+ * CARE_TEAM, SELF and PROXY: items of the access table, keyed by patient and person. Their content is sealed, and the
+ * patient's sealed root lists each of them by its digest, so that a writer of the database can make none, put none back and
+ * take none away unseen: it is told to operators. One that is not listed counts for nothing; where one that is listed is not
+ * there as it should be, nobody can say whether the caller stands in the relationship.
  */
 export function membershipRelationship(kind: AccessKind, { table, keyring, events }: MembershipParts): RelationshipSource {
   const subjectOf = async (caller: Caller): Promise<string | undefined> =>
@@ -28,25 +35,30 @@ export function membershipRelationship(kind: AccessKind, { table, keyring, event
 
   return {
     async standings(caller, patients) {
+      const { tenant } = caller
       const subject = await subjectOf(caller)
       if (subject === undefined) return new Map()
-      const key = await keyring.useKey(caller.tenant, 'access')
-      const items = await table.load(
-        caller.tenant,
-        patients.map((patient) => ({ kind, patient, subject })),
-      )
-      const standings = new Map<PatientId, readonly Standing[]>()
-      for (const item of items) {
-        try {
-          const content = Content.safeParse(
-            openAccessItem(key, { tenant: caller.tenant, ...accessKey(caller.tenant, item) }, item.sealed),
-          )
-          if (!content.success) throw new IntegrityFailure()
-          standings.set(item.patient, content.data.periods as Standing[])
-        } catch (error) {
-          if (!(error instanceof IntegrityFailure)) throw error
-          events({ event: 'ACCESS_ITEM_FORGED', tenant: caller.tenant, patient: item.patient })
+      const key = await keyring.useKey(tenant, 'access')
+      const standings = new Map<PatientId, Known>()
+      let pending = patients
+      for (let attempt = 1; pending.length > 0; attempt++) {
+        const wanted = pending.map((patient) => ({ kind, patient, subject }))
+        const { items, roots } = await table.load(tenant, wanted)
+        const found = new Map(items.map((item) => [item.patient, item]))
+        const doubtful: PatientId[] = []
+        for (const asked of wanted) {
+          const { patient } = asked
+          const known = knownOf(key, tenant, asked, found.get(patient), roots.get(patient))
+          if (typeof known !== 'string') standings.set(patient, known)
+          // whether there ought to be a root is known to who finds the patient to exist
+          else if (known === 'UNROOTED') standings.set(patient, known)
+          else if (attempt < READS) doubtful.push(patient)
+          else {
+            events({ event: 'ACCESS_ITEM_FORGED', tenant, patient, what: known })
+            if (known !== 'NOT_LISTED') standings.set(patient, 'TAMPERED')
+          }
         }
+        pending = doubtful
       }
       return standings
     },
@@ -54,6 +66,29 @@ export function membershipRelationship(kind: AccessKind, { table, keyring, event
       const subject = await subjectOf(caller)
       return subject === undefined ? [] : await table.patientsOf(caller.tenant, kind, subject, after, limit)
     },
+  }
+}
+
+/** What root and item together say: standings, none of them where neither knows of the caller, or what is wrong. */
+function knownOf(
+  key: UseKey<'access'>,
+  tenant: TenantId,
+  asked: AccessKey,
+  item: AccessItem | undefined,
+  root: Uint8Array | undefined,
+): readonly Standing[] | 'UNROOTED' | AccessFault {
+  if (root === undefined) return 'UNROOTED'
+  const place = { tenant, ...accessKey(tenant, asked) }
+  try {
+    const listed = openAccessRoot(key, { tenant, ...accessRootKey(tenant, asked.patient) }, root).items.get(place.sk)
+    if (listed === undefined) return item === undefined ? [] : 'NOT_LISTED'
+    if (item === undefined) return 'MISSING'
+    if (accessDigest(item.sealed) !== listed) return 'ALTERED'
+    const content = Content.safeParse(openAccessItem(key, place, item.sealed))
+    return content.success ? (content.data.periods as Standing[]) : 'ALTERED'
+  } catch (error) {
+    if (error instanceof IntegrityFailure) return 'ROOT_ALTERED'
+    throw error
   }
 }
 
@@ -82,14 +117,12 @@ export async function membershipChanged(
   const seal = await keyring.useKey(tenant, 'access')
   const keys = await Promise.all(memberships.map(async (membership) => await keyOf(keyring, tenant, membership)))
   const stored = new Map<string, string>()
-  for (const item of await table.load(tenant, keys)) {
+  const { items, roots } = await table.load(tenant, keys)
+  for (const item of items) {
     const place = { tenant, ...accessKey(tenant, item) }
-    try {
-      stored.set(`${place.pk} ${place.sk}`, JSON.stringify(openAccessItem(seal, place, item.sealed)))
-    } catch (error) {
-      // one that was tampered with is written anew
-      if (!(error instanceof IntegrityFailure)) throw error
-    }
+    // one that was tampered with is written anew
+    const known = knownOf(seal, tenant, item, item, roots.get(item.patient))
+    if (typeof known !== 'string') stored.set(`${place.pk} ${place.sk}`, JSON.stringify({ periods: known }))
   }
   return memberships.filter((membership, index) => {
     const key = keys[index]

@@ -9,17 +9,26 @@ export interface Standing {
   readonly until?: Instant
 }
 
+/**
+ * What a source knows of one patient. TAMPERED: what it keeps of caller and patient was taken away or put back as it was before,
+ * so that nobody knows whether they stand in the relationship. UNROOTED: it keeps nothing at all of the patient, which is so
+ * for one who does not exist and for no other.
+ */
+export type Known = readonly Standing[] | 'TAMPERED' | 'UNROOTED'
+
+/** What is known of the caller towards one patient. What is damaged counts for nothing. */
+export interface Held {
+  readonly relationships: ReadonlySet<Relationship>
+  readonly damage?: 'TAMPERED' | 'UNROOTED'
+}
+
 /** One relationship: how a deployment finds out who stands in it. Asked once a batch, never once a field. */
 export interface RelationshipSource {
   /**
    * The standings of the caller towards each of the patients; a patient with none is left out.
    * @throws StoreUnavailable, KeyUnavailable
    */
-  standings(
-    caller: Caller,
-    patients: readonly PatientId[],
-    deadline: Deadline,
-  ): Promise<ReadonlyMap<PatientId, readonly Standing[]>>
+  standings(caller: Caller, patients: readonly PatientId[], deadline: Deadline): Promise<ReadonlyMap<PatientId, Known>>
   /**
    * Up to `limit` patients towards whom the caller may stand so, in the order of their ids as text, after the one given.
    * Asked again by `standings` before anything follows from it; fewer than `limit` means that there are no more.
@@ -38,18 +47,26 @@ export async function relationshipsOf(
   patients: readonly PatientId[],
   now: Instant,
   deadline: Deadline,
-): Promise<ReadonlyMap<PatientId, ReadonlySet<Relationship>>> {
-  const held = new Map<PatientId, Set<Relationship>>(patients.map((patient) => [patient, new Set()]))
-  await Promise.all(
-    [...names].map(async (name) => {
-      const standings = await registry.get(name)?.standings(caller, patients, deadline)
-      for (const [patient, periods] of standings ?? []) {
-        if (periods.some((standing) => holds(standing, now))) held.get(patient)?.add(name)
+): Promise<ReadonlyMap<PatientId, Held>> {
+  const asked = await Promise.all(
+    [...names].map(async (name) => [name, (await registry.get(name)?.standings(caller, patients, deadline)) ?? NOTHING] as const),
+  )
+  return new Map(
+    patients.map((patient): [PatientId, Held] => {
+      const relationships = new Set<Relationship>()
+      let damage: Held['damage']
+      for (const [name, answers] of asked) {
+        const known = answers.get(patient) ?? []
+        if (known === 'TAMPERED') damage = known
+        else if (known === 'UNROOTED') damage ??= known
+        else if (known.some((standing) => holds(standing, now))) relationships.add(name)
       }
+      return [patient, { relationships, ...(damage !== undefined && { damage }) }]
     }),
   )
-  return held
 }
+
+const NOTHING: ReadonlyMap<PatientId, Known> = new Map()
 
 export function holds({ since, until }: Standing, now: Instant): boolean {
   return (since === undefined || since <= now) && (until === undefined || now < until)

@@ -1,32 +1,16 @@
-import type { DynamoDBClient, TransactWriteItem, TransactWriteItemsCommandInput } from '@aws-sdk/client-dynamodb'
-import { createHash } from 'node:crypto'
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TenantId } from '../vocabulary/ids.ts'
 import { causeName, type EventSink } from '../vocabulary/events.ts'
 import { AuditUnavailable, VersionConflict } from '../vocabulary/failures.ts'
-import type { Clock } from '../vocabulary/record.ts'
-import { type Answer, attempt } from './attempt.ts'
-import { type AuditContext, type AuditEntry, FIRST_PREV, linkEntry, type TimedAccess } from './entry.ts'
-import { LANES, laneKey, toItem } from './item.ts'
+import { attempt } from './attempt.ts'
+import { type Clocks, Deadline } from '../vocabulary/deadline.ts'
+import { type AuditEntry, FIRST_PREV } from './entry.ts'
+import type { Submission } from './submission.ts'
+import { buildTransaction, type LaneEnd, linkRecords, ownerOf, type Transaction } from './transaction.ts'
 import { UserAgents } from './user-agents.ts'
 
-/** The last record of a submission, so that its writer can prove later that it was there. */
-export interface LaneReceipt {
-  readonly lane: string
-  readonly sequence: number
-  readonly hash: string
-}
-
-/** Records that become durable together, with the items whose writing they tell of. */
-export interface Submission {
-  readonly context: AuditContext
-  readonly records: readonly TimedAccess[]
-  readonly items: readonly TransactWriteItem[]
-  /** When the answer is of no more use to the one who waits. */
-  readonly deadline: number
-  readonly resolve: (receipt: LaneReceipt) => void
-  readonly reject: (failure: AuditUnavailable | VersionConflict) => void
-}
+export type Retirement = 'FENCED' | 'UNRESOLVED' | 'REFUSED'
 
 export interface LaneOptions {
   readonly client: DynamoDBClient
@@ -35,27 +19,19 @@ export interface LaneOptions {
   readonly name: string
   /** The retired lane that this one follows: `lane/last acknowledged sequence`. */
   readonly succeeds?: string
-  readonly now: Clock
+  readonly clocks: Clocks
   readonly events: EventSink
-  /** Called once, with what was not sent yet. */
-  readonly onRetired: (unsent: readonly Submission[]) => void
+  /** Called once. The lane writes nothing new any more; what it sent last may still arrive. */
+  readonly onRetired: (lane: Lane, why: Retirement) => void
+  /** The table holds this lane back. */
+  readonly onThrottled: (lane: Lane) => void
 }
 
-/** A transaction holds 100 actions; the first one of a lane also registers the lane. */
-export const MAX_ACTIONS = 99
 const ATTEMPT_MS = 1_500
 const BACKOFF_MS = 20
 const BACKOFF_MAX_MS = 400
 /** How long a transaction that nobody waits for any more is still resolved, so that the log is complete where it can be. */
 const LINGER_MS = 15_000
-
-interface Transaction {
-  readonly submissions: readonly Submission[]
-  readonly entries: readonly AuditEntry[]
-  readonly input: TransactWriteItemsCommandInput
-  /** Position of the first audit record among the actions. */
-  readonly offset: number
-}
 
 type Fate = 'COMMITTED' | 'NEVER' | 'CONFLICT' | 'RETIRED'
 
@@ -68,8 +44,7 @@ type Fate = 'COMMITTED' | 'NEVER' | 'CONFLICT' | 'RETIRED'
 export class Lane {
   readonly #options: LaneOptions
   readonly #userAgents = new UserAgents()
-  #queue: Submission[] = []
-  #running = false
+  #busy = false
   #retired = false
   #registered = false
   #sequence = 0
@@ -79,8 +54,14 @@ export class Lane {
     this.#options = options
   }
 
-  get retired(): boolean {
-    return this.#retired
+  /** Has a transaction in flight. */
+  get busy(): boolean {
+    return this.#busy
+  }
+
+  /** Follows a retired lane and has not stored yet where that ended. */
+  get owesSuccession(): boolean {
+    return this.#sequence === 0 && this.#options.succeeds !== undefined
   }
 
   /**
@@ -92,116 +73,52 @@ export class Lane {
     return this.#sequence === 0 && succeeds !== undefined ? succeeds : `${name}/${this.#sequence}`
   }
 
-  submit(submission: Submission): void {
-    this.#queue.push(submission)
-    if (this.#running) return
-    this.#running = true
-    this.#run().then(
-      () => undefined,
+  /**
+   * Writes submissions in one transaction and answers each of them; never fails itself.
+   * To be called while the lane is neither busy nor retired.
+   */
+  async write(group: readonly Submission[]): Promise<void> {
+    this.#busy = true
+    try {
+      const transaction = this.#build(group)
+      if (transaction !== undefined) this.#answer(transaction, await this.#resolve(transaction))
+    } catch (fault) {
       // a fault of ours: nothing may hang on it, and the lane's state can no longer be trusted
-      (fault: unknown) => this.#retire('REFUSED', causeName(fault)),
-    )
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#retired) {
-      const group = this.#take()
-      if (group.length === 0) break
-      const reject = (failure: AuditUnavailable | VersionConflict): void => {
-        for (const submission of group) submission.reject(failure)
-      }
-      try {
-        const transaction = this.#build(group)
-        const fate = await this.#resolve(transaction)
-        if (fate === 'COMMITTED') {
-          this.#acknowledge(transaction)
-          continue
-        }
-        // what was told in records that were never stored was not told
-        this.#userAgents.forget()
-        reject(fate === 'CONFLICT' ? new VersionConflict() : new AuditUnavailable())
-      } catch (fault) {
-        reject(new AuditUnavailable({ cause: fault }))
-        throw fault
-      }
+      for (const { reject } of group) reject(new AuditUnavailable({ cause: fault }))
+      this.#retire('REFUSED', causeName(fault))
+    } finally {
+      this.#busy = false
     }
-    this.#running = false
   }
 
-  /** The next submissions that travel together. One that writes other items goes alone: its conditions are its own. */
-  #take(): Submission[] {
-    const now = this.#options.now()
-    const group: Submission[] = []
-    let actions = 0
-    for (;;) {
-      const next = this.#queue[0]
-      if (next === undefined) break
-      if (next.deadline <= now) {
-        this.#queue.shift()
-        next.reject(new AuditUnavailable())
-        continue
-      }
-      const alone = next.items.length > 0
-      const size = next.records.length + next.items.length
-      if (group.length > 0 && (alone || actions + size > MAX_ACTIONS)) break
-      this.#queue.shift()
-      group.push(next)
-      actions += size
-      if (alone) break
-    }
-    return group
-  }
-
-  #build(submissions: readonly Submission[]): Transaction {
-    const { table, tenant, name } = this.#options
+  #build(group: readonly Submission[]): Transaction | undefined {
+    const { table, clocks } = this.#options
+    const submissions: Submission[] = []
     const entries: AuditEntry[] = []
-    let prev = this.#prev
-    for (const { context, records } of submissions) {
-      for (const access of records) {
-        const entry = linkEntry(this.#entry(context, access, this.#sequence + entries.length + 1), prev)
-        prev = entry.hash
-        entries.push(entry)
+    for (const submission of group) {
+      try {
+        entries.push(...linkRecords(this.#after(entries), submission, this.#userAgents))
+        submissions.push(submission)
+      } catch (fault) {
+        // no record of it was sent: it fails alone, and what it was to tell was not told
+        this.#userAgents.forget()
+        this.#refused(causeName(fault))
+        submission.reject(new AuditUnavailable({ cause: fault }))
       }
     }
-    const registration: TransactWriteItem[] = this.#registered
-      ? []
-      : [put(table, { l: { S: laneKey(tenant, LANES) }, n: { S: name }, at: { N: String(this.#options.now()) } })]
-    const token = createHash('sha256')
-      .update(`${tenant}\n${name}\n${this.#sequence + 1}\n${prev}`)
-      .digest('base64url')
-      .slice(0, 36)
-    return {
-      submissions,
-      entries,
-      offset: registration.length,
-      input: {
-        ClientRequestToken: token,
-        TransactItems: [
-          ...registration,
-          ...entries.map((entry) => put(table, toItem(entry))),
-          ...submissions.flatMap(({ items }) => items),
-        ],
-      },
-    }
+    if (entries.length === 0) return undefined
+    return buildTransaction(table, this.#after([]), submissions, entries, this.#registered ? undefined : clocks.now())
   }
 
-  #entry(context: AuditContext, { at, ...access }: TimedAccess, sequence: number): Omit<AuditEntry, 'prev' | 'hash'> {
-    const { userAgent, ...who } = context
-    const { name, succeeds } = this.#options
-    return {
-      ...who,
-      ...access,
-      lane: name,
-      sequence,
-      time: new Date(at).toISOString(),
-      ...(userAgent !== undefined && this.#userAgents.tell(userAgent, context.session)),
-      ...(sequence === 1 && succeeds !== undefined && { succeeds }),
-    }
+  /** Where the lane stands with these records behind it. */
+  #after(entries: readonly AuditEntry[]): LaneEnd {
+    const { tenant, name, succeeds } = this.#options
+    const { sequence, hash } = entries.at(-1) ?? { sequence: this.#sequence, hash: this.#prev }
+    return { tenant, lane: name, succeeds, sequence, prev: hash }
   }
 
   async #resolve(transaction: Transaction): Promise<Fate> {
-    const { now } = this.#options
-    const deadline = Math.max(...transaction.submissions.map((submission) => submission.deadline))
+    const left = (): number => Math.max(...transaction.submissions.map(({ deadline }) => deadline.left))
     let unknown = false
     for (let round = 0; ; round++) {
       const answer = await attempt(this.#options.client, transaction.input, ATTEMPT_MS)
@@ -209,7 +126,7 @@ export class Lane {
         case 'COMMITTED':
           return 'COMMITTED'
         case 'CONDITIONS': {
-          const owner = this.#owner(transaction, answer.failed)
+          const owner = ownerOf(transaction, answer.failed)
           if (owner === 'OURS') return 'COMMITTED'
           if (owner === 'OTHERS') return this.#retire('FENCED', 'ConditionalCheckFailed')
           return unknown ? (this.#retire('UNRESOLVED', 'ConditionalCheckFailed'), 'CONFLICT') : 'CONFLICT'
@@ -218,52 +135,44 @@ export class Lane {
           return this.#retire('FENCED', 'IdempotentParameterMismatchException')
         case 'REFUSED':
           if (unknown) return this.#retire('UNRESOLVED', answer.cause)
-          this.#refused(answer)
+          this.#refused(answer.cause)
           return 'NEVER'
         case 'UNKNOWN':
           unknown = true
           break
         case 'NOT_COMMITTED':
+          this.#options.onThrottled(this)
           break
         default:
           answer satisfies never
       }
-      if (now() >= deadline) {
+      const rest = left()
+      if (rest <= 0) {
         if (unknown) {
           this.#linger(transaction)
           return this.#retire('UNRESOLVED', answer.cause)
         }
         // not one attempt was left open: the numbers are free again
-        this.#refused(answer)
+        this.#refused(answer.cause)
         return 'NEVER'
       }
       const backoff = Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** round)
       // jitter keeps many processes from knocking at the same moment
-      await sleep(Math.min(backoff * (0.5 + Math.random() / 2), Math.max(1, deadline - now())))
+      await sleep(Math.min(backoff * (0.5 + Math.random() / 2), Math.max(1, rest)))
     }
   }
 
-  /** Whose records stand where ours should. NOBODY: the conditions of the other items failed. */
-  #owner({ entries, offset }: Transaction, failed: ReadonlyMap<number, Uint8Array | 'other'>): 'OURS' | 'OTHERS' | 'NOBODY' {
-    let ours = 0
-    let others = offset > 0 && failed.has(0) ? 1 : 0
-    for (const [index, { hash }] of entries.entries()) {
-      const stored = failed.get(index + offset)
-      if (stored === undefined) continue
-      if (stored !== 'other' && Buffer.from(stored).toString('hex') === hash) ours++
-      else others++
+  #answer({ entries, submissions }: Transaction, fate: Fate): void {
+    if (fate !== 'COMMITTED') {
+      // what was told in records that were never stored was not told
+      this.#userAgents.forget()
+      for (const { reject } of submissions) reject(fate === 'CONFLICT' ? new VersionConflict() : new AuditUnavailable())
+      return
     }
-    if (ours === entries.length) return 'OURS'
-    return ours + others > 0 ? 'OTHERS' : 'NOBODY'
-  }
-
-  #acknowledge({ entries, submissions }: Transaction): void {
     this.#registered = true
-    const last = entries.at(-1)
-    if (last !== undefined) {
-      this.#sequence = last.sequence
-      this.#prev = last.hash
-    }
+    const { sequence, prev } = this.#after(entries)
+    this.#sequence = sequence
+    this.#prev = prev
     let index = -1
     for (const { records, resolve, reject } of submissions) {
       index += records.length
@@ -273,44 +182,32 @@ export class Lane {
     }
   }
 
-  #retire(why: 'FENCED' | 'UNRESOLVED' | 'REFUSED', cause: string): 'RETIRED' {
+  #retire(why: Retirement, cause: string): 'RETIRED' {
     if (this.#retired) return 'RETIRED'
     this.#retired = true
     const { tenant, name, events, onRetired } = this.#options
     events({ event: 'AUDIT_LANE_RETIRED', tenant, lane: name, sequence: this.#sequence, why })
-    events({ event: 'AUDIT_REFUSED', tenant, lane: name, cause })
-    const unsent = this.#queue
-    this.#queue = []
-    onRetired(unsent)
+    this.#refused(cause)
+    onRetired(this, why)
     return 'RETIRED'
   }
 
-  #refused(answer: Extract<Answer, { cause: string }>): void {
-    this.#options.events({ event: 'AUDIT_REFUSED', tenant: this.#options.tenant, lane: this.#options.name, cause: answer.cause })
+  #refused(cause: string): void {
+    const { tenant, name, events } = this.#options
+    events({ event: 'AUDIT_REFUSED', tenant, lane: name, cause })
   }
 
   /** Goes on with a transaction that nobody waits for: where it can still be stored, it should be. */
   #linger(transaction: Transaction): void {
-    const { client, now } = this.#options
-    const end = now() + LINGER_MS
+    const { client, clocks } = this.#options
+    const end = new Deadline(clocks.now() + LINGER_MS, clocks)
     const knock = async (): Promise<void> => {
-      while (now() < end) {
+      while (end.left > 0) {
         const { kind } = await attempt(client, transaction.input, ATTEMPT_MS)
         if (kind !== 'UNKNOWN' && kind !== 'NOT_COMMITTED') return
         await sleep(BACKOFF_MAX_MS, undefined, { ref: false })
       }
     }
     knock().catch(() => undefined)
-  }
-}
-
-function put(table: string, item: NonNullable<TransactWriteItem['Put']>['Item']): TransactWriteItem {
-  return {
-    Put: {
-      TableName: table,
-      Item: item,
-      ConditionExpression: 'attribute_not_exists(l)',
-      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-    },
   }
 }

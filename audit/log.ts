@@ -1,20 +1,25 @@
 import type { DynamoDBClient, TransactWriteItem } from '@aws-sdk/client-dynamodb'
+import { randomBytes } from 'node:crypto'
 import type { TenantId } from '../vocabulary/ids.ts'
 import type { EventSink } from '../vocabulary/events.ts'
 import { AuditUnavailable } from '../vocabulary/failures.ts'
 import type { Clock } from '../vocabulary/record.ts'
+import { type Clocks, Deadline } from '../vocabulary/deadline.ts'
 import type { AuditContext, TimedAccess } from './entry.ts'
-import { Lane, type LaneReceipt, MAX_ACTIONS, type Submission } from './lane.ts'
+import { Lane } from './lane.ts'
 import type { ProcessId } from './request-id.ts'
+import { type LaneReceipt, MAX_ACTIONS, type Submission } from './submission.ts'
+import { TenantLanes } from './tenant-lanes.ts'
 
 /** Where access records become durable. */
 export interface AuditLog {
   /**
    * Resolves when every record is stored.
    * @param deadline milliseconds since the epoch, after which the answer is of no more use
-   * @throws AuditUnavailable when they are not, or when that is not known in time
+   * @returns what proves them: a receipt for each transaction that they went with, in their order
+   * @throws AuditUnavailable when they are not stored, or when that is not known in time
    */
-  append(context: AuditContext, records: readonly TimedAccess[], deadline: number): Promise<LaneReceipt>
+  append(context: AuditContext, records: readonly TimedAccess[], deadline: number): Promise<readonly LaneReceipt[]>
   /**
    * Writes items and the records that tell of them in one transaction: both are stored or neither.
    * At most 99 actions together.
@@ -36,26 +41,39 @@ export interface LaneLogOptions {
   readonly process: ProcessId
   readonly now: Clock
   readonly events: EventSink
+  /** How many lanes a tenant may have at once; 4 unless told. */
+  readonly lanes?: number
+  /** Milliseconds that are never set back. */
+  readonly monotonic?: Clock
+  readonly random?: (size: number) => Buffer
 }
 
-/** The lanes of one process: one for each tenant, and its successor when it retires. */
+const LANES = 4
+/** How often a waiter looks at the clocks: a timer alone would not see a wall clock that jumps over its deadline. */
+const LOOK_MS = 250
+const NAME_BYTES = 6
+
+/** The lanes of one process: up to a few for each tenant, and a successor for each that retires. */
 export class LaneLog implements AuditLog {
   readonly #options: LaneLogOptions
-  readonly #lanes = new Map<TenantId, Lane>()
+  readonly #clocks: Clocks
+  readonly #tenants = new Map<TenantId, TenantLanes>()
+  #prefix: string
   #made = 0
 
   constructor(options: LaneLogOptions) {
     this.#options = options
+    this.#clocks = { now: options.now, monotonic: options.monotonic ?? (() => performance.now()) }
+    this.#prefix = options.process
   }
 
-  async append(context: AuditContext, records: readonly TimedAccess[], deadline: number): Promise<LaneReceipt> {
+  async append(context: AuditContext, records: readonly TimedAccess[], deadline: number): Promise<readonly LaneReceipt[]> {
+    if (records.length === 0) throw new TypeError('there is nothing to record')
     const chunks: Promise<LaneReceipt>[] = []
     for (let start = 0; start < records.length; start += MAX_ACTIONS) {
       chunks.push(this.#submit(context, [], records.slice(start, start + MAX_ACTIONS), deadline))
     }
-    const last = (await Promise.all(chunks)).at(-1)
-    if (last === undefined) throw new TypeError('there is nothing to record')
-    return last
+    return await Promise.all(chunks)
   }
 
   async commit(
@@ -73,38 +91,54 @@ export class LaneLog implements AuditLog {
     context: AuditContext,
     items: readonly TransactWriteItem[],
     records: readonly TimedAccess[],
-    deadline: number,
+    at: number,
   ): Promise<LaneReceipt> {
-    const { now } = this.#options
+    const deadline = new Deadline(at, this.#clocks)
+    const lanes = this.#of(context.tenant)
     let timer: NodeJS.Timeout | undefined
     try {
       return await new Promise<LaneReceipt>((resolve, reject) => {
-        timer = setTimeout(() => reject(new AuditUnavailable()), Math.max(0, deadline - now()))
-        this.#lane(context.tenant).submit({ context, records, items, deadline, resolve, reject })
+        const submission: Submission = { context, records, items, deadline, resolve, reject }
+        lanes.submit(submission)
+        const look = (): void => {
+          const { left } = deadline
+          if (left > 0) {
+            timer = setTimeout(look, Math.min(left, LOOK_MS))
+            return
+          }
+          lanes.withdraw(submission)
+          reject(new AuditUnavailable())
+        }
+        look()
       })
     } finally {
       clearTimeout(timer)
     }
   }
 
-  #lane(tenant: TenantId): Lane {
-    const current = this.#lanes.get(tenant)
-    if (current !== undefined && !current.retired) return current
-    const { client, table, process, now, events } = this.#options
-    const lane: Lane = new Lane({
-      client,
-      table,
-      tenant,
-      name: `${process}.${++this.#made}`,
-      ...(current !== undefined && { succeeds: current.end }),
-      now,
-      events,
-      onRetired: (unsent: readonly Submission[]) => {
-        // what was not sent yet has no number: the successor gives it one
-        for (const submission of unsent) this.#lane(tenant).submit(submission)
-      },
+  #of(tenant: TenantId): TenantLanes {
+    const known = this.#tenants.get(tenant)
+    if (known !== undefined) return known
+    const { client, table, events, lanes = LANES, random = randomBytes } = this.#options
+    const made = new TenantLanes(lanes, ({ onRetired, onThrottled }, succeeds) => {
+      return new Lane({
+        client,
+        table,
+        tenant,
+        name: `${this.#prefix}.${++this.#made}`,
+        ...(succeeds !== undefined && { succeeds }),
+        clocks: this.#clocks,
+        events,
+        onRetired: (lane, why) => {
+          // somebody else writes under our names, as a process does that was restored from the same snapshot: it counts as we do,
+          // and would meet us again at the next name. The process stays in front, so that request ids go on locating records.
+          if (why === 'FENCED') this.#prefix = `${this.#options.process}.${random(NAME_BYTES).toString('base64url')}`
+          onRetired(lane)
+        },
+        onThrottled,
+      })
     })
-    this.#lanes.set(tenant, lane)
-    return lane
+    this.#tenants.set(tenant, made)
+    return made
   }
 }

@@ -1,9 +1,11 @@
 import type { AccessRecord } from '../vocabulary/access-record.ts'
+import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Instant } from '../vocabulary/ids.ts'
 import type { Clock } from '../vocabulary/record.ts'
 import type { AuditContext, TimedAccess } from './entry.ts'
-import { type LaneReceipt, MAX_ACTIONS } from './lane.ts'
+import { sequenceKey } from './item.ts'
 import type { AuditLog } from './log.ts'
+import { type LaneReceipt, MAX_ACTIONS } from './submission.ts'
 
 /** Not exported as a value: nobody outside this file can make one. */
 class Receipt {
@@ -11,22 +13,23 @@ class Receipt {
   /** How many records the request left. */
   readonly count: number
   /**
-   * `lane.sequence.hash` of the last record; undefined when nothing was disclosed. Who was told nothing has nothing to prove,
-   * and an answer that says "not found" must not differ from another one by it (P5).
+   * `lane.sequence.hash` of the last record in each lane that the request used, with a space between; most often one.
+   * Undefined when nothing was disclosed: who was told nothing has nothing to prove, and an answer that says "not found" must
+   * not differ from another one by it (P5).
    */
   readonly text: string | undefined
 
-  constructor(count: number, last: LaneReceipt | undefined) {
+  constructor(count: number, text: string | undefined) {
     this.count = count
-    this.text = last && `${last.lane}.${String(last.sequence).padStart(12, '0')}.${last.hash}`
+    this.text = text
   }
 }
 
 /** An answer that carries PHI can be built only with this, and only `Trail.settle` gives it (P2). */
 export type { Receipt as AuditReceipt }
 
-/** Half of what a transaction holds: small enough to leave early, and two of them travel together. */
-const BATCH = Math.floor(MAX_ACTIONS / 2)
+/** What fills a transaction: anything less would spread a request over more lanes and receipts without being stored sooner. */
+const BATCH = MAX_ACTIONS
 
 /**
  * The accesses of one request.
@@ -39,14 +42,14 @@ export class Trail {
   readonly #log: AuditLog
   readonly #context: AuditContext
   readonly #now: Clock
-  readonly #deadline: number
-  readonly #writes: Promise<LaneReceipt>[] = []
+  readonly #deadline: Deadline
+  readonly #writes: Promise<readonly LaneReceipt[]>[] = []
   readonly #edges: (() => AccessRecord)[] = []
   #pending: TimedAccess[] = []
   #count = 0
   #disclosed = false
 
-  constructor(log: AuditLog, context: AuditContext, now: Clock, deadline: number) {
+  constructor(log: AuditLog, context: AuditContext, now: Clock, deadline: Deadline) {
     this.#log = log
     this.#context = context
     this.#now = now
@@ -68,15 +71,23 @@ export class Trail {
   async settle(): Promise<Receipt> {
     for (const record of this.#edges.splice(0)) this.note(record())
     if (this.#pending.length > 0) this.#send()
-    const receipts = await Promise.all(this.#writes)
-    return new Receipt(this.#count, this.#disclosed ? receipts.at(-1) : undefined)
+    const receipts = (await Promise.all(this.#writes)).flat()
+    return new Receipt(this.#count, this.#disclosed ? lastOfEachLane(receipts) : undefined)
   }
 
   #send(): void {
-    const write = this.#log.append(this.#context, this.#pending, this.#deadline)
+    const write = this.#log.append(this.#context, this.#pending, this.#now() + this.#deadline.left)
     // settle() reports the failure; without this a rejection between two ticks would end the process
     write.catch(() => undefined)
     this.#writes.push(write)
     this.#pending = []
   }
+}
+
+function lastOfEachLane(receipts: readonly LaneReceipt[]): string {
+  const last = new Map<string, LaneReceipt>()
+  for (const receipt of receipts) {
+    if (receipt.sequence > (last.get(receipt.lane)?.sequence ?? 0)) last.set(receipt.lane, receipt)
+  }
+  return [...last.values()].map(({ lane, sequence, hash }) => `${lane}.${sequenceKey(sequence)}.${hash}`).join(' ')
 }

@@ -4,6 +4,7 @@ import { enterEnvironment } from '../infra/local/environment.ts'
 import { NoStack, readStackFile } from '../infra/local/stack-file.ts'
 import { auditCommand } from './audit.ts'
 import { importCommand } from './import.ts'
+import { keysCommand } from './keys.ts'
 import { openImporter } from './open-importer.ts'
 import { policyCommand } from './policy.ts'
 import { schemaCommand } from './schema.ts'
@@ -37,6 +38,7 @@ const program = new Command('phi')
   .addCommand(tokenCommand())
   .addCommand(importCommand({ openImporter }))
   .addCommand(auditCommand())
+  .addCommand(keysCommand())
 
 try {
   await program.parseAsync()

@@ -17,6 +17,8 @@ export class AgingCache<V extends object> {
   readonly #entries: LRUCache<string, Aged<V>>
   readonly #now: Clock
   #sweptAt: number
+  /** Runs while there is anything to let go of: a process that nobody asks must not keep keys. */
+  #sweeping: NodeJS.Timeout | undefined
 
   constructor(max: number, now: Clock) {
     this.#entries = new LRUCache({ max })
@@ -31,26 +33,37 @@ export class AgingCache<V extends object> {
 
   get(name: string): V | undefined {
     const now = this.#now()
-    this.#sweep(now)
+    this.#sweepSometimes(now)
     const entry = this.#entries.get(name)
-    return entry && isAlive(entry, now) ? entry.value : undefined
+    if (entry === undefined) return undefined
+    if (isAlive(entry, now)) return entry.value
+    this.#entries.delete(name)
+    return undefined
   }
 
   /** @param from when what is kept was asked for; `until` when it ends; milliseconds since the epoch */
   set(name: string, value: V, from: number, until: number): void {
-    this.#sweep(this.#now())
+    this.#sweepSometimes(this.#now())
     this.#entries.set(name, { value, from, until })
+    // it keeps no process alive; on one that is frozen it runs at the thaw, before or with the first request
+    this.#sweeping ??= setInterval(() => this.#sweep(this.#now()), SWEEP_EVERY_MS).unref()
   }
 
   delete(name: string): void {
     this.#entries.delete(name)
   }
 
-  /** Entries that nobody asks for must leave memory too. */
+  /** Also without the timer: a process that is kept busy runs it late. */
+  #sweepSometimes(now: number): void {
+    if (now < this.#sweptAt || now - this.#sweptAt >= SWEEP_EVERY_MS) this.#sweep(now)
+  }
+
   #sweep(now: number): void {
-    if (now >= this.#sweptAt && now - this.#sweptAt < SWEEP_EVERY_MS) return
     this.#sweptAt = now
     for (const [name, entry] of [...this.#entries.entries()]) if (!isAlive(entry, now)) this.#entries.delete(name)
+    if (this.#entries.size > 0) return
+    clearInterval(this.#sweeping)
+    this.#sweeping = undefined
   }
 }
 

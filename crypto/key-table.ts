@@ -15,12 +15,18 @@ export interface WrappedUseKey {
   readonly version: number
   readonly tenantKeyVersion: number
   readonly wrapped: Uint8Array
+  readonly sealsFrom: number
 }
 
 export interface WrappedPatientKey {
   readonly version: number
   readonly tenantKeyVersion: number
   readonly wrapped: Uint8Array
+  /**
+   * Milliseconds since the epoch, 0 for a first version. Until then the version before seals, so that no process meets
+   * what it has no key for yet. It opens from the beginning.
+   */
+  readonly sealsFrom: number
 }
 
 /** All keys of a tenant that are not a patient's: one item, all versions, so that they load together. */
@@ -56,3 +62,12 @@ export interface KeyTable {
   /** Writes the item unless there is one. */
   createTenant(tenant: TenantId, item: TenantKeyItem): Promise<'created' | 'exists'>
 }
+
+/** The newest version that seals at a time, or 0 where there is none. */
+export function sealingVersion(versions: readonly { readonly version: number; readonly sealsFrom: number }[], now: number): number {
+  return newestVersion(versions.filter(({ sealsFrom }) => sealsFrom <= now))
+}
+
+/** 0 where there is none. */
+export const newestVersion = (versions: readonly { readonly version: number }[]): number =>
+  versions.reduce((most, { version }) => Math.max(most, version), 0)

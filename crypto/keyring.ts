@@ -3,12 +3,21 @@ import { KeyUnavailable } from '../vocabulary/failures.ts'
 import type { PatientId, TenantId } from '../vocabulary/ids.ts'
 import type { Clock } from '../vocabulary/record.ts'
 import { AgingCache } from './aging-cache.ts'
-import type { KeyTable, KeyUse, LoadedKeys, PatientKeyItem, TenantKeyItem, WantedKeys } from './key-table.ts'
+import {
+  type KeyTable,
+  type KeyUse,
+  type LoadedKeys,
+  newestVersion,
+  type PatientKeyItem,
+  type TenantKeyItem,
+  type WantedKeys,
+} from './key-table.ts'
+import { contextOf, type KmsKeys, openTenantKey } from './kms-keys.ts'
 import type { Kms } from './kms.ts'
 import type { RandomBytes } from './parts.ts'
-import { PatientKeyHandle } from './patient-keys.ts'
+import { PatientKeyHandle, type WrapKeys } from './patient-keys.ts'
 import { TenantKeys, type UseKey } from './tenant-keys.ts'
-import { KEY_BYTES, wrapKey, wrapKeyFrom } from './wrap.ts'
+import { newWrappedKey, wrapKeyFrom } from './wrap.ts'
 
 /** Ages in milliseconds, numbers of entries. */
 export interface KeyringLimits {
@@ -19,7 +28,9 @@ export interface KeyringLimits {
 }
 
 /** The longest a key stays in memory, and so the longest a disabled one keeps working (P13). */
-const LIMITS: KeyringLimits = { tenantAge: 300_000, patientAge: 60_000, tenants: 100, patients: 10_000 }
+const LIMITS: KeyringLimits = { tenantAge: 300_000, patientAge: 60_000, tenants: 100, patients: 2_000 }
+
+type Handles = ReadonlyMap<PatientId, PatientKeyHandle>
 
 // a new use is a new key of every tenant: the record makes the compiler ask for it
 const USES: Readonly<Record<KeyUse, true>> = {
@@ -35,8 +46,8 @@ export interface KeyringParts {
   readonly kms: Kms
   readonly table: KeyTable
   readonly now: Clock
-  /** The KMS key that wraps a tenant's key: one for each tenant, or a shared one. Opens no key that names another. */
-  readonly kmsKeyFor: (tenant: TenantId) => string
+  /** The KMS keys of a tenant: its own, or a shared one. No tenant key that names another is opened. */
+  readonly kmsKeysFor: (tenant: TenantId) => KmsKeys
   readonly randomBytes?: RandomBytes
   /** May only be tighter than the defaults. */
   readonly limits?: Partial<KeyringLimits>
@@ -52,24 +63,34 @@ export class Keyring {
   readonly #kms: Kms
   readonly #table: KeyTable
   readonly #now: Clock
-  readonly #kmsKeyFor: (tenant: TenantId) => string
+  readonly #kmsKeysFor: (tenant: TenantId) => KmsKeys
   readonly #random: RandomBytes
   readonly #limits: KeyringLimits
   readonly #tenants: AgingCache<TenantKeys>
   readonly #patients: AgingCache<PatientKeyHandle>
   readonly #flights = new Map<TenantId, Promise<TenantKeys>>()
+  readonly #patientFlights = new Map<string, Promise<Handles>>()
   #kmsCalls = 0
   #tableLoads = 0
 
   /** @throws RangeError for limits looser than the defaults */
-  constructor({ kms, table, now, kmsKeyFor, randomBytes: random = randomBytes, limits }: KeyringParts) {
+  constructor({ kms, table, now, kmsKeysFor, randomBytes: random = randomBytes, limits }: KeyringParts) {
     this.#limits = { ...LIMITS, ...limits }
     const { tenantAge, patientAge, tenants, patients } = this.#limits
     if (tenantAge > LIMITS.tenantAge || patientAge > LIMITS.patientAge) throw new RangeError('A key may not live that long.')
-    this.#kms = kms
+    this.#kms = {
+      generateDataKey: async (keyId, context) => {
+        this.#kmsCalls++
+        return await kms.generateDataKey(keyId, context)
+      },
+      decrypt: async (wrapped, context, keyId) => {
+        this.#kmsCalls++
+        return await kms.decrypt(wrapped, context, keyId)
+      },
+    }
     this.#table = table
     this.#now = now
-    this.#kmsKeyFor = kmsKeyFor
+    this.#kmsKeysFor = kmsKeysFor
     this.#random = random
     this.#tenants = new AgingCache(tenants, now)
     this.#patients = new AgingCache(patients, now)
@@ -89,17 +110,13 @@ export class Keyring {
     const { tenant: existing } = await this.#load(tenant, { tenantItem: true, patients: [] })
     if (existing) return
     const version = 1
-    const kmsKey = this.#kmsKeyFor(tenant)
-    this.#kmsCalls++
+    const [kmsKey] = this.#kmsKeysFor(tenant)
     const { key, wrapped } = await this.#kms.generateDataKey(kmsKey, contextOf(tenant, version))
     const wrapWith = wrapKeyFrom(key)
     key.fill(0)
     const uses = (Object.keys(USES) as KeyUse[]).map((use) => {
       const place = { tenant, holder: { use }, tenantKeyVersion: version, version: 1 }
-      const raw = this.#random(KEY_BYTES)
-      const item = { use, version: 1, tenantKeyVersion: version, wrapped: wrapKey(wrapWith, place, raw, this.#random) }
-      raw.fill(0)
-      return item
+      return { use, version: 1, tenantKeyVersion: version, wrapped: newWrappedKey(wrapWith, place, this.#random), sealsFrom: 0 }
     })
     // when another process was first, its keys stand and these are forgotten
     await this.#table.createTenant(tenant, { versions: [{ version, wrapped, kmsKey }], uses })
@@ -108,7 +125,7 @@ export class Keyring {
   /** @throws KeyUnavailable when the tenant or the use has no key, or KMS refuses; IntegrityFailure; StoreUnavailable */
   async useKey<Use extends KeyUse>(tenant: TenantId, use: Use): Promise<UseKey<Use>> {
     const keys = await this.#tenantKeys(tenant)
-    return keys.useKey(use)
+    return keys.useKey(use, this.#now())
   }
 
   /**
@@ -118,25 +135,57 @@ export class Keyring {
    *   that a patient exists
    * @throws KeyUnavailable, StoreUnavailable, IntegrityFailure for all; what concerns one patient alone is thrown by its handle
    */
-  async patientKeys(
-    tenant: TenantId,
-    patients: readonly PatientId[],
-    read: 'cached' | 'always',
-  ): Promise<ReadonlyMap<PatientId, PatientKeyHandle>> {
-    const from = this.#now()
+  async patientKeys(tenant: TenantId, patients: readonly PatientId[], read: 'cached' | 'always'): Promise<Handles> {
+    const asked = [...new Set(patients)]
+    if (read === 'always') return await this.#fetchPatients(tenant, asked)
     const handles = new Map<PatientId, PatientKeyHandle>()
     const wanted: PatientId[] = []
-    for (const patient of new Set(patients)) {
-      const cached = read === 'cached' ? this.#patients.get(nameOf(tenant, patient)) : undefined
+    const joined = new Map<PatientId, Promise<Handles>>()
+    for (const patient of asked) {
+      const name = nameOf(tenant, patient)
+      const cached = this.#patients.get(name)
+      const flight = this.#patientFlights.get(name)
       if (cached) handles.set(patient, cached)
+      else if (flight) joined.set(patient, flight)
       else wanted.push(patient)
     }
-    if (wanted.length === 0) return handles
+    const flights = new Set(joined.values())
+    if (wanted.length > 0) flights.add(this.#shared(tenant, wanted))
+    for (const landed of await Promise.all(flights)) {
+      for (const patient of asked) {
+        const handle = landed.get(patient)
+        if (handle) handles.set(patient, handle)
+      }
+    }
+    // whoever set out first may have looked before the patient was there
+    const late = [...joined.keys()].filter((patient) => !handles.has(patient))
+    if (late.length > 0) for (const [patient, handle] of await this.#fetchPatients(tenant, late)) handles.set(patient, handle)
+    return handles
+  }
 
-    const { keys, items } = await this.#loadPatients(tenant, wanted, from)
-    for (const patient of wanted) {
+  /** Single flight: whoever wants the same patients meanwhile waits for this answer. */
+  #shared(tenant: TenantId, patients: readonly PatientId[]): Promise<Handles> {
+    const flight = this.#fetchPatients(tenant, patients)
+    const names = patients.map((patient) => nameOf(tenant, patient))
+    for (const name of names) this.#patientFlights.set(name, flight)
+    const landed = () => {
+      for (const name of names) this.#patientFlights.delete(name)
+    }
+    flight.then(landed, landed)
+    return flight
+  }
+
+  async #fetchPatients(tenant: TenantId, patients: readonly PatientId[]): Promise<Handles> {
+    const from = this.#now()
+    const handles = new Map<PatientId, PatientKeyHandle>()
+    if (patients.length === 0) return handles
+    const { keys, items } = await this.#loadPatients(tenant, patients, from)
+    const named = [...items.values()].flatMap(({ versions }) => versions.map(({ tenantKeyVersion }) => tenantKeyVersion))
+    // one map for all: the handles of a long panel should hold keys, and not each a map of its own
+    const wrapKeys = await keys.wrapKeys(new Set(named))
+    for (const patient of patients) {
       const item = items.get(patient)
-      const handle = item && (await this.#handleFor(tenant, patient, item, keys, from))
+      const handle = item && this.#handleFor(tenant, patient, item, wrapKeys, from, keys.until)
       if (handle) handles.set(patient, handle)
       else this.#patients.delete(nameOf(tenant, patient))
     }
@@ -145,37 +194,52 @@ export class Keyring {
 
   /**
    * A key for a new patient, not stored and not cached: the store writes the item with the patient's first record, under the
-   * condition that there is none.
+   * condition that there is none. It is wrapped under the newest tenant key, for which the tenant's item is read again: what
+   * lies in memory may be older than a rotation.
    *
    * @throws KeyUnavailable, StoreUnavailable, IntegrityFailure
    */
   async newPatientKey(tenant: TenantId, patient: PatientId): Promise<{ item: PatientKeyItem; handle: PatientKeyHandle }> {
-    const keys = await this.#tenantKeys(tenant)
+    const keys = await this.#newestTenantKeys(tenant)
     const tenantKeyVersion = keys.currentVersion
     const wrapWith = await keys.wrapKey(tenantKeyVersion)
     const version = 1
-    const raw = this.#random(KEY_BYTES)
     const place = { tenant, holder: { use: 'patient-key', patient }, tenantKeyVersion, version } as const
-    const item = { versions: [{ version, tenantKeyVersion, wrapped: wrapKey(wrapWith, place, raw, this.#random) }] }
-    raw.fill(0)
-    return { item, handle: new PatientKeyHandle(tenant, patient, item, new Map([[tenantKeyVersion, wrapWith]])) }
+    const wrapped = newWrappedKey(wrapWith, place, this.#random)
+    const item = { versions: [{ version, tenantKeyVersion, wrapped, sealsFrom: 0 }] }
+    const handle = new PatientKeyHandle(tenant, patient, item, new Map([[tenantKeyVersion, wrapWith]]), this.#now())
+    return { item, handle }
   }
 
-  async #handleFor(
+  async #newestTenantKeys(tenant: TenantId): Promise<TenantKeys> {
+    const ready = this.#tenants.get(tenant)
+    if (!ready) return await this.#tenantKeys(tenant)
+    const { tenant: item } = await this.#load(tenant, { tenantItem: true, patients: [] })
+    if (!item) throw new KeyUnavailable()
+    return ready.knows(newestVersion(item.versions)) ? ready : await this.#reloaded(tenant, ready)
+  }
+
+  /** The keys of a tenant whose item is newer than what lies in memory; whoever notices first reloads for all. */
+  async #reloaded(tenant: TenantId, outdated: TenantKeys): Promise<TenantKeys> {
+    if (this.#tenants.get(tenant) === outdated) this.#tenants.delete(tenant)
+    return await this.#tenantKeys(tenant)
+  }
+
+  #handleFor(
     tenant: TenantId,
     patient: PatientId,
     item: PatientKeyItem,
-    keys: TenantKeys,
+    wrapKeys: WrapKeys,
     from: number,
-  ): Promise<PatientKeyHandle> {
+    tenantUntil: number,
+  ): PatientKeyHandle {
     const name = nameOf(tenant, patient)
     const cached = this.#patients.get(name)
     if (cached?.isOf(item)) return cached
-    const wrapKeys = await keys.wrapKeys(new Set(item.versions.map(({ tenantKeyVersion }) => tenantKeyVersion)))
-    const handle = new PatientKeyHandle(tenant, patient, item, wrapKeys)
-    const complete = [...wrapKeys.values()].every((wrapKey) => !(wrapKey instanceof Error))
+    const handle = new PatientKeyHandle(tenant, patient, item, wrapKeys, from)
+    const complete = item.versions.every(({ tenantKeyVersion }) => !(wrapKeys.get(tenantKeyVersion) instanceof Error))
     // never beyond the tenant key that it was unwrapped with; and a failure of KMS is not remembered
-    if (complete) this.#patients.set(name, handle, from, Math.min(from + this.#limits.patientAge, keys.until))
+    if (complete) this.#patients.set(name, handle, from, Math.min(from + this.#limits.patientAge, tenantUntil))
     return handle
   }
 
@@ -194,8 +258,7 @@ export class Keyring {
     )
     if (known) return { keys, items }
     // a patient key wrapped under a tenant key that is newer than the cached item
-    this.#tenants.delete(tenant)
-    return { keys: await this.#tenantKeys(tenant), items }
+    return { keys: await this.#reloaded(tenant, keys), items }
   }
 
   async #tenantKeys(tenant: TenantId): Promise<TenantKeys> {
@@ -222,13 +285,10 @@ export class Keyring {
   }
 
   #keysOf(tenant: TenantId, item: TenantKeyItem, from: number): TenantKeys {
-    const kmsKey = this.#kmsKeyFor(tenant)
-    return new TenantKeys(tenant, item, from + this.#limits.tenantAge, async (wrapped) => {
-      // whoever writes the table must not be able to bring a KMS key of their own
-      if (wrapped.kmsKey !== kmsKey) throw new KeyUnavailable()
-      this.#kmsCalls++
-      return this.#kms.decrypt(wrapped.wrapped, contextOf(tenant, wrapped.version), kmsKey)
-    })
+    const allowed = this.#kmsKeysFor(tenant)
+    return new TenantKeys(tenant, item, from + this.#limits.tenantAge, (wrapped) =>
+      openTenantKey(this.#kms, tenant, allowed, wrapped),
+    )
   }
 
   #load(tenant: TenantId, wanted: WantedKeys): Promise<LoadedKeys> {
@@ -237,6 +297,5 @@ export class Keyring {
   }
 }
 
-const contextOf = (tenant: TenantId, version: number) => ({ tenant, use: 'tenant-key', version: String(version) }) as const
 // tenants have no `#` in their names
 const nameOf = (tenant: TenantId, patient: PatientId): string => `${tenant}#${patient}`

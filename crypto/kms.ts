@@ -39,16 +39,18 @@ export class AwsKms implements Kms {
     const command = new GenerateDataKeyCommand({ KeyId: keyId, KeySpec: 'AES_256', EncryptionContext: { ...context } })
     const answer = await this.#client.send(command).catch(refused)
     const { Plaintext: key, CiphertextBlob: wrapped } = answer
-    if (key?.length !== KEY_BYTES || !wrapped) throw new KeyUnavailable()
-    return { key, wrapped }
+    if (key?.length === KEY_BYTES && wrapped) return { key, wrapped }
+    key?.fill(0)
+    throw new KeyUnavailable()
   }
 
   async decrypt(wrapped: Uint8Array, context: KeyContext, keyId: string): Promise<Uint8Array> {
     // the key id is named, so that a key wrapped under somebody else's KMS key is refused
     const command = new DecryptCommand({ CiphertextBlob: wrapped, EncryptionContext: { ...context }, KeyId: keyId })
     const { Plaintext: key } = await this.#client.send(command).catch(refused)
-    if (key?.length !== KEY_BYTES) throw new KeyUnavailable()
-    return key
+    if (key?.length === KEY_BYTES) return key
+    key?.fill(0)
+    throw new KeyUnavailable()
   }
 }
 

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { type Failure, IntegrityFailure, KeyUnavailable } from '../vocabulary/failures.ts'
 import type { PatientId, TenantId } from '../vocabulary/ids.ts'
 import { deriveKey } from './derive.ts'
-import type { PatientKeyItem, WrappedPatientKey } from './key-table.ts'
+import { type PatientKeyItem, sealingVersion, type WrappedPatientKey } from './key-table.ts'
 import { isVersion } from './parts.ts'
 import { unwrapKey } from './wrap.ts'
 
@@ -15,7 +15,7 @@ export interface PatientKey {
 
 /** The keys of one patient. */
 export interface PatientKeys {
-  /** The newest, for sealing. @throws KeyUnavailable, IntegrityFailure */
+  /** The newest that seals. @throws KeyUnavailable, IntegrityFailure */
   current(): PatientKey
   /** The one that a sealed value names, or undefined when there is none. @throws KeyUnavailable, IntegrityFailure */
   byVersion(version: number): PatientKey | undefined
@@ -49,19 +49,21 @@ export class PatientKeyHandle implements PatientKeys {
   readonly #patient: PatientId
   readonly #item: PatientKeyItem
   readonly #wrapKeys: WrapKeys
+  readonly #sealsWith: number
   readonly #unwrapped = new Map<number, PatientKey>()
 
-  constructor(tenant: TenantId, patient: PatientId, item: PatientKeyItem, wrapKeys: WrapKeys) {
+  /** @param now when the keys were asked for, milliseconds since the epoch: it says which version seals */
+  constructor(tenant: TenantId, patient: PatientId, item: PatientKeyItem, wrapKeys: WrapKeys, now: number) {
     this.#tenant = tenant
     this.#patient = patient
     this.#item = item
     this.#wrapKeys = wrapKeys
+    this.#sealsWith = sealingVersion(item.versions, now)
   }
 
   /** @throws KeyUnavailable when the patient has no key or the tenant key cannot be had, IntegrityFailure for a damaged one */
   current(): PatientKey {
-    const newest = this.#item.versions.reduce((most, { version }) => Math.max(most, version), 0)
-    const key = this.byVersion(newest)
+    const key = this.byVersion(this.#sealsWith)
     if (!key) throw new KeyUnavailable()
     return key
   }

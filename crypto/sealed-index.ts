@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import * as z from 'zod'
 import { IntegrityFailure } from '../vocabulary/failures.ts'
-import type { PatientId, RecordId, TenantId } from '../vocabulary/ids.ts'
+import type { PatientId, RecordId, TenantId, TypeName } from '../vocabulary/ids.ts'
 import type { ListPosition } from '../vocabulary/list.ts'
 import { sha256 } from './derive.ts'
 import { envelopeKeyVersion, openEnvelope, sealEnvelope } from './envelope.ts'
@@ -18,6 +18,8 @@ export interface IndexEntry extends ListPosition {
   readonly version: number
   readonly codes: readonly string[]
   readonly category: string
+  /** The sensitivities of the record: a page leaves out what is closed without opening it, and is as long as it would be. */
+  readonly labels: readonly string[]
 }
 
 /** What the root knows of a chunk. */
@@ -36,6 +38,8 @@ export interface IndexRoot {
   readonly version: number
   /** The number of the next chunk. */
   readonly next: number
+  /** The patient's own record, which bears the patient's id: its version is told without a chunk. None before it is written. */
+  readonly own?: { readonly type: TypeName; readonly version: number }
   /** By type, newest first. */
   readonly types: ReadonlyMap<string, readonly ChunkSummary[]>
 }
@@ -49,9 +53,11 @@ const Position = z.tuple([z.string(), z.string()])
 const Root = z.object({
   version: z.number(),
   next: z.number(),
+  own: z.tuple([z.string(), z.number()]).optional(),
   types: z.record(z.string(), z.array(z.tuple([z.number(), z.string(), z.number(), Position, Position]))),
 })
-const Chunk = z.array(z.tuple([z.string(), z.string(), z.number(), z.array(z.string()), z.string()]))
+const texts = z.array(z.string())
+const Chunk = z.array(z.tuple([z.string(), z.string(), z.number(), texts, z.string(), texts.optional()]))
 
 const ROOT = '#index'
 const chunkPart = (number: number): string => `${ROOT}/${number}`
@@ -60,10 +66,14 @@ const LARGEST_UNFOLDED = 4_000_000
 
 export const chunkDigest = (sealed: Uint8Array): string => sha256(sealed).toString('base64url', 0, 16)
 
+/** Whether these bytes are the chunk that a root names. */
+export const chunkFits = ({ digest }: ChunkSummary, sealed: Uint8Array | undefined): boolean =>
+  sealed !== undefined && chunkDigest(sealed) === digest
+
 export function sealRoot(
   keys: PatientKeys,
   place: IndexPlace,
-  { version, next, types }: IndexRoot,
+  { version, next, own, types }: IndexRoot,
   random: RandomBytes = randomBytes,
 ): Uint8Array {
   const chunks = [...types].map(([type, summaries]) => [
@@ -76,12 +86,13 @@ export function sealRoot(
       [last.date, last.id],
     ]),
   ])
-  return seal(keys, place, ROOT, { version, next, types: Object.fromEntries(chunks) as unknown }, random)
+  const value = { version, next, ...(own && { own: [own.type, own.version] }), types: Object.fromEntries(chunks) as unknown }
+  return seal(keys, place, ROOT, value, random)
 }
 
 /** @throws IntegrityFailure when it was not sealed at this place, KeyUnavailable */
 export function openRoot(keys: PatientKeys, place: IndexPlace, sealed: Uint8Array): IndexRoot {
-  const { version, next, types } = read(Root, open(keys, place, ROOT, sealed))
+  const { version, next, own, types } = read(Root, open(keys, place, ROOT, sealed))
   const summaries = Object.entries(types).map(
     ([type, chunks]) =>
       [
@@ -95,7 +106,12 @@ export function openRoot(keys: PatientKeys, place: IndexPlace, sealed: Uint8Arra
         })),
       ] as const,
   )
-  return { version, next, types: new Map(summaries) }
+  return {
+    version,
+    next,
+    ...(own && { own: { type: own[0] as TypeName, version: own[1] } }),
+    types: new Map(summaries),
+  }
 }
 
 export function sealChunk(
@@ -105,18 +121,22 @@ export function sealChunk(
   entries: readonly IndexEntry[],
   random: RandomBytes = randomBytes,
 ): Uint8Array {
-  const rows = entries.map(({ date, id, version, codes, category }) => [date, id, version, codes, category])
+  const rows = entries.map(({ date, id, version, codes, category, labels }) => {
+    const row = [date, id, version, codes, category]
+    return labels.length === 0 ? row : [...row, labels]
+  })
   return seal(keys, place, chunkPart(number), rows, random)
 }
 
 /** @throws IntegrityFailure when it was not sealed at this place, KeyUnavailable */
 export function openChunk(keys: PatientKeys, place: IndexPlace, number: number, sealed: Uint8Array): readonly IndexEntry[] {
-  return read(Chunk, open(keys, place, chunkPart(number), sealed)).map(([date, id, version, codes, category]) => ({
+  return read(Chunk, open(keys, place, chunkPart(number), sealed)).map(([date, id, version, codes, category, labels = []]) => ({
     date,
     id: id as RecordId,
     version,
     codes,
     category,
+    labels,
   }))
 }
 

@@ -2,17 +2,24 @@ import type { KeyObject } from 'node:crypto'
 import { Failure, IntegrityFailure, KeyUnavailable } from '../vocabulary/failures.ts'
 import type { TenantId } from '../vocabulary/ids.ts'
 import { keyFrom } from './derive.ts'
-import type { KeyUse, TenantKeyItem, WrappedTenantKey, WrappedUseKey } from './key-table.ts'
+import {
+  type KeyUse,
+  newestVersion,
+  sealingVersion,
+  type TenantKeyItem,
+  type WrappedTenantKey,
+  type WrappedUseKey,
+} from './key-table.ts'
 import { isVersion } from './parts.ts'
 import type { WrapKeys } from './patient-keys.ts'
 import { unwrapKey, wrapKeyFrom } from './wrap.ts'
 
-/** A tenant's key for one use: the newest version, and the way to older ones. */
+/** A tenant's key for one use: the newest version that seals, and the way to the others. */
 export interface UseKey<Use extends KeyUse = KeyUse> {
   readonly use: Use
   readonly version: number
   readonly key: KeyObject
-  /** An older version, undefined when there is none. @throws KeyUnavailable, IntegrityFailure */
+  /** Any version, undefined when there is none. @throws KeyUnavailable, IntegrityFailure */
   byVersion(version: number): KeyObject | undefined
 }
 
@@ -41,7 +48,7 @@ export class TenantKeys {
 
   /** The version of the tenant key that new keys are wrapped under. @throws KeyUnavailable when there is none */
   get currentVersion(): number {
-    const newest = this.#item.versions.reduce((most, { version }) => Math.max(most, version), 0)
+    const newest = newestVersion(this.#item.versions)
     if (!isVersion(newest)) throw new KeyUnavailable()
     return newest
   }
@@ -74,18 +81,21 @@ export class TenantKeys {
     return new Map(await Promise.all(answers))
   }
 
-  /** @throws KeyUnavailable when the tenant has no key for this use, or its tenant key cannot be had; IntegrityFailure */
-  async useKey<Use extends KeyUse>(use: Use): Promise<UseKey<Use>> {
+  /**
+   * @param now milliseconds since the epoch: it says which version seals
+   * @throws KeyUnavailable when the tenant has no key for this use, or its tenant key cannot be had; IntegrityFailure
+   */
+  async useKey<Use extends KeyUse>(use: Use, now: number): Promise<UseKey<Use>> {
     const versions = this.#item.uses.filter((candidate) => candidate.use === use)
     const wrapKeys = await this.wrapKeys(new Set(versions.map(({ tenantKeyVersion }) => tenantKeyVersion)))
     const byVersion = (version: number): KeyObject | undefined => {
       const wrapped = versions.find((candidate) => candidate.version === version)
       return wrapped && this.#unwrapUse(wrapped, wrapKeys)
     }
-    const newest = versions.reduce((most, { version }) => Math.max(most, version), 0)
-    const key = byVersion(newest)
+    const version = sealingVersion(versions, now)
+    const key = byVersion(version)
     if (!key) throw new KeyUnavailable()
-    return { use, version: newest, key, byVersion }
+    return { use, version, key, byVersion }
   }
 
   #unwrapUse({ use, version, tenantKeyVersion, wrapped }: WrappedUseKey, wrapKeys: WrapKeys): KeyObject {
@@ -104,8 +114,10 @@ export class TenantKeys {
     const wrapped = this.#item.versions.find((candidate) => candidate.version === version)
     if (!wrapped) throw new IntegrityFailure()
     const raw = await this.#open(wrapped)
-    const key = wrapKeyFrom(raw)
-    raw.fill(0)
-    return key
+    try {
+      return wrapKeyFrom(raw)
+    } finally {
+      raw.fill(0)
+    }
   }
 }

@@ -42,6 +42,35 @@ export function unwrapKey(wrapWith: KeyObject, place: WrapPlace, wrapped: Uint8A
   return raw
 }
 
+/**
+ * The same key wrapped for another place: under a newer tenant key, most often. Its bytes are in memory for that moment.
+ *
+ * @throws IntegrityFailure when it was not wrapped for the first place
+ */
+export function rewrapKey(
+  from: { readonly wrapWith: KeyObject; readonly place: WrapPlace },
+  to: { readonly wrapWith: KeyObject; readonly place: WrapPlace },
+  wrapped: Uint8Array,
+  random: RandomBytes,
+): Buffer {
+  const raw = unwrapKey(from.wrapWith, from.place, wrapped)
+  try {
+    return wrapKey(to.wrapWith, to.place, raw, random)
+  } finally {
+    raw.fill(0)
+  }
+}
+
+/** A new random key, known as its wrapped bytes alone. */
+export function newWrappedKey(wrapWith: KeyObject, place: WrapPlace, random: RandomBytes): Buffer {
+  const raw = random(KEY_BYTES)
+  try {
+    return wrapKey(wrapWith, place, raw, random)
+  } finally {
+    raw.fill(0)
+  }
+}
+
 function wrapAad({ tenant, holder, tenantKeyVersion, version }: WrapPlace): Buffer {
   const subject = holder.use === 'patient-key' ? holder.patient : ''
   return lengthPrefixed(tenant, subject, holder.use, u32(tenantKeyVersion), u32(version), Buffer.of(FORMAT))

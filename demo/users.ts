@@ -11,6 +11,9 @@ export interface DemoUser {
   readonly says: string
 }
 
+/** Anybody whom an identity provider of one machine can know. */
+export type StackUser = Omit<DemoUser, 'tenant'> & { readonly tenant: string }
+
 export const DEMO_USERS: readonly DemoUser[] = [
   {
     name: 'physician',

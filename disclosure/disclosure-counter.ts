@@ -8,6 +8,8 @@ export interface DisclosureCounter {
   resolved: number
   /** Values and edges refused. */
   denied: number
+  /** Values and edges that are there and could not be had. */
+  unavailable: number
 }
 
-export const newDisclosureCounter = (): DisclosureCounter => ({ fields: 0, metadata: 0, resolved: 0, denied: 0 })
+export const newDisclosureCounter = (): DisclosureCounter => ({ fields: 0, metadata: 0, resolved: 0, denied: 0, unavailable: 0 })

@@ -1,4 +1,5 @@
-import { type RelationshipRegistry, relationshipsOf } from '../access/relationships.ts'
+import type { HeldRelationships } from '../access/held-relationships.ts'
+import type { Held, RelationshipRegistry } from '../access/relationships.ts'
 import { type CursorBound, openCursor, sealCursor } from '../crypto/cursor.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { UseKey } from '../crypto/tenant-keys.ts'
@@ -6,7 +7,7 @@ import type { RecordSource } from '../store/record-source.ts'
 import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Caller } from '../vocabulary/decision.ts'
 import { BadUserInput, keyOverdue, storeOverdue, StoreUnavailable } from '../vocabulary/failures.ts'
-import type { Coordinate, Instant, PatientId, RecordId, RecordRef, TypeName } from '../vocabulary/ids.ts'
+import type { Coordinate, PatientId, RecordId, RecordRef, TypeName } from '../vocabulary/ids.ts'
 import type { ListPosition } from '../vocabulary/list.ts'
 import type { PolicyTable, Relationship } from '../vocabulary/policy.ts'
 import type { Json } from '../vocabulary/record.ts'
@@ -28,10 +29,10 @@ export interface CursorPage {
 
 export interface ListParts {
   readonly caller: Caller
-  readonly now: Instant
   readonly policy: PolicyTable
   readonly sources: ReadonlyMap<string, RecordSource>
   readonly relationships: RelationshipRegistry
+  readonly held: HeldRelationships
   readonly keyring: Keyring
   readonly counter: DisclosureCounter
   readonly deadline: Deadline
@@ -105,15 +106,17 @@ export class RecordLists {
 
   /** Candidates of a panel are asked again before they count: an ended membership stands in the index still. */
   async #standing(names: ReadonlySet<Relationship>, after: PatientId | undefined, limit: number): Promise<PatientId[]> {
-    const { caller, now, relationships, deadline } = this.#parts
+    const { caller, relationships, deadline } = this.#parts
     const panels = [...names].flatMap((name) => relationships.get(name) ?? [])
     const found: PatientId[] = []
     let from = after
     for (;;) {
       const lists = await Promise.all(panels.map(async (source) => await source.panel(caller, from, limit, deadline)))
       const candidates = inOneOrder(lists, limit)
-      const held = await relationshipsOf(relationships, names, caller, candidates, now, deadline)
-      found.push(...candidates.filter((patient) => (held.get(patient)?.size ?? 0) > 0))
+      const held = await this.#parts.held.of(names, candidates)
+      // one of whom is not known what holds is a gap with an error, never a shorter list
+      const counts = (of: Held | undefined): boolean => of !== undefined && (of.relationships.size > 0 || of.damage !== undefined)
+      found.push(...candidates.filter((patient) => counts(held.get(patient))))
       from = candidates.at(-1)
       if (from === undefined || found.length >= limit || lists.every((list) => list.length < limit)) return found.slice(0, limit)
     }

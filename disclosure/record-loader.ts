@@ -1,10 +1,11 @@
 import DataLoader from 'dataloader'
-import { type RelationshipRegistry, relationshipsOf } from '../access/relationships.ts'
+import type { HeldRelationships } from '../access/held-relationships.ts'
+import type { Held } from '../access/relationships.ts'
 import type { Trail } from '../audit/trail.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { UseKey } from '../crypto/tenant-keys.ts'
 import { lookupToken } from '../crypto/tokens.ts'
-import type { FoundRecord, OpenRecord, RecordSource } from '../store/record-source.ts'
+import type { FoundRecord, LoadOptions, OpenRecord, RecordSource } from '../store/record-source.ts'
 import type { AccessRecord, OutcomeReason } from '../vocabulary/access-record.ts'
 import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Caller, Facts } from '../vocabulary/decision.ts'
@@ -55,7 +56,7 @@ export interface LoaderOptions {
   readonly sources: ReadonlyMap<string, RecordSource>
   /** By path: a function for each `@computed` field. */
   readonly computed: ComputedFields
-  readonly relationships: RelationshipRegistry
+  readonly held: HeldRelationships
   readonly keyring: Keyring
   readonly trail: Trail
   readonly counter: DisclosureCounter
@@ -64,6 +65,8 @@ export interface LoaderOptions {
   readonly deadline: Deadline
 }
 
+type FoundRecords = ReadonlyMap<string, FoundRecord>
+type HeldByPatient = ReadonlyMap<PatientId, Held>
 type Settled<T> = { readonly value: T } | { readonly failure: OutcomeReason }
 
 /**
@@ -153,14 +156,25 @@ export class RecordLoader {
   }
 
   async #settle(wanted: readonly Wanted[]): Promise<void> {
-    const { caller, now, relationships, keyring, deadline } = this.#options
+    const { caller, keyring, held: relationships } = this.#options
     const patients = [...new Set(wanted.map(({ ref }) => ref.patient))]
     const names = new Set(wanted.flatMap(({ ref }) => [...this.admitting(ref.type)]))
-    const [found, held, lookup] = await Promise.all([
-      this.#settled(() => this.#fetch(wanted), storeOverdue),
-      this.#settled(() => relationshipsOf(relationships, names, caller, patients, now, deadline), storeOverdue),
-      this.#settled(() => keyring.useKey(caller.tenant, 'lookup'), keyOverdue),
-    ])
+    const reach = async () => {
+      const holding = this.#settled(() => relationships.of(names, patients), storeOverdue)
+      return await Promise.all([
+        this.#settled(() => this.#fetch(wanted, holding), storeOverdue),
+        holding,
+        this.#settled(() => keyring.useKey(caller.tenant, 'lookup'), keyOverdue),
+      ])
+    }
+    let [found, held, lookup] = await reach()
+    // a patient who is being written for the first time has records a moment before relationships were asked for: read once more
+    if (this.#unrooted(found, held).length > 0) {
+      ;[found, held, lookup] = await reach()
+      const { tenant } = caller
+      const forged = { event: 'ACCESS_ITEM_FORGED', tenant, what: 'ROOT_MISSING' } as const
+      for (const patient of this.#unrooted(found, held)) this.#options.events({ ...forged, patient })
+    }
     if ('value' in lookup) this.#lookup = lookup.value
     for (const { ref, paths, listed } of wanted) {
       const known = this.#known.get(recordKey(ref))
@@ -173,9 +187,16 @@ export class RecordLoader {
     }
   }
 
+  /** Patients who exist, although the table of relationships knows nothing of them. */
+  #unrooted(found: Settled<FoundRecords>, held: Settled<HeldByPatient>): PatientId[] {
+    if ('failure' in found || 'failure' in held) return []
+    const patients = new Set([...found.value.values()].map(({ ref }) => ref.patient))
+    return [...patients].filter((patient) => held.value.get(patient)?.damage === 'UNROOTED')
+  }
+
   /** One batch for records of one source that need the same values; what no record could grant is not asked for. */
-  async #fetch(wanted: readonly Wanted[]): Promise<ReadonlyMap<string, FoundRecord>> {
-    const { caller, policy, grantable, sources, deadline } = this.#options
+  async #fetch(wanted: readonly Wanted[], holding: Promise<Settled<HeldByPatient>>): Promise<FoundRecords> {
+    const { caller, policy, grantable, sources, counter, deadline } = this.#options
     const groups = new Map<string, { source: string; refs: RecordRef[]; paths: ReadonlySet<SchemaPath> }>()
     for (const { ref, paths } of wanted) {
       const asked = [...withInputs(policy, paths)].filter(
@@ -189,9 +210,24 @@ export class RecordLoader {
     }
     // for a caller who may not learn that a patient exists, a hit must cost what a miss costs
     const work = caller.seesExistence ? 'least' : 'always'
+    const versions = new Map(wanted.map(({ ref, listed }) => [recordKey(ref), listed]))
+    const options: LoadOptions = {
+      work,
+      deadline,
+      counter,
+      // of a patient, a panel knows no more than that there is one
+      listed: (ref) => {
+        const version = versions.get(recordKey(ref))
+        return version === 0 ? undefined : version
+      },
+      mayKnow: async (ref) => {
+        const held = await holding
+        return 'value' in held && this.#mayKnow(ref, versions.get(recordKey(ref)), held.value.get(ref.patient))
+      },
+    }
     const found = await Promise.all(
       [...groups.values()].map(
-        async ({ source, refs, paths }) => (await sources.get(source)?.load(caller.tenant, refs, paths, { work, deadline })) ?? [],
+        async ({ source, refs, paths }) => (await sources.get(source)?.load(caller.tenant, refs, paths, options)) ?? [],
       ),
     )
     return new Map(found.flat().map((record) => [recordKey(record.ref), record]))
@@ -199,18 +235,20 @@ export class RecordLoader {
 
   #entry(
     { ref, paths, listed }: Wanted,
-    found: Settled<ReadonlyMap<string, FoundRecord>>,
-    held: Settled<ReadonlyMap<PatientId, ReadonlySet<Relationship>>>,
+    found: Settled<FoundRecords>,
+    held: Settled<HeldByPatient>,
     before: Entry | undefined,
   ): Entry {
-    const { caller, policy } = this.#options
     if ('failure' in held) return this.#unavailable(ref, paths, held.failure)
-    const facts: Facts = { relationships: held.value.get(ref.patient) ?? new Set() }
-    const admitted = [...this.admitting(ref.type)].some((name) => facts.relationships.has(name))
-    const mayKnow = admitted || listed !== undefined || (caller.seesExistence && policy.records.get(ref.type)?.patient === 'id')
+    const { relationships, damage } = held.value.get(ref.patient) ?? { relationships: new Set() }
+    const facts: Facts = { relationships }
     if ('failure' in found) return this.#unavailable(ref, paths, found.failure)
     const record = found.value.get(recordKey(ref))
-    if (record === undefined || !mayKnow) {
+    // whether the caller may see the record cannot be said: that is no answer of no (P6)
+    if (damage === 'TAMPERED' || (damage === 'UNROOTED' && record !== undefined)) {
+      return this.#unavailable(ref, paths, this.failures.of(new IntegrityFailure(), ref))
+    }
+    if (record === undefined || !this.#mayKnow(ref, listed, { relationships })) {
       // a list names it and it is not there: somebody took it away behind the gateway's back (P6)
       if (listed !== undefined) return this.#unavailable(ref, paths, this.failures.of(new IntegrityFailure(), ref))
       // it was there when this request first reached it: what changed since is not what this answer tells of
@@ -231,6 +269,14 @@ export class RecordLoader {
     if (state.version !== open.version) return this.#unavailable(ref, paths, 'VERSION')
     new RecordValues(this.#values, state, open).settle(paths)
     return { kind: 'FOUND', state }
+  }
+
+  /** Whether this caller may learn that a record exists. Where a patient is unrooted, it has to be found out whether there is one. */
+  #mayKnow(ref: RecordRef, listed: number | undefined, held: Held | undefined): boolean {
+    if (listed !== undefined || held?.damage === 'UNROOTED') return true
+    if ([...this.admitting(ref.type)].some((name) => held?.relationships.has(name) === true)) return true
+    const { caller, policy } = this.#options
+    return caller.seesExistence && policy.records.get(ref.type)?.patient === 'id'
   }
 
   /** The relationships that could open anything of a type to this caller, by role and purpose. */
@@ -267,6 +313,7 @@ export class RecordLoader {
   }
 
   #note(record: AccessRecord): void {
+    if (record.outcome === 'UNAVAILABLE') this.#options.counter.unavailable++
     this.#options.trail.note(record)
   }
 

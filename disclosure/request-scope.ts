@@ -1,6 +1,8 @@
 import { type GraphQLResolveInfo, isObjectType } from 'graphql'
 import { createHash } from 'node:crypto'
 import { decide } from '../access/decide.ts'
+import { HeldRelationships } from '../access/held-relationships.ts'
+import type { RelationshipRegistry } from '../access/relationships.ts'
 import type { Trail } from '../audit/trail.ts'
 import { createPlanner, type Planner } from '../directives/plan.ts'
 import type { AccessRecord, OutcomeReason } from '../vocabulary/access-record.ts'
@@ -26,7 +28,7 @@ class Undecided extends Error {
   }
 }
 
-export type ScopeParts = Omit<LoaderOptions, 'counter'>
+export type ScopeParts = Omit<LoaderOptions, 'counter' | 'held'> & { readonly relationships: RelationshipRegistry }
 
 /**
  * All that belongs to one request: who asks, what was found out, what was opened, what was refused. Made when the caller is
@@ -46,8 +48,9 @@ export class RequestScope {
   constructor(parts: ScopeParts) {
     this.#parts = parts
     this.#planner = createPlanner(parts.policy)
-    this.#loader = new RecordLoader({ ...parts, counter: this.counter })
-    this.#lists = new RecordLists({ ...parts, counter: this.counter })
+    const held = new HeldRelationships(parts)
+    this.#loader = new RecordLoader({ ...parts, held, counter: this.counter })
+    this.#lists = new RecordLists({ ...parts, held, counter: this.counter })
   }
 
   get requestId(): RequestId {
@@ -234,6 +237,7 @@ export class RequestScope {
     if (this.#told.has(key)) return
     this.#told.add(key)
     if (record.outcome === 'DENIED') this.counter.denied++
+    if (record.outcome === 'UNAVAILABLE') this.counter.unavailable++
     this.trail.note(record)
   }
 

@@ -1,11 +1,14 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import { composeGateway, openServices } from '../gateway/compose.ts'
+import { tellProcessFaults } from '../gateway/process-faults.ts'
 import { clinicResolvers } from '../resolvers/clinic.ts'
 import { clinicLock, clinicTypeDefs } from '../schema/clinic.ts'
 import { fromEvent, toResult } from './http-event.ts'
+import { orLastResort } from './last-resort.ts'
 
 // Made once when the function starts. Nothing of a request is kept here: the next one belongs to another caller.
 const services = openServices(process.env)
+tellProcessFaults(process, services.events)
 const gateway = await composeGateway(services, process.env, {
   typeDefs: clinicTypeDefs(),
   resolvers: clinicResolvers,
@@ -14,5 +17,6 @@ const gateway = await composeGateway(services, process.env, {
 
 /** `POST /graphql` of the HTTP API. */
 export async function handler(event: APIGatewayProxyEventV2, context: Context): Promise<APIGatewayProxyStructuredResultV2> {
-  return toResult(await gateway.handle(fromEvent(event, context, services.now())))
+  const answer = async () => toResult(await gateway.handle(fromEvent(event, context, services.now())))
+  return await orLastResort(answer, services.events)
 }

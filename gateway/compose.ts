@@ -10,7 +10,8 @@ import { AuditHistory } from '../audit/history.ts'
 import { LaneLog } from '../audit/log.ts'
 import { newProcessId, type ProcessId } from '../audit/request-id.ts'
 import { Keyring } from '../crypto/keyring.ts'
-import { AwsKms } from '../crypto/kms.ts'
+import type { KmsKeys } from '../crypto/kms-keys.ts'
+import { AwsKms, type Kms } from '../crypto/kms.ts'
 import type { SdlSource } from '../directives/parse-sources.ts'
 import type { Resolvers } from '../disclosure/leaf-resolvers.ts'
 import { AccessTable } from '../store/access.ts'
@@ -18,10 +19,12 @@ import { DynamoKeyTable } from '../store/keys.ts'
 import { RecordTable } from '../store/records.ts'
 import { SealedSource } from '../store/sealed-source.ts'
 import type { EventSink } from '../vocabulary/events.ts'
+import type { TenantId } from '../vocabulary/ids.ts'
 import type { Relationship } from '../vocabulary/policy.ts'
 import type { Clock } from '../vocabulary/record.ts'
 import { createGateway, type Gateway } from './create-gateway.ts'
-import { operatorLog } from './operator-log.ts'
+import { operatorEvents } from './operator-events.ts'
+import { kmsKeysOf, TenantKmsKeys } from './tenant-kms-keys.ts'
 
 const name = z.string().min(1)
 const Environment = z.object({
@@ -31,6 +34,7 @@ const Environment = z.object({
   PHI_TABLE_KEYS: name,
   PHI_TABLE_AUDIT: name,
   PHI_KMS_KEY_ID: name,
+  PHI_TENANT_KMS_KEYS: TenantKmsKeys,
 })
 const IssuerEnvironment = z.object({ PHI_ISSUER: z.url(), PHI_AUDIENCE: name, PHI_JWKS_URI: z.url() })
 
@@ -45,6 +49,8 @@ export interface Services {
   readonly records: RecordTable
   readonly access: AccessTable
   readonly keys: DynamoKeyTable
+  readonly kms: Kms
+  readonly kmsKeysFor: (tenant: TenantId) => KmsKeys
   readonly keyring: Keyring
   readonly audit: LaneLog
   readonly history: AuditHistory
@@ -59,7 +65,7 @@ const READ_ATTEMPTS = 3
 /**
  * The services of a process, from its environment. The SDK reads region, credentials and endpoints itself.
  *
- * @throws ZodError naming the variable that is missing
+ * @throws ZodError naming the variable that is missing or malformed
  */
 export function openServices(env: Env, { now = Date.now, events }: { now?: Clock; events?: EventSink } = {}): Services {
   const settings = Environment.parse(env)
@@ -68,8 +74,10 @@ export function openServices(env: Env, { now = Date.now, events }: { now?: Clock
   const reads = quiet(new DynamoDBClient({ maxAttempts: READ_ATTEMPTS, requestHandler }))
   // a lane must see each answer itself: a retry that the SDK makes hides what became of the first attempt
   const writes = quiet(new DynamoDBClient({ maxAttempts: 1, requestHandler }))
-  const kms = quiet(new KMSClient({ maxAttempts: READ_ATTEMPTS, requestHandler }))
-  const sink = events ?? operatorLog(settings.PHI_STAGE)
+  const kmsClient = quiet(new KMSClient({ maxAttempts: READ_ATTEMPTS, requestHandler }))
+  const kms = new AwsKms(kmsClient)
+  const kmsKeysFor = kmsKeysOf(settings.PHI_TENANT_KMS_KEYS, settings.PHI_KMS_KEY_ID)
+  const sink = events ?? operatorEvents({ stage: settings.PHI_STAGE, now })
   const process = newProcessId(randomBytes)
   const keys = new DynamoKeyTable(reads, settings.PHI_TABLE_KEYS)
   return {
@@ -80,11 +88,13 @@ export function openServices(env: Env, { now = Date.now, events }: { now?: Clock
     records: new RecordTable(reads, settings.PHI_TABLE_RECORDS),
     access: new AccessTable(reads, settings.PHI_TABLE_ACCESS),
     keys,
-    keyring: new Keyring({ kms: new AwsKms(kms), table: keys, now, kmsKeyFor: () => settings.PHI_KMS_KEY_ID }),
+    kms,
+    kmsKeysFor,
+    keyring: new Keyring({ kms, table: keys, now, kmsKeysFor }),
     audit: new LaneLog({ client: writes, table: settings.PHI_TABLE_AUDIT, process, now, events: sink }),
     history: new AuditHistory(reads, settings.PHI_TABLE_AUDIT),
     close: () => {
-      for (const client of [reads, writes, kms]) client.destroy()
+      for (const client of [reads, writes, kmsClient]) client.destroy()
     },
   }
 }

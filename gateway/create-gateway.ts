@@ -7,6 +7,7 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { compilePolicy } from '../directives/compile.ts'
 import type { SdlSource } from '../directives/parse-sources.ts'
 import { computedFault, type ComputedFields } from '../disclosure/computed-fields.ts'
+import type { DisclosureCounter } from '../disclosure/disclosure-counter.ts'
 import type { Resolvers } from '../disclosure/leaf-resolvers.ts'
 import { SERVED_VIEWS } from '../disclosure/views.ts'
 import type { RecordSource } from '../store/record-source.ts'
@@ -22,7 +23,7 @@ import { OperationEngine } from './execution.ts'
 import { type HttpRequest, type HttpResponse, parseBody, refusedByType } from './http.ts'
 import { internalFault } from './internal-fault.ts'
 import { openScope } from './open-scope.ts'
-import { operatorLog } from './operator-log.ts'
+import { operatorEvents } from './operator-events.ts'
 
 /** How long a request may take when whoever brought it says nothing of it, in milliseconds. */
 const REQUEST_MS = 8_000
@@ -63,6 +64,19 @@ export interface GatewayAudit {
   readonly process: ProcessId
 }
 
+/** What became of the values of one request; an answer that was withheld gave none. */
+interface ValueCounts {
+  of: Pick<DisclosureCounter, 'resolved' | 'denied' | 'unavailable'>
+}
+const NO_VALUES: ValueCounts['of'] = { resolved: 0, denied: 0, unavailable: 0 }
+
+/** One request on its way through. */
+interface Passage {
+  readonly requestId: RequestId
+  readonly deadline: Deadline
+  readonly counts: ValueCounts
+}
+
 export interface Gateway {
   /** Answers any request; never throws. */
   handle(request: HttpRequest): Promise<HttpResponse>
@@ -80,7 +94,8 @@ export class SchemaRefused extends Error {
  * @throws PolicyFaults, SchemaRefused, UnheldField: a schema with any fault does not start
  */
 export async function createGateway(parts: GatewayParts): Promise<Gateway> {
-  const { relationships, sources, computed = {}, keys: keyring, audit, events = operatorLog(UNNAMED_STAGE), now = Date.now } = parts
+  const { relationships, sources, computed = {}, keys: keyring, audit, now = Date.now } = parts
+  const { events = operatorEvents({ stage: UNNAMED_STAGE, now }) } = parts
   const { schema, policy, lock } = compilePolicy(parts.typeDefs, { relationships: new Set(relationships.keys()) })
   if (lock !== parts.lock)
     throw new SchemaRefused('the schema and its policy lock disagree: run `phi policy lock` and review the difference')
@@ -101,7 +116,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   })
   await engine.start()
 
-  const answered = async (request: HttpRequest, requestId: RequestId, deadline: Deadline): Promise<HttpResponse> => {
+  const answered = async (request: HttpRequest, { requestId, deadline, counts }: Passage): Promise<HttpResponse> => {
     const caller = await deadline.share(IDENTITY_SHARE).wait(
       () => identity.callerOf(request.headers),
       () => new Unauthenticated(),
@@ -112,17 +127,22 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
     const body = parseBody(request.body)
     return await engine.execute(request, body, {
       requestId,
-      open: (operation) => openScope(services, { schema, policy }, { requestId, request, body, caller, deadline }, operation),
+      open: (operation) => {
+        const scope = openScope(services, { schema, policy }, { requestId, request, body, caller, deadline }, operation)
+        counts.of = scope.counter
+        return scope
+      },
     })
   }
 
-  const handle = async (request: HttpRequest, requestId: RequestId, deadline: Deadline): Promise<HttpResponse> => {
+  const handle = async (request: HttpRequest, passage: Passage): Promise<HttpResponse> => {
+    const { requestId, deadline } = passage
     if (request.method !== 'POST') return refusal(requestId, request, 'BAD_REQUEST', 405)
     try {
       // all that a request waits for has a share of its time. What hangs all the same ends here: nobody knows then whether
       // its accesses are recorded, so that nothing of it may leave
       return await deadline.wait(
-        () => answered(request, requestId, deadline),
+        () => answered(request, passage),
         () => new AuditUnavailable(),
       )
     } catch (error) {
@@ -136,8 +156,12 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
     async handle(request) {
       const started = now()
       const requestId = newRequestId(audit.process, started, randomBytes)
-      const response = await handle(request, requestId, new Deadline(request.deadline ?? started + REQUEST_MS, now))
-      events({ event: 'REQUEST', requestId, status: response.status, milliseconds: now() - started })
+      const counts: ValueCounts = { of: NO_VALUES }
+      const deadline = new Deadline(request.deadline ?? started + REQUEST_MS, { now, monotonic: () => performance.now() })
+      const response = await handle(request, { requestId, deadline, counts })
+      const { status } = response
+      const { resolved, denied, unavailable } = status === 200 ? counts.of : NO_VALUES
+      events({ event: 'REQUEST', requestId, status, milliseconds: now() - started, resolved, denied, unavailable })
       return response
     },
     stop: () => engine.stop(),

@@ -61,7 +61,7 @@ export function openScope(
   const wanted = [...withInputs(policy, paths)]
   const grantable = new Set(wanted.filter((path) => refuseBeforeRecord(policy.phi.get(path), caller) === undefined))
   const context = auditContext(requestId, request, body, caller, name, policy.digest)
-  const trail = new Trail(parts.audit, context, parts.now, deadline.at)
+  const trail = new Trail(parts.audit, context, parts.now, deadline)
   const { relationships, sources, computed, keyring, events } = parts
   const reading = deadline.share(READ_SHARE)
   return new RequestScope({

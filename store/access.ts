@@ -17,13 +17,25 @@ export interface AccessItem extends AccessKey {
   readonly sealed: Uint8Array
 }
 
+/** What was found of the items asked for, and the roots of their patients, read in the same batch. */
+export interface LoadedAccess {
+  readonly items: readonly AccessItem[]
+  /** The sealed list of all items of a patient; none where there is no such patient. */
+  readonly roots: ReadonlyMap<PatientId, Uint8Array>
+}
+
 const BY_USER = 'byUser'
+/** No kind is called so. Without a user, the root is in no panel. */
+const ROOT = '#ROOT'
 
 /** The key of an item, which its seal is bound to. */
 export const accessKey = (tenant: TenantId, { kind, patient, subject }: AccessKey): Key => ({
   pk: `${tenant}#${patient}`,
   sk: `${kind}#${subject}`,
 })
+
+/** The key of a patient's root. */
+export const accessRootKey = (tenant: TenantId, patient: PatientId): Key => ({ pk: `${tenant}#${patient}`, sk: ROOT })
 
 export class AccessTable {
   readonly #client: DynamoDBClient
@@ -36,21 +48,30 @@ export class AccessTable {
   }
 
   /**
-   * The items that exist among those asked for.
+   * The items that exist among those asked for, with the root of each patient: what a root says of an item that is not there
+   * is as good as the item. A write may stand between the two, which looks like tampering once.
    * @throws StoreUnavailable
    */
-  async load(tenant: TenantId, wanted: readonly AccessKey[]): Promise<readonly AccessItem[]> {
+  async load(tenant: TenantId, wanted: readonly AccessKey[]): Promise<LoadedAccess> {
     const byKey = new Map(wanted.map((key) => [`${key.patient}\n${key.kind}#${key.subject}`, key]))
-    const items = await batchGet(
-      this.#client,
-      this.counter,
-      this.#table,
-      wanted.map((key) => accessKey(tenant, key)),
-    )
-    return items.flatMap((item) => {
-      const key = byKey.get(`${(item['pk']?.S ?? '').slice(tenant.length + 1)}\n${item['sk']?.S ?? ''}`)
-      return key === undefined ? [] : [{ ...key, sealed: item['v']?.B ?? new Uint8Array() }]
-    })
+    const keys = wanted.flatMap((key) => [accessKey(tenant, key), accessRootKey(tenant, key.patient)])
+    const roots = new Map<PatientId, Uint8Array>()
+    const items: AccessItem[] = []
+    for (const item of await batchGet(this.#client, this.counter, this.#table, keys)) {
+      const patient = (item['pk']?.S ?? '').slice(tenant.length + 1) as PatientId
+      const sk = item['sk']?.S ?? ''
+      const sealed = item['v']?.B ?? new Uint8Array()
+      const key = byKey.get(`${patient}\n${sk}`)
+      if (sk === ROOT) roots.set(patient, sealed)
+      else if (key !== undefined) items.push({ ...key, sealed })
+    }
+    return { items, roots }
+  }
+
+  /** @throws StoreUnavailable */
+  async root(tenant: TenantId, patient: PatientId): Promise<Uint8Array | undefined> {
+    const [item] = await batchGet(this.#client, this.counter, this.#table, [accessRootKey(tenant, patient)])
+    return item && (item['v']?.B ?? new Uint8Array())
   }
 
   /**
@@ -92,6 +113,18 @@ export class AccessTable {
     return patients
   }
 
+  /** The writing of a patient's root, which fails when it was changed in between: no writer loses another's change. */
+  putRoot(tenant: TenantId, patient: PatientId, root: Uint8Array, before: Uint8Array | undefined): TransactWriteItem {
+    const { pk, sk } = accessRootKey(tenant, patient)
+    const Item = { pk: { S: pk }, sk: { S: sk }, v: { B: root } }
+    const condition =
+      before === undefined
+        ? { ConditionExpression: 'attribute_not_exists(pk)' }
+        : { ConditionExpression: 'v = :before', ExpressionAttributeValues: { ':before': { B: before } } }
+    return { Put: { TableName: this.#table, Item, ...condition } }
+  }
+
+  /** The writing of an item, which the condition on the root guards. */
   put(tenant: TenantId, item: AccessItem): TransactWriteItem {
     const { pk, sk } = accessKey(tenant, item)
     return {

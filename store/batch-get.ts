@@ -16,7 +16,8 @@ export interface Key {
 
 /** What DynamoDB takes in one BatchGetItem. */
 const BATCH = 100
-const ROUNDS = 8
+// some two seconds in all: a request does not have longer for it
+const ROUNDS = 7
 const BACKOFF_MS = 15
 
 /**

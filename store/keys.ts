@@ -3,12 +3,22 @@ import {
   ConditionalCheckFailedException,
   type DynamoDBClient,
   PutItemCommand,
+  ScanCommand,
   type TransactWriteItem,
 } from '@aws-sdk/client-dynamodb'
-import type { KeyTable, KeyUse, LoadedKeys, PatientKeyItem, TenantKeyItem, WantedKeys } from '../crypto/key-table.ts'
+import type { KeyChanges } from '../crypto/key-changes.ts'
+import type {
+  KeyTable,
+  KeyUse,
+  LoadedKeys,
+  PatientKeyItem,
+  TenantKeyItem,
+  WantedKeys,
+  WrappedPatientKey,
+} from '../crypto/key-table.ts'
 import { StoreUnavailable } from '../vocabulary/failures.ts'
 import type { PatientId, TenantId } from '../vocabulary/ids.ts'
-import { batchGet, type Item, type RequestCounter } from './batch-get.ts'
+import { batchGet, type Item, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 
 const KEY = 'KEY'
 
@@ -39,20 +49,7 @@ export class DynamoKeyTable implements KeyTable {
   }
 
   async createTenant(tenant: TenantId, { versions, uses }: TenantKeyItem): Promise<'created' | 'exists'> {
-    const item: Item = {
-      pk: { S: tenant },
-      sk: { S: KEY },
-      versions: {
-        L: versions.map(({ version, wrapped, kmsKey }) => ({
-          M: { version: number(version), wrapped: { B: wrapped }, kmsKey: { S: kmsKey } },
-        })),
-      },
-      uses: {
-        L: uses.map(({ use, version, tenantKeyVersion, wrapped }) => ({
-          M: { use: { S: use }, version: number(version), tenantKeyVersion: number(tenantKeyVersion), wrapped: { B: wrapped } },
-        })),
-      },
-    }
+    const item: Item = { ...tenantKey(tenant), versions: tenantVersions(versions), uses: useKeys(uses) }
     try {
       this.counter.requests++
       await this.#client.send(
@@ -67,18 +64,96 @@ export class DynamoKeyTable implements KeyTable {
 
   /** The writing of a new patient's item, which fails when there is one. */
   put(tenant: TenantId, patient: PatientId, { versions }: PatientKeyItem): TransactWriteItem {
-    const item: Item = {
-      pk: { S: `${tenant}#${patient}` },
-      sk: { S: KEY },
-      versions: {
-        L: versions.map(({ version, tenantKeyVersion, wrapped }) => ({
-          M: { version: number(version), tenantKeyVersion: number(tenantKeyVersion), wrapped: { B: wrapped } },
-        })),
-      },
-    }
+    const item: Item = { ...patientKey(tenant, patient), versions: patientVersions(versions) }
     return { Put: { TableName: this.#table, Item: item, ConditionExpression: 'attribute_not_exists(pk)' } }
   }
+
+  /** The writing of changed items, which fails as a whole where one is no longer what was read. */
+  change(tenant: TenantId, { tenant: own, patients }: KeyChanges): TransactWriteItem[] {
+    const changes = patients.map(
+      ({ patient, before, after }): TransactWriteItem => ({
+        Update: {
+          TableName: this.#table,
+          Key: patientKey(tenant, patient),
+          ConditionExpression: 'versions = :before',
+          UpdateExpression: 'SET versions = :after',
+          ExpressionAttributeValues: { ':before': patientVersions(before.versions), ':after': patientVersions(after.versions) },
+        },
+      }),
+    )
+    if (own === undefined) return changes
+    const { before, after } = own
+    changes.push({
+      Update: {
+        TableName: this.#table,
+        Key: tenantKey(tenant),
+        ConditionExpression: 'versions = :versionsBefore AND #uses = :usesBefore',
+        UpdateExpression: 'SET versions = :versions, #uses = :uses',
+        ExpressionAttributeNames: { '#uses': 'uses' },
+        ExpressionAttributeValues: {
+          ':versionsBefore': tenantVersions(before.versions),
+          ':usesBefore': useKeys(before.uses),
+          ':versions': tenantVersions(after.versions),
+          ':uses': useKeys(after.uses),
+        },
+      },
+    })
+    return changes
+  }
+
+  /**
+   * The key items of all patients of a tenant, a page at a time, read consistently. It reads through the keys of all
+   * tenants: for those who keep keys, not for requests.
+   *
+   * @throws StoreUnavailable
+   */
+  async *pages(tenant: TenantId): AsyncGenerator<ReadonlyMap<PatientId, PatientKeyItem>> {
+    let next: Item | undefined
+    do {
+      this.counter.requests++
+      const page = await unavailableOnFailure(
+        this.#client.send(
+          new ScanCommand({
+            TableName: this.#table,
+            ConsistentRead: true,
+            FilterExpression: 'begins_with(pk, :tenant) AND sk = :key',
+            ExpressionAttributeValues: { ':tenant': { S: `${tenant}#` }, ':key': { S: KEY } },
+            ...(next && { ExclusiveStartKey: next }),
+          }),
+        ),
+      )
+      yield new Map(
+        (page.Items ?? []).map((item) => [(item['pk']?.S ?? '').slice(tenant.length + 1) as PatientId, readPatient(item)]),
+      )
+      next = page.LastEvaluatedKey
+    } while (next !== undefined)
+  }
 }
+
+const tenantKey = (tenant: TenantId): Item => ({ pk: { S: tenant }, sk: { S: KEY } })
+const patientKey = (tenant: TenantId, patient: PatientId): Item => ({ pk: { S: `${tenant}#${patient}` }, sk: { S: KEY } })
+
+const tenantVersions = (versions: TenantKeyItem['versions']): AttributeValue => ({
+  L: versions.map(({ version, wrapped, kmsKey }) => ({
+    M: { version: number(version), wrapped: { B: wrapped }, kmsKey: { S: kmsKey } },
+  })),
+})
+
+const useKeys = (uses: TenantKeyItem['uses']): AttributeValue => ({
+  L: uses.map(({ use, ...key }) => ({ M: { use: { S: use }, ...wrappedKey(key) } })),
+})
+
+const patientVersions = (versions: PatientKeyItem['versions']): AttributeValue => ({
+  L: versions.map((key) => ({ M: wrappedKey(key) })),
+})
+
+/** What seals from the beginning does not say so: items read back are written as they were. */
+const wrappedKey = ({ version, tenantKeyVersion, wrapped, sealsFrom }: WrappedPatientKey): Item => ({
+  version: number(version),
+  tenantKeyVersion: number(tenantKeyVersion),
+  wrapped: { B: wrapped },
+  ...(sealsFrom !== 0 && { sealsFrom: number(sealsFrom) }),
+})
 
 const number = (value: number): AttributeValue => ({ N: String(value) })
 
@@ -91,20 +166,21 @@ function readTenant(item: Item): TenantKeyItem {
     })),
     uses: list(item['uses']).map((entry) => ({
       use: (entry['use']?.S ?? '') as KeyUse,
-      version: integer(entry['version']),
-      tenantKeyVersion: integer(entry['tenantKeyVersion']),
-      wrapped: bytes(entry['wrapped']),
+      ...readWrapped(entry),
     })),
   }
 }
 
 function readPatient(item: Item): PatientKeyItem {
+  return { versions: list(item['versions']).map(readWrapped) }
+}
+
+function readWrapped(entry: Item): WrappedPatientKey {
   return {
-    versions: list(item['versions']).map((entry) => ({
-      version: integer(entry['version']),
-      tenantKeyVersion: integer(entry['tenantKeyVersion']),
-      wrapped: bytes(entry['wrapped']),
-    })),
+    version: integer(entry['version']),
+    tenantKeyVersion: integer(entry['tenantKeyVersion']),
+    wrapped: bytes(entry['wrapped']),
+    sealsFrom: integer(entry['sealsFrom']),
   }
 }
 
@@ -112,4 +188,5 @@ function readPatient(item: Item): PatientKeyItem {
 
 const list = (value: AttributeValue | undefined): Item[] => (value?.L ?? []).map((entry) => entry.M ?? {})
 const integer = (value: AttributeValue | undefined): number => Number(value?.N ?? 0)
-const bytes = (value: AttributeValue | undefined): Uint8Array => value?.B ?? new Uint8Array()
+/** Copied: the SDK decodes into pieces of larger buffers, and a cached key would keep all of such a buffer in memory. */
+const bytes = (value: AttributeValue | undefined): Uint8Array => new Uint8Array(value?.B ?? [])

@@ -50,6 +50,13 @@ export function passes({ since, until, code, category }: ListFilter, entry: Inde
   return !Number.isNaN(at) && (since === undefined || at >= since) && (until === undefined || at < until)
 }
 
+/** The chunks in which a record can be listed: the one that its place falls in, or all of the type where that is not known. */
+export function chunksHolding(root: IndexRoot, type: TypeName, at: ListPosition | undefined): readonly ChunkSummary[] {
+  const chunks = root.types.get(type) ?? []
+  if (at === undefined) return chunks
+  return chunks.filter(({ first, last }) => newestFirst(first, at) <= 0 && newestFirst(at, last) <= 0)
+}
+
 /** A chunk that a write changes, and how many entries are in it before. */
 export interface TouchedChunk {
   readonly name: string
@@ -82,6 +89,15 @@ export class PatientIndex {
     }
   }
 
+  /** The versions of all records, by `Type#id`. */
+  versions(): ReadonlyMap<string, number> {
+    const versions = new Map<string, number>()
+    for (const [type, chunks] of this.#types) {
+      for (const { entries } of chunks) for (const { id, version } of entries) versions.set(`${type}#${id}`, version)
+    }
+    return versions
+  }
+
   /** The chunks that `put` would change: where the record stands now, and where it would stand. */
   touches(type: TypeName, entry: IndexEntry): readonly TouchedChunk[] {
     const chunks = this.#types.get(type) ?? []
@@ -94,6 +110,13 @@ export class PatientIndex {
   put(type: TypeName, entry: IndexEntry): void {
     const chunks = this.#types.get(type) ?? []
     this.#types.set(type, chunks)
+    const [only] = chunks
+    if (chunks.length === 1 && only?.entries.length === 1 && only.entries[0]?.id === entry.id) {
+      // in its own place: a new chunk would leave the former one lying there, whole, for an older root to name
+      only.entries = [entry]
+      this.#changed.add(only.number)
+      return
+    }
     this.#remove(chunks, entry.id)
     // the first chunk that does not end before the entry; a newest entry does not open a full chunk again
     let at = chunks.findIndex(({ entries }) => newestFirst(entry, entries.at(-1) ?? entry) <= 0)

@@ -27,6 +27,12 @@ export interface LoadOptions {
   readonly work: 'least' | 'always'
   /** Until when somebody waits for the records. */
   readonly deadline: Deadline
+  /** The version at which a list of this request named the record; undefined where it is asked for in another way. */
+  readonly listed: (ref: RecordRef) => number | undefined
+  /** Whether the caller may know that the record exists. Nothing is read or opened beyond the first batch for one who may not (P5). */
+  readonly mayKnow: (ref: RecordRef) => Promise<boolean>
+  /** What is opened to find out whether a record is the present one, is counted here. */
+  readonly counter: OpeningCounter
 }
 
 /**
@@ -35,7 +41,8 @@ export interface LoadOptions {
  */
 export interface RecordSource {
   /**
-   * The records that exist among those asked for. `paths` are the values that some record could grant: no other is fetched
+   * The records that exist among those asked for; one that is missing, older than it should be or put in by somebody else is
+   * found as well, and does not open. `paths` are the values that some record could grant: no other is fetched
    * where the source can tell them apart, and none leaves it before `value` asks.
    * @throws StoreUnavailable
    */

@@ -1,16 +1,17 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import type { AuditContext, TimedAccess } from '../audit/entry.ts'
-import { MAX_ACTIONS } from '../audit/lane.ts'
 import type { AuditLog } from '../audit/log.ts'
+import { MAX_ACTIONS } from '../audit/submission.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { PatientKeys } from '../crypto/patient-keys.ts'
 import type { OpeningCounter } from '../crypto/sealed-field.ts'
 import type { IndexEntry } from '../crypto/sealed-index.ts'
 import { SealedRecord, sealRecord } from '../crypto/sealed-record.ts'
 import { BadUserInput, IntegrityFailure, VersionConflict } from '../vocabulary/failures.ts'
-import type { Instant, PatientId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
+import type { Instant, PatientId, SchemaPath, TenantId, TypeName } from '../vocabulary/ids.ts'
 import type { Clock, NewRecord } from '../vocabulary/record.ts'
 import type { AccessItem, AccessTable } from './access.ts'
+import { AccessWriter } from './access-writer.ts'
 import type { HistoryTable } from './history.ts'
 import { IndexWriter } from './index-writer.ts'
 import { chunksAfter } from './patient-index.ts'
@@ -46,10 +47,14 @@ const TRANSACTION_BYTES = 3_000_000
 const ITEM_BYTES = 380_000
 const DEADLINE_MS = 30_000
 const ACCESS_AT_ONCE = 25
+/** The root of the index and that of the access items. */
+const ROOTS = 2
+const READS = 3
 
 /** Actions that must be stored together, and the records of the audit that tell of them. */
 interface Unit {
   readonly items: readonly TransactWriteItem[]
+  readonly access: readonly AccessItem[]
   readonly audit: readonly TimedAccess[]
   /** The patient's own record first, then by type and time; who may see it all comes last. */
   readonly order: string
@@ -83,51 +88,74 @@ export class RecordWriter {
       keys = handle
       newKey = keyTable.put(tenant, patient, item)
     }
-    const { units, counts } = await this.#units(context, keys, records, newKey !== undefined)
-    units.push(...this.#accessUnits(context, patient, access))
+    const isNew = newKey !== undefined
+    const { index, stored } = await this.#standing(keys, tenant, patient, records, isNew)
+    const { units, counts } = await this.#units(context, keys, records, stored)
+    units.push(...this.#accessUnits(patient, access))
     if (units.length === 0) return counts
-    const index = await IndexWriter.open(this.#parts.records, keys, { tenant, patient }, newKey !== undefined)
+    const allowed = await AccessWriter.open(this.#parts.access, await keyring.useKey(tenant, 'access'), tenant, patient, isNew)
     units.sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0))
     // a new patient's key goes with the first; one after the other, since each change of the index stands on the one before
     let before = newKey === undefined ? [] : [newKey]
     for (let next = units; next.length > 0; ) {
       const group = next.slice(0, fitting(next, before.length, index))
       const entries = group.flatMap((unit) => unit.entries)
-      const items = [...before, ...group.flatMap((unit) => unit.items), ...index.write(entries)]
+      const access = allowed.write(group.flatMap((unit) => unit.access))
+      const items = [...before, ...group.flatMap((unit) => unit.items), ...access, ...index.write(entries)]
       const audit = group.flatMap((unit) => unit.audit)
       await this.#parts.audit.commit(context, items, audit, this.#parts.now() + DEADLINE_MS)
       index.written()
+      allowed.written()
       next = next.slice(group.length)
       before = []
     }
     return counts
   }
 
+  /**
+   * The index of the patient, and those of the records that are stored by `Type#id`, each at the version that the index names: to write
+   * over one that was removed or put back would make good what somebody did to it.
+   *
+   * @throws IntegrityFailure where that does not hold however often it is read: a write in between looks like this once
+   */
+  async #standing(
+    keys: PatientKeys,
+    tenant: TenantId,
+    patient: PatientId,
+    records: readonly NewRecord[],
+    isNew: boolean,
+  ): Promise<{ index: IndexWriter; stored: ReadonlyMap<string, SealedRecord> }> {
+    const refs = records.map(({ ref }) => ref)
+    for (let attempt = 1; ; attempt++) {
+      const found = await this.#parts.records.load(tenant, refs, new Set())
+      // a record of a patient who had no key a moment ago: somebody else has just begun with this patient
+      if (isNew && found.length > 0) throw new VersionConflict()
+      const index = await IndexWriter.open(this.#parts.records, keys, { tenant, patient }, isNew)
+      const stored = new Map(
+        found.map(({ ref, manifest }) => [nameOf({ ref }), SealedRecord.open(keys, { tenant, ...ref }, manifest, uncounted())]),
+      )
+      const versions = index.versions()
+      const holds = refs.every((ref) => stored.get(nameOf({ ref }))?.version === versions.get(nameOf({ ref })))
+      if (holds) return { index, stored }
+      if (attempt === READS) throw new IntegrityFailure()
+    }
+  }
+
   async #units(
     context: AuditContext,
     keys: PatientKeys,
     records: readonly NewRecord[],
-    isNew: boolean,
+    before: ReadonlyMap<string, SealedRecord>,
   ): Promise<{ units: Unit[]; counts: WriteCounts }> {
-    const { tenant } = context
-    const stored = await this.#parts.records.load(
-      tenant,
-      records.map(({ ref }) => ref),
-      new Set(),
-    )
-    const before = new Map(stored.map((record) => [nameOf(record), record]))
     const units: Unit[] = []
     const counts = { created: 0, updated: 0, unchanged: 0 }
     for (const record of records) {
-      const existing = before.get(nameOf(record))
-      if (existing === undefined) {
+      const sealed = before.get(nameOf(record))
+      if (sealed === undefined) {
         units.push(this.#create(context, keys, record))
         counts.created++
         continue
       }
-      // a record of a patient who had no key a moment ago: somebody else has just begun with this patient
-      if (isNew) throw new VersionConflict()
-      const sealed = SealedRecord.open(keys, { tenant, ...record.ref }, existing.manifest, uncounted())
       if (sealed.metadata.source !== undefined && sealed.metadata.source === record.metadata.source) {
         counts.unchanged++
         continue
@@ -142,6 +170,7 @@ export class RecordWriter {
     const sealed = { ref: record.ref, ...sealRecord(keys, { tenant: context.tenant, ...record.ref }, 1, record) }
     return {
       items: this.#parts.records.put(context.tenant, sealed),
+      access: [],
       audit: [this.#written(record, 1, 'CREATE')],
       entries: [entryOf(record, 1)],
       order: orderOf(record),
@@ -156,6 +185,7 @@ export class RecordWriter {
     const sealed = { ref: record.ref, ...sealRecord(keys, { tenant: context.tenant, ...record.ref }, version + 1, record) }
     return {
       items: [records.replace(context.tenant, sealed, former.manifest), history.put(context.tenant, former, version)],
+      access: [],
       audit: [this.#written(record, version + 1, 'UPDATE')],
       entries: [entryOf(record, version + 1)],
       order: orderOf(record),
@@ -164,12 +194,13 @@ export class RecordWriter {
   }
 
   /** Who may see a patient from now on is an event of its own for the audit, whatever records come with it. */
-  #accessUnits({ tenant }: AuditContext, patient: PatientId, access: readonly AccessItem[]): Unit[] {
+  #accessUnits(patient: PatientId, access: readonly AccessItem[]): Unit[] {
     const units: Unit[] = []
     for (let start = 0; start < access.length; start += ACCESS_AT_ONCE) {
       const chunk = access.slice(start, start + ACCESS_AT_ONCE)
       units.push({
-        items: chunk.map((item) => this.#parts.access.put(tenant, item)),
+        items: [],
+        access: chunk,
         audit: [
           {
             patient,
@@ -208,12 +239,12 @@ export class RecordWriter {
 }
 
 /**
- * How many of the units, from the first, one transaction holds with the root of the index and the chunks that they change.
+ * How many of the units, from the first, one transaction holds with the two roots and the chunks of the index that they change.
  * Records of one type and time stand together in the index, so that a transaction of them changes few.
  */
 function fitting(units: readonly Unit[], before: number, index: IndexWriter): number {
   const touched = new Map<string, { count: number; added: number }>()
-  let actions = before + 1
+  let actions = before + ROOTS
   let bytes = 0
   for (const [place, unit] of units.entries()) {
     for (const { type, entry } of unit.entries) {
@@ -222,7 +253,7 @@ function fitting(units: readonly Unit[], before: number, index: IndexWriter): nu
       }
     }
     const chunks = [...touched.values()].reduce((sum, { count, added }) => sum + chunksAfter(count, added), 0)
-    actions += unit.items.length + unit.audit.length
+    actions += unit.items.length + unit.access.length + unit.audit.length
     bytes += unit.bytes
     if (place > 0 && (actions + chunks > MAX_ACTIONS || bytes > TRANSACTION_BYTES)) return place
   }
@@ -233,8 +264,8 @@ const orderOf = ({ ref, metadata }: NewRecord): string =>
   (ref.id as string) === (ref.patient as string) ? '' : `${ref.type} ${metadata.date ?? ''}`
 
 function entryOf({ ref, metadata }: NewRecord, version: number): { type: TypeName; entry: IndexEntry } {
-  const { date = '', codes = [], category = '' } = metadata
-  return { type: ref.type, entry: { id: ref.id, version, date, codes, category } }
+  const { date = '', codes = [], category = '', labels = [] } = metadata
+  return { type: ref.type, entry: { id: ref.id, version, date, codes, category, labels } }
 }
 
 function sizeOf({ manifest, fields }: Pick<StoredRecord, 'manifest' | 'fields'>): number {

@@ -16,6 +16,12 @@ export interface StoredRecord {
   readonly fields: ReadonlyMap<SchemaPath, Uint8Array>
 }
 
+/** Records with the index roots that they are held against, by patient; sealed, all of it. */
+export interface LoadedRecords {
+  readonly records: readonly StoredRecord[]
+  readonly roots: ReadonlyMap<PatientId, Uint8Array>
+}
+
 const MANIFEST = 'm'
 const FIELD = 'f:'
 /**
@@ -61,6 +67,27 @@ export class RecordTable {
     return (await batchGet(this.#client, this.counter, this.#table, keys, attributes)).map(toStored)
   }
 
+  /**
+   * Records, and the index roots of these patients, in one batch. A write may stand between the two.
+   * @throws StoreUnavailable
+   */
+  async loadWithRoots(
+    tenant: TenantId,
+    refs: readonly RecordRef[],
+    paths: ReadonlySet<SchemaPath>,
+    patients: readonly PatientId[],
+  ): Promise<LoadedRecords> {
+    const attributes = [MANIFEST, ...[...paths].map(attributeOf)]
+    const keys = [...refs.map((ref) => recordKey(tenant, ref)), ...patients.map((patient) => indexKey(tenant, patient))]
+    const records: StoredRecord[] = []
+    const roots = new Map<PatientId, Uint8Array>()
+    for (const item of await batchGet(this.#client, this.counter, this.#table, keys, attributes)) {
+      if (text(item['sk']) === INDEX) roots.set(patientOf(item), bytes(item[MANIFEST]))
+      else records.push(toStored(item))
+    }
+    return { records, roots }
+  }
+
   /** The root of a patient's index. */
   async indexRoot(tenant: TenantId, patient: PatientId): Promise<Uint8Array | undefined> {
     const [item] = await batchGet(this.#client, this.counter, this.#table, [indexKey(tenant, patient)])
@@ -69,9 +96,20 @@ export class RecordTable {
 
   /** Chunks of a patient's index by number; those that are not there are left out. */
   async indexChunks(tenant: TenantId, patient: PatientId, numbers: readonly number[]): Promise<ReadonlyMap<number, Uint8Array>> {
-    const keys = numbers.map((number) => indexKey(tenant, patient, number))
-    const items = await batchGet(this.#client, this.counter, this.#table, keys)
-    return new Map(items.map((item) => [Number(text(item['sk']).slice(INDEX.length + 1)), bytes(item[MANIFEST])]))
+    return (await this.chunksOf(tenant, new Map([[patient, numbers]]))).get(patient) ?? new Map<number, Uint8Array>()
+  }
+
+  /** Chunks of the indexes of several patients, in one batch. */
+  async chunksOf(
+    tenant: TenantId,
+    wanted: ReadonlyMap<PatientId, Iterable<number>>,
+  ): Promise<ReadonlyMap<PatientId, ReadonlyMap<number, Uint8Array>>> {
+    const keys = [...wanted].flatMap(([patient, numbers]) => [...numbers].map((number) => indexKey(tenant, patient, number)))
+    const found = new Map<PatientId, Map<number, Uint8Array>>([...wanted.keys()].map((patient) => [patient, new Map()]))
+    for (const item of await batchGet(this.#client, this.counter, this.#table, keys)) {
+      found.get(patientOf(item))?.set(Number(text(item['sk']).slice(INDEX.length + 1)), bytes(item[MANIFEST]))
+    }
+    return found
   }
 
   /** The writing of an index root, which fails when it was changed in between. */
@@ -160,7 +198,6 @@ function toItem(tenant: TenantId, { ref, manifest, fields }: StoredRecord): Item
 }
 
 function toStored(item: Item): StoredRecord {
-  const pk = text(item['pk'])
   const sk = text(item['sk'])
   const type = sk.slice(0, sk.indexOf('#')) as TypeName
   const fields = new Map<SchemaPath, Uint8Array>()
@@ -168,11 +205,14 @@ function toStored(item: Item): StoredRecord {
     if (name.startsWith(FIELD)) fields.set(`${type}.${name.slice(FIELD.length)}` as SchemaPath, bytes(value))
   }
   return {
-    ref: { type, patient: pk.slice(pk.indexOf('#') + 1) as PatientId, id: sk.slice(sk.indexOf('#') + 1) as RecordId },
+    ref: { type, patient: patientOf(item), id: sk.slice(sk.indexOf('#') + 1) as RecordId },
     manifest: bytes(item[MANIFEST]),
     fields,
   }
 }
+
+/** A tenant's name has no `#`. */
+const patientOf = (item: Item): PatientId => text(item['pk']).slice(text(item['pk']).indexOf('#') + 1) as PatientId
 
 function text(value: AttributeValue | undefined): string {
   return value?.S ?? ''

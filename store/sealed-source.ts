@@ -1,11 +1,12 @@
 import type { Keyring } from '../crypto/keyring.ts'
 import type { PatientKeyHandle } from '../crypto/patient-keys.ts'
 import type { OpeningCounter } from '../crypto/sealed-field.ts'
-import { chunkDigest, type ChunkSummary, type IndexEntry, openChunk, openRoot } from '../crypto/sealed-index.ts'
+import { chunkFits, type IndexEntry, openChunk, openRoot } from '../crypto/sealed-index.ts'
 import { SealedRecord } from '../crypto/sealed-record.ts'
 import { Failure, IntegrityFailure, KeyUnavailable } from '../vocabulary/failures.ts'
-import type { RecordRef, SchemaPath, TenantId } from '../vocabulary/ids.ts'
+import type { PatientId, RecordRef, SchemaPath, TenantId } from '../vocabulary/ids.ts'
 import { type ListedPage, type ListRequest, newestFirst } from '../vocabulary/list.ts'
+import { failureOr, heldAgainstIndex } from './index-check.ts'
 import { chunksFor, passes } from './patient-index.ts'
 import type { FoundRecord, LoadOptions, OpenRecord, RecordSource } from './record-source.ts'
 import type { RecordTable, StoredRecord } from './records.ts'
@@ -24,24 +25,54 @@ export class SealedSource implements RecordSource {
     tenant: TenantId,
     refs: readonly RecordRef[],
     paths: ReadonlySet<SchemaPath>,
-    { work }: LoadOptions,
+    { work, listed, mayKnow, counter }: LoadOptions,
   ): Promise<readonly FoundRecord[]> {
-    const patients = [...new Set(refs.map(({ patient }) => patient))]
+    const patients = patientsOf(refs)
     // a key that cannot be had says nothing of whether a record is there: it is told when the record is opened
-    const [stored, keys] = await Promise.all([
-      this.#table.load(tenant, refs, paths),
+    const [loaded, keys] = await Promise.all([
+      // what a list has named was held against the index when the list was made
+      this.#table.loadWithRoots(tenant, refs, paths, patientsOf(refs.filter((ref) => listed(ref) === undefined))),
       this.#keyring.patientKeys(tenant, patients, work === 'always' ? 'always' : 'cached').catch((error: unknown) => {
         if (error instanceof Failure) return error
         throw error
       }),
     ])
-    return stored.map((record) => ({
-      ref: record.ref,
-      open: (counter) => {
-        if (keys instanceof Failure) throw keys
-        return open(tenant, record, keys.get(record.ref.patient), counter)
-      },
-    }))
+    const answers = new Map(loaded.records.map(({ ref }) => [nameOf(ref), refused(ref, keys)]))
+    if (keys instanceof Failure) return [...answers.values()]
+    const known = await Promise.all(refs.map(mayKnow))
+    let pending: readonly RecordRef[] = refs.filter((_, index) => known[index])
+    let { records, roots } = loaded
+    for (let attempt = 1; ; attempt++) {
+      const stored = new Map(records.map((record) => [nameOf(record.ref), record]))
+      const doubtful: RecordRef[] = []
+      const unheld: { readonly ref: RecordRef; readonly opened: OpenRecord | undefined }[] = []
+      for (const ref of pending) {
+        const record = stored.get(nameOf(ref))
+        const opened = record && failureOr(() => open(tenant, record, keys.get(ref.patient), counter))
+        if (opened instanceof Failure) answers.set(nameOf(ref), refused(ref, opened))
+        else if (listed(ref) === undefined || (opened !== undefined && opened.version !== listed(ref))) unheld.push({ ref, opened })
+        else if (opened !== undefined) answers.set(nameOf(ref), { ref, open: () => opened })
+      }
+      const asked = unheld.map(({ ref, opened }) => ({
+        ref,
+        found: opened && { version: opened.version, date: opened.metadata.date ?? '' },
+      }))
+      const verdicts = await heldAgainstIndex(this.#table, { tenant, roots, keys }, asked, counter)
+      for (const [index, { ref, opened }] of unheld.entries()) {
+        const verdict = verdicts[index] ?? 'BROKEN'
+        if (verdict === 'BROKEN') doubtful.push(ref)
+        else if (verdict instanceof Failure) answers.set(nameOf(ref), refused(ref, verdict))
+        else if (opened !== undefined) answers.set(nameOf(ref), { ref, open: () => opened })
+        else answers.delete(nameOf(ref))
+      }
+      // a write between two reads looks like this once; what stays so is no write
+      if (doubtful.length === 0 || attempt === READS) {
+        for (const ref of doubtful) answers.set(nameOf(ref), refused(ref, new IntegrityFailure()))
+        return [...answers.values()]
+      }
+      pending = doubtful
+      ;({ records, roots } = await this.#table.loadWithRoots(tenant, pending, paths, patientsOf(pending)))
+    }
   }
 
   async list(tenant: TenantId, request: ListRequest, counter: OpeningCounter): Promise<ListedPage> {
@@ -63,7 +94,7 @@ export class SealedSource implements RecordSource {
         patient,
         chunks.map(({ number }) => number),
       )
-      if (chunks.every((chunk) => fits(chunk, sealed.get(chunk.number)))) {
+      if (chunks.every((chunk) => chunkFits(chunk, sealed.get(chunk.number)))) {
         counter.metadata += chunks.length
         const entries = chunks.flatMap(({ number }) =>
           openChunk(patientKeys, place, number, sealed.get(number) ?? new Uint8Array()),
@@ -78,8 +109,19 @@ export class SealedSource implements RecordSource {
 
 const READS = 3
 
-const fits = ({ digest }: ChunkSummary, sealed: Uint8Array | undefined): boolean =>
-  sealed !== undefined && chunkDigest(sealed) === digest
+const patientsOf = (refs: readonly RecordRef[]): PatientId[] => [...new Set(refs.map(({ patient }) => patient))]
+const nameOf = ({ type, patient, id }: RecordRef): string => `${patient} ${type} ${id}`
+
+/** A record of which is known that it is there, and that it does not open, or not for one who may not know of it. */
+function refused(ref: RecordRef, why: unknown): FoundRecord {
+  const failure = why instanceof Failure ? why : new IntegrityFailure()
+  return {
+    ref,
+    open: () => {
+      throw failure
+    },
+  }
+}
 
 function pageOf(entries: readonly IndexEntry[], { size, after, filter }: ListRequest): ListedPage {
   const ahead = entries.filter((entry) => (after === undefined || newestFirst(after, entry) < 0) && passes(filter, entry))

@@ -22,6 +22,7 @@ export function findLeaks(haystacks: readonly Haystack[], secrets: Iterable<stri
   return found
 }
 
+/** The forms in which a text travels by itself. */
 function formsOf(secret: string): Map<string, string> {
   const bytes = Buffer.from(secret, 'utf8')
   // shorter ones would be found by chance
@@ -39,4 +40,22 @@ function formsOf(secret: string): Map<string, string> {
     forms.set(`base64url+${shift}`, core(shifted.toString('base64url')))
   }
   return forms
+}
+
+/** Those, and the forms that take some trouble: escapes of every character, other cases, two bytes a character. */
+export function allFormsOf(secret: string): Map<string, string> {
+  const escaped = (prefix: string, digits: number): string =>
+    [...Buffer.from(secret, 'utf8')].map((byte) => prefix + byte.toString(16).padStart(digits, '0')).join('')
+  const wide = Buffer.from(secret, 'utf16le')
+  return new Map([
+    ...formsOf(secret),
+    ['lower case', secret.toLowerCase()],
+    ['UPPER CASE', secret.toUpperCase()],
+    ['JSON', JSON.stringify(secret).slice(1, -1)],
+    ['JSON escapes', escaped('\\u', 4)],
+    ['percent', escaped('%', 2)],
+    ['PERCENT', escaped('%', 2).toUpperCase()],
+    // the first zero of big endian belongs to a character that little endian begins with, so one search is for both
+    ['UTF-16', wide.toString('latin1', 0, wide.length - 1)],
+  ])
 }

@@ -1,32 +1,36 @@
 import type { Clock } from './record.ts'
 
-/**
- * Until when somebody waits. It ends by whichever clock gets there first: the wall clock, which jumps when a process that
- * stood still goes on, or the time that has really passed, which a wall clock that is set back would prolong.
- */
+/** Two clocks, since either may fail: a wall clock can be set, and a monotonic one may stand still while a process is frozen. */
+export interface Clocks {
+  /** Milliseconds since the epoch. */
+  readonly now: Clock
+  /** Milliseconds since some moment, never set back. */
+  readonly monotonic: Clock
+}
+
+/** Until when somebody waits: it ends by whichever clock gets there first. */
 export class Deadline {
   /** Milliseconds since the epoch. */
   readonly at: number
-  readonly #now: Clock
-  readonly #started = performance.now()
-  readonly #milliseconds: number
+  readonly #clocks: Clocks
+  readonly #ends: number
   #signal: AbortSignal | undefined
 
-  constructor(at: number, now: Clock) {
+  /** @param at milliseconds since the epoch; what is left of it now is all that it will ever be */
+  constructor(at: number, clocks: Clocks) {
     this.at = at
-    this.#now = now
-    this.#milliseconds = at - now()
+    this.#clocks = clocks
+    this.#ends = clocks.monotonic() + at - clocks.now()
   }
 
   /** Milliseconds, not below zero. */
   get left(): number {
-    const passed = performance.now() - this.#started
-    return Math.max(0, Math.min(this.at - this.#now(), this.#milliseconds - passed))
+    return Math.max(0, Math.min(this.at - this.#clocks.now(), this.#ends - this.#clocks.monotonic()))
   }
 
   /** Ends after a part of what is left, so that something is left for what comes later. */
   share(part: number): Deadline {
-    return new Deadline(this.#now() + this.left * part, this.#now)
+    return new Deadline(this.#clocks.now() + this.left * part, this.#clocks)
   }
 
   /** For requests to services: they are given up when the time has come, and their connections are free again. */

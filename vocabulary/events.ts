@@ -2,7 +2,8 @@ import type { RecordRef, RequestId, SchemaPath, TenantId } from './ids.ts'
 
 /**
  * What the gateway tells its operators. Each event is a fixed shape: there is no free text in which a value could
- * stand (P8). `cause` is the name of an error class, never its message.
+ * stand (P8). `cause` is the name of an error class, never its message; `frames` say where in the code, never with what.
+ * What is printed of each, and in which form, stands in `gateway/operator-log.ts`.
  */
 export type GatewayEvent =
   | {
@@ -10,6 +11,10 @@ export type GatewayEvent =
       readonly requestId: RequestId
       readonly status: number
       readonly milliseconds: number
+      /** Values given in full or masked, values and edges refused, values that could not be had. 0 where no data was given. */
+      readonly resolved: number
+      readonly denied: number
+      readonly unavailable: number
     }
   | {
       readonly event: 'INTEGRITY_FAILURE'
@@ -18,7 +23,7 @@ export type GatewayEvent =
       readonly record?: RecordRef
       readonly path?: SchemaPath
     }
-  | { readonly event: 'ACCESS_ITEM_FORGED'; readonly tenant: TenantId; readonly patient: string }
+  | { readonly event: 'ACCESS_ITEM_FORGED'; readonly tenant: TenantId; readonly patient: string; readonly what: AccessFault }
   | { readonly event: 'KEY_UNAVAILABLE'; readonly requestId: RequestId; readonly tenant: TenantId; readonly cause: string }
   | { readonly event: 'STORE_UNAVAILABLE'; readonly requestId: RequestId; readonly tenant: TenantId; readonly cause: string }
   | { readonly event: 'AUDIT_REFUSED'; readonly tenant: TenantId; readonly lane: string; readonly cause: string }
@@ -30,11 +35,41 @@ export type GatewayEvent =
       readonly why: 'FENCED' | 'UNRESOLVED' | 'REFUSED'
     }
   | { readonly event: 'INTERNAL'; readonly requestId: RequestId; readonly cause: string; readonly frames: readonly string[] }
+  /** Outside of any request that could be answered for it. */
+  | {
+      readonly event: 'PROCESS_FAULT'
+      readonly why: 'EXCEPTION' | 'REJECTION' | 'HANDLER'
+      readonly cause: string
+      readonly frames: readonly string[]
+    }
+  /** Node or a library warns; of the text, only the name of the warning is told. */
+  | { readonly event: 'PROCESS_WARNING'; readonly cause: string }
+
+/** What is wrong with an access item of a patient, or with the root that lists them. */
+export type AccessFault = 'NOT_LISTED' | 'MISSING' | 'ALTERED' | 'ROOT_MISSING' | 'ROOT_ALTERED'
 
 /** Where events go; it must not throw. */
 export type EventSink = (event: GatewayEvent) => void
 
-/** The name of what went wrong, which is all of an unknown error that may be told. */
+/** Letters alone: no number of a person, no date and no sentence is one word of them. */
+const CAUSE = /^[A-Za-z]{1,64}$/
+
+/**
+ * The name of what went wrong, which is all of an unknown error that may be told. Anybody may set a name, the SDK from what a
+ * server answers: one that is not a plain word is not passed on. Never throws, whatever it is given.
+ */
 export function causeName(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error
+  if (!(error instanceof Error)) return typeof error
+  try {
+    const { name } = error as { readonly name: unknown }
+    return isCause(name) ? name : 'Error'
+  } catch {
+    // a name that is computed may fail
+    return 'Error'
+  }
+}
+
+/** Whether a text may stand as the cause of an event. */
+export function isCause(text: unknown): text is string {
+  return typeof text === 'string' && CAUSE.test(text)
 }

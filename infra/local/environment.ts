@@ -12,6 +12,7 @@ export const stackEnvironment = z.object({
   PHI_TABLE_KEYS: text,
   PHI_TABLE_AUDIT: text,
   PHI_KMS_KEY_ID: text,
+  PHI_TENANT_KMS_KEYS: text,
   PHI_ISSUER: text,
   PHI_AUDIENCE: text,
   PHI_JWKS_URI: text,
@@ -28,6 +29,8 @@ export interface StackParts {
   readonly stage: string
   readonly tables: TableNames
   readonly kmsKeyId: string
+  /** By tenant: the present key first, then former ones. */
+  readonly tenantKmsKeys: Readonly<Record<string, readonly string[]>>
   readonly issuer: string
   readonly audience: string
   readonly jwksUri: string
@@ -43,6 +46,7 @@ export const environmentOf = (parts: StackParts): StackEnvironment => ({
   PHI_TABLE_KEYS: parts.tables.keys,
   PHI_TABLE_AUDIT: parts.tables.audit,
   PHI_KMS_KEY_ID: parts.kmsKeyId,
+  PHI_TENANT_KMS_KEYS: JSON.stringify(parts.tenantKmsKeys),
   PHI_ISSUER: parts.issuer,
   PHI_AUDIENCE: parts.audience,
   PHI_JWKS_URI: parts.jwksUri,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AccessToken, Adapter, ClientCredentials, Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import { errors, Provider } from 'oidc-provider'
-import type { DemoUser } from '../../demo/users.ts'
+import type { StackUser } from '../../demo/users.ts'
 import { identityKeys } from './identity-keys.ts'
 import { close, freePort, listen, LOOPBACK, namesThisMachine } from './ports.ts'
 import { DEMO_CLIENT, DEMO_GRANT, fetchToken, type TokenSource } from './token.ts'
@@ -27,7 +27,7 @@ export interface IdentityProviderOptions {
   readonly port: number
   /** Where signing keys and client secrets are kept, so that tokens outlive a restart; in memory when left out. */
   readonly dataFolder?: string
-  readonly users: readonly DemoUser[]
+  readonly users: readonly StackUser[]
 }
 
 /**
@@ -121,7 +121,7 @@ const getResourceServerInfo = () => ({
 /** Of the words a purpose may have, so that no free text gets into a token. Whether the role may claim it, the gateway decides. */
 const PURPOSE = /^[A-Z]{2,10}$/
 
-function claimsOf(people: ReadonlyMap<string, DemoUser>, ctx: KoaContextWithOIDC, token: AccessToken | ClientCredentials) {
+function claimsOf(people: ReadonlyMap<string, StackUser>, ctx: KoaContextWithOIDC, token: AccessToken | ClientCredentials) {
   const user = people.get('accountId' in token ? token.accountId : (token.clientId ?? ''))
   // a token without a tenant or a role must not exist, not even here
   if (!user) throw new errors.InvalidGrant('there is no such demo user')

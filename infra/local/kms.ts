@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { readBody } from './body.ts'
+import { type Interference, Interferences } from './kms-interference.ts'
 import { arnOf, type KeyState, type MasterKey, MasterKeys, open, seal } from './kms-keys.ts'
 import { close, listen, LOOPBACK } from './ports.ts'
 
@@ -21,6 +22,8 @@ export interface KmsStandIn {
   disable(keyId: string): void
   /** Lets every use of the key fail as it does in that state. */
   setState(keyId: string, state: KeyState): void
+  /** Lets every request for the key meet this until it is taken back. */
+  interfere(keyId: string, how: Interference | undefined): void
   stop(): Promise<void>
 }
 
@@ -40,6 +43,7 @@ const BODY_LIMIT = 64 * 1024
 export async function startKms({ file, port = 0, aliases = [] }: KmsOptions = {}): Promise<KmsStandIn> {
   const keys = new MasterKeys(file)
   for (const alias of aliases) if (!keys.find(alias)) keys.create(alias)
+  const interferences = new Interferences()
   const counts = new Map<string, number>()
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -51,7 +55,11 @@ export async function startKms({ file, port = 0, aliases = [] }: KmsOptions = {}
         throw new KmsFault('MissingAuthenticationTokenException')
       const body = await readBody(request, BODY_LIMIT)
       if (!body) throw new KmsFault('ValidationException')
-      send(response, 200, operate(keys, operation, parseJson(body)))
+      const input = parseJson(body)
+      const met = await interferences.at(keyMeant(keys, input))
+      if (met === 'CUT') return void response.destroy()
+      if (met === 'THROTTLED') throw new KmsFault('ThrottlingException')
+      send(response, 200, operate(keys, operation, input))
     } catch (error) {
       const type = error instanceof KmsFault ? error.type : 'KMSInternalException'
       send(response, error instanceof KmsFault ? 400 : 500, { __type: type, message: 'The request was refused.' })
@@ -69,6 +77,7 @@ export async function startKms({ file, port = 0, aliases = [] }: KmsOptions = {}
       operation === undefined ? [...counts.values()].reduce((sum, n) => sum + n, 0) : (counts.get(operation) ?? 0),
     disable: (keyId) => setState(keyId, 'Disabled'),
     setState,
+    interfere: (keyId, how) => interferences.set(required(keys.find(keyId)), how),
     stop: () => close(server),
   }
 }
@@ -81,6 +90,7 @@ type FaultType =
   | 'KMSInvalidStateException'
   | 'MissingAuthenticationTokenException'
   | 'NotFoundException'
+  | 'ThrottlingException'
   | 'UnknownOperationException'
   | 'ValidationException'
 
@@ -91,6 +101,12 @@ class KmsFault extends Error {
     super(type)
     this.type = type
   }
+}
+
+/** The key that a request is about, whatever becomes of the request. */
+function keyMeant(keys: MasterKeys, input: unknown): MasterKey | undefined {
+  const { KeyId, CiphertextBlob } = meantInput.safeParse(input).data ?? {}
+  return KeyId === undefined ? CiphertextBlob && keys.keyOf(CiphertextBlob) : keys.find(KeyId)
 }
 
 const bytes = z.base64().transform((text) => Buffer.from(text, 'base64'))
@@ -116,6 +132,7 @@ const decryptInput = z.object({
   EncryptionContext: context,
   CiphertextBlob: bytes.refine((b) => b.length >= 1),
 })
+const meantInput = z.object({ KeyId: keyId.optional(), CiphertextBlob: bytes.optional() })
 const describeKeyInput = z.object({ KeyId: keyId })
 
 function operate(keys: MasterKeys, operation: string, body: unknown): object {

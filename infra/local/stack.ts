@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { DEMO_USERS, type DemoUser } from '../../demo/users.ts'
+import { DEMO_USERS, type StackUser } from '../../demo/users.ts'
 import { startEngine } from './engine.ts'
 import { enterEnvironment, environmentOf } from './environment.ts'
 import { AUDIENCE, type IdentityProvider, startIdentityProvider } from './identity-provider.ts'
@@ -17,7 +17,7 @@ export interface StackOptions {
   readonly port: number
   /** Forget what the folder holds, and what the tables hold on an engine that was there before. */
   readonly fresh?: boolean
-  readonly users?: readonly DemoUser[]
+  readonly users?: readonly StackUser[]
   /** Part of the tables' names, `local` when left out: tests that share an engine take one each. */
   readonly namespace?: string
 }
@@ -34,6 +34,9 @@ export interface Stack extends StackFile {
 
 const STAGE = 'local'
 const KMS_KEY = 'alias/phi-local'
+const LAKESIDE_KEY = 'alias/phi-lakeside'
+/** Data folders of earlier starts have its first tenant key under the shared key. */
+const TENANT_KMS_KEYS = { lakeside: [LAKESIDE_KEY, KMS_KEY] }
 const DATABASE = 'dynamodb.sqlite'
 /** Everything that a stack keeps. Named one by one: a folder given by mistake loses nothing else. */
 const KEPT = [DATABASE, `${DATABASE}-wal`, `${DATABASE}-shm`, `${DATABASE}-journal`, 'kms.json', 'identity.json', 'seeded.json']
@@ -76,7 +79,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
   const parts = await Promise.allSettled([
     tablesOn(keep(startEngine({ dataFile: join(dataFolder, DATABASE) }))),
-    keep(startKms({ file: join(dataFolder, 'kms.json'), aliases: [KMS_KEY] })),
+    keep(startKms({ file: join(dataFolder, 'kms.json'), aliases: [KMS_KEY, LAKESIDE_KEY] })),
     keep(startIdentityProvider({ port: identityPort, dataFolder, users })),
   ])
   const [data, kms, identity] = parts
@@ -91,6 +94,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     stage: STAGE,
     tables,
     kmsKeyId: KMS_KEY,
+    tenantKmsKeys: TENANT_KMS_KEYS,
     issuer,
     audience: AUDIENCE,
     jwksUri,

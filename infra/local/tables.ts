@@ -74,7 +74,7 @@ const CLOUDFORMATION_TAGS: Tags = ['Ref', 'GetAtt', 'Sub', 'Join', 'Select', 'Sp
  * @throws Error when the text has a fault or a warning: an unknown tag would be read as a plain value.
  */
 export function readFragment(file: URL): unknown {
-  const document = parseDocument(readFileSync(file, 'utf8'), { customTags: CLOUDFORMATION_TAGS })
+  const document = parseDocument(readFileSync(file, 'utf8'), { customTags: CLOUDFORMATION_TAGS, merge: true })
   const fault = document.errors[0] ?? document.warnings[0]
   if (fault) throw new Error(`${file.pathname.split('/').at(-1) ?? ''} cannot be read.`, { cause: fault })
   return document.toJS()

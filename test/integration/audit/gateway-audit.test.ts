@@ -15,25 +15,15 @@ import { clinicLock, clinicTypeDefs } from '../../../schema/clinic.ts'
 import type { GatewayEvent } from '../../../vocabulary/events.ts'
 import type { TenantId } from '../../../vocabulary/ids.ts'
 import { decodeNodeId } from '../../../vocabulary/node-id.ts'
-import {
-  CUT,
-  DROP_ANSWER,
-  type EngineRequest,
-  type Fault,
-  type FaultyEngine,
-  HANG,
-  HOLD_ANSWER,
-  PASS,
-  refuse,
-  startFaultyEngine,
-} from '../../faulty-engine.ts'
+import { CUT, DROP_ANSWER, type Fault, HANG, HOLD_ANSWER, PASS, refuse, type ServiceCall } from '../../hostile/faults.ts'
+import { type HostileProxy, startProxy } from '../../hostile/proxy.ts'
 import { type ClinicAnswer, read, runClinic, type RunningClinic } from '../../running-clinic.ts'
 
 const RIVERSIDE = 'riverside' as TenantId
 const CHART = `query Chart($id: ID!) { patient(id: $id) { familyName birthDate ssn deceasedDate } }`
 
 let clinic: RunningClinic
-let faulty: FaultyEngine
+let faulty: HostileProxy
 let writes: DynamoDBClient
 /** The process that is asked: its audit goes through the proxy, everything else does not. */
 let gateway: Gateway
@@ -47,7 +37,7 @@ let chart: ClinicAnswer
 beforeAll(async () => {
   clinic = await runClinic({ riverside: 2, lakeside: 1 })
   const { env } = clinic.stack
-  faulty = await startFaultyEngine(env.AWS_ENDPOINT_URL_DYNAMODB)
+  faulty = await startProxy(env.AWS_ENDPOINT_URL_DYNAMODB)
   writes = new DynamoDBClient({ endpoint: faulty.endpoint, maxAttempts: 1, requestHandler: { requestTimeout: 2_000 } })
   await openProcess()
   const panel = await clinic.ask('physician', '{ patients(first: 1) { edges { node { id } } } }')
@@ -76,7 +66,7 @@ async function openProcess(): Promise<void> {
 }
 
 /** A lane that retired in another test may still linger: it is of another process. */
-const isOurs = ({ operation, body }: EngineRequest): boolean => operation === 'TransactWriteItems' && body.includes(`#${process}.`)
+const isOurs = ({ operation, body }: ServiceCall): boolean => operation === 'TransactWriteItems' && body.includes(`#${process}.`)
 
 async function ask(user: string, query: string, { variables = {}, withinMs = 5_000 } = {}): Promise<ClinicAnswer> {
   const authorization = `Bearer ${await fetchToken(clinic.stack, user)}`
@@ -134,7 +124,7 @@ describe('P2: without its records no answer leaves', () => {
     // more than a hundred values of one request
     meet([PASS], refuse('AccessDeniedException'))
     const all =
-      '{ patients { edges { node { familyName observations(first: 100) { edges { node { code { text } valueQuantity { value } effectiveDateTime } } } } } } }'
+      '{ patients { edges { node { familyName observations(first: 100) { edges { node { code { text } valueQuantity { value } effectiveDateTime interpretation valueString valueCodeableConcept { text } component { code { text } } } } } } } } }'
     const answer = await ask('physician', all)
     expect(faulty.requests.filter(isOurs).length).toBeGreaterThan(1)
     expect(answer.status).toBe(503)

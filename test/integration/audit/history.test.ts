@@ -2,13 +2,13 @@ import { DeleteItemCommand } from '@aws-sdk/client-dynamodb'
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AuditHistory } from '../../../audit/history.ts'
-import { laneKey, sequenceKey } from '../../../audit/item.ts'
+import { AUDIT_INDEX, INDEX_SHARDS, laneKey, sequenceKey } from '../../../audit/item.ts'
 import { newRequestId } from '../../../audit/request-id.ts'
 import type { Instant, PatientId, SchemaPath, UserId } from '../../../vocabulary/ids.ts'
 import { AuditUnavailable, StoreUnavailable } from '../../../vocabulary/failures.ts'
 import { access, NOON } from '../../unit/audit/examples.ts'
-import { CUT, PASS, refuse } from '../../faulty-engine.ts'
-import { clientFor, LaneBench, numbersOf, upTo, type Writer } from './lane-bench.ts'
+import { CUT, PASS, refuse } from '../../hostile/faults.ts'
+import { aMoment, clientFor, LaneBench, numbersOf, upTo, type Writer } from './lane-bench.ts'
 
 let bench: LaneBench
 beforeAll(async () => {
@@ -71,6 +71,46 @@ describe('P7: who saw what of whom, in the order of time', () => {
     expect(await bench.history.ofRequest(elsewhere, requestId)).toEqual([])
   })
 
+  it('P7: complete and in the order of time, lane and sequence, over every shard, several lanes and processes, and pages', async () => {
+    const one = bench.writer()
+    const writers = [one, bench.writer({ tenant: one.tenant })]
+    bench.faulty.play(({ operation }) => (operation === 'TransactWriteItems' ? { kind: 'DELAY', milliseconds: 200 } : PASS))
+    // side by side, so that there are several lanes; each second is that of many records, in all of them
+    const appends = upTo(24).map(async (turn) => {
+      for (let turns = 0; turns < turn; turns++) await aMoment()
+      await writers[turn % 2]?.append(upTo(turn * 10, turn * 10 - 9), 5_000, { at: at(turn % 3) })
+    })
+    await Promise.all(appends)
+    const lanes = await one.storedByLane()
+    expect(lanes.size).toBe(8)
+    const stored = [...lanes.values()].flat()
+    const shards = (await Promise.all([...lanes.keys()].map(async (lane) => await bench.items(laneKey(one.tenant, lane))))).flat()
+    for (const key of Object.values(AUDIT_INDEX).map(({ key }) => key)) {
+      expect(new Set(shards.map((item) => item[key]?.S?.split('#').at(-1))).size).toBe(INDEX_SHARDS)
+    }
+    const ordered = stored.toSorted((a, b) => {
+      const [before, after] = [a, b].map(({ time, lane, sequence }) => `${time} ${lane} ${sequenceKey(sequence)}`)
+      return String(before) < String(after) ? -1 : 1
+    })
+
+    const client = clientFor(bench.faulty.endpoint)
+    const history = new AuditHistory(client, bench.table)
+    for (const [index, subject] of [
+      ['patient', stored[0]?.patient],
+      ['user', 'physician'],
+      ['path', 'Patient.familyName'],
+    ] as const) {
+      // pages of seven, of which each shard has several
+      bench.faulty.play(({ operation, body }) =>
+        operation === 'Query' ? { kind: 'REWRITE', body: body.replace(/^\{/, '{"Limit":7,') } : PASS,
+      )
+      expect(await history.by(index, one.tenant, String(subject))).toEqual(ordered)
+      expect(bench.faulty.requests.filter(({ operation }) => operation === 'Query').length).toBeGreaterThan(240 / 7)
+    }
+    bench.faulty.play(() => PASS)
+    client.destroy()
+  })
+
   it('P7: more than one page and batch', async () => {
     const writer = bench.writer()
     await writer.append(upTo(230))
@@ -80,7 +120,7 @@ describe('P7: who saw what of whom, in the order of time', () => {
   it('P7: a record that an index names and the table lacks is told, never passed over', async () => {
     const writer = bench.writer()
     await writer.append([1, 2])
-    const client = clientFor(bench.faulty.endpoint)
+    const client = clientFor(bench.faulty.endpoint, 3)
     // the table does not know one of the records that the indexes name
     bench.faulty.play(({ operation, body }) =>
       operation === 'BatchGetItem' ? { kind: 'REWRITE', body: body.replaceAll(sequenceKey(2), sequenceKey(99)) } : PASS,

@@ -11,16 +11,16 @@ import { expect } from 'vitest'
 import type { AuditContext, AuditEntry, TimedAccess } from '../../../audit/entry.ts'
 import { AuditHistory } from '../../../audit/history.ts'
 import { fromItem, type Item, LANES, laneKey, sequenceKey } from '../../../audit/item.ts'
-import type { LaneReceipt } from '../../../audit/lane.ts'
-import { LaneLog } from '../../../audit/log.ts'
+import { LaneLog, type LaneLogOptions } from '../../../audit/log.ts'
 import { newProcessId, newRequestId, type ProcessId } from '../../../audit/request-id.ts'
+import type { LaneReceipt } from '../../../audit/submission.ts'
 import { type Engine, startEngine } from '../../../infra/local/engine.ts'
 import { createTables, dropTables } from '../../../infra/local/tables.ts'
 import type { GatewayEvent } from '../../../vocabulary/events.ts'
 import type { TenantId } from '../../../vocabulary/ids.ts'
-import type { Clock } from '../../../vocabulary/record.ts'
 import { access, context } from '../../unit/audit/examples.ts'
-import { type EngineRequest, type Fault, type FaultyEngine, PASS, startFaultyEngine } from '../../faulty-engine.ts'
+import { type Fault, PASS, type ServiceCall } from '../../hostile/faults.ts'
+import { type HostileProxy, startProxy } from '../../hostile/proxy.ts'
 
 interface SentTransaction {
   readonly ClientRequestToken: string
@@ -34,21 +34,23 @@ export interface Writer {
   readonly log: LaneLog
   readonly events: readonly GatewayEvent[]
   readonly context: AuditContext
-  /** Appends accesses that bear these numbers. */
+  /** Appends accesses that bear these numbers; the receipt of the last transaction they went with. */
   append(numbers: readonly number[], withinMs?: number, change?: Partial<TimedAccess>): Promise<LaneReceipt>
   /** These faults for its next transactions, one each, and then `after`; other writers pass. Forgets what it sent so far. */
   meets(faults: readonly Fault[], after?: Fault): void
   /** Its transactions since then, as they were sent. */
   sent(): SentTransaction[]
-  /** What is stored of a lane, in order, as a reader finds it. */
-  stored(lane?: number): Promise<AuditEntry[]>
+  /** What is stored of a lane, in order, as a reader finds it; the first lane unless told. */
+  stored(lane?: number | string): Promise<AuditEntry[]>
+  /** What is stored of every lane of the tenant, by its name. */
+  storedByLane(): Promise<Map<string, AuditEntry[]>>
   /** The names of the tenant's lanes, as they were registered. */
   lanes(): Promise<string[]>
 }
 
 /** The audit table of a real engine, behind a proxy that does to calls what a network does. */
 export class LaneBench {
-  readonly faulty: FaultyEngine
+  readonly faulty: HostileProxy
   readonly table: string
   readonly history: AuditHistory
   /** Past the proxy. */
@@ -58,7 +60,7 @@ export class LaneBench {
   readonly #client: DynamoDBClient
   #tenants = 0
 
-  private constructor(engine: Engine, faulty: FaultyEngine, stage: string, direct: DynamoDBClient, table: string) {
+  private constructor(engine: Engine, faulty: HostileProxy, stage: string, direct: DynamoDBClient, table: string) {
     this.#engine = engine
     this.faulty = faulty
     this.#stage = stage
@@ -72,9 +74,9 @@ export class LaneBench {
     const engine = await startEngine()
     // an engine that others use too keeps what they hold
     const stage = `audit-${randomBytes(4).toString('hex')}`
-    const direct = clientFor(engine.endpoint)
+    const direct = clientFor(engine.endpoint, 3)
     const { audit } = await createTables(direct, stage)
-    return new LaneBench(engine, await startFaultyEngine(engine.endpoint), stage, direct, audit)
+    return new LaneBench(engine, await startProxy(engine.endpoint), stage, direct, audit)
   }
 
   async stop(): Promise<void> {
@@ -85,13 +87,17 @@ export class LaneBench {
     await this.#engine.stop()
   }
 
-  /** A tenant that no other test writes to, unless one is given. */
+  /** A tenant that no other test writes to. */
   tenant(): TenantId {
     return `tenant-${++this.#tenants}` as TenantId
   }
 
-  writer({ tenant = this.tenant(), now = Date.now }: { tenant?: TenantId; now?: Clock } = {}): Writer {
-    const process = newProcessId(randomBytes)
+  writer({
+    tenant = this.tenant(),
+    process = newProcessId(randomBytes),
+    now = Date.now,
+    ...options
+  }: Partial<Pick<LaneLogOptions, 'process' | 'now' | 'monotonic' | 'lanes'>> & { tenant?: TenantId } = {}): Writer {
     const events: GatewayEvent[] = []
     const log = new LaneLog({
       client: this.#client,
@@ -99,10 +105,11 @@ export class LaneBench {
       process,
       now,
       events: (event) => void events.push(event),
+      ...options,
     })
     const about = context({ tenant, requestId: newRequestId(process, now(), randomBytes) })
     // a lane that retired in another test may still linger
-    const isOurs = ({ operation, body }: EngineRequest): boolean =>
+    const isOurs = ({ operation, body }: ServiceCall): boolean =>
       operation === 'TransactWriteItems' && body.includes(`"${tenant}#${process}.`)
     return {
       tenant,
@@ -115,15 +122,29 @@ export class LaneBench {
       log,
       events,
       context: about,
-      append: (numbers, withinMs = 5_000, change = {}) =>
-        log.append(
-          about,
-          numbers.map((number) => access(number, change)),
-          now() + withinMs,
-        ),
-      stored: async (lane = 1) => (await this.items(laneKey(tenant, `${process}.${lane}`))).map(fromItem),
-      lanes: async () => (await this.items(laneKey(tenant, LANES))).map(({ n }) => String(n?.S)).toSorted(),
+      append: async (numbers, withinMs = 5_000, change = {}) => {
+        const records = numbers.map((number) => access(number, change))
+        return (await log.append(about, records, now() + withinMs)).at(-1) as LaneReceipt
+      },
+      stored: async (lane = 1) => await this.stored(tenant, typeof lane === 'number' ? `${process}.${lane}` : lane),
+      lanes: async () => await this.lanes(tenant),
+      storedByLane: async () => await this.storedByLane(tenant),
     }
+  }
+
+  async stored(tenant: TenantId, lane: string): Promise<AuditEntry[]> {
+    return (await this.items(laneKey(tenant, lane))).map(fromItem)
+  }
+
+  async lanes(tenant: TenantId): Promise<string[]> {
+    return (await this.items(laneKey(tenant, LANES))).map(({ n }) => String(n?.S)).toSorted()
+  }
+
+  async storedByLane(tenant: TenantId): Promise<Map<string, AuditEntry[]>> {
+    const names = await this.lanes(tenant)
+    return new Map(
+      await Promise.all(names.map(async (name): Promise<[string, AuditEntry[]]> => [name, await this.stored(tenant, name)])),
+    )
   }
 
   async items(lane: string): Promise<Item[]> {
@@ -160,10 +181,10 @@ export class LaneBench {
   }
 }
 
-export function clientFor(endpoint: string): DynamoDBClient {
+export function clientFor(endpoint: string, maxAttempts = 1): DynamoDBClient {
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
   // as in service: a lane sees each answer itself
-  return new DynamoDBClient({ endpoint, region: 'us-east-1', credentials, maxAttempts: 1 })
+  return new DynamoDBClient({ endpoint, region: 'us-east-1', credentials, maxAttempts })
 }
 
 /**
@@ -185,5 +206,25 @@ export function expectIntact(entries: readonly AuditEntry[]): void {
 /** The numbers that the accesses of a test bear, in the order in which they stand. */
 export const numbersOf = (entries: readonly AuditEntry[]): (number | undefined)[] =>
   entries.map(({ recordVersion }) => recordVersion)
+
+/** Which lane a transaction is of, by its last record. */
+export const laneOf = ({ TransactItems }: SentTransaction): string =>
+  String(TransactItems.at(-1)?.Put?.Item?.['l']?.S).split('#')[1] ?? ''
+
+/** What was begun goes on as far as it can without the network: the next one comes later, and not together with it. */
+export const aMoment = async (): Promise<void> => {
+  await new Promise(setImmediate)
+}
+
+/** mulberry32: the same faults in every run. */
+export function seeded(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
 
 export const upTo = (last: number, first = 1): number[] => Array.from({ length: last - first + 1 }, (_, index) => first + index)

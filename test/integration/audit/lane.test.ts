@@ -1,10 +1,11 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { AuditEntry } from '../../../audit/entry.ts'
 import { LANES, laneKey } from '../../../audit/item.ts'
 import { AuditUnavailable, VersionConflict } from '../../../vocabulary/failures.ts'
 import { access } from '../../unit/audit/examples.ts'
-import { cancel, CUT, DROP_ANSWER, type Fault, HANG, HOLD_ANSWER, PASS, refuse } from '../../faulty-engine.ts'
-import { expectIntact, LaneBench, numbersOf, upTo } from './lane-bench.ts'
+import { cancel, CUT, DROP_ANSWER, type Fault, HANG, HOLD_ANSWER, PASS, refuse } from '../../hostile/faults.ts'
+import { aMoment, expectIntact, LaneBench, numbersOf, upTo } from './lane-bench.ts'
 
 let bench: LaneBench
 beforeAll(async () => {
@@ -136,8 +137,8 @@ describe('P7: another writer in the same lane', () => {
       sequence: 1,
       why: 'FENCED',
     })
-    await writer.append([4])
-    const next = await writer.stored(2)
+    const { lane: successor } = await writer.append([4])
+    const next = await writer.stored(successor)
     expectIntact(next)
     expect(next[0]?.succeeds).toBe(`${writer.process}.1/1`)
   })
@@ -150,13 +151,16 @@ describe('P7: another writer in the same lane', () => {
   })
 
   it('P7: what waited behind it is stored by the successor', async () => {
-    const writer = bench.writer()
+    const writer = bench.writer({ lanes: 1 })
     await writer.append([1])
     await bench.intrude(writer, 2)
-    const [fenced, ...waiting] = await Promise.allSettled([writer.append([2]), writer.append([3]), writer.append([4])])
-    expect(fenced.status).toBe('rejected')
+    const fenced = expect(writer.append([2])).rejects.toThrow(AuditUnavailable)
+    await aMoment()
+    const waiting = await Promise.allSettled([writer.append([3]), writer.append([4])])
+    await fenced
     expect(waiting.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
-    expect(numbersOf(await writer.stored(2))).toEqual([3, 4])
+    const [, successor = ''] = await writer.lanes()
+    expect(numbersOf(await writer.stored(successor))).toEqual([3, 4])
   })
 })
 
@@ -203,10 +207,12 @@ describe('P2: still unknown at the deadline', () => {
   })
 
   it('P2: what waits beyond its own deadline is never sent', async () => {
-    const writer = bench.writer()
+    const writer = bench.writer({ lanes: 1 })
     writer.meets([{ kind: 'DELAY', milliseconds: 400 }])
-    const settled = await Promise.allSettled([writer.append([1]), writer.append([2], 100)])
-    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+    const stored = writer.append([1])
+    await aMoment()
+    await expect(writer.append([2], 100)).rejects.toThrow(AuditUnavailable)
+    await stored
     await writer.append([3])
     expect(numbersOf(await writer.stored())).toEqual([1, 3])
   })
@@ -316,21 +322,31 @@ describe('P7: a lane', () => {
     await writer.append([0])
     writer.meets([])
     await Promise.all(upTo(120).map((number) => writer.append([number])))
-    const sizes = writer.sent().map(({ TransactItems }) => TransactItems.length)
-    expect(sizes.reduce((sum, size) => sum + size)).toBe(120)
-    expect(sizes.length).toBeLessThanOrEqual(3)
-    expect(Math.max(...sizes)).toBeLessThanOrEqual(100)
-    const entries = await writer.stored()
-    expectIntact(entries)
-    expect(numbersOf(entries)).toEqual(upTo(120, 0))
+    // 99 in the lane that there was, and the others with the registration of a second one
+    expect(writer.sent().map(({ TransactItems }) => TransactItems.length)).toEqual([99, 22])
+    const lanes = [...(await writer.storedByLane()).values()]
+    for (const entries of lanes) expectIntact(entries)
+    expect(lanes.flatMap(numbersOf).toSorted((a, b) => Number(a) - Number(b))).toEqual(upTo(120, 0))
   })
 
   it('splits what one request leaves beyond that, its first transaction included', async () => {
     const writer = bench.writer()
-    const receipt = await writer.append(upTo(250))
-    expect(receipt.sequence).toBe(250)
-    expect(writer.sent().map(({ TransactItems }) => TransactItems.length)).toEqual([100, 99, 52])
-    expectIntact(await writer.stored())
+    const receipts = await writer.log.append(
+      writer.context,
+      upTo(250).map((number) => access(number)),
+      Date.now() + 5_000,
+    )
+    expect(writer.sent().map(({ TransactItems }) => TransactItems.length)).toEqual([100, 100, 53])
+    const lanes = [...(await writer.storedByLane()).values()]
+    expect(lanes.flatMap(numbersOf)).toEqual(upTo(250))
+    // each names the last record of its transaction
+    expect(receipts).toEqual(
+      lanes.map((entries) => {
+        expectIntact(entries)
+        const { lane, sequence, hash } = entries.at(-1) as AuditEntry
+        return { lane, sequence, hash }
+      }),
+    )
   })
 
   it('tells the text of a user agent once in each session', async () => {
@@ -370,54 +386,17 @@ describe('P7: a lane', () => {
   it('P2: a record that cannot be written fails its own request at once, and nobody else', async () => {
     const writer = bench.writer()
     await writer.append([1])
-    await expect(writer.append([2], 60_000, { at: Number.NaN as never })).rejects.toThrow(AuditUnavailable)
-    await writer.append([3])
-    expect(numbersOf(await writer.stored(2))).toEqual([3])
+    // together: they would share a transaction
+    const [bad, good] = await Promise.allSettled([
+      writer.append([2], 60_000, { at: Number.NaN as never }),
+      writer.append([3], 60_000),
+    ])
+    expect(bad).toMatchObject({ status: 'rejected', reason: { code: 'AUDIT_UNAVAILABLE' } })
+    expect(good.status).toBe('fulfilled')
+    expect(numbersOf(await writer.stored())).toEqual([1, 3])
+    expectIntact(await writer.stored())
+    expect(writer.events).toEqual([
+      { event: 'AUDIT_REFUSED', tenant: writer.tenant, lane: `${writer.process}.1`, cause: 'RangeError' },
+    ])
   })
 })
-
-describe('P2 and P7: a campaign', () => {
-  it('P7: 2,000 records behind 30 percent lost and 10 percent throttled sends: each once, no gap, the chain intact', async () => {
-    const writer = bench.writer()
-    const random = seeded(20_260_301)
-    const met = { lost: 0, throttled: 0 }
-    bench.faulty.play(({ operation, body }) => {
-      if (operation !== 'TransactWriteItems' || !body.includes(writer.tenant)) return PASS
-      const chance = random()
-      if (chance < 0.3) {
-        met.lost++
-        return chance < 0.15 ? DROP_ANSWER : CUT
-      }
-      if (chance >= 0.4) return PASS
-      met.throttled++
-      return chance < 0.35 ? refuse('ProvisionedThroughputExceededException') : cancel('TransactionConflict')
-    })
-    // small appends by eight at once, so that there are many transactions
-    let next = 1
-    const client = async (): Promise<void> => {
-      while (next <= 2_000) {
-        const numbers = upTo(next + 3, next)
-        next += 4
-        await writer.append(numbers, 15_000)
-      }
-    }
-    await Promise.all(upTo(8).map(client))
-    const entries = await writer.stored()
-    expectIntact(entries)
-    expect(numbersOf(entries).toSorted((a, b) => Number(a) - Number(b))).toEqual(upTo(2_000))
-    expect(met.lost).toBeGreaterThan(15)
-    expect(met.throttled).toBeGreaterThan(5)
-    expect(writer.events).toEqual([])
-  })
-})
-
-/** mulberry32: the same faults in every run. */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
-}

@@ -2,7 +2,8 @@ import { createServer, type Server } from 'node:http'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { close, listen, LOOPBACK } from '../../../infra/local/ports.ts'
 import { fetchToken } from '../../../infra/local/token.ts'
-import { type EngineRequest, type FaultyEngine, HANG, PASS, startFaultyEngine } from '../../faulty-engine.ts'
+import { HANG, PASS, type ServiceCall } from '../../hostile/faults.ts'
+import { type HostileProxy, startProxy } from '../../hostile/proxy.ts'
 import { type ClinicAnswer, read, type RunningClinic, runClinic } from '../../running-clinic.ts'
 import { auditOf, first, outcomesOf, patientsOf } from './asking.ts'
 
@@ -13,8 +14,8 @@ const BUDGET_MS = 1_000
 const CHART = `query ($id: ID!) { patient(id: $id) { familyName birthDate observations(first: 2) { edges { node { code { text } } } } } }`
 
 let clinic: RunningClinic
-let engine: FaultyEngine
-let kms: FaultyEngine
+let engine: HostileProxy
+let kms: HostileProxy
 /** Its ways to the tables and to KMS lead through proxies; keys are warm. */
 let behind: Awaited<ReturnType<RunningClinic['another']>>
 let id: string
@@ -38,8 +39,8 @@ beforeAll(async () => {
   clinic = await runClinic({ riverside: 2, lakeside: 1 })
   id = first(await patientsOf(clinic, 'physician'))
   const { env } = clinic.stack
-  engine = await startFaultyEngine(env.AWS_ENDPOINT_URL_DYNAMODB)
-  kms = await startFaultyEngine(env.AWS_ENDPOINT_URL_KMS)
+  engine = await startProxy(env.AWS_ENDPOINT_URL_DYNAMODB)
+  kms = await startProxy(env.AWS_ENDPOINT_URL_KMS)
   // the SDK reads the variables itself, at a client's first request
   process.env['AWS_ENDPOINT_URL_DYNAMODB'] = engine.endpoint
   process.env['AWS_ENDPOINT_URL_KMS'] = kms.endpoint
@@ -58,13 +59,13 @@ beforeEach(() => {
   kms.play(() => PASS)
 })
 
-const reads = ({ operation }: EngineRequest): boolean => operation === 'BatchGetItem' || operation === 'Query'
-const silently = (matches: (request: EngineRequest) => boolean): void => engine.play((request) => (matches(request) ? HANG : PASS))
-const asked = (matches: (request: EngineRequest) => boolean): number => engine.requests.filter(matches).length
+const reads = ({ operation }: ServiceCall): boolean => operation === 'BatchGetItem' || operation === 'Query'
+const silently = (matches: (request: ServiceCall) => boolean): void => engine.play((request) => (matches(request) ? HANG : PASS))
+const asked = (matches: (request: ServiceCall) => boolean): number => engine.requests.filter(matches).length
 
 describe('P9: what cannot be read in time is unavailable, and the rest is given', () => {
   it('a list whose chunks do not come is null with an error, beside the values of the patient', async () => {
-    const chunk = (request: EngineRequest): boolean => reads(request) && request.body.includes('#INDEX#')
+    const chunk = (request: ServiceCall): boolean => reads(request) && request.body.includes('#INDEX#')
     silently(chunk)
     const answer = await ask(behind, 'physician', CHART)
     expect(answer.status).toBe(200)

@@ -1,13 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type ClinicAnswer, type RunningClinic, runClinic } from '../../running-clinic.ts'
-import { at, auditOf, nodesAt, outcomesOf, workOf } from './asking.ts'
+import { at, auditOf, first, LAKESIDE, nodesAt, outcomesOf, patientsOf, workOf } from './asking.ts'
 
 const PATIENTS = 25
 
 let clinic: RunningClinic
 
 beforeAll(async () => {
-  clinic = await runClinic({ riverside: PATIENTS, lakeside: 1 })
+  clinic = await runClinic({ riverside: PATIENTS, lakeside: 2 })
 })
 afterAll(() => clinic.stop())
 
@@ -44,6 +44,17 @@ describe('P13: keys', () => {
     expect(result.map(({ status }) => status)).toEqual(users.map(() => 200))
     expect(calls).toBe(2)
   })
+
+  it('200 requests of one tenant that come at once to a cold process make one KMS call', async () => {
+    const id = first(await patientsOf(clinic, 'physician'))
+    const cold = await clinic.another()
+    const ask = (): Promise<ClinicAnswer> =>
+      cold.ask('physician', 'query ($id: ID!) { patient(id: $id) { familyName birthDate } }', { id })
+    const { result, calls } = await kmsCallsOf(() => Promise.all(Array.from({ length: 200 }, ask)))
+    expect(new Set(result.map(({ status, phi }) => `${status} ${String(phi.resolved)}`))).toEqual(new Set(['200 2']))
+    expect(calls).toBe(1)
+    expect(cold.services.keyring.counts.kms).toBe(1)
+  }, 60_000)
 
   it('with KMS refusing, a warm process goes on and a cold one gives no PHI, and says that it cannot', async () => {
     await clinic.ask('billing', LIST, { first: 5 })
@@ -97,5 +108,67 @@ describe('P13: keys', () => {
     } finally {
       clinic.stack.kms.setState(clinic.stack.env.PHI_KMS_KEY_ID, 'Enabled')
     }
+  })
+})
+
+describe("P13: KMS away for one tenant's own key", () => {
+  const OWN = 'alias/phi-lakeside'
+  const BY_ID = 'query ($id: ID!) { patient(id: $id) { familyName birthDate } }'
+  const away: readonly (readonly [string, () => void])[] = [
+    ['disabled', () => clinic.stack.kms.setState(OWN, 'Disabled')],
+    ['denied', () => clinic.stack.kms.setState(OWN, 'Denied')],
+    ['pending deletion', () => clinic.stack.kms.setState(OWN, 'PendingDeletion')],
+    ['throttled', () => clinic.stack.kms.interfere(OWN, 'THROTTLED')],
+    ['unreachable', () => clinic.stack.kms.interfere(OWN, 'CUT')],
+  ]
+  const back = (): void => {
+    clinic.stack.kms.setState(OWN, 'Enabled')
+    clinic.stack.kms.interfere(OWN, undefined)
+  }
+  afterEach(back)
+
+  it.each(away)(
+    '%s: warm goes on to its bound, cold says so, other tenants notice nothing, and it comes back by itself',
+    async (_how, go) => {
+      let later = 0
+      const process = await clinic.another({ now: () => Date.now() + later })
+      const cold = await clinic.another()
+      const id = first(await patientsOf(process, 'lakeside-physician'))
+      const before = await process.ask('lakeside-physician', BY_ID, { id })
+      expect(before.phi.resolved).toBe(2)
+      go()
+
+      later = 290_000
+      expect((await process.ask('lakeside-physician', BY_ID, { id })).data).toEqual(before.data)
+      later = 301_000
+      for (const asked of [process, cold]) {
+        const answer = await asked.ask('lakeside-physician', BY_ID, { id })
+        expect(answer.data).toEqual({ patient: null })
+        expect(answer.errors).toMatchObject([{ path: ['patient'], extensions: { code: 'FIELD_UNAVAILABLE' } }])
+        expect(outcomesOf(await auditOf(clinic, answer, LAKESIDE))).toEqual([
+          'Patient.birthDate UNAVAILABLE KEY',
+          'Patient.familyName UNAVAILABLE KEY',
+        ])
+        // a tenant under another KMS key, in the same process, as cold as this one
+        expect((await asked.ask('billing', LIST, { first: 2 })).phi.resolved).toBe(6)
+      }
+      expect(cold.events).toContainEqual(expect.objectContaining({ event: 'KEY_UNAVAILABLE', tenant: 'lakeside' }))
+      back()
+      for (const asked of [process, cold]) {
+        expect((await asked.ask('lakeside-physician', BY_ID, { id })).data).toEqual(before.data)
+      }
+    },
+  )
+
+  it('slow: others do not wait for it, and who waited is answered when KMS is', async () => {
+    const cold = await clinic.another()
+    const id = first(await patientsOf(clinic, 'lakeside-physician'))
+    clinic.stack.kms.interfere(OWN, 'SILENT')
+    let answered = false
+    const waiting = Promise.all([1, 2, 3].map(() => cold.ask('lakeside-physician', BY_ID, { id }))).finally(() => (answered = true))
+    expect((await cold.ask('billing', LIST, { first: 2 })).phi.resolved).toBe(6)
+    expect(answered).toBe(false)
+    back()
+    for (const { phi } of await waiting) expect(phi.resolved).toBe(2)
   })
 })

@@ -133,8 +133,8 @@ describe('P1: a value is opened once a request, and only where it is granted', (
   })
 
   it('one record that is wanted again while it is being loaded is loaded, opened and recorded once', async () => {
-    const load = clinic.services.records.load.bind(clinic.services.records)
-    vi.spyOn(RecordTable.prototype, 'load').mockImplementationOnce(async (...args) => {
+    const load = clinic.services.records.loadWithRoots.bind(clinic.services.records)
+    vi.spyOn(RecordTable.prototype, 'loadWithRoots').mockImplementationOnce(async (...args) => {
       // long enough for the panel to be known: its records are then wanted while this one is on its way
       await sleep(150)
       return await load(...args)

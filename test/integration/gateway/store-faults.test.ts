@@ -1,13 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { CUT, type Fault, PASS, type ServiceCall } from '../../hostile/faults.ts'
+import { type HostileProxy, startProxy } from '../../hostile/proxy.ts'
 import { type ClinicAnswer, type RunningClinic, runClinic } from '../../running-clinic.ts'
 import { at, auditOf, first, nodesAt, outcomesOf, patientsOf, workOf } from './asking.ts'
-import { type Fate, startStoreProxy, type StoreProxy, type StoreRequest } from './store-proxy.ts'
 
 const CANARY = 'canary-of-the-store'
 const ON_PANEL = 12
 
 let clinic: RunningClinic
-let proxy: StoreProxy
+let proxy: HostileProxy
 /** A process whose way to the tables leads through the proxy. */
 let behind: Awaited<ReturnType<RunningClinic['another']>>
 let id: string
@@ -20,9 +21,9 @@ beforeAll(async () => {
   clinic = await runClinic({ riverside: ON_PANEL, lakeside: 1 })
   id = first(await patientsOf(clinic, 'physician'))
   whole = await clinic.ask('physician', PANEL)
-  proxy = await startStoreProxy(clinic.stack.env.AWS_ENDPOINT_URL_DYNAMODB)
+  proxy = await startProxy(clinic.stack.env.AWS_ENDPOINT_URL_DYNAMODB)
   // the SDK reads the variable itself, at a client's first request
-  process.env['AWS_ENDPOINT_URL_DYNAMODB'] = proxy.url
+  process.env['AWS_ENDPOINT_URL_DYNAMODB'] = proxy.endpoint
   behind = await clinic.another()
   await behind.ask('physician', PANEL)
   await behind.ask('frontdesk', PANEL)
@@ -32,40 +33,50 @@ afterAll(async () => {
   await proxy.stop()
 })
 afterEach(() => {
-  proxy.script = () => ({ kind: 'PASS' })
+  proxy.play(() => PASS)
 })
 
-const PASS: Fate = { kind: 'PASS' }
-const tableOf = ({ operation, body }: StoreRequest): string =>
-  operation === 'BatchGetItem' ? first(Object.keys(body['RequestItems'] as object)) : String(body['TableName'])
-const isRead = (request: StoreRequest, table: string): boolean =>
+const tableOf = ({ operation, json }: ServiceCall): string =>
+  operation === 'BatchGetItem' ? first(Object.keys(json['RequestItems'] as object)) : String(json['TableName'])
+const isRead = (request: ServiceCall, table: string): boolean =>
   ['BatchGetItem', 'Query'].includes(request.operation) && tableOf(request) === table
-const asksForIndex = ({ body }: StoreRequest): boolean => JSON.stringify(body).includes('#INDEX')
-const fails = (name: string): Fate => ({
+/** A read of the index alone: its root comes with records too. */
+const asksForIndex = ({ json }: ServiceCall): boolean =>
+  Object.values((json['RequestItems'] ?? {}) as Record<string, { Keys: { sk: { S: string } }[] }>).some(({ Keys }) =>
+    Keys.every(({ sk }) => sk.S.startsWith('#INDEX')),
+  )
+const fails = (name: string): Fault => ({
   kind: 'ANSWER',
-  status: name === 'InternalServerError' ? 500 : 400,
-  body: { __type: `com.amazonaws.dynamodb.v20120810#${name}`, message: CANARY },
+  reply: {
+    status: name === 'InternalServerError' ? 500 : 400,
+    body: { __type: `com.amazonaws.dynamodb.v20120810#${name}`, message: CANARY },
+  },
 })
 
 describe('P12: a list is complete or it is an error', () => {
   it('what DynamoDB leaves out of a batch is asked for again', async () => {
     const table = clinic.stack.env.PHI_TABLE_RECORDS
     const sizes: number[] = []
-    proxy.script = (request) => {
+    proxy.play((request) => {
       if (request.operation !== 'BatchGetItem' || tableOf(request) !== table) return PASS
-      const asked = at(request.body, 'RequestItems', table) as { Keys: object[] }
-      sizes.push(asked.Keys.length)
+      const asked = at(request.json, 'RequestItems', table) as { Keys: object[] }
+      // the SDK may send one again that a busy engine refused
+      if (sizes.at(-1) !== asked.Keys.length) sizes.push(asked.Keys.length)
       // five at a time, and the rest is left out
       const [now, later] = [asked.Keys.slice(0, 5), asked.Keys.slice(5)]
       return {
-        kind: 'PASS',
-        body: { ...request.body, RequestItems: { [table]: { ...asked, Keys: now } } },
-        change: (answer) => (later.length === 0 ? answer : { ...answer, UnprocessedKeys: { [table]: { ...asked, Keys: later } } }),
+        kind: 'REWRITE',
+        body: JSON.stringify({ ...request.json, RequestItems: { [table]: { ...asked, Keys: now } } }),
+        change: ({ status, body }) => ({
+          status,
+          body: later.length === 0 ? body : { ...body, UnprocessedKeys: { [table]: { ...asked, Keys: later } } },
+        }),
       }
-    }
+    })
     const { result, requests } = await workOf(behind, () => behind.ask('physician', PANEL))
-    expect(sizes).toEqual([12, 7, 2])
-    expect(requests.records).toBe(3)
+    // twelve records and the roots of their indexes
+    expect(sizes).toEqual([24, 19, 14, 9, 4])
+    expect(requests.records).toBe(5)
     expect(result.data).toEqual(whole.data)
     expect(result.errors).toEqual([])
     expect(result.phi.resolved).toBe(ON_PANEL)
@@ -74,12 +85,12 @@ describe('P12: a list is complete or it is an error', () => {
   it('a batch that is never finished is an error for every place, and recorded for every value', async () => {
     const table = clinic.stack.env.PHI_TABLE_RECORDS
     const asked: unknown[] = []
-    proxy.script = (request) => {
+    proxy.play((request) => {
       if (request.operation !== 'BatchGetItem' || tableOf(request) !== table) return PASS
       asked.push(request)
-      const answer = { Responses: { [table]: [] }, UnprocessedKeys: request.body['RequestItems'] }
-      return { kind: 'ANSWER', status: 200, body: answer }
-    }
+      const body = { Responses: { [table]: [] }, UnprocessedKeys: request.json['RequestItems'] }
+      return { kind: 'ANSWER', reply: { status: 200, body } }
+    })
     const answer = await behind.ask('physician', PANEL)
     expect(asked).toHaveLength(8)
     expect(answer.status).toBe(200)
@@ -94,11 +105,11 @@ describe('P12: a list is complete or it is an error', () => {
 
   it('short pages of a query are followed to the end, of observations, of a tenant and of a panel', async () => {
     const limits: unknown[] = []
-    proxy.script = ({ operation, body }) => {
+    proxy.play(({ operation, json }) => {
       if (operation !== 'Query') return PASS
-      limits.push(body['Limit'])
-      return { kind: 'PASS', body: { ...body, Limit: 2 } }
-    }
+      limits.push(json['Limit'])
+      return { kind: 'REWRITE', body: JSON.stringify({ ...json, Limit: 2 }) }
+    })
     expect(await patientsOf(behind, 'physician')).toEqual(nodesAt(whole.data, 'patients').map((node) => at(node, 'id')))
     expect(limits.length).toBeGreaterThan(ON_PANEL / 2 - 1)
     expect(await patientsOf(behind, 'frontdesk')).toHaveLength(ON_PANEL)
@@ -114,7 +125,7 @@ describe('P12: a list is complete or it is an error', () => {
 describe('P8, P9: a table that fails is unavailable, and nothing else', () => {
   it.each(['ProvisionedThroughputExceededException', 'InternalServerError'])('one %s is passed over', async (name) => {
     let failures = 1
-    proxy.script = (request) => (isRead(request, clinic.stack.env.PHI_TABLE_RECORDS) && failures-- > 0 ? fails(name) : PASS)
+    proxy.play((request) => (isRead(request, clinic.stack.env.PHI_TABLE_RECORDS) && failures-- > 0 ? fails(name) : PASS))
     const answer = await behind.ask('physician', PANEL)
     expect(failures).toBeLessThan(0)
     expect(answer.data).toEqual(whole.data)
@@ -125,7 +136,7 @@ describe('P8, P9: a table that fails is unavailable, and nothing else', () => {
     ['access', 'PHI_TABLE_ACCESS'],
   ] as const
   it.each(tables)('the %s table that fails for good: no value, no reason, an event and a record', async (_name, variable) => {
-    proxy.script = (request) => (isRead(request, clinic.stack.env[variable]) ? fails('AccessDeniedException') : PASS)
+    proxy.play((request) => (isRead(request, clinic.stack.env[variable]) ? fails('AccessDeniedException') : PASS))
     const from = behind.events.length
     const answer = await behind.ask('physician', OBSERVATIONS, { id })
     expect(answer.status).toBe(200)
@@ -147,7 +158,7 @@ describe('P8, P9: a table that fails is unavailable, and nothing else', () => {
   })
 
   it('a list that cannot be read is null with an error, beside what could be read', async () => {
-    proxy.script = (request) => (request.operation === 'Query' || asksForIndex(request) ? fails('AccessDeniedException') : PASS)
+    proxy.play((request) => (request.operation === 'Query' || asksForIndex(request) ? fails('AccessDeniedException') : PASS))
     const answer = await behind.ask('physician', OBSERVATIONS, { id })
     expect(at(answer.data, 'patient', 'familyName')).toEqual(expect.any(String))
     expect(at(answer.data, 'patient', 'observations')).toBeNull()
@@ -162,7 +173,7 @@ describe('P8, P9: a table that fails is unavailable, and nothing else', () => {
   })
 
   it('a keys table that fails stops cold processes alone', async () => {
-    proxy.script = (request) => (isRead(request, clinic.stack.env.PHI_TABLE_KEYS) ? fails('AccessDeniedException') : PASS)
+    proxy.play((request) => (isRead(request, clinic.stack.env.PHI_TABLE_KEYS) ? fails('AccessDeniedException') : PASS))
     expect((await behind.ask('physician', PANEL)).data).toEqual(whole.data)
     const cold = await clinic.another()
     const answer = await cold.ask('physician', PANEL)
@@ -173,7 +184,7 @@ describe('P8, P9: a table that fails is unavailable, and nothing else', () => {
 
   it('a dropped connection is tried again', async () => {
     let drops = 1
-    proxy.script = (request) => (isRead(request, clinic.stack.env.PHI_TABLE_RECORDS) && drops-- > 0 ? { kind: 'DROP' } : PASS)
+    proxy.play((request) => (isRead(request, clinic.stack.env.PHI_TABLE_RECORDS) && drops-- > 0 ? CUT : PASS))
     expect((await behind.ask('physician', PANEL)).data).toEqual(whole.data)
   })
 })

@@ -5,6 +5,7 @@ import type { AuditContext } from '../../../audit/entry.ts'
 import { newRequestId } from '../../../audit/request-id.ts'
 import { HistoryTable } from '../../../store/history.ts'
 import { RecordWriter } from '../../../store/record-writer.ts'
+import type { AccessFault } from '../../../vocabulary/events.ts'
 import type { PatientId, RecordRef, SchemaPath } from '../../../vocabulary/ids.ts'
 import { decodeNodeId } from '../../../vocabulary/node-id.ts'
 import type { Json } from '../../../vocabulary/record.ts'
@@ -190,7 +191,7 @@ describe('P6: a sealed value opens only in its own place', () => {
     // neither does the older manifest over the newer values, nor the newer manifest over a value that was dropped since
     await tamper({ ...current, m: old['m'] ?? { NULL: true } })
     const rolled = await clinic.ask('physician', QUERY, { id: patient })
-    expect(at(rolled.data, 'patient', 'familyName')).toBeNull()
+    expect(at(rolled.data, 'patient')).toBeNull()
     expect(rolled.errors[0]?.extensions['code']).toBe('FIELD_UNAVAILABLE')
     await tamper({ ...current, 'f:mrn': old['f:mrn'] ?? { NULL: true } })
     const dropped = await clinic.ask('physician', 'query ($id: ID!) { patient(id: $id) { mrn } }', { id: patient })
@@ -294,28 +295,45 @@ describe('P6: a sealed value opens only in its own place', () => {
     )
     return Items
   }
-  const indexCases: readonly (readonly [string, () => Promise<void>])[] = [
-    ['whose root was removed', () => remove(indexKey(victim))],
+  const rootCases: readonly (readonly [string, () => Promise<void>])[] = [
+    ['was removed', () => remove(indexKey(victim))],
     [
-      'whose root is another patient`s',
+      'is another patient`s',
       async () => tamper({ ...indexKey(victim), m: (await stored(indexKey(other)))['m'] ?? { NULL: true } }),
     ],
-    ['whose root was altered', async () => tamper({ ...indexKey(victim), m: changed((await stored(indexKey(victim)))['m'], -1) })],
+    ['was altered', async () => tamper({ ...indexKey(victim), m: changed((await stored(indexKey(victim)))['m'], -1) })],
+  ]
+  it.each(rootCases)(
+    'where the index root %s, nobody knows whether the patient`s record is the present one',
+    async (_name, attack) => {
+      await attack()
+      const { result, events } = await eventsWhile(() => clinic.ask('physician', LIST, { id: victim }))
+      expect(result.data).toEqual({ patient: null })
+      expect(result.errors).toMatchObject([{ path: ['patient'], extensions: { code: 'FIELD_UNAVAILABLE' } }])
+      expect(outcomesOf(await auditOf(clinic, result))).toEqual([
+        'Patient.familyName UNAVAILABLE INTEGRITY',
+        'Patient.observations UNAVAILABLE INTEGRITY',
+      ])
+      expect(events).toContainEqual(expect.objectContaining({ event: 'INTEGRITY_FAILURE', record: refOf(victim) }))
+    },
+  )
+
+  const indexCases: readonly (readonly [string, () => Promise<void>])[] = [
     [
-      'whose chunks were removed',
+      'were removed',
       async () => {
         for (const { pk, sk } of await chunksOf(victim)) await remove({ pk: pk ?? { S: '' }, sk: sk ?? { S: '' } })
       },
     ],
     [
-      'whose chunks changed places',
+      'changed places',
       async () => {
         const chunks = await chunksOf(victim)
         for (const [index, chunk] of chunks.entries()) await tamper({ ...chunk, m: chunks.at(index - 1)?.['m'] ?? { NULL: true } })
       },
     ],
   ]
-  it.each(indexCases)('a list %s is null with an error, never a shorter one', async (_name, attack) => {
+  it.each(indexCases)('a list whose chunks %s is null with an error, never a shorter one', async (_name, attack) => {
     expect((await chunksOf(victim)).length).toBeGreaterThan(1)
     await attack()
     const { result, events } = await eventsWhile(() => clinic.ask('physician', LIST, { id: victim }))
@@ -363,7 +381,12 @@ describe('P6: whoever writes the access table grants nobody anything', () => {
       expect.objectContaining({ extensions: expect.objectContaining({ reason: 'RELATIONSHIP' }) as unknown }),
     )
   }
-  const forged = (patient: PatientId): object => ({ event: 'ACCESS_ITEM_FORGED', tenant: RIVERSIDE, patient })
+  const forged = (patient: PatientId, what: AccessFault): object => ({
+    event: 'ACCESS_ITEM_FORGED',
+    tenant: RIVERSIDE,
+    patient,
+    what,
+  })
 
   it('a membership copied to another patient does not hold, and does not put the patient on a panel', async () => {
     const { patient } = refOf(stranger)
@@ -373,7 +396,7 @@ describe('P6: whoever writes the access table grants nobody anything', () => {
     }
     const { result, events } = await eventsWhile(() => clinic.ask('physician', QUERY, { id: stranger }))
     denied(result)
-    expect(events).toContainEqual(forged(patient))
+    expect(events).toContainEqual(forged(patient, 'NOT_LISTED'))
     expect(await patientsOf(clinic, 'physician')).toEqual(mine)
   })
 
@@ -383,9 +406,13 @@ describe('P6: whoever writes the access table grants nobody anything', () => {
       await tamper({ ...item, v: changed(item['v'], -1) }, clinic.stack.env.PHI_TABLE_ACCESS)
     }
     const { result, events } = await eventsWhile(() => clinic.ask('physician', QUERY, { id: patient }))
-    denied(result)
-    expect(events).toContainEqual(forged(refOf(patient).patient))
-    expect(await patientsOf(clinic, 'physician')).toEqual(mine.filter((id) => id !== patient))
+    expect(result.data).toEqual({ patient: null })
+    expect(result.errors).toMatchObject([{ path: ['patient'], extensions: { code: 'FIELD_UNAVAILABLE' } }])
+    expect(events).toContainEqual(forged(refOf(patient).patient, 'ALTERED'))
+    const panel = await clinic.ask('physician', '{ patients(first: 100) { edges { node { id } } } }')
+    expect(nodesAt(panel.data, 'patients').map((node) => at(node, 'id') ?? null)).toEqual(
+      mine.map((id) => (id === patient ? null : id)),
+    )
   })
 })
 

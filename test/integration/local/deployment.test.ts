@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { METRICS, NAMESPACE } from '../../../gateway/operator-metrics.ts'
 import { readFragment } from '../../../infra/local/tables.ts'
 
 const many = <T extends z.ZodType>(one: T) => z.union([one.transform((item) => [item]), z.array(one)])
@@ -12,7 +13,10 @@ const statement = z.object({
   Condition: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
 })
 const resources = z.object({
-  Resources: z.record(z.string(), z.object({ Type: z.string(), Properties: z.record(z.string(), z.unknown()) })),
+  Resources: z.record(
+    z.string(),
+    z.object({ Type: z.string(), Condition: z.string().optional(), Properties: z.record(z.string(), z.unknown()) }),
+  ),
 })
 const policy = z.object({ PolicyDocument: z.object({ Statement: z.array(statement) }) })
 const keyPolicy = z.object({ KeyPolicy: z.object({ Statement: z.array(statement.omit({ Resource: true })) }) })
@@ -21,7 +25,9 @@ const fragment = (name: string) => resources.parse(readFragment(new URL(`../../.
 // CI gives the packaged template here; elsewhere the fragments are what there is to read
 const packaged = process.env['PHI_PACKAGED']
 const source =
-  packaged === undefined ? { ...fragment('functions.yml'), ...fragment('keys.yml'), ...fragment('tables.yml') } : template(packaged)
+  packaged === undefined
+    ? { ...fragment('functions.yml'), ...fragment('keys.yml'), ...fragment('tables.yml'), ...fragment('alarms.yml') }
+    : template(packaged)
 
 function template(file: string) {
   return resources.parse(JSON.parse(readFileSync(file, 'utf8'))).Resources
@@ -90,6 +96,16 @@ describe('the role of the GraphQL function has the least that it needs', () => {
     expect(uses).toEqual([expect.objectContaining({ Sid: 'OpenTenantKeys', Action: ['kms:Decrypt'], Condition: condition })])
   })
 
+  it("P6: opens tenants' own keys under the same conditions, only those named, and none where none is named", () => {
+    const own = source['GraphqlTenantsOwnKeysPolicy']
+    expect(own?.Condition).toBe('HasTenantsOwnKeys')
+    const [shared] = on('TenantKey')
+    const [only, ...others] = policy.parse(own?.Properties).PolicyDocument.Statement
+    expect(others).toEqual([])
+    expect(only).toMatchObject({ Effect: 'Allow', Action: ['kms:Decrypt'], Condition: shared?.Condition })
+    expect(JSON.stringify(only?.Resource)).toMatch(/^\[\{"Fn::Split":\[",",[^*]*\]\}\]$/)
+  })
+
   it('uses the keys of the tables through DynamoDB alone', () => {
     for (const id of ['RecordsTableKey', 'KeysTableKey', 'AuditTableKey']) {
       expect(on(id)).toHaveLength(1)
@@ -108,5 +124,69 @@ describe('tables are kept', () => {
         SSESpecification: { SSEEnabled: true, SSEType: 'KMS' },
       },
     })
+  })
+})
+
+describe('operators are told', () => {
+  const stage = z.array(z.object({ Name: z.literal('stage'), Value: z.string() })).length(1)
+  const metric = z.object({ Namespace: z.literal(NAMESPACE), MetricName: z.string(), Dimensions: stage })
+  const alarm = z.object({
+    AlarmDescription: z.string().min(80),
+    AlarmActions: z.tuple([z.object({ Ref: z.literal('AlarmTopic') })]),
+    TreatMissingData: z.literal('notBreaching'),
+    ComparisonOperator: z.literal('GreaterThanThreshold'),
+    Threshold: z.number(),
+  })
+  const several = z.object({
+    Metrics: z.array(
+      z.object({ Expression: z.string() }).or(z.object({ Id: z.string(), MetricStat: z.object({ Metric: metric }) })),
+    ),
+  })
+  const alarms = Object.entries(source).flatMap(([id, { Type, Properties }]) =>
+    Type === 'AWS::CloudWatch::Alarm' ? [[id, Properties] as const] : [],
+  )
+  const metricsOf = (properties: Readonly<Record<string, unknown>>): string[] =>
+    'Metrics' in properties
+      ? several.parse(properties).Metrics.flatMap((one) => ('MetricStat' in one ? one.MetricStat.Metric.MetricName : []))
+      : [metric.parse(properties).MetricName]
+
+  it.each(alarms)('%s: what to do, on the topic, and of metrics that the code publishes', (_id, properties) => {
+    alarm.parse(properties)
+    const named = metricsOf(properties)
+    expect(named.length).toBeGreaterThan(0)
+    for (const name of named) expect(Object.keys(METRICS)).toContain(name)
+  })
+
+  it('P6, P7: at the first integrity failure, forged item, fenced lane, unrecorded access, missing key and fault', () => {
+    const atOnce = alarms.filter(([, { Threshold }]) => Threshold === 0).flatMap(([, properties]) => metricsOf(properties))
+    expect(atOnce.toSorted()).toEqual([
+      'AuditRefusals',
+      'ForgedAccessItems',
+      'IntegrityFailures',
+      'InternalFaults',
+      'KeyFailures',
+      'LanesFenced',
+    ])
+  })
+
+  it('when more is denied than given, by metrics that its expression names', () => {
+    const { Metrics: metrics } = several.parse(source['DenialRateAlarm']?.Properties)
+    const [expression] = metrics.flatMap((one) => ('Expression' in one ? one.Expression : []))
+    const ids = metrics.flatMap((one) => ('MetricStat' in one ? one.Id : []))
+    expect(metricsOf(source['DenialRateAlarm']?.Properties ?? {}).toSorted()).toEqual(['DeniedValues', 'ResolvedValues'])
+    expect([...new Set(expression?.match(/[a-z]+/g))].toSorted()).toEqual(ids.toSorted())
+  })
+
+  it('through a topic with a key of its own, which CloudWatch of this account alone may publish with', () => {
+    expect(source['AlarmTopic']).toMatchObject({ Properties: { KmsMasterKeyId: { Ref: 'AlarmsKey' } } })
+    const uses = keyPolicy
+      .parse(source['AlarmsKey']?.Properties)
+      .KeyPolicy.Statement.filter((one) => one.Action.some((action) => /kms:(?:\*|.*crypt|Generate)/.test(action)))
+    expect(uses).toEqual([
+      expect.objectContaining({
+        Sid: 'PublishAlarms',
+        Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+      }),
+    ])
   })
 })

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { membershipChanged, membershipRelationship, sealMembership } from '../../../access/memberships.ts'
 import { relationshipsOf } from '../../../access/relationships.ts'
-import { AccessTable, type AccessItem, type AccessKey } from '../../../store/access.ts'
-import type { GatewayEvent } from '../../../vocabulary/events.ts'
+import { accessDigest, sealAccessRoot } from '../../../crypto/access-root.ts'
+import { AccessTable, type AccessItem, accessKey, type AccessKey, accessRootKey, type LoadedAccess } from '../../../store/access.ts'
+import type { AccessFault, GatewayEvent } from '../../../vocabulary/events.ts'
 import { Deadline } from '../../../vocabulary/deadline.ts'
 import { KeyUnavailable, StoreUnavailable } from '../../../vocabulary/failures.ts'
 import type { Instant, PatientId, TenantId } from '../../../vocabulary/ids.ts'
@@ -19,7 +20,9 @@ const caller = callerWith(['NURSE'], 'TREAT', { fhirUser: NURSE })
 /** The access table in memory. Only what the relationship asks of it; no network. */
 class MemoryAccessTable extends AccessTable {
   readonly items = new Map<string, AccessItem>()
+  readonly roots = new Map<PatientId, Uint8Array>()
   down = false
+  loads = 0
 
   constructor() {
     super(undefined as never, 'access')
@@ -29,13 +32,16 @@ class MemoryAccessTable extends AccessTable {
     return [tenant, kind, patient, subject].join(' ')
   }
 
+  /** As a writer of the database stores it, who cannot make a root. */
   store(tenant: TenantId, item: AccessItem): void {
     this.items.set(MemoryAccessTable.key(tenant, item), item)
   }
 
-  override load(tenant: TenantId, wanted: readonly AccessKey[]): Promise<readonly AccessItem[]> {
+  override load(tenant: TenantId, wanted: readonly AccessKey[]): Promise<LoadedAccess> {
+    this.loads++
     if (this.down) return Promise.reject(new StoreUnavailable())
-    return Promise.resolve(wanted.flatMap((key) => this.items.get(MemoryAccessTable.key(tenant, key)) ?? []))
+    const items = wanted.flatMap((key) => this.items.get(MemoryAccessTable.key(tenant, key)) ?? [])
+    return Promise.resolve({ items, roots: new Map(this.roots) })
   }
 
   override patientsOf(): Promise<readonly PatientId[]> {
@@ -61,10 +67,19 @@ const membership = (patient: PatientId, periods: Membership['periods'], fhirUser
   periods,
 })
 
-const deadline = new Deadline(Date.now() + 5_000, Date.now)
+const deadline = new Deadline(Date.now() + 5_000, { now: Date.now, monotonic: Date.now })
 
 async function join(...memberships: readonly Membership[]): Promise<void> {
   for (const each of memberships) table.store(RIVERSIDE, await sealMembership(house.ring, RIVERSIDE, each))
+  for (const { patient } of memberships) await list(patient)
+}
+
+/** Seals the root of a patient over what stands there now. */
+async function list(patient: PatientId): Promise<void> {
+  const own = [...table.items.values()].filter((item) => item.patient === patient)
+  const items = new Map(own.map((item) => [accessKey(RIVERSIDE, item).sk, accessDigest(item.sealed)]))
+  const place = { tenant: RIVERSIDE, ...accessRootKey(RIVERSIDE, patient) }
+  table.roots.set(patient, sealAccessRoot(await house.ring.useKey(RIVERSIDE, 'access'), place, { version: 1, items }))
 }
 
 const source = (kind: 'CARE_TEAM' | 'SELF' = 'CARE_TEAM') =>
@@ -74,7 +89,7 @@ async function holdsAt(time: string, patient = ANNA): Promise<boolean> {
   const name = 'CARE_TEAM' as Relationship
   const now = Date.parse(time) as Instant
   const held = await relationshipsOf(new Map([[name, source()]]), new Set([name]), caller, [ANNA, BERT], now, deadline)
-  return held.get(patient)?.has(name) === true
+  return held.get(patient)?.relationships.has(name) === true
 }
 
 describe('P13: a membership holds for its periods', () => {
@@ -112,38 +127,96 @@ describe('P13: a membership holds for its periods', () => {
 
 describe('P6: a membership counts only where it was sealed', () => {
   const open = [{}]
-  const standings = async (who = caller) => [...(await source().standings(who, [ANNA, BERT], deadline)).keys()]
+  const standings = async (who = caller) => Object.fromEntries(await source().standings(who, [ANNA, BERT], deadline))
+  const told = (patient: PatientId, what: AccessFault) => ({ event: 'ACCESS_ITEM_FORGED', tenant: RIVERSIDE, patient, what })
+  const HOLDS = [{}]
 
   it('one that is moved to another patient, person or kind opens nothing and is told to operators', async () => {
     const own = await sealMembership(house.ring, RIVERSIDE, membership(ANNA, open))
     const others = await sealMembership(house.ring, RIVERSIDE, membership(BERT, open, 'Practitioner/other'))
+    await list(ANNA)
+    await list(BERT)
     table.store(RIVERSIDE, { ...own, patient: BERT })
     table.store(RIVERSIDE, { ...others, patient: ANNA, subject: own.subject })
-    expect(await standings()).toEqual([])
-    expect(events).toEqual([
-      { event: 'ACCESS_ITEM_FORGED', tenant: RIVERSIDE, patient: ANNA },
-      { event: 'ACCESS_ITEM_FORGED', tenant: RIVERSIDE, patient: BERT },
-    ])
+    expect(await standings()).toEqual({})
+    expect(events).toEqual([told(ANNA, 'NOT_LISTED'), told(BERT, 'NOT_LISTED')])
     table.store(RIVERSIDE, { ...own, kind: 'SELF' })
     expect(await source('SELF').standings(caller, [ANNA], deadline)).toEqual(new Map())
   })
 
-  it('a byte of it changed, or nothing of it, counts for nothing; the others stand', async () => {
+  it('one that was sealed for its place and is not listed counts for nothing', async () => {
+    await join(membership(ANNA, open, 'Practitioner/other'))
+    table.store(RIVERSIDE, await sealMembership(house.ring, RIVERSIDE, membership(ANNA, open)))
+    expect(await standings()).toEqual({ [BERT]: 'UNROOTED' })
+    expect(events).toEqual([told(ANNA, 'NOT_LISTED')])
+  })
+
+  it('a byte of it changed, or nothing of it: nobody knows what holds; the others stand', async () => {
+    await join(membership(ANNA, open), membership(BERT, open))
     const item = await sealMembership(house.ring, RIVERSIDE, membership(ANNA, open))
-    const sealed = Uint8Array.from(item.sealed)
+    const sealed = Uint8Array.from([...table.items.values()][0]?.sealed ?? [])
     sealed[sealed.length - 1] = (sealed.at(-1) ?? 0) ^ 1
     table.store(RIVERSIDE, { ...item, sealed })
-    await join(membership(BERT, open))
-    expect(await standings()).toEqual([BERT])
+    expect(await standings()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: HOLDS })
     table.store(RIVERSIDE, { ...item, sealed: new Uint8Array() })
-    expect(await standings()).toEqual([BERT])
-    expect(events).toHaveLength(2)
+    expect(await standings()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: HOLDS })
+    expect(events).toEqual([told(ANNA, 'ALTERED'), told(ANNA, 'ALTERED')])
+  })
+
+  it('an earlier one put back, and one taken away, hold no more than they deny', async () => {
+    await join(membership(ANNA, open), membership(BERT, open))
+    const [yesterday] = [...table.items.values()].filter(({ patient }) => patient === ANNA)
+    await join(membership(ANNA, [{ until: '2026-01-01T00:00:00.000Z' }]))
+    if (yesterday !== undefined) table.store(RIVERSIDE, yesterday)
+    for (const [key, { patient }] of table.items) if (patient === BERT) table.items.delete(key)
+    expect(await standings()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: 'TAMPERED' })
+    expect(events).toEqual([told(ANNA, 'ALTERED'), told(BERT, 'MISSING')])
+  })
+
+  it('a root of another patient, an earlier one or an altered one lists nothing', async () => {
+    await join(membership(ANNA, [{ until: '2026-01-01T00:00:00.000Z' }]), membership(BERT, open))
+    const earlier = table.roots.get(ANNA) ?? new Uint8Array()
+    await join(membership(ANNA, open))
+    for (const [root, what] of [
+      [table.roots.get(BERT), 'ROOT_ALTERED'],
+      [new Uint8Array(), 'ROOT_ALTERED'],
+      [earlier, 'ALTERED'],
+    ] as const) {
+      events.length = 0
+      table.roots.set(ANNA, root ?? new Uint8Array())
+      expect(await standings()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: HOLDS })
+      expect(events).toEqual([told(ANNA, what)])
+    }
+  })
+
+  it('a root that is missing is told apart from a patient who has none of it: by who knows whether there is a patient', async () => {
+    await join(membership(ANNA, open))
+    table.roots.delete(ANNA)
+    expect(await standings()).toEqual({ [ANNA]: 'UNROOTED', [BERT]: 'UNROOTED' })
+    // one read, as for a patient who does not exist (P5)
+    expect(table.loads).toBe(1)
+  })
+
+  it('a write between the reads of item and root is no tampering', async () => {
+    await join(membership(ANNA, [{ until: '2026-01-01T00:00:00.000Z' }]), membership(BERT, open))
+    const before = new Map(table.roots)
+    await join(membership(ANNA, open))
+    const after = new Map(table.roots)
+    table.roots.set(ANNA, before.get(ANNA) ?? new Uint8Array())
+    const load = table.load.bind(table)
+    table.load = async (...args) => {
+      const loaded = await load(...args)
+      for (const [patient, root] of after) table.roots.set(patient, root)
+      return loaded
+    }
+    expect(await standings()).toEqual({ [ANNA]: HOLDS, [BERT]: HOLDS })
+    expect(events).toEqual([])
   })
 
   it('a caller without a FHIR identity stands in none, and has no panel', async () => {
     await join(membership(ANNA, open))
     const nobody = callerWith(['NURSE'], 'TREAT')
-    expect(await standings(nobody)).toEqual([])
+    expect(await standings(nobody)).toEqual({})
     expect(await source().panel(nobody, undefined, 10, deadline)).toEqual([])
   })
 
@@ -170,6 +243,12 @@ describe('a second import', () => {
     expect(await changed(stays, { ...ends, fhirUser: 'Practitioner/other' })).toEqual([BERT])
     const [key, item] = [...table.items][0] ?? []
     if (key !== undefined && item !== undefined) table.items.set(key, { ...item, sealed: item.sealed.slice(1) })
+    expect(await changed(stays, ends)).toEqual([ANNA])
+    // one that is as it should be and is not listed so
+    if (key !== undefined && item !== undefined) table.items.set(key, item)
+    await list(ANNA)
+    expect(await changed(stays, ends)).toEqual([])
+    table.roots.set(ANNA, table.roots.get(BERT) ?? new Uint8Array())
     expect(await changed(stays, ends)).toEqual([ANNA])
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { holds, relationshipsOf, type RelationshipSource, type Standing } from '../../../access/relationships.ts'
+import { HeldRelationships } from '../../../access/held-relationships.ts'
+import { holds, type Known, relationshipsOf, type RelationshipSource, type Standing } from '../../../access/relationships.ts'
 import { Deadline } from '../../../vocabulary/deadline.ts'
 import { StoreUnavailable } from '../../../vocabulary/failures.ts'
 import type { Instant, PatientId } from '../../../vocabulary/ids.ts'
@@ -11,7 +12,7 @@ const CARE_TEAM = 'CARE_TEAM' as Relationship
 const SELF = 'SELF' as Relationship
 const ANNA = 'anna' as PatientId
 const BERT = 'bert' as PatientId
-const deadline = new Deadline(Date.now() + 5_000, Date.now)
+const deadline = new Deadline(Date.now() + 5_000, { now: Date.now, monotonic: Date.now })
 const at = (time: number): Instant => time as Instant
 
 /** A source that says the same whoever asks, and counts how often it was asked. */
@@ -29,7 +30,7 @@ function says(standings: ReadonlyMap<PatientId, readonly Standing[]>): Relations
 describe('relationships are asked in batches', () => {
   it('P3: a name without a source never holds', async () => {
     const held = await relationshipsOf(new Map(), new Set([CARE_TEAM, SELF]), caller, [ANNA], at(5), deadline)
-    expect(held).toEqual(new Map([[ANNA, new Set()]]))
+    expect(held).toEqual(new Map([[ANNA, { relationships: new Set() }]]))
   })
 
   it('each source once for all patients; a source that was not asked for is left alone', async () => {
@@ -42,8 +43,8 @@ describe('relationships are asked in batches', () => {
     const held = await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA, BERT], at(5), deadline)
     expect(held).toEqual(
       new Map([
-        [ANNA, new Set([CARE_TEAM])],
-        [BERT, new Set()],
+        [ANNA, { relationships: new Set([CARE_TEAM]) }],
+        [BERT, { relationships: new Set() }],
       ]),
     )
     expect([team.asked, self.asked]).toEqual([1, 0])
@@ -52,7 +53,7 @@ describe('relationships are asked in batches', () => {
   it('a source that names a patient who was not asked for adds nobody', async () => {
     const registry = new Map([[CARE_TEAM, says(new Map([[BERT, [{}]]]))]])
     expect(await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA], at(5), deadline)).toEqual(
-      new Map([[ANNA, new Set()]]),
+      new Map([[ANNA, { relationships: new Set() }]]),
     )
   })
 
@@ -64,6 +65,52 @@ describe('relationships are asked in batches', () => {
     await expect(relationshipsOf(new Map([[SELF, broken]]), new Set([SELF]), caller, [ANNA], at(5), deadline)).rejects.toThrow(
       StoreUnavailable,
     )
+  })
+})
+
+describe('P6: what is damaged counts for nothing', () => {
+  const damaged = (known: Known): RelationshipSource => ({
+    standings: () => Promise.resolve(new Map([[ANNA, known]])),
+    panel: () => Promise.resolve([]),
+  })
+
+  it('and is said, whatever else holds; that something was tampered with goes before that nothing is kept', async () => {
+    const registry = new Map([
+      [CARE_TEAM, damaged([{}])],
+      [SELF, damaged('UNROOTED')],
+      ['PROXY' as Relationship, damaged('TAMPERED')],
+    ])
+    const held = async (...names: Relationship[]) =>
+      (await relationshipsOf(registry, new Set(names), caller, [ANNA, BERT], at(5), deadline)).get(ANNA)
+    expect(await held(CARE_TEAM, SELF)).toEqual({ relationships: new Set([CARE_TEAM]), damage: 'UNROOTED' })
+    expect(await held('PROXY' as Relationship, SELF)).toEqual({ relationships: new Set(), damage: 'TAMPERED' })
+    expect(await held(SELF, 'PROXY' as Relationship)).toEqual({ relationships: new Set(), damage: 'TAMPERED' })
+  })
+})
+
+describe('the relationships of a request', () => {
+  it('are asked for once towards each patient; what is damaged is asked for again', async () => {
+    const asked: PatientId[][] = []
+    const known = new Map<PatientId, Known>([
+      [ANNA, [{}]],
+      [BERT, 'UNROOTED'],
+    ])
+    const source: RelationshipSource = {
+      standings: (_caller, patients) => {
+        asked.push([...patients])
+        return Promise.resolve(known)
+      },
+      panel: () => Promise.resolve([]),
+    }
+    const held = new HeldRelationships({ deadline, caller, now: at(5), relationships: new Map([[CARE_TEAM, source]]) })
+    const names = new Set([CARE_TEAM])
+    const first = await held.of(names, [ANNA, BERT])
+    expect(await held.of(names, [ANNA, BERT])).toEqual(first)
+    expect(await held.of(names, [ANNA])).toEqual(new Map([[ANNA, { relationships: names }]]))
+    expect(asked).toEqual([[ANNA, BERT], [BERT]])
+    // another relationship is another question
+    await held.of(new Set([CARE_TEAM, SELF]), [ANNA])
+    expect(asked).toHaveLength(3)
   })
 })
 
@@ -84,7 +131,7 @@ describe('P13: a relationship holds from its beginning until just before its end
   it('of several stays one is enough', async () => {
     const registry = new Map([[CARE_TEAM, says(new Map([[ANNA, [{ until: at(5) }, { since: at(10), until: at(20) }]]]))]])
     const heldAt = async (now: number) =>
-      (await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA], at(now), deadline)).get(ANNA)
+      (await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA], at(now), deadline)).get(ANNA)?.relationships
     expect(await heldAt(4)).toEqual(new Set([CARE_TEAM]))
     expect(await heldAt(7)).toEqual(new Set())
     expect(await heldAt(10)).toEqual(new Set([CARE_TEAM]))

@@ -1,21 +1,24 @@
 import { describe, expect, it } from 'vitest'
 import type { TimedAccess } from '../../../audit/entry.ts'
-import type { LaneReceipt } from '../../../audit/lane.ts'
 import type { AuditLog } from '../../../audit/log.ts'
+import type { LaneReceipt } from '../../../audit/submission.ts'
 import { Trail } from '../../../audit/trail.ts'
+import { Deadline } from '../../../vocabulary/deadline.ts'
 import { AuditUnavailable } from '../../../vocabulary/failures.ts'
 import { access, context, NOON } from './examples.ts'
 
 const DEADLINE = NOON + 8_000
 
+const receipt = (lane: number, sequence: number): LaneReceipt => ({ lane: `cHJvY2Vz.${lane}`, sequence, hash: 'ab'.repeat(32) })
+
 /** Keeps what a trail sends; answers when it is told to. */
 class SlowLog implements AuditLog {
   readonly sent: (readonly TimedAccess[])[] = []
   readonly deadlines: number[] = []
-  readonly #waiting: PromiseWithResolvers<LaneReceipt>[] = []
+  readonly #waiting: PromiseWithResolvers<readonly LaneReceipt[]>[] = []
 
-  append(_context: unknown, records: readonly TimedAccess[], deadline: number): Promise<LaneReceipt> {
-    const waiting = Promise.withResolvers<LaneReceipt>()
+  append(_context: unknown, records: readonly TimedAccess[], deadline: number): Promise<readonly LaneReceipt[]> {
+    const waiting = Promise.withResolvers<readonly LaneReceipt[]>()
     this.#waiting.push(waiting)
     this.sent.push(records)
     this.deadlines.push(deadline)
@@ -26,8 +29,8 @@ class SlowLog implements AuditLog {
     return Promise.reject(new AuditUnavailable())
   }
 
-  store(index: number): void {
-    this.#waiting[index]?.resolve({ lane: 'cHJvY2Vz.1', sequence: index + 1, hash: 'ab'.repeat(32) })
+  store(index: number, receipts = [receipt(1, index + 1)]): void {
+    this.#waiting[index]?.resolve(receipts)
   }
 
   fail(index: number): void {
@@ -37,7 +40,10 @@ class SlowLog implements AuditLog {
 
 function trailed(): { log: SlowLog; trail: Trail } {
   const log = new SlowLog()
-  return { log, trail: new Trail(log, context(), () => NOON, DEADLINE) }
+  return {
+    log,
+    trail: new Trail(log, context(), () => NOON, new Deadline(DEADLINE, { now: () => NOON, monotonic: () => 0 })),
+  }
 }
 
 const note = (trail: Trail, count: number): void => {
@@ -47,9 +53,9 @@ const note = (trail: Trail, count: number): void => {
 describe('P2: the receipt of a request', () => {
   it('P2: comes when every record is stored, not before', async () => {
     const { log, trail } = trailed()
-    note(trail, 120)
+    note(trail, 220)
     let settled = false
-    const receipt = trail.settle().then((given) => {
+    const settling = trail.settle().then((given) => {
       settled = true
       return given
     })
@@ -58,28 +64,52 @@ describe('P2: the receipt of a request', () => {
     await new Promise(setImmediate)
     expect(settled).toBe(false)
     log.store(1)
-    expect(await receipt).toMatchObject({ count: 120, text: `cHJvY2Vz.1.000000000003.${'ab'.repeat(32)}` })
-    expect(log.sent.flat().map(({ recordVersion }) => recordVersion)).toEqual(Array.from({ length: 120 }, (_, index) => index + 1))
+    expect(await settling).toMatchObject({ count: 220, text: `cHJvY2Vz.1.000000000003.${'ab'.repeat(32)}` })
+    expect(log.sent.flat().map(({ recordVersion }) => recordVersion)).toEqual(Array.from({ length: 220 }, (_, index) => index + 1))
     expect(new Set(log.deadlines)).toEqual(new Set([DEADLINE]))
   })
 
   it.each([0, 1, 2])('P2: does not come when write %i of three fails', async (failing) => {
     const { log, trail } = trailed()
-    note(trail, 120)
-    const receipt = trail.settle()
+    note(trail, 220)
+    const settling = trail.settle()
     for (const index of [0, 1, 2]) if (index !== failing) log.store(index)
     log.fail(failing)
-    await expect(receipt).rejects.toThrow(AuditUnavailable)
+    await expect(settling).rejects.toThrow(AuditUnavailable)
   })
 
   it('P2: does not come either when a write failed long before anybody asked', async () => {
     const { log, trail } = trailed()
-    note(trail, 60)
+    note(trail, 120)
     log.fail(0)
     await new Promise(setImmediate)
-    const receipt = trail.settle()
+    const settling = trail.settle()
     log.store(1)
-    await expect(receipt).rejects.toThrow(AuditUnavailable)
+    await expect(settling).rejects.toThrow(AuditUnavailable)
+  })
+
+  it('P7: names the last record of each lane that the request used, once', async () => {
+    const { log, trail } = trailed()
+    note(trail, 400)
+    const settling = trail.settle()
+    log.store(0, [receipt(1, 99)])
+    log.store(1, [receipt(3, 7), receipt(1, 198)])
+    // stored first and answered last: the higher number counts
+    log.store(2, [receipt(1, 150)])
+    log.store(3, [receipt(2, 5)])
+    log.store(4, [receipt(3, 8)])
+    const hash = 'ab'.repeat(32)
+    expect((await settling).text).toBe(
+      `cHJvY2Vz.1.000000000198.${hash} cHJvY2Vz.3.000000000008.${hash} cHJvY2Vz.2.000000000005.${hash}`,
+    )
+  })
+
+  it.each(['DENIED', 'ABSENT', 'UNAVAILABLE', 'ERASED'] as const)('P5: has no text where everything was %s', async (outcome) => {
+    const { log, trail } = trailed()
+    trail.note(access(1, { outcome }))
+    const settling = trail.settle()
+    log.store(0)
+    expect(await settling).toMatchObject({ count: 1, text: undefined })
   })
 
   it('has no text where there was nothing to record', async () => {
@@ -90,10 +120,29 @@ describe('P2: the receipt of a request', () => {
 })
 
 describe('what leaves when', () => {
-  it('leaves in batches of which two fit one transaction, while the request still works', () => {
+  it('leaves when a transaction is full, while the request still works', () => {
     const { log, trail } = trailed()
-    note(trail, 100)
-    expect(log.sent.map(({ length }) => length)).toEqual([49, 49])
+    note(trail, 200)
+    expect(log.sent.map(({ length }) => length)).toEqual([99, 99])
+  })
+
+  it('P2: is given what is left of the request, also when the clock was set back in the middle of it', async () => {
+    const log = new SlowLog()
+    const clock = { wall: NOON as number, monotonic: 5_000 }
+    const trail = new Trail(
+      log,
+      context(),
+      () => clock.wall,
+      new Deadline(DEADLINE, { now: () => clock.wall, monotonic: () => clock.monotonic }),
+    )
+    note(trail, 99)
+    clock.wall += 1_000 - 3_600_000
+    clock.monotonic += 1_000
+    note(trail, 99)
+    expect(log.deadlines).toEqual([DEADLINE, DEADLINE - 3_600_000])
+    log.store(0)
+    log.store(1)
+    await trail.settle()
   })
 
   it('P12: asks for the count of an edge at the end, and once', async () => {
@@ -102,10 +151,9 @@ describe('what leaves when', () => {
     trail.noteAtEnd(() => access(1, { count }))
     note(trail, 60)
     count = 12
-    const receipt = trail.settle()
+    const settling = trail.settle()
     log.store(0)
-    log.store(1)
-    expect((await receipt).count).toBe(61)
+    expect((await settling).count).toBe(61)
     expect(log.sent.flat().filter((record) => record.count !== undefined)).toEqual([access(1, { count: 12 })])
     expect((await trail.settle()).count).toBe(61)
   })

@@ -1,3 +1,4 @@
+import { accessDigest, sealAccessRoot } from '../../../crypto/access-root.ts'
 import { sealAccessItem } from '../../../crypto/access-seal.ts'
 import { sealCursor } from '../../../crypto/cursor.ts'
 import { placePrefix, fieldAad } from '../../../crypto/place.ts'
@@ -27,6 +28,8 @@ export function examples(): ReadonlyMap<string, string> {
   SealedRecord.open(keys, PLACE, record.manifest, counter()).openField(birthDate, field)
 
   const access = sealAccessItem(useKey('access'), { tenant, pk: 'pk', sk: 'sk' }, { since: '2024-01-01' }, countingRandom())
+  const listed = { version: 2, items: new Map([['CARE_TEAM#x', accessDigest(access)]]) }
+  const accessRoot = sealAccessRoot(useKey('access'), { tenant, pk: 'pk', sk: '#ROOT' }, listed, countingRandom())
   const bound = {
     caller: { tenant, user: 'u1' as UserId, purpose: 'TREAT' },
     coordinate: 'Patient.observations' as Coordinate,
@@ -40,6 +43,7 @@ export function examples(): ReadonlyMap<string, string> {
     ['metadata', hex(sealedMetadata)],
     ['manifest', hex(record.manifest)],
     ['access-item', hex(access)],
+    ['access-root', hex(accessRoot)],
     ['cursor', sealCursor(useKey('cursor'), bound, ['2024-01-01', 3], countingRandom())],
     ['subject-token', subjectToken(useKey('lookup'), 'Practitioner/123')],
     ['derived-id', derivedId(useKey('identifier'), PLACE.type, '42')],

@@ -1,7 +1,11 @@
 import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { decrypt, encrypt } from '../../../crypto/aead.ts'
+import type { KeyAct, KeyChanger, KeyChanges } from '../../../crypto/key-changes.ts'
 import type { KeyTable, LoadedKeys, PatientKeyItem, TenantKeyItem, WantedKeys } from '../../../crypto/key-table.ts'
+import { KeyRotation } from '../../../crypto/key-rotation.ts'
 import { Keyring, type KeyringLimits } from '../../../crypto/keyring.ts'
+import type { KmsKeys } from '../../../crypto/kms-keys.ts'
 import type { KeyContext, Kms } from '../../../crypto/kms.ts'
 import { lengthPrefixed } from '../../../crypto/parts.ts'
 import { KeyUnavailable } from '../../../vocabulary/failures.ts'
@@ -13,6 +17,8 @@ export const KMS_KEY = 'alias/test'
 /** A KMS that really wraps: AES-256-GCM with the encryption context as AAD. */
 class WrappingKms implements Kms {
   decrypts = 0
+  /** Every plaintext that it gave away, the very bytes. */
+  readonly given: Uint8Array[] = []
   down = false
   /** Refuses this version of a tenant key alone. */
   refuses: string | undefined
@@ -21,13 +27,16 @@ class WrappingKms implements Kms {
   async generateDataKey(keyId: string, context: KeyContext): Promise<{ key: Uint8Array; wrapped: Uint8Array }> {
     await this.#answer(context)
     const key = randomBytes(32)
+    this.given.push(key)
     return { key, wrapped: this.wrap(key, context, keyId) }
   }
 
   async decrypt(wrapped: Uint8Array, context: KeyContext, keyId: string): Promise<Uint8Array> {
     this.decrypts++
     await this.#answer(context)
-    return decrypt(this.#master, wrapped.subarray(0, 12), aad(keyId, context), wrapped.subarray(12))
+    const key = decrypt(this.#master, wrapped.subarray(0, 12), aad(keyId, context), wrapped.subarray(12))
+    this.given.push(key)
+    return key
   }
 
   wrap(key: Uint8Array, context: KeyContext, keyId: string): Uint8Array {
@@ -45,7 +54,7 @@ class WrappingKms implements Kms {
 const aad = (keyId: string, { tenant, use, version }: KeyContext): Buffer => lengthPrefixed(keyId, tenant, use, version)
 
 /** A key table in memory that remembers what it was asked. */
-class MemoryKeyTable implements KeyTable {
+class MemoryKeyTable implements KeyTable, KeyChanger {
   readonly tenants = new Map<TenantId, TenantKeyItem>()
   readonly patients = new Map<PatientId, PatientKeyItem>()
   readonly loads: WantedKeys[] = []
@@ -61,6 +70,28 @@ class MemoryKeyTable implements KeyTable {
     return { ...(item && { tenant: item }), patients: new Map(found) }
   }
 
+  /** Pages of seven, so that there are several. */
+  async *pages(): AsyncGenerator<ReadonlyMap<PatientId, PatientKeyItem>> {
+    const all = [...this.patients]
+    for (let start = 0; start < all.length; start += 7) {
+      await new Promise(setImmediate)
+      yield new Map(all.slice(start, start + 7))
+    }
+  }
+
+  /** What is written, in order. */
+  readonly acts: KeyAct[] = []
+
+  async write(tenant: TenantId, act: KeyAct, { tenant: own, patients }: KeyChanges): Promise<'written' | 'changed'> {
+    await new Promise(setImmediate)
+    if (own && !isDeepStrictEqual(this.tenants.get(tenant), own.before)) return 'changed'
+    if (patients.some(({ patient, before }) => !isDeepStrictEqual(this.patients.get(patient), before))) return 'changed'
+    if (own) this.tenants.set(tenant, own.after)
+    for (const { patient, after } of patients) this.patients.set(patient, after)
+    this.acts.push(act)
+    return 'written'
+  }
+
   createTenant(tenant: TenantId, item: TenantKeyItem): Promise<'created' | 'exists'> {
     if (this.tenants.has(tenant)) return Promise.resolve('exists')
     this.tenants.set(tenant, item)
@@ -73,6 +104,13 @@ export class KeyHouse {
   readonly kms = new WrappingKms()
   readonly table = new MemoryKeyTable()
   time = 1_000_000
+  /** Every random key that was asked for, the very bytes; nonces are shorter. */
+  readonly randomKeys: Uint8Array[] = []
+  readonly #random = (size: number): Uint8Array => {
+    const bytes = randomBytes(size)
+    if (size === 32) this.randomKeys.push(bytes)
+    return bytes
+  }
   ring: Keyring
 
   constructor(limits?: Partial<KeyringLimits>) {
@@ -80,8 +118,26 @@ export class KeyHouse {
   }
 
   /** Another process: the same KMS and table, nothing in memory. */
-  newRing(limits: Partial<KeyringLimits> = {}, kmsKey = KMS_KEY): Keyring {
-    return new Keyring({ kms: this.kms, table: this.table, now: () => this.time, kmsKeyFor: () => kmsKey, limits })
+  newRing(limits: Partial<KeyringLimits> = {}, kmsKeys: KmsKeys = [KMS_KEY]): Keyring {
+    return new Keyring({
+      kms: this.kms,
+      table: this.table,
+      now: () => this.time,
+      kmsKeysFor: () => kmsKeys,
+      limits,
+      randomBytes: this.#random,
+    })
+  }
+
+  rotation(kmsKeys: KmsKeys = [KMS_KEY]): KeyRotation {
+    return new KeyRotation({
+      kms: this.kms,
+      table: this.table,
+      changer: this.table,
+      now: () => this.time,
+      kmsKeysFor: () => kmsKeys,
+      randomBytes: this.#random,
+    })
   }
 
   /** A tenant with so many patients, and a keyring that knows none of them yet. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { AgingCache } from '../../../crypto/aging-cache.ts'
 import type { KeyUse, TenantKeyItem } from '../../../crypto/key-table.ts'
 import { wrapKey, wrapKeyFrom } from '../../../crypto/wrap.ts'
@@ -185,7 +185,7 @@ describe('P6: a wrapped key opens only in its own place', () => {
   it('P6: a tenant key under a KMS key of somebody else is not even asked for', async () => {
     const house = new KeyHouse()
     const patients = await house.withPatients(1)
-    const ring = house.newRing({}, 'alias/own')
+    const ring = house.newRing({}, ['alias/own'])
     await expect(ring.patientKeys(RIVERSIDE, patients, 'cached')).rejects.toThrow(KeyUnavailable)
     expect(house.kms.decrypts).toBe(0)
   })
@@ -281,6 +281,110 @@ describe('rotation of the tenant key', () => {
   })
 })
 
+describe('patients that several requests miss at once', () => {
+  it('are loaded once, whole groups and parts of them', async () => {
+    const house = new KeyHouse()
+    const patients = await house.withPatients(3)
+    const [one = NOBODY, two = NOBODY, three = NOBODY] = patients
+    const answers = await Promise.all([
+      house.ring.patientKeys(RIVERSIDE, [one, two], 'cached'),
+      house.ring.patientKeys(RIVERSIDE, [two], 'cached'),
+      house.ring.patientKeys(RIVERSIDE, [two, three], 'cached'),
+      ...Array.from({ length: 50 }, () => house.ring.patientKeys(RIVERSIDE, patients, 'cached')),
+    ])
+    for (const handles of answers.slice(3)) expect([...handles.keys()].toSorted()).toEqual(patients.toSorted())
+    expect([...answers[2].keys()].toSorted()).toEqual([two, three].toSorted())
+    expect(house.table.loads.flatMap((load) => load.patients)).toEqual([one, two, three])
+    expect(house.ring.counts).toEqual({ kms: 1, tableLoads: 2 })
+  })
+
+  it('P5: are loaded by each where work has to be equal', async () => {
+    const house = new KeyHouse()
+    const [patient = NOBODY] = await house.withPatients(1)
+    await Promise.all([1, 2, 3].map(() => house.ring.patientKeys(RIVERSIDE, [patient], 'always')))
+    expect(house.ring.counts.tableLoads).toBe(3)
+  })
+
+  it('a failure is shared by those who waited, and by nobody after them', async () => {
+    const house = new KeyHouse()
+    const patients = await house.withPatients(1)
+    house.kms.down = true
+    const asked = [1, 2, 3].map(() => house.ring.patientKeys(RIVERSIDE, patients, 'cached'))
+    for (const { status } of await Promise.allSettled(asked)) expect(status).toBe('rejected')
+    expect(house.kms.decrypts).toBe(1)
+    house.kms.down = false
+    expect((await house.ring.patientKeys(RIVERSIDE, patients, 'cached')).size).toBe(1)
+  })
+
+  it('one who came to be meanwhile is found by who asked after it', async () => {
+    const house = new KeyHouse()
+    await house.withPatients(0)
+    await house.ring.useKey(RIVERSIDE, 'access')
+    const { item } = await house.newRing().newPatientKey(RIVERSIDE, NOBODY)
+    const load = house.table.load.bind(house.table)
+    let written: (() => void) | undefined
+    // what set out first has looked before the key was there, and comes back after
+    house.table.load = async (tenant, wanted) => {
+      house.table.load = load
+      const nothing = await load(tenant, wanted)
+      await new Promise<void>((resolve) => (written = resolve))
+      return nothing
+    }
+    const early = house.ring.patientKeys(RIVERSIDE, [NOBODY], 'cached')
+    await vi.waitFor(() => expect(written).toBeDefined())
+    house.table.patients.set(NOBODY, item)
+    const late = house.ring.patientKeys(RIVERSIDE, [NOBODY], 'cached')
+    written?.()
+    expect((await early).size).toBe(0)
+    expect((await late).size).toBe(1)
+  })
+})
+
+describe('what must not stay in memory', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('plain keys from KMS and new random keys are wiped when they have served', async () => {
+    const house = new KeyHouse()
+    const patients = await house.withPatients(2)
+    const [patient = NOBODY] = patients
+    await house.ring.patientKeys(RIVERSIDE, patients, 'cached')
+    await house.rotation().rotate(RIVERSIDE)
+    await house.rotation().renewPatient(RIVERSIDE, patient)
+    await house.rotation().rewrap(RIVERSIDE, () => undefined)
+    expect(house.kms.given.length).toBeGreaterThan(5)
+    for (const plain of house.kms.given) expect(plain.every((byte) => byte === 0)).toBe(true)
+    expect(house.randomKeys.length).toBeGreaterThan(8)
+    for (const raw of house.randomKeys) expect(raw.every((byte) => byte === 0)).toBe(true)
+  })
+
+  it('P13: a process that nobody asks lets go of its keys, and then of the timer', () => {
+    vi.useFakeTimers()
+    let time = 0
+    const cache = new AgingCache<{ key: string }>(10, () => time)
+    expect(vi.getTimerCount()).toBe(0)
+    cache.set('idle', { key: 'k' }, time, time + 60_000)
+    time = 59_999
+    vi.advanceTimersByTime(59_999)
+    expect([cache.size, vi.getTimerCount()]).toEqual([1, 1])
+    time = 60_000
+    vi.advanceTimersByTime(1_000)
+    expect([cache.size, vi.getTimerCount()]).toEqual([0, 0])
+  })
+
+  it('P13: ends at its age to the millisecond, and at its use at the latest', () => {
+    let time = 1_000
+    const cache = new AgingCache<{ key: string }>(10, () => time)
+    cache.set('a', { key: 'k' }, time, time + 500)
+    time = 1_499
+    expect(cache.get('a')).toEqual({ key: 'k' })
+    time = 1_500
+    expect(cache.get('a')).toBeUndefined()
+    expect(cache.size).toBe(0)
+  })
+})
+
 describe('the cache of keys', () => {
   it('lets go of what nobody asks for any more', () => {
     let time = 0
@@ -300,7 +404,7 @@ function rotate(house: KeyHouse, patient: PatientId): void {
   alterTenant(house, (item) => ({ ...item, versions: [...item.versions, { version: 2, wrapped, kmsKey: KMS_KEY }] }))
   const place = { tenant: RIVERSIDE, holder: { use: 'patient-key', patient }, tenantKeyVersion: 2, version: 1 } as const
   const rewrapped = wrapKey(wrapKeyFrom(tenantKey), place, randomBytes(32), randomBytes)
-  house.table.patients.set(patient, { versions: [{ version: 1, tenantKeyVersion: 2, wrapped: rewrapped }] })
+  house.table.patients.set(patient, { versions: [{ version: 1, tenantKeyVersion: 2, wrapped: rewrapped, sealsFrom: 0 }] })
 }
 
 function alterTenant(house: KeyHouse, change: (item: TenantKeyItem) => TenantKeyItem): void {

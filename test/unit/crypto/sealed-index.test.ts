@@ -29,6 +29,7 @@ const entry = (number: number): IndexEntry => ({
   version: number + 1,
   codes: ['4548-4'],
   category: 'laboratory',
+  labels: number % 3 === 0 ? ['HIV'] : [],
 })
 const entries = Array.from({ length: 250 }, (_, number) => entry(number))
 const root: IndexRoot = {

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { openAccessRoot, sealAccessRoot } from '../../../crypto/access-root.ts'
 import { openAccessItem, sealAccessItem, type AccessItemPlace } from '../../../crypto/access-seal.ts'
 import { openCursor, sealCursor, type CursorBound } from '../../../crypto/cursor.ts'
 import type { RandomBytes } from '../../../crypto/parts.ts'
 import { placePrefix } from '../../../crypto/place.ts'
 import { openField, sealField } from '../../../crypto/sealed-field.ts'
+import { chunkFits, type IndexEntry, type IndexPlace, type IndexRoot, openChunk, openRoot } from '../../../crypto/sealed-index.ts'
 import { SealedRecord, sealRecord } from '../../../crypto/sealed-record.ts'
 import { unwrapKey, wrapKey, wrapKeyFrom, type WrapPlace } from '../../../crypto/wrap.ts'
 import { BadUserInput, IntegrityFailure } from '../../../vocabulary/failures.ts'
@@ -61,6 +63,26 @@ interface Accept {
     nonce: string
     sealed: string
   }[]
+  accessRoots: {
+    comment: string
+    key: string
+    keyVersion: number
+    place: AccessItemPlace
+    version: number
+    items: Record<string, string>
+    nonce: string
+    sealed: string
+  }[]
+  /** These are opened and not made again: what DEFLATE gives is not the same everywhere. */
+  indexes: {
+    comment: string
+    patientKey: string
+    keyVersion: number
+    place: IndexPlace
+    root: string
+    own: IndexRoot['own'] | null
+    chunks: { number: number; sealed: string; entries: IndexEntry[] }[]
+  }[]
   cursors: { comment: string; key: string; keyVersion: number; bound: CursorBound; position: Json; nonce: string; cursor: string }[]
 }
 
@@ -77,6 +99,9 @@ interface Reject {
   }[]
   wrappedPatientKeys: { why: string; tenantKey: string; place: WrappedPlace; wrapped: string }[]
   accessItems: { why: string; key: string; keyVersion: number; place: AccessItemPlace; sealed: string }[]
+  accessRoots: { why: string; key: string; keyVersion: number; place: AccessItemPlace; sealed: string }[]
+  indexRoots: { why: string; patientKeys: Record<string, string>; place: IndexPlace; sealed: string }[]
+  indexChunks: { why: string; patientKeys: Record<string, string>; place: IndexPlace; number: number; sealed: string }[]
   cursors: { why: string; key: string; keyVersion: number; bound: CursorBound; cursor: string }[]
 }
 
@@ -135,6 +160,26 @@ describe('vectors that must open', () => {
     expect(Buffer.from(sealAccessItem(access, place, content, replay(nonce))).toString('hex')).toBe(sealed)
   })
 
+  it.each(accept.accessRoots)('access root: $comment', ({ key, keyVersion, place, version, items, nonce, sealed }) => {
+    const access = useKey('access', bytes(key), keyVersion)
+    const root = { version, items: new Map(Object.entries(items)) }
+    expect(openAccessRoot(access, place, bytes(sealed))).toEqual(root)
+    expect(Buffer.from(sealAccessRoot(access, place, root, replay(nonce))).toString('hex')).toBe(sealed)
+  })
+
+  it.each(accept.indexes)('index: $comment', ({ patientKey, keyVersion, place, root, own, chunks }) => {
+    const keys = keysOf({ [keyVersion]: patientKey })
+    const opened = openRoot(keys, place, bytes(root))
+    expect(opened.own).toEqual(own ?? undefined)
+    const summaries = [...opened.types.values()].flat()
+    expect(summaries).toHaveLength(chunks.length)
+    for (const { number, sealed, entries } of chunks) {
+      const summary = summaries.find((candidate) => candidate.number === number)
+      expect(summary !== undefined && chunkFits(summary, bytes(sealed))).toBe(true)
+      expect(openChunk(keys, place, number, bytes(sealed))).toEqual(entries)
+    }
+  })
+
   it.each(accept.cursors)('cursor: $comment', ({ key, keyVersion, bound, position, nonce, cursor }) => {
     const cursorKey = useKey('cursor', bytes(key), keyVersion)
     expect(openCursor(cursorKey, bound, cursor)).toEqual(position)
@@ -163,6 +208,18 @@ describe('P6: vectors that must not open', () => {
 
   it.each(reject.accessItems)('P6: access item: $why', ({ key, keyVersion, place, sealed }) => {
     expect(() => openAccessItem(useKey('access', bytes(key), keyVersion), place, bytes(sealed))).toThrow(IntegrityFailure)
+  })
+
+  it.each(reject.accessRoots)('P6: access root: $why', ({ key, keyVersion, place, sealed }) => {
+    expect(() => openAccessRoot(useKey('access', bytes(key), keyVersion), place, bytes(sealed))).toThrow(IntegrityFailure)
+  })
+
+  it.each(reject.indexRoots)('P6: index root: $why', ({ patientKeys: keys, place, sealed }) => {
+    expect(() => openRoot(keysOf(keys), place, bytes(sealed))).toThrow(IntegrityFailure)
+  })
+
+  it.each(reject.indexChunks)('P6: index chunk: $why', ({ patientKeys: keys, place, number, sealed }) => {
+    expect(() => openChunk(keysOf(keys), place, number, bytes(sealed))).toThrow(IntegrityFailure)
   })
 
   it.each(reject.cursors)('cursor: $why', ({ key, keyVersion, bound, cursor }) => {

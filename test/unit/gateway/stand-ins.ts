@@ -1,8 +1,8 @@
 import type { Identity } from '../../../access/identity.ts'
 import type { AuditContext, TimedAccess } from '../../../audit/entry.ts'
-import type { LaneReceipt } from '../../../audit/lane.ts'
 import type { AuditLog } from '../../../audit/log.ts'
 import { newProcessId } from '../../../audit/request-id.ts'
+import type { LaneReceipt } from '../../../audit/submission.ts'
 import { createGateway, type Gateway, type GatewayParts } from '../../../gateway/create-gateway.ts'
 import type { HttpResponse } from '../../../gateway/http.ts'
 import type { RecordSource } from '../../../store/record-source.ts'
@@ -18,11 +18,11 @@ class MemoryLog implements AuditLog {
   readonly contexts: AuditContext[] = []
   down = false
 
-  append(context: AuditContext, records: readonly TimedAccess[]): Promise<LaneReceipt> {
+  append(context: AuditContext, records: readonly TimedAccess[]): Promise<LaneReceipt[]> {
     if (this.down) return Promise.reject(new AuditUnavailable())
     this.contexts.push(context)
     this.records.push(...records)
-    return Promise.resolve({ lane: 'memory.1', sequence: this.records.length, hash: '0'.repeat(64) })
+    return Promise.resolve([{ lane: 'memory.1', sequence: this.records.length, hash: '0'.repeat(64) }])
   }
 
   commit(): Promise<LaneReceipt> {

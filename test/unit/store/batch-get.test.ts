@@ -73,7 +73,7 @@ describe('items by key: a list is complete or it is an error', () => {
   it('what stays unprocessed fails the list', async () => {
     table.atOnce = 0
     await expect(read(keys(2))).rejects.toThrow(StoreUnavailable)
-    expect(table.batches).toHaveLength(8)
+    expect(table.batches).toHaveLength(7)
   })
 
   it('P8: a failure of the SDK goes on as its class alone', async () => {

@@ -14,6 +14,7 @@ const entryAt = (minute: number, id: number, code = 'a'): IndexEntry => ({
   version: 1,
   codes: [code],
   category: 'c',
+  labels: [],
 })
 
 /** An index as it is after writing and reading back between any two writes. */

@@ -8,6 +8,7 @@ class Late extends Error {
   override readonly name = 'Late'
 }
 const late = () => new Late()
+const clocks = (now: () => number) => ({ now, monotonic: () => performance.now() })
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
@@ -18,14 +19,20 @@ afterEach(() => {
 
 describe('P9: nobody waits beyond a deadline', () => {
   it('work that is done in time is given; work that fails in time fails as itself', async () => {
-    const deadline = new Deadline(START + 100, () => START)
+    const deadline = new Deadline(
+      START + 100,
+      clocks(() => START),
+    )
     await expect(deadline.wait(() => Promise.resolve('done'), late)).resolves.toBe('done')
     await expect(deadline.wait(() => Promise.reject(new RangeError('own')), late)).rejects.toThrow(RangeError)
     expect(vi.getTimerCount()).toBe(0)
   })
 
   it('work that does not end is left at the end, and its own failure afterwards harms nobody', async () => {
-    const deadline = new Deadline(START + 100, () => START)
+    const deadline = new Deadline(
+      START + 100,
+      clocks(() => START),
+    )
     let fail: (error: Error) => void = () => undefined
     const waiting = deadline.wait(() => new Promise((_, reject) => (fail = reject)), late)
     const outcome = expect(waiting).rejects.toThrow(Late)
@@ -36,7 +43,10 @@ describe('P9: nobody waits beyond a deadline', () => {
   })
 
   it('after the end nothing is begun', async () => {
-    const deadline = new Deadline(START + 100, () => START)
+    const deadline = new Deadline(
+      START + 100,
+      clocks(() => START),
+    )
     await vi.advanceTimersByTimeAsync(100)
     const work = vi.fn(never)
     await expect(deadline.wait(work, late)).rejects.toThrow(Late)
@@ -45,14 +55,20 @@ describe('P9: nobody waits beyond a deadline', () => {
 
   it('a wall clock that jumps ahead while the process stands still ends it', () => {
     let now = START
-    const deadline = new Deadline(START + 5_000, () => now)
+    const deadline = new Deadline(
+      START + 5_000,
+      clocks(() => now),
+    )
     now += 20 * 60_000
     expect(deadline.left).toBe(0)
   })
 
   it('a wall clock that is set back does not prolong it', async () => {
     let now = START
-    const deadline = new Deadline(START + 5_000, () => now)
+    const deadline = new Deadline(
+      START + 5_000,
+      clocks(() => now),
+    )
     now -= 60 * 60_000
     await vi.advanceTimersByTimeAsync(4_000)
     expect(deadline.left).toBe(1_000)
@@ -64,7 +80,10 @@ describe('P9: nobody waits beyond a deadline', () => {
 
   it('a share is a part of what is left, and ends no later than the whole', async () => {
     const began = performance.now()
-    const deadline = new Deadline(START + 1_000, () => START + (performance.now() - began))
+    const deadline = new Deadline(
+      START + 1_000,
+      clocks(() => START + (performance.now() - began)),
+    )
     await vi.advanceTimersByTimeAsync(600)
     const share = deadline.share(0.5)
     expect(share.at).toBe(START + 800)
@@ -73,7 +92,10 @@ describe('P9: nobody waits beyond a deadline', () => {
   })
 
   it('its signal ends requests at the same moment', () => {
-    const deadline = new Deadline(START, () => START)
+    const deadline = new Deadline(
+      START,
+      clocks(() => START),
+    )
     expect(deadline.signal).toBe(deadline.signal)
     expect(deadline.signal).toBeInstanceOf(AbortSignal)
   })

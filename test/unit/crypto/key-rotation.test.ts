@@ -1,0 +1,208 @@
+import { randomBytes } from 'node:crypto'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { PatientKeyItem } from '../../../crypto/key-table.ts'
+import type { RewrapCounts } from '../../../crypto/key-rotation.ts'
+import { IntegrityFailure, KeyUnavailable, VersionConflict } from '../../../vocabulary/failures.ts'
+import type { PatientId } from '../../../vocabulary/ids.ts'
+import { KeyHouse, KMS_KEY, RIVERSIDE } from './key-fixtures.ts'
+
+const NOBODY = 'nobodynobodynobodynobo' as PatientId
+const MINUTE = 60_000
+const OTHER_KEY = 'alias/other'
+const untold = (): void => undefined
+
+let house: KeyHouse
+let patients: PatientId[]
+
+beforeEach(async () => {
+  house = new KeyHouse()
+  patients = await house.withPatients(20)
+})
+
+/** The bytes that a patient's key seals and opens with, by version. */
+async function sealKeys(ring = house.newRing(), versions = [1]): Promise<string[]> {
+  const handles = await ring.patientKeys(RIVERSIDE, patients, 'cached')
+  return patients.flatMap((patient) =>
+    versions.map((version) => handles.get(patient)?.byVersion(version)?.seal.export().toString('hex') ?? 'none'),
+  )
+}
+const useKeys = async () =>
+  await Promise.all(
+    (['access', 'cursor', 'lookup', 'identifier'] as const).map(async (use) =>
+      (await house.newRing().useKey(RIVERSIDE, use)).byVersion(1)?.export().toString('hex'),
+    ),
+  )
+
+describe('a new tenant key', () => {
+  it('wraps the use keys at once and the patient keys when they are rewrapped; all keys stay what they were', async () => {
+    const before = { patients: await sealKeys(), uses: await useKeys() }
+    expect(await house.rotation().rotate(RIVERSIDE)).toBe(2)
+    expect({ patients: await sealKeys(), uses: await useKeys() }).toEqual(before)
+    expect(await house.rotation().usage(RIVERSIDE)).toEqual([
+      { version: 1, kmsKey: KMS_KEY, uses: 0, patientKeys: 20 },
+      { version: 2, kmsKey: KMS_KEY, uses: 6, patientKeys: 0 },
+    ])
+
+    expect(await house.rotation().rewrap(RIVERSIDE, untold)).toEqual({ rewrapped: 20, already: 0, refused: 0 })
+    expect({ patients: await sealKeys(), uses: await useKeys() }).toEqual(before)
+    expect((await house.rotation().usage(RIVERSIDE)).map(({ patientKeys }) => patientKeys)).toEqual([0, 20])
+    // the old version is not asked of KMS any more
+    house.kms.refuses = '1'
+    expect({ patients: await sealKeys(), uses: await useKeys() }).toEqual(before)
+  })
+
+  it('goes on where a rewrapping ended, and counts', async () => {
+    await house.rotation().rotate(RIVERSIDE)
+    const before = await sealKeys()
+    const killed = house.rotation().rewrap(RIVERSIDE, ({ rewrapped }) => {
+      if (rewrapped >= 10) throw new Error('killed')
+    })
+    await expect(killed).rejects.toThrow('killed')
+    const told: RewrapCounts[] = []
+    expect(await house.rotation().rewrap(RIVERSIDE, (counts) => void told.push(counts))).toEqual({
+      rewrapped: 6,
+      already: 14,
+      refused: 0,
+    })
+    expect(told.at(-1)?.rewrapped).toBe(6)
+    expect(await sealKeys()).toEqual(before)
+  })
+
+  it('of two rotations at once the later begins again: both versions stand, no key is lost', async () => {
+    const before = { patients: await sealKeys(), uses: await useKeys() }
+    const versions = await Promise.all([house.rotation().rotate(RIVERSIDE), house.rotation().rotate(RIVERSIDE)])
+    expect(versions.toSorted()).toEqual([2, 3])
+    expect(house.table.tenants.get(RIVERSIDE)?.versions.map(({ version }) => version)).toEqual([1, 2, 3])
+    const counts = await Promise.all([house.rotation().rewrap(RIVERSIDE, untold), house.rotation().rewrap(RIVERSIDE, untold)])
+    expect(counts[0].rewrapped + counts[1].rewrapped).toBe(20)
+    expect({ patients: await sealKeys(), uses: await useKeys() }).toEqual(before)
+  })
+
+  it('gives up with VERSION_CONFLICT when others change the item again and again', async () => {
+    house.table.write = () => Promise.resolve('changed')
+    await expect(house.rotation().rotate(RIVERSIDE)).rejects.toThrow(VersionConflict)
+  })
+
+  it('with KMS down changes nothing', async () => {
+    const before = house.table.tenants.get(RIVERSIDE)
+    house.kms.down = true
+    await expect(house.rotation().rotate(RIVERSIDE)).rejects.toThrow(KeyUnavailable)
+    await expect(house.rotation().renewPatient(RIVERSIDE, patients[0] ?? NOBODY)).rejects.toThrow(KeyUnavailable)
+    expect(house.table.tenants.get(RIVERSIDE)).toBe(before)
+    expect(house.table.acts).toEqual([])
+  })
+
+  it('is used for new patients at once, also by a process that has the old one in memory', async () => {
+    const warm = house.newRing()
+    await warm.useKey(RIVERSIDE, 'access')
+    await house.rotation().rotate(RIVERSIDE)
+    const { item, handle } = await warm.newPatientKey(RIVERSIDE, NOBODY)
+    expect(item.versions).toMatchObject([{ version: 1, tenantKeyVersion: 2 }])
+    expect(handle.current().version).toBe(1)
+  })
+
+  it('met by many requests at once in a warm process is asked of KMS once', async () => {
+    const warm = house.newRing()
+    await warm.patientKeys(RIVERSIDE, patients.slice(0, 1), 'cached')
+    await house.rotation().rotate(RIVERSIDE)
+    await house.rotation().rewrap(RIVERSIDE, untold)
+    house.kms.decrypts = 0
+    await Promise.all(patients.map((patient) => warm.patientKeys(RIVERSIDE, [patient], 'always')))
+    expect(house.kms.decrypts).toBe(1)
+  })
+
+  it("P6: wraps no key that does not open in its own place: a database writer's stays as it is, and opens nothing", async () => {
+    const [moved = NOBODY, made = NOBODY] = patients
+    const another = house.table.patients.get(patients[2] ?? NOBODY) ?? { versions: [] }
+    const own: PatientKeyItem = { versions: [{ version: 1, tenantKeyVersion: 1, wrapped: randomBytes(61), sealsFrom: 0 }] }
+    house.table.patients.set(moved, another)
+    house.table.patients.set(made, own)
+    await house.rotation().rotate(RIVERSIDE)
+    expect(await house.rotation().rewrap(RIVERSIDE, untold)).toEqual({ rewrapped: 18, already: 0, refused: 2 })
+    expect(house.table.patients.get(moved)).toBe(another)
+    const handles = await house.newRing().patientKeys(RIVERSIDE, [moved, made], 'cached')
+    for (const handle of handles.values()) expect(() => handle.current()).toThrow(IntegrityFailure)
+  })
+
+  it('rewraps the others of a group in which one item keeps changing', async () => {
+    await house.rotation().rotate(RIVERSIDE)
+    const write = house.table.write.bind(house.table)
+    const [restless = NOBODY] = patients
+    house.table.write = (tenant, act, changes) =>
+      changes.patients.some(({ patient }) => patient === restless) ? Promise.resolve('changed') : write(tenant, act, changes)
+    expect(await house.rotation().rewrap(RIVERSIDE, untold)).toEqual({ rewrapped: 19, already: 0, refused: 1 })
+  })
+})
+
+describe('the move to another KMS key', () => {
+  it('is a rotation with the new key first and the old one behind it; after the rewrapping the old one is not needed', async () => {
+    const before = await sealKeys()
+    await house.rotation([OTHER_KEY, KMS_KEY]).rotate(RIVERSIDE)
+    expect(await sealKeys(house.newRing({}, [OTHER_KEY, KMS_KEY]))).toEqual(before)
+    // the old one left out too early closes what is still wrapped under it, and says why
+    const early = await house.newRing({}, [OTHER_KEY]).patientKeys(RIVERSIDE, patients, 'cached')
+    for (const handle of early.values()) expect(() => handle.current()).toThrow(KeyUnavailable)
+
+    await house.rotation([OTHER_KEY, KMS_KEY]).rewrap(RIVERSIDE, untold)
+    expect(await sealKeys(house.newRing({}, [OTHER_KEY]))).toEqual(before)
+  })
+
+  it('P6: a KMS key that the table names and the configuration does not is never asked', async () => {
+    await house.rotation([OTHER_KEY, KMS_KEY]).rotate(RIVERSIDE)
+    house.kms.decrypts = 0
+    await expect(house.newRing().patientKeys(RIVERSIDE, patients, 'cached')).rejects.toThrow(KeyUnavailable)
+    await expect(house.rotation().rotate(RIVERSIDE)).rejects.toThrow(KeyUnavailable)
+    expect(house.kms.decrypts).toBe(0)
+  })
+})
+
+describe('a new key for what is written', () => {
+  it('of a patient seals when no process can be without it, and the old one goes on opening', async () => {
+    const [patient = NOBODY] = patients
+    const current = async (ring = house.newRing()) =>
+      (await ring.patientKeys(RIVERSIDE, [patient], 'cached')).get(patient)?.current().version
+    const before = await sealKeys()
+    const warm = house.newRing()
+    await current(warm)
+    expect(await house.rotation().renewPatient(RIVERSIDE, patient)).toBe(2)
+    expect(await current()).toBe(1)
+    house.time += 2 * MINUTE - 1
+    expect(await current()).toBe(1)
+    // whoever loaded the item before it was renewed has had to load it again by now
+    expect((await warm.patientKeys(RIVERSIDE, [patient], 'cached')).get(patient)?.byVersion(2)?.version).toBe(2)
+    house.time += 1
+    expect(await current()).toBe(2)
+    expect(await sealKeys()).toEqual(before)
+    expect(new Set([before[0], (await sealKeys(house.newRing(), [2]))[0]]).size).toBe(2)
+  })
+
+  it('of a use seals after six minutes, longer than any process keeps the item', async () => {
+    const sealing = async () => (await house.newRing().useKey(RIVERSIDE, 'access')).version
+    expect(await house.rotation().renewUse(RIVERSIDE, 'access')).toBe(2)
+    house.time += 6 * MINUTE - 1
+    expect(await sealing()).toBe(1)
+    house.time += 1
+    expect(await sealing()).toBe(2)
+    expect((await house.newRing().useKey(RIVERSIDE, 'access')).byVersion(1)).toBeDefined()
+    expect((await house.newRing().useKey(RIVERSIDE, 'cursor')).version).toBe(1)
+  })
+
+  it('is rewrapped with all versions', async () => {
+    const [patient = NOBODY] = patients
+    await house.rotation().renewPatient(RIVERSIDE, patient)
+    const before = await sealKeys(house.newRing(), [1, 2])
+    await house.rotation().rotate(RIVERSIDE)
+    await house.rotation().rewrap(RIVERSIDE, untold)
+    expect(house.table.patients.get(patient)?.versions).toMatchObject([
+      { version: 1, tenantKeyVersion: 2, sealsFrom: 0 },
+      { version: 2, tenantKeyVersion: 2, sealsFrom: house.time + 2 * MINUTE },
+    ])
+    expect(await sealKeys(house.newRing(), [1, 2])).toEqual(before)
+  })
+
+  it('is refused for a patient without a key', async () => {
+    await expect(house.rotation().renewPatient(RIVERSIDE, NOBODY)).rejects.toThrow(KeyUnavailable)
+    house.table.patients.set(NOBODY, { versions: [] })
+    await expect(house.rotation().renewPatient(RIVERSIDE, NOBODY)).rejects.toThrow(KeyUnavailable)
+  })
+})

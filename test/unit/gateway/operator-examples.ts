@@ -1,0 +1,31 @@
+import type { GatewayEvent } from '../../../vocabulary/events.ts'
+import type { PatientId, RecordId, RequestId, SchemaPath, TenantId, TypeName } from '../../../vocabulary/ids.ts'
+
+export const REQUEST = 'AQIDBAUGAYvP5WgAAQIDBAUG' as RequestId
+const tenant = 'riverside' as TenantId
+const lane = 'AQIDBAUG.1'
+const record = {
+  type: 'Observation' as TypeName,
+  patient: 'AAAAAAAAAAAAAAAAAAAAAA' as PatientId,
+  id: 'BBBBBBBBBBBBBBBBBBBBBB' as RecordId,
+}
+const frames = ['Lane.submit audit/lane.ts:97:10', 'node:internal/process/task_queues:105:5']
+
+/** One of each event, with all of its fields. The type asks for every name. */
+const ALL: { readonly [Name in GatewayEvent['event']]: Extract<GatewayEvent, { event: Name }> } = {
+  REQUEST: { event: 'REQUEST', requestId: REQUEST, status: 200, milliseconds: 41, resolved: 30, denied: 10, unavailable: 2 },
+  INTEGRITY_FAILURE: { event: 'INTEGRITY_FAILURE', requestId: REQUEST, tenant, record, path: 'Observation.code' as SchemaPath },
+  ACCESS_ITEM_FORGED: { event: 'ACCESS_ITEM_FORGED', tenant, patient: 'AAAAAAAAAAAAAAAAAAAAAA', what: 'NOT_LISTED' },
+  KEY_UNAVAILABLE: { event: 'KEY_UNAVAILABLE', requestId: REQUEST, tenant, cause: 'DisabledException' },
+  STORE_UNAVAILABLE: { event: 'STORE_UNAVAILABLE', requestId: REQUEST, tenant, cause: 'TimeoutError' },
+  AUDIT_REFUSED: { event: 'AUDIT_REFUSED', tenant, lane, cause: 'AccessDeniedException' },
+  AUDIT_LANE_RETIRED: { event: 'AUDIT_LANE_RETIRED', tenant, lane, sequence: 12, why: 'FENCED' },
+  INTERNAL: { event: 'INTERNAL', requestId: REQUEST, cause: 'RangeError', frames },
+  PROCESS_FAULT: { event: 'PROCESS_FAULT', why: 'REJECTION', cause: 'TypeError', frames },
+  PROCESS_WARNING: { event: 'PROCESS_WARNING', cause: 'MaxListenersExceededWarning' },
+}
+
+export const EVENTS = Object.values(ALL) as [GatewayEvent, ...GatewayEvent[]]
+
+/** The order in which a request tells them: what belongs to it first, its end last. */
+export const BARE_EVENTS: readonly GatewayEvent[] = [...EVENTS.slice(1), ALL.REQUEST]

@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest'
+import { METRICS, NAMESPACE, operatorMetrics } from '../../../gateway/operator-metrics.ts'
+import type { GatewayEvent } from '../../../vocabulary/events.ts'
+import type { RequestId, TenantId } from '../../../vocabulary/ids.ts'
+import { EVENTS, REQUEST } from './operator-examples.ts'
+
+const AT = 1_700_000_000_000
+const tenant = 'riverside' as TenantId
+const OTHER = 'AQIDBAUGAYvP5WgABgUEAwIB' as RequestId
+
+type Line = Record<string, unknown> & { readonly _aws: { readonly Timestamp: number; readonly CloudWatchMetrics: unknown[] } }
+
+function published(events: readonly GatewayEvent[]): Line[] {
+  const lines: string[] = []
+  const sink = operatorMetrics('test', { now: () => AT, print: (line) => void lines.push(line) })
+  for (const event of events) sink(event)
+  for (const line of lines) expect(line).not.toContain('\n')
+  return lines.map((line) => JSON.parse(line) as Line)
+}
+
+const values = ({ _aws, stage: _stage, ...rest }: Line): Record<string, unknown> => rest
+const ended = (requestId: RequestId, resolved = 0, denied = 0, unavailable = 0): GatewayEvent => ({
+  event: 'REQUEST',
+  requestId,
+  status: 200,
+  milliseconds: 5,
+  resolved,
+  denied,
+  unavailable,
+})
+const integrity = (requestId: RequestId): GatewayEvent => ({ event: 'INTEGRITY_FAILURE', requestId, tenant })
+
+describe('metrics of a request', () => {
+  it('are one line in the embedded metric format, with the stage as the only dimension', () => {
+    const [line, ...more] = published([ended(REQUEST, 30, 10, 2)])
+    expect(more).toEqual([])
+    const names = ['Requests', 'Duration', 'ResolvedValues', 'DeniedValues', 'UnavailableValues']
+    expect(line).toEqual({
+      _aws: {
+        Timestamp: AT,
+        CloudWatchMetrics: [
+          {
+            Namespace: NAMESPACE,
+            Dimensions: [['stage']],
+            Metrics: names.map((Name) => ({ Name, Unit: Name === 'Duration' ? 'Milliseconds' : 'Count' })),
+          },
+        ],
+      },
+      stage: 'test',
+      Requests: 1,
+      Duration: 5,
+      ResolvedValues: 30,
+      DeniedValues: 10,
+      UnavailableValues: 2,
+    })
+  })
+
+  it('hold all that happened in it, in the same line, and nothing of a request beside it or before it', () => {
+    const key: GatewayEvent = { event: 'KEY_UNAVAILABLE', requestId: OTHER, tenant, cause: 'TimeoutError' }
+    const lines = published([integrity(REQUEST), key, integrity(REQUEST), ended(REQUEST), ended(OTHER), ended(REQUEST)])
+    const plain = { Requests: 1, Duration: 5, ResolvedValues: 0, DeniedValues: 0, UnavailableValues: 0 }
+    expect(lines.map(values)).toEqual([{ ...plain, IntegrityFailures: 2 }, { ...plain, KeyFailures: 1 }, plain])
+  })
+
+  it('P8: say nothing of tenant, user, record or path', () => {
+    const text = JSON.stringify(published(EVENTS))
+    for (const told of ['riverside', REQUEST, 'Observation', 'AAAA', 'DisabledException', 'lane.ts'])
+      expect(text).not.toContain(told)
+  })
+
+  it('of requests that never end are published before they become many', () => {
+    const ids = Array.from({ length: 300 }, (_, index) => String(index).padStart(24, '0') as RequestId)
+    expect(published(ids.map(integrity)).map(values)).toEqual(Array.from({ length: 44 }, () => ({ IntegrityFailures: 1 })))
+  })
+})
+
+describe('metrics of what belongs to no request', () => {
+  it.each([
+    ['FENCED', 'LanesFenced'],
+    ['UNRESOLVED', 'LanesUnresolved'],
+    ['REFUSED', 'LanesRefused'],
+  ] as const)('a lane that was %s is published at once', (why, name) => {
+    const retired: GatewayEvent = { event: 'AUDIT_LANE_RETIRED', tenant, lane: 'AQIDBAUG.1', sequence: 3, why }
+    expect(published([retired]).map(values)).toEqual([{ [name]: 1 }])
+  })
+
+  it('so are a forged item, a refused audit record and a fault of the process; a warning is none', () => {
+    const named = (name: GatewayEvent['event']) => EVENTS.filter(({ event }) => event === name)
+    const lines = published(
+      (['ACCESS_ITEM_FORGED', 'AUDIT_REFUSED', 'PROCESS_FAULT', 'PROCESS_WARNING'] as const).flatMap((name) => named(name)),
+    )
+    expect(lines.map(values)).toEqual([{ ForgedAccessItems: 1 }, { AuditRefusals: 1 }, { InternalFaults: 1 }])
+  })
+})
+
+it('every metric of the list is published by some event', () => {
+  const why = ['FENCED', 'UNRESOLVED', 'REFUSED'] as const
+  const retired = why.map((why): GatewayEvent => ({ event: 'AUDIT_LANE_RETIRED', tenant, lane: 'AQIDBAUG.1', sequence: 3, why }))
+  const lines = published([...EVENTS.filter(({ event }) => event !== 'REQUEST'), ...retired, ended(REQUEST)])
+  expect(new Set(lines.flatMap((line) => Object.keys(values(line))))).toEqual(new Set(Object.keys(METRICS)))
+})
