@@ -1,15 +1,16 @@
-import type { Caller, Decision, Denial, Facts, Refusal } from '../vocabulary/decision.ts'
+import type { Caller, Decision, Denial, Facts, Permit, Refusal, Undecided } from '../vocabulary/decision.ts'
 import type { Instant } from '../vocabulary/ids.ts'
-import type { Action, Grant, PhiPolicy, View } from '../vocabulary/policy.ts'
+import type { Action, Grant, PhiPolicy, Relationship, View } from '../vocabulary/policy.ts'
+import { consentVerdict } from './consent.ts'
 
-type Asker = Pick<Caller, 'roles' | 'purpose'>
+type Asker = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
 
 /**
  * Decides whether a caller may see one field of one patient's record.
  *
  * Pure and total: every input has an answer, and what is not known is refused (P3). The most revealing grant that applies
  * wins; when none applies, the refusal names the check that came closest to passing, so that "which rule denied me?" has
- * an answer.
+ * an answer. Where it depends on what a service did not tell, the answer is neither yes nor no.
  *
  * @source 45 CFR 164.502(b), 164.312(a)(2)(ii) for the emergency branch
  */
@@ -24,23 +25,36 @@ export function decide(
 
   const emergency =
     caller.purpose === 'BTG' && facts.breakGlass !== undefined && facts.breakGlass.until > now ? facts.breakGlass : undefined
-  let best: { grant: Grant; emergency: boolean } | undefined
+  let best: Permit | undefined
+  let open: Undecided | undefined
+  let closed: Denial | undefined
   for (const grant of policy.grants) {
     if (!grant.actions.has(action)) continue
     const missing = firstMissing(grant, caller, facts)
     const byEmergency = missing !== undefined && emergency !== undefined && opensInEmergency(grant, caller)
+    if (missing === 'RELATIONSHIP' && !byEmergency && facts.unknown?.has(grant.relationship) === true) {
+      open ??= { outcome: 'UNDECIDED', rule: grant.rule }
+    }
     if (missing !== undefined && !byEmergency) continue
-    if (!best || REVEALS[grant.view] > REVEALS[best.grant.view]) best = { grant, emergency: byEmergency }
+    const { view, relationship, rule } = grant
+    const verdict = consentVerdict(policy.sensitivity, byEmergency ? 'BREAK_GLASS' : relationship, caller, facts.consent, now)
+    if (verdict.kind === 'UNKNOWN') open = { outcome: 'UNDECIDED', rule }
+    if (verdict.kind === 'CLOSED') closed ??= { outcome: 'DENIED', reason: 'CONSENT', rule, breakGlass: false }
+    if (verdict.kind !== 'OPEN' || (best !== undefined && REVEALS[view] <= REVEALS[best.view])) continue
+    const basis = footingOf(relationship, byEmergency ? emergency : undefined, verdict.consent)
+    best = { outcome: view === 'FULL' ? 'GRANTED' : 'MASKED', view, rule, ...basis }
   }
-  if (best === undefined) return refuse(policy, caller, facts, action)
+  return best ?? open ?? closed ?? refuse(policy, caller, facts, action)
+}
 
-  const { view, relationship, rule } = best.grant
-  return {
-    outcome: view === 'FULL' ? 'GRANTED' : 'MASKED',
-    view,
-    rule,
-    ...(best.emergency && emergency !== undefined ? { basis: 'BREAK_GLASS', basisId: emergency.grant } : { basis: relationship }),
-  }
+/** What a permit stands on: the consent that had to be given, else the emergency, else the relationship. */
+function footingOf(
+  relationship: Relationship,
+  emergency: { readonly grant: string } | undefined,
+  consent: string | undefined,
+): Pick<Permit, 'basis' | 'basisId'> {
+  if (emergency !== undefined) return { basis: 'BREAK_GLASS', basisId: emergency.grant }
+  return consent === undefined ? { basis: relationship } : { basis: 'CONSENT', basisId: consent }
 }
 
 /**
@@ -58,7 +72,7 @@ export function refuseBeforeRecord(policy: PhiPolicy | undefined, caller: Asker,
   return possible ? undefined : refuse(policy, caller, { relationships: new Set() }, action)
 }
 
-function refuse(policy: PhiPolicy, caller: Asker, facts: Facts, action: Action): Denial {
+function refuse(policy: PhiPolicy, caller: Asker, facts: Pick<Facts, 'relationships'>, action: Action): Denial {
   let closest: { grant: Grant; reason: Missing } | undefined
   for (const grant of policy.grants) {
     if (!grant.actions.has(action)) continue
@@ -80,7 +94,7 @@ function opensInEmergency(grant: Grant, caller: Asker): boolean {
 
 type Missing = Extract<Refusal, 'ROLE' | 'PURPOSE' | 'RELATIONSHIP'>
 
-function firstMissing(grant: Grant, caller: Asker, facts: Facts): Missing | undefined {
+function firstMissing(grant: Grant, caller: Asker, facts: Pick<Facts, 'relationships'>): Missing | undefined {
   if (!overlap(grant.roles, caller.roles)) return 'ROLE'
   if (!grant.purposes.has(caller.purpose)) return 'PURPOSE'
   if (!facts.relationships.has(grant.relationship)) return 'RELATIONSHIP'

@@ -34,7 +34,7 @@ export function membershipRelationship(kind: AccessKind, { table, keyring, event
     caller.fhirUser === undefined ? undefined : subjectToken(await keyring.useKey(caller.tenant, 'lookup'), caller.fhirUser)
 
   return {
-    async standings(caller, patients) {
+    async standings(caller, patients, { signal }) {
       const { tenant } = caller
       const subject = await subjectOf(caller)
       if (subject === undefined) return new Map()
@@ -43,7 +43,7 @@ export function membershipRelationship(kind: AccessKind, { table, keyring, event
       let pending = patients
       for (let attempt = 1; pending.length > 0; attempt++) {
         const wanted = pending.map((patient) => ({ kind, patient, subject }))
-        const { items, roots } = await table.load(tenant, wanted)
+        const { items, roots } = await table.load(tenant, wanted, signal)
         const found = new Map(items.map((item) => [item.patient, item]))
         const doubtful: PatientId[] = []
         for (const asked of wanted) {
@@ -62,9 +62,9 @@ export function membershipRelationship(kind: AccessKind, { table, keyring, event
       }
       return standings
     },
-    async panel(caller, after, limit) {
+    async panel(caller, after, limit, deadline) {
       const subject = await subjectOf(caller)
-      return subject === undefined ? [] : await table.patientsOf(caller.tenant, kind, subject, after, limit)
+      return subject === undefined ? [] : await table.patientsOf(caller.tenant, kind, subject, after, limit, deadline)
     },
   }
 }

@@ -1,5 +1,7 @@
+import type { OutcomeReason } from '../vocabulary/access-record.ts'
 import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Caller } from '../vocabulary/decision.ts'
+import { storeOverdue } from '../vocabulary/failures.ts'
 import type { Instant, PatientId } from '../vocabulary/ids.ts'
 import type { Relationship } from '../vocabulary/policy.ts'
 
@@ -20,6 +22,8 @@ export type Known = readonly Standing[] | 'TAMPERED' | 'UNROOTED'
 export interface Held {
   readonly relationships: ReadonlySet<Relationship>
   readonly damage?: 'TAMPERED' | 'UNROOTED'
+  /** Those of which a service did not tell whether they hold, and why. */
+  readonly unknown?: ReadonlyMap<Relationship, OutcomeReason>
 }
 
 /** One relationship: how a deployment finds out who stands in it. Asked once a batch, never once a field. */
@@ -39,7 +43,12 @@ export interface RelationshipSource {
 
 export type RelationshipRegistry = ReadonlyMap<Relationship, RelationshipSource>
 
-/** Which of the named relationships hold now, by patient. A name without a source never holds (P3). */
+/**
+ * Which of the named relationships hold now, by patient. A name without a source never holds (P3). One whose source fails is
+ * unknown, and the others are told.
+ *
+ * @param reasonOf what a failure means; throws it where it is none of a service
+ */
 export async function relationshipsOf(
   registry: RelationshipRegistry,
   names: ReadonlySet<Relationship>,
@@ -47,9 +56,22 @@ export async function relationshipsOf(
   patients: readonly PatientId[],
   now: Instant,
   deadline: Deadline,
+  reasonOf: (failure: unknown) => OutcomeReason,
 ): Promise<ReadonlyMap<PatientId, Held>> {
+  const unknown = new Map<Relationship, OutcomeReason>()
+  // one that is silent ends before the rest is given up with it
+  const share = deadline.share(SOURCE_SHARE)
   const asked = await Promise.all(
-    [...names].map(async (name) => [name, (await registry.get(name)?.standings(caller, patients, deadline)) ?? NOTHING] as const),
+    [...names].map(async (name) => {
+      try {
+        const source = registry.get(name)
+        if (source === undefined) return [name, NOTHING] as const
+        return [name, await share.wait(() => source.standings(caller, patients, share), storeOverdue)] as const
+      } catch (error) {
+        unknown.set(name, reasonOf(error))
+        return [name, NOTHING] as const
+      }
+    }),
   )
   return new Map(
     patients.map((patient): [PatientId, Held] => {
@@ -61,11 +83,13 @@ export async function relationshipsOf(
         else if (known === 'UNROOTED') damage ??= known
         else if (known.some((standing) => holds(standing, now))) relationships.add(name)
       }
-      return [patient, { relationships, ...(damage !== undefined && { damage }) }]
+      return [patient, { relationships, ...(damage !== undefined && { damage }), ...(unknown.size > 0 && { unknown }) }]
     }),
   )
 }
 
+/** The part of the time for reading that one source of facts has. */
+export const SOURCE_SHARE = 0.8
 const NOTHING: ReadonlyMap<PatientId, Known> = new Map()
 
 export function holds({ since, until }: Standing, now: Instant): boolean {

@@ -50,6 +50,8 @@ export function shieldRules<Context>(
   // found once: a rule runs for every row of a list
   const behind = new Map<Coordinate, readonly PhiPolicy[]>()
   const refusalAt = (coordinate: Coordinate, caller: Caller): Denial | undefined => {
+    const call = policy.calls.get(coordinate)
+    if (call !== undefined && ![...caller.roles].some((role) => call.roles.has(role))) return NOBODY
     const fields = behind.get(coordinate)
     return fields === undefined ? NOBODY : refusal(coordinate, fields, caller)
   }

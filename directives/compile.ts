@@ -2,6 +2,7 @@ import type { GraphQLSchema } from 'graphql'
 import { createHash } from 'node:crypto'
 import type { Coordinate, SchemaPath } from '../vocabulary/ids.ts'
 import type { PhiPolicy, PolicyTable } from '../vocabulary/policy.ts'
+import { readCalls } from './calls.ts'
 import { classifyInterfaces } from './classify-interfaces.ts'
 import { classifyObjects, type PhiSite } from './classify.ts'
 import { lintEnums, readConsent, readRoles } from './enums.ts'
@@ -44,6 +45,7 @@ export function compilePolicy(sources: readonly SdlSource[], { relationships }: 
   lintEnums(schema, faults)
   const roles = readRoles(schema, faults)
   const consent = readConsent(schema, faults)
+  const calls = readCalls(schema, roles, faults)
   const records = readRecords(schema, faults)
 
   const kinds = typeKinds(schema)
@@ -64,6 +66,7 @@ export function compilePolicy(sources: readonly SdlSource[], { relationships }: 
     classes,
     computed: readComputed(schema, sites),
     reads: readReads(schema),
+    calls,
     roles,
     consent,
   }

@@ -1,5 +1,5 @@
 import { isEnumType, type GraphQLEnumType, type GraphQLSchema } from 'graphql'
-import type { ConsentRule, Role, RolePolicy, Sensitivity } from '../vocabulary/policy.ts'
+import type { ConsentPolicy, Role, RolePolicy, Sensitivity } from '../vocabulary/policy.ts'
 import type { FaultList } from './fault.ts'
 import { readDirective } from './read-directives.ts'
 
@@ -30,8 +30,8 @@ export function readRoles(schema: GraphQLSchema, faults: FaultList): ReadonlyMap
 }
 
 /** What each sensitivity asks of consent. A value without a rule would be a label without effect. */
-export function readConsent(schema: GraphQLSchema, faults: FaultList): ReadonlyMap<Sensitivity, ConsentRule> {
-  const rules = new Map<Sensitivity, ConsentRule>()
+export function readConsent(schema: GraphQLSchema, faults: FaultList): ReadonlyMap<Sensitivity, ConsentPolicy> {
+  const rules = new Map<Sensitivity, ConsentPolicy>()
   for (const value of enumType(schema, 'Sensitivity')?.getValues() ?? []) {
     const [written] = readDirective(schema, value, 'consent')
     if (!written) {
@@ -42,7 +42,9 @@ export function readConsent(schema: GraphQLSchema, faults: FaultList): ReadonlyM
         '@consent(rule: REQUIRED) or @consent(rule: HONOR_DENIAL).',
       )
     }
-    if (written?.value) rules.set(value.name as Sensitivity, written.value.rule)
+    if (!written?.value) continue
+    const { rule, breakGlass, ownAccess, notice } = written.value
+    rules.set(value.name as Sensitivity, { rule, breakGlass, ownAccess, ...(typeof notice === 'string' && { notice }) })
   }
   return rules
 }

@@ -139,13 +139,23 @@ function factsOf({ kind, subject, values }: LockLine): readonly Fact[] {
       ]
     case 'consent':
       // a rule that goes away lets through what it held; so it counts as the closed side that is printed
-      return [{ subject: `consent ${subject}`, what: 'rule', shown: value('rule'), height: value('rule') === 'REQUIRED' ? -2 : -1 }]
+      return [
+        { subject: `consent ${subject}`, what: 'rule', shown: value('rule'), height: value('rule') === 'REQUIRED' ? -2 : -1 },
+        allowed('opened in an emergency', value('breakGlass') === 'yes', `consent ${subject}`),
+        allowed('open to the patient', value('ownAccess') === 'yes', `consent ${subject}`),
+      ]
     case 'phi':
       return all('sensitivity').map((label) => ({ subject, what: `held back as ${label}`, shown: 'yes', height: -1 }))
     case 'reads':
       return [{ subject, what: `needs ${value('field')}`, shown: 'yes', height: -1 }]
     case 'class':
       return [allowed('given to everybody as not PHI', value('is') === 'NOT_PHI')]
+    case 'call':
+      return all('roles').flatMap((role) => [
+        allowed(`called by ${role}`, true),
+        allowed(`called by ${role} without a recent sign-in`, value('stepUp') === 'no'),
+      ])
+    case 'notice':
     case 'record':
     case 'notPhi':
       return []

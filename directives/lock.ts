@@ -5,7 +5,7 @@ import type { Action, Grant, PhiPolicy, PolicyTable, PurposeOfUse } from '../voc
 const PURPOSES: readonly PurposeOfUse[] = ['TREAT', 'ETREAT', 'BTG', 'HPAYMT', 'HOPERAT', 'HRESCH', 'PATRQT', 'PUBHLTH']
 const ACTIONS: readonly Action[] = ['READ', 'SEARCH', 'CREATE', 'UPDATE', 'DELETE', 'EXPORT']
 
-const KINDS = ['role', 'consent', 'record', 'class', 'phi', 'grant', 'reads', 'notPhi'] as const
+const KINDS = ['role', 'consent', 'notice', 'call', 'record', 'class', 'phi', 'grant', 'reads', 'notPhi'] as const
 
 /** One line of a lock: `grant Patient.ssn roles=BILLING ...` is kind, subject and values. */
 export interface LockLine {
@@ -41,7 +41,16 @@ export function renderLock(table: Omit<PolicyTable, 'digest'>, reads: ReadonlyMa
       ([role, { kind, mayClaim, mfa, seesExistence }]) =>
         `role ${role} kind=${kind} mayClaim=${list(mayClaim)} mfa=${yesNo(mfa)} seesExistence=${yesNo(seesExistence)}`,
     ),
-    ...sorted(table.consent).map(([sensitivity, rule]) => `consent ${sensitivity} rule=${rule}`),
+    ...sorted(table.consent).map(
+      ([sensitivity, { rule, breakGlass, ownAccess }]) =>
+        `consent ${sensitivity} rule=${rule} breakGlass=${yesNo(breakGlass)} ownAccess=${yesNo(ownAccess)}`,
+    ),
+    ...sorted(table.consent).flatMap(([sensitivity, { notice }]) =>
+      notice === undefined ? [] : [`notice ${sensitivity} text=${JSON.stringify(notice)}`],
+    ),
+    ...sorted(table.calls).map(
+      ([coordinate, { roles, stepUp }]) => `call ${coordinate} roles=${list([...roles].toSorted())} stepUp=${yesNo(stepUp)}`,
+    ),
     ...sorted(table.records).map(([type, { patient, source }]) => `record ${type} patient=${patient} source=${source}`),
     ...sorted(table.classes).map(([coordinate, found]) => `class ${coordinate} is=${found}`),
     ...sorted(table.phi).flatMap(([, policy]) => [
@@ -70,14 +79,14 @@ export function inOrder(purposes: ReadonlySet<PurposeOfUse>): readonly PurposeOf
   return PURPOSES.filter((purpose) => purposes.has(purpose))
 }
 
-// a reason is the last value of its line and the only one with spaces in it
+// a reason and a notice are texts with spaces in them, and the only value of their line
 const LINE = /^(?<kind>\w+) (?<subject>\S+) (?<values>\w+=(?:".*"|\S+(?: \w+=\S+)*))$/
 
 function parseLine(text: string, number: number): LockLine {
   const { kind, subject, values } = LINE.exec(text)?.groups ?? {}
   const known = KINDS.find((name) => name === kind)
   if (!known || subject === undefined || values === undefined) throw new LockUnreadable(number)
-  const parts = known === 'notPhi' ? [values] : values.split(' ')
+  const parts = known === 'notPhi' || known === 'notice' ? [values] : values.split(' ')
   const pairs = parts.map((part) => [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)] as const)
   return { kind: known, subject, values: new Map(pairs), text }
 }

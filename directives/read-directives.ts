@@ -39,8 +39,9 @@ export interface DirectiveArguments {
   searchable: { with?: readonly string[] | null }
   computed: { from: readonly string[] }
   reads: { field: string }
+  mayCall: { roles: readonly Role[]; stepUp: boolean }
   role: { kind: RoleKind; mayClaim: readonly PurposeOfUse[]; mfa: boolean; seesExistence: boolean }
-  consent: { rule: ConsentRule }
+  consent: { rule: ConsentRule; breakGlass: boolean; ownAccess: boolean; notice?: string | null }
 }
 
 export type DirectiveName = keyof DirectiveArguments
@@ -53,6 +54,7 @@ export const DIRECTIVE_NAMES: readonly DirectiveName[] = [
   'searchable',
   'computed',
   'reads',
+  'mayCall',
   'role',
   'consent',
 ]

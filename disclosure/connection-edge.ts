@@ -23,11 +23,14 @@ export interface Connection {
     readonly startCursor: string | null
     readonly endCursor: string | null
   }
-  /** From the caller's role and the type alone, never from data. No record is closed to anybody by a label yet. */
+  /** Whether records of the type can be closed by consents at all: from the schema alone, never from data. */
   readonly mayBeIncomplete: boolean
 }
 
-export function page(edges: readonly ConnectionEdge[], { more, after }: { more: boolean; after: boolean }): Connection {
+export function page(
+  edges: readonly ConnectionEdge[],
+  { more, after, mayBeIncomplete }: { more: boolean; after: boolean; mayBeIncomplete: boolean },
+): Connection {
   return {
     edges,
     pageInfo: {
@@ -36,6 +39,6 @@ export function page(edges: readonly ConnectionEdge[], { more, after }: { more: 
       startCursor: edges[0]?.cursor ?? null,
       endCursor: edges.at(-1)?.cursor ?? null,
     },
-    mayBeIncomplete: false,
+    mayBeIncomplete,
   }
 }

@@ -1,5 +1,5 @@
-import type { HeldRelationships } from '../access/held-relationships.ts'
-import type { Held, RelationshipRegistry } from '../access/relationships.ts'
+import type { KnownFacts, PatientFacts } from '../access/patient-facts.ts'
+import type { RelationshipRegistry } from '../access/relationships.ts'
 import { type CursorBound, openCursor, sealCursor } from '../crypto/cursor.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { UseKey } from '../crypto/tenant-keys.ts'
@@ -8,7 +8,7 @@ import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Caller } from '../vocabulary/decision.ts'
 import { BadUserInput, keyOverdue, storeOverdue, StoreUnavailable } from '../vocabulary/failures.ts'
 import type { Coordinate, PatientId, RecordId, RecordRef, TypeName } from '../vocabulary/ids.ts'
-import type { ListPosition } from '../vocabulary/list.ts'
+import type { ListPosition, ListRequest } from '../vocabulary/list.ts'
 import type { PolicyTable, Relationship } from '../vocabulary/policy.ts'
 import type { Json } from '../vocabulary/record.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
@@ -24,6 +24,8 @@ export interface PageArguments {
 /** The records of a page, in order, each with the cursor of its place and the version that the list names. */
 export interface CursorPage {
   readonly items: readonly { readonly ref: RecordRef; readonly cursor: string; readonly version: number }[]
+  /** Records that are closed to the caller: for the audit alone. */
+  readonly leftOut: readonly RecordRef[]
   readonly more: boolean
 }
 
@@ -32,7 +34,7 @@ export interface ListParts {
   readonly policy: PolicyTable
   readonly sources: ReadonlyMap<string, RecordSource>
   readonly relationships: RelationshipRegistry
-  readonly held: HeldRelationships
+  readonly facts: PatientFacts
   readonly keyring: Keyring
   readonly counter: DisclosureCounter
   readonly deadline: Deadline
@@ -53,7 +55,13 @@ export class RecordLists {
    *
    * @throws BadUserInput, StoreUnavailable, KeyUnavailable, IntegrityFailure: a list is complete or it is an error
    */
-  async ofPatient(patient: PatientId, type: TypeName, coordinate: Coordinate, args: PageArguments): Promise<CursorPage> {
+  async ofPatient(
+    patient: PatientId,
+    type: TypeName,
+    coordinate: Coordinate,
+    args: PageArguments,
+    isClosed: ListRequest['isClosed'],
+  ): Promise<CursorPage> {
     const { caller, policy, sources, counter, deadline } = this.#parts
     const size = pageSize(args.first)
     const filter = listFilter(args)
@@ -63,7 +71,7 @@ export class RecordLists {
       args.after === undefined || args.after === null ? undefined : openPosition(openCursor(cursor, bound, text(args.after)))
     const source = sources.get(policy.records.get(type)?.source ?? '')
     if (source === undefined) throw new StoreUnavailable()
-    const request = { patient, type, size, filter, ...(after && { after }) }
+    const request = { patient, type, size, filter, isClosed, ...(after && { after }) }
     const page = await deadline.wait(() => source.list(caller.tenant, request, counter, deadline), storeOverdue)
     return {
       items: page.items.map(({ position: { date, id }, version }) => ({
@@ -71,6 +79,7 @@ export class RecordLists {
         cursor: sealCursor(cursor, bound, [date, id]),
         version,
       })),
+      leftOut: page.leftOut.map((id) => ({ type, patient, id })),
       more: page.more,
     }
   }
@@ -95,6 +104,7 @@ export class RecordLists {
         // of a patient, the list knows no more than that there is one
         version: 0,
       })),
+      leftOut: [],
       more: found.length > size,
     }
   }
@@ -113,9 +123,12 @@ export class RecordLists {
     for (;;) {
       const lists = await Promise.all(panels.map(async (source) => await source.panel(caller, from, limit, deadline)))
       const candidates = inOneOrder(lists, limit)
-      const held = await this.#parts.held.of(names, candidates)
+      const held = await this.#parts.facts.of(names, candidates)
       // one of whom is not known what holds is a gap with an error, never a shorter list
-      const counts = (of: Held | undefined): boolean => of !== undefined && (of.relationships.size > 0 || of.damage !== undefined)
+      const counts = (of: KnownFacts | undefined): boolean =>
+        of !== undefined && (of.relationships.size > 0 || of.damage !== undefined)
+      // nor is a list that a service kept back shorter: there is none
+      if ([...held.values()].some((of) => !counts(of) && of.unknown !== undefined)) throw new StoreUnavailable()
       found.push(...candidates.filter((patient) => counts(held.get(patient))))
       from = candidates.at(-1)
       if (from === undefined || found.length >= limit || lists.every((list) => list.length < limit)) return found.slice(0, limit)

@@ -1,6 +1,6 @@
 import DataLoader from 'dataloader'
-import type { HeldRelationships } from '../access/held-relationships.ts'
-import type { Held } from '../access/relationships.ts'
+import { consentVerdict, type Footing } from '../access/consent.ts'
+import type { KnownFacts, PatientFacts } from '../access/patient-facts.ts'
 import type { Trail } from '../audit/trail.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { UseKey } from '../crypto/tenant-keys.ts'
@@ -11,12 +11,12 @@ import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Caller, Facts } from '../vocabulary/decision.ts'
 import type { EventSink } from '../vocabulary/events.ts'
 import { type Failure, IntegrityFailure, keyOverdue, storeOverdue } from '../vocabulary/failures.ts'
-import type { Instant, PatientId, RecordRef, RequestId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
+import type { Instant, PatientId, RecordId, RecordRef, RequestId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
 import { encodeNodeId } from '../vocabulary/node-id.ts'
-import type { PolicyTable, Relationship } from '../vocabulary/policy.ts'
+import type { PolicyTable, Relationship, Sensitivity } from '../vocabulary/policy.ts'
 import { type ComputedFields, withInputs } from './computed-fields.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
-import { FailureReasons } from './failure-reasons.ts'
+import type { FailureReasons } from './failure-reasons.ts'
 import type { PathOutcome } from './path-outcome.ts'
 import { existenceOf, given, RecordValues, type ValueParts, where } from './record-values.ts'
 import { RecordView, recordKey, type RecordState } from './record-view.ts'
@@ -32,12 +32,18 @@ interface Wanted {
 export type Loaded =
   | { readonly kind: 'FOUND'; readonly record: RecordView }
   | { readonly kind: 'NOT_FOUND' }
+  /** It is there, and closed to the caller by the patient's consents: as if it were not. */
+  | { readonly kind: 'CLOSED' }
   | { readonly kind: 'UNAVAILABLE' }
 
 type Entry =
   | { readonly kind: 'FOUND'; readonly state: RecordState }
   | { readonly kind: 'NOT_FOUND'; readonly exists: boolean }
+  | { readonly kind: 'CLOSED'; readonly version: number }
   | { readonly kind: 'UNAVAILABLE'; readonly reason: OutcomeReason }
+
+const NO_LABELS: ReadonlySet<Sensitivity> = new Set()
+const NOTHING_KNOWN: KnownFacts = { relationships: new Set(), consents: [] }
 
 /** A record that was reached, and the paths that the answer has asked it for. */
 interface Known {
@@ -56,17 +62,19 @@ export interface LoaderOptions {
   readonly sources: ReadonlyMap<string, RecordSource>
   /** By path: a function for each `@computed` field. */
   readonly computed: ComputedFields
-  readonly held: HeldRelationships
+  readonly facts: PatientFacts
+  readonly failures: FailureReasons
   readonly keyring: Keyring
   readonly trail: Trail
   readonly counter: DisclosureCounter
+  readonly notices: Set<string>
   readonly events: EventSink
   /** Until when records may be read. */
   readonly deadline: Deadline
 }
 
 type FoundRecords = ReadonlyMap<string, FoundRecord>
-type HeldByPatient = ReadonlyMap<PatientId, Held>
+type HeldByPatient = ReadonlyMap<PatientId, KnownFacts>
 type Settled<T> = { readonly value: T } | { readonly failure: OutcomeReason }
 
 /**
@@ -86,13 +94,11 @@ export class RecordLoader {
   readonly #admitting = new Map<TypeName, ReadonlySet<Relationship>>()
   readonly #batch = new DataLoader<Wanted, Entry>((wanted) => this.#load(wanted), { cache: false })
 
-  readonly failures: FailureReasons
   readonly #values: ValueParts
 
   constructor(options: LoaderOptions) {
     this.#options = options
-    this.failures = new FailureReasons({ ...options, tenant: options.caller.tenant })
-    this.#values = { ...options, failures: this.failures, note: (record) => this.#note(record) }
+    this.#values = { ...options, note: (record) => this.#note(record) }
   }
 
   /** The record as this caller may see it, with an outcome for each of the paths. Never throws for what is not there. */
@@ -123,6 +129,7 @@ export class RecordLoader {
       // what was not there, or could not be had, stays so for this answer: the further paths are recorded alike
       if (known === undefined || known.entry.kind === 'FOUND') wanted.push({ ref, paths, listed })
       else if (known.entry.kind === 'NOT_FOUND') this.#notFound(ref, paths, known.entry.exists)
+      else if (known.entry.kind === 'CLOSED') this.#closedByConsent(ref, known.entry.version, paths)
       else this.#unavailable(ref, paths, known.entry.reason)
       if (known === undefined) continue
       for (const path of paths) known.paths.add(path)
@@ -156,11 +163,11 @@ export class RecordLoader {
   }
 
   async #settle(wanted: readonly Wanted[]): Promise<void> {
-    const { caller, keyring, held: relationships } = this.#options
+    const { caller, keyring, facts } = this.#options
     const patients = [...new Set(wanted.map(({ ref }) => ref.patient))]
     const names = new Set(wanted.flatMap(({ ref }) => [...this.admitting(ref.type)]))
     const reach = async () => {
-      const holding = this.#settled(() => relationships.of(names, patients), storeOverdue)
+      const holding = this.#settled(() => facts.of(names, patients), storeOverdue)
       return await Promise.all([
         this.#settled(() => this.#fetch(wanted, holding), storeOverdue),
         holding,
@@ -240,17 +247,21 @@ export class RecordLoader {
     before: Entry | undefined,
   ): Entry {
     if ('failure' in held) return this.#unavailable(ref, paths, held.failure)
-    const { relationships, damage } = held.value.get(ref.patient) ?? { relationships: new Set() }
-    const facts: Facts = { relationships }
+    const known = held.value.get(ref.patient) ?? NOTHING_KNOWN
+    const { damage, unknown } = known
     if ('failure' in found) return this.#unavailable(ref, paths, found.failure)
     const record = found.value.get(recordKey(ref))
     // whether the caller may see the record cannot be said: that is no answer of no (P6)
     if (damage === 'TAMPERED' || (damage === 'UNROOTED' && record !== undefined)) {
-      return this.#unavailable(ref, paths, this.failures.of(new IntegrityFailure(), ref))
+      return this.#unavailable(ref, paths, this.#options.failures.of(new IntegrityFailure(), ref))
     }
-    if (record === undefined || !this.#mayKnow(ref, listed, { relationships })) {
+    const mayKnow = this.#mayKnow(ref, listed, { relationships: known.relationships, emergency: known.emergency })
+    // whether it may be known of depends on what a service did not tell: that is no answer of no either
+    const doubt = [...this.admitting(ref.type)].flatMap((name) => unknown?.get(name) ?? [])[0]
+    if (!mayKnow && doubt !== undefined) return this.#unavailable(ref, paths, doubt)
+    if (record === undefined || !mayKnow) {
       // a list names it and it is not there: somebody took it away behind the gateway's back (P6)
-      if (listed !== undefined) return this.#unavailable(ref, paths, this.failures.of(new IntegrityFailure(), ref))
+      if (listed !== undefined) return this.#unavailable(ref, paths, this.#options.failures.of(new IntegrityFailure(), ref))
       // it was there when this request first reached it: what changed since is not what this answer tells of
       if (before?.kind === 'FOUND') return this.#unavailable(ref, paths, 'VERSION')
       return this.#notFound(ref, paths, record !== undefined)
@@ -261,8 +272,12 @@ export class RecordLoader {
       // a record that is older than its place in the list was put back
       if (listed !== undefined && open.version < listed) throw new IntegrityFailure()
     } catch (error) {
-      return this.#unavailable(ref, paths, this.failures.of(error, ref))
+      return this.#unavailable(ref, paths, this.#options.failures.of(error, ref))
     }
+    const facts = before?.kind === 'FOUND' ? before.state.facts : this.#factsOf(known, ref, open)
+    const closed = this.#closed(ref.type, facts)
+    if (closed === 'UNKNOWN') return this.#unavailable(ref, paths, 'STORE')
+    if (closed === 'CLOSED') return this.#closedByConsent(ref, open.version, paths)
     const state: RecordState =
       before?.kind === 'FOUND' ? before.state : { ref, version: open.version, metadata: open.metadata, facts, outcomes: new Map() }
     // what was given before is of another version: the two must not stand in one answer
@@ -271,10 +286,52 @@ export class RecordLoader {
     return { kind: 'FOUND', state }
   }
 
+  #factsOf({ relationships, unknown, emergency, consents }: KnownFacts, { id }: RecordRef, { metadata }: OpenRecord): Facts {
+    const { encounter } = metadata.references
+    const record = { id, labels: new Set(metadata.labels), ...(encounter !== undefined && { encounter }) }
+    return {
+      relationships,
+      ...(unknown !== undefined && { unknown: new Set(unknown.keys()) }),
+      ...(emergency !== undefined && { breakGlass: emergency }),
+      consent: { rules: this.#options.policy.consent, given: consents, record },
+    }
+  }
+
+  /** Which records of a list consents close, by the sensitivities that the list tells of them. */
+  closedInList(type: TypeName, facts: Facts): (labels: readonly string[]) => boolean {
+    return (labels) => {
+      if (labels.length === 0) return false
+      const record = { id: '' as RecordId, labels: new Set(labels as readonly Sensitivity[]) }
+      return this.#closed(type, { ...facts, consent: { ...facts.consent, record } }) === 'CLOSED'
+    }
+  }
+
+  /** Whether consents close the record as a whole, on whatever the caller stands: it is then left out, and told to nobody. */
+  #closed(type: TypeName, { relationships, breakGlass, consent }: Facts): 'OPEN' | 'CLOSED' | 'UNKNOWN' {
+    const { caller, now } = this.#options
+    const footings: Footing[] = [...this.admitting(type)].filter((name) => relationships.has(name))
+    if (breakGlass !== undefined) footings.push('BREAK_GLASS')
+    const verdicts = footings.map((footing) => consentVerdict(NO_LABELS, footing, caller, consent, now).kind)
+    // one to whom nothing is open anyway is told so field by field
+    if (verdicts.length === 0 || verdicts.includes('OPEN')) return 'OPEN'
+    return verdicts.includes('UNKNOWN') ? 'UNKNOWN' : 'CLOSED'
+  }
+
+  /** To the caller as if it were not there; to the audit what it is. */
+  #closedByConsent(ref: RecordRef, version: number, paths: ReadonlySet<SchemaPath>): Entry {
+    for (const path of paths)
+      this.#note({ ...where(ref), recordVersion: version, path, action: 'READ', outcome: 'DENIED', reason: 'CONSENT' })
+    return { kind: 'CLOSED', version }
+  }
+
   /** Whether this caller may learn that a record exists. Where a patient is unrooted, it has to be found out whether there is one. */
-  #mayKnow(ref: RecordRef, listed: number | undefined, held: Held | undefined): boolean {
-    if (listed !== undefined || held?.damage === 'UNROOTED') return true
-    if ([...this.admitting(ref.type)].some((name) => held?.relationships.has(name) === true)) return true
+  #mayKnow(
+    ref: RecordRef,
+    listed: number | undefined,
+    held: { readonly [Name in 'damage' | 'emergency' | 'relationships']?: KnownFacts[Name] | undefined } | undefined,
+  ): boolean {
+    if (listed !== undefined || held?.damage === 'UNROOTED' || held?.emergency !== undefined) return true
+    if ([...this.admitting(ref.type)].some((name) => held?.relationships?.has(name) === true)) return true
     const { caller, policy } = this.#options
     return caller.seesExistence && policy.records.get(ref.type)?.patient === 'id'
   }
@@ -322,7 +379,7 @@ export class RecordLoader {
     try {
       return { value: await this.#options.deadline.wait(work, late) }
     } catch (error) {
-      return { failure: this.failures.of(error) }
+      return { failure: this.#options.failures.of(error) }
     }
   }
 }

@@ -1,7 +1,7 @@
 import { decide } from '../access/decide.ts'
 import type { OpenRecord } from '../store/record-source.ts'
 import type { AccessRecord } from '../vocabulary/access-record.ts'
-import type { Caller, Denial, Permit } from '../vocabulary/decision.ts'
+import type { Caller, Denial, Permit, Undecided } from '../vocabulary/decision.ts'
 import type { Instant, PatientId, RecordRef, SchemaPath, TypeName } from '../vocabulary/ids.ts'
 import type { PolicyTable } from '../vocabulary/policy.ts'
 import type { Json } from '../vocabulary/record.ts'
@@ -20,6 +20,8 @@ export interface ValueParts {
   readonly counter: DisclosureCounter
   readonly failures: FailureReasons
   readonly note: (record: AccessRecord) => void
+  /** What has to be told along with what is disclosed: the notice of 42 CFR 2.32. */
+  readonly notices: Set<string>
 }
 
 /** The access that a trail records, as far as it is known before the decision. */
@@ -61,10 +63,12 @@ export class RecordValues {
     const field = policy.phi.get(path)
     const decision = decide(field, caller, facts, now)
     if (decision.outcome === 'DENIED') return this.#denied(at, decision)
+    if (decision.outcome === 'UNDECIDED') return this.#undecided(at, decision.rule)
     // the edge itself is recorded when it is known how many records it gave
     if (field?.class === 'EDGE') return { outcome: 'PERMITTED', permit: decision }
     const inputDenied = this.#inputDenied(path)
-    return inputDenied === undefined ? this.#shown(at, decision) : this.#denied(at, inputDenied)
+    if (inputDenied === undefined) return this.#shown(at, decision)
+    return inputDenied.outcome === 'DENIED' ? this.#denied(at, inputDenied) : this.#undecided(at, inputDenied.rule)
   }
 
   #denied(at: At, denial: Denial): PathOutcome {
@@ -74,15 +78,21 @@ export class RecordValues {
     return { outcome: 'DENIED', denial }
   }
 
+  /** What the decision needs could not be found out: that is no refusal. */
+  #undecided(at: At, rule: string): PathOutcome {
+    this.#note({ ...at, outcome: 'UNAVAILABLE', reason: 'STORE', rule })
+    return { outcome: 'UNAVAILABLE', reason: 'STORE' }
+  }
+
   /**
    * A value may be derived only where all that it is derived from may be read in full: a masked input would be told by it.
    * Asked before any input is opened, so that none is opened for nothing (P1).
    */
-  #inputDenied(path: SchemaPath): Denial | undefined {
+  #inputDenied(path: SchemaPath): Denial | Undecided | undefined {
     const { caller, policy, now } = this.#parts
     for (const input of policy.computed.get(path) ?? []) {
       const decision = decide(policy.phi.get(input), caller, this.#state.facts, now)
-      if (decision.outcome === 'DENIED') return decision
+      if (decision.outcome === 'DENIED' || decision.outcome === 'UNDECIDED') return decision
       if (decision.outcome === 'MASKED') return { outcome: 'DENIED', reason: 'ROLE', rule: decision.rule, breakGlass: false }
     }
     return undefined
@@ -97,7 +107,16 @@ export class RecordValues {
     }
     const value = show(view, found.value, this.#parts.now)
     this.#note({ ...permitted, view, outcome: outcome === 'MASKED' ? 'MASKED' : 'DISCLOSED' })
+    this.#gatherNotices(at.path)
     return outcome === 'MASKED' ? { outcome, value, view } : { outcome: 'DISCLOSED', value }
+  }
+
+  #gatherNotices(path: SchemaPath): void {
+    const { rules, record } = this.#state.facts.consent
+    for (const label of [...(record?.labels ?? []), ...(this.#parts.policy.phi.get(path)?.sensitivity ?? [])]) {
+      const notice = rules.get(label)?.notice
+      if (notice !== undefined) this.#parts.notices.add(notice)
+    }
   }
 
   #valueOf(path: SchemaPath): Found | NotFound {

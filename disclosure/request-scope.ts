@@ -1,8 +1,7 @@
 import { type GraphQLResolveInfo, isObjectType } from 'graphql'
 import { createHash } from 'node:crypto'
 import { decide } from '../access/decide.ts'
-import { HeldRelationships } from '../access/held-relationships.ts'
-import type { RelationshipRegistry } from '../access/relationships.ts'
+import { type FactSources, PatientFacts } from '../access/patient-facts.ts'
 import type { Trail } from '../audit/trail.ts'
 import { createPlanner, type Planner } from '../directives/plan.ts'
 import type { AccessRecord, OutcomeReason } from '../vocabulary/access-record.ts'
@@ -13,6 +12,7 @@ import { decodeNodeId } from '../vocabulary/node-id.ts'
 import type { Json } from '../vocabulary/record.ts'
 import { type Connection, ConnectionEdge, page } from './connection-edge.ts'
 import { type DisclosureCounter, newDisclosureCounter } from './disclosure-counter.ts'
+import { FailureReasons } from './failure-reasons.ts'
 import { type CursorPage, type PageArguments, RecordLists } from './record-lists.ts'
 import { RecordLoader, type LoaderOptions } from './record-loader.ts'
 import { RecordView, recordKey } from './record-view.ts'
@@ -28,7 +28,7 @@ class Undecided extends Error {
   }
 }
 
-export type ScopeParts = Omit<LoaderOptions, 'counter' | 'held'> & { readonly relationships: RelationshipRegistry }
+export type ScopeParts = Omit<LoaderOptions, 'counter' | 'facts' | 'failures' | 'notices'> & FactSources
 
 /**
  * All that belongs to one request: who asks, what was found out, what was opened, what was refused. Made when the caller is
@@ -37,8 +37,11 @@ export type ScopeParts = Omit<LoaderOptions, 'counter' | 'held'> & { readonly re
 export class RequestScope {
   readonly counter: DisclosureCounter = newDisclosureCounter()
   readonly refusals = new Refusals()
+  /** What the answer tells along with what it discloses. */
+  readonly notices = new Set<string>()
   readonly #parts: ScopeParts
   readonly #planner: Planner
+  readonly #failures: FailureReasons
   readonly #loader: RecordLoader
   readonly #lists: RecordLists
   readonly #edges = new Map<string, Set<string>>()
@@ -48,9 +51,10 @@ export class RequestScope {
   constructor(parts: ScopeParts) {
     this.#parts = parts
     this.#planner = createPlanner(parts.policy)
-    const held = new HeldRelationships(parts)
-    this.#loader = new RecordLoader({ ...parts, held, counter: this.counter })
-    this.#lists = new RecordLists({ ...parts, held, counter: this.counter })
+    this.#failures = new FailureReasons({ ...parts, tenant: parts.caller.tenant })
+    const facts = new PatientFacts({ ...parts, reasonOf: (failure) => this.#failures.of(failure) })
+    this.#loader = new RecordLoader({ ...parts, facts, failures: this.#failures, counter: this.counter, notices: this.notices })
+    this.#lists = new RecordLists({ ...parts, facts, counter: this.counter })
   }
 
   get requestId(): RequestId {
@@ -102,7 +106,8 @@ export class RequestScope {
     const at = { ...whereOf(patient), path, action: 'READ' } as const
     let listed: CursorPage
     try {
-      listed = await this.#lists.ofPatient(patient.ref.patient, type, path as string as Coordinate, args)
+      const isClosed = this.#loader.closedInList(type, patient.facts)
+      listed = await this.#lists.ofPatient(patient.ref.patient, type, path as string as Coordinate, args, isClosed)
     } catch (error) {
       const reason = this.#passing(error)
       this.#noteOnce(`${patient.key} ${path} ${reason}`, { ...at, outcome: 'UNAVAILABLE', reason, rule, basis })
@@ -110,8 +115,20 @@ export class RequestScope {
       return null
     }
     const given = this.#edgeOf(`${patient.key} ${path}`, (count) => ({ ...at, outcome: 'DISCLOSED', view, rule, basis, count }))
-    for (const { ref } of listed.items) given.add(recordKey(ref))
-    return await this.#page(listed, type, args, info)
+    for (const ref of listed.leftOut) this.#leftOut(ref)
+    const connection = await this.#page(listed, type, args, info)
+    for (const { record } of connection.edges) given.add(record)
+    return connection
+  }
+
+  /** A record of a list that consents close: nobody is told of it but the audit. */
+  #leftOut(ref: RecordRef): void {
+    const path = `${ref.type}.id` as SchemaPath
+    const key = `${recordKey(ref)} CONSENT`
+    if (this.#told.has(key)) return
+    this.#told.add(key)
+    const { patient, type: recordType, id: recordId } = ref
+    this.trail.note({ patient, recordType, recordId, path, action: 'READ', outcome: 'DENIED', reason: 'CONSENT' })
   }
 
   /** The caller's patients: the care team's, the tenant's, or the own record. */
@@ -165,6 +182,11 @@ export class RequestScope {
       if (path === undefined || value === undefined || value === null) continue
       const field = policy.phi.get(path)
       const read = decide(field, caller, patient.facts, now)
+      if (read.outcome === 'UNDECIDED') {
+        allowed = false
+        this.refusals.unavailable(path, patient.key, info.path)
+        continue
+      }
       if (read.outcome === 'GRANTED' || decide(field, caller, patient.facts, now, 'SEARCH').outcome === 'GRANTED') continue
       allowed = false
       const denial: Denial =
@@ -184,11 +206,19 @@ export class RequestScope {
   }
 
   async #given(ref: RecordRef, info: GraphQLResolveInfo, byId: boolean): Promise<RecordView | null> {
-    const loaded = await this.#loader.load(ref, this.#plan(info, ref.type, []), { byId })
+    const paths = this.#plan(info, ref.type, [])
+    const loaded = await this.#loader.load(ref, paths, { byId })
     switch (loaded.kind) {
       case 'FOUND':
         return loaded.record
       case 'NOT_FOUND':
+        this.refusals.notFound(info.path)
+        return null
+      case 'CLOSED':
+        // an edge to it leads nowhere, as where there is none
+        if (!byId) return null
+        // asked for by its id it is not found, and counts as what is not found does
+        this.counter.denied += Math.max(1, paths.size)
         this.refusals.notFound(info.path)
         return null
       case 'UNAVAILABLE':
@@ -205,7 +235,15 @@ export class RequestScope {
           new ConnectionEdge(cursor, await this.#loader.load(ref, paths, { listed: version }), recordKey(ref)),
       ),
     )
-    return page(edges, { more: listed.more, after: args.after !== undefined && args.after !== null })
+    return page(
+      // what its list does not tell to be closed is found to be so when it is opened
+      edges.filter(({ loaded }) => loaded.kind !== 'CLOSED'),
+      {
+        more: listed.more,
+        after: args.after !== undefined && args.after !== null,
+        mayBeIncomplete: this.#parts.policy.records.get(type)?.patient !== 'id',
+      },
+    )
   }
 
   #plan(info: GraphQLResolveInfo, name: TypeName, within: readonly string[]): ReadonlySet<SchemaPath> {
@@ -250,7 +288,7 @@ export class RequestScope {
   /** What kind of passing trouble it is; the caller's own mistakes and faults of the gateway go on. */
   #passing(error: unknown): OutcomeReason {
     if (error instanceof BadUserInput) throw error
-    return this.#loader.failures.of(error)
+    return this.#failures.of(error)
   }
 }
 

@@ -27,7 +27,7 @@ export interface Answer {
  * is no way to make one (P2).
  */
 export function answer(scope: RequestScope, receipt: AuditReceipt, data: unknown, thrown: readonly AnswerError[]): Answer {
-  const { requestId, counter, refusals } = scope
+  const { requestId, counter, refusals, notices } = scope
   const fatal = thrown.find(({ extensions }) => HTTP_STATUS[extensions.code] !== 200)
   if (fatal !== undefined) return failure(requestId, fatal.extensions.code)
   const errors = [...thrown, ...refusals.errors()]
@@ -37,6 +37,7 @@ export function answer(scope: RequestScope, receipt: AuditReceipt, data: unknown
     masked: refusals.masked(),
     denied: counter.denied,
     receipt: receipt.text ?? null,
+    ...(notices.size > 0 && { notices: [...notices] }),
   }
   return { status: 200, body: { data, ...(errors.length > 0 && { errors }), extensions: { phi } } }
 }

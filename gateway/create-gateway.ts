@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Identity } from '../access/identity.ts'
+import type { ConsentSource, EmergencySource } from '../access/patient-facts.ts'
 import type { RelationshipRegistry } from '../access/relationships.ts'
 import type { AuditLog } from '../audit/log.ts'
 import { newRequestId, type ProcessId } from '../audit/request-id.ts'
@@ -41,6 +42,10 @@ export interface GatewayParts {
   readonly lock: string
   /** How it is found out who stands in which relationship: a source for each that a grant names. */
   readonly relationships: RelationshipRegistry
+  /** Who broke the glass for whom. Left out: nobody can. */
+  readonly emergencies?: EmergencySource
+  /** What patients permit and deny. Left out: nobody said anything, so that what needs a consent is closed. */
+  readonly consents?: ConsentSource
   /** By the name that `@record(source:)` has. */
   readonly sources: ReadonlyMap<string, RecordSource>
   /** A function for each `@computed` field, by its path: `{ 'Client.age': ([birthDate], now) => ... }`. */
@@ -94,7 +99,7 @@ export class SchemaRefused extends Error {
  * @throws PolicyFaults, SchemaRefused, UnheldField: a schema with any fault does not start
  */
 export async function createGateway(parts: GatewayParts): Promise<Gateway> {
-  const { relationships, sources, computed = {}, keys: keyring, audit, now = Date.now } = parts
+  const { relationships, emergencies, consents, sources, computed = {}, keys: keyring, audit, now = Date.now } = parts
   const { events = operatorEvents({ stage: UNNAMED_STAGE, now }) } = parts
   const { schema, policy, lock } = compilePolicy(parts.typeDefs, { relationships: new Set(relationships.keys()) })
   if (lock !== parts.lock)
@@ -107,7 +112,8 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   }
   const unserved = computedFault(policy, computed)
   if (unserved !== undefined) throw new SchemaRefused(unserved)
-  const services = { relationships, sources, computed, keyring, audit: audit.log, events, now }
+  const facts = { relationships, ...(emergencies && { emergencies }), ...(consents && { consents }) }
+  const services = { facts, sources, computed, keyring, audit: audit.log, events, now }
   const identity = parts.identity(policy)
   const engine = new OperationEngine({
     schema: executableSchema(schema, policy, parts.resolvers),

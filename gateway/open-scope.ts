@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { refuseBeforeRecord } from '../access/decide.ts'
-import type { RelationshipRegistry } from '../access/relationships.ts'
+import type { FactSources } from '../access/patient-facts.ts'
 import type { AuditContext } from '../audit/entry.ts'
 import type { AuditLog } from '../audit/log.ts'
 import { Trail } from '../audit/trail.ts'
@@ -20,7 +20,7 @@ import type { GraphQLBody, HttpRequest } from './http.ts'
 
 /** What outlives a request and every request needs. */
 export interface ScopeServices {
-  readonly relationships: RelationshipRegistry
+  readonly facts: FactSources
   /** By the name that `@record(source:)` has. */
   readonly sources: ReadonlyMap<string, RecordSource>
   /** By path: a function for each `@computed` field. */
@@ -62,7 +62,7 @@ export function openScope(
   const grantable = new Set(wanted.filter((path) => refuseBeforeRecord(policy.phi.get(path), caller) === undefined))
   const context = auditContext(requestId, request, body, caller, name, policy.digest)
   const trail = new Trail(parts.audit, context, parts.now, deadline)
-  const { relationships, sources, computed, keyring, events } = parts
+  const { facts, sources, computed, keyring, events } = parts
   const reading = deadline.share(READ_SHARE)
   return new RequestScope({
     requestId,
@@ -71,7 +71,7 @@ export function openScope(
     policy,
     grantable,
     sources,
-    relationships,
+    ...facts,
     computed,
     keyring,
     trail,

@@ -1,4 +1,5 @@
 import { type AttributeValue, type DynamoDBClient, QueryCommand, type TransactWriteItem } from '@aws-sdk/client-dynamodb'
+import type { Deadline } from '../vocabulary/deadline.ts'
 import type { PatientId, TenantId } from '../vocabulary/ids.ts'
 import { batchGet, type Key, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 
@@ -52,12 +53,12 @@ export class AccessTable {
    * is as good as the item. A write may stand between the two, which looks like tampering once.
    * @throws StoreUnavailable
    */
-  async load(tenant: TenantId, wanted: readonly AccessKey[]): Promise<LoadedAccess> {
+  async load(tenant: TenantId, wanted: readonly AccessKey[], signal?: AbortSignal): Promise<LoadedAccess> {
     const byKey = new Map(wanted.map((key) => [`${key.patient}\n${key.kind}#${key.subject}`, key]))
     const keys = wanted.flatMap((key) => [accessKey(tenant, key), accessRootKey(tenant, key.patient)])
     const roots = new Map<PatientId, Uint8Array>()
     const items: AccessItem[] = []
-    for (const item of await batchGet(this.#client, this.counter, this.#table, keys)) {
+    for (const item of await batchGet(this.#client, this.counter, this.#table, keys, { signal })) {
       const patient = (item['pk']?.S ?? '').slice(tenant.length + 1) as PatientId
       const sk = item['sk']?.S ?? ''
       const sealed = item['v']?.B ?? new Uint8Array()
@@ -85,6 +86,7 @@ export class AccessTable {
     subject: string,
     after: PatientId | undefined,
     limit: number,
+    { signal }: Deadline,
   ): Promise<readonly PatientId[]> {
     const patients: PatientId[] = []
     let next: Record<string, AttributeValue> | undefined
@@ -104,6 +106,7 @@ export class AccessTable {
             Limit: limit - patients.length,
             ...(next && { ExclusiveStartKey: next }),
           }),
+          { abortSignal: signal },
         ),
       )
       patients.push(...(page.Items ?? []).map(({ pk }) => (pk?.S ?? '').slice(tenant.length + 1) as PatientId))

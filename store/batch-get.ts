@@ -14,6 +14,13 @@ export interface Key {
   readonly sk: string
 }
 
+interface BatchOptions {
+  /** All of them when left out. */
+  readonly attributes?: readonly string[] | undefined
+  /** Ends the reading when nobody waits for it any more. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /** What DynamoDB takes in one BatchGetItem. */
 const BATCH = 100
 // some two seconds in all: a request does not have longer for it
@@ -33,12 +40,12 @@ export async function batchGet(
   counter: RequestCounter,
   table: string,
   keys: readonly Key[],
-  attributes?: readonly string[],
+  { attributes, signal }: BatchOptions = {},
 ): Promise<Item[]> {
   const distinct = [...new Map(keys.map((key) => [`${key.pk}\n${key.sk}`, key])).values()]
   const batches: Promise<Item[]>[] = []
   for (let start = 0; start < distinct.length; start += BATCH) {
-    batches.push(readBatch(client, counter, table, distinct.slice(start, start + BATCH), attributes))
+    batches.push(readBatch(client, counter, table, distinct.slice(start, start + BATCH), { attributes, signal }))
   }
   return (await Promise.all(batches)).flat()
 }
@@ -48,17 +55,20 @@ async function readBatch(
   counter: RequestCounter,
   table: string,
   keys: readonly Key[],
-  attributes?: readonly string[],
+  { attributes, signal }: BatchOptions,
 ): Promise<Item[]> {
   const projection = attributes && project(['pk', 'sk', ...attributes])
   const items: Item[] = []
   let wanted: Item[] = keys.map(({ pk, sk }) => ({ pk: { S: pk }, sk: { S: sk } }))
   for (let round = 0; wanted.length > 0; round++) {
     if (round === ROUNDS) throw new StoreUnavailable()
+    if (signal?.aborted === true) throw new StoreUnavailable()
     if (round > 0) await sleep(BACKOFF_MS * 2 ** round * (0.5 + Math.random() / 2))
     counter.requests++
     const answer = await unavailableOnFailure(
-      client.send(new BatchGetItemCommand({ RequestItems: { [table]: { Keys: wanted, ConsistentRead: true, ...projection } } })),
+      client.send(new BatchGetItemCommand({ RequestItems: { [table]: { Keys: wanted, ConsistentRead: true, ...projection } } }), {
+        ...(signal && { abortSignal: signal }),
+      }),
     )
     items.push(...(answer.Responses?.[table] ?? []))
     wanted = answer.UnprocessedKeys?.[table]?.Keys ?? []

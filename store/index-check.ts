@@ -44,6 +44,7 @@ export async function heldAgainstIndex(
   { tenant, roots, keys }: HeldAgainst,
   records: readonly ReadRecord[],
   counter: OpeningCounter,
+  signal?: AbortSignal,
 ): Promise<readonly IndexVerdict[]> {
   const opened = new Map<PatientId, IndexRoot | Failure>()
   const rootOf = (patient: PatientId, patientKeys: PatientKeys, sealed: Uint8Array): IndexRoot | Failure => {
@@ -67,7 +68,7 @@ export async function heldAgainstIndex(
     asked.push({ at, record: { ref, found }, chunks })
     return 'BROKEN'
   })
-  const entries = await entriesOf(table, { tenant, keys }, asked, counter)
+  const entries = await entriesOf(table, { tenant, keys }, asked, counter, signal)
   for (const { at, record, chunks } of asked) verdicts[at] = verdictOf(record, chunks, entries)
   return verdicts
 }
@@ -98,6 +99,7 @@ async function entriesOf(
   { tenant, keys }: Omit<HeldAgainst, 'roots'>,
   asked: readonly Asked[],
   counter: OpeningCounter,
+  signal: AbortSignal | undefined,
 ): Promise<Chunks> {
   const wanted = new Map<PatientId, Map<number, ChunkSummary>>()
   for (const { record, chunks } of asked) {
@@ -106,7 +108,7 @@ async function entriesOf(
     wanted.set(record.ref.patient, ofPatient)
   }
   const numbers = new Map([...wanted].map(([patient, chunks]) => [patient, chunks.keys()]))
-  const stored = await table.chunksOf(tenant, numbers)
+  const stored = await table.chunksOf(tenant, numbers, signal)
   const entries = new Map<string, ReadonlyMap<string, IndexEntry> | 'BROKEN' | Failure>()
   for (const [patient, chunks] of wanted) {
     const patientKeys = keys.get(patient)

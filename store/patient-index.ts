@@ -5,13 +5,21 @@ import { type ListFilter, type ListPosition, type ListRequest, newestFirst } fro
 /** So that the index of 10,000 records stays in items of some ten kilobytes, of which a page reads one or two. */
 export const CHUNK_ENTRIES = 250
 
-/** Which chunks a page may need, newest first. What is left out holds nothing of the page. */
-export function chunksFor(root: IndexRoot, { type, size, after, filter }: ListRequest): readonly ChunkSummary[] {
+/**
+ * Which chunks a page may need, newest first. What is left out holds nothing of the page.
+ *
+ * @param whole where more was left out of the page than could be foreseen: all chunks
+ */
+export function chunksFor(
+  root: IndexRoot,
+  { type, size, after, filter }: Pick<ListRequest, 'type' | 'size' | 'after' | 'filter'>,
+  whole = false,
+): readonly ChunkSummary[] {
   const chunks = (root.types.get(type) ?? []).filter(
     ({ first, last }) => (after === undefined || newestFirst(after, last) < 0) && reaches(filter, first, last),
   )
   // with a filter by what is in a record, any chunk may hold the next one that passes
-  if (filter.code !== undefined || filter.category !== undefined) return chunks
+  if (filter.code !== undefined || filter.category !== undefined || whole) return chunks
   const needed: ChunkSummary[] = []
   let sure = 0
   for (const chunk of chunks) {

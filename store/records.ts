@@ -5,6 +5,7 @@ import {
   type QueryCommandInput,
   type TransactWriteItem,
 } from '@aws-sdk/client-dynamodb'
+import type { Deadline } from '../vocabulary/deadline.ts'
 import type { PatientId, RecordId, RecordRef, SchemaPath, TenantId, TypeName } from '../vocabulary/ids.ts'
 import { batchGet, type Item, type Key, project, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 
@@ -64,7 +65,7 @@ export class RecordTable {
   async load(tenant: TenantId, refs: readonly RecordRef[], paths: ReadonlySet<SchemaPath>): Promise<readonly StoredRecord[]> {
     const attributes = [MANIFEST, ...[...paths].map(attributeOf)]
     const keys = refs.map((ref) => recordKey(tenant, ref))
-    return (await batchGet(this.#client, this.counter, this.#table, keys, attributes)).map(toStored)
+    return (await batchGet(this.#client, this.counter, this.#table, keys, { attributes })).map(toStored)
   }
 
   /**
@@ -76,12 +77,13 @@ export class RecordTable {
     refs: readonly RecordRef[],
     paths: ReadonlySet<SchemaPath>,
     patients: readonly PatientId[],
+    signal?: AbortSignal,
   ): Promise<LoadedRecords> {
     const attributes = [MANIFEST, ...[...paths].map(attributeOf)]
     const keys = [...refs.map((ref) => recordKey(tenant, ref)), ...patients.map((patient) => indexKey(tenant, patient))]
     const records: StoredRecord[] = []
     const roots = new Map<PatientId, Uint8Array>()
-    for (const item of await batchGet(this.#client, this.counter, this.#table, keys, attributes)) {
+    for (const item of await batchGet(this.#client, this.counter, this.#table, keys, { attributes, signal })) {
       if (text(item['sk']) === INDEX) roots.set(patientOf(item), bytes(item[MANIFEST]))
       else records.push(toStored(item))
     }
@@ -89,24 +91,30 @@ export class RecordTable {
   }
 
   /** The root of a patient's index. */
-  async indexRoot(tenant: TenantId, patient: PatientId): Promise<Uint8Array | undefined> {
-    const [item] = await batchGet(this.#client, this.counter, this.#table, [indexKey(tenant, patient)])
+  async indexRoot(tenant: TenantId, patient: PatientId, signal?: AbortSignal): Promise<Uint8Array | undefined> {
+    const [item] = await batchGet(this.#client, this.counter, this.#table, [indexKey(tenant, patient)], { signal })
     return item && bytes(item[MANIFEST])
   }
 
   /** Chunks of a patient's index by number; those that are not there are left out. */
-  async indexChunks(tenant: TenantId, patient: PatientId, numbers: readonly number[]): Promise<ReadonlyMap<number, Uint8Array>> {
-    return (await this.chunksOf(tenant, new Map([[patient, numbers]]))).get(patient) ?? new Map<number, Uint8Array>()
+  async indexChunks(
+    tenant: TenantId,
+    patient: PatientId,
+    numbers: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<number, Uint8Array>> {
+    return (await this.chunksOf(tenant, new Map([[patient, numbers]]), signal)).get(patient) ?? new Map<number, Uint8Array>()
   }
 
   /** Chunks of the indexes of several patients, in one batch. */
   async chunksOf(
     tenant: TenantId,
     wanted: ReadonlyMap<PatientId, Iterable<number>>,
+    signal?: AbortSignal,
   ): Promise<ReadonlyMap<PatientId, ReadonlyMap<number, Uint8Array>>> {
     const keys = [...wanted].flatMap(([patient, numbers]) => [...numbers].map((number) => indexKey(tenant, patient, number)))
     const found = new Map<PatientId, Map<number, Uint8Array>>([...wanted.keys()].map((patient) => [patient, new Map()]))
-    for (const item of await batchGet(this.#client, this.counter, this.#table, keys)) {
+    for (const item of await batchGet(this.#client, this.counter, this.#table, keys, { signal })) {
       found.get(patientOf(item))?.set(Number(text(item['sk']).slice(INDEX.length + 1)), bytes(item[MANIFEST]))
     }
     return found
@@ -126,19 +134,25 @@ export class RecordTable {
     return { Put: { TableName: this.#table, Item: { pk: { S: pk }, sk: { S: sk }, [MANIFEST]: { B: chunk } } } }
   }
 
-  async patients(tenant: TenantId, after: PatientId | undefined, limit: number): Promise<readonly PatientId[]> {
+  async patients(
+    tenant: TenantId,
+    after: PatientId | undefined,
+    limit: number,
+    { signal }: Deadline,
+  ): Promise<readonly PatientId[]> {
     const first = after === undefined ? 0 : shardOf(after)
     const shards = Array.from({ length: PATIENT_SHARDS - first }, async (_, index) => {
       const shard = first + index
       const since = index === 0 && after !== undefined ? after : ''
-      return await this.#query({
+      const input = {
         // every id comes after the empty text, and DynamoDB takes no empty key
         KeyConditionExpression: since === '' ? 'pk = :shard' : 'pk = :shard AND sk > :after',
         ExpressionAttributeValues: { ':shard': { S: shardKey(tenant, shard) }, ...(since !== '' && { ':after': { S: since } }) },
         Limit: limit,
         ConsistentRead: true,
         ...project(['sk']),
-      })
+      }
+      return await this.#query(input, signal)
     })
     const items = (await Promise.all(shards)).flat()
     return items.slice(0, limit).map(({ sk }) => text(sk) as PatientId)
@@ -175,13 +189,15 @@ export class RecordTable {
     return [{ Put: { TableName: this.#table, Item: { pk: { S: shardKey(tenant, shardOf(patient)) }, sk: { S: patient } } } }]
   }
 
-  async #query(input: Omit<QueryCommandInput, 'TableName'>): Promise<Item[]> {
+  async #query(input: Omit<QueryCommandInput, 'TableName'>, signal: AbortSignal): Promise<Item[]> {
     const items: Item[] = []
     let next: QueryCommandInput['ExclusiveStartKey']
     do {
       this.counter.requests++
       const page = await unavailableOnFailure(
-        this.#client.send(new QueryCommand({ ...input, TableName: this.#table, ...(next && { ExclusiveStartKey: next }) })),
+        this.#client.send(new QueryCommand({ ...input, TableName: this.#table, ...(next && { ExclusiveStartKey: next }) }), {
+          abortSignal: signal,
+        }),
       )
       items.push(...(page.Items ?? []))
       next = items.length < (input.Limit ?? Number.POSITIVE_INFINITY) ? page.LastEvaluatedKey : undefined

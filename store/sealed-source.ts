@@ -3,8 +3,9 @@ import type { PatientKeyHandle } from '../crypto/patient-keys.ts'
 import type { OpeningCounter } from '../crypto/sealed-field.ts'
 import { chunkFits, type IndexEntry, openChunk, openRoot } from '../crypto/sealed-index.ts'
 import { SealedRecord } from '../crypto/sealed-record.ts'
+import type { Deadline } from '../vocabulary/deadline.ts'
 import { Failure, IntegrityFailure, KeyUnavailable } from '../vocabulary/failures.ts'
-import type { PatientId, RecordRef, SchemaPath, TenantId } from '../vocabulary/ids.ts'
+import type { PatientId, RecordId, RecordRef, SchemaPath, TenantId } from '../vocabulary/ids.ts'
 import { type ListedPage, type ListRequest, newestFirst } from '../vocabulary/list.ts'
 import { failureOr, heldAgainstIndex } from './index-check.ts'
 import { chunksFor, passes } from './patient-index.ts'
@@ -25,13 +26,13 @@ export class SealedSource implements RecordSource {
     tenant: TenantId,
     refs: readonly RecordRef[],
     paths: ReadonlySet<SchemaPath>,
-    { work, listed, mayKnow, counter }: LoadOptions,
+    { work, listed, mayKnow, counter, deadline: { signal } }: LoadOptions,
   ): Promise<readonly FoundRecord[]> {
     const patients = patientsOf(refs)
     // a key that cannot be had says nothing of whether a record is there: it is told when the record is opened
     const [loaded, keys] = await Promise.all([
       // what a list has named was held against the index when the list was made
-      this.#table.loadWithRoots(tenant, refs, paths, patientsOf(refs.filter((ref) => listed(ref) === undefined))),
+      this.#table.loadWithRoots(tenant, refs, paths, patientsOf(refs.filter((ref) => listed(ref) === undefined)), signal),
       this.#keyring.patientKeys(tenant, patients, work === 'always' ? 'always' : 'cached').catch((error: unknown) => {
         if (error instanceof Failure) return error
         throw error
@@ -57,7 +58,7 @@ export class SealedSource implements RecordSource {
         ref,
         found: opened && { version: opened.version, date: opened.metadata.date ?? '' },
       }))
-      const verdicts = await heldAgainstIndex(this.#table, { tenant, roots, keys }, asked, counter)
+      const verdicts = await heldAgainstIndex(this.#table, { tenant, roots, keys }, asked, counter, signal)
       for (const [index, { ref, opened }] of unheld.entries()) {
         const verdict = verdicts[index] ?? 'BROKEN'
         if (verdict === 'BROKEN') doubtful.push(ref)
@@ -71,15 +72,16 @@ export class SealedSource implements RecordSource {
         return [...answers.values()]
       }
       pending = doubtful
-      ;({ records, roots } = await this.#table.loadWithRoots(tenant, pending, paths, patientsOf(pending)))
+      ;({ records, roots } = await this.#table.loadWithRoots(tenant, pending, paths, patientsOf(pending), signal))
     }
   }
 
-  async list(tenant: TenantId, request: ListRequest, counter: OpeningCounter): Promise<ListedPage> {
+  async list(tenant: TenantId, request: ListRequest, counter: OpeningCounter, { signal }: Deadline): Promise<ListedPage> {
     const { patient } = request
+    let whole = false
     for (let attempt = 1; ; attempt++) {
       const [sealedRoot, keys] = await Promise.all([
-        this.#table.indexRoot(tenant, patient),
+        this.#table.indexRoot(tenant, patient, signal),
         this.#keyring.patientKeys(tenant, [patient], 'cached'),
       ])
       const patientKeys = keys.get(patient)
@@ -88,18 +90,25 @@ export class SealedSource implements RecordSource {
       if (sealedRoot === undefined) throw new IntegrityFailure()
       const place = { tenant, patient }
       counter.metadata++
-      const chunks = chunksFor(openRoot(patientKeys, place, sealedRoot), request)
+      const root = openRoot(patientKeys, place, sealedRoot)
+      const chunks = chunksFor(root, request, whole)
       const sealed = await this.#table.indexChunks(
         tenant,
         patient,
         chunks.map(({ number }) => number),
+        signal,
       )
       if (chunks.every((chunk) => chunkFits(chunk, sealed.get(chunk.number)))) {
         counter.metadata += chunks.length
         const entries = chunks.flatMap(({ number }) =>
           openChunk(patientKeys, place, number, sealed.get(number) ?? new Uint8Array()),
         )
-        return pageOf(entries, request)
+        const page = pageOf(entries, request)
+        if (page.leftOut.length === 0 || page.more || chunks.length === chunksFor(root, request, true).length) return page
+        // what was left out is made up for by what stands in further chunks
+        whole = true
+        attempt--
+        continue
       }
       // a write between the two reads looks like this once; what stays so is no write
       if (attempt === READS) throw new IntegrityFailure()
@@ -123,11 +132,19 @@ function refused(ref: RecordRef, why: unknown): FoundRecord {
   }
 }
 
-function pageOf(entries: readonly IndexEntry[], { size, after, filter }: ListRequest): ListedPage {
+function pageOf(entries: readonly IndexEntry[], { size, after, filter, isClosed }: ListRequest): ListedPage {
   const ahead = entries.filter((entry) => (after === undefined || newestFirst(after, entry) < 0) && passes(filter, entry))
+  const items: IndexEntry[] = []
+  const leftOut: RecordId[] = []
+  for (const entry of ahead) {
+    if (isClosed(entry.labels)) leftOut.push(entry.id)
+    // one more than the page, to know whether there is another
+    else if (items.push(entry) > size) break
+  }
   return {
-    items: ahead.slice(0, size).map(({ date, id, version }) => ({ position: { date, id }, version })),
-    more: ahead.length > size,
+    items: items.slice(0, size).map(({ date, id, version }) => ({ position: { date, id }, version })),
+    leftOut,
+    more: items.length > size,
   }
 }
 

@@ -1,5 +1,6 @@
+import type { Consent, ConsentSubject } from './consent.ts'
 import type { Instant, TenantId, UserId } from './ids.ts'
-import type { PurposeOfUse, Relationship, Role, View } from './policy.ts'
+import type { ConsentPolicy, PurposeOfUse, Relationship, Role, Sensitivity, View } from './policy.ts'
 
 /** Who asks, as parsed once from a verified token. */
 export interface Caller {
@@ -19,10 +20,28 @@ export interface Caller {
   readonly seesExistence: boolean
 }
 
+/** A glass that was broken: for one caller and one patient, until a moment. */
+export interface Emergency {
+  /** The id of its grant. */
+  readonly grant: string
+  readonly until: Instant
+}
+
 /** What is known of one caller and one patient when the decision is taken. Loaded in batches, before any leaf. */
 export interface Facts {
   readonly relationships: ReadonlySet<Relationship>
-  readonly breakGlass?: { readonly grant: string; readonly until: Instant }
+  /** Those of which it could not be found out whether they hold. */
+  readonly unknown?: ReadonlySet<Relationship>
+  readonly breakGlass?: Emergency
+  readonly consent: ConsentFacts
+}
+
+export interface ConsentFacts {
+  readonly rules: ReadonlyMap<Sensitivity, ConsentPolicy>
+  /** The patient's consents; undefined where they could not be read. */
+  readonly given: readonly Consent[] | undefined
+  /** The record that is decided about; undefined before one is known. */
+  readonly record?: ConsentSubject
 }
 
 export type Refusal = 'ROLE' | 'PURPOSE' | 'RELATIONSHIP' | 'CONSENT' | 'MFA' | 'STEP_UP' | 'UNKNOWN_FIELD' | 'BUDGET'
@@ -45,4 +64,10 @@ export interface Denial {
   readonly breakGlass: boolean
 }
 
-export type Decision = Permit | Denial
+/** A service did not tell what the decision needs: neither yes nor no. */
+export interface Undecided {
+  readonly outcome: 'UNDECIDED'
+  readonly rule: string
+}
+
+export type Decision = Permit | Denial | Undecided

@@ -23,11 +23,15 @@ export interface ListRequest {
   readonly size: number
   readonly after?: ListPosition
   readonly filter: ListFilter
+  /** Whether a record is closed to the one who asks by the sensitivities that its list tells: it is left out of the page. */
+  readonly isClosed: (labels: readonly string[]) => boolean
 }
 
 /** The records of a page, in order. A list is complete or it is an error. */
 export interface ListedPage {
   readonly items: readonly { readonly position: ListPosition; readonly version: number }[]
+  /** Those that were left out on the way to the end of the page, for the audit alone. */
+  readonly leftOut: readonly RecordId[]
   readonly more: boolean
 }
 

@@ -85,6 +85,24 @@ export interface RolePolicy {
   readonly seesExistence: boolean
 }
 
+/** What a sensitivity asks of the patient's consent. */
+export interface ConsentPolicy {
+  readonly rule: ConsentRule
+  /** Whether an emergency opens what the patient's consent allows; where not, break-glass never does. */
+  readonly breakGlass: boolean
+  /** Whether the patient, and who acts for the patient, read it whatever the consents say. */
+  readonly ownAccess: boolean
+  /** What goes along with each disclosure of it: the notice of 42 CFR 2.32. */
+  readonly notice?: string
+}
+
+/** Who may call a root that does something. */
+export interface CallPolicy {
+  readonly roles: ReadonlySet<Role>
+  /** Whether the caller must have signed in a moment ago. */
+  readonly stepUp: boolean
+}
+
 export interface RecordPolicy {
   readonly type: TypeName
   /** The attribute with the patient's id; `id` when the record is the patient. */
@@ -103,8 +121,10 @@ export interface PolicyTable {
   readonly computed: ReadonlyMap<SchemaPath, readonly SchemaPath[]>
   /** The field that an argument reads when it is given, by `Patient.observations(since:)`. */
   readonly reads: ReadonlyMap<string, SchemaPath>
+  /** Roots with `@mayCall`; every mutation is one. */
+  readonly calls: ReadonlyMap<Coordinate, CallPolicy>
   readonly roles: ReadonlyMap<Role, RolePolicy>
-  readonly consent: ReadonlyMap<Sensitivity, ConsentRule>
+  readonly consent: ReadonlyMap<Sensitivity, ConsentPolicy>
   /** SHA-256 of the lock's text, 64 hex digits; stamped on every audit record. */
   readonly digest: string
 }

@@ -87,7 +87,8 @@ export class PracticeServer implements RecordSource {
       // treatments have neither, so nothing has the one that is asked for
       .filter(() => code === undefined && category === undefined)
       .toSorted((a, b) => newestFirst(a.position, b.position))
-    return { items: ahead.slice(0, size), more: ahead.length > size }
+    // the practice server knows of no sensitivities that would close a treatment
+    return { items: ahead.slice(0, size), leftOut: [], more: ahead.length > size }
   }
 
   /** @throws StoreUnavailable when there is no answer, or none that can be understood: never with what was asked or given */

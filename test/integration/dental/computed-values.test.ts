@@ -54,6 +54,7 @@ function outcomeOf(field: string, values: Readonly<Record<string, Json | Error>>
         counter,
         failures: new FailureReasons({ requestId: 'r' as RequestId, tenant: 'riverside' as TenantId, events: () => undefined }),
         note: (record) => void noted.push(record),
+        notices: new Set(),
       },
       state,
       {

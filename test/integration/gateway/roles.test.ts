@@ -98,7 +98,7 @@ const valueAt = (answer: ClinicAnswer, path: string): unknown => at(answer.data,
 
 function decisionFor({ role, purpose, relationships }: RoleCase, path: string): Decision {
   const caller = { roles: new Set([role as Role]), purpose }
-  const facts = { relationships: new Set(relationships as Relationship[]) }
+  const facts = { relationships: new Set(relationships as Relationship[]), consent: { rules: policy.consent, given: [] } }
   return decide(policy.phi.get(path as SchemaPath), caller, facts, Date.now() as Instant)
 }
 

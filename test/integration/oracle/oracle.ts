@@ -255,7 +255,7 @@ class Oracle {
       .filter((patient) => [...caller.relationships(patient)].some((name) => opening.has(name)))
       .toSorted()
     const refs = patients.map((id) => ({ type: 'Patient' as TypeName, patient: id as PatientId, id: id as RecordId }))
-    return this.#page(refs, args)
+    return { ...this.#page(refs, args), mayBeIncomplete: false }
   }
 
   #list(patient: Place, path: string, type: string, args: Record<string, unknown>, info: GraphQLResolveInfo): unknown {
@@ -310,8 +310,8 @@ class Oracle {
     const cursor = edges.length > 0 ? CURSOR : null
     return {
       edges,
-      // nothing is labeled yet, so no list leaves anything out
-      mayBeIncomplete: false,
+      // the records of a patient can be closed by labels, patients cannot
+      mayBeIncomplete: true,
       pageInfo: {
         hasNextPage: ahead.length > edges.length,
         hasPreviousPage: typeof after === 'string',

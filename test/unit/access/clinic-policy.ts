@@ -1,6 +1,6 @@
 import { compilePolicy } from '../../../directives/compile.ts'
 import { clinicTypeDefs } from '../../../schema/clinic.ts'
-import type { Caller, Facts } from '../../../vocabulary/decision.ts'
+import type { Caller, ConsentFacts, Facts } from '../../../vocabulary/decision.ts'
 import type { Instant, TenantId, UserId } from '../../../vocabulary/ids.ts'
 import type { PurposeOfUse, Relationship, Role } from '../../../vocabulary/policy.ts'
 
@@ -23,8 +23,12 @@ export function callerWith(roles: readonly string[], purpose: PurposeOfUse, more
   }
 }
 
+/** A patient who said nothing of consent. */
+const NO_CONSENTS: ConsentFacts = { rules: clinic.policy.consent, given: [] }
+
 export function factsOf(relationships: readonly string[], breakGlassUntil?: number): Facts {
   return {
+    consent: NO_CONSENTS,
     relationships: new Set(relationships as Relationship[]),
     ...(breakGlassUntil !== undefined && { breakGlass: { grant: 'bg-1', until: breakGlassUntil as Instant } }),
   }

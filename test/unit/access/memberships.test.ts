@@ -88,7 +88,15 @@ const source = (kind: 'CARE_TEAM' | 'SELF' = 'CARE_TEAM') =>
 async function holdsAt(time: string, patient = ANNA): Promise<boolean> {
   const name = 'CARE_TEAM' as Relationship
   const now = Date.parse(time) as Instant
-  const held = await relationshipsOf(new Map([[name, source()]]), new Set([name]), caller, [ANNA, BERT], now, deadline)
+  const held = await relationshipsOf(
+    new Map([[name, source()]]),
+    new Set([name]),
+    caller,
+    [ANNA, BERT],
+    now,
+    deadline,
+    () => 'STORE',
+  )
   return held.get(patient)?.relationships.has(name) === true
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { HeldRelationships } from '../../../access/held-relationships.ts'
+import { PatientFacts } from '../../../access/patient-facts.ts'
 import { holds, type Known, relationshipsOf, type RelationshipSource, type Standing } from '../../../access/relationships.ts'
 import { Deadline } from '../../../vocabulary/deadline.ts'
 import { StoreUnavailable } from '../../../vocabulary/failures.ts'
@@ -13,6 +13,7 @@ const SELF = 'SELF' as Relationship
 const ANNA = 'anna' as PatientId
 const BERT = 'bert' as PatientId
 const deadline = new Deadline(Date.now() + 5_000, { now: Date.now, monotonic: Date.now })
+const reasonOf = (): 'STORE' => 'STORE'
 const at = (time: number): Instant => time as Instant
 
 /** A source that says the same whoever asks, and counts how often it was asked. */
@@ -29,7 +30,7 @@ function says(standings: ReadonlyMap<PatientId, readonly Standing[]>): Relations
 
 describe('relationships are asked in batches', () => {
   it('P3: a name without a source never holds', async () => {
-    const held = await relationshipsOf(new Map(), new Set([CARE_TEAM, SELF]), caller, [ANNA], at(5), deadline)
+    const held = await relationshipsOf(new Map(), new Set([CARE_TEAM, SELF]), caller, [ANNA], at(5), deadline, reasonOf)
     expect(held).toEqual(new Map([[ANNA, { relationships: new Set() }]]))
   })
 
@@ -40,7 +41,7 @@ describe('relationships are asked in batches', () => {
       [CARE_TEAM, team],
       [SELF, self],
     ])
-    const held = await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA, BERT], at(5), deadline)
+    const held = await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA, BERT], at(5), deadline, reasonOf)
     expect(held).toEqual(
       new Map([
         [ANNA, { relationships: new Set([CARE_TEAM]) }],
@@ -52,19 +53,22 @@ describe('relationships are asked in batches', () => {
 
   it('a source that names a patient who was not asked for adds nobody', async () => {
     const registry = new Map([[CARE_TEAM, says(new Map([[BERT, [{}]]]))]])
-    expect(await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA], at(5), deadline)).toEqual(
+    expect(await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA], at(5), deadline, reasonOf)).toEqual(
       new Map([[ANNA, { relationships: new Set() }]]),
     )
   })
 
-  it('a source that fails fails the question, which is another thing than no', async () => {
+  it('P9: of a source that fails nobody knows, which is another thing than no; the others are told', async () => {
     const broken: RelationshipSource = {
       standings: () => Promise.reject(new StoreUnavailable()),
       panel: () => Promise.resolve([]),
     }
-    await expect(relationshipsOf(new Map([[SELF, broken]]), new Set([SELF]), caller, [ANNA], at(5), deadline)).rejects.toThrow(
-      StoreUnavailable,
-    )
+    const registry = new Map([
+      [SELF, broken],
+      [CARE_TEAM, says(new Map([[ANNA, [{}]]]))],
+    ])
+    const held = await relationshipsOf(registry, new Set([SELF, CARE_TEAM]), caller, [ANNA], at(5), deadline, reasonOf)
+    expect(held.get(ANNA)).toEqual({ relationships: new Set([CARE_TEAM]), unknown: new Map([[SELF, 'STORE']]) })
   })
 })
 
@@ -81,7 +85,7 @@ describe('P6: what is damaged counts for nothing', () => {
       ['PROXY' as Relationship, damaged('TAMPERED')],
     ])
     const held = async (...names: Relationship[]) =>
-      (await relationshipsOf(registry, new Set(names), caller, [ANNA, BERT], at(5), deadline)).get(ANNA)
+      (await relationshipsOf(registry, new Set(names), caller, [ANNA, BERT], at(5), deadline, reasonOf)).get(ANNA)
     expect(await held(CARE_TEAM, SELF)).toEqual({ relationships: new Set([CARE_TEAM]), damage: 'UNROOTED' })
     expect(await held('PROXY' as Relationship, SELF)).toEqual({ relationships: new Set(), damage: 'TAMPERED' })
     expect(await held(SELF, 'PROXY' as Relationship)).toEqual({ relationships: new Set(), damage: 'TAMPERED' })
@@ -102,11 +106,11 @@ describe('the relationships of a request', () => {
       },
       panel: () => Promise.resolve([]),
     }
-    const held = new HeldRelationships({ deadline, caller, now: at(5), relationships: new Map([[CARE_TEAM, source]]) })
+    const held = new PatientFacts({ deadline, reasonOf, caller, now: at(5), relationships: new Map([[CARE_TEAM, source]]) })
     const names = new Set([CARE_TEAM])
     const first = await held.of(names, [ANNA, BERT])
     expect(await held.of(names, [ANNA, BERT])).toEqual(first)
-    expect(await held.of(names, [ANNA])).toEqual(new Map([[ANNA, { relationships: names }]]))
+    expect(await held.of(names, [ANNA])).toEqual(new Map([[ANNA, { relationships: names, consents: [] }]]))
     expect(asked).toEqual([[ANNA, BERT], [BERT]])
     // another relationship is another question
     await held.of(new Set([CARE_TEAM, SELF]), [ANNA])
@@ -131,7 +135,7 @@ describe('P13: a relationship holds from its beginning until just before its end
   it('of several stays one is enough', async () => {
     const registry = new Map([[CARE_TEAM, says(new Map([[ANNA, [{ until: at(5) }, { since: at(10), until: at(20) }]]]))]])
     const heldAt = async (now: number) =>
-      (await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA], at(now), deadline)).get(ANNA)?.relationships
+      (await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA], at(now), deadline, reasonOf)).get(ANNA)?.relationships
     expect(await heldAt(4)).toEqual(new Set([CARE_TEAM]))
     expect(await heldAt(7)).toEqual(new Set())
     expect(await heldAt(10)).toEqual(new Set([CARE_TEAM]))

@@ -32,7 +32,7 @@ class MemoryLog implements AuditLog {
 
 const NO_RECORDS: RecordSource = {
   load: () => Promise.resolve([]),
-  list: () => Promise.resolve({ items: [], more: false }),
+  list: () => Promise.resolve({ items: [], leftOut: [], more: false }),
 }
 
 export interface Standing {

@@ -28,7 +28,7 @@ const record = (type: string, references: Record<string, RecordId> = {}) =>
     ref: { type: type as TypeName, patient, id: 'r'.repeat(22) as RecordId },
     version: 1,
     metadata: { open: {}, references },
-    facts: { relationships: new Set() },
+    facts: { relationships: new Set(), consent: { rules: new Map(), given: [] } },
     outcomes: new Map(),
   })
 

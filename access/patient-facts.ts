@@ -1,0 +1,120 @@
+import type { OutcomeReason } from '../vocabulary/access-record.ts'
+import type { Consent } from '../vocabulary/consent.ts'
+import type { Deadline } from '../vocabulary/deadline.ts'
+import type { Caller, Emergency } from '../vocabulary/decision.ts'
+import { storeOverdue } from '../vocabulary/failures.ts'
+import type { Instant, PatientId, TenantId } from '../vocabulary/ids.ts'
+import type { Relationship } from '../vocabulary/policy.ts'
+import { type Held, type RelationshipRegistry, relationshipsOf, SOURCE_SHARE } from './relationships.ts'
+
+/** Where the emergencies of a caller are found: the glass that was broken, for each of the patients. */
+export interface EmergencySource {
+  /** Those that hold now. @throws StoreUnavailable, KeyUnavailable */
+  emergencies(caller: Caller, patients: readonly PatientId[], deadline: Deadline): Promise<ReadonlyMap<PatientId, Emergency>>
+}
+
+/** Where patients' consents are found. */
+export interface ConsentSource {
+  /** All consents of each of the patients; one whose consents cannot be told is left out. @throws StoreUnavailable, KeyUnavailable */
+  consents(
+    tenant: TenantId,
+    patients: readonly PatientId[],
+    deadline: Deadline,
+  ): Promise<ReadonlyMap<PatientId, readonly Consent[]>>
+}
+
+/** What is known of one caller and one patient, before any record of the patient is. */
+export interface KnownFacts extends Held {
+  readonly emergency?: Emergency
+  /** Undefined where they could not be found out. */
+  readonly consents: readonly Consent[] | undefined
+}
+
+export interface FactSources {
+  readonly relationships: RelationshipRegistry
+  /** None: the glass cannot be broken. */
+  readonly emergencies?: EmergencySource
+  /** None: no patient has said anything, so that what needs a consent is closed. */
+  readonly consents?: ConsentSource
+}
+
+interface FactParts extends FactSources {
+  readonly caller: Caller
+  readonly now: Instant
+  readonly deadline: Deadline
+  /** What a failure means, told to operators. @throws the failure, where it is none of a service */
+  readonly reasonOf: (failure: unknown) => OutcomeReason
+}
+
+/** What is known of a caller and their patients during one request: each is asked for once, so that list, record and edge decide alike. */
+export class PatientFacts {
+  readonly #parts: FactParts
+  readonly #relationships = new Map<string, boolean>()
+  readonly #emergencies = new Map<PatientId, Emergency | undefined>()
+  readonly #consents = new Map<PatientId, readonly Consent[] | undefined>()
+
+  constructor(parts: FactParts) {
+    this.#parts = parts
+  }
+
+  /** What was found damaged, or could not be found out, is asked for again. */
+  async of(names: ReadonlySet<Relationship>, patients: readonly PatientId[]): Promise<ReadonlyMap<PatientId, KnownFacts>> {
+    const [held] = await Promise.all([this.#held(names, patients), this.#askEmergencies(patients), this.#askConsents(patients)])
+    return new Map(
+      patients.map((patient): [PatientId, KnownFacts] => {
+        const emergency = this.#emergencies.get(patient)
+        const known = held.get(patient) ?? { relationships: new Set() }
+        return [patient, { ...known, ...(emergency !== undefined && { emergency }), consents: this.#consents.get(patient) }]
+      }),
+    )
+  }
+
+  async #held(names: ReadonlySet<Relationship>, patients: readonly PatientId[]): Promise<ReadonlyMap<PatientId, Held>> {
+    const { relationships, caller, now, deadline, reasonOf } = this.#parts
+    const held = new Map<PatientId, Held>()
+    const missing: PatientId[] = []
+    for (const patient of patients) {
+      const answers = [...names].map((name) => [name, this.#relationships.get(`${name} ${patient}`)] as const)
+      if (answers.some(([, holds]) => holds === undefined)) missing.push(patient)
+      else held.set(patient, { relationships: new Set(answers.flatMap(([name, holds]) => (holds === true ? [name] : []))) })
+    }
+    if (missing.length === 0) return held
+    for (const [patient, found] of await relationshipsOf(relationships, names, caller, missing, now, deadline, reasonOf)) {
+      held.set(patient, found)
+      if (found.damage !== undefined || found.unknown !== undefined) continue
+      for (const name of names) this.#relationships.set(`${name} ${patient}`, found.relationships.has(name))
+    }
+    return held
+  }
+
+  /** Asked for those alone who say that it is one. That nobody knows is no emergency: it fails closed. */
+  async #askEmergencies(patients: readonly PatientId[]): Promise<void> {
+    const { caller, deadline, emergencies, reasonOf } = this.#parts
+    const missing = patients.filter((patient) => !this.#emergencies.has(patient))
+    if (caller.purpose !== 'BTG' || emergencies === undefined || missing.length === 0) return
+    try {
+      const share = deadline.share(SOURCE_SHARE)
+      const found = await share.wait(() => emergencies.emergencies(caller, missing, share), storeOverdue)
+      for (const patient of missing) this.#emergencies.set(patient, found.get(patient))
+    } catch (error) {
+      reasonOf(error)
+    }
+  }
+
+  async #askConsents(patients: readonly PatientId[]): Promise<void> {
+    const { caller, deadline, consents, reasonOf } = this.#parts
+    const missing = patients.filter((patient) => this.#consents.get(patient) === undefined)
+    if (missing.length === 0) return
+    if (consents === undefined) {
+      for (const patient of missing) this.#consents.set(patient, [])
+      return
+    }
+    try {
+      const share = deadline.share(SOURCE_SHARE)
+      const found = await share.wait(() => consents.consents(caller.tenant, missing, share), storeOverdue)
+      for (const patient of missing) this.#consents.set(patient, found.get(patient))
+    } catch (error) {
+      reasonOf(error)
+    }
+  }
+}
