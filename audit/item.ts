@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import type { AuditEntry } from './entry.ts'
 
 /**
- * How an entry lies in the table: short names, binary hashes, nothing twice, so that it stays below 1 KiB and costs one
- * write unit for the item and one for each index (DESIGN 7). The names that people read are those of `AuditEntry`.
+ * How an entry lies in the table: short names, binary hashes, nothing twice, so that it stays below 1 KiB and costs two write
+ * units in its transaction and one for each index. The names that people read are those of `AuditEntry`.
  */
 export type Item = Record<string, AttributeValue>
 

@@ -1,10 +1,10 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Clocks, Deadline } from '../vocabulary/deadline.ts'
 import type { TenantId } from '../vocabulary/ids.ts'
 import { causeName, type EventSink } from '../vocabulary/events.ts'
 import { AuditUnavailable, VersionConflict } from '../vocabulary/failures.ts'
 import { attempt } from './attempt.ts'
-import { type Clocks, Deadline } from '../vocabulary/deadline.ts'
 import { type AuditEntry, FIRST_PREV } from './entry.ts'
 import type { Submission } from './submission.ts'
 import { buildTransaction, type LaneEnd, linkRecords, ownerOf, type Transaction } from './transaction.ts'
@@ -129,7 +129,9 @@ export class Lane {
           const owner = ownerOf(transaction, answer.failed)
           if (owner === 'OURS') return 'COMMITTED'
           if (owner === 'OTHERS') return this.#retire('FENCED', 'ConditionalCheckFailed')
-          return unknown ? (this.#retire('UNRESOLVED', 'ConditionalCheckFailed'), 'CONFLICT') : 'CONFLICT'
+          // an attempt that nobody heard of may still arrive: its numbers cannot be given again
+          if (unknown) this.#retire('UNRESOLVED', 'ConditionalCheckFailed')
+          return 'CONFLICT'
         }
         case 'MISMATCH':
           return this.#retire('FENCED', 'IdempotentParameterMismatchException')

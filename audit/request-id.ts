@@ -4,7 +4,8 @@ import type { Instant, RequestId } from '../vocabulary/ids.ts'
  * A request id is base64url of `process(6) | time in ms(6) | random(6)`: 24 characters.
  *
  * It says which process wrote its audit records and when, so that the records of one request are found in that
- * process's lanes by a search over sequence numbers. A fourth index on the audit table would cost a sixth of its writes.
+ * process's lanes by a search over sequence numbers. A fourth index on the audit table would make six
+ * write units of five for each record.
  */
 const PART = 6
 

@@ -2,7 +2,7 @@ import type { Lane } from './lane.ts'
 import { AuditUnavailable } from '../vocabulary/failures.ts'
 import { MAX_ACTIONS, type Submission } from './submission.ts'
 
-/** What a lane tells of itself, and the new one that it makes room for. */
+/** What a lane tells of itself while it writes, so that the others are chosen by it. */
 interface LaneCalls {
   readonly onRetired: (lane: Lane) => void
   readonly onThrottled: (lane: Lane) => void
@@ -23,7 +23,7 @@ export class TenantLanes {
   readonly #waiting = new Set<Submission>()
   /** Those that are not retired, the first choice first. */
   #lanes: Lane[] = []
-  #called = false
+  #due = false
 
   /** @param most how many lanes there may be at once, not counting retired ones */
   constructor(most: number, open: OpenLane) {
@@ -33,7 +33,7 @@ export class TenantLanes {
 
   submit(submission: Submission): void {
     this.#waiting.add(submission)
-    this.#call()
+    this.#dispatchSoon()
   }
 
   /** It is of no more use: it is not sent, unless it was already. */
@@ -42,11 +42,11 @@ export class TenantLanes {
   }
 
   /** After this tick, so that those who come at once share transactions. */
-  #call(): void {
-    if (this.#called) return
-    this.#called = true
+  #dispatchSoon(): void {
+    if (this.#due) return
+    this.#due = true
     queueMicrotask(() => {
-      this.#called = false
+      this.#due = false
       this.#dispatch()
     })
   }
@@ -57,7 +57,7 @@ export class TenantLanes {
       if (lane === undefined) return
       const group = this.#take()
       if (group.length === 0) return
-      const done = (): void => this.#call()
+      const done = (): void => this.#dispatchSoon()
       lane.write(group).then(done, done)
     }
   }
@@ -79,7 +79,7 @@ export class TenantLanes {
     const calls: LaneCalls = {
       onRetired: (lane) => {
         this.#lanes = this.#lanes.map((other) => (other === lane ? this.#opened(lane.end) : other))
-        this.#call()
+        this.#dispatchSoon()
       },
       onThrottled: (lane) => {
         // its partition has no room just now; the others have their own

@@ -3,7 +3,6 @@ import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Instant } from '../vocabulary/ids.ts'
 import type { Clock } from '../vocabulary/record.ts'
 import type { AuditContext, TimedAccess } from './entry.ts'
-import { sequenceKey } from './item.ts'
 import type { AuditLog } from './log.ts'
 import { type LaneReceipt, MAX_ACTIONS } from './submission.ts'
 
@@ -13,7 +12,8 @@ class Receipt {
   /** How many records the request left. */
   readonly count: number
   /**
-   * `lane.sequence.hash` of the last record in each lane that the request used, with a space between; most often one.
+   * `lane.sequence.hash` of the last record in each lane that the request used, with a space between; most often one. The form
+   * that `audit/verify/receipt.ts` reads.
    * Undefined when nothing was disclosed: who was told nothing has nothing to prove, and an answer that says "not found" must
    * not differ from another one by it (P5).
    */
@@ -76,6 +76,7 @@ export class Trail {
   }
 
   #send(): void {
+    // as a moment of the wall clock: the log has clocks of its own, and may be somebody else's
     const write = this.#log.append(this.#context, this.#pending, this.#now() + this.#deadline.left)
     // settle() reports the failure; without this a rejection between two ticks would end the process
     write.catch(() => undefined)
@@ -89,5 +90,5 @@ function lastOfEachLane(receipts: readonly LaneReceipt[]): string {
   for (const receipt of receipts) {
     if (receipt.sequence > (last.get(receipt.lane)?.sequence ?? 0)) last.set(receipt.lane, receipt)
   }
-  return [...last.values()].map(({ lane, sequence, hash }) => `${lane}.${sequenceKey(sequence)}.${hash}`).join(' ')
+  return [...last.values()].map(({ lane, sequence, hash }) => `${lane}.${sequence}.${hash}`).join(' ')
 }

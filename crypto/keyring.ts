@@ -68,7 +68,7 @@ export class Keyring {
   readonly #limits: KeyringLimits
   readonly #tenants: AgingCache<TenantKeys>
   readonly #patients: AgingCache<PatientKeyHandle>
-  readonly #flights = new Map<TenantId, Promise<TenantKeys>>()
+  readonly #tenantFlights = new Map<TenantId, Promise<TenantKeys>>()
   readonly #patientFlights = new Map<string, Promise<Handles>>()
   #kmsCalls = 0
   #tableLoads = 0
@@ -176,6 +176,7 @@ export class Keyring {
   }
 
   async #fetchPatients(tenant: TenantId, patients: readonly PatientId[]): Promise<Handles> {
+    // a key ages from when it was asked for, however long the answer took
     const from = this.#now()
     const handles = new Map<PatientId, PatientKeyHandle>()
     if (patients.length === 0) return handles
@@ -249,7 +250,7 @@ export class Keyring {
     patients: readonly PatientId[],
     from: number,
   ): Promise<{ keys: TenantKeys; items: ReadonlyMap<PatientId, PatientKeyItem> }> {
-    const ready = this.#tenants.get(tenant) ?? this.#flights.get(tenant)
+    const ready = this.#tenants.get(tenant) ?? this.#tenantFlights.get(tenant)
     const loading = this.#load(tenant, { tenantItem: !ready, patients })
     const unlocking = ready ?? this.#unlock(tenant, loading, from)
     const [keys, { patients: items }] = await Promise.all([unlocking, loading])
@@ -262,7 +263,7 @@ export class Keyring {
   }
 
   async #tenantKeys(tenant: TenantId): Promise<TenantKeys> {
-    const ready = this.#tenants.get(tenant) ?? this.#flights.get(tenant)
+    const ready = this.#tenants.get(tenant) ?? this.#tenantFlights.get(tenant)
     if (ready) return ready
     return this.#unlock(tenant, this.#load(tenant, { tenantItem: true, patients: [] }), this.#now())
   }
@@ -276,9 +277,9 @@ export class Keyring {
       this.#tenants.set(tenant, keys, from, keys.until)
       return keys
     })
-    this.#flights.set(tenant, flight)
+    this.#tenantFlights.set(tenant, flight)
     const landed = () => {
-      if (this.#flights.get(tenant) === flight) this.#flights.delete(tenant)
+      if (this.#tenantFlights.get(tenant) === flight) this.#tenantFlights.delete(tenant)
     }
     flight.then(landed, landed)
     return flight

@@ -31,7 +31,7 @@ export interface Classification {
 }
 
 /**
- * Gives every field of every object type its one class (DESIGN 4.3). What fits none is a fault, never a default (P3).
+ * Gives every field of every object type its one class. What fits none is a fault, never a default (P3).
  * Interfaces follow from their implementors: see `classify-interfaces.ts`.
  */
 export function classifyObjects(schema: GraphQLSchema, kinds: TypeKinds, faults: FaultList): Classification {

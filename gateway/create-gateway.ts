@@ -70,16 +70,15 @@ export interface GatewayAudit {
 }
 
 /** What became of the values of one request; an answer that was withheld gave none. */
-interface ValueCounts {
-  of: Pick<DisclosureCounter, 'resolved' | 'denied' | 'unavailable'>
-}
-const NO_VALUES: ValueCounts['of'] = { resolved: 0, denied: 0, unavailable: 0 }
+type ValueCounts = Pick<DisclosureCounter, 'resolved' | 'denied' | 'unavailable'>
+const NO_VALUES: ValueCounts = { resolved: 0, denied: 0, unavailable: 0 }
 
 /** One request on its way through. */
 interface Passage {
   readonly requestId: RequestId
   readonly deadline: Deadline
-  readonly counts: ValueCounts
+  /** None until its operation has a scope, which goes on counting them. */
+  values: ValueCounts
 }
 
 export interface Gateway {
@@ -122,7 +121,8 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   })
   await engine.start()
 
-  const answered = async (request: HttpRequest, { requestId, deadline, counts }: Passage): Promise<HttpResponse> => {
+  const answered = async (request: HttpRequest, passage: Passage): Promise<HttpResponse> => {
+    const { requestId, deadline } = passage
     const caller = await deadline.share(IDENTITY_SHARE).wait(
       () => identity.callerOf(request.headers),
       () => new Unauthenticated(),
@@ -135,13 +135,13 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
       requestId,
       open: (operation) => {
         const scope = openScope(services, { schema, policy }, { requestId, request, body, caller, deadline }, operation)
-        counts.of = scope.counter
+        passage.values = scope.counter
         return scope
       },
     })
   }
 
-  const handle = async (request: HttpRequest, passage: Passage): Promise<HttpResponse> => {
+  const answeredInTime = async (request: HttpRequest, passage: Passage): Promise<HttpResponse> => {
     const { requestId, deadline } = passage
     if (request.method !== 'POST') return refusal(requestId, request, 'BAD_REQUEST', 405)
     try {
@@ -162,11 +162,11 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
     async handle(request) {
       const started = now()
       const requestId = newRequestId(audit.process, started, randomBytes)
-      const counts: ValueCounts = { of: NO_VALUES }
       const deadline = new Deadline(request.deadline ?? started + REQUEST_MS, { now, monotonic: () => performance.now() })
-      const response = await handle(request, { requestId, deadline, counts })
+      const passage: Passage = { requestId, deadline, values: NO_VALUES }
+      const response = await answeredInTime(request, passage)
       const { status } = response
-      const { resolved, denied, unavailable } = status === 200 ? counts.of : NO_VALUES
+      const { resolved, denied, unavailable } = status === 200 ? passage.values : NO_VALUES
       events({ event: 'REQUEST', requestId, status, milliseconds: now() - started, resolved, denied, unavailable })
       return response
     },

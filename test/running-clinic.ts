@@ -61,6 +61,13 @@ export interface RunningClinic {
   readCanary(): Promise<HttpResponse[]>
   /** What was told to operators, in order. */
   readonly events: readonly GatewayEvent[]
+  /** What a demo user sends, for a test that hands it to a gateway itself. */
+  requestOf(
+    user: string,
+    query: string,
+    variables?: Readonly<Record<string, unknown>>,
+    headers?: Record<string, string>,
+  ): Promise<HttpRequest>
   /** Asks as a demo user. */
   ask(user: string, query: string, variables?: Record<string, unknown>, headers?: Record<string, string>): Promise<ClinicAnswer>
   /** A second process of the same function: services and gateway of its own over the same tables, keys cold. */
@@ -88,12 +95,7 @@ export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<
   const tokens = new Map<string, Promise<string>>()
   const opened: { stop(): Promise<void> }[] = []
 
-  const requestOf = async (
-    user: string,
-    query: string,
-    variables?: Record<string, unknown>,
-    headers?: Record<string, string>,
-  ): Promise<HttpRequest> => {
+  const requestOf: RunningClinic['requestOf'] = async (user, query, variables, headers) => {
     const token = tokens.get(user) ?? fetchToken(stack, user)
     tokens.set(user, token)
     return {
@@ -158,6 +160,7 @@ export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<
     stack,
     canary,
     readCanary: () => canary.read(askAside),
+    requestOf,
     ...first,
     another: open,
     stop: async () => {

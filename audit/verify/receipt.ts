@@ -4,7 +4,7 @@ import type { ChainedEntry } from './entry.ts'
 import { verifyInclusion } from './proofs.ts'
 import { type Hash, leafHash } from './tree.ts'
 
-/** What a caller was given: the last record of the request. */
+/** The last record of a request in one of the lanes that it used. */
 export interface Receipt {
   readonly lane: string
   readonly sequence: number
@@ -12,8 +12,19 @@ export interface Receipt {
   readonly hash: string
 }
 
-/** The parts of `lane.sequence.hash`, where the lane's name has dots of its own, or undefined. */
-export function parseReceipt(text: string): Receipt | undefined {
+/**
+ * What a caller was given, `extensions.phi.receipt`: `lane.sequence.hash`, with a space between where the request used several
+ * lanes.
+ *
+ * @returns one for each lane, or undefined when the text is no receipt
+ */
+export function parseReceipts(text: string): readonly Receipt[] | undefined {
+  const receipts = text.split(' ').map(receiptOf)
+  return receipts.every((receipt) => receipt !== undefined) ? receipts : undefined
+}
+
+function receiptOf(text: string): Receipt | undefined {
+  // a lane's name has dots of its own
   const [, lane, digits, hash] = /^([^\s/]+)\.([1-9]\d{0,15})\.([0-9a-f]{64})$/.exec(text) ?? []
   const sequence = Number(digits)
   if (lane === undefined || hash === undefined || !Number.isSafeInteger(sequence)) return undefined

@@ -125,7 +125,15 @@ interface Sent {
   readonly body: string
 }
 
-const ASKED = ['x-amz-target', 'content-type', 'authorization', 'x-amz-date', 'x-amz-security-token'] as const
+// the id of an invocation too: behind this proxy there may be another one, which tells by it what is sent again
+const ASKED = [
+  'x-amz-target',
+  'content-type',
+  'authorization',
+  'x-amz-date',
+  'x-amz-security-token',
+  'amz-sdk-invocation-id',
+] as const
 const ANSWERED = ['content-type', 'x-amzn-errortype', 'x-amzn-requestid'] as const
 
 async function forward(service: string, agent: Agent, { headers }: IncomingMessage, body: string): Promise<Sent> {

@@ -188,8 +188,9 @@ export function clientFor(endpoint: string, maxAttempts = 1): DynamoDBClient {
 }
 
 /**
- * Holds a lane against what a verifier will: numbers without a gap, and each hash over the one before and the record's
- * canonical JSON, recomputed here by other code than the lane's.
+ * Holds a lane against what the verifier does: numbers without a gap, and each hash over the one before and the record's
+ * canonical JSON. Recomputed here by other code than the lane's and the verifier's, on purpose: a fault that those two share
+ * would be found by neither.
  */
 export function expectIntact(entries: readonly AuditEntry[]): void {
   expect(entries.map(({ sequence }) => sequence)).toEqual(entries.map((_, index) => index + 1))
@@ -214,17 +215,6 @@ export const laneOf = ({ TransactItems }: SentTransaction): string =>
 /** What was begun goes on as far as it can without the network: the next one comes later, and not together with it. */
 export const aMoment = async (): Promise<void> => {
   await new Promise(setImmediate)
-}
-
-/** mulberry32: the same faults in every run. */
-export function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
 
 export const upTo = (last: number, first = 1): number[] => Array.from({ length: last - first + 1 }, (_, index) => first + index)

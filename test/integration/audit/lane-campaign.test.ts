@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TenantId } from '../../../vocabulary/ids.ts'
 import { access } from '../../unit/audit/examples.ts'
 import { cancel, CUT, DROP_ANSWER, type Fault, PASS, refuse } from '../../hostile/faults.ts'
-import { expectIntact, LaneBench, numbersOf, seeded, upTo, type Writer } from './lane-bench.ts'
+import { seeded } from '../../hostile/seeded.ts'
+import { expectIntact, LaneBench, numbersOf, upTo, type Writer } from './lane-bench.ts'
 
 let bench: LaneBench
 beforeAll(async () => {
@@ -25,7 +26,7 @@ interface Outcome {
 
 /** 2,000 records of two tenants, four at a time by twelve requests at once, in a weather that is the same in every run. */
 async function campaign(writer: Writer, tenants: readonly TenantId[], seed: number, refusing: number): Promise<Outcome> {
-  const random = seeded(seed)
+  const random = seeded(seed, 'TransactWriteItems')
   const met = { lost: 0, throttled: 0, refused: 0 }
   const fault = (): Fault => {
     const chance = random()

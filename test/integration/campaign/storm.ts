@@ -1,5 +1,4 @@
 import { performance } from 'node:perf_hooks'
-import { fetchToken } from '../../../infra/local/token.ts'
 import type { Clock } from '../../../vocabulary/record.ts'
 import { kmsWeather, type KmsFaultName } from '../../hostile/kms-weather.ts'
 import { type HostileProxy, startProxy } from '../../hostile/proxy.ts'
@@ -64,24 +63,15 @@ export async function startStorm(
   const opened: Process[] = []
   while (opened.length < processes) opened.push(await clinic.another({ now }))
 
-  const tokens = new Map<string, Promise<string>>()
   return {
     proxy: proxies[0],
     store,
     kms,
     processes: opened,
     ask: async ({ gateway }, { user, query, variables }, withinMs) => {
-      const token = tokens.get(user) ?? fetchToken(clinic.stack, user)
-      tokens.set(user, token)
-      const headers = { 'content-type': 'application/json', authorization: `Bearer ${await token}`, 'user-agent': 'vitest' }
+      const request = await clinic.requestOf(user, query, variables)
       const started = performance.now()
-      const response = await gateway.handle({
-        method: 'POST',
-        headers,
-        body: JSON.stringify({ query, ...(variables && { variables }) }),
-        sourceIp: '127.0.0.1',
-        deadline: now() + withinMs,
-      })
+      const response = await gateway.handle({ ...request, deadline: now() + withinMs })
       return { answer: read(response), milliseconds: performance.now() - started }
     },
     // after the clinic: its processes have connections through here

@@ -6,7 +6,7 @@ import { chainedEntry } from '../../../audit/verify/entry.ts'
 import { parseExport } from '../../../audit/verify/export.ts'
 import { verifyLane } from '../../../audit/verify/lane.ts'
 import { verifyLanes } from '../../../audit/verify/lanes.ts'
-import { holdsReceipt, parseReceipt } from '../../../audit/verify/receipt.ts'
+import { holdsReceipt, parseReceipts } from '../../../audit/verify/receipt.ts'
 import { access, context, NOON } from './examples.ts'
 
 /** A lane as its writer makes it. */
@@ -109,7 +109,7 @@ describe('P7: lanes that succeed each other', () => {
       { name: 'p.2', fate: 'OPEN', count: 3 },
     ])
     const last = entries.at(-1)
-    const receipt = parseReceipt(`p.2.3.${last?.hash ?? ''}`)
+    const [receipt] = parseReceipts(`p.2.3.${last?.hash ?? ''}`) ?? []
     if (receipt === undefined) throw new Error('a receipt is lane.sequence.hash')
     expect(kinds(entries.slice(0, -1))).toEqual([])
     expect(holdsReceipt(entries, receipt)).toBe(true)
