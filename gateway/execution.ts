@@ -13,6 +13,7 @@ import type { EventSink } from '../vocabulary/events.ts'
 import { AuditUnavailable, Failure, type FailureCode } from '../vocabulary/failures.ts'
 import type { RequestId } from '../vocabulary/ids.ts'
 import { answer, type AnswerError, failure, isFailureCode } from './answer.ts'
+import { DocumentStore } from './document-store.ts'
 import { answerType, type GraphQLBody, type HttpRequest, type HttpResponse } from './http.ts'
 import { internalFault } from './internal-fault.ts'
 
@@ -60,6 +61,7 @@ export class OperationEngine {
       includeStacktraceInErrorResponses: false,
       stopOnTerminationSignals: false,
       parseOptions: { maxLexicalTokens: MOST_TOKENS },
+      documentStore: new DocumentStore(),
       // Apollo's own messages quote documents and variables
       logger: SILENT,
       formatError: (formatted, error) => this.#format(formatted, error),

@@ -105,7 +105,9 @@ describe('P2 and P7: a campaign over several lanes, requests and tenants', () =>
       const untold = new Set(refused.get(tenant))
       expect(stored.filter((number) => told.has(number))).toEqual(byNumber([...told]))
       expect(stored.filter((number) => !told.has(number) && !untold.has(number))).toEqual([])
-      const declared = [...lanes.values()].map(([first]) => first?.succeeds)
+      // a successor that retired before it was told that its first record is stored leaves the same end to the next one
+      const unheard = new Set(retired.filter(({ sequence }) => sequence === 0).map(({ lane }) => lane))
+      const declared = [...lanes].filter(([lane]) => !unheard.has(lane)).map(([, [first]]) => first?.succeeds)
       for (const { lane, sequence } of retired.filter((event) => event.tenant === tenant && event.sequence > 0)) {
         expect(declared.filter((succeeds) => succeeds === `${lane}/${sequence}`)).toHaveLength(1)
       }

@@ -54,7 +54,9 @@ describe('P7: how many lanes there are', () => {
     const writer = bench.writer(lanes === 4 ? {} : { lanes })
     writer.meets([], SLOW)
     await Promise.all(await oneByOne(writer, upTo(10)))
-    expect(writer.sent().map(({ TransactItems }) => TransactItems.length)).toEqual([
+    // by its token, since an engine may refuse one, which is then sent again
+    const sent = new Map(writer.sent().map(({ ClientRequestToken, TransactItems }) => [ClientRequestToken, TransactItems.length]))
+    expect([...sent.values()]).toEqual([
       ...upTo(lanes).map(() => 2),
       // one transaction of the rest, in the lane that was free first
       10 - lanes,
@@ -146,9 +148,12 @@ describe('P2: one request with many values', () => {
     const trail = new Trail(writer.log, writer.context, Date.now, inTime(20_000))
     for (const number of upTo(800)) trail.note(access(number))
     const { text = '' } = await trail.settle()
-    const rounds = Map.groupBy(writer.sent(), laneOf)
+    const sent = new Map(writer.sent().map((transaction) => [transaction.ClientRequestToken, transaction]))
+    const rounds = Map.groupBy(sent.values(), laneOf)
     expect(rounds.size).toBe(4)
-    expect(Math.max(...[...rounds.values()].map(({ length }) => length))).toBeLessThanOrEqual(3)
+    // a lane that had to send again meanwhile leaves to another what it would have taken
+    const again = writer.sent().length - sent.size
+    expect(Math.max(...[...rounds.values()].map(({ length }) => length))).toBeLessThanOrEqual(3 + again)
     const lanes = await writer.storedByLane()
     const receipts = parseReceipts(text) ?? []
     expect(new Set(receipts.map(({ lane }) => lane))).toEqual(new Set(lanes.keys()))

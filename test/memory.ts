@@ -1,0 +1,146 @@
+import { type ChildProcess, execFileSync, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { transformSync } from 'esbuild'
+import { z } from 'zod'
+import { openServices } from '../gateway/compose.ts'
+import { startEngine } from '../infra/local/engine.ts'
+import { readFragment } from '../infra/local/tables.ts'
+import { type Stack, startStack } from '../infra/local/stack.ts'
+import { fetchToken } from '../infra/local/token.ts'
+import type { NodeId, TenantId } from '../vocabulary/ids.ts'
+import type { Invocation, Invoked } from './function-process.ts'
+import { fillWithPatients } from './many-patients.ts'
+
+// `npm run test:memory`: how much memory the deployed function has taken when 100,000 patients were read through it. The bundle
+// runs in a process of its own, with the options of serverless.yml; engine, KMS and the one who asks are elsewhere.
+
+const PATIENTS = 100_000
+const MOST_BYTES = 256_000_000
+const IN_A_REQUEST = 50
+const TENANT = 'riverside' as TenantId
+/** Who may see a value of every patient of the tenant. */
+const USER = 'billing'
+
+const root = new URL('../', import.meta.url)
+const deployment = z.object({
+  functions: z.object({ graphql: z.object({ environment: z.object({ NODE_OPTIONS: z.string() }).loose() }).loose() }),
+})
+
+/** How the patients are asked for: ids in variables, as clients do, or in the document, which is then another one each time. */
+interface Run {
+  readonly patients: number
+  /** Lambda gives a process one request after the other; a gateway elsewhere has several. */
+  readonly atOnce: number
+  readonly ids: 'variables' | 'document'
+}
+const RUNS: readonly Run[] = [
+  { patients: PATIENTS, atOnce: 1, ids: 'variables' },
+  { patients: PATIENTS, atOnce: 4, ids: 'variables' },
+  // 400 different documents are more than the gateway keeps
+  { patients: 20_000, atOnce: 1, ids: 'document' },
+]
+
+function bodyOf(ids: readonly NodeId[], how: Run['ids']): string {
+  const fields = ids.map((id, at) => `p${at}: patient(id: ${how === 'variables' ? `$p${at}` : JSON.stringify(id)}) { gender }`)
+  if (how === 'document') return JSON.stringify({ query: `{ ${fields.join(' ')} }` })
+  const declared = ids.map((_, at) => `$p${at}: ID!`).join(', ')
+  const variables = Object.fromEntries(ids.map((id, at) => [`p${at}`, id]))
+  return JSON.stringify({ query: `query (${declared}) { ${fields.join(' ')} }`, variables })
+}
+
+/** The function in its own process, without what would strip types there: the deployed one has none. */
+async function startFunction(folder: string, { env }: Stack): Promise<ChildProcess> {
+  const script = join(folder, 'function-process.mjs')
+  writeFileSync(script, transformSync(readFileSync(new URL('function-process.ts', import.meta.url), 'utf8'), { loader: 'ts' }).code)
+  const { NODE_OPTIONS } = deployment.parse(readFragment(new URL('serverless.yml', root))).functions.graphql.environment
+  const child = fork(script, {
+    execArgv: [],
+    env: {
+      ...env,
+      NODE_OPTIONS,
+      FUNCTION: new URL('dist/graphql/index.mjs', root).href,
+    },
+    // each request leaves a line for the operators, which nobody reads here
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  const [said] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as unknown[]
+  if (said !== 'ready') throw new Error('The function does not start. Its reason stands above.')
+  return child
+}
+
+async function measure(
+  child: ChildProcess,
+  ids: readonly NodeId[],
+  token: string,
+  { atOnce, ids: how }: Run,
+): Promise<Invoked['memory']> {
+  const waiting = new Map<number, (invoked: Invoked) => void>()
+  child.on('message', (invoked: Invoked) => waiting.get(invoked.place)?.(invoked))
+  let last: Invoked['memory'] = { peak: 0, now: 0, heap: 0 }
+  let next = 0
+  const ask = async (): Promise<void> => {
+    for (let place = next++; place * IN_A_REQUEST < ids.length; place = next++) {
+      const asked = ids.slice(place * IN_A_REQUEST, (place + 1) * IN_A_REQUEST)
+      const invocation: Invocation = { place, event: eventOf(bodyOf(asked, how), token) }
+      const answer = new Promise<Invoked>((resolve) => waiting.set(place, resolve))
+      child.send(invocation)
+      const { result, memory } = await answer
+      waiting.delete(place)
+      const given = (result.body ?? '').split('"gender":"female"').length - 1
+      if (given !== asked.length) throw new Error(`Of ${asked.length} patients, ${given} were given (${result.statusCode ?? 0}).`)
+      last = memory
+    }
+  }
+  const ended = once(child, 'exit').then(() => {
+    throw new Error('The function has ended.')
+  })
+  await Promise.race([Promise.all(Array.from({ length: atOnce }, ask)), ended])
+  return last
+}
+
+function eventOf(body: string, token: string): Invocation['event'] {
+  return {
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}`, 'user-agent': 'memory' },
+    requestContext: {
+      http: { method: 'POST', path: '/graphql', protocol: 'HTTP/1.1', sourceIp: '127.0.0.1', userAgent: 'memory' },
+    } as never,
+    body,
+    isBase64Encoded: false,
+  }
+}
+
+const megabytes = (bytes: number): number => Math.round(bytes / 1e6)
+
+execFileSync(process.execPath, [fileURLToPath(new URL('infra/build.ts', root))], { stdio: ['ignore', 'ignore', 'inherit'] })
+const folder = mkdtempSync(join(tmpdir(), 'phi-memory-'))
+// in memory: on file it takes two thirds longer to write them
+const engine = await startEngine({ env: {} })
+process.env['AWS_ENDPOINT_URL_DYNAMODB'] = engine.endpoint
+const stack = await startStack({ dataFolder: folder, port: 0 })
+try {
+  const services = openServices(stack.env)
+  const started = performance.now()
+  const ids = await fillWithPatients(stack.dynamodb, services, TENANT, PATIENTS)
+  console.log(`${ids.length} patients written in ${((performance.now() - started) / 1000).toFixed(0)} s`)
+  services.close()
+  for (const run of RUNS) {
+    const asked = ids.slice(0, run.patients)
+    const child = await startFunction(folder, stack)
+    const begun = performance.now()
+    const { peak, now, heap } = await measure(child, asked, await fetchToken(stack, USER), run).finally(() => child.kill())
+    const seconds = (performance.now() - begun) / 1000
+    console.log(
+      `${asked.length} patients, ${IN_A_REQUEST} a request, ${run.atOnce} at once, ids in ${run.ids}: at most ${megabytes(peak)} MB, ` +
+        `${megabytes(now)} MB at the end (heap ${megabytes(heap)}); ${seconds.toFixed(0)} s, ${(asked.length / seconds).toFixed(0)} patients a second`,
+    )
+    if (peak > MOST_BYTES) process.exitCode = 1
+  }
+} finally {
+  await stack.stop()
+  await engine.stop()
+  rmSync(folder, { recursive: true, force: true })
+}
