@@ -1,10 +1,11 @@
 import { JwtVerifier } from 'aws-jwt-verify'
-import { SimpleJwksCache } from 'aws-jwt-verify/jwk'
-import * as z from 'zod'
 import type { Caller } from '../vocabulary/decision.ts'
 import { BadRequest, MfaRequired, Unauthenticated } from '../vocabulary/failures.ts'
-import { type Instant, tenantId, type UserId } from '../vocabulary/ids.ts'
 import type { PolicyTable, PurposeOfUse, Role, RolePolicy } from '../vocabulary/policy.ts'
+import type { Clock } from '../vocabulary/record.ts'
+import { ClaimMap, readClaims, type TokenClaims } from './claims.ts'
+import { KeptKeys } from './jwks.ts'
+import { tokenOf } from './token-text.ts'
 
 /** Headers with lower-case names. */
 export type Headers = Readonly<Record<string, string | undefined>>
@@ -20,95 +21,116 @@ export interface TokenIssuer {
   readonly audience: string
   /** https; http on the loopback interface alone. */
   readonly jwksUri: string
+  /** Where this issuer's tokens say what; the names that `docs/identity.md` begins with, when left out. */
+  readonly claims?: ClaimMap
+  /** The machine's clock when left out. */
+  readonly now?: Clock
 }
 
-const CLOCK_TOLERANCE_SECONDS = 60
-const short = z.string().min(1).max(128)
-const Claims = z.object({
-  sub: short,
-  tenant: short,
-  roles: z.array(short).min(1).max(16),
-  exp: z.number(),
-  fhirUser: short.optional(),
-  organization: short.optional(),
-  client_id: short.optional(),
-  sid: short.optional(),
-  amr: z.array(short).max(16).optional(),
-  purpose_of_use: short.optional(),
-})
+const CLOCK_TOLERANCE_MS = 60_000
+/** The header's type of an access token (RFC 9068 section 2.1). */
+const ACCESS_TOKEN = /^(?:application\/)?at\+jwt$/i
 
 /**
  * Callers by the access tokens of an OpenID Connect issuer. Every fault of a token gives the same error.
  *
- * @source RFC 9068, 45 CFR 164.312(d)
+ * @source RFC 9068, RFC 8725, 45 CFR 164.312(d)
  */
-export function tokenIdentity({ issuer, audience, jwksUri }: TokenIssuer, policy: PolicyTable): Identity {
-  const verifier = JwtVerifier.create(
-    {
-      issuer,
-      audience,
-      jwksUri,
-      graceSeconds: CLOCK_TOLERANCE_SECONDS,
-      // an id token is no access token: RFC 9068 names the type, Cognito says it in a claim
-      customJwtCheck: ({ header, payload }) => {
-        const type = header['typ']
-        const named = typeof type === 'string' && /^(?:application\/)?at\+jwt$/i.test(type)
-        if (!named && payload['token_use'] !== 'access') throw new Unauthenticated()
+export function tokenIdentity(options: TokenIssuer, policy: PolicyTable): Identity {
+  const { issuer, audience, jwksUri, claims: map = ClaimMap.parse({}), now = Date.now } = options
+  const create = () =>
+    JwtVerifier.create(
+      {
+        issuer,
+        // whom it is for stands in another claim with some issuers: `readClaims` asks, of every token
+        audience: null,
+        jwksUri,
+        graceSeconds: CLOCK_TOLERANCE_MS / 1000,
+        customJwtCheck: ({ header, payload }) => {
+          if (!isAccessToken(header, payload, map.accessToken)) throw new Unauthenticated()
+        },
       },
-    },
-    { jwksCache: new SimpleJwksCache({ fetcher: { fetch: fetchKeys } }) },
-  )
+      { jwksCache: keys },
+    )
+  // a verifier keeps the keys that it has used by their id: of another set, it must not
+  const keys: KeptKeys = new KeptKeys(jwksUri, now, () => {
+    verifier = create()
+  })
+  let verifier = create()
   return {
     async callerOf(headers) {
-      const [, token] = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(headers['authorization'] ?? '') ?? []
-      if (token === undefined) throw new Unauthenticated()
-      let claims: z.infer<typeof Claims>
+      const token = tokenOf(headers['authorization'])
+      let claims: TokenClaims
       try {
-        claims = Claims.parse(await verifier.verify(token))
+        let used = verifier
+        let payload = await used.verify(token)
+        // the set changed meanwhile: what the former key of this id signed may be nothing any more
+        while (used !== verifier) payload = await (used = verifier).verify(token)
+        claims = readClaims(payload, map, audience)
       } catch (cause) {
         throw new Unauthenticated({ cause })
       }
+      // the issuer's clock may be a minute ahead of this one, and no more
+      const latest = now() + CLOCK_TOLERANCE_MS
+      if ((claims.issuedAt ?? 0) > latest || (claims.authTime ?? 0) > latest) throw new Unauthenticated()
       return callerFrom(claims, headers, policy)
     },
   }
 }
 
-function callerFrom(claims: z.infer<typeof Claims>, headers: Headers, policy: PolicyTable): Caller {
-  const tenant = tenantId(claims.tenant)
+/** An id token is no access token: RFC 9068 names the type, Cognito says it in a claim, of others one claim tells. */
+function isAccessToken(
+  { typ }: Readonly<Record<string, unknown>>,
+  payload: Readonly<Record<string, unknown>>,
+  telling: string | undefined,
+): boolean {
+  if (payload['token_use'] !== undefined) return payload['token_use'] === 'access'
+  if (typeof typ === 'string' && ACCESS_TOKEN.test(typ)) return true
+  const isPlain = typ === undefined || (typeof typ === 'string' && /^jwt$/i.test(typ))
+  return isPlain && telling !== undefined && Object.hasOwn(payload, telling)
+}
+
+function callerFrom(claims: TokenClaims, headers: Headers, policy: PolicyTable): Caller {
   // a role that the schema does not know grants nothing and must not be mistaken for one that does
   const roles = claims.roles.flatMap((role) => policy.roles.get(role as Role) ?? [])
-  if (tenant === undefined || roles.length === 0) throw new Unauthenticated()
-  if (roles.some(({ mfa }) => mfa) && claims.amr?.includes('mfa') !== true) throw new MfaRequired()
+  if (roles.length === 0) throw new Unauthenticated()
+  if (roles.some(({ mfa }) => mfa) && !claims.hasSecondFactor) throw new MfaRequired()
   const mayClaim = [...new Set(roles.flatMap((role) => role.mayClaim))]
+  const { tenant, user, expiresAt, issuedAt, authTime, fhirUser, organization, client } = claims
+  const session = sessionOf(claims)
   return {
     tenant,
-    user: claims.sub as UserId,
+    user,
     roles: new Set(roles.map(({ role }) => role)),
-    purpose: purposeFrom(headers['x-purpose-of-use'] ?? claims.purpose_of_use, mayClaim, roles),
+    purpose: purposeFrom(headers['x-purpose-of-use'] ?? claims.purpose, mayClaim, roles),
     mayClaim,
     seesExistence: roles.some(({ seesExistence }) => seesExistence),
-    sessionExpiresAt: (claims.exp * 1000) as Instant,
-    ...(claims.fhirUser !== undefined && { fhirUser: claims.fhirUser }),
-    ...(claims.organization !== undefined && { organization: claims.organization }),
-    ...(claims.client_id !== undefined && { client: claims.client_id }),
-    ...(claims.sid !== undefined && { session: claims.sid }),
+    sessionExpiresAt: expiresAt,
+    ...(issuedAt !== undefined && { issuedAt }),
+    ...(authTime !== undefined && { authTime }),
+    ...(fhirUser !== undefined && { fhirUser }),
+    ...(organization !== undefined && { organization }),
+    ...(client !== undefined && { client }),
+    ...(session !== undefined && { session }),
   }
+}
+
+/**
+ * What stays the same while somebody is signed in: the issuer's own session, else the moment of the sign-in, which refreshed
+ * tokens keep. Where there is neither, each token is a session. A client acting by itself has none.
+ */
+function sessionOf({ isMachine, session, authTime, tokenId, issuedAt }: TokenClaims): string | undefined {
+  if (isMachine) return undefined
+  if (session !== undefined) return session
+  if (authTime !== undefined) return `auth_time:${authTime}`
+  if (tokenId !== undefined) return `jti:${tokenId}`
+  if (issuedAt !== undefined) return `iat:${issuedAt}`
+  // nothing would tell a session of this token from one that was ended
+  throw new Unauthenticated()
 }
 
 function purposeFrom(claimed: string | undefined, mayClaim: readonly PurposeOfUse[], roles: readonly RolePolicy[]): PurposeOfUse {
   const purpose = claimed === undefined ? roles[0]?.mayClaim[0] : mayClaim.find((name) => name === claimed)
   if (purpose === undefined) throw new BadRequest()
   return purpose
-}
-
-const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost'])
-const KEYS_TIMEOUT_MS = 1_500
-
-/** The issuer's keys, over TLS; on the loopback interface there is nothing between the two that TLS would protect from. */
-async function fetchKeys(uri: string): Promise<ArrayBuffer> {
-  const { protocol, hostname } = new URL(uri)
-  if (protocol !== 'https:' && !(protocol === 'http:' && LOOPBACK.has(hostname))) throw new Unauthenticated()
-  const response = await fetch(uri, { redirect: 'error', signal: AbortSignal.timeout(KEYS_TIMEOUT_MS) })
-  if (!response.ok) throw new Unauthenticated()
-  return await response.arrayBuffer()
 }

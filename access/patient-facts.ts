@@ -5,22 +5,27 @@ import type { Caller, Emergency } from '../vocabulary/decision.ts'
 import { storeOverdue } from '../vocabulary/failures.ts'
 import type { Instant, PatientId, TenantId } from '../vocabulary/ids.ts'
 import type { Relationship } from '../vocabulary/policy.ts'
+import type { EmergencyActs } from './emergency-acts.ts'
 import { type Held, type RelationshipRegistry, relationshipsOf, SOURCE_SHARE } from './relationships.ts'
 
 /** Where the emergencies of a caller are found: the glass that was broken, for each of the patients. */
 export interface EmergencySource {
   /** Those that hold now. @throws StoreUnavailable, KeyUnavailable */
   emergencies(caller: Caller, patients: readonly PatientId[], deadline: Deadline): Promise<ReadonlyMap<PatientId, Emergency>>
+  /** How the glass is broken and put back; left out where that is done elsewhere. */
+  readonly acts?: EmergencyActs
 }
+
+/**
+ * What is kept of a patient's consents. TAMPERED: something of it was taken away or put back, which may have been a denial.
+ * UNROOTED: nothing at all is kept of the patient, which is so for one who does not exist and for no other.
+ */
+export type KnownConsents = readonly Consent[] | 'TAMPERED' | 'UNROOTED'
 
 /** Where patients' consents are found. */
 export interface ConsentSource {
   /** All consents of each of the patients; one whose consents cannot be told is left out. @throws StoreUnavailable, KeyUnavailable */
-  consents(
-    tenant: TenantId,
-    patients: readonly PatientId[],
-    deadline: Deadline,
-  ): Promise<ReadonlyMap<PatientId, readonly Consent[]>>
+  consents(tenant: TenantId, patients: readonly PatientId[], deadline: Deadline): Promise<ReadonlyMap<PatientId, KnownConsents>>
 }
 
 /** What is known of one caller and one patient, before any record of the patient is. */
@@ -51,7 +56,7 @@ export class PatientFacts {
   readonly #parts: FactParts
   readonly #relationships = new Map<string, boolean>()
   readonly #emergencies = new Map<PatientId, Emergency | undefined>()
-  readonly #consents = new Map<PatientId, readonly Consent[] | undefined>()
+  readonly #consents = new Map<PatientId, KnownConsents | undefined>()
 
   constructor(parts: FactParts) {
     this.#parts = parts
@@ -64,7 +69,11 @@ export class PatientFacts {
       patients.map((patient): [PatientId, KnownFacts] => {
         const emergency = this.#emergencies.get(patient)
         const known = held.get(patient) ?? { relationships: new Set() }
-        return [patient, { ...known, ...(emergency !== undefined && { emergency }), consents: this.#consents.get(patient) }]
+        const told = this.#consents.get(patient)
+        const consents = typeof told === 'string' ? undefined : told
+        const damage = known.damage ?? consentDamage(told, known.relationships.size > 0 || emergency !== undefined)
+        const facts = { ...known, ...(damage !== undefined && { damage }), consents }
+        return [patient, { ...facts, ...(emergency !== undefined && { emergency }) }]
       }),
     )
   }
@@ -103,7 +112,10 @@ export class PatientFacts {
 
   async #askConsents(patients: readonly PatientId[]): Promise<void> {
     const { caller, deadline, consents, reasonOf } = this.#parts
-    const missing = patients.filter((patient) => this.#consents.get(patient) === undefined)
+    const missing = patients.filter((patient) => {
+      const told = this.#consents.get(patient)
+      return told === undefined || typeof told === 'string'
+    })
     if (missing.length === 0) return
     if (consents === undefined) {
       for (const patient of missing) this.#consents.set(patient, [])
@@ -117,4 +129,9 @@ export class PatientFacts {
       reasonOf(error)
     }
   }
+}
+
+/** Nobody knows what a patient denied of whom consents were taken away; it matters to those alone to whom something may be open. */
+function consentDamage(told: KnownConsents | undefined, mayOpen: boolean): Held['damage'] {
+  return typeof told === 'string' && (mayOpen || told === 'UNROOTED') ? told : undefined
 }

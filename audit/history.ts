@@ -163,5 +163,8 @@ export class AuditHistory {
 }
 
 function inTimeOrder(entries: readonly AuditEntry[]): AuditEntry[] {
-  return entries.toSorted((a, b) => a.time.localeCompare(b.time) || a.lane.localeCompare(b.lane) || a.sequence - b.sequence)
+  return entries.toSorted((a, b) => compare(a.time, b.time) || compare(a.lane, b.lane) || a.sequence - b.sequence)
 }
+
+// by code units: localeCompare would sort by the machine's language
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -67,6 +67,19 @@ export class Trail {
     this.#edges.push(record)
   }
 
+  /**
+   * Writes items together with the record that tells of them: both are stored, or neither.
+   * @throws VersionConflict when a condition of the items fails; AuditUnavailable, after which nobody knows whether they are stored
+   */
+  async commit(items: Parameters<AuditLog['commit']>[1], record: AccessRecord): Promise<void> {
+    const at = this.#now()
+    const receipt = await this.#log.commit(this.#context, items, [{ ...record, at: at as Instant }], at + this.#deadline.left)
+    this.#count++
+    // who changed something can prove it, as who was told something can
+    this.#disclosed = true
+    this.#writes.push(Promise.resolve([receipt]))
+  }
+
   /** @throws AuditUnavailable */
   async settle(): Promise<Receipt> {
     for (const record of this.#edges.splice(0)) this.note(record())

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { DEMO_USERS } from '../demo/users.ts'
 import { WHOLE_BUNDLE } from '../fhir/fault.ts'
 import { type SourceFile, readBundles, sourceFiles } from '../fhir/files.ts'
 import { type Importer, type WriteCounts, writePatients } from '../fhir/importer.ts'
+import { type CodeLabels, CodeListRefused, codeLabels } from '../fhir/labels.ts'
 import { type MappedBundle, type MappedPatient, mapBundle } from '../fhir/map-bundle.ts'
 import { BadUserInput, VersionConflict } from '../vocabulary/failures.ts'
 import { type PatientId, type TenantId, tenantId } from '../vocabulary/ids.ts'
@@ -38,6 +40,8 @@ export interface ImportOptions {
   readonly tenant: TenantId
   /** The FHIR identities of users, by `Practitioner/ID`. */
   readonly assign: ReadonlyMap<string, readonly string[]>
+  /** Which codes make a record a sensitive one. */
+  readonly labels: CodeLabels
   readonly importer: Importer
   readonly progress: Progress
   readonly print: (line: string) => void
@@ -194,6 +198,14 @@ function add(all: Map<string, number>, name: string, times: number): void {
   all.set(name, (all.get(name) ?? 0) + times)
 }
 
+interface ImportCommandOptions {
+  readonly tenant: TenantId
+  readonly assign: readonly Assignment[]
+  readonly labels: readonly string[]
+}
+
+const NO_FILES: readonly string[] = []
+
 export interface ImportCommandServices {
   /** Opens the sealed store of one tenant. */
   readonly openImporter: (tenant: TenantId) => Promise<Importer>
@@ -206,13 +218,19 @@ export function importCommand({ openImporter }: ImportCommandServices): Command 
     .argument('<path...>', 'files or directories')
     .option('--tenant <tenant>', 'whose patients they are', tenantOption, tenantOption('riverside'))
     .option('--assign <user=practitioner>', 'put a user in the place of a practitioner; may be repeated', assignment, [])
-    .action(async (paths: string[], options: { tenant: TenantId; assign: readonly Assignment[] }, command: Command) => {
-      const assign = readyToImport(options, command)
+    .option(
+      '--labels <file>',
+      'code lists of sensitive codes beside the shipped ones; may be repeated',
+      (file, before) => [...before, file],
+      NO_FILES,
+    )
+    .action(async (paths: string[], options: ImportCommandOptions, command: Command) => {
+      const { assign, labels } = readyToImport(options, command)
       const importer = await openImporter(options.tenant)
       const progress = progressOn({ stream: process.stderr, now: Date.now })
       const print = (line: string): void => void process.stdout.write(`${line}\n`)
       try {
-        const { faults } = await runImport({ paths, tenant: options.tenant, assign, importer, progress, print })
+        const { faults } = await runImport({ paths, tenant: options.tenant, assign, labels, importer, progress, print })
         if (faults.length > 0) process.exitCode = 1
       } finally {
         await importer.close()
@@ -222,14 +240,15 @@ export function importCommand({ openImporter }: ImportCommandServices): Command 
 
 /** What a person can set right is told in one line, before anything is opened. */
 function readyToImport(
-  options: { tenant: TenantId; assign: readonly Assignment[] },
+  { assign, tenant, labels }: ImportCommandOptions,
   command: Command,
-): ReturnType<typeof assignments> {
+): { assign: ReturnType<typeof assignments>; labels: CodeLabels } {
   try {
     refuseProduction(process.env)
-    return assignments(options.assign, options.tenant)
+    return { assign: assignments(assign, tenant), labels: codeLabels(labels.map((file) => readFileSync(file, 'utf8'))) }
   } catch (failure) {
-    if (failure instanceof StageRefused || failure instanceof InvalidArgumentError) command.error(`error: ${failure.message}`)
+    const said = [StageRefused, InvalidArgumentError, CodeListRefused].some((known) => failure instanceof known)
+    if (said && failure instanceof Error) command.error(`error: ${failure.message}`)
     throw failure
   }
 }

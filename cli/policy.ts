@@ -10,6 +10,7 @@ import { grantRows, renderTable } from '../directives/table.ts'
 import { clinicLock, clinicTypeDefs } from '../schema/clinic.ts'
 import type { PolicyTable } from '../vocabulary/policy.ts'
 import { renderMarkdown } from './policy-markdown.ts'
+import { explainCommand } from './policy-explain.ts'
 import { renderPage } from './policy-page.ts'
 
 /** `phi policy table|lock|diff`: reads the shipped clinic's SDL, no running stack. Exit code 1 for faults and differences. */
@@ -37,6 +38,7 @@ export function policyCommand(): Command {
         else writeFileSync(new URL('../schema/policy.lock', import.meta.url), lock)
       }),
     )
+  policy.addCommand(explainCommand())
   policy
     .command('diff')
     .description('what a change widens and narrows')

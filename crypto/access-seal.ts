@@ -7,10 +7,10 @@ import { fromPaddedText, toPaddedText } from './padded-text.ts'
 import { lengthPrefixed, u32, type RandomBytes } from './parts.ts'
 import type { UseKey } from './tenant-keys.ts'
 
-const TABLE = 'access'
-
 /** Where an item of the access table stands: the whole primary key, as it is stored. */
 export interface AccessItemPlace {
+  /** Left out: the access table. An item of one table does not open in the other. */
+  readonly table?: 'access' | 'break-glass'
   readonly tenant: TenantId
   readonly pk: string
   readonly sk: string
@@ -39,5 +39,5 @@ export function openAccessItem(key: UseKey<'access'>, place: AccessItemPlace, se
   return fromPaddedText(openEnvelope(openWith, accessAad(place, version), sealed))
 }
 
-const accessAad = ({ tenant, pk, sk }: AccessItemPlace, keyVersion: number): Buffer =>
-  lengthPrefixed(tenant, TABLE, pk, sk, u32(keyVersion), Buffer.of(ENVELOPE_FORMAT))
+const accessAad = ({ tenant, table = 'access', pk, sk }: AccessItemPlace, keyVersion: number): Buffer =>
+  lengthPrefixed(tenant, table, pk, sk, u32(keyVersion), Buffer.of(ENVELOPE_FORMAT))

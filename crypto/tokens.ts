@@ -16,6 +16,11 @@ export function subjectToken(key: UseKey<'lookup'>, fhirUser: string): string {
   return token(key, lengthPrefixed('subject'), fhirUser)
 }
 
+/** Stands for a user in the keys of the break-glass table. */
+export function userToken(key: UseKey<'lookup'>, user: string): string {
+  return token(key, lengthPrefixed('user'), user)
+}
+
 /** Stands in the audit for a requested id that names nothing, or nothing that the caller may know of (P5). */
 export function lookupToken(key: UseKey<'lookup'>, requestedId: string): string {
   return token(key, lengthPrefixed('requested-id'), requestedId)

@@ -1,4 +1,5 @@
 import { type Importer, writePatients } from '../fhir/importer.ts'
+import { type CodeLabels, codeLabels } from '../fhir/labels.ts'
 import { type MappedPatient, mapBundle } from '../fhir/map-bundle.ts'
 import { type TenantId, tenantId } from '../vocabulary/ids.ts'
 import { demoBundles } from './bundles.ts'
@@ -27,6 +28,7 @@ class DemoFault extends Error {
  * @throws DemoFault, and what the importer throws
  */
 export async function seedDemo({ openImporter, riverside, lakeside, log }: SeedOptions): Promise<void> {
+  const labels = codeLabels()
   for (const [name, count] of [
     ['riverside', riverside],
     ['lakeside', lakeside],
@@ -36,7 +38,7 @@ export async function seedDemo({ openImporter, riverside, lakeside, log }: SeedO
     const importer = await openImporter(tenant)
     let records = 0
     try {
-      await writePatients(demoPatients(name, tenant, count, importer), async (patient) => {
+      await writePatients(demoPatients(name, tenant, count, importer, labels), async (patient) => {
         const { created, updated, unchanged } = await importer.write(patient)
         records += created + updated + unchanged
       })
@@ -47,9 +49,15 @@ export async function seedDemo({ openImporter, riverside, lakeside, log }: SeedO
   }
 }
 
-function* demoPatients(name: DemoUser['tenant'], tenant: TenantId, count: number, { idFor }: Importer): Generator<MappedPatient> {
+function* demoPatients(
+  name: DemoUser['tenant'],
+  tenant: TenantId,
+  count: number,
+  { idFor }: Importer,
+  labels: CodeLabels,
+): Generator<MappedPatient> {
   for (const bundle of demoBundles({ tenant: name, count })) {
-    const { patients, faults } = mapBundle(bundle, { tenant, idFor, assign: new Map() })
+    const { patients, faults } = mapBundle(bundle, { tenant, idFor, assign: new Map(), labels })
     if (faults.length > 0) throw new DemoFault()
     yield* patients
   }

@@ -133,17 +133,17 @@ class Walk implements Footprint {
   }
 }
 
-function possibleTypes(schema: GraphQLSchema, type: GraphQLNamedType): readonly GraphQLObjectType[] {
+export function possibleTypes(schema: GraphQLSchema, type: GraphQLNamedType): readonly GraphQLObjectType[] {
   if (isObjectType(type)) return [type]
   return isAbstractType(type) ? schema.getPossibleTypes(type) : []
 }
 
-function fragmentsOf(document: DocumentNode): Readonly<Record<string, FragmentDefinitionNode>> {
+export function fragmentsOf(document: DocumentNode): Readonly<Record<string, FragmentDefinitionNode>> {
   const fragments = document.definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION)
   return Object.fromEntries(fragments.map((fragment) => [fragment.name.value, fragment]))
 }
 
-function withDefaults(operation: OperationDefinitionNode, variables: Readonly<Record<string, unknown>>) {
+export function withDefaults(operation: OperationDefinitionNode, variables: Readonly<Record<string, unknown>>) {
   const filled: Record<string, unknown> = { ...variables }
   for (const { variable, defaultValue } of operation.variableDefinitions ?? []) {
     const name = variable.name.value

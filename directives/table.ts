@@ -131,7 +131,8 @@ function purposeText(purposes: ReadonlySet<PurposeOfUse>): string {
   return inOrder(purposes).join(' ')
 }
 
-function columns(rows: readonly (readonly string[])[]): string {
+/** Rows of cells as lines of text, each column as wide as its widest cell. Ends with a newline. */
+export function columns(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<readonly number[]>((known, row) => row.map((cell, i) => Math.max(known[i] ?? 0, cell.length)), [])
   return rows
     .map(

@@ -8,7 +8,7 @@ import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Caller } from '../vocabulary/decision.ts'
 import { BadUserInput, keyOverdue, storeOverdue, StoreUnavailable } from '../vocabulary/failures.ts'
 import type { Coordinate, PatientId, RecordId, RecordRef, TypeName } from '../vocabulary/ids.ts'
-import type { ListPosition, ListRequest } from '../vocabulary/list.ts'
+import { LARGEST_PAGE, type ListPosition, type ListRequest } from '../vocabulary/list.ts'
 import type { PolicyTable, Relationship } from '../vocabulary/policy.ts'
 import type { Json } from '../vocabulary/record.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
@@ -39,8 +39,6 @@ export interface ListParts {
   readonly counter: DisclosureCounter
   readonly deadline: Deadline
 }
-
-const LARGEST_PAGE = 100
 
 /** Which records stand on a page: order, cursors, completeness. What may be seen of them is decided by the record loader. */
 export class RecordLists {

@@ -10,7 +10,7 @@ import type { AccessRecord, OutcomeReason } from '../vocabulary/access-record.ts
 import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Caller, Facts } from '../vocabulary/decision.ts'
 import type { EventSink } from '../vocabulary/events.ts'
-import { type Failure, IntegrityFailure, keyOverdue, storeOverdue } from '../vocabulary/failures.ts'
+import { type Failure, IntegrityFailure, keyOverdue, PhiBudgetExceeded, storeOverdue } from '../vocabulary/failures.ts'
 import type { Instant, PatientId, RecordId, RecordRef, RequestId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
 import { encodeNodeId } from '../vocabulary/node-id.ts'
 import type { PolicyTable, Relationship, Sensitivity } from '../vocabulary/policy.ts'
@@ -18,6 +18,7 @@ import { type ComputedFields, withInputs } from './computed-fields.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { FailureReasons } from './failure-reasons.ts'
 import type { PathOutcome } from './path-outcome.ts'
+import type { PhiBudget } from './phi-budget.ts'
 import { existenceOf, given, RecordValues, type ValueParts, where } from './record-values.ts'
 import { RecordView, recordKey, type RecordState } from './record-view.ts'
 
@@ -42,6 +43,13 @@ type Entry =
   | { readonly kind: 'CLOSED'; readonly version: number }
   | { readonly kind: 'UNAVAILABLE'; readonly reason: OutcomeReason }
 
+/** A record whose paths are about to be decided and opened. */
+interface Ready {
+  readonly kind: 'READY'
+  readonly state: RecordState
+  readonly values: RecordValues
+}
+
 const NO_LABELS: ReadonlySet<Sensitivity> = new Set()
 const NOTHING_KNOWN: KnownFacts = { relationships: new Set(), consents: [] }
 
@@ -64,6 +72,7 @@ export interface LoaderOptions {
   readonly computed: ComputedFields
   readonly facts: PatientFacts
   readonly failures: FailureReasons
+  readonly budget: PhiBudget
   readonly keyring: Keyring
   readonly trail: Trail
   readonly counter: DisclosureCounter
@@ -183,15 +192,25 @@ export class RecordLoader {
       for (const patient of this.#unrooted(found, held)) this.#options.events({ ...forged, patient })
     }
     if ('value' in lookup) this.#lookup = lookup.value
-    for (const { ref, paths, listed } of wanted) {
+    const reached = wanted.map((one) => ({
+      ...one,
+      ready: this.#entry(one, found, held, this.#known.get(recordKey(one.ref))?.entry),
+    }))
+    // once for all that a tick wants, when it is known what is granted and before any of it is opened
+    const amounts = reached.map(({ paths, ready }) => (ready.kind === 'READY' ? ready.values.granted(paths) : 0))
+    const reserved = await this.#options.budget.reserve(amounts.reduce((sum, amount) => sum + amount, 0))
+    for (const { ref, paths, ready } of reached) {
       const known = this.#known.get(recordKey(ref))
-      const entry = this.#entry({ ref, paths, listed }, found, held, known?.entry)
+      if (ready.kind === 'READY') ready.values.settle(paths, reserved)
+      const entry: Entry = ready.kind === 'READY' ? { kind: 'FOUND', state: ready.state } : ready
       if (known === undefined) this.#known.set(recordKey(ref), { entry, paths: new Set(paths) })
       else if (known.entry.kind === 'FOUND' && entry.kind !== 'FOUND') {
         const outcome: PathOutcome = { outcome: 'UNAVAILABLE', reason: entry.kind === 'UNAVAILABLE' ? entry.reason : 'VERSION' }
         for (const path of paths) known.entry.state.outcomes.set(path, outcome)
       }
     }
+    // what was decided is recorded, and none of the answer leaves
+    if (reserved === 'SPENT') throw new PhiBudgetExceeded()
   }
 
   /** Patients who exist, although the table of relationships knows nothing of them. */
@@ -245,7 +264,7 @@ export class RecordLoader {
     found: Settled<FoundRecords>,
     held: Settled<HeldByPatient>,
     before: Entry | undefined,
-  ): Entry {
+  ): Entry | Ready {
     if ('failure' in held) return this.#unavailable(ref, paths, held.failure)
     const known = held.value.get(ref.patient) ?? NOTHING_KNOWN
     const { damage, unknown } = known
@@ -282,8 +301,7 @@ export class RecordLoader {
       before?.kind === 'FOUND' ? before.state : { ref, version: open.version, metadata: open.metadata, facts, outcomes: new Map() }
     // what was given before is of another version: the two must not stand in one answer
     if (state.version !== open.version) return this.#unavailable(ref, paths, 'VERSION')
-    new RecordValues(this.#values, state, open).settle(paths)
-    return { kind: 'FOUND', state }
+    return { kind: 'READY', state, values: new RecordValues(this.#values, state, open) }
   }
 
   #factsOf({ relationships, unknown, emergency, consents }: KnownFacts, { id }: RecordRef, { metadata }: OpenRecord): Facts {
@@ -297,12 +315,35 @@ export class RecordLoader {
     }
   }
 
-  /** Which records of a list consents close, by the sensitivities that the list tells of them. */
+  /** What decisions about a patient stand on of whom nothing is opened, or that this caller may know nothing of them, or that nobody can tell. */
+  standing(ref: RecordRef, known: KnownFacts): Facts | 'HIDDEN' | 'UNKNOWN' {
+    const { relationships, unknown, emergency, consents, damage } = known
+    const mayKnow = this.#mayKnow(ref, undefined, { relationships, emergency })
+    const doubt = [...this.admitting(ref.type)].some((name) => unknown?.has(name) === true)
+    if (damage !== undefined || (!mayKnow && doubt)) return 'UNKNOWN'
+    if (!mayKnow) return 'HIDDEN'
+    const facts: Facts = {
+      relationships,
+      ...(unknown !== undefined && { unknown: new Set(unknown.keys()) }),
+      ...(emergency !== undefined && { breakGlass: emergency }),
+      consent: { rules: this.#options.policy.consent, given: consents, record: { id: ref.id, labels: NO_LABELS } },
+    }
+    const closed = this.#closed(ref.type, facts)
+    return closed === 'OPEN' ? facts : closed === 'CLOSED' ? 'HIDDEN' : 'UNKNOWN'
+  }
+
+  /**
+   * Which records of a list consents close, by the sensitivities that the list tells of them. Whether a consent speaks of one record
+   * is known when it is opened: until then a permission may, and a denial may not.
+   */
   closedInList(type: TypeName, facts: Facts): (labels: readonly string[]) => boolean {
+    const given = facts.consent.given?.map(({ records, ...consent }) =>
+      records === undefined || consent.effect === 'PERMIT' ? consent : { ...consent, records },
+    )
     return (labels) => {
       if (labels.length === 0) return false
       const record = { id: '' as RecordId, labels: new Set(labels as readonly Sensitivity[]) }
-      return this.#closed(type, { ...facts, consent: { ...facts.consent, record } }) === 'CLOSED'
+      return this.#closed(type, { ...facts, consent: { ...facts.consent, given, record } }) === 'CLOSED'
     }
   }
 

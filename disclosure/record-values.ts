@@ -1,7 +1,8 @@
 import { decide } from '../access/decide.ts'
+import { inputKeptBack } from '../access/decide-inputs.ts'
 import type { OpenRecord } from '../store/record-source.ts'
 import type { AccessRecord } from '../vocabulary/access-record.ts'
-import type { Caller, Denial, Permit, Undecided } from '../vocabulary/decision.ts'
+import type { Caller, Decision, Denial, Permit, Undecided } from '../vocabulary/decision.ts'
 import type { Instant, PatientId, RecordRef, SchemaPath, TypeName } from '../vocabulary/ids.ts'
 import type { PolicyTable } from '../vocabulary/policy.ts'
 import type { Json } from '../vocabulary/record.ts'
@@ -9,6 +10,7 @@ import type { ComputedFields } from './computed-fields.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { FailureReasons } from './failure-reasons.ts'
 import type { PathOutcome } from './path-outcome.ts'
+import type { Reserved } from './phi-budget.ts'
 import type { RecordState } from './record-view.ts'
 import { show } from './views.ts'
 
@@ -32,6 +34,9 @@ export class RecordValues {
   readonly #parts: ValueParts
   readonly #state: RecordState
   readonly #record: OpenRecord
+  readonly #decisions = new Map<SchemaPath, Decision>()
+  /** Nothing is opened before something is reserved for it. */
+  #reserved: Reserved = 'UNKNOWN'
 
   constructor(parts: ValueParts, state: RecordState, record: OpenRecord) {
     this.#parts = parts
@@ -39,8 +44,24 @@ export class RecordValues {
     this.#record = record
   }
 
-  /** Decides paths that the answer asks for, and opens what is granted of them. */
-  settle(paths: ReadonlySet<SchemaPath>): void {
+  /** How many values would be opened for these paths, each once and whether it is there or not. */
+  granted(paths: ReadonlySet<SchemaPath>): number {
+    const { policy } = this.#parts
+    const granted = new Set<SchemaPath>()
+    for (const path of paths) {
+      const { outcome } = this.#decide(path)
+      const permitted = outcome === 'GRANTED' || outcome === 'MASKED'
+      if (!permitted || policy.phi.get(path)?.class === 'EDGE' || this.#inputDenied(path) !== undefined) continue
+      for (const value of [path, ...(policy.computed.get(path) ?? [])]) {
+        if (!this.#state.outcomes.has(value)) granted.add(value)
+      }
+    }
+    return granted.size
+  }
+
+  /** Decides paths that the answer asks for, and opens what is granted of them as far as it was reserved. */
+  settle(paths: ReadonlySet<SchemaPath>, reserved: Reserved): void {
+    this.#reserved = reserved
     for (const path of paths) given(this.#parts.counter, this.#outcome(path))
   }
 
@@ -53,22 +74,39 @@ export class RecordValues {
   }
 
   #decided(path: SchemaPath): PathOutcome {
-    const { ref, facts } = this.#state
-    const { caller, policy, now } = this.#parts
+    const { ref } = this.#state
     const at: At = { recordVersion: this.#record.version, path, action: 'READ' }
     if (path === existenceOf(ref)) {
       this.#note({ ...at, outcome: 'DISCLOSED' })
       return { outcome: 'ABSENT' }
     }
-    const field = policy.phi.get(path)
-    const decision = decide(field, caller, facts, now)
+    const decision = this.#decide(path)
     if (decision.outcome === 'DENIED') return this.#denied(at, decision)
     if (decision.outcome === 'UNDECIDED') return this.#undecided(at, decision.rule)
     // the edge itself is recorded when it is known how many records it gave
-    if (field?.class === 'EDGE') return { outcome: 'PERMITTED', permit: decision }
+    if (this.#parts.policy.phi.get(path)?.class === 'EDGE') return { outcome: 'PERMITTED', permit: decision }
     const inputDenied = this.#inputDenied(path)
-    if (inputDenied === undefined) return this.#shown(at, decision)
+    if (inputDenied === undefined) return this.#withheld(at, decision) ?? this.#shown(at, decision)
     return inputDenied.outcome === 'DENIED' ? this.#denied(at, inputDenied) : this.#undecided(at, inputDenied.rule)
+  }
+
+  #decide(path: SchemaPath): Decision {
+    const { caller, policy, now } = this.#parts
+    const decision = this.#decisions.get(path) ?? decide(policy.phi.get(path), caller, this.#state.facts, now)
+    this.#decisions.set(path, decision)
+    return decision
+  }
+
+  /** What is granted, and beyond what the caller may be given now. */
+  #withheld(at: At, { rule }: Permit): PathOutcome | undefined {
+    switch (this.#reserved) {
+      case 'RESERVED':
+        return undefined
+      case 'SPENT':
+        return this.#denied(at, { outcome: 'DENIED', reason: 'BUDGET', rule, breakGlass: false })
+      case 'UNKNOWN':
+        return this.#undecided(at, rule)
+    }
   }
 
   #denied(at: At, denial: Denial): PathOutcome {
@@ -84,18 +122,10 @@ export class RecordValues {
     return { outcome: 'UNAVAILABLE', reason: 'STORE' }
   }
 
-  /**
-   * A value may be derived only where all that it is derived from may be read in full: a masked input would be told by it.
-   * Asked before any input is opened, so that none is opened for nothing (P1).
-   */
+  /** Asked before any input is opened, so that none is opened for nothing (P1). */
   #inputDenied(path: SchemaPath): Denial | Undecided | undefined {
     const { caller, policy, now } = this.#parts
-    for (const input of policy.computed.get(path) ?? []) {
-      const decision = decide(policy.phi.get(input), caller, this.#state.facts, now)
-      if (decision.outcome === 'DENIED' || decision.outcome === 'UNDECIDED') return decision
-      if (decision.outcome === 'MASKED') return { outcome: 'DENIED', reason: 'ROLE', rule: decision.rule, breakGlass: false }
-    }
-    return undefined
+    return inputKeptBack(policy, path, caller, this.#state.facts, now)
   }
 
   #shown(at: At, { outcome, view, rule, basis, basisId }: Permit): PathOutcome {

@@ -2,6 +2,7 @@ import { type GraphQLResolveInfo, isObjectType } from 'graphql'
 import { createHash } from 'node:crypto'
 import { decide } from '../access/decide.ts'
 import { type FactSources, PatientFacts } from '../access/patient-facts.ts'
+import type { Sessions } from '../access/sessions.ts'
 import type { Trail } from '../audit/trail.ts'
 import { createPlanner, type Planner } from '../directives/plan.ts'
 import type { AccessRecord, OutcomeReason } from '../vocabulary/access-record.ts'
@@ -12,13 +13,19 @@ import { decodeNodeId } from '../vocabulary/node-id.ts'
 import type { Json } from '../vocabulary/record.ts'
 import { type Connection, ConnectionEdge, page } from './connection-edge.ts'
 import { type DisclosureCounter, newDisclosureCounter } from './disclosure-counter.ts'
+import { EmergencyDesk } from './emergency-desk.ts'
+import { AccessExplainer, type AccessPlan } from './explain-access.ts'
 import { FailureReasons } from './failure-reasons.ts'
+import { type BudgetSource, PhiBudget } from './phi-budget.ts'
 import { type CursorPage, type PageArguments, RecordLists } from './record-lists.ts'
 import { RecordLoader, type LoaderOptions } from './record-loader.ts'
 import { RecordView, recordKey } from './record-view.ts'
 import { Refusals } from './refusals.ts'
 
 type Place = GraphQLResolveInfo['path']
+
+/** Records that are looked at for whether there is another page, at a time. */
+const LOOK_AHEAD = 20
 
 /** A leaf or an edge that nobody decided about: a fault of the gateway, and no reason to give anything. */
 class Undecided extends Error {
@@ -28,7 +35,12 @@ class Undecided extends Error {
   }
 }
 
-export type ScopeParts = Omit<LoaderOptions, 'counter' | 'facts' | 'failures' | 'notices'> & FactSources
+export interface ScopeParts extends Omit<LoaderOptions, 'budget' | 'counter' | 'facts' | 'failures' | 'notices'>, FactSources {
+  readonly sessions?: Sessions
+  readonly budgets?: BudgetSource
+  /** Values that the caller may be given within an hour. */
+  readonly mostInHour: number
+}
 
 /**
  * All that belongs to one request: who asks, what was found out, what was opened, what was refused. Made when the caller is
@@ -39,11 +51,15 @@ export class RequestScope {
   readonly refusals = new Refusals()
   /** What the answer tells along with what it discloses. */
   readonly notices = new Set<string>()
+  /** Where the glass is broken and put back. */
+  readonly emergencies: EmergencyDesk
+  readonly budget: PhiBudget
   readonly #parts: ScopeParts
   readonly #planner: Planner
   readonly #failures: FailureReasons
   readonly #loader: RecordLoader
   readonly #lists: RecordLists
+  readonly #explainer: AccessExplainer
   readonly #edges = new Map<string, Set<string>>()
   /** What was recorded and must not be again, however many aliases lead to it. */
   readonly #told = new Set<string>()
@@ -52,9 +68,21 @@ export class RequestScope {
     this.#parts = parts
     this.#planner = createPlanner(parts.policy)
     this.#failures = new FailureReasons({ ...parts, tenant: parts.caller.tenant })
-    const facts = new PatientFacts({ ...parts, reasonOf: (failure) => this.#failures.of(failure) })
-    this.#loader = new RecordLoader({ ...parts, facts, failures: this.#failures, counter: this.counter, notices: this.notices })
+    const reasonOf = (failure: unknown): OutcomeReason => this.#failures.of(failure)
+    const facts = new PatientFacts({ ...parts, reasonOf })
+    const { budgets, mostInHour } = parts
+    this.budget = new PhiBudget({ ...parts, reasonOf, most: mostInHour, ...(budgets && { source: budgets }) })
+    const { counter, notices, budget } = this
+    this.#loader = new RecordLoader({ ...parts, facts, failures: this.#failures, counter, notices, budget })
+    this.emergencies = new EmergencyDesk({ ...parts, failures: this.#failures, refusals: this.refusals, counter: this.counter })
     this.#lists = new RecordLists({ ...parts, facts, counter: this.counter })
+    this.#explainer = new AccessExplainer({
+      ...parts,
+      facts,
+      failures: this.#failures,
+      loader: this.#loader,
+      counter: this.counter,
+    })
   }
 
   get requestId(): RequestId {
@@ -63,6 +91,10 @@ export class RequestScope {
 
   get caller(): Caller {
     return this.#parts.caller
+  }
+
+  get sessions(): Sessions | undefined {
+    return this.#parts.sessions
   }
 
   get trail(): Trail {
@@ -104,10 +136,9 @@ export class RequestScope {
     if (!this.#mayFilter(patient, args, info)) return null
     const { rule, basis, view } = outcome.permit
     const at = { ...whereOf(patient), path, action: 'READ' } as const
-    let listed: CursorPage
+    let connection: Connection
     try {
-      const isClosed = this.#loader.closedInList(type, patient.facts)
-      listed = await this.#lists.ofPatient(patient.ref.patient, type, path as string as Coordinate, args, isClosed)
+      connection = await this.#listOf(patient, type, path as string as Coordinate, args, info)
     } catch (error) {
       const reason = this.#passing(error)
       this.#noteOnce(`${patient.key} ${path} ${reason}`, { ...at, outcome: 'UNAVAILABLE', reason, rule, basis })
@@ -115,10 +146,42 @@ export class RequestScope {
       return null
     }
     const given = this.#edgeOf(`${patient.key} ${path}`, (count) => ({ ...at, outcome: 'DISCLOSED', view, rule, basis, count }))
-    for (const ref of listed.leftOut) this.#leftOut(ref)
-    const connection = await this.#page(listed, type, args, info)
     for (const { record } of connection.edges) given.add(record)
     return connection
+  }
+
+  /** A page as long as was asked for: what is found to be closed when it is opened is made up for by what follows. */
+  async #listOf(
+    patient: RecordView,
+    type: TypeName,
+    coordinate: Coordinate,
+    args: PageArguments,
+    info: GraphQLResolveInfo,
+  ): Promise<Connection> {
+    const isClosed = this.#loader.closedInList(type, patient.facts)
+    const next = async (from: PageArguments): Promise<CursorPage> => {
+      const listed = await this.#lists.ofPatient(patient.ref.patient, type, coordinate, { ...args, ...from }, isClosed)
+      for (const ref of listed.leftOut) this.#leftOut(ref)
+      return listed
+    }
+    const paths = this.#plan(info, type, ['edges', 'node'])
+    let listed = await next({})
+    let edges = await this.#openEdges(listed, paths)
+    const wanted = listed.items.length
+    while (edges.length < wanted && listed.more) {
+      listed = await next({ first: wanted - edges.length, after: listed.items.at(-1)?.cursor })
+      edges = [...edges, ...(await this.#openEdges(listed, paths))]
+    }
+    let { more } = listed
+    // that there is another page must not tell of records that are closed one by one
+    if (more && patient.facts.consent.given?.some(({ effect, records }) => effect === 'DENY' && records !== undefined) === true) {
+      for (let found = 0; found === 0 && listed.more; ) {
+        listed = await next({ first: LOOK_AHEAD, after: listed.items.at(-1)?.cursor })
+        found = (await this.#openEdges(listed, new Set())).length
+        more = found > 0
+      }
+    }
+    return this.#connection(edges, more, type, args)
   }
 
   /** A record of a list that consents close: nobody is told of it but the audit. */
@@ -141,6 +204,21 @@ export class RequestScope {
     }
   }
 
+  /** What an operation would give this caller. Nothing of it is executed, and nothing of any record is opened. */
+  async explainAccess(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<AccessPlan | null> {
+    const { patientId } = args
+    const type = [...this.#parts.policy.records.values()].find(({ patient }) => patient === 'id')?.type
+    const decoded = typeof patientId === 'string' ? decodeNodeId(patientId) : undefined
+    const ref = decoded !== undefined && decoded.type === type ? decoded : undefined
+    const asked = typeof patientId === 'string' ? (ref ?? this.#nowhere(patientId, type)) : undefined
+    const explained = await this.#explainer.explain(info.schema, args, asked)
+    if (explained === 'NOT_FOUND') this.refusals.notFound(info.path)
+    else if (explained === 'UNAVAILABLE') {
+      this.refusals.unavailable(`${info.parentType.name}.${info.fieldName}`, info.fieldName, info.path)
+    } else return explained
+    return null
+  }
+
   /** What stands at the end of a connection's edge. */
   nodeOf({ loaded, record }: ConnectionEdge, coordinate: Coordinate, place: Place): RecordView | null {
     if (loaded.kind === 'FOUND') return loaded.record
@@ -156,13 +234,14 @@ export class RequestScope {
     const path = coordinate as string as SchemaPath
     // an edge that is PHI itself was decided and recorded with its parent
     if (source instanceof RecordView && this.#parts.policy.phi.has(path)) return null
-    const asked = typeof args['id'] === 'string' ? decodeNodeId(args['id']) : undefined
+    const id = args['id'] ?? args['patientId']
+    const asked = typeof id === 'string' ? decodeNodeId(id) : undefined
     const whose = source instanceof RecordView ? whereOf(source) : asked && { patient: asked.patient }
     const { reason, rule } = denial
     this.#noteOnce(`${coordinate} ${source instanceof RecordView ? source.key : (asked?.patient ?? '')}`, {
       ...whose,
       path,
-      action: 'READ',
+      action: info.parentType === info.schema.getMutationType() ? 'UPDATE' : 'READ',
       outcome: 'DENIED',
       reason,
       ...(rule !== undefined && { rule }),
@@ -229,21 +308,26 @@ export class RequestScope {
 
   async #page(listed: CursorPage, type: TypeName, args: PageArguments, info: GraphQLResolveInfo): Promise<Connection> {
     const paths = this.#plan(info, type, ['edges', 'node'])
+    return this.#connection(await this.#openEdges(listed, paths), listed.more, type, args)
+  }
+
+  async #openEdges(listed: CursorPage, paths: ReadonlySet<SchemaPath>): Promise<ConnectionEdge[]> {
     const edges = await Promise.all(
       listed.items.map(
         async ({ ref, cursor, version }) =>
           new ConnectionEdge(cursor, await this.#loader.load(ref, paths, { listed: version }), recordKey(ref)),
       ),
     )
-    return page(
-      // what its list does not tell to be closed is found to be so when it is opened
-      edges.filter(({ loaded }) => loaded.kind !== 'CLOSED'),
-      {
-        more: listed.more,
-        after: args.after !== undefined && args.after !== null,
-        mayBeIncomplete: this.#parts.policy.records.get(type)?.patient !== 'id',
-      },
-    )
+    // what its list does not tell to be closed is found to be so when it is opened
+    return edges.filter(({ loaded }) => loaded.kind !== 'CLOSED')
+  }
+
+  #connection(edges: readonly ConnectionEdge[], more: boolean, type: TypeName, { after }: PageArguments): Connection {
+    return page(edges, {
+      more,
+      after: after !== undefined && after !== null,
+      mayBeIncomplete: this.#parts.policy.records.get(type)?.patient !== 'id',
+    })
   }
 
   #plan(info: GraphQLResolveInfo, name: TypeName, within: readonly string[]): ReadonlySet<SchemaPath> {

@@ -42,6 +42,9 @@ export const WHY = {
   otherPatient: 'belongs to another patient',
   reference: 'does not lead to one resource',
   status: 'missing or unknown, so that nobody becomes a member by it',
+  permitsLess: 'cannot be expressed here, so that nothing is permitted by it',
+  deniesMore: 'cannot be expressed here, so that more is denied by it',
+  exception: 'an exception to a denial, which here closes whatever else permits it',
   outside: 'does not overlap the period of the care team',
 } as const
 

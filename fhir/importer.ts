@@ -4,7 +4,7 @@ import type { IdFor } from './record.ts'
 /** What the mapping is written to: the sealed store of one tenant. */
 export interface Importer {
   readonly idFor: IdFor
-  /** Writes all of a patient's records and memberships. Repeating it with the same source changes nothing. */
+  /** Writes all of a patient's records, memberships and consents. Repeating it with the same source changes nothing. */
   write(patient: MappedPatient): Promise<WriteCounts>
   close(): Promise<void>
 }

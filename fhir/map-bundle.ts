@@ -1,3 +1,4 @@
+import type { Consent, ConsentChanges } from '../vocabulary/consent.ts'
 import type { PatientId, TenantId } from '../vocabulary/ids.ts'
 import type { Membership, NewRecord } from '../vocabulary/record.ts'
 import { mapAllergyIntolerance } from './allergy-intolerance.ts'
@@ -5,6 +6,7 @@ import { type Entry, type IdentifiedEntry, isIdentified, readEntries } from './b
 import { mapCareTeam } from './care-team.ts'
 import { mapClaim } from './claim.ts'
 import { mapCondition } from './condition.ts'
+import { mapConsent } from './consent.ts'
 import { holdsCoverage, mapContainedCoverages, mapCoverage } from './coverage.ts'
 import { Reference } from './datatypes.ts'
 import { mapDiagnosticReport } from './diagnostic-report.ts'
@@ -13,13 +15,14 @@ import { mapEncounter } from './encounter.ts'
 import { type Fault, type Flaw, WHY, flaw, isFlaw } from './fault.ts'
 import { mapImmunization } from './immunization.ts'
 import { unfit } from './inspect.ts'
+import { type CodeLabels, codeLabels } from './labels.ts'
 import { type Imported, isImported, leftOutFor } from './left-out.ts'
 import { mapMedicationRequest } from './medication-request.ts'
 import { Stays } from './membership.ts'
 import { mapObservation } from './observation.ts'
 import { mapPatient } from './patient.ts'
 import { mapProcedure } from './procedure.ts'
-import type { IdFor } from './record.ts'
+import { type IdFor, labeled } from './record.ts'
 import { References } from './references.ts'
 import { type MapResource, type SubjectContext, subjectElement } from './subject.ts'
 
@@ -28,6 +31,8 @@ export interface MapOptions {
   readonly idFor: IdFor
   /** The FHIR identities of users, by the practitioner (`Practitioner/ID`) whose place on care teams they take. */
   readonly assign: ReadonlyMap<string, readonly string[]>
+  /** Which codes make a record a sensitive one; the shipped lists when left out. */
+  readonly labels?: CodeLabels
 }
 
 export interface MappedPatient {
@@ -37,6 +42,7 @@ export interface MappedPatient {
   /** The patient's own record first. */
   readonly records: readonly NewRecord[]
   readonly memberships: readonly Membership[]
+  readonly consents: ConsentChanges
 }
 
 interface MappedPractitioner {
@@ -99,10 +105,12 @@ interface Chart {
   readonly stays: Stays
   /** The ids of coverages that other resources hold, each taken once. */
   readonly coverages: Set<string>
+  readonly consents: { readonly given: Consent[]; readonly withdrawn: string[] }
 }
 
 class Mapping {
   readonly #options: MapOptions
+  readonly #labels: CodeLabels
   readonly #references: References
   readonly #faults: Fault[]
   readonly #charts = new Map<Entry, Chart>()
@@ -113,6 +121,7 @@ class Mapping {
 
   constructor(options: MapOptions, references: References, faults: readonly Fault[]) {
     this.#options = options
+    this.#labels = options.labels ?? codeLabels()
     this.#references = references
     this.#faults = [...faults]
   }
@@ -123,14 +132,21 @@ class Mapping {
     if (!this.#readable(entry)) return true
     const record = mapPatient(entry, this.#options.idFor)
     if (isFlaw(record)) this.#fault(entry, record)
-    else
-      this.#charts.set(entry, { entry, patient: record.ref.patient, records: [record], stays: new Stays(), coverages: new Set() })
+    else {
+      const { patient } = record.ref
+      const consents = { given: [], withdrawn: [] }
+      this.#charts.set(entry, { entry, patient, records: [record], stays: new Stays(), coverages: new Set(), consents })
+    }
     return true
   }
 
   take(entry: Entry): void {
     if (READ_BY_OTHERS.has(entry.type)) return
     const { type } = entry
+    if (type === 'Consent') {
+      this.#takeConsent(entry)
+      return
+    }
     if (!isImported(type)) {
       count(this.#unknown, type)
       if (type === 'ExplanationOfBenefit' && holdsCoverage(entry)) this.#takeHeldCoverages(entry)
@@ -153,7 +169,7 @@ class Mapping {
   result(): MappedBundle {
     return {
       tenant: this.#options.tenant,
-      patients: [...this.#charts.values()].map(({ entry, patient, records, stays }) => ({
+      patients: [...this.#charts.values()].map(({ entry, patient, records, stays, consents }) => ({
         patient,
         entry: entry.index,
         records,
@@ -161,6 +177,7 @@ class Mapping {
           { patient, relationship: 'SELF', fhirUser: `Patient/${entry.id}`, periods: [{}] },
           ...stays.memberships(patient),
         ],
+        consents,
       })),
       unknown: this.#unknown,
       leftOut: this.#leftOut,
@@ -174,7 +191,11 @@ class Mapping {
       this.#fault(entry, record)
       return
     }
-    records.push(record)
+    // what others bring into a record, the diagnosis of a claim and the name of a drug, stands in its values
+    const values = [...record.values.values()]
+    // the coverage that a claim holds tells nothing of what was claimed
+    const held = (record.ref.type as string) === 'Coverage' && entry.type !== 'Coverage'
+    records.push(labeled(record, held ? this.#labels.of(values) : this.#labels.of(entry.resource, values)))
     if (entry.type === 'Encounter') this.#encounters.add(entry)
   }
 
@@ -182,6 +203,21 @@ class Mapping {
     const record = mapDiagnosticReport(entry, this.#contextOf(entry, chart))
     if (record === 'without text') count(this.#leftOut, 'DiagnosticReport without text')
     else this.#keep(entry, chart, record)
+  }
+
+  #takeConsent(entry: Entry): void {
+    if (!this.#readable(entry)) return
+    const chart = this.#chartOf(entry)
+    if (chart === undefined) return
+    const { idFor, assign } = this.#options
+    const read = mapConsent(entry, { references: this.#references, idFor, assign })
+    if (isFlaw(read)) {
+      this.#fault(entry, read)
+      return
+    }
+    chart.consents.given.push(...read.given)
+    chart.consents.withdrawn.push(...read.withdrawn)
+    for (const one of read.flaws) this.#fault(entry, one)
   }
 
   #takeHeldCoverages(entry: Entry): void {

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import type { PatientId, RecordId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
+import type { Sensitivity } from '../vocabulary/policy.ts'
 import type { Json, NewRecord, RecordMetadata } from '../vocabulary/record.ts'
 import { MAX_TEXT_BYTES } from './datatypes.ts'
 import { type Flaw, WHY, flaw } from './fault.ts'
 
 /** Goes into every digest: a mapping that reads more of the same source makes every record of it a changed one. */
-const MAPPING_VERSION = 2
+const MAPPING_VERSION = 3
 
 /** An item of the store holds 400 KB; the rest is for the manifest and for what sealing adds. */
 const MAX_RECORD_BYTES = 320 * 1024
@@ -61,6 +62,13 @@ export function assemble({ type, patient, id, values, metadata }: Assembly): New
  */
 export function sourceDigest(...sources: readonly unknown[]): string {
   return contentDigest({ mapping: MAPPING_VERSION, sources })
+}
+
+/** A record with what its codes tell. The labels are part of its source: lists that say something else make it a changed one. */
+export function labeled(record: NewRecord, labels: readonly Sensitivity[]): NewRecord {
+  if (labels.length === 0) return record
+  const { source, ...metadata } = record.metadata
+  return { ...record, metadata: { ...metadata, labels, source: contentDigest({ source: source ?? null, labels }) } }
 }
 
 /** SHA-256 (base64url) of some content in canonical form. */

@@ -28,6 +28,7 @@ export type MapResource = (entry: IdentifiedEntry, context: SubjectContext) => N
 const SUBJECT: Readonly<Record<string, string>> = {
   AllergyIntolerance: 'patient',
   Claim: 'patient',
+  Consent: 'patient',
   Coverage: 'beneficiary',
   ExplanationOfBenefit: 'patient',
   Immunization: 'patient',

@@ -27,7 +27,9 @@ export interface Answer {
  * is no way to make one (P2).
  */
 export function answer(scope: RequestScope, receipt: AuditReceipt, data: unknown, thrown: readonly AnswerError[]): Answer {
-  const { requestId, counter, refusals, notices } = scope
+  const { requestId, counter, refusals, notices, budget } = scope
+  // whatever a resolver made of the error: what was kept back is not told apart from what is not there
+  if (budget.spent) return failure(requestId, 'PHI_BUDGET_EXCEEDED')
   const fatal = thrown.find(({ extensions }) => HTTP_STATUS[extensions.code] !== 200)
   if (fatal !== undefined) return failure(requestId, fatal.extensions.code)
   const errors = [...thrown, ...refusals.errors()]
@@ -63,11 +65,30 @@ export function refusal(
     headers: {
       'content-type': `${type}; charset=utf-8`,
       'cache-control': 'no-store',
-      ...(status === 401 && { 'www-authenticate': 'Bearer' }),
+      ...(status === 401 && { 'www-authenticate': challenge(code) }),
       ...(status === 405 && { allow: 'POST' }),
     },
     body: JSON.stringify(failure(requestId, code).body),
   }
+}
+
+/**
+ * What a client is told of how to be let in. Of a token that is not taken it is told nothing.
+ *
+ * @param maxAge seconds
+ * @source RFC 6750 section 3, RFC 9470 section 3
+ */
+export function challenge(code: FailureCode | undefined, maxAge?: number): string {
+  const error = code === undefined ? undefined : CHALLENGES[code]
+  if (code === undefined || error === undefined) return 'Bearer'
+  const age = code === 'STEP_UP_REQUIRED' && maxAge !== undefined ? `, max_age="${maxAge}"` : ''
+  return `Bearer error="${error}", error_description="${MESSAGES[code]}"${age}`
+}
+
+const CHALLENGES: Partial<Record<FailureCode, string>> = {
+  STEP_UP_REQUIRED: 'insufficient_user_authentication',
+  MFA_REQUIRED: 'insufficient_user_authentication',
+  SESSION_EXPIRED: 'invalid_token',
 }
 
 export function isFailureCode(code: unknown): code is FailureCode {

@@ -2,10 +2,16 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { KMSClient } from '@aws-sdk/client-kms'
 import { randomBytes } from 'node:crypto'
 import * as z from 'zod'
+import { breakGlassGrants } from '../access/break-glass.ts'
+import { storedConsents } from '../access/consents.ts'
 import { tokenIdentity } from '../access/identity.ts'
+import { ClaimMap } from '../access/claims.ts'
 import { membershipRelationship } from '../access/memberships.ts'
 import { organizationRelationship } from '../access/organization.ts'
+import type { EmergencySource } from '../access/patient-facts.ts'
 import type { RelationshipRegistry } from '../access/relationships.ts'
+import { SessionSettings } from '../access/session-limits.ts'
+import { TableSessions } from '../access/sessions.ts'
 import { AuditHistory } from '../audit/history.ts'
 import { LaneLog } from '../audit/log.ts'
 import { newProcessId, type ProcessId } from '../audit/request-id.ts'
@@ -15,15 +21,20 @@ import { AwsKms, type Kms } from '../crypto/kms.ts'
 import type { SdlSource } from '../directives/parse-sources.ts'
 import type { Resolvers } from '../disclosure/leaf-resolvers.ts'
 import { AccessTable } from '../store/access.ts'
+import { BreakGlassTable } from '../store/break-glass.ts'
+import { BudgetTable } from '../store/budgets.ts'
 import { DynamoKeyTable } from '../store/keys.ts'
 import { RecordTable } from '../store/records.ts'
 import { SealedSource } from '../store/sealed-source.ts'
+import { SessionTable } from '../store/sessions.ts'
 import type { EventSink } from '../vocabulary/events.ts'
 import type { TenantId } from '../vocabulary/ids.ts'
 import type { Relationship } from '../vocabulary/policy.ts'
 import type { Clock } from '../vocabulary/record.ts'
 import { createGateway, type Gateway } from './create-gateway.ts'
+import { DEFAULT_LIMITS, LimitsText } from './limits.ts'
 import { operatorEvents } from './operator-events.ts'
+import { jsonOf } from './json-setting.ts'
 import { kmsKeysOf, TenantKmsKeys } from './tenant-kms-keys.ts'
 
 const name = z.string().min(1)
@@ -31,12 +42,23 @@ const Environment = z.object({
   PHI_STAGE: name,
   PHI_TABLE_RECORDS: name,
   PHI_TABLE_ACCESS: name,
+  PHI_TABLE_BREAK_GLASS: name,
   PHI_TABLE_KEYS: name,
   PHI_TABLE_AUDIT: name,
+  PHI_TABLE_SESSIONS: name,
+  PHI_TABLE_BUDGETS: name,
   PHI_KMS_KEY_ID: name,
   PHI_TENANT_KMS_KEYS: TenantKmsKeys,
+  PHI_BREAK_GLASS_MINUTES: z.coerce.number().int().min(1).max(1_440).default(240),
 })
-const IssuerEnvironment = z.object({ PHI_ISSUER: z.url(), PHI_AUDIENCE: name, PHI_JWKS_URI: z.url() })
+const IssuerEnvironment = z.object({
+  PHI_ISSUER: z.url(),
+  PHI_AUDIENCE: name,
+  PHI_JWKS_URI: z.url(),
+  PHI_CLAIMS: jsonOf('PHI_CLAIMS').pipe(ClaimMap),
+  PHI_SESSIONS: jsonOf('PHI_SESSIONS').pipe(SessionSettings),
+})
+const LimitsEnvironment = z.object({ PHI_LIMITS: LimitsText.default(DEFAULT_LIMITS) })
 
 export type Env = Readonly<Record<string, string | undefined>>
 
@@ -48,6 +70,11 @@ export interface Services {
   readonly events: EventSink
   readonly records: RecordTable
   readonly access: AccessTable
+  readonly breakGlass: BreakGlassTable
+  /** The longest that a glass stays broken. */
+  readonly breakGlassMinutes: number
+  readonly sessions: SessionTable
+  readonly budgets: BudgetTable
   readonly keys: DynamoKeyTable
   readonly kms: Kms
   readonly kmsKeysFor: (tenant: TenantId) => KmsKeys
@@ -87,6 +114,10 @@ export function openServices(env: Env, { now = Date.now, events }: { now?: Clock
     events: sink,
     records: new RecordTable(reads, settings.PHI_TABLE_RECORDS),
     access: new AccessTable(reads, settings.PHI_TABLE_ACCESS),
+    breakGlass: new BreakGlassTable(reads, settings.PHI_TABLE_BREAK_GLASS),
+    breakGlassMinutes: settings.PHI_BREAK_GLASS_MINUTES,
+    sessions: new SessionTable(reads, settings.PHI_TABLE_SESSIONS),
+    budgets: new BudgetTable(reads, settings.PHI_TABLE_BUDGETS),
     keys,
     kms,
     kmsKeysFor,
@@ -110,6 +141,18 @@ function clinicRelationships({ access, keyring, events, records }: Services): Re
   ])
 }
 
+/** Break-glass of the shipped clinic: a patient is there when the index of the patient's records is. */
+function clinicEmergencies({ breakGlass, breakGlassMinutes, keyring, events, now, records }: Services): EmergencySource {
+  return breakGlassGrants({
+    table: breakGlass,
+    keyring,
+    events,
+    now,
+    mostMinutes: breakGlassMinutes,
+    exists: async (tenant, patient, { signal }) => (await records.indexRoot(tenant, patient, signal)) !== undefined,
+  })
+}
+
 /**
  * A gateway over the services of a process.
  *
@@ -120,12 +163,20 @@ export async function composeGateway(
   env: Env,
   clinic: { typeDefs: readonly SdlSource[]; resolvers: Resolvers; lock: string },
 ): Promise<Gateway> {
-  const { PHI_ISSUER, PHI_AUDIENCE, PHI_JWKS_URI } = IssuerEnvironment.parse(env)
+  const { PHI_ISSUER, PHI_AUDIENCE, PHI_JWKS_URI, PHI_CLAIMS, PHI_SESSIONS } = IssuerEnvironment.parse(env)
+  const { events, now } = services
+  const issuer = { issuer: PHI_ISSUER, audience: PHI_AUDIENCE, jwksUri: PHI_JWKS_URI, claims: PHI_CLAIMS, now }
   return await createGateway({
     ...clinic,
     relationships: clinicRelationships(services),
+    emergencies: clinicEmergencies(services),
+    consents: storedConsents({ table: services.access, keyring: services.keyring, events: services.events }),
     sources: new Map([['dynamodb', new SealedSource(services.records, services.keyring)]]),
-    identity: (policy) => tokenIdentity({ issuer: PHI_ISSUER, audience: PHI_AUDIENCE, jwksUri: PHI_JWKS_URI }, policy),
+    budgets: services.budgets,
+    limits: LimitsEnvironment.parse(env).PHI_LIMITS,
+    identity: (policy) => tokenIdentity(issuer, policy),
+    sessions: (policy) => new TableSessions({ table: services.sessions, policy, settings: PHI_SESSIONS, now, events }),
+    stepUpSeconds: PHI_SESSIONS.stepUpSeconds,
     keys: services.keyring,
     audit: { log: services.audit, process: services.process },
     events: services.events,

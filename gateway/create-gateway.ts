@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Identity } from '../access/identity.ts'
 import type { ConsentSource, EmergencySource } from '../access/patient-facts.ts'
 import type { RelationshipRegistry } from '../access/relationships.ts'
+import type { Sessions } from '../access/sessions.ts'
 import type { AuditLog } from '../audit/log.ts'
 import { newRequestId, type ProcessId } from '../audit/request-id.ts'
 import type { Keyring } from '../crypto/keyring.ts'
@@ -9,6 +10,7 @@ import { compilePolicy } from '../directives/compile.ts'
 import type { SdlSource } from '../directives/parse-sources.ts'
 import { computedFault, type ComputedFields } from '../disclosure/computed-fields.ts'
 import type { DisclosureCounter } from '../disclosure/disclosure-counter.ts'
+import type { BudgetSource } from '../disclosure/phi-budget.ts'
 import type { Resolvers } from '../disclosure/leaf-resolvers.ts'
 import { SERVED_VIEWS } from '../disclosure/views.ts'
 import type { RecordSource } from '../store/record-source.ts'
@@ -23,6 +25,7 @@ import { executableSchema } from './executable-schema.ts'
 import { OperationEngine } from './execution.ts'
 import { type HttpRequest, type HttpResponse, parseBody, refusedByType } from './http.ts'
 import { internalFault } from './internal-fault.ts'
+import { DEFAULT_LIMITS, type Limits } from './limits.ts'
 import { openScope } from './open-scope.ts'
 import { operatorEvents } from './operator-events.ts'
 
@@ -30,6 +33,11 @@ import { operatorEvents } from './operator-events.ts'
 const REQUEST_MS = 8_000
 /** The part of a request's time in which it must be known who asks. */
 const IDENTITY_SHARE = 0.25
+
+/** The part of what is left then, in which it must be known whether they are still signed in. */
+const SESSION_SHARE = 0.2
+/** How recent a sign-in must be where one is asked for, in seconds. */
+const STEP_UP_SECONDS = 300
 
 /** What the operators' log calls a deployment that brings no sink, and so no name, of its own. */
 const UNNAMED_STAGE = 'unnamed'
@@ -46,12 +54,20 @@ export interface GatewayParts {
   readonly emergencies?: EmergencySource
   /** What patients permit and deny. Left out: nobody said anything, so that what needs a consent is closed. */
   readonly consents?: ConsentSource
+  /** Counts what each user is given within an hour. Left out: nobody counts. */
+  readonly budgets?: BudgetSource
+  /** How much a caller may have at once and within an hour; `DEFAULT_LIMITS` when left out. */
+  readonly limits?: Limits
   /** By the name that `@record(source:)` has. */
   readonly sources: ReadonlyMap<string, RecordSource>
   /** A function for each `@computed` field, by its path: `{ 'Client.age': ([birthDate], now) => ... }`. */
   readonly computed?: ComputedFields
   /** Made when the policy is compiled: which roles there are, the schema says. */
   readonly identity: (policy: PolicyTable) => Identity
+  /** Whether those with a token are still signed in. Left out: a token is good until it ends, and nothing ends it before. */
+  readonly sessions?: (policy: PolicyTable) => Sessions
+  /** How recent a sign-in must be for a root that asks for one, in seconds; 300 when left out. */
+  readonly stepUpSeconds?: number
   /** Opens what is sealed, and hides what an answer must carry and nobody may read: cursors, ids that lead nowhere. */
   readonly keys: Keyring
   readonly audit: GatewayAudit
@@ -99,6 +115,7 @@ export class SchemaRefused extends Error {
  */
 export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   const { relationships, emergencies, consents, sources, computed = {}, keys: keyring, audit, now = Date.now } = parts
+  const { budgets, limits = DEFAULT_LIMITS } = parts
   const { events = operatorEvents({ stage: UNNAMED_STAGE, now }) } = parts
   const { schema, policy, lock } = compilePolicy(parts.typeDefs, { relationships: new Set(relationships.keys()) })
   if (lock !== parts.lock)
@@ -112,12 +129,28 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   const unserved = computedFault(policy, computed)
   if (unserved !== undefined) throw new SchemaRefused(unserved)
   const facts = { relationships, ...(emergencies && { emergencies }), ...(consents && { consents }) }
-  const services = { facts, sources, computed, keyring, audit: audit.log, events, now }
+  const { stepUpSeconds = STEP_UP_SECONDS } = parts
+  const sessions = parts.sessions?.(policy)
+  const stepUpWithin = stepUpSeconds * 1000
+  const services = {
+    facts,
+    ...(sessions && { sessions }),
+    ...(budgets && { budgets }),
+    limits,
+    stepUpWithin,
+    sources,
+    computed,
+    keyring,
+    audit: audit.log,
+    events,
+    now,
+  }
   const identity = parts.identity(policy)
   const engine = new OperationEngine({
     schema: executableSchema(schema, policy, parts.resolvers),
     introspection: parts.introspection ?? false,
     events,
+    stepUpSeconds,
   })
   await engine.start()
 
@@ -127,6 +160,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
       () => identity.callerOf(request.headers),
       () => new Unauthenticated(),
     )
+    await sessions?.admit(caller, requestId, deadline.share(SESSION_SHARE))
     // before anything is executed: what nobody can read is neither opened nor recorded as disclosed
     const refused = refusedByType(request.headers)
     if (refused !== undefined) return refusal(requestId, request, 'BAD_REQUEST', refused)
@@ -134,9 +168,9 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
     return await engine.execute(request, body, {
       requestId,
       open: (operation) => {
-        const scope = openScope(services, { schema, policy }, { requestId, request, body, caller, deadline }, operation)
-        passage.values = scope.counter
-        return scope
+        const opened = openScope(services, { schema, policy }, { requestId, request, body, caller, deadline }, operation)
+        passage.values = opened.scope.counter
+        return opened
       },
     })
   }

@@ -12,10 +12,11 @@ import type { RequestScope } from '../disclosure/request-scope.ts'
 import type { EventSink } from '../vocabulary/events.ts'
 import { AuditUnavailable, Failure, type FailureCode } from '../vocabulary/failures.ts'
 import type { RequestId } from '../vocabulary/ids.ts'
-import { answer, type AnswerError, failure, isFailureCode } from './answer.ts'
+import { answer, type AnswerError, challenge, failure, isFailureCode } from './answer.ts'
 import { DocumentStore } from './document-store.ts'
 import { answerType, type GraphQLBody, type HttpRequest, type HttpResponse } from './http.ts'
 import { internalFault } from './internal-fault.ts'
+import { MOST_TOKENS, withinLimits } from './operation-limits.ts'
 
 /** The operation that a document and a name amount to, validated and not yet executed. */
 export interface ResolvedOperation {
@@ -25,11 +26,17 @@ export interface ResolvedOperation {
   readonly variables: Readonly<Record<string, unknown>>
 }
 
+/** What an operation is executed with, or the code by which it is refused before anything of it is. */
+export interface OpenedScope {
+  readonly scope: RequestScope
+  readonly refused?: FailureCode
+}
+
 /** One operation on its way through the engine. */
 interface Execution {
   readonly requestId: RequestId
   /** Opens the request's scope when the operation is known, which the audit records name. */
-  readonly open: (operation: ResolvedOperation) => RequestScope
+  readonly open: (operation: ResolvedOperation) => OpenedScope
   scope?: RequestScope
 }
 
@@ -37,10 +44,10 @@ export interface ExecutionOptions {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
   readonly events: EventSink
+  /** How recent a sign-in is asked for where one is, in seconds. */
+  readonly stepUpSeconds: number
 }
 
-/** Documents are read to this many tokens; more is refused before it is parsed. */
-const MOST_TOKENS = 4_000
 const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 
 /** The GraphQL engine: Apollo Server, with one plugin that lets no answer out before its audit. */
@@ -50,7 +57,7 @@ export class OperationEngine {
   readonly #current = new AsyncLocalStorage<RequestId>()
   readonly #events: EventSink
 
-  constructor({ schema, introspection, events }: ExecutionOptions) {
+  constructor({ schema, introspection, events, stepUpSeconds }: ExecutionOptions) {
     this.#events = events
     this.#apollo = new ApolloServer<Execution>({
       schema,
@@ -62,6 +69,7 @@ export class OperationEngine {
       stopOnTerminationSignals: false,
       parseOptions: { maxLexicalTokens: MOST_TOKENS },
       documentStore: new DocumentStore(),
+      validationRules: [withinLimits],
       // Apollo's own messages quote documents and variables
       logger: SILENT,
       formatError: (formatted, error) => this.#format(formatted, error),
@@ -69,7 +77,7 @@ export class OperationEngine {
         ApolloServerPluginCacheControlDisabled(),
         ApolloServerPluginLandingPageDisabled(),
         ApolloServerPluginUsageReportingDisabled(),
-        disclosurePlugin(events),
+        disclosurePlugin(events, stepUpSeconds),
       ],
     })
   }
@@ -103,7 +111,7 @@ export class OperationEngine {
   }
 
   #format(formatted: GraphQLFormattedError, thrown: unknown): GraphQLFormattedError {
-    const cause = unwrapResolverError(thrown)
+    const cause = causeOf(thrown)
     const code = codeOf(cause, formatted.extensions?.['code'])
     if (code === 'INTERNAL') {
       const requestId = this.#current.getStore()
@@ -114,29 +122,37 @@ export class OperationEngine {
   }
 }
 
+/** What is refused before execution has no path, by which Apollo tells an error that a resolver threw. */
+function causeOf(thrown: unknown): unknown {
+  const given = thrown instanceof GraphQLError ? thrown.originalError : undefined
+  return given instanceof Failure ? given : unwrapResolverError(thrown)
+}
+
 function codeOf(cause: unknown, given: unknown): FailureCode {
   if (cause instanceof Failure) return cause.code
   if (isFailureCode(given)) return given
   return given === 'INTERNAL_SERVER_ERROR' ? 'INTERNAL' : 'BAD_REQUEST'
 }
 
-function disclosurePlugin(events: EventSink): ApolloServerPlugin<Execution> {
+function disclosurePlugin(events: EventSink, stepUpSeconds: number): ApolloServerPlugin<Execution> {
   return {
     requestDidStart: () =>
       Promise.resolve({
         didResolveOperation({ contextValue, document, operation, request, schema }) {
           // called for an operation that is not there as well, and for one of a kind that the schema does not have
-          if (operation === undefined || !schema.getRootType(operation.operation)) throw unresolved()
-          contextValue.scope = contextValue.open({ document, name: operation.name?.value, variables: request.variables ?? {} })
+          if (operation === undefined || !schema.getRootType(operation.operation)) throw coded('OPERATION_RESOLUTION_FAILURE')
+          const variables = request.variables ?? {}
+          const { scope, refused } = contextValue.open({ document, name: operation.name?.value, variables })
+          contextValue.scope = scope
+          if (refused !== undefined) throw coded(refused)
           return Promise.resolve()
         },
-        willSendResponse: (context) => finish(context, events),
+        willSendResponse: (context) => finish(context, events, stepUpSeconds),
       }),
   }
 }
 
-function unresolved(): GraphQLError {
-  const code = 'OPERATION_RESOLUTION_FAILURE'
+function coded(code: FailureCode): GraphQLError {
   return new GraphQLError(MESSAGES[code], { extensions: { code } })
 }
 
@@ -144,6 +160,7 @@ function unresolved(): GraphQLError {
 async function finish(
   { contextValue, response }: GraphQLRequestContextWillSendResponse<Execution>,
   events: EventSink,
+  stepUpSeconds: number,
 ): Promise<void> {
   if (response.body.kind !== 'single') throw new AuditUnavailable()
   const { requestId, scope } = contextValue
@@ -156,6 +173,7 @@ async function finish(
       : await settle(scope, data, thrown, events)
   response.http.status = status
   response.http.headers.set('cache-control', 'no-store')
+  if (status === 401) response.http.headers.set('www-authenticate', challenge(body.errors?.[0]?.extensions.code, stepUpSeconds))
   response.body.singleResult = body as typeof response.body.singleResult
 }
 

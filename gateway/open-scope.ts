@@ -1,30 +1,41 @@
 import { createHash } from 'node:crypto'
 import { refuseBeforeRecord } from '../access/decide.ts'
 import type { FactSources } from '../access/patient-facts.ts'
+import type { Sessions } from '../access/sessions.ts'
+import { rootsToStepUp } from '../access/step-up.ts'
 import type { AuditContext } from '../audit/entry.ts'
 import type { AuditLog } from '../audit/log.ts'
 import { Trail } from '../audit/trail.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { CompiledPolicy } from '../directives/compile.ts'
+import { mostValues } from '../directives/cost.ts'
 import { footprint } from '../directives/footprint.ts'
 import { type ComputedFields, withInputs } from '../disclosure/computed-fields.ts'
+import type { BudgetSource } from '../disclosure/phi-budget.ts'
 import { RequestScope } from '../disclosure/request-scope.ts'
 import type { RecordSource } from '../store/record-source.ts'
 import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Caller } from '../vocabulary/decision.ts'
 import type { EventSink } from '../vocabulary/events.ts'
-import type { Instant, RequestId } from '../vocabulary/ids.ts'
+import { OperationTooCostly } from '../vocabulary/failures.ts'
+import type { Instant, RequestId, SchemaPath } from '../vocabulary/ids.ts'
 import type { Clock } from '../vocabulary/record.ts'
-import type { ResolvedOperation } from './execution.ts'
+import type { OpenedScope, ResolvedOperation } from './execution.ts'
 import type { GraphQLBody, HttpRequest } from './http.ts'
+import { limitOf, type Limits } from './limits.ts'
 
 /** What outlives a request and every request needs. */
 export interface ScopeServices {
   readonly facts: FactSources
+  readonly sessions?: Sessions
+  /** How recent a sign-in must be where one is asked for, in milliseconds. */
+  readonly stepUpWithin: number
   /** By the name that `@record(source:)` has. */
   readonly sources: ReadonlyMap<string, RecordSource>
   /** By path: a function for each `@computed` field. */
   readonly computed: ComputedFields
+  readonly budgets?: BudgetSource
+  readonly limits: Limits
   readonly keyring: Keyring
   readonly audit: AuditLog
   readonly events: EventSink
@@ -48,23 +59,34 @@ const LONGEST_USER_AGENT = 256
 
 /**
  * The scope of an operation that is about to be executed: its audit trail, and what role and purpose allow of its footprint.
- * What no record could grant is neither loaded nor opened later.
+ * What no record could grant is neither loaded nor opened later. What asks for a recent sign-in that there is not is recorded as
+ * denied, and with it nothing of the operation is to be executed.
+ *
+ * @throws OperationTooCostly, before anything is loaded
  */
 export function openScope(
   parts: ScopeServices,
   { schema, policy }: Pick<CompiledPolicy, 'schema' | 'policy'>,
   { requestId, request, body, caller, deadline }: Arrival,
   { document, name, variables }: ResolvedOperation,
-): RequestScope {
+): OpenedScope {
   const now = parts.now() as Instant
-  const { paths } = footprint(schema, policy, document, name, variables)
+  const { limits, budgets } = parts
+  const most = limitOf(limits.operation, policy, caller)
+  if (mostValues(schema, policy, { document, name, variables }, most) > most) throw new OperationTooCostly()
+  const { paths, roots } = footprint(schema, policy, document, name, variables)
   const wanted = [...withInputs(policy, paths)]
   const grantable = new Set(wanted.filter((path) => refuseBeforeRecord(policy.phi.get(path), caller) === undefined))
   const context = auditContext(requestId, request, body, caller, name, policy.digest)
   const trail = new Trail(parts.audit, context, parts.now, deadline)
-  const { facts, sources, computed, keyring, events } = parts
+  const stale = rootsToStepUp(policy, roots, caller, now, parts.stepUpWithin)
+  for (const root of stale) {
+    const action = root.startsWith(`${schema.getMutationType()?.name ?? ''}.`) ? 'UPDATE' : 'READ'
+    trail.note({ path: root as string as SchemaPath, action, outcome: 'DENIED', reason: 'STEP_UP' })
+  }
+  const { facts, sessions, sources, computed, keyring, events } = parts
   const reading = deadline.share(READ_SHARE)
-  return new RequestScope({
+  const scope = new RequestScope({
     requestId,
     caller,
     now,
@@ -72,12 +94,16 @@ export function openScope(
     grantable,
     sources,
     ...facts,
+    ...(sessions && { sessions }),
     computed,
+    ...(budgets && { budgets }),
+    mostInHour: limitOf(limits.hour, policy, caller),
     keyring,
     trail,
     events,
     deadline: reading,
   })
+  return { scope, ...(stale.length > 0 && { refused: 'STEP_UP_REQUIRED' }) }
 }
 
 function auditContext(

@@ -1,11 +1,13 @@
 import { userInfo } from 'node:os'
 import { randomBytes } from 'node:crypto'
+import { sealConsents } from '../access/consents.ts'
 import { membershipChanged, sealMembership } from '../access/memberships.ts'
 import type { AuditContext } from '../audit/entry.ts'
 import { newRequestId } from '../audit/request-id.ts'
 import { derivedId } from '../crypto/tokens.ts'
 import { HistoryTable } from '../store/history.ts'
 import { RecordWriter, type WriteCounts } from '../store/record-writer.ts'
+import type { ConsentChanges } from '../vocabulary/consent.ts'
 import type { PatientId, RecordId, TenantId, TypeName } from '../vocabulary/ids.ts'
 import type { Membership, NewRecord } from '../vocabulary/record.ts'
 import { type Env, openServices } from './compose.ts'
@@ -13,7 +15,13 @@ import { type Env, openServices } from './compose.ts'
 /** What an import writes to: the sealed store of one tenant. */
 export interface SealedStore {
   readonly idFor: (type: string, sourceId: string) => RecordId
-  write(patient: { patient: PatientId; records: readonly NewRecord[]; memberships: readonly Membership[] }): Promise<WriteCounts>
+  /** Writes what is new or changed of a patient; consents that are not named stay as they are. */
+  write(patient: {
+    patient: PatientId
+    records: readonly NewRecord[]
+    memberships: readonly Membership[]
+    consents?: ConsentChanges
+  }): Promise<WriteCounts>
   close(): Promise<void>
 }
 
@@ -44,9 +52,11 @@ export async function openStore(tenant: TenantId, policy: string, env: Env): Pro
   }
   return {
     idFor: (type, sourceId) => derivedId(identifier, type as TypeName, sourceId),
-    async write({ patient, records, memberships }) {
+    async write({ patient, records, memberships, consents }) {
       const changed = await membershipChanged(keyring, access, tenant, memberships)
       const items = await Promise.all(changed.map(async (membership) => await sealMembership(keyring, tenant, membership)))
+      const said = consents && (await sealConsents(services, tenant, patient, consents))
+      if (said !== undefined) items.unshift(said)
       // the writing of one patient is one request: an import may take hours, and its records are looked up by time
       const context = { ...importing, requestId: newRequestId(process, now(), randomBytes) }
       return await writer.write(context, { patient, records, access: items })

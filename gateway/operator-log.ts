@@ -21,6 +21,7 @@ const LINES: { readonly [Name in GatewayEvent['event']]: Line<Name> } = {
   },
   INTEGRITY_FAILURE: { level: 'critical', fields: { requestId: request, tenant, record, path } },
   ACCESS_ITEM_FORGED: { level: 'critical', fields: { tenant, patient, what: word } },
+  BREAK_GLASS: { level: 'warn', fields: { requestId: request, tenant, patient, what: word } },
   KEY_UNAVAILABLE: { level: 'error', fields: { requestId: request, tenant, cause } },
   STORE_UNAVAILABLE: { level: 'error', fields: { requestId: request, tenant, cause } },
   AUDIT_REFUSED: { level: 'error', fields: { tenant, lane, cause } },

@@ -15,6 +15,7 @@ export const METRICS = {
   UnavailableValues: 'Count',
   IntegrityFailures: 'Count',
   ForgedAccessItems: 'Count',
+  BrokenGlasses: 'Count',
   KeyFailures: 'Count',
   StoreFailures: 'Count',
   AuditRefusals: 'Count',
@@ -69,6 +70,8 @@ function countsOf(event: GatewayEvent): Counts {
       return { IntegrityFailures: 1 }
     case 'ACCESS_ITEM_FORGED':
       return { ForgedAccessItems: 1 }
+    case 'BREAK_GLASS':
+      return event.what === 'ENDED' ? {} : { BrokenGlasses: 1 }
     case 'KEY_UNAVAILABLE':
       return { KeyFailures: 1 }
     case 'STORE_UNAVAILABLE':

@@ -6,6 +6,9 @@ export { createGateway, SchemaRefused } from './create-gateway.ts'
 export type { Gateway, GatewayAudit, GatewayParts } from './create-gateway.ts'
 export type { HttpRequest, HttpResponse } from './http.ts'
 export { UnheldField } from './executable-schema.ts'
+export { DEFAULT_LIMITS, type Limits, type ValueLimits } from './limits.ts'
+export type { BudgetAccount, BudgetSource } from '../disclosure/phi-budget.ts'
+export { BudgetTable } from '../store/budgets.ts'
 
 // the schema: what it means, and the text of its lock
 export { compilePolicy } from '../directives/compile.ts'
@@ -18,17 +21,22 @@ export type { PolicyTable, Relationship, Role } from '../vocabulary/policy.ts'
 // resolvers of roots and edges, functions of computed fields
 export { panelOf, patientOf, recordById, recordsOf, referenced } from '../disclosure/edge-resolvers.ts'
 export type { GatewayContext, Resolver, Resolvers } from '../disclosure/leaf-resolvers.ts'
+export { endSession, revokeClient, revokeUser } from '../disclosure/session-calls.ts'
 export type { ComputedField, ComputedFields } from '../disclosure/computed-fields.ts'
 
 // who asks, and how they stand to a patient
 export { tokenIdentity } from '../access/identity.ts'
 export type { Headers, Identity, TokenIssuer } from '../access/identity.ts'
+export { ClaimMap } from '../access/claims.ts'
+export { SessionSettings } from '../access/session-limits.ts'
+export { TableSessions, type SessionParts, type Sessions } from '../access/sessions.ts'
+export { SessionTable } from '../store/sessions.ts'
 export type { RelationshipRegistry, RelationshipSource, Standing } from '../access/relationships.ts'
 export { membershipRelationship, sealMembership } from '../access/memberships.ts'
 export { organizationRelationship } from '../access/organization.ts'
 export type { Caller } from '../vocabulary/decision.ts'
 export type { Deadline } from '../vocabulary/deadline.ts'
-export { BadRequest, MfaRequired, Unauthenticated } from '../vocabulary/failures.ts'
+export { BadRequest, MfaRequired, SessionExpired, SessionsUnavailable, Unauthenticated } from '../vocabulary/failures.ts'
 
 // where records come from
 export type { FoundRecord, LoadOptions, OpenRecord, PatientDirectory, RecordSource } from '../store/record-source.ts'

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { KmsKeys } from '../crypto/kms-keys.ts'
 import { type TenantId, tenantId } from '../vocabulary/ids.ts'
+import { jsonOf } from './json-setting.ts'
 
 // an id, an ARN or an alias: KMS knows which
 const kmsKey = z
@@ -16,19 +17,7 @@ const kmsKeys = z.union([
  * `PHI_TENANT_KMS_KEYS`: a JSON object of the tenants that have KMS keys of their own, `{"lakeside": "arn:aws:kms:..."}`. A list
  * names the present key first, then those that wrapped earlier versions of the tenant's key. Nothing, or no text, is no tenant.
  */
-export const TenantKmsKeys = z
-  .string()
-  .default('')
-  .transform((text, context): unknown => {
-    if (text.trim() === '') return {}
-    try {
-      return JSON.parse(text)
-    } catch {
-      // the parser's own message quotes the text
-      context.addIssue('PHI_TENANT_KMS_KEYS is not JSON.')
-      return z.NEVER
-    }
-  })
+export const TenantKmsKeys = jsonOf('PHI_TENANT_KMS_KEYS')
   .pipe(
     z.record(
       z.string().refine((name) => tenantId(name) !== undefined),

@@ -1,5 +1,6 @@
 import { panelOf, patientOf, recordById, recordsOf, referenced } from '../disclosure/edge-resolvers.ts'
 import type { Resolvers } from '../disclosure/leaf-resolvers.ts'
+import { endSession, revokeClient, revokeUser } from '../disclosure/session-calls.ts'
 
 // The roots and edges of the shipped clinic. Every leaf is generated from the policy table.
 
@@ -22,6 +23,14 @@ export const clinicResolvers: Resolvers = {
     node: recordById(),
     patient: recordById('Patient'),
     patients: panelOf('Patient'),
+    explainAccess: async (_source, args, { scope }, info) => await scope.explainAccess(args, info),
+  },
+  Mutation: {
+    breakGlass: async (_source, args, { scope }, info) => await scope.emergencies.breakGlass(args, info),
+    endBreakGlass: async (_source, args, { scope }, info) => await scope.emergencies.endBreakGlass(args, info),
+    endSession,
+    revokeUser,
+    revokeClient,
   },
   Patient: {
     encounters: recordsOf('Encounter'),

@@ -53,11 +53,18 @@ export class AccessWriter {
         : openAccessRoot(key, { tenant, ...accessRootKey(tenant, patient) }, stored)
   }
 
-  /** The writing of the items and of the root that lists them; nothing where there is neither an item nor a root to begin. */
+  /**
+   * The writing of the items and of the root that lists them; nothing where there is neither an item nor a root to begin.
+   * @throws VersionConflict where an item was changed since the one to be written was made from it
+   */
   write(items: readonly AccessItem[]): TransactWriteItem[] {
     if (items.length === 0 && this.#stored !== undefined) return []
     const listed = new Map(this.#root.items)
-    for (const item of items) listed.set(accessKey(this.#tenant, item).sk, accessDigest(item.sealed))
+    for (const item of items) {
+      const { sk } = accessKey(this.#tenant, item)
+      if (item.replaces !== undefined && (listed.get(sk) ?? null) !== item.replaces) throw new VersionConflict()
+      listed.set(sk, accessDigest(item.sealed))
+    }
     this.#root = { version: this.#root.version + 1, items: listed }
     const place = { tenant: this.#tenant, ...accessRootKey(this.#tenant, this.#patient) }
     this.#pending = sealAccessRoot(this.#key, place, this.#root)

@@ -3,10 +3,10 @@ import type { Deadline } from '../vocabulary/deadline.ts'
 import type { PatientId, TenantId } from '../vocabulary/ids.ts'
 import { batchGet, type Key, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 
-/** The kinds of items that stand between a person and a patient. */
-export type AccessKind = 'CARE_TEAM' | 'SELF' | 'PROXY'
+/** The kinds of items that stand between a person and a patient; CONSENTS is what the patient has said of all of them. */
+export type AccessKind = 'CARE_TEAM' | 'SELF' | 'PROXY' | 'CONSENTS'
 
-/** Whose item: the patient and, by a keyed hash of their FHIR identity, the person. */
+/** Whose item: the patient and, by a keyed hash of their FHIR identity, the person; `ALL` of consents. */
 export interface AccessKey {
   readonly kind: AccessKind
   readonly patient: PatientId
@@ -16,6 +16,8 @@ export interface AccessKey {
 /** An item as it lies there: its content is sealed, so that a writer of the table can neither read nor make one. */
 export interface AccessItem extends AccessKey {
   readonly sealed: Uint8Array
+  /** The digest of the item that it was made from, null for none: it is written over no other. Left out where any will do. */
+  readonly replaces?: string | null
 }
 
 /** What was found of the items asked for, and the roots of their patients, read in the same batch. */
@@ -133,7 +135,13 @@ export class AccessTable {
     return {
       Put: {
         TableName: this.#table,
-        Item: { pk: { S: pk }, sk: { S: sk }, user: { S: userKey(tenant, item.kind, item.subject) }, v: { B: item.sealed } },
+        Item: {
+          pk: { S: pk },
+          sk: { S: sk },
+          // consents are nobody's panel: one key for all of them would be written by everybody at once
+          ...(item.kind !== 'CONSENTS' && { user: { S: userKey(tenant, item.kind, item.subject) } }),
+          v: { B: item.sealed },
+        },
       },
     }
   }

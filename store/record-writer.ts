@@ -196,8 +196,16 @@ export class RecordWriter {
   /** Who may see a patient from now on is an event of its own for the audit, whatever records come with it. */
   #accessUnits(patient: PatientId, access: readonly AccessItem[]): Unit[] {
     const units: Unit[] = []
-    for (let start = 0; start < access.length; start += ACCESS_AT_ONCE) {
-      const chunk = access.slice(start, start + ACCESS_AT_ONCE)
+    const memberships = access.filter(({ kind }) => kind !== 'CONSENTS')
+    for (const item of access) {
+      if (item.kind !== 'CONSENTS') continue
+      const path = 'Consent' as SchemaPath
+      const audit: TimedAccess = { patient, path, action: 'UPDATE', outcome: 'WRITTEN', at: this.#now() }
+      // before the records that it may be about
+      units.push({ items: [], access: [item], audit: [audit], entries: [], order: '!', bytes: item.sealed.length })
+    }
+    for (let start = 0; start < memberships.length; start += ACCESS_AT_ONCE) {
+      const chunk = memberships.slice(start, start + ACCESS_AT_ONCE)
       units.push({
         items: [],
         access: chunk,

@@ -13,7 +13,8 @@ export interface AccessRecord {
   /** The patient, or a keyed hash of the requested id where there is none that the caller may know of; none for a blocked list. */
   readonly patient?: PatientId | string
   readonly recordType?: TypeName
-  readonly recordId?: RecordId
+  /** A session, a user or a client where one of these was ended. */
+  readonly recordId?: RecordId | string
   readonly recordVersion?: number
   /** `Patient.birthDate`; `Query.patient` for a root that was blocked. */
   readonly path: SchemaPath

@@ -21,6 +21,14 @@ export interface Consent {
   readonly until?: Instant
 }
 
+/** What a patient says anew, and what no longer holds. What is not named stays as it was said. */
+export interface ConsentChanges {
+  /** `X.1` and `X.2` are parts of one statement `X`; all that stood of it before is replaced. */
+  readonly given: readonly Consent[]
+  /** The ids of statements. */
+  readonly withdrawn: readonly string[]
+}
+
 /** A record, as far as consents tell records apart. */
 export interface ConsentSubject {
   readonly id: RecordId

@@ -14,7 +14,11 @@ export interface Caller {
   readonly fhirUser?: string
   readonly organization?: string
   readonly client?: string
+  /** What stays the same while somebody is signed in; a client that acts by itself has none. */
   readonly session?: string
+  /** When the token was issued, and when the person signed in. */
+  readonly issuedAt?: Instant
+  readonly authTime?: Instant
   readonly sessionExpiresAt?: Instant
   /** Whether any of the roles may learn that a patient exists. */
   readonly seesExistence: boolean

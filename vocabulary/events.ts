@@ -24,6 +24,14 @@ export type GatewayEvent =
       readonly path?: SchemaPath
     }
   | { readonly event: 'ACCESS_ITEM_FORGED'; readonly tenant: TenantId; readonly patient: string; readonly what: AccessFault }
+  /** UNCERTAIN: the answer to its writing was lost, and it may hold. */
+  | {
+      readonly event: 'BREAK_GLASS'
+      readonly requestId: RequestId
+      readonly tenant: TenantId
+      readonly patient: string
+      readonly what: 'BROKEN' | 'ENDED' | 'UNCERTAIN'
+    }
   | { readonly event: 'KEY_UNAVAILABLE'; readonly requestId: RequestId; readonly tenant: TenantId; readonly cause: string }
   | { readonly event: 'STORE_UNAVAILABLE'; readonly requestId: RequestId; readonly tenant: TenantId; readonly cause: string }
   | { readonly event: 'AUDIT_REFUSED'; readonly tenant: TenantId; readonly lane: string; readonly cause: string }

@@ -8,12 +8,14 @@ export const HTTP_STATUS = {
   MFA_REQUIRED: 401,
   STEP_UP_REQUIRED: 401,
   AUDIT_UNAVAILABLE: 503,
+  SESSIONS_UNAVAILABLE: 503,
   GRAPHQL_PARSE_FAILED: 400,
   GRAPHQL_VALIDATION_FAILED: 400,
   OPERATION_RESOLUTION_FAILURE: 400,
   BAD_REQUEST: 400,
   BAD_USER_INPUT: 400,
   OPERATION_TOO_COSTLY: 400,
+  PHI_BUDGET_EXCEEDED: 429,
   UNAUTHORIZED_FIELD_OR_TYPE: 200,
   NOT_FOUND: 200,
   FIELD_UNAVAILABLE: 200,
@@ -112,11 +114,47 @@ export class BadRequest extends Failure {
   }
 }
 
+/** The caller was signed in and is not any more: idle for too long, at its end, ended or revoked. */
+export class SessionExpired extends Failure {
+  override readonly name = 'SessionExpired'
+  readonly code = 'SESSION_EXPIRED'
+  constructor(options?: ErrorOptions) {
+    super('The session has ended.', options)
+  }
+}
+
+/** Whether the caller is still signed in cannot be found out now. */
+export class SessionsUnavailable extends Failure {
+  override readonly name = 'SessionsUnavailable'
+  readonly code = 'SESSIONS_UNAVAILABLE'
+  constructor(options?: ErrorOptions) {
+    super('Sessions cannot be checked.', options)
+  }
+}
+
 /** The caller's roles ask for a second factor, and the sign-in had none. */
 export class MfaRequired extends Failure {
   override readonly name = 'MfaRequired'
   readonly code = 'MFA_REQUIRED'
   constructor(options?: ErrorOptions) {
     super('A second factor is required.', options)
+  }
+}
+
+/** The operation could open more values than its caller may ask for at once. Told before anything is loaded. */
+export class OperationTooCostly extends Failure {
+  override readonly name = 'OperationTooCostly'
+  readonly code = 'OPERATION_TOO_COSTLY'
+  constructor(options?: ErrorOptions) {
+    super('The operation asks for too much at once.', options)
+  }
+}
+
+/** The user has been given as many values within the hour as one of their kind may be. */
+export class PhiBudgetExceeded extends Failure {
+  override readonly name = 'PhiBudgetExceeded'
+  readonly code = 'PHI_BUDGET_EXCEEDED'
+  constructor(options?: ErrorOptions) {
+    super('The budget of values for this hour is spent.', options)
   }
 }

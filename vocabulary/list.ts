@@ -35,6 +35,9 @@ export interface ListedPage {
   readonly more: boolean
 }
 
+/** The most records that one page holds, in any list. */
+export const LARGEST_PAGE = 100
+
 /** Negative when `a` stands before `b`. */
 export function newestFirst(a: ListPosition, b: ListPosition): number {
   if (a.date !== b.date) return a.date > b.date ? -1 : 1

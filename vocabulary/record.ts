@@ -38,10 +38,10 @@ export interface RecordPlace extends RecordRef {
   readonly tenant: TenantId
 }
 
-/** A person's place on the care team of a patient, or a person's own record. */
+/** A person's place on the care team of a patient, a person's own record, or that of whom a person acts for. */
 export interface Membership {
   readonly patient: RecordRef['patient']
-  readonly relationship: 'CARE_TEAM' | 'SELF'
+  readonly relationship: 'CARE_TEAM' | 'SELF' | 'PROXY'
   /** `Practitioner/123`, `Patient/456`. */
   readonly fhirUser: string
   /** ISO 8601 in UTC with milliseconds, `until` exclusive; open where left out. Several stays of one person are several periods. */

@@ -134,9 +134,8 @@ function claimsOf(people: ReadonlyMap<string, StackUser>, ctx: KoaContextWithOID
     roles: [user.role],
     ...(user.fhirUser !== undefined && { fhirUser: user.fhirUser }),
     ...(purpose !== undefined && { purpose_of_use: purpose }),
-    sid: randomUUID(),
-    auth_time: Math.floor(Date.now() / 1000),
-    ...(user.client !== true && { amr: ['pwd', 'mfa'] }),
+    // a client that acts by itself has no session and no person who signed in
+    ...(user.client !== true && { sid: randomUUID(), auth_time: Math.floor(Date.now() / 1000), amr: ['pwd', 'mfa'] }),
   }
 }
 

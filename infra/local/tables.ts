@@ -18,8 +18,11 @@ export interface TableNames {
   readonly records: string
   readonly history: string
   readonly access: string
+  readonly breakGlass: string
   readonly keys: string
+  readonly sessions: string
   readonly audit: string
+  readonly budgets: string
 }
 
 const keySchema = z.array(z.strictObject({ AttributeName: z.string(), KeyType: z.enum(['HASH', 'RANGE']) }))
@@ -47,11 +50,22 @@ const table = z.strictObject({
     DeletionProtectionEnabled: z.literal(true),
     PointInTimeRecoverySpecification: z.strictObject({ PointInTimeRecoveryEnabled: z.literal(true) }),
     SSESpecification: z.strictObject({ SSEEnabled: z.literal(true), SSEType: z.literal('KMS'), KMSMasterKeyId: z.unknown() }),
+    // on one machine items stay: whoever reads one asks how old it is
+    TimeToLiveSpecification: z.strictObject({ AttributeName: z.literal('expires'), Enabled: z.literal(true) }).optional(),
   }),
 })
 
 const template = z.strictObject({
-  Resources: z.strictObject({ RecordsTable: table, HistoryTable: table, AccessTable: table, KeysTable: table, AuditTable: table }),
+  Resources: z.strictObject({
+    RecordsTable: table,
+    HistoryTable: table,
+    AccessTable: table,
+    BreakGlassTable: table,
+    KeysTable: table,
+    SessionsTable: table,
+    AuditTable: table,
+    BudgetsTable: table,
+  }),
 })
 
 type Template = z.infer<typeof template>['Resources']
@@ -87,8 +101,11 @@ export function tableDefinitions(stage: string): Readonly<Record<keyof TableName
     records: definition(resources.RecordsTable, stage),
     history: definition(resources.HistoryTable, stage),
     access: definition(resources.AccessTable, stage),
+    breakGlass: definition(resources.BreakGlassTable, stage),
     keys: definition(resources.KeysTable, stage),
+    sessions: definition(resources.SessionsTable, stage),
     audit: definition(resources.AuditTable, stage),
+    budgets: definition(resources.BudgetsTable, stage),
   }
 }
 
@@ -133,8 +150,11 @@ const namesOf = (tables: Readonly<Record<keyof TableNames, TableDefinition>>): T
   records: tables.records.TableName,
   history: tables.history.TableName,
   access: tables.access.TableName,
+  breakGlass: tables.breakGlass.TableName,
   keys: tables.keys.TableName,
+  sessions: tables.sessions.TableName,
   audit: tables.audit.TableName,
+  budgets: tables.budgets.TableName,
 })
 
 async function createTable(client: DynamoDBClient, table: TableDefinition): Promise<void> {

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -106,6 +106,21 @@ const demoPatients = (): readonly unknown[] =>
   )
 
 describe('the stack of one machine, over HTTP', () => {
+  it('C06: phi policy explain says what a demo user would be given, and echoes no fault', async () => {
+    const file = join(dataFolder, 'asked.graphql')
+    writeFileSync(file, '{ patients { edges { node { familyName ssn } } } }')
+    const printed = await phi('policy', 'explain', '--user', 'physician', '--query', file)
+    expect(printed).toMatch(/^Patient\.familyName +READ +DEPENDS/m)
+    expect(printed).toMatch(/^Patient\.ssn +READ +DENIED +ROLE +Patient\.ssn#1/m)
+    writeFileSync(file, '{ nonsense }')
+    const refused = phi('policy', 'explain', '--user', 'physician', '--query', file)
+    await expect(refused).rejects.toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('GRAPHQL_VALIDATION_FAILED') as string,
+    })
+  })
+
   it('answers every demo user`s own query as the role allows', async () => {
     const file = readStackFile(dataFolder)
     const answers = new Map<string, Awaited<ReturnType<typeof ask>>>()

@@ -67,7 +67,7 @@ function outcomeOf(field: string, values: Readonly<Record<string, Json | Error>>
           return value
         },
       },
-    ).settle(new Set([path]))
+    ).settle(new Set([path]), 'RESERVED')
   return {
     settle,
     outcome: () => state.outcomes.get(path),

@@ -5,7 +5,7 @@ import type { RunningClinic } from '../../running-clinic.ts'
 import { RIVERSIDE } from './asking.ts'
 
 export type Item = Record<string, AttributeValue>
-export type Table = 'RECORDS' | 'ACCESS' | 'KEYS'
+export type Table = 'RECORDS' | 'ACCESS' | 'BREAK_GLASS' | 'KEYS'
 
 export function refOf(id: string): RecordRef {
   const ref = decodeNodeId(id)
@@ -78,7 +78,7 @@ export class DatabaseHand {
   }
 
   #name(table: Table): string {
-    const { PHI_TABLE_RECORDS, PHI_TABLE_ACCESS, PHI_TABLE_KEYS } = this.#clinic.stack.env
-    return { RECORDS: PHI_TABLE_RECORDS, ACCESS: PHI_TABLE_ACCESS, KEYS: PHI_TABLE_KEYS }[table]
+    const { env } = this.#clinic.stack
+    return env[`PHI_TABLE_${table}`]
   }
 }

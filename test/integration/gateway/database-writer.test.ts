@@ -157,11 +157,11 @@ describe('P6: a chart that nobody touched', () => {
     }
   })
 
-  it('by its own id a record costs one further batch, the patient`s own none', async () => {
+  it('by its own id a record costs one further batch, the patient`s own none; memberships and consents are one each', async () => {
     const chart = await admit()
     await ask(OWN, chart.patient)
-    expect((await workOf(clinic, () => ask(OWN, chart.patient))).requests).toMatchObject({ records: 1, access: 1 })
-    expect((await workOf(clinic, () => ask(BY_ID, chart.allergy))).requests).toMatchObject({ records: 2, access: 1 })
+    expect((await workOf(clinic, () => ask(OWN, chart.patient))).requests).toMatchObject({ records: 1, access: 2 })
+    expect((await workOf(clinic, () => ask(BY_ID, chart.allergy))).requests).toMatchObject({ records: 2, access: 2 })
   })
 
   it('P5: a record of a patient who is not theirs costs what a made-up one costs', async () => {
@@ -231,7 +231,7 @@ describe('P6: a write between two reads is no tampering', () => {
     const { access } = clinic.services
     const early = vi.spyOn(access, 'load').mockImplementationOnce(() => Promise.resolve({ items: [], roots: new Map() }))
     await expectWhole(OWN, chart.patient)
-    expect(early).toHaveBeenCalledTimes(2)
+    expect(early).toHaveBeenCalledTimes(3)
     early.mockRestore()
   })
 

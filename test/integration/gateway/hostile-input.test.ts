@@ -145,7 +145,7 @@ describe('P8: an operation that is none', () => {
     ['an unknown type', `{ node(id: "a") { ... on ${NAME} { id } } }`, 'GRAPHQL_VALIDATION_FAILED'],
     ['an unknown directive', `{ viewer @${NAME} { tenant } }`, 'GRAPHQL_VALIDATION_FAILED'],
     ['a fragment of itself', `{ viewer { ...${NAME} } } fragment ${NAME} on Viewer { ...${NAME} }`, 'GRAPHQL_VALIDATION_FAILED'],
-    ['a mutation, of which there are none', `mutation ${NAME} { ${NAME} }`, 'OPERATION_RESOLUTION_FAILURE'],
+    ['an unknown mutation', `mutation ${NAME} { ${NAME} }`, 'GRAPHQL_VALIDATION_FAILED'],
     ['a subscription', `subscription ${NAME} { ${NAME} }`, 'OPERATION_RESOLUTION_FAILURE'],
   ])('%s', async (_what, query, code) => {
     await refused({ body: { query } }, 400, code)

@@ -189,8 +189,8 @@ describe('lists that a clinician can use', () => {
     expect(panel.result.errors).toEqual([])
     expect(nodesAt(panel.result.data, 'patients')).toHaveLength(PANEL)
     expect(panel.result.phi.resolved).toBe(8 * PANEL)
-    // the panel and its memberships; then records, keys and memberships, a hundred at a time
-    expect(panel.requests).toBeLessThanOrEqual(8)
+    // the panel and its memberships; then records, keys, memberships and consents, a hundred at a time
+    expect(panel.requests).toBeLessThanOrEqual(11)
     expect(await auditOf(clinic, panel.result)).toHaveLength(8 * PANEL)
 
     const id = await admit('observed', 100)

@@ -74,6 +74,20 @@ describe('the role of the GraphQL function has the least that it needs', () => {
     expect(allowed('RecordsTable')).toEqual([...reads, 'dynamodb:Query'])
     expect(allowed('AccessTable')).toEqual([...reads, 'dynamodb:Query', 'dynamodb:Query'])
     expect(allowed('KeysTable')).toEqual(reads)
+    expect(allowed('SessionsTable')).toEqual(['dynamodb:BatchGetItem', 'dynamodb:UpdateItem'])
+  })
+
+  it('P2: writes grants of break-glass in transactions alone', () => {
+    expect(allowed('BreakGlassTable')).toEqual(['dynamodb:BatchGetItem', 'dynamodb:Query', 'dynamodb:PutItem'])
+    const enclosed = { 'dynamodb:EnclosingOperation': 'TransactWriteItems' }
+    expect(on('BreakGlassTable').filter(({ Action }) => Action.includes('dynamodb:PutItem'))).toEqual([
+      expect.objectContaining({ Effect: 'Allow', Condition: { StringEquals: enclosed } }),
+      expect.objectContaining({ Effect: 'Deny', Condition: { StringNotEquals: enclosed } }),
+    ])
+  })
+
+  it('counts budgets, and cannot read, set back or remove them', () => {
+    expect(allowed('BudgetsTable')).toEqual(['dynamodb:UpdateItem'])
   })
 
   it('has no wildcard in an action or a resource', () => {
@@ -116,7 +130,16 @@ describe('the role of the GraphQL function has the least that it needs', () => {
 })
 
 describe('tables are kept', () => {
-  it.each(['RecordsTable', 'HistoryTable', 'AccessTable', 'KeysTable', 'AuditTable'])('%s', (id) => {
+  it.each([
+    'RecordsTable',
+    'HistoryTable',
+    'AccessTable',
+    'BreakGlassTable',
+    'KeysTable',
+    'SessionsTable',
+    'AuditTable',
+    'BudgetsTable',
+  ])('%s', (id) => {
     expect(source[id]).toMatchObject({
       Properties: {
         DeletionProtectionEnabled: true,
@@ -157,10 +180,11 @@ describe('operators are told', () => {
     for (const name of named) expect(Object.keys(METRICS)).toContain(name)
   })
 
-  it('P6, P7: at the first integrity failure, forged item, fenced lane, unrecorded access, missing key and fault', () => {
+  it('P6, P7: at the first integrity failure, broken glass, forged item, fenced lane, unrecorded access, missing key and fault', () => {
     const atOnce = alarms.filter(([, { Threshold }]) => Threshold === 0).flatMap(([, properties]) => metricsOf(properties))
     expect(atOnce.toSorted()).toEqual([
       'AuditRefusals',
+      'BrokenGlasses',
       'ForgedAccessItems',
       'IntegrityFailures',
       'InternalFaults',

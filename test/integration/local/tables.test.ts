@@ -72,8 +72,11 @@ describe('tables of a local engine are those of infra/tables.yml', () => {
       'phi-x-records',
       'phi-x-history',
       'phi-x-access',
+      'phi-x-break-glass',
       'phi-x-keys',
+      'phi-x-sessions',
       'phi-x-audit',
+      'phi-x-budgets',
     ])
   })
 })

@@ -4,10 +4,13 @@ import { expect, vi } from 'vitest'
 import type { AuditEntry } from '../../../audit/entry.ts'
 import { openImporter } from '../../../cli/open-importer.ts'
 import { SealedRecord } from '../../../crypto/sealed-record.ts'
+import { mostValues } from '../../../directives/cost.ts'
+import { DEFAULT_LIMITS } from '../../../gateway/limits.ts'
 import type { PatientId, RecordId, RecordRef, TenantId, TypeName } from '../../../vocabulary/ids.ts'
 import { encodeNodeId } from '../../../vocabulary/node-id.ts'
 import type { IdFor } from '../../../fhir/record.ts'
 import { type RunningClinic, runClinic } from '../../running-clinic.ts'
+import { clinic as compiled } from '../../unit/access/clinic-policy.ts'
 import { at, auditOf } from '../gateway/asking.ts'
 import { accountOf, line } from './account.ts'
 import { CURSOR, foretell, type Plain } from './oracle.ts'
@@ -96,7 +99,15 @@ async function answersAsForetold(
   const openings = vi.spyOn(SealedRecord.prototype, 'openField')
   try {
     const answer = await running.ask(caller.user, operation.text, variables, headers)
+    const most = mostValues(compiled.schema, compiled.policy, { document, name: undefined, variables })
+    if (most > DEFAULT_LIMITS.operation.CLINICIAN) {
+      expect(answer).toMatchObject({ status: 400, errors: [{ extensions: { code: 'OPERATION_TOO_COSTLY' } }] })
+      expect(openings).not.toHaveBeenCalled()
+      return []
+    }
     expect(answer.status, answer.text).toBe(200)
+    expect(openings.mock.calls.length, 'no more is opened than the estimate').toBeLessThanOrEqual(most)
+    expect(answer.phi.resolved, 'no more is given than the estimate').toBeLessThanOrEqual(most)
     const entries = await auditOf(running, answer, caller.tenant as string as TenantId)
     expect(accountOf(answer, entries, openings.mock.calls.length, expected.data, CURSOR)).toEqual(expected)
     expect(new Set(entries.map(({ user, purpose }) => `${user} ${purpose}`)).size).toBeLessThan(2)

@@ -82,6 +82,7 @@ describe('a caller from a verified token', () => {
       organization: 'riverside',
       client: 'web',
       session: 'session-1',
+      issuedAt: expect.any(Number) as number,
     })
   })
 

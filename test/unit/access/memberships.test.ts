@@ -82,7 +82,7 @@ async function list(patient: PatientId): Promise<void> {
   table.roots.set(patient, sealAccessRoot(await house.ring.useKey(RIVERSIDE, 'access'), place, { version: 1, items }))
 }
 
-const source = (kind: 'CARE_TEAM' | 'SELF' = 'CARE_TEAM') =>
+const source = (kind: Membership['relationship'] = 'CARE_TEAM') =>
   membershipRelationship(kind, { table, keyring: house.ring, events: (event) => void events.push(event) })
 
 async function holdsAt(time: string, patient = ANNA): Promise<boolean> {
@@ -258,5 +258,24 @@ describe('a second import', () => {
     expect(await changed(stays, ends)).toEqual([])
     table.roots.set(ANNA, table.roots.get(BERT) ?? new Uint8Array())
     expect(await changed(stays, ends)).toEqual([ANNA])
+  })
+})
+
+describe('C06: who acts for a patient', () => {
+  it('P13: does so until the end of the item, for that patient, and is on no care team by it', async () => {
+    await join({ ...membership(ANNA, [{ until: '2026-03-01T00:00:00.000Z' }]), relationship: 'PROXY' })
+    const names = ['PROXY', 'CARE_TEAM', 'SELF'] as const
+    const registry = new Map(names.map((name) => [name as string as Relationship, source(name)]))
+    const heldAt = async (time: string, patient: PatientId): Promise<string[]> => {
+      const now = Date.parse(time) as Instant
+      const unexpected = (error: unknown): never => {
+        throw error
+      }
+      const held = await relationshipsOf(registry, new Set(registry.keys()), caller, [ANNA, BERT], now, deadline, unexpected)
+      return [...(held.get(patient)?.relationships ?? [])]
+    }
+    expect(await heldAt('2026-02-28T23:59:59.999Z', ANNA)).toEqual(['PROXY'])
+    expect(await heldAt('2026-03-01T00:00:00.000Z', ANNA)).toEqual([])
+    expect(await heldAt('2026-02-01T00:00:00.000Z', BERT)).toEqual([])
   })
 })

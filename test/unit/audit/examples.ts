@@ -1,5 +1,5 @@
 import type { AuditContext, TimedAccess } from '../../../audit/entry.ts'
-import type { Instant, PatientId, RecordId, RequestId, SchemaPath, TenantId, TypeName } from '../../../vocabulary/ids.ts'
+import type { Instant, PatientId, RequestId, SchemaPath, TenantId, TypeName } from '../../../vocabulary/ids.ts'
 
 const RIVERSIDE = 'riverside' as TenantId
 const PATIENT = 'AAECAwQFBgcICQoLDA0ODw' as PatientId
@@ -11,7 +11,7 @@ export function access(number: number, change: Partial<TimedAccess> = {}): Timed
     at: NOON,
     patient: PATIENT,
     recordType: 'Patient' as TypeName,
-    recordId: PATIENT as string as RecordId,
+    recordId: PATIENT,
     recordVersion: number,
     path: 'Patient.familyName' as SchemaPath,
     action: 'READ',

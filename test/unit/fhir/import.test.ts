@@ -9,6 +9,7 @@ import { type Progress, progressOn } from '../../../cli/progress.ts'
 import { refuseProduction } from '../../../cli/stage.ts'
 import type { Importer, WriteCounts } from '../../../fhir/importer.ts'
 import type { MappedPatient } from '../../../fhir/map-bundle.ts'
+import { codeLabels } from '../../../fhir/labels.ts'
 import { StoreUnavailable, VersionConflict } from '../../../vocabulary/failures.ts'
 import { bundle, careTeam, idFor, observation, patient, riverside } from './clinic.ts'
 
@@ -62,7 +63,15 @@ afterEach(async () => {
 const put = (name: string, content: unknown): Promise<void> =>
   writeFile(join(home, name), typeof content === 'string' ? content : JSON.stringify(content))
 const run = (assign: ReadonlyMap<string, readonly string[]> = new Map()): Promise<ImportReport> =>
-  runImport({ paths: [home], tenant: riverside, assign, importer, progress: silent, print: (line) => lines.push(line) })
+  runImport({
+    paths: [home],
+    tenant: riverside,
+    assign,
+    labels: codeLabels(),
+    importer,
+    progress: silent,
+    print: (line) => lines.push(line),
+  })
 
 describe('phi import', () => {
   it('writes once, and a second time finds everything unchanged', async () => {

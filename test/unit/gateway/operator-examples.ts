@@ -16,6 +16,7 @@ const ALL: { readonly [Name in GatewayEvent['event']]: Extract<GatewayEvent, { e
   REQUEST: { event: 'REQUEST', requestId: REQUEST, status: 200, milliseconds: 41, resolved: 30, denied: 10, unavailable: 2 },
   INTEGRITY_FAILURE: { event: 'INTEGRITY_FAILURE', requestId: REQUEST, tenant, record, path: 'Observation.code' as SchemaPath },
   ACCESS_ITEM_FORGED: { event: 'ACCESS_ITEM_FORGED', tenant, patient: 'AAAAAAAAAAAAAAAAAAAAAA', what: 'NOT_LISTED' },
+  BREAK_GLASS: { event: 'BREAK_GLASS', requestId: REQUEST, tenant, patient: 'AAAAAAAAAAAAAAAAAAAAAA', what: 'BROKEN' },
   KEY_UNAVAILABLE: { event: 'KEY_UNAVAILABLE', requestId: REQUEST, tenant, cause: 'DisabledException' },
   STORE_UNAVAILABLE: { event: 'STORE_UNAVAILABLE', requestId: REQUEST, tenant, cause: 'TimeoutError' },
   AUDIT_REFUSED: { event: 'AUDIT_REFUSED', tenant, lane, cause: 'AccessDeniedException' },

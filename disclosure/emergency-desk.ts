@@ -1,0 +1,171 @@
+import type { GraphQLResolveInfo } from 'graphql'
+import type { EmergencyActs, EmergencyGrant, PreparedGrant } from '../access/emergency-acts.ts'
+import type { EmergencySource } from '../access/patient-facts.ts'
+import type { Trail } from '../audit/trail.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import { lookupToken } from '../crypto/tokens.ts'
+import type { AccessRecord } from '../vocabulary/access-record.ts'
+import type { Deadline } from '../vocabulary/deadline.ts'
+import type { Caller } from '../vocabulary/decision.ts'
+import type { EventSink } from '../vocabulary/events.ts'
+import { AuditUnavailable, BadUserInput, Failure, keyOverdue, storeOverdue, VersionConflict } from '../vocabulary/failures.ts'
+import type { Instant, RecordId, RecordRef, RequestId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
+import { decodeNodeId, encodeNodeId } from '../vocabulary/node-id.ts'
+import type { PolicyTable } from '../vocabulary/policy.ts'
+import type { DisclosureCounter } from './disclosure-counter.ts'
+import type { FailureReasons } from './failure-reasons.ts'
+import type { Refusals } from './refusals.ts'
+
+/** A grant as the API gives it, type `BreakGlassGrant`. */
+export interface GrantAnswer {
+  readonly id: string
+  readonly patientId: string
+  /** RFC 3339. */
+  readonly since: string
+  readonly until: string
+  readonly endedAt: string | null
+}
+
+interface DeskParts {
+  readonly requestId: RequestId
+  readonly caller: Caller
+  readonly now: Instant
+  readonly policy: PolicyTable
+  readonly emergencies?: EmergencySource
+  readonly keyring: Keyring
+  readonly trail: Trail
+  readonly events: EventSink
+  readonly failures: FailureReasons
+  readonly refusals: Refusals
+  readonly counter: DisclosureCounter
+  readonly deadline: Deadline
+}
+
+const GRANT = 'BreakGlassGrant' as TypeName
+/** Characters of a reason: a sentence or two, and no chart. */
+const LONGEST_REASON = 500
+/** Two who break the glass for one patient at once meet at its root; the second one reads it again. */
+const ATTEMPTS = 5
+
+/** A schema has a mutation for which the gateway was given nothing. */
+class NoEmergencySource extends Error {
+  override readonly name = 'NoEmergencySource'
+}
+
+/** Breaks the glass and puts it back. Each act commits with its audit record, and is told to operators at once. */
+export class EmergencyDesk {
+  readonly #parts: DeskParts
+
+  constructor(parts: DeskParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * For one patient, one caller, a stated reason and some minutes (45 CFR 164.312(a)(2)(ii)).
+   * @returns null where there is no such patient, or it cannot be found out, which the answer's errors tell apart
+   * @throws BadUserInput, AuditUnavailable, VersionConflict
+   */
+  async breakGlass(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<GrantAnswer | null> {
+    const { caller, policy, now } = this.#parts
+    const acts = this.#acts()
+    const { patientId, minutes } = args
+    const reason = typeof args['reason'] === 'string' ? args['reason'].trim() : ''
+    if (typeof patientId !== 'string' || reason === '' || reason.length > LONGEST_REASON) throw new BadUserInput()
+    if (typeof minutes !== 'number' || !Number.isInteger(minutes) || minutes < 1 || minutes > acts.mostMinutes) {
+      throw new BadUserInput()
+    }
+    const ref = decodeNodeId(patientId)
+    const isPatient = ref !== undefined && policy.records.get(ref.type)?.patient === 'id' && (ref.patient as string) === ref.id
+    return await this.#act(patientId, isPatient ? ref : undefined, 'BROKEN', info, async ({ patient }, deadline) =>
+      acts.breaking(caller, { patient, reason, minutes }, now, deadline),
+    )
+  }
+
+  /**
+   * Ends the caller's own grant; one that has ended stays as it is.
+   * @throws BadUserInput, AuditUnavailable, VersionConflict
+   */
+  async endBreakGlass({ id }: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<GrantAnswer | null> {
+    const { caller, now } = this.#parts
+    const acts = this.#acts()
+    if (typeof id !== 'string') throw new BadUserInput()
+    const ref = decodeNodeId(id)
+    return await this.#act(id, ref?.type === GRANT ? ref : undefined, 'ENDED', info, async ({ patient, id: grant }, deadline) =>
+      acts.ending(caller, patient, grant, now, deadline),
+    )
+  }
+
+  #acts(): EmergencyActs {
+    const acts = this.#parts.emergencies?.acts
+    if (acts === undefined) throw new NoEmergencySource()
+    return acts
+  }
+
+  async #act(
+    asked: string,
+    ref: RecordRef | undefined,
+    what: 'BROKEN' | 'ENDED',
+    info: GraphQLResolveInfo,
+    prepare: (ref: RecordRef, deadline: Deadline) => Promise<PreparedGrant | undefined>,
+  ): Promise<GrantAnswer | null> {
+    const { deadline } = this.#parts
+    const path = `${info.parentType.name}.${info.fieldName}` as SchemaPath
+    const at = { path, action: what === 'BROKEN' ? 'CREATE' : 'UPDATE' } as const
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const prepared = ref && (await deadline.wait(() => prepare(ref, deadline), storeOverdue))
+        if (prepared === undefined) return await this.#notFound(asked, at, info)
+        if (prepared.items.length > 0) await this.#commit(prepared, at, what)
+        return this.#answer(prepared.grant)
+      } catch (error) {
+        if (error instanceof VersionConflict && attempt < ATTEMPTS) continue
+        if (!(error instanceof Failure) || error.code !== 'FIELD_UNAVAILABLE') throw error
+        const reason = this.#parts.failures.of(error)
+        this.#parts.trail.note({ ...at, ...(ref && { patient: ref.patient }), outcome: 'UNAVAILABLE', reason })
+        this.#parts.counter.unavailable++
+        this.#parts.refusals.unavailable(path, asked, info.path)
+        return null
+      }
+    }
+  }
+
+  async #commit(
+    { grant, items }: PreparedGrant,
+    at: Pick<AccessRecord, 'path' | 'action'>,
+    what: 'BROKEN' | 'ENDED',
+  ): Promise<void> {
+    const { trail, events, requestId, caller } = this.#parts
+    const { patient, id } = grant
+    const told = { event: 'BREAK_GLASS', requestId, tenant: caller.tenant, patient } as const
+    try {
+      const record = { ...at, patient, recordType: GRANT, recordId: id as RecordId, outcome: 'WRITTEN', basis: `BREAK_GLASS ${id}` }
+      await trail.commit(items, record as AccessRecord)
+    } catch (error) {
+      // it may have been stored all the same: who watches over emergencies hears of one too many rather than of one too few
+      if (error instanceof AuditUnavailable) events({ ...told, what: 'UNCERTAIN' })
+      throw error
+    }
+    events({ ...told, what })
+  }
+
+  /** What is not there, another tenant's and another one's grant are told and recorded alike (P5). */
+  async #notFound(asked: string, at: Pick<AccessRecord, 'path' | 'action'>, info: GraphQLResolveInfo): Promise<null> {
+    const { caller, keyring, deadline, trail, counter, refusals } = this.#parts
+    const lookup = await deadline.wait(() => keyring.useKey(caller.tenant, 'lookup'), keyOverdue)
+    trail.note({ ...at, patient: lookupToken(lookup, asked), outcome: 'DENIED', reason: 'NOT_FOUND' })
+    counter.denied++
+    refusals.notFound(info.path)
+    return null
+  }
+
+  #answer({ id, patient, since, until, ended }: EmergencyGrant): GrantAnswer {
+    const type = [...this.#parts.policy.records.values()].find((record) => record.patient === 'id')?.type ?? ('' as TypeName)
+    return {
+      id: encodeNodeId({ type: GRANT, patient, id: id as RecordId }),
+      patientId: encodeNodeId({ type, patient, id: patient as string as RecordId }),
+      since: new Date(since).toISOString(),
+      until: new Date(until).toISOString(),
+      endedAt: ended === undefined ? null : new Date(ended).toISOString(),
+    }
+  }
+}

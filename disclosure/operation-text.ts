@@ -1,0 +1,62 @@
+import { getOperationAST, GraphQLError, parse, validate, visit, Kind } from 'graphql'
+import type { DocumentNode, GraphQLSchema, OperationDefinitionNode } from 'graphql'
+import { Failure, type FailureCode } from '../vocabulary/failures.ts'
+
+/** An operation that is given as a text cannot be read, or is one too many. Quotes nothing of it (P8). */
+export class OperationRefused extends Failure {
+  override readonly name = 'OperationRefused'
+  readonly code: FailureCode
+  constructor(code: FailureCode, options?: ErrorOptions) {
+    super('The operation that was given is refused.', options)
+    this.code = code
+  }
+}
+
+/** As many as an operation that is executed may have. */
+const MOST_TOKENS = 4_000
+
+/**
+ * Reads an operation that is not to be executed, under the limits of one that is.
+ *
+ * @throws OperationRefused with the code that the operation itself would be refused with
+ */
+export function readOperation(
+  schema: GraphQLSchema,
+  text: string,
+  name: string | undefined,
+): { readonly document: DocumentNode; readonly operation: OperationDefinitionNode } {
+  let document: DocumentNode
+  try {
+    document = parse(text, { maxTokens: MOST_TOKENS })
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error
+    // the parser's error quotes the text: it goes no further
+    throw new OperationRefused('GRAPHQL_PARSE_FAILED')
+  }
+  if (validate(schema, document, undefined, { maxErrors: 1 }).length > 0) throw new OperationRefused('GRAPHQL_VALIDATION_FAILED')
+  const operation = getOperationAST(document, name)
+  if (!operation || !schema.getRootType(operation.operation)) throw new OperationRefused('OPERATION_RESOLUTION_FAILURE')
+  return { document, operation }
+}
+
+/** What has to be taken for granted of an operation whose variables are not known. */
+export function assumptions(document: DocumentNode): string[] {
+  const assumed = new Set<string>()
+  visit(document, {
+    Directive: {
+      enter(node) {
+        if (node.arguments?.some(({ value }) => value.kind === Kind.VARIABLE) === true) {
+          assumed.add('A condition of @skip or @include whose variable has no default counts as met: its fields are planned.')
+        }
+      },
+    },
+    Field: {
+      enter(node) {
+        if (node.arguments?.some(({ value }) => value.kind === Kind.VARIABLE) === true) {
+          assumed.add('An argument that a variable fills counts as given, and every id as that of the patient who is named.')
+        }
+      },
+    },
+  })
+  return [...assumed]
+}

@@ -1,0 +1,166 @@
+import { z } from 'zod'
+import type { Consent, ConsentChanges } from '../vocabulary/consent.ts'
+import type { Instant, RecordId } from '../vocabulary/ids.ts'
+import type { PurposeOfUse, Sensitivity } from '../vocabulary/policy.ts'
+import type { IdentifiedEntry } from './bundle.ts'
+import { Coding, Reference } from './datatypes.ts'
+import { type Flaw, WHY, flaw, flawOf, isFlaw } from './fault.ts'
+import { Period, endInstant, firstInstant } from './instant.ts'
+import { practitionerOf } from './practitioner.ts'
+import type { IdFor } from './record.ts'
+import type { References } from './references.ts'
+
+const Rule = z.object({
+  type: z.enum(['permit', 'deny'], { error: WHY.code }).optional(),
+  period: Period.optional(),
+  actor: z.array(z.object({ reference: Reference })).default([]),
+  action: z.array(z.object({ coding: z.array(Coding).default([]) })).default([]),
+  securityLabel: z.array(Coding).default([]),
+  purpose: z.array(Coding).default([]),
+  class: z.array(z.unknown()).default([]),
+  code: z.array(z.unknown()).default([]),
+  dataPeriod: z.unknown().optional(),
+  data: z.array(z.object({ meaning: z.string(), reference: Reference })).default([]),
+})
+type Rule = z.output<typeof Rule>
+interface Provision extends Rule {
+  readonly provision: readonly Provision[]
+}
+const Provision: z.ZodType<Provision> = Rule.extend({
+  get provision() {
+    return z.array(Provision).default([])
+  },
+})
+
+/** @source https://hl7.org/fhir/R4/consent.html */
+const ConsentResource = z.object({
+  status: z.enum(['draft', 'proposed', 'active', 'rejected', 'inactive', 'entered-in-error'], { error: WHY.code }),
+  provision: Provision.optional(),
+})
+
+interface ConsentReading extends ConsentChanges {
+  readonly flaws: readonly Flaw[]
+}
+
+interface ConsentContext {
+  readonly references: References
+  readonly idFor: IdFor
+  /** The FHIR identities of users by the practitioner whose place they take. */
+  readonly assign: ReadonlyMap<string, readonly string[]>
+}
+
+const ACT_REASON = /ActReason$/
+const ACT_CODE = /ActCode$/
+const PURPOSES: ReadonlySet<string> = new Set(['TREAT', 'ETREAT', 'BTG', 'HPAYMT', 'HOPERAT', 'HRESCH', 'PATRQT', 'PUBHLTH'])
+const LABELS: ReadonlySet<string> = new Set(['PSY', 'PSYTHPN', 'ETH', 'HIV', 'GDIS', 'SDV', 'SEX'])
+const READING: ReadonlySet<string> = new Set(['access', 'use', 'disclose'])
+
+/**
+ * What a patient permits and denies, rule by rule. What a rule says that cannot be expressed here makes a permission permit nothing and
+ * a denial deny more: it is told as a flaw, and nobody sees what the patient may have closed.
+ */
+export function mapConsent(entry: IdentifiedEntry, context: ConsentContext): ConsentReading | Flaw {
+  const parsed = ConsentResource.safeParse(entry.resource)
+  if (!parsed.success) return flawOf('Consent', parsed.error)
+  const id = context.idFor('Consent', entry.id)
+  const { status, provision } = parsed.data
+  if (status !== 'active') return { given: [], withdrawn: [id], flaws: [] }
+  const rules = provision === undefined ? [] : [...typed(provision, [])]
+  if (rules.length === 0) return flaw('Consent.provision.type', WHY.shape)
+  const flaws: Flaw[] = []
+  const given: Consent[] = []
+  for (const { rule, above } of rules) {
+    // a rule holds within what stands above it
+    for (const consent of consentsOf(rule, above, entry, context, flaws))
+      given.push({ ...consent, id: `${id}.${given.length + 1}` })
+  }
+  return { given, withdrawn: [id], flaws }
+}
+
+function* typed(provision: Provision, above: readonly Provision[]): Generator<{ rule: Provision; above: readonly Provision[] }> {
+  if (provision.type !== undefined) yield { rule: provision, above }
+  for (const one of provision.provision) yield* typed(one, [...above, provision])
+}
+
+type Draft = Omit<Consent, 'id'>
+
+/** Without an actor one, with several one for each; none where nothing is permitted. */
+function consentsOf(
+  rule: Rule,
+  above: readonly Rule[],
+  { resource }: IdentifiedEntry,
+  { references, idFor, assign }: ConsentContext,
+  flaws: Flaw[],
+): Draft[] {
+  const permits = rule.type === 'permit'
+  const where = 'Consent.provision'
+  let lost = false
+  const parts = [...above, rule]
+  // what is denied above is not opened below: denials win here
+  if (permits && above.some(({ type }) => type === 'deny')) flaws.push(flaw(where, WHY.exception))
+  const narrowest = <T>(of: (part: Rule) => readonly T[]): readonly T[] => {
+    const said = parts.map(of).filter((list) => list.length > 0)
+    // a permission that is narrowed twice would have to be both
+    if (permits && said.length > 1) lost = true
+    return said.at(-1) ?? []
+  }
+
+  const actions = narrowest(({ action }) => action).flatMap(({ coding }) => coding.flatMap(({ code }) => code ?? []))
+  if (permits && actions.length > 0 && !actions.includes('access')) return []
+  if (!permits && actions.length > 0 && actions.every((code) => code === 'collect' || code === 'correct')) return []
+  if (actions.some((code) => !READING.has(code) && code !== 'collect' && code !== 'correct')) lost = true
+  if (parts.some((part) => part.class.length > 0 || part.code.length > 0 || part.dataPeriod !== undefined)) lost = true
+
+  const labels = narrowest(({ securityLabel }) => securityLabel).map(
+    (one) => coded(one, ACT_CODE, LABELS) as Sensitivity | undefined,
+  )
+  const purposes = narrowest(({ purpose }) => purpose).map((one) => coded(one, ACT_REASON, PURPOSES) as PurposeOfUse | undefined)
+  const records = narrowest(({ data }) => data).map(({ meaning, reference }): RecordId | undefined => {
+    const target = references.follow(reference, resource)
+    const [type, of] =
+      target.kind === 'entry' ? [target.entry.type, target.entry.id] : target.kind === 'outside' ? [target.type, target.id] : []
+    if (type === undefined || of === undefined) return undefined
+    // what belongs to an encounter is permitted with it here
+    const fits = permits ? meaning === (type === 'Encounter' ? 'related' : 'instance') : meaning !== 'authoredby'
+    return fits ? idFor(type, of) : undefined
+  })
+  const actors = narrowest(({ actor }) => actor).map(({ reference }): readonly string[] | undefined => {
+    const target = references.follow(reference, resource)
+    const [type, of] =
+      target.kind === 'entry' ? [target.entry.type, target.entry.id] : target.kind === 'outside' ? [target.type, target.id] : []
+    if (type === 'Organization' && of !== undefined) return [`Organization/${of}`]
+    const found = practitionerOf(reference, resource, references)
+    if (found === 'other' || isFlaw(found)) return undefined
+    const users = [
+      ...(found.fhirUser === undefined ? [] : [found.fhirUser]),
+      ...found.spellings.flatMap((one) => assign.get(one) ?? []),
+    ]
+    return users.length === 0 ? undefined : users
+  })
+
+  const all = { labels, purposes, records, actors } as const
+  if (Object.values(all).some((said) => said.some((one) => one === undefined))) lost = true
+  // what is not named is permitted by nothing
+  if (permits && labels.length === 0) return []
+  if (lost) flaws.push(flaw(where, permits ? WHY.permitsLess : WHY.deniesMore))
+  if (permits && lost) return []
+  const since = parts.flatMap(({ period }) => (period?.start === undefined ? [] : [Date.parse(firstInstant(period.start))]))
+  const until = parts.flatMap(({ period }) => (period?.end === undefined ? [] : [Date.parse(endInstant(period.end))]))
+  // of a denial, what cannot be expressed narrows nothing
+  const whole = <T>(said: readonly (T | undefined)[]): readonly T[] =>
+    said.includes(undefined) ? [] : said.flatMap((one) => (one === undefined ? [] : [one]))
+  const said: Draft = {
+    effect: permits ? 'PERMIT' : 'DENY',
+    ...(whole(labels).length > 0 && { labels: [...new Set(whole(labels))] }),
+    ...(whole(purposes).length > 0 && { purposes: [...new Set(whole(purposes))] }),
+    ...(whole(records).length > 0 && { records: [...new Set(whole(records))] }),
+    ...(since.length > 0 && { since: Math.max(...since) as Instant }),
+    ...(until.length > 0 && { until: Math.min(...until) as Instant }),
+  }
+  const by = [...new Set(whole(actors).flat())]
+  return by.length === 0 ? [said] : by.map((actor) => ({ ...said, actor }))
+}
+
+function coded({ system, code }: z.output<typeof Coding>, of: RegExp, known: ReadonlySet<string>): string | undefined {
+  return system !== undefined && of.test(system) && code !== undefined && known.has(code) ? code : undefined
+}

@@ -1,0 +1,70 @@
+import { BatchWriteItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb'
+import { decodeNodeId } from '../../vocabulary/node-id.ts'
+import { first, madeUpId, patientsOf } from '../integration/gateway/asking.ts'
+import { type RunningClinic, runClinic } from '../running-clinic.ts'
+
+// Whether time tells what the answer does not (P5): a patient who is missing, deleted, another tenant's, or somebody else's,
+// for one who may not know. `npm run bench:existence [calls a side]`; it ends with an error where the medians differ.
+
+const CALLS = Number(process.argv[2] ?? 1_000)
+const WARM_UP = 100
+/** What the medians may differ by, in the part of the median or in milliseconds, whichever is more. */
+const PART = 0.05
+const LEAST_MS = 0.2
+const QUERY = 'query ($id: ID!) { patient(id: $id) { familyName birthDate address { city } } }'
+
+/** Takes away all that the tables hold of a patient, as an operator could. */
+async function remove({ stack }: RunningClinic, id: string): Promise<void> {
+  const pk = { S: `riverside#${decodeNodeId(id)?.patient ?? ''}` }
+  for (const table of [stack.env.PHI_TABLE_RECORDS, stack.env.PHI_TABLE_ACCESS, stack.env.PHI_TABLE_KEYS]) {
+    const found = await stack.dynamodb.send(
+      new QueryCommand({
+        TableName: table,
+        KeyConditionExpression: 'pk = :pk',
+        ExpressionAttributeValues: { ':pk': pk },
+        ProjectionExpression: 'pk, sk',
+      }),
+    )
+    const requests = (found.Items ?? []).map((Key) => ({ DeleteRequest: { Key } }))
+    for (let from = 0; from < requests.length; from += 25) {
+      await stack.dynamodb.send(new BatchWriteItemCommand({ RequestItems: { [table]: requests.slice(from, from + 25) } }))
+    }
+  }
+}
+
+const median = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN
+
+const clinic = await runClinic({ riverside: 8, lakeside: 2 })
+try {
+  const riverside = await patientsOf(clinic, 'billing')
+  const own = first(await patientsOf(clinic, 'patient'))
+  const [stranger = '', deleted = ''] = riverside.filter((id) => id !== own)
+  await remove(clinic, deleted)
+  const sides = Object.entries({
+    missing: () => madeUpId(),
+    deleted: () => deleted,
+    'another tenant`s': await patientsOf(clinic, 'lakeside-physician').then((ids) => () => first(ids)),
+    'no relationship': () => stranger,
+  }).map(([name, id]) => ({ name, id, times: [] as number[] }))
+
+  for (let call = -WARM_UP; call < CALLS; call++) {
+    // each side comes first equally often
+    const turn = (call + WARM_UP) % sides.length
+    for (const { id, times } of [...sides.slice(turn), ...sides.slice(0, turn)]) {
+      const asked = id()
+      const from = performance.now()
+      const answer = await clinic.ask('patient', QUERY, { id: asked })
+      const took = performance.now() - from
+      if (answer.errors[0]?.extensions['code'] !== 'NOT_FOUND') throw new Error('a side is not what it should be')
+      if (call >= 0) times.push(took)
+    }
+  }
+  const medians = sides.map(({ times }) => median(times))
+  for (const [index, { name }] of sides.entries()) console.log(`${name.padEnd(18)} ${(medians[index] ?? 0).toFixed(3)} ms`)
+  const [least, most] = [Math.min(...medians), Math.max(...medians)]
+  const bound = Math.max(PART * least, LEAST_MS)
+  console.log(`${CALLS} calls a side; medians differ by ${(most - least).toFixed(3)} ms, and may by ${bound.toFixed(3)}`)
+  if (!(most - least < bound)) process.exitCode = 1
+} finally {
+  await clinic.stop()
+}

@@ -1,0 +1,41 @@
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { readBundles, sourceFiles } from '../../fhir/files.ts'
+import { codeLabels } from '../../fhir/labels.ts'
+import { mapBundle } from '../../fhir/map-bundle.ts'
+import type { RecordId, TenantId } from '../../vocabulary/ids.ts'
+
+/** What a reader of the files would call a word about HIV: in the display of any code that an observation holds. */
+const TELLING = /\bHIV\b|antiretroviral|CD4|zidovudine|lamivudine|nevirapine|abacavir|lopinavir|nelfinavir|stavudine|tenofovir/i
+
+it('the Synthea bundles of patients with HIV come in labelled: every observation that tells of it, and no other', async () => {
+  const folder = join(process.env['PHI_SHARED'] ?? '', 'data/synthea/hiv-5')
+  const labels = codeLabels()
+  const options = {
+    tenant: 'riverside' as TenantId,
+    idFor: (type: string, id: string) => `${type}/${id}` as RecordId,
+    assign: new Map(),
+  }
+  let telling = 0
+  for await (const file of readBundles(await sourceFiles([folder]))) {
+    if ('reason' in file) throw new Error(file.reason)
+    const { entry } = JSON.parse(file.text) as { entry: { resource: Record<string, unknown> }[] }
+    const expected = new Set<string>()
+    for (const { resource } of entry) {
+      if (resource['resourceType'] !== 'Observation') continue
+      const { code, valueCodeableConcept, component } = resource
+      if (TELLING.test(JSON.stringify([code, valueCodeableConcept, component])))
+        expected.add(`Observation/${String(resource['id'])}`)
+    }
+    const { patients } = mapBundle(JSON.parse(file.text), { ...options, labels })
+    const found = patients.flatMap(({ records }) =>
+      records.filter(
+        ({ ref, metadata }) => ref.type === 'Observation' && metadata.labels?.some((label) => (label as string) === 'HIV'),
+      ),
+    )
+    expect(new Set(found.map(({ ref }) => ref.id as string))).toEqual(expected)
+    expect(expected.size).toBeGreaterThan(0)
+    telling += expected.size
+  }
+  expect(telling).toBe(44)
+})

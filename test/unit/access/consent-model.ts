@@ -1,0 +1,65 @@
+import type { Consent } from '../../../vocabulary/consent.ts'
+
+// The rules of consent as somebody would tell them who never saw the implementation: one question after the other, in plain lists.
+
+export interface Asked {
+  readonly fieldLabels: readonly string[]
+  readonly recordLabels: readonly string[]
+  readonly recordId: string
+  readonly encounter: string | undefined
+  readonly footing: string
+  readonly user: string
+  readonly organization: string | undefined
+  readonly roles: readonly string[]
+  readonly purpose: string
+  readonly consents: readonly Consent[] | 'OUTAGE'
+  readonly now: number
+}
+
+/** What the shipped schema says of each sensitivity; one that is not here is as closed as any. */
+const NEEDS_PERMISSION = ['ETH', 'PSYTHPN']
+const HONORS_DENIAL = ['PSY', 'HIV', 'GDIS', 'SDV', 'SEX']
+const CLOSED_TO_EMERGENCIES = ['PSYTHPN']
+const CLOSED_TO_THE_PATIENT = ['PSYTHPN']
+
+export function modelVerdict(asked: Asked): 'OPEN' | 'CLOSED' | 'UNKNOWN' {
+  const labels = [...asked.fieldLabels, ...asked.recordLabels]
+  const strange = labels.filter((label) => !NEEDS_PERMISSION.includes(label) && !HONORS_DENIAL.includes(label))
+  const needing = [...labels.filter((label) => NEEDS_PERMISSION.includes(label)), ...strange]
+  if (asked.footing === 'BREAK_GLASS') {
+    if (strange.length > 0) return 'CLOSED'
+    if (labels.some((label) => CLOSED_TO_EMERGENCIES.includes(label))) return 'CLOSED'
+  }
+  if (asked.footing === 'AUTHOR') return 'OPEN'
+  if (asked.footing === 'SELF' || asked.footing === 'PROXY') {
+    return strange.length > 0 || labels.some((label) => CLOSED_TO_THE_PATIENT.includes(label)) ? 'CLOSED' : 'OPEN'
+  }
+  const { consents } = asked
+  if (consents === 'OUTAGE') return needing.length > 0 ? 'UNKNOWN' : 'OPEN'
+  for (const consent of consents) {
+    if (consent.effect !== 'DENY' || !isAbout(consent, asked)) continue
+    if (consent.labels === undefined) return 'CLOSED'
+    for (const label of consent.labels) if (labels.includes(label)) return 'CLOSED'
+  }
+  for (const label of needing) {
+    let permitted = false
+    for (const consent of consents) {
+      if (consent.effect === 'PERMIT' && consent.labels !== undefined && isAbout(consent, asked)) {
+        for (const named of consent.labels) if (named === label) permitted = true
+      }
+    }
+    if (!permitted) return 'CLOSED'
+  }
+  return 'OPEN'
+}
+
+function isAbout(consent: Consent, asked: Asked): boolean {
+  const begun = consent.since === undefined || consent.since <= asked.now
+  const lasts = consent.until === undefined || consent.until > asked.now
+  const person = consent.actor === undefined || [asked.user, asked.organization].includes(consent.actor)
+  const role = consent.roles === undefined || consent.roles.some((one) => asked.roles.includes(one))
+  const meant = ['BTG', 'ETREAT'].includes(asked.purpose) ? [asked.purpose, 'TREAT'] : [asked.purpose]
+  const purpose = consent.purposes === undefined || consent.purposes.some((one) => meant.includes(one))
+  const record = consent.records === undefined || consent.records.some((id) => id === asked.recordId || id === asked.encounter)
+  return begun && lasts && person && role && purpose && record
+}

@@ -1,0 +1,38 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+
+export const ISSUER = 'https://issuer.example'
+export const AUDIENCE = 'phi-gateway'
+
+export type TokenParts = Readonly<Record<string, unknown>>
+
+/** An issuer whose keys are served on the loopback interface, as long as it is not away. */
+export async function startIssuer(algorithm = 'RS256') {
+  const made = async (kid: string) => {
+    const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true })
+    return { privateKey, jwk: { ...(await exportJWK(publicKey)), kid, use: 'sig', alg: algorithm } as Record<string, unknown> }
+  }
+  const first = await made('one')
+  const state = { keys: [first.jwk], isAway: false, asked: 0 }
+  const server = createServer((_request, response) => {
+    state.asked++
+    response.writeHead(state.isAway ? 503 : 200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ keys: state.keys }))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    state,
+    made,
+    privateKey: first.privateKey,
+    jwksUri: `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`,
+    /** A token with these claims and no others but issuer and times; what is undefined is left out. */
+    sign: async (claims: TokenParts, header: TokenParts = {}, key = first.privateKey): Promise<string> => {
+      const now = Math.floor(Date.now() / 1000)
+      return await new SignJWT({ iss: ISSUER, iat: now, exp: now + 300, ...claims })
+        .setProtectedHeader({ alg: algorithm, kid: 'one', typ: 'at+jwt', ...header })
+        .sign(key)
+    },
+    stop: async () => await new Promise((resolve) => server.close(resolve)),
+  }
+}
