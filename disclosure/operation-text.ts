@@ -1,5 +1,6 @@
 import { getOperationAST, GraphQLError, parse, validate, visit, Kind } from 'graphql'
 import type { DocumentNode, GraphQLSchema, OperationDefinitionNode } from 'graphql'
+import { MOST_TOKENS } from '../directives/operation-limits.ts'
 import { Failure, type FailureCode } from '../vocabulary/failures.ts'
 
 /** An operation that is given as a text cannot be read, or is one too many. Quotes nothing of it (P8). */
@@ -11,9 +12,6 @@ export class OperationRefused extends Failure {
     this.code = code
   }
 }
-
-/** As many as an operation that is executed may have. */
-const MOST_TOKENS = 4_000
 
 /**
  * Reads an operation that is not to be executed, under the limits of one that is.

@@ -7,6 +7,7 @@ import type { UseKey } from '../crypto/tenant-keys.ts'
 import { lookupToken } from '../crypto/tokens.ts'
 import type { FoundRecord, LoadOptions, OpenRecord, RecordSource } from '../store/record-source.ts'
 import type { AccessRecord, OutcomeReason } from '../vocabulary/access-record.ts'
+import type { ConsentSubject } from '../vocabulary/consent.ts'
 import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Caller, Facts } from '../vocabulary/decision.ts'
 import type { EventSink } from '../vocabulary/events.ts'
@@ -50,8 +51,14 @@ interface Ready {
   readonly values: RecordValues
 }
 
+/** An opened record, as far as consents tell records apart. */
+function subjectOf({ id }: RecordRef, { metadata: { labels, references } }: OpenRecord): ConsentSubject {
+  const { encounter } = references
+  return { id, labels: new Set(labels), ...(encounter !== undefined && { encounter }) }
+}
+
 const NO_LABELS: ReadonlySet<Sensitivity> = new Set()
-const NOTHING_KNOWN: KnownFacts = { relationships: new Set(), consents: [] }
+const NOTHING_KNOWN: KnownFacts = { relationships: new Set(), consents: undefined }
 
 /** A record that was reached, and the paths that the answer has asked it for. */
 interface Known {
@@ -293,7 +300,7 @@ export class RecordLoader {
     } catch (error) {
       return this.#unavailable(ref, paths, this.#options.failures.of(error, ref))
     }
-    const facts = before?.kind === 'FOUND' ? before.state.facts : this.#factsOf(known, ref, open)
+    const facts = before?.kind === 'FOUND' ? before.state.facts : this.#factsOf(known, subjectOf(ref, open))
     const closed = this.#closed(ref.type, facts)
     if (closed === 'UNKNOWN') return this.#unavailable(ref, paths, 'STORE')
     if (closed === 'CLOSED') return this.#closedByConsent(ref, open.version, paths)
@@ -304,9 +311,7 @@ export class RecordLoader {
     return { kind: 'READY', state, values: new RecordValues(this.#values, state, open) }
   }
 
-  #factsOf({ relationships, unknown, emergency, consents }: KnownFacts, { id }: RecordRef, { metadata }: OpenRecord): Facts {
-    const { encounter } = metadata.references
-    const record = { id, labels: new Set(metadata.labels), ...(encounter !== undefined && { encounter }) }
+  #factsOf({ relationships, unknown, emergency, consents }: KnownFacts, record: ConsentSubject): Facts {
     return {
       relationships,
       ...(unknown !== undefined && { unknown: new Set(unknown.keys()) }),
@@ -317,17 +322,12 @@ export class RecordLoader {
 
   /** What decisions about a patient stand on of whom nothing is opened, or that this caller may know nothing of them, or that nobody can tell. */
   standing(ref: RecordRef, known: KnownFacts): Facts | 'HIDDEN' | 'UNKNOWN' {
-    const { relationships, unknown, emergency, consents, damage } = known
+    const { relationships, unknown, emergency, damage } = known
     const mayKnow = this.#mayKnow(ref, undefined, { relationships, emergency })
     const doubt = [...this.admitting(ref.type)].some((name) => unknown?.has(name) === true)
     if (damage !== undefined || (!mayKnow && doubt)) return 'UNKNOWN'
     if (!mayKnow) return 'HIDDEN'
-    const facts: Facts = {
-      relationships,
-      ...(unknown !== undefined && { unknown: new Set(unknown.keys()) }),
-      ...(emergency !== undefined && { breakGlass: emergency }),
-      consent: { rules: this.#options.policy.consent, given: consents, record: { id: ref.id, labels: NO_LABELS } },
-    }
+    const facts = this.#factsOf(known, { id: ref.id, labels: NO_LABELS })
     const closed = this.#closed(ref.type, facts)
     return closed === 'OPEN' ? facts : closed === 'CLOSED' ? 'HIDDEN' : 'UNKNOWN'
   }

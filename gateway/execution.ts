@@ -16,7 +16,7 @@ import { answer, type AnswerError, challenge, failure, isFailureCode } from './a
 import { DocumentStore } from './document-store.ts'
 import { answerType, type GraphQLBody, type HttpRequest, type HttpResponse } from './http.ts'
 import { internalFault } from './internal-fault.ts'
-import { MOST_TOKENS, withinLimits } from './operation-limits.ts'
+import { MOST_TOKENS, withinLimits } from '../directives/operation-limits.ts'
 
 /** The operation that a document and a name amount to, validated and not yet executed. */
 export interface ResolvedOperation {
