@@ -15,13 +15,13 @@ export function recordById(type?: string): Resolver {
 
 /** A root `clients(first: Int, after: String): ClientConnection`: whom the caller stands in a relationship to. */
 export function panelOf(type: string): Resolver {
-  return async (_source, args, { scope }, info) => await scope.panel(type as TypeName, args, info)
+  return async (_source, args, { scope }, info) => await scope.connections.panel(type as TypeName, args, info)
 }
 
 /** The edge from the record that is the patient to all records of one type: a connection with a grant of its own. */
 export function recordsOf(type: string): Resolver {
   return async (patient, args, { scope }, info) =>
-    patient instanceof RecordView ? await scope.recordsOf(patient, type as TypeName, args, info) : null
+    patient instanceof RecordView ? await scope.connections.ofPatient(patient, type as TypeName, args, info) : null
 }
 
 /** The edge from a record to the one that is its patient. */

@@ -18,7 +18,7 @@ import type { Action, PolicyTable } from '../vocabulary/policy.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { FailureReasons } from './failure-reasons.ts'
 import { assumptions, OperationRefused, readOperation } from './operation-text.ts'
-import type { RecordLoader } from './record-loader.ts'
+import type { PatientStanding } from './patient-standing.ts'
 import { where } from './record-values.ts'
 
 interface PlannedPath extends PathExplanation {
@@ -44,7 +44,7 @@ interface ExplainerParts {
   readonly sources: ReadonlyMap<string, RecordSource>
   readonly facts: PatientFacts
   readonly failures: FailureReasons
-  readonly loader: RecordLoader
+  readonly standing: PatientStanding
   readonly keyring: Keyring
   readonly trail: Trail
   readonly counter: DisclosureCounter
@@ -166,9 +166,9 @@ export class AccessExplainer {
 
   /** The same for a patient who is there and may not be known of, who is another tenant's, and who is nobody (P5). */
   async #factsOf(ref: RecordRef, asked: readonly SchemaPath[]): Promise<Facts | 'NOT_FOUND' | 'UNAVAILABLE'> {
-    const { caller, loader, keyring, counter, trail } = this.#parts
+    const { caller, keyring, counter, trail } = this.#parts
     const types = new Set([ref.type, ...asked.map((path) => path.slice(0, path.indexOf('.')) as TypeName)])
-    const names = new Set([...types].flatMap((type) => [...loader.admitting(type)]))
+    const names = new Set([...types].flatMap((type) => [...this.#parts.standing.admitting(type)]))
     const [known, exists, lookup] = await Promise.all([
       this.#settled(() => this.#parts.facts.of(names, [ref.patient]), storeOverdue),
       this.#settled(() => this.#exists(ref), storeOverdue),
@@ -190,7 +190,7 @@ export class AccessExplainer {
     if (known === undefined) return 'HIDDEN'
     // who keeps nothing of a patient at all is nobody, unless there is one
     if (known.damage === 'TAMPERED' || (known.damage === 'UNROOTED' && exists)) return 'DAMAGED'
-    return exists ? this.#parts.loader.standing(ref, known) : 'HIDDEN'
+    return exists ? this.#parts.standing.of(ref, known) : 'HIDDEN'
   }
 
   #hidden(ref: RecordRef, exists: boolean, lookup: UseKey<'lookup'>) {

@@ -51,7 +51,7 @@ function leafResolver(policy: PolicyTable, coordinate: Coordinate, type: string,
     case 'STRUCTURE':
       if (field !== 'node' || !type.endsWith('Edge')) return undefined
       return (source, _args, { scope }, info) =>
-        source instanceof ConnectionEdge ? scope.nodeOf(source, coordinate, info.path) : null
+        source instanceof ConnectionEdge ? scope.connections.nodeOf(source, coordinate, info.path) : null
     case 'ROOT':
     case 'EDGE':
     case undefined:

@@ -1,5 +1,4 @@
 import DataLoader from 'dataloader'
-import { consentVerdict, type Footing } from '../access/consent.ts'
 import type { KnownFacts, PatientFacts } from '../access/patient-facts.ts'
 import type { Trail } from '../audit/trail.ts'
 import type { Keyring } from '../crypto/keyring.ts'
@@ -9,16 +8,17 @@ import type { FoundRecord, LoadOptions, OpenRecord, RecordSource } from '../stor
 import type { AccessRecord, OutcomeReason } from '../vocabulary/access-record.ts'
 import type { ConsentSubject } from '../vocabulary/consent.ts'
 import type { Deadline } from '../vocabulary/deadline.ts'
-import type { Caller, Facts } from '../vocabulary/decision.ts'
+import type { Caller } from '../vocabulary/decision.ts'
 import type { EventSink } from '../vocabulary/events.ts'
 import { type Failure, IntegrityFailure, keyOverdue, PhiBudgetExceeded, storeOverdue } from '../vocabulary/failures.ts'
-import type { Instant, PatientId, RecordId, RecordRef, RequestId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
+import type { Instant, PatientId, RecordRef, RequestId, SchemaPath } from '../vocabulary/ids.ts'
 import { encodeNodeId } from '../vocabulary/node-id.ts'
-import type { PolicyTable, Relationship, Sensitivity } from '../vocabulary/policy.ts'
+import type { PolicyTable } from '../vocabulary/policy.ts'
 import { type ComputedFields, withInputs } from './computed-fields.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { FailureReasons } from './failure-reasons.ts'
 import type { PathOutcome } from './path-outcome.ts'
+import type { PatientStanding } from './patient-standing.ts'
 import type { PhiBudget } from './phi-budget.ts'
 import { existenceOf, given, RecordValues, type ValueParts, where } from './record-values.ts'
 import { RecordView, recordKey, type RecordState } from './record-view.ts'
@@ -57,7 +57,6 @@ function subjectOf({ id }: RecordRef, { metadata: { labels, references } }: Open
   return { id, labels: new Set(labels), ...(encounter !== undefined && { encounter }) }
 }
 
-const NO_LABELS: ReadonlySet<Sensitivity> = new Set()
 const NOTHING_KNOWN: KnownFacts = { relationships: new Set(), consents: undefined }
 
 /** A record that was reached, and the paths that the answer has asked it for. */
@@ -77,6 +76,7 @@ export interface LoaderOptions {
   readonly sources: ReadonlyMap<string, RecordSource>
   /** By path: a function for each `@computed` field. */
   readonly computed: ComputedFields
+  readonly standing: PatientStanding
   readonly facts: PatientFacts
   readonly failures: FailureReasons
   readonly budget: PhiBudget
@@ -107,7 +107,6 @@ export class RecordLoader {
   readonly #settling = new Map<string, Promise<void>>()
   /** Hides, in the audit, an id that leads nowhere. */
   #lookup: UseKey<'lookup'> | undefined
-  readonly #admitting = new Map<TypeName, ReadonlySet<Relationship>>()
   readonly #batch = new DataLoader<Wanted, Entry>((wanted) => this.#load(wanted), { cache: false })
 
   readonly #values: ValueParts
@@ -181,7 +180,7 @@ export class RecordLoader {
   async #settle(wanted: readonly Wanted[]): Promise<void> {
     const { caller, keyring, facts } = this.#options
     const patients = [...new Set(wanted.map(({ ref }) => ref.patient))]
-    const names = new Set(wanted.flatMap(({ ref }) => [...this.admitting(ref.type)]))
+    const names = new Set(wanted.flatMap(({ ref }) => [...this.#options.standing.admitting(ref.type)]))
     const reach = async () => {
       const holding = this.#settled(() => facts.of(names, patients), storeOverdue)
       return await Promise.all([
@@ -255,7 +254,7 @@ export class RecordLoader {
       },
       mayKnow: async (ref) => {
         const held = await holding
-        return 'value' in held && this.#mayKnow(ref, versions.get(recordKey(ref)), held.value.get(ref.patient))
+        return 'value' in held && this.#options.standing.mayKnow(ref, versions.get(recordKey(ref)), held.value.get(ref.patient))
       },
     }
     const found = await Promise.all(
@@ -281,9 +280,9 @@ export class RecordLoader {
     if (damage === 'TAMPERED' || (damage === 'UNROOTED' && record !== undefined)) {
       return this.#unavailable(ref, paths, this.#options.failures.of(new IntegrityFailure(), ref))
     }
-    const mayKnow = this.#mayKnow(ref, listed, { relationships: known.relationships, emergency: known.emergency })
+    const mayKnow = this.#options.standing.mayKnow(ref, listed, { relationships: known.relationships, emergency: known.emergency })
     // whether it may be known of depends on what a service did not tell: that is no answer of no either
-    const doubt = [...this.admitting(ref.type)].flatMap((name) => unknown?.get(name) ?? [])[0]
+    const doubt = [...this.#options.standing.admitting(ref.type)].flatMap((name) => unknown?.get(name) ?? [])[0]
     if (!mayKnow && doubt !== undefined) return this.#unavailable(ref, paths, doubt)
     if (record === undefined || !mayKnow) {
       // a list names it and it is not there: somebody took it away behind the gateway's back (P6)
@@ -300,8 +299,8 @@ export class RecordLoader {
     } catch (error) {
       return this.#unavailable(ref, paths, this.#options.failures.of(error, ref))
     }
-    const facts = before?.kind === 'FOUND' ? before.state.facts : this.#factsOf(known, subjectOf(ref, open))
-    const closed = this.#closed(ref.type, facts)
+    const facts = before?.kind === 'FOUND' ? before.state.facts : this.#options.standing.factsOf(known, subjectOf(ref, open))
+    const closed = this.#options.standing.closed(ref.type, facts)
     if (closed === 'UNKNOWN') return this.#unavailable(ref, paths, 'STORE')
     if (closed === 'CLOSED') return this.#closedByConsent(ref, open.version, paths)
     const state: RecordState =
@@ -311,87 +310,11 @@ export class RecordLoader {
     return { kind: 'READY', state, values: new RecordValues(this.#values, state, open) }
   }
 
-  #factsOf({ relationships, unknown, emergency, consents }: KnownFacts, record: ConsentSubject): Facts {
-    return {
-      relationships,
-      ...(unknown !== undefined && { unknown: new Set(unknown.keys()) }),
-      ...(emergency !== undefined && { breakGlass: emergency }),
-      consent: { rules: this.#options.policy.consent, given: consents, record },
-    }
-  }
-
-  /** What decisions about a patient stand on of whom nothing is opened, or that this caller may know nothing of them, or that nobody can tell. */
-  standing(ref: RecordRef, known: KnownFacts): Facts | 'HIDDEN' | 'UNKNOWN' {
-    const { relationships, unknown, emergency, damage } = known
-    const mayKnow = this.#mayKnow(ref, undefined, { relationships, emergency })
-    const doubt = [...this.admitting(ref.type)].some((name) => unknown?.has(name) === true)
-    if (damage !== undefined || (!mayKnow && doubt)) return 'UNKNOWN'
-    if (!mayKnow) return 'HIDDEN'
-    const facts = this.#factsOf(known, { id: ref.id, labels: NO_LABELS })
-    const closed = this.#closed(ref.type, facts)
-    return closed === 'OPEN' ? facts : closed === 'CLOSED' ? 'HIDDEN' : 'UNKNOWN'
-  }
-
-  /**
-   * Which records of a list consents close, by the sensitivities that the list tells of them. Whether a consent speaks of one record
-   * is known when it is opened: until then a permission may, and a denial may not.
-   */
-  closedInList(type: TypeName, facts: Facts): (labels: readonly string[]) => boolean {
-    const given = facts.consent.given?.map(({ records, ...consent }) =>
-      records === undefined || consent.effect === 'PERMIT' ? consent : { ...consent, records },
-    )
-    return (labels) => {
-      if (labels.length === 0) return false
-      const record = { id: '' as RecordId, labels: new Set(labels as readonly Sensitivity[]) }
-      return this.#closed(type, { ...facts, consent: { ...facts.consent, given, record } }) === 'CLOSED'
-    }
-  }
-
-  /** Whether consents close the record as a whole, on whatever the caller stands: it is then left out, and told to nobody. */
-  #closed(type: TypeName, { relationships, breakGlass, consent }: Facts): 'OPEN' | 'CLOSED' | 'UNKNOWN' {
-    const { caller, now } = this.#options
-    const footings: Footing[] = [...this.admitting(type)].filter((name) => relationships.has(name))
-    if (breakGlass !== undefined) footings.push('BREAK_GLASS')
-    const verdicts = footings.map((footing) => consentVerdict(NO_LABELS, footing, caller, consent, now).kind)
-    // one to whom nothing is open anyway is told so field by field
-    if (verdicts.length === 0 || verdicts.includes('OPEN')) return 'OPEN'
-    return verdicts.includes('UNKNOWN') ? 'UNKNOWN' : 'CLOSED'
-  }
-
   /** To the caller as if it were not there; to the audit what it is. */
   #closedByConsent(ref: RecordRef, version: number, paths: ReadonlySet<SchemaPath>): Entry {
     for (const path of paths)
       this.#note({ ...where(ref), recordVersion: version, path, action: 'READ', outcome: 'DENIED', reason: 'CONSENT' })
     return { kind: 'CLOSED', version }
-  }
-
-  /** Whether this caller may learn that a record exists. Where a patient is unrooted, it has to be found out whether there is one. */
-  #mayKnow(
-    ref: RecordRef,
-    listed: number | undefined,
-    held: { readonly [Name in 'damage' | 'emergency' | 'relationships']?: KnownFacts[Name] | undefined } | undefined,
-  ): boolean {
-    if (listed !== undefined || held?.damage === 'UNROOTED' || held?.emergency !== undefined) return true
-    if ([...this.admitting(ref.type)].some((name) => held?.relationships?.has(name) === true)) return true
-    const { caller, policy } = this.#options
-    return caller.seesExistence && policy.records.get(ref.type)?.patient === 'id'
-  }
-
-  /** The relationships that could open anything of a type to this caller, by role and purpose. */
-  admitting(type: TypeName): ReadonlySet<Relationship> {
-    const known = this.#admitting.get(type)
-    if (known !== undefined) return known
-    const { policy, caller } = this.#options
-    const names = new Set<Relationship>()
-    for (const field of policy.phi.values()) {
-      if (!field.path.startsWith(`${type}.`)) continue
-      for (const { roles, purposes, actions, relationship } of field.grants) {
-        const applies = actions.has('READ') && purposes.has(caller.purpose) && [...roles].some((role) => caller.roles.has(role))
-        if (applies) names.add(relationship)
-      }
-    }
-    this.#admitting.set(type, names)
-    return names
   }
 
   /** One answer for what is not there, what is another tenant's and what this caller may not know of (P5). */

@@ -79,3 +79,11 @@ export class RecordView {
 }
 
 export const recordKey = ({ type, patient, id }: RecordRef): string => `${type}#${patient}#${id}`
+
+/** Where a record stands, as the audit tells it. */
+export const whereOf = ({ ref: { patient, type, id }, version }: RecordView) => ({
+  patient,
+  recordType: type,
+  recordId: id,
+  recordVersion: version,
+})

@@ -240,9 +240,18 @@ describe('the stack of one machine, over HTTP', () => {
 function standsIn(place: string): (secret: string) => boolean {
   const lower = place.toLowerCase()
   return (secret) =>
-    place.includes(secret) ||
+    inPlain(place, secret) ||
     lower.includes(Buffer.from(secret).toString('hex')) ||
     inBase64(secret).some((encoded) => place.includes(encoded))
+}
+
+/** Five letters in a row stand by chance somewhere in megabytes of base64: a short text counts where it is a word of its own. */
+function inPlain(place: string, secret: string): boolean {
+  const ofWord = (at: number): boolean => /[\w+/=]/.test(place.charAt(at))
+  for (let at = place.indexOf(secret); at >= 0; at = place.indexOf(secret, at + 1)) {
+    if (secret.length >= 8 || !(ofWord(at - 1) || ofWord(at + secret.length))) return true
+  }
+  return false
 }
 
 /** A text as it may stand within base64 of something longer: at each of three offsets, without what the neighbors decide. */
