@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
-import base from './vitest.config.ts'
+import { COMMON } from './vitest.config.ts'
 
 /** The checks over data that is not part of the project; `PHI_SHARED` names its folder. */
-export default defineConfig({ ...base, test: { ...base.test, include: ['test/**/*.check.ts'], testTimeout: 180_000 } })
+export default defineConfig({ ...COMMON, test: { ...COMMON.test, include: ['test/**/*.check.ts'], testTimeout: 180_000 } })

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { type ClinicAnswer, type RunningClinic, runClinic } from '../../running-clinic.ts'
+import { type ClinicAnswer, read, type RunningClinic, runClinic } from '../../running-clinic.ts'
 import { at, auditOf, first, LAKESIDE, nodesAt, outcomesOf, patientsOf, workOf } from './asking.ts'
 
 const PATIENTS = 25
@@ -49,8 +49,9 @@ describe('P13: keys', () => {
   it('200 requests of one tenant that come at once to a cold process make one KMS call', async () => {
     const id = first(await patientsOf(clinic, 'physician'))
     const cold = await clinic.another()
-    const ask = (): Promise<ClinicAnswer> =>
-      cold.ask('physician', 'query ($id: ID!) { patient(id: $id) { familyName birthDate } }', { id })
+    const request = await clinic.requestOf('physician', 'query ($id: ID!) { patient(id: $id) { familyName birthDate } }', { id })
+    // a busy machine needs its time for so many; how long one may take is not what is asked here
+    const ask = async (): Promise<ClinicAnswer> => read(await cold.gateway.handle({ ...request, deadline: Date.now() + 50_000 }))
     const { result, calls } = await kmsCallsOf(() => Promise.all(Array.from({ length: 200 }, ask)))
     expect(new Set(result.map(({ status, phi }) => `${status} ${String(phi.resolved)}`))).toEqual(new Set(['200 2']))
     expect(calls).toBe(1)

@@ -35,11 +35,11 @@ const record = (type: string, references: Record<string, RecordId> = {}) =>
 /** Resolves one edge and tells what the scope was asked for; the scope's own answer comes back as it is. */
 async function resolve(type: string, field: string, source: unknown) {
   const follow = vi.fn((_ref: RecordRef) => Promise.resolve('followed'))
-  const recordsOf = vi.fn((_patient: RecordView, _type: TypeName, _args: object) => Promise.resolve('listed'))
-  // the edges of the clinic use these two of its methods and nothing else
-  const scope = { follow, recordsOf } as unknown as GatewayContext['scope']
+  const ofPatient = vi.fn((_patient: RecordView, _type: TypeName, _args: object) => Promise.resolve('listed'))
+  // the edges of the clinic use these two methods of it and nothing else
+  const scope = { follow, connections: { ofPatient } } as unknown as GatewayContext['scope']
   const answer: unknown = await clinicResolvers[type]?.[field]?.(source, { first: 3 }, { scope }, {} as GraphQLResolveInfo)
-  return { answer, follow, recordsOf }
+  return { answer, follow, ofPatient }
 }
 
 describe('the edges of the clinic', () => {
@@ -54,9 +54,9 @@ describe('the edges of the clinic', () => {
 
   it.each(toMany)('%s.%s lists records of the type that its connection holds', async (type, field) => {
     const owner = record(type)
-    const { answer, recordsOf } = await resolve(type, field, owner)
+    const { answer, ofPatient } = await resolve(type, field, owner)
     expect(answer).toBe('listed')
-    expect(recordsOf.mock.calls[0]?.slice(0, 3)).toEqual([owner, target(type, field).replace(/Connection$/, ''), { first: 3 }])
+    expect(ofPatient.mock.calls[0]?.slice(0, 3)).toEqual([owner, target(type, field).replace(/Connection$/, ''), { first: 3 }])
   })
 
   it.each(toOne)('%s.%s follows to a record of the same patient', async (type, field) => {
@@ -73,9 +73,9 @@ describe('the edges of the clinic', () => {
   })
 
   it.each(edges)('%s.%s gives nothing of what no record loader made', async (type, field) => {
-    const { answer, follow, recordsOf } = await resolve(type, field, { ref: { patient } })
+    const { answer, follow, ofPatient } = await resolve(type, field, { ref: { patient } })
     expect(answer).toBeNull()
     expect(follow).not.toHaveBeenCalled()
-    expect(recordsOf).not.toHaveBeenCalled()
+    expect(ofPatient).not.toHaveBeenCalled()
   })
 })
