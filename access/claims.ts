@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { CredentialFault } from '../vocabulary/credential-fault.ts'
 import { type Instant, type TenantId, tenantId, type UserId } from '../vocabulary/ids.ts'
 
 /** The longest text that a claim may be: a name, an id. */
@@ -38,8 +39,13 @@ export const ClaimMap = z.strictObject({
 export type ClaimMap = z.infer<typeof ClaimMap>
 
 /** A token's claims are not such that a caller follows from them. */
-class ClaimsUnfit extends Error {
+export class ClaimsUnfit extends Error {
   override readonly name = 'ClaimsUnfit'
+  readonly fault: CredentialFault
+  constructor(fault: CredentialFault = 'CLAIMS') {
+    super()
+    this.fault = fault
+  }
 }
 
 /** What a token says, whatever its issuer calls it. */
@@ -85,7 +91,7 @@ export function readClaims(payload: unknown, map: ClaimMap, audience: string): T
     Object.hasOwn(claims, name) ? form.parse(claims[name]) : undefined
   const required = <T>(name: string, form: z.ZodType<T>): T => form.parse(Object.hasOwn(claims, name) ? claims[name] : undefined)
 
-  if (![required(map.audience, Audience)].flat().includes(audience)) throw new ClaimsUnfit()
+  if (![required(map.audience, Audience)].flat().includes(audience)) throw new ClaimsUnfit('AUDIENCE')
   const subject = required('sub', text)
   const client = optional(map.client, text)
   const isMachine = subject === client || (map.machine !== undefined && claims[map.machine.claim] === map.machine.is)

@@ -4,7 +4,9 @@ import { BadRequest, MfaRequired, Unauthenticated } from '../vocabulary/failures
 import type { PolicyTable, PurposeOfUse, Role, RolePolicy } from '../vocabulary/policy.ts'
 import type { Clock } from '../vocabulary/record.ts'
 import { ClaimMap, readClaims, type TokenClaims } from './claims.ts'
+import type { KeySetKeeper } from './issuer-key-sets.ts'
 import { KeptKeys } from './jwks.ts'
+import { tokenFault } from './token-fault.ts'
 import { tokenOf } from './token-text.ts'
 
 /** Headers with lower-case names. */
@@ -23,6 +25,8 @@ export interface TokenIssuer {
   readonly jwksUri: string
   /** Where this issuer's tokens say what; the names that `docs/identity.md` begins with, when left out. */
   readonly claims?: ClaimMap
+  /** Where the last good keys outlive a process. Left out: one that starts while the issuer is away knows none. */
+  readonly keeper?: KeySetKeeper
   /** The machine's clock when left out. */
   readonly now?: Clock
 }
@@ -37,7 +41,7 @@ const ACCESS_TOKEN = /^(?:application\/)?at\+jwt$/i
  * @source RFC 9068, RFC 8725, 45 CFR 164.312(d)
  */
 export function tokenIdentity(options: TokenIssuer, policy: PolicyTable): Identity {
-  const { issuer, audience, jwksUri, claims: map = ClaimMap.parse({}), now = Date.now } = options
+  const { issuer, audience, jwksUri, claims: map = ClaimMap.parse({}), keeper, now = Date.now } = options
   const create = () =>
     JwtVerifier.create(
       {
@@ -47,32 +51,37 @@ export function tokenIdentity(options: TokenIssuer, policy: PolicyTable): Identi
         jwksUri,
         graceSeconds: CLOCK_TOLERANCE_MS / 1000,
         customJwtCheck: ({ header, payload }) => {
-          if (!isAccessToken(header, payload, map.accessToken)) throw new Unauthenticated()
+          if (!isAccessToken(header, payload, map.accessToken)) throw new Unauthenticated({ fault: 'TYPE' })
         },
       },
       { jwksCache: keys },
     )
   // a verifier keeps the keys that it has used by their id: of another set, it must not
-  const keys: KeptKeys = new KeptKeys(jwksUri, now, () => {
+  const changed = (): void => {
     verifier = create()
-  })
+  }
+  const keys: KeptKeys = new KeptKeys(jwksUri, now, changed, keeper)
   let verifier = create()
+  const verified = async (token: string): Promise<unknown> => {
+    const used = verifier
+    const payload: unknown = await used.verify(token).catch((error: unknown) => {
+      if (used === verifier) throw error
+    })
+    // the set changed meanwhile: what the former key of this id signed, or did not, may be otherwise by the present one
+    return used === verifier ? payload : await verified(token)
+  }
   return {
     async callerOf(headers) {
       const token = tokenOf(headers['authorization'])
       let claims: TokenClaims
       try {
-        let used = verifier
-        let payload = await used.verify(token)
-        // the set changed meanwhile: what the former key of this id signed may be nothing any more
-        while (used !== verifier) payload = await (used = verifier).verify(token)
-        claims = readClaims(payload, map, audience)
+        claims = readClaims(await verified(token), map, audience)
       } catch (cause) {
-        throw new Unauthenticated({ cause })
+        throw new Unauthenticated({ cause, fault: tokenFault(cause) })
       }
       // the issuer's clock may be a minute ahead of this one, and no more
       const latest = now() + CLOCK_TOLERANCE_MS
-      if ((claims.issuedAt ?? 0) > latest || (claims.authTime ?? 0) > latest) throw new Unauthenticated()
+      if ((claims.issuedAt ?? 0) > latest || (claims.authTime ?? 0) > latest) throw new Unauthenticated({ fault: 'NOT_YET_VALID' })
       return callerFrom(claims, headers, policy)
     },
   }
@@ -93,7 +102,7 @@ function isAccessToken(
 function callerFrom(claims: TokenClaims, headers: Headers, policy: PolicyTable): Caller {
   // a role that the schema does not know grants nothing and must not be mistaken for one that does
   const roles = claims.roles.flatMap((role) => policy.roles.get(role as Role) ?? [])
-  if (roles.length === 0) throw new Unauthenticated()
+  if (roles.length === 0) throw new Unauthenticated({ fault: 'CLAIMS' })
   if (roles.some(({ mfa }) => mfa) && !claims.hasSecondFactor) throw new MfaRequired()
   const mayClaim = [...new Set(roles.flatMap((role) => role.mayClaim))]
   const { tenant, user, expiresAt, issuedAt, authTime, fhirUser, organization, client } = claims
@@ -126,7 +135,7 @@ function sessionOf({ isMachine, session, authTime, tokenId, issuedAt }: TokenCla
   if (tokenId !== undefined) return `jti:${tokenId}`
   if (issuedAt !== undefined) return `iat:${issuedAt}`
   // nothing would tell a session of this token from one that was ended
-  throw new Unauthenticated()
+  throw new Unauthenticated({ fault: 'CLAIMS' })
 }
 
 function purposeFrom(claimed: string | undefined, mayClaim: readonly PurposeOfUse[], roles: readonly RolePolicy[]): PurposeOfUse {

@@ -1,6 +1,8 @@
 import { assertIsJwks, findJwkInJwks, type Jwks, type JwksCache, type JwkWithKid } from 'aws-jwt-verify/jwk'
 import { Unauthenticated } from '../vocabulary/failures.ts'
 import type { Clock } from '../vocabulary/record.ts'
+import type { StoredKeySet } from '../store/issuer-keys.ts'
+import type { KeySet, KeySetKeeper } from './issuer-key-sets.ts'
 
 /** After this long the set is asked for again, so that a key that the issuer withdrew stops working. */
 const REFRESH_MS = 10 * 60_000
@@ -29,19 +31,24 @@ type Decomposed = Parameters<JwksCache['getJwk']>[1]
 
 /**
  * The keys of one issuer, kept: asked for again after ten minutes or for a key id that is not among them, at most twice a minute;
- * used for a day when the issuer does not answer.
+ * used for a day when the issuer does not answer. A process that has none yet, or an older one, takes what another one kept.
  */
 export class KeptKeys implements JwksCache {
   readonly #uri: string
   readonly #now: Clock
   readonly #onChange: () => void
-  #kept: { readonly jwks: Jwks; readonly text: string; readonly at: number } | undefined
+  readonly #keeper: KeySetKeeper | undefined
+  #kept: (KeySet & { readonly jwks: Jwks }) | undefined
   #askedAt: number | undefined
   #asking: Promise<Jwks> | undefined
 
-  /** @param onChange called when the issuer's set is another than before: what was derived from its keys must go */
-  constructor(uri: string, now: Clock, onChange: () => void) {
+  /**
+   * @param onChange called when the issuer's set is another than before: what was derived from its keys must go
+   * @param keeper where the last good set outlives the process; undefined: it does not
+   */
+  constructor(uri: string, now: Clock, onChange: () => void, keeper: KeySetKeeper | undefined) {
     this.#uri = uri
+    this.#keeper = keeper
     this.#now = now
     this.#onChange = onChange
   }
@@ -58,7 +65,7 @@ export class KeptKeys implements JwksCache {
   /** @throws Unauthenticated */
   getCachedJwk(_uri: string, token: Decomposed): JwkWithKid {
     const known = this.#age() < KEPT_MS ? this.#find(token) : undefined
-    if (known === undefined) throw new Unauthenticated()
+    if (known === undefined) throw new Unauthenticated({ fault: this.#age() < KEPT_MS ? 'UNKNOWN_KEY' : 'KEYS_UNAVAILABLE' })
     return fitting(known, token)
   }
 
@@ -77,11 +84,35 @@ export class KeptKeys implements JwksCache {
 
   async #ask(): Promise<Jwks> {
     this.#askedAt = this.#now()
-    const text = await fetchText(this.#uri)
+    // beside the issuer's answer: when there is none, there is no time left to begin
+    const last = this.#keeper?.last()
+    let text: string
+    let jwks: Jwks
+    try {
+      text = await fetchText(this.#uri)
+      jwks = this.#adopt({ text, at: this.#now() })
+    } catch (error) {
+      return await this.#fallBack(await last, error)
+    }
+    await this.#keeper?.keep({ text, at: this.#now() }, await last)
+    return jwks
+  }
+
+  /** Takes the set that another process kept, where it is newer than what there is here. @throws what the issuer's answer was */
+  async #fallBack(last: StoredKeySet | undefined, error: unknown): Promise<Jwks> {
+    if (last === undefined || last.text.length > LARGEST_SET) throw error
+    if (last.at <= (this.#kept?.at ?? 0) || this.#now() - last.at >= KEPT_MS) throw error
+    const set = await this.#keeper?.verified(last)
+    if (set === undefined) throw error
+    return this.#adopt(set)
+  }
+
+  /** @throws SyntaxError, JwksValidationError */
+  #adopt({ text, at }: KeySet): Jwks {
     const jwks = JSON.parse(text) as unknown
     assertIsJwks(jwks as Parameters<typeof assertIsJwks>[0])
     const changed = this.#kept !== undefined && this.#kept.text !== text
-    this.#kept = { jwks: jwks as Jwks, text, at: this.#now() }
+    this.#kept = { jwks: jwks as Jwks, text, at }
     if (changed) this.#onChange()
     return jwks as Jwks
   }
@@ -111,7 +142,7 @@ function fitting(jwk: JwkWithKid, { header: { alg } }: Decomposed): JwkWithKid {
     (wanted.crv === undefined || wanted.crv === jwk.crv) &&
     (jwk.alg === undefined || jwk.alg === alg) &&
     (jwk.use === undefined || jwk.use === 'sig')
-  if (!fits) throw new Unauthenticated()
+  if (!fits) throw new Unauthenticated({ fault: 'ALGORITHM' })
   return jwk
 }
 

@@ -1,3 +1,4 @@
+import type { CredentialFault } from '../vocabulary/credential-fault.ts'
 import { Unauthenticated } from '../vocabulary/failures.ts'
 
 /** Characters. API Gateway takes some 10 KB of headers; the tokens of the issuers that are known stay far below. */
@@ -19,26 +20,29 @@ const KEY_ID = /^[\w.=+/-]{1,128}$/
  * @throws Unauthenticated
  */
 export function tokenOf(authorization: string | undefined): string {
-  const [, token] = (authorization ?? '').length > LONGEST_TOKEN ? [] : (SCHEME.exec(authorization ?? '') ?? [])
+  if (authorization === undefined || authorization === '') throw refused('ABSENT')
+  if (authorization.length > LONGEST_TOKEN) throw refused('OVERSIZED')
+  const [, token] = SCHEME.exec(authorization) ?? []
   const [header, payload] = token?.split('.') ?? []
-  if (token === undefined || header === undefined || payload === undefined) throw new Unauthenticated()
+  if (token === undefined || header === undefined || payload === undefined) throw refused('MALFORMED')
   try {
     const fields = parseUnique(header)
     parseUnique(payload)
-    if (FOREIGN_KEYS.some((name) => Object.hasOwn(fields, name))) throw new Unauthenticated()
-    if (typeof fields['kid'] !== 'string' || !KEY_ID.test(fields['kid']) || fields['kid'].includes('..'))
-      throw new Unauthenticated()
+    if (FOREIGN_KEYS.some((name) => Object.hasOwn(fields, name))) throw refused('FOREIGN_KEY')
+    if (typeof fields['kid'] !== 'string' || !KEY_ID.test(fields['kid']) || fields['kid'].includes('..')) throw refused('MALFORMED')
   } catch (cause) {
-    throw new Unauthenticated({ cause })
+    throw refused(cause instanceof Unauthenticated ? cause.fault : 'MALFORMED', { cause })
   }
   return token
 }
+
+const refused = (fault: CredentialFault, options?: ErrorOptions): Unauthenticated => new Unauthenticated({ ...options, fault })
 
 /** @throws Error for what is no JSON object, or has a member twice: of two readers, each would believe another one */
 function parseUnique(part: string): Readonly<Record<string, unknown>> {
   const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url'))
   const value: unknown = JSON.parse(text)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Unauthenticated()
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refused('MALFORMED')
   const open: Set<string>[] = []
   let before = ''
   for (const [token] of text.matchAll(TOKENS)) {
@@ -48,7 +52,7 @@ function parseUnique(part: string): Readonly<Record<string, unknown>> {
       // `"\u0061"` and `"a"` are one name
       const name = JSON.parse(before) as string
       const names = open.at(-1)
-      if (names === undefined || names.has(name)) throw new Unauthenticated()
+      if (names === undefined || names.has(name)) throw refused('MALFORMED')
       names.add(name)
     }
     before = token

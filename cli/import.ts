@@ -8,8 +8,8 @@ import { type CodeLabels, CodeListRefused, codeLabels } from '../fhir/labels.ts'
 import { type MappedBundle, type MappedPatient, mapBundle } from '../fhir/map-bundle.ts'
 import { BadUserInput, VersionConflict } from '../vocabulary/failures.ts'
 import { type PatientId, type TenantId, tenantId } from '../vocabulary/ids.ts'
+import { StageRefused, refuseProduction } from '../vocabulary/stage.ts'
 import { type Progress, progressOn } from './progress.ts'
-import { StageRefused, refuseProduction } from './stage.ts'
 
 interface ImportFault {
   /** As `sourceFiles` names it. Exported file names may hold patients' names: they are told for faults alone. */

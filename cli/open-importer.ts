@@ -3,8 +3,15 @@ import { lockDigest } from '../directives/compile.ts'
 import type { Importer } from '../fhir/importer.ts'
 import { openStore } from '../gateway/open-store.ts'
 import type { TenantId } from '../vocabulary/ids.ts'
+import { refuseProduction } from '../vocabulary/stage.ts'
 
-/** The sealed store of a tenant, as the clinic's importer writes to it. */
+/**
+ * The sealed store of a tenant, as the clinic's importer writes to it. Files and demo patients come through here, and get no
+ * further where real patients are.
+ *
+ * @throws StageRefused
+ */
 export async function openImporter(tenant: TenantId): Promise<Importer> {
+  refuseProduction(process.env)
   return await openStore(tenant, lockDigest(clinicLock()), process.env)
 }

@@ -2,10 +2,13 @@ import { type Importer, writePatients } from '../fhir/importer.ts'
 import { type CodeLabels, codeLabels } from '../fhir/labels.ts'
 import { type MappedPatient, mapBundle } from '../fhir/map-bundle.ts'
 import { type TenantId, tenantId } from '../vocabulary/ids.ts'
+import { refuseProduction } from '../vocabulary/stage.ts'
 import { demoBundles } from './bundles.ts'
 import type { DemoUser } from './users.ts'
 
 export interface SeedOptions {
+  /** Of what is written to. */
+  readonly stage: string | undefined
   /** Opens the sealed store of one tenant. */
   readonly openImporter: (tenant: TenantId) => Promise<Importer>
   /** How many patients each tenant gets. */
@@ -25,9 +28,11 @@ class DemoFault extends Error {
 /**
  * Writes the demo patients of both tenants, in the way in which `phi import` writes anybody's. Repeating it changes nothing.
  *
+ * @throws StageRefused, before anything is opened: made-up patients must not stand among real ones
  * @throws DemoFault, and what the importer throws
  */
-export async function seedDemo({ openImporter, riverside, lakeside, log }: SeedOptions): Promise<void> {
+export async function seedDemo({ stage, openImporter, riverside, lakeside, log }: SeedOptions): Promise<void> {
+  refuseProduction({ PHI_STAGE: stage })
   const labels = codeLabels()
   for (const [name, count] of [
     ['riverside', riverside],

@@ -41,6 +41,8 @@ interface ExplainerParts {
   readonly caller: Caller
   readonly now: Instant
   readonly policy: PolicyTable
+  /** Values that the caller may ask for in one operation. */
+  readonly mostInOperation: number
   readonly sources: ReadonlyMap<string, RecordSource>
   readonly facts: PatientFacts
   readonly failures: FailureReasons
@@ -79,8 +81,9 @@ export class AccessExplainer {
     if (typeof query !== 'string') throw new BadUserInput()
     if (this.#asked) throw new OperationRefused('OPERATION_TOO_COSTLY')
     this.#asked = true
-    const { policy, caller, trail } = this.#parts
-    const { document, operation } = readOperation(schema, query, typeof operationName === 'string' ? operationName : undefined)
+    const { policy, caller, trail, mostInOperation: most } = this.#parts
+    const name = typeof operationName === 'string' ? operationName : undefined
+    const { document, operation } = readOperation(schema, query, name, { policy, most })
     const walked = (facts: Facts | undefined): Omit<PlannedPath, 'grant'>[] => {
       const passage = this.#passage(facts)
       const { paths, reads } = routes(schema, policy, document, operation, passage)

@@ -33,6 +33,8 @@ export interface ScopeParts
   readonly budgets?: BudgetSource
   /** Values that the caller may be given within an hour. */
   readonly mostInHour: number
+  /** Values that the caller may ask for in one operation. */
+  readonly mostInOperation: number
 }
 
 /**

@@ -6,9 +6,11 @@ import { breakGlassGrants } from '../access/break-glass.ts'
 import { storedConsents } from '../access/consents.ts'
 import { tokenIdentity } from '../access/identity.ts'
 import { ClaimMap } from '../access/claims.ts'
+import { SealedKeySets } from '../access/issuer-key-sets.ts'
 import { membershipRelationship } from '../access/memberships.ts'
 import { organizationRelationship } from '../access/organization.ts'
 import type { EmergencySource } from '../access/patient-facts.ts'
+import { RefusalTally } from '../access/refusal-tally.ts'
 import type { RelationshipRegistry } from '../access/relationships.ts'
 import { SessionSettings } from '../access/session-limits.ts'
 import { TableSessions } from '../access/sessions.ts'
@@ -17,20 +19,24 @@ import { LaneLog } from '../audit/log.ts'
 import { newProcessId, type ProcessId } from '../audit/request-id.ts'
 import { Keyring } from '../crypto/keyring.ts'
 import type { KmsKeys } from '../crypto/kms-keys.ts'
+import { type DigestSeal, KmsSeal } from '../crypto/kms-seal.ts'
 import { AwsKms, type Kms } from '../crypto/kms.ts'
 import type { SdlSource } from '../directives/parse-sources.ts'
 import type { Resolvers } from '../disclosure/leaf-resolvers.ts'
 import { AccessTable } from '../store/access.ts'
 import { BreakGlassTable } from '../store/break-glass.ts'
 import { BudgetTable } from '../store/budgets.ts'
+import { IssuerKeysTable } from '../store/issuer-keys.ts'
 import { DynamoKeyTable } from '../store/keys.ts'
 import { RecordTable } from '../store/records.ts'
 import { SealedSource } from '../store/sealed-source.ts'
+import { SecurityTable } from '../store/security.ts'
 import { SessionTable } from '../store/sessions.ts'
 import type { EventSink } from '../vocabulary/events.ts'
 import type { TenantId } from '../vocabulary/ids.ts'
 import type { Relationship } from '../vocabulary/policy.ts'
 import type { Clock } from '../vocabulary/record.ts'
+import { isWithoutPatients } from '../vocabulary/stage.ts'
 import { createGateway, type Gateway } from './create-gateway.ts'
 import { DEFAULT_LIMITS, LimitsText } from './limits.ts'
 import { operatorEvents } from './operator-events.ts'
@@ -47,6 +53,7 @@ const Environment = z.object({
   PHI_TABLE_AUDIT: name,
   PHI_TABLE_SESSIONS: name,
   PHI_TABLE_BUDGETS: name,
+  PHI_TABLE_SECURITY: name,
   PHI_KMS_KEY_ID: name,
   PHI_TENANT_KMS_KEYS: TenantKmsKeys,
   PHI_BREAK_GLASS_MINUTES: z.coerce.number().int().min(1).max(1_440).default(240),
@@ -75,6 +82,9 @@ export interface Services {
   readonly breakGlassMinutes: number
   readonly sessions: SessionTable
   readonly budgets: BudgetTable
+  readonly security: SecurityTable
+  readonly issuerKeys: IssuerKeysTable
+  readonly digestSeal: DigestSeal
   readonly keys: DynamoKeyTable
   readonly kms: Kms
   readonly kmsKeysFor: (tenant: TenantId) => KmsKeys
@@ -118,6 +128,10 @@ export function openServices(env: Env, { now = Date.now, events }: { now?: Clock
     breakGlassMinutes: settings.PHI_BREAK_GLASS_MINUTES,
     sessions: new SessionTable(reads, settings.PHI_TABLE_SESSIONS),
     budgets: new BudgetTable(reads, settings.PHI_TABLE_BUDGETS),
+    // a retry that the SDK makes would count twice
+    security: new SecurityTable(writes, settings.PHI_TABLE_SECURITY),
+    issuerKeys: new IssuerKeysTable(reads, settings.PHI_TABLE_SESSIONS),
+    digestSeal: new KmsSeal(kmsClient, settings.PHI_KMS_KEY_ID),
     keys,
     kms,
     kmsKeysFor,
@@ -165,7 +179,11 @@ export async function composeGateway(
 ): Promise<Gateway> {
   const { PHI_ISSUER, PHI_AUDIENCE, PHI_JWKS_URI, PHI_CLAIMS, PHI_SESSIONS } = IssuerEnvironment.parse(env)
   const { events, now } = services
-  const issuer = { issuer: PHI_ISSUER, audience: PHI_AUDIENCE, jwksUri: PHI_JWKS_URI, claims: PHI_CLAIMS, now }
+  const keeper = new SealedKeySets(
+    { table: services.issuerKeys, seal: services.digestSeal, now, events },
+    { issuer: PHI_ISSUER, jwksUri: PHI_JWKS_URI },
+  )
+  const issuer = { issuer: PHI_ISSUER, audience: PHI_AUDIENCE, jwksUri: PHI_JWKS_URI, claims: PHI_CLAIMS, keeper, now }
   return await createGateway({
     ...clinic,
     relationships: clinicRelationships(services),
@@ -176,12 +194,13 @@ export async function composeGateway(
     limits: LimitsEnvironment.parse(env).PHI_LIMITS,
     identity: (policy) => tokenIdentity(issuer, policy),
     sessions: (policy) => new TableSessions({ table: services.sessions, policy, settings: PHI_SESSIONS, now, events }),
+    refusals: new RefusalTally({ table: services.security, now, events }),
     stepUpSeconds: PHI_SESSIONS.stepUpSeconds,
     keys: services.keyring,
     audit: { log: services.audit, process: services.process },
     events: services.events,
     now: services.now,
-    introspection: services.stage !== 'production',
+    introspection: isWithoutPatients(services.stage),
   })
 }
 

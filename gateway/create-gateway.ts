@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Identity } from '../access/identity.ts'
 import type { ConsentSource, EmergencySource } from '../access/patient-facts.ts'
+import type { RefusalCounter } from '../access/refusal-tally.ts'
 import type { RelationshipRegistry } from '../access/relationships.ts'
 import type { Sessions } from '../access/sessions.ts'
 import type { AuditLog } from '../audit/log.ts'
@@ -16,7 +17,8 @@ import { SERVED_VIEWS } from '../disclosure/views.ts'
 import type { RecordSource } from '../store/record-source.ts'
 import type { EventSink } from '../vocabulary/events.ts'
 import { Deadline } from '../vocabulary/deadline.ts'
-import { AuditUnavailable, Failure, Unauthenticated } from '../vocabulary/failures.ts'
+import type { CredentialFault } from '../vocabulary/credential-fault.ts'
+import { AuditUnavailable, Failure, MfaRequired, SessionExpired, Unauthenticated } from '../vocabulary/failures.ts'
 import type { RequestId } from '../vocabulary/ids.ts'
 import type { PolicyTable } from '../vocabulary/policy.ts'
 import type { Clock } from '../vocabulary/record.ts'
@@ -66,6 +68,8 @@ export interface GatewayParts {
   readonly identity: (policy: PolicyTable) => Identity
   /** Whether those with a token are still signed in. Left out: a token is good until it ends, and nothing ends it before. */
   readonly sessions?: (policy: PolicyTable) => Sessions
+  /** Counts who was not let in, and why. Left out: nobody counts. */
+  readonly refusals?: RefusalCounter
   /** How recent a sign-in must be for a root that asks for one, in seconds; 300 when left out. */
   readonly stepUpSeconds?: number
   /** Opens what is sealed, and hides what an answer must carry and nobody may read: cursors, ids that lead nowhere. */
@@ -158,7 +162,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
     const { requestId, deadline } = passage
     const caller = await deadline.share(IDENTITY_SHARE).wait(
       () => identity.callerOf(request.headers),
-      () => new Unauthenticated(),
+      () => new Unauthenticated({ fault: 'KEYS_UNAVAILABLE' }),
     )
     await sessions?.admit(caller, requestId, deadline.share(SESSION_SHARE))
     // before anything is executed: what nobody can read is neither opened nor recorded as disclosed
@@ -186,6 +190,8 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
         () => new AuditUnavailable(),
       )
     } catch (error) {
+      const fault = credentialFault(error)
+      if (fault !== undefined) parts.refusals?.note(request.sourceIp, fault)
       if (error instanceof Failure) return refusal(requestId, request, error.code)
       events(internalFault(requestId, error))
       return refusal(requestId, request, 'INTERNAL')
@@ -198,12 +204,22 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
       const requestId = newRequestId(audit.process, started, randomBytes)
       const deadline = new Deadline(request.deadline ?? started + REQUEST_MS, { now, monotonic: () => performance.now() })
       const passage: Passage = { requestId, deadline, values: NO_VALUES }
+      // what came before is written while this one is answered, and only who is not let in waits for it
+      parts.refusals?.begin(deadline)
       const response = await answeredInTime(request, passage)
       const { status } = response
+      if (status === 401) await parts.refusals?.settle(deadline)
       const { resolved, denied, unavailable } = status === 200 ? passage.values : NO_VALUES
       events({ event: 'REQUEST', requestId, status, milliseconds: now() - started, resolved, denied, unavailable })
       return response
     },
     stop: () => engine.stop(),
   }
+}
+
+/** Why a request was refused before it was known who asks, or whether they are still signed in; undefined for every other reason. */
+function credentialFault(error: unknown): CredentialFault | undefined {
+  if (error instanceof Unauthenticated) return error.fault
+  if (error instanceof MfaRequired) return 'MFA_MISSING'
+  return error instanceof SessionExpired ? 'SESSION_EXPIRED' : undefined
 }

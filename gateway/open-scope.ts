@@ -98,6 +98,7 @@ export function openScope(
     computed,
     ...(budgets && { budgets }),
     mostInHour: limitOf(limits.hour, policy, caller),
+    mostInOperation: most,
     keyring,
     trail,
     events,

@@ -18,6 +18,7 @@ export const METRICS = {
   BrokenGlasses: 'Count',
   KeyFailures: 'Count',
   StoreFailures: 'Count',
+  RefusedCredentials: 'Count',
   AuditRefusals: 'Count',
   LanesFenced: 'Count',
   LanesUnresolved: 'Count',
@@ -69,12 +70,18 @@ function countsOf(event: GatewayEvent): Counts {
     case 'INTEGRITY_FAILURE':
       return { IntegrityFailures: 1 }
     case 'ACCESS_ITEM_FORGED':
+    case 'ISSUER_KEYS_FORGED':
       return { ForgedAccessItems: 1 }
     case 'BREAK_GLASS':
       return event.what === 'ENDED' ? {} : { BrokenGlasses: 1 }
     case 'KEY_UNAVAILABLE':
       return { KeyFailures: 1 }
     case 'STORE_UNAVAILABLE':
+      return { StoreFailures: 1 }
+    case 'CREDENTIALS_REFUSED':
+      return { RefusedCredentials: event.count }
+    case 'REFUSALS_UNWRITTEN':
+    case 'ISSUER_KEYS':
       return { StoreFailures: 1 }
     case 'AUDIT_REFUSED':
       return { AuditRefusals: 1 }

@@ -22,7 +22,7 @@ interface Answer {
 const dataFolder = mkdtempSync(join(tmpdir(), 'phi-packaged-'))
 const stack = await startStack({ dataFolder, port: 0 })
 try {
-  await seedDemo({ openImporter, riverside: 2, lakeside: 1, log: () => undefined })
+  await seedDemo({ stage: stack.env.PHI_STAGE, openImporter, riverside: 2, lakeside: 1, log: () => undefined })
   const bundle = (await import(new URL('../dist/graphql/index.mjs', import.meta.url).href)) as { handler: Handler }
   const api = await startHttpApi({ port: 0, routes: { 'POST /graphql': bundle.handler } })
   try {

@@ -87,7 +87,7 @@ export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<
   const weather = await kmsInWeather(stack.env.AWS_ENDPOINT_URL_KMS)
   const [canary] = await Promise.all([
     Canary.seed((tenant) => openStore(tenant, lockDigest(clinicLock()), stack.env)),
-    seedDemo({ openImporter, riverside, lakeside, log: () => undefined }),
+    seedDemo({ stage: stack.env.PHI_STAGE, openImporter, riverside, lakeside, log: () => undefined }),
   ])
   const silence = listenToUrls((url) => canary.asked(url))
   // what is told of the canary's own requests is searched, and is not what a suite did

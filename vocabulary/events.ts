@@ -34,6 +34,14 @@ export type GatewayEvent =
     }
   | { readonly event: 'KEY_UNAVAILABLE'; readonly requestId: RequestId; readonly tenant: TenantId; readonly cause: string }
   | { readonly event: 'STORE_UNAVAILABLE'; readonly requestId: RequestId; readonly tenant: TenantId; readonly cause: string }
+  /** So many were not let in since this process told it last; nobody of them is known. */
+  | { readonly event: 'CREDENTIALS_REFUSED'; readonly count: number }
+  /** They could not be counted in the security table; `lost` of them never will be. */
+  | { readonly event: 'REFUSALS_UNWRITTEN'; readonly cause: string; readonly lost: number }
+  /** The key set that is kept of the issuer could not be read or written; tokens are verified with what the process has. */
+  | { readonly event: 'ISSUER_KEYS'; readonly what: 'NOT_READ' | 'NOT_KEPT'; readonly cause: string }
+  /** What stands as the issuer's kept key set was not written by this deployment. It counted for nothing. */
+  | { readonly event: 'ISSUER_KEYS_FORGED' }
   | { readonly event: 'AUDIT_REFUSED'; readonly tenant: TenantId; readonly lane: string; readonly cause: string }
   | {
       readonly event: 'AUDIT_LANE_RETIRED'

@@ -1,6 +1,8 @@
 // One named error for each failure that a caller can act on. Messages are fixed text: an error never carries a value,
 // an id or an input (P8). What went wrong underneath stays in `cause`, which is for engineers and never leaves the process.
 
+import type { CredentialFault } from './credential-fault.ts'
+
 /** Every code that a client can meet, and the HTTP status it travels with. */
 export const HTTP_STATUS = {
   UNAUTHENTICATED: 401,
@@ -91,8 +93,11 @@ export class VersionConflict extends Failure {
 export class Unauthenticated extends Failure {
   override readonly name = 'Unauthenticated'
   readonly code = 'UNAUTHENTICATED'
-  constructor(options?: ErrorOptions) {
+  /** For what is counted; nothing that leaves the process tells it. */
+  readonly fault: CredentialFault
+  constructor({ fault = 'OTHER', ...options }: ErrorOptions & { readonly fault?: CredentialFault } = {}) {
     super('Authentication is required.', options)
+    this.fault = fault
   }
 }
 

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AccessToken, Adapter, ClientCredentials, Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import { errors, Provider } from 'oidc-provider'
 import type { StackUser } from '../../demo/users.ts'
+import { refuseProductionIfNamed } from '../../vocabulary/stage.ts'
 import { identityKeys } from './identity-keys.ts'
 import { close, freePort, listen, LOOPBACK, namesThisMachine } from './ports.ts'
 import { DEMO_CLIENT, DEMO_GRANT, fetchToken, type TokenSource } from './token.ts'
@@ -35,9 +36,10 @@ export interface IdentityProviderOptions {
  *
  * Tokens are JWTs of RFC 9068 (`typ: at+jwt`) with the claims that the gateway reads from any provider.
  *
- * @throws PortInUse
+ * @throws PortInUse; StageRefused in a process that was told to be production
  */
 export async function startIdentityProvider({ port, dataFolder, users }: IdentityProviderOptions): Promise<IdentityProvider> {
+  refuseProductionIfNamed(process.env)
   const people = new Map(users.map((user) => [user.name, user]))
   const machines = users.filter((user) => user.client === true).map((user) => user.name)
   const keys = await identityKeys(dataFolder, machines)

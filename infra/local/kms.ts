@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { z } from 'zod'
+import { refuseProductionIfNamed } from '../../vocabulary/stage.ts'
 import { readBody } from './body.ts'
 import { type Interference, Interferences } from './kms-interference.ts'
 import { arnOf, type KeyState, type MasterKey, MasterKeys, open, seal } from './kms-keys.ts'
@@ -39,8 +40,9 @@ export interface KmsOptions {
 /** 4 KiB of plaintext in base64 and a context of 8 KiB, with room to spare. */
 const BODY_LIMIT = 64 * 1024
 
-/** @throws PortInUse */
+/** @throws PortInUse; StageRefused in a process that was told to be production */
 export async function startKms({ file, port = 0, aliases = [] }: KmsOptions = {}): Promise<KmsStandIn> {
+  refuseProductionIfNamed(process.env)
   const keys = new MasterKeys(file)
   for (const alias of aliases) if (!keys.find(alias)) keys.create(alias)
   const interferences = new Interferences()

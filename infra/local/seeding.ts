@@ -42,7 +42,7 @@ export async function seedOnce({ stack, dataFolder, patients, openImporter, log 
   // a start that finds everything in place need not load the generator
   const { seedDemo } = await import('../../demo/seed.ts')
   const lakeside = Math.min(LAKESIDE_PATIENTS, patients)
-  await seedDemo({ openImporter, riverside: patients, lakeside, log })
+  await seedDemo({ stage: stack.env.PHI_STAGE, openImporter, riverside: patients, lakeside, log })
   writeFileSync(marker, JSON.stringify({ format: FORMAT, riverside: patients, lakeside }), { mode: 0o600 })
   return true
 }

@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DEMO_USERS, type StackUser } from '../../demo/users.ts'
+import { refuseProductionIfNamed } from '../../vocabulary/stage.ts'
 import { startEngine } from './engine.ts'
 import { enterEnvironment, environmentOf } from './environment.ts'
 import { AUDIENCE, type IdentityProvider, startIdentityProvider } from './identity-provider.ts'
@@ -50,10 +51,11 @@ class StackRunning extends Error {
  * Starts the engine with its tables, the KMS stand-in and the identity provider, puts the environment of the functions in
  * place, and writes `stack.json`. A function imported from now on until `stop` finds all of it.
  *
- * @throws PortInUse, StackRunning, NoEngine
+ * @throws PortInUse, StackRunning, NoEngine; StageRefused in a process that was told to be production
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { dataFolder, port: wanted, fresh = false, users = DEMO_USERS, namespace = STAGE } = options
+  refuseProductionIfNamed(process.env)
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
   await refuseSecond(dataFolder)
   const port = wanted === 0 ? await freePort() : wanted

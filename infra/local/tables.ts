@@ -23,6 +23,7 @@ export interface TableNames {
   readonly sessions: string
   readonly audit: string
   readonly budgets: string
+  readonly security: string
 }
 
 const keySchema = z.array(z.strictObject({ AttributeName: z.string(), KeyType: z.enum(['HASH', 'RANGE']) }))
@@ -65,6 +66,7 @@ const template = z.strictObject({
     SessionsTable: table,
     AuditTable: table,
     BudgetsTable: table,
+    SecurityTable: table,
   }),
 })
 
@@ -106,6 +108,7 @@ export function tableDefinitions(stage: string): Readonly<Record<keyof TableName
     sessions: definition(resources.SessionsTable, stage),
     audit: definition(resources.AuditTable, stage),
     budgets: definition(resources.BudgetsTable, stage),
+    security: definition(resources.SecurityTable, stage),
   }
 }
 
@@ -155,6 +158,7 @@ const namesOf = (tables: Readonly<Record<keyof TableNames, TableDefinition>>): T
   sessions: tables.sessions.TableName,
   audit: tables.audit.TableName,
   budgets: tables.budgets.TableName,
+  security: tables.security.TableName,
 })
 
 async function createTable(client: DynamoDBClient, table: TableDefinition): Promise<void> {

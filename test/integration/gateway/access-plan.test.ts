@@ -185,6 +185,45 @@ describe('an explanation opens nothing and is audited', () => {
     expect(answer.text).not.toMatch(/secret|userId/)
   })
 
+  const many = (count: number, one: (n: number) => string) => Array.from({ length: count }, (_, n) => one(n)).join(' ')
+  const page = 'patients(first: 100) { edges { node { familyName ssn mrn } } }'
+  it.each([
+    ['deep', `{ patient(id: "a") { ${many(4, () => 'observations { edges { node { patient {')} id ${many(4, () => '} } } }')} } }`],
+    ['broad at the top', `{ ${many(21, (n) => `a${n}: viewer { tenant }`)} }`],
+    ['of many aliases', `{ viewer { ${many(101, (n) => `a${n}: tenant`)} } }`],
+    ['of many directives', `{ viewer { ${many(101, () => 'tenant @include(if: true)')} } }`],
+    [
+      'unfolding to very much',
+      `{ viewer { ...F0 } } ${many(12, (n) => `fragment F${n} on Viewer { ...F${n + 1} ...F${n + 1} }`)} fragment F12 on Viewer { tenant }`,
+    ],
+    ['of many values', `{ ${many(18, (n) => `a${n}: ${page}`)} }`],
+    [
+      'of many values, whatever its variables are',
+      `query ($n: Int) { ${many(17, (n) => `a${n}: ${page}`)} patients(first: $n) { edges { node { id } } } }`,
+    ],
+  ])('C06: an operation that would be refused for its size is not explained either: %s', async (_what, query) => {
+    const { result, requests } = await workOf(clinic, () => explain('physician', query, onPanel))
+    expect(result.status).toBe(400)
+    expect(result.errors.map(({ extensions }) => extensions)).toEqual([{ code: 'OPERATION_TOO_COSTLY' }])
+    expect(requests).toEqual({ records: 0, access: 0, keys: 0, kms: 0 })
+    // sent for execution it meets the same
+    const sent = await clinic.ask('physician', query, { n: 1 })
+    expect(sent.errors.map(({ extensions }) => extensions)).toEqual([{ code: 'OPERATION_TOO_COSTLY' }])
+  })
+
+  it('C06: one whose pages are a matter of its variables is explained', async () => {
+    const answer = await explain('physician', `query ($n: Int) { ${many(18, (n) => `a${n}: ${page.replace('100', '$n')}`)} }`)
+    expect(pathsOf(answer).map(({ path }) => path)).toEqual(['Patient.familyName', 'Patient.ssn', 'Patient.mrn'])
+  })
+
+  it('C06: as the deployment says, by kind of role', async () => {
+    const { ask } = await clinic.another({ env: { PHI_LIMITS: '{"operation": {"CLINICIAN": 2}}' } })
+    const three = '{ patient(id: "a") { familyName ssn mrn } }'
+    const codesOf = async (user: string) => (await ask(user, ASK, { q: three })).errors.map(({ extensions }) => extensions['code'])
+    expect(await codesOf('physician')).toEqual(['OPERATION_TOO_COSTLY'])
+    expect(await codesOf('billing')).toEqual([])
+  })
+
   it('one plan a request: aliases make no second one', async () => {
     const answer = await clinic.ask(
       'nurse',

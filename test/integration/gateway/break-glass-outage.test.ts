@@ -1,3 +1,4 @@
+import { PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { createServer, type Server } from 'node:http'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { ConsentSource } from '../../../access/patient-facts.ts'
@@ -16,6 +17,7 @@ let patient: string
 let consents: ConsentSource['consents']
 /** Stands before the identity provider's keys. */
 let keyServer: Server
+let keysUri: string
 let keysAway = false
 let keysAsked = 0
 
@@ -34,14 +36,14 @@ beforeAll(async () => {
       .then(async (keys) => response.end(await keys.text()))
       .catch(() => response.destroy())
   })
-  const port = await listen(keyServer, 0)
+  keysUri = `http://${LOOPBACK}:${await listen(keyServer, 0)}/`
   proxy = await startProxy(clinic.stack.env.AWS_ENDPOINT_URL_DYNAMODB)
   // the SDK reads the variable itself, at a client's first request
   process.env['AWS_ENDPOINT_URL_DYNAMODB'] = proxy.endpoint
   const { services } = await clinic.another()
   consents = nobodySaid
   const source: ConsentSource = { consents: (...asked) => consents(...asked) }
-  ward = await openWard(clinic, services, source, `http://${LOOPBACK}:${port}/`)
+  ward = await openWard(clinic, services, source, keysUri)
   // keys of tenant and issuer are warm from here on
   await ward.ask('physician', CHART, { id: patient })
 })
@@ -114,6 +116,31 @@ describe('C02: break-glass works while other services are away', () => {
     await breaks()
     expect(await seen()).toMatchObject({ name: 'Outage', given: ['', 'PSY'] })
     expect([asked, keysAsked]).toEqual([1, 1])
+  })
+
+  it("the issuer's keys: a process that starts meanwhile verifies with those that another one kept, and with nobody else's", async () => {
+    const env = { PHI_JWKS_URI: keysUri }
+    const asks = async () => {
+      const { ask, events } = await clinic.another({ env })
+      const answer = await ask('physician', CHART, { id: patient }, { 'x-purpose-of-use': 'BTG' })
+      return { status: answer.status, name: at(answer.data, 'patient', 'familyName'), events: events.map(({ event }) => event) }
+    }
+    keysAway = true
+    expect(await asks()).toMatchObject({ status: 401 })
+    keysAway = false
+    await breaks()
+    expect(await asks()).toMatchObject({ status: 200, name: 'Outage' })
+    keysAway = true
+    expect(await asks()).toMatchObject({ status: 200, name: 'Outage' })
+    // a writer of the table
+    const { dynamodb } = clinic.stack
+    const TableName = clinic.stack.env.PHI_TABLE_SESSIONS
+    const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName }))
+    for (const item of Items.filter(({ sk }) => sk?.S === 'KEYS'))
+      await dynamodb.send(new PutItemCommand({ TableName, Item: { ...item, at: { N: String(Number(item['at']?.N) + 1) } } }))
+    const forged = await asks()
+    expect(forged).toMatchObject({ status: 401 })
+    expect(forged.events).toContain('ISSUER_KEYS_FORGED')
   })
 
   it('while its own table is away nothing is open, and the mutation says so', async () => {

@@ -89,8 +89,8 @@ describe('an operation that costs more than any screen needs is refused before a
 })
 
 describe('the schema is told to nobody in production', () => {
-  it('neither by introspection nor by suggestions', async () => {
-    const { ask } = await clinic.another({ env: { PHI_STAGE: 'production' } })
+  it.each(['production', 'prod-eu'])('neither by introspection nor by suggestions, at %s', async (stage) => {
+    const { ask } = await clinic.another({ env: { PHI_STAGE: stage } })
     for (const query of [getIntrospectionQuery(), '{ __type(name: "Patient") { name } }']) {
       const answer = await ask('physician', query)
       expect([answer.status, answer.errors[0]?.extensions['code']]).toEqual([400, 'GRAPHQL_VALIDATION_FAILED'])

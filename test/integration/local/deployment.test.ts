@@ -90,6 +90,13 @@ describe('the role of the GraphQL function has the least that it needs', () => {
     expect(allowed('BudgetsTable')).toEqual(['dynamodb:UpdateItem'])
   })
 
+  it('counts who was not let in, and cannot read or take back what it counted', () => {
+    expect(allowed('SecurityTable')).toEqual(['dynamodb:UpdateItem'])
+    expect(source['SecurityTable']).toMatchObject({
+      Properties: { TimeToLiveSpecification: { AttributeName: 'expires', Enabled: true } },
+    })
+  })
+
   it('has no wildcard in an action or a resource', () => {
     for (const one of statements.filter(({ Effect }) => Effect === 'Allow')) {
       expect(one.Action.join()).not.toContain('*')
@@ -103,11 +110,26 @@ describe('the role of the GraphQL function has the least that it needs', () => {
       Null: { 'kms:EncryptionContext:tenant': 'false' },
       'ForAllValues:StringEquals': { 'kms:EncryptionContextKeys': ['tenant', 'use', 'version'] },
     }
-    expect(on('TenantKey')).toEqual([expect.objectContaining({ Effect: 'Allow', Action: ['kms:Decrypt'], Condition: condition })])
+    const seal = {
+      StringEquals: { 'kms:EncryptionContext:use': 'issuer-keys' },
+      Null: { 'kms:EncryptionContext:issuer': 'false' },
+      'ForAllValues:StringEquals': { 'kms:EncryptionContextKeys': ['use', 'issuer'] },
+    }
+    const [opens, seals] = [
+      { Action: ['kms:Decrypt'], Condition: condition },
+      { Action: ['kms:Encrypt', 'kms:Decrypt'], Condition: seal },
+    ]
+    expect(on('TenantKey')).toEqual([
+      expect.objectContaining({ Effect: 'Allow', ...opens }),
+      expect.objectContaining({ Effect: 'Allow', ...seals }),
+    ])
     const uses = keyPolicy
       .parse(source['TenantKey']?.Properties)
       .KeyPolicy.Statement.filter((one) => one.Action.some((action) => /kms:(?:\*|.*crypt|Generate)/.test(action)))
-    expect(uses).toEqual([expect.objectContaining({ Sid: 'OpenTenantKeys', Action: ['kms:Decrypt'], Condition: condition })])
+    expect(uses).toEqual([
+      expect.objectContaining({ Sid: 'OpenTenantKeys', ...opens }),
+      expect.objectContaining({ Sid: 'SealIssuerKeys', ...seals }),
+    ])
   })
 
   it("P6: opens tenants' own keys under the same conditions, only those named, and none where none is named", () => {
@@ -139,6 +161,7 @@ describe('tables are kept', () => {
     'SessionsTable',
     'AuditTable',
     'BudgetsTable',
+    'SecurityTable',
   ])('%s', (id) => {
     expect(source[id]).toMatchObject({
       Properties: {
@@ -191,6 +214,12 @@ describe('operators are told', () => {
       'KeyFailures',
       'LanesFenced',
     ])
+  })
+
+  it('of a surge of credentials that are not taken, and not of each', () => {
+    expect(source['RefusedCredentialsAlarm']).toMatchObject({
+      Properties: { MetricName: 'RefusedCredentials', Statistic: 'Sum', Period: 300, Threshold: 500 },
+    })
   })
 
   it('when more is denied than given, by metrics that its expression names', () => {

@@ -77,6 +77,7 @@ describe('tables of a local engine are those of infra/tables.yml', () => {
       'phi-x-sessions',
       'phi-x-audit',
       'phi-x-budgets',
+      'phi-x-security',
     ])
   })
 })

@@ -1,6 +1,7 @@
 import { type CryptoKey, exportJWK, generateKeyPair } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { tokenIdentity } from '../../../access/identity.ts'
+import type { CredentialFault } from '../../../vocabulary/credential-fault.ts'
 import { Unauthenticated } from '../../../vocabulary/failures.ts'
 import { clinic } from './clinic-policy.ts'
 import { AUDIENCE, ISSUER, startIssuer, type TokenParts } from './issuer.ts'
@@ -179,6 +180,31 @@ describe('a token that two readers could read in two ways', () => {
 
   it('is no object, or not UTF-8', async () => {
     for (const text of ['[]', '1', 'null', '"x"', '{']) await expect(signed(text)).rejects.toThrow(Unauthenticated)
+  })
+})
+
+describe('a fault is told apart inside, and nowhere else', () => {
+  const seconds = () => Math.floor(Date.now() / 1000)
+  it.each<[CredentialFault, () => TokenParts, TokenParts?]>([
+    ['EXPIRED', () => ({ exp: seconds() - 70 })],
+    ['NOT_YET_VALID', () => ({ nbf: seconds() + 70 })],
+    ['NOT_YET_VALID', () => ({ iat: seconds() + 70 })],
+    ['ISSUER', () => ({ iss: 'https://other.example' })],
+    ['AUDIENCE', () => ({ aud: 'somebody-else' })],
+    ['TYPE', () => ({ token_use: 'id' })],
+    ['CLAIMS', () => ({ tenant: undefined })],
+    ['CLAIMS', () => ({ roles: ['SORCERER'] })],
+    ['FOREIGN_KEY', () => ({}), { jku: 'http://127.0.0.1:1/jwks' }],
+    ['UNKNOWN_KEY', () => ({}), { kid: 'two' }],
+    ['MALFORMED', () => ({}), { kid: '../x' }],
+  ])('%s', async (fault, claims, header) => {
+    const refused = await callerOf(claims(), header).catch((error: unknown) => error)
+    expect(refused).toMatchObject({ code: 'UNAUTHENTICATED', fault, message: new Unauthenticated().message })
+  })
+
+  it('KEYS_UNAVAILABLE: an issuer that is away is nobody’s attempt', async () => {
+    issuer.state.isAway = true
+    await expect(callerOf()).rejects.toMatchObject({ fault: 'KEYS_UNAVAILABLE' })
   })
 })
 

@@ -1,9 +1,10 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { demoBundles } from '../../../demo/bundles.ts'
 import { seedDemo } from '../../../demo/seed.ts'
 import type { Importer } from '../../../fhir/importer.ts'
 import { type MappedPatient, mapBundle } from '../../../fhir/map-bundle.ts'
-import type { SchemaPath } from '../../../vocabulary/ids.ts'
+import type { SchemaPath, TenantId } from '../../../vocabulary/ids.ts'
+import { StageRefused } from '../../../vocabulary/stage.ts'
 import { idFor, riverside } from '../fhir/clinic.ts'
 
 const mapped = (tenant: 'riverside' | 'lakeside', count: number): MappedPatient[] =>
@@ -154,6 +155,7 @@ describe('seeding', () => {
     const closed: string[] = []
     const lines: string[] = []
     await seedDemo({
+      stage: 'test',
       openImporter: (tenant): Promise<Importer> =>
         Promise.resolve({
           idFor,
@@ -172,4 +174,13 @@ describe('seeding', () => {
     expect(closed).toEqual(['riverside', 'lakeside'])
     expect(lines).toEqual(['riverside: 12 patients, 401 records', 'lakeside: 3 patients, 89 records'])
   })
+
+  it.each(['production', 'prod', 'Production', 'elsewhere', '', undefined])(
+    'C29: refuses the stage %j before anything is opened',
+    async (stage) => {
+      const openImporter = vi.fn<(tenant: TenantId) => Promise<Importer>>()
+      await expect(seedDemo({ stage, openImporter, riverside: 1, lakeside: 1, log: () => undefined })).rejects.toThrow(StageRefused)
+      expect(openImporter).not.toHaveBeenCalled()
+    },
+  )
 })

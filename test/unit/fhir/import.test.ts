@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,11 +7,15 @@ import { Command, CommanderError } from 'commander'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type ImportReport, assignments, importCommand, runImport } from '../../../cli/import.ts'
 import { type Progress, progressOn } from '../../../cli/progress.ts'
-import { refuseProduction } from '../../../cli/stage.ts'
+import { openImporter } from '../../../cli/open-importer.ts'
 import type { Importer, WriteCounts } from '../../../fhir/importer.ts'
 import type { MappedPatient } from '../../../fhir/map-bundle.ts'
 import { codeLabels } from '../../../fhir/labels.ts'
+import { startIdentityProvider } from '../../../infra/local/identity-provider.ts'
+import { startKms } from '../../../infra/local/kms.ts'
+import { startStack } from '../../../infra/local/stack.ts'
 import { StoreUnavailable, VersionConflict } from '../../../vocabulary/failures.ts'
+import { refuseProduction, StageRefused } from '../../../vocabulary/stage.ts'
 import { bundle, careTeam, idFor, observation, patient, riverside } from './clinic.ts'
 
 /** Keeps digests by record, as the sealed store does, and counts how many writes run at once. */
@@ -176,13 +181,15 @@ describe('the command', () => {
   })
 
   it.each(['production', 'prod', 'Production', 'elsewhere', ''])(
-    'refuses the stage %j before anything is opened',
+    'C29: refuses the stage %j before anything is opened',
     async (stage) => {
       vi.stubEnv('PHI_STAGE', stage)
       const { message, exitCode } = await parse(home)
       expect(message).toContain('PHI_STAGE')
       expect(exitCode).toBe(1)
       expect(importer.closed).toBe(false)
+      // nor is the store opened for whoever asks for it past the command
+      await expect(openImporter(riverside)).rejects.toThrow(StageRefused)
     },
   )
 
@@ -218,6 +225,16 @@ describe('stages', () => {
   })
   it('P3: a stage that nobody named is refused', () => {
     expect(() => refuseProduction({})).toThrow('PHI_STAGE')
+  })
+
+  it.each([
+    ['the KMS stand-in', () => startKms()],
+    ['the identity provider', () => startIdentityProvider({ port: 0, users: [] })],
+    ['the stack', () => startStack({ dataFolder: join(home, 'data'), port: 0 })],
+  ])('C29: %s does not start in a process that was told to be production', async (_what, start) => {
+    vi.stubEnv('PHI_STAGE', 'production')
+    await expect(start()).rejects.toThrow(StageRefused)
+    expect(existsSync(join(home, 'data'))).toBe(false)
   })
 })
 
