@@ -1,5 +1,6 @@
 import { clinicLock } from '../schema/clinic.ts'
 import { lockDigest } from '../directives/compile.ts'
+import { searchIndexes } from '../directives/searchable.ts'
 import type { Importer } from '../fhir/importer.ts'
 import { openStore } from '../gateway/open-store.ts'
 import type { TenantId } from '../vocabulary/ids.ts'
@@ -13,5 +14,6 @@ import { refuseProduction } from '../vocabulary/stage.ts'
  */
 export async function openImporter(tenant: TenantId): Promise<Importer> {
   refuseProduction(process.env)
-  return await openStore(tenant, lockDigest(clinicLock()), process.env)
+  const lock = clinicLock()
+  return await openStore(tenant, lockDigest(lock), process.env, searchIndexes(lock))
 }

@@ -10,6 +10,7 @@ import { columns } from '../directives/table.ts'
 import { NoStack, readStackFile } from '../infra/local/stack-file.ts'
 import { fetchToken, NoToken } from '../infra/local/token.ts'
 import { clinicTypeDefs } from '../schema/clinic.ts'
+import type { SchemaPath } from '../vocabulary/ids.ts'
 
 interface ExplainOptions {
   readonly user?: string
@@ -56,9 +57,17 @@ function explainRule(rule: string): string {
     `  ${source.body.slice(start, end)}`,
     ...(grant === undefined ? [] : [grantInWords(grant)]),
     reached.length === 0 ? 'reaches no path: each field has lines of its own' : 'reaches:',
-    ...reached.map(({ path }) => `  ${path}`),
+    ...reached.map(({ path }) => `  ${path}${searchedBy(policy, path)}`),
     '',
   ].join('\n')
+}
+
+/** Whether patients are found by the value, and what has to be given with it: who may read it in full, may search by it. */
+function searchedBy({ searchable }: CompiledPolicy['policy'], path: SchemaPath): string {
+  const index = [...searchable.values()].find((one) => one.path === path || one.with.includes(path))
+  if (index === undefined) return ''
+  const others = [index.path, ...index.with].filter((part) => part !== path)
+  return others.length === 0 ? ', which patients are found by' : `, which patients are found by together with ${others.join(', ')}`
 }
 
 function lineOf(schema: CompiledPolicy['schema'], rule: string) {

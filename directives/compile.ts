@@ -14,6 +14,7 @@ import { lintReferences } from './lint-references.ts'
 import { renderLock } from './lock.ts'
 import { parseSources, type SdlSource } from './parse-sources.ts'
 import { definedPlaces, readDirective } from './read-directives.ts'
+import { readSearchable } from './searchable.ts'
 import { typeKinds } from './type-kinds.ts'
 
 export interface CompiledPolicy {
@@ -66,6 +67,7 @@ export function compilePolicy(sources: readonly SdlSource[], { relationships }: 
     classes,
     computed: readComputed(schema, sites),
     reads: readReads(schema),
+    searchable: readSearchable(schema, sites),
     calls,
     roles,
     consent,

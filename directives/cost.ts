@@ -14,7 +14,7 @@ import {
   type ValueNode,
 } from 'graphql'
 import type { Coordinate, SchemaPath, TypeName } from '../vocabulary/ids.ts'
-import { LARGEST_PAGE } from '../vocabulary/list.ts'
+import { LARGEST_PAGE, MOST_CANDIDATES } from '../vocabulary/list.ts'
 import type { PolicyTable } from '../vocabulary/policy.ts'
 import type { AnyField } from './read-directives.ts'
 import { collectFields, type SelectionContext } from './selection.ts'
@@ -98,6 +98,7 @@ class CostWalk {
       if (found === undefined || phi !== undefined) paths.add(path)
       // the inside of a value is a part of it
       if (!field || phi?.class === 'VALUE') continue
+      this.values += times * this.#searched(`${type.name}.${name}`, field, nodes)
       const inner = getNamedType(field.type)
       if (found === 'EMBEDDED' && isObjectType(inner)) this.#fields(inner, path, nodes, times, paths)
       else this.#below(field, nodes, times * this.#size(type, field, nodes))
@@ -116,6 +117,13 @@ class CostWalk {
       most = Math.max(most, this.values)
     }
     this.values = most
+  }
+
+  /** Values that a search opens to compare them: of each candidate one for each argument that is given. */
+  #searched(coordinate: string, { args }: AnyField, nodes: readonly FieldNode[]): number {
+    if (this.#policy.classes.get(coordinate as Coordinate) !== 'ROOT') return 0
+    const given = new Set(nodes.flatMap((node) => (node.arguments ?? []).map(({ name }) => name.value)))
+    return MOST_CANDIDATES * args.filter(({ name }) => given.has(name) && this.#policy.reads.has(`${coordinate}(${name}:)`)).length
   }
 
   /** How many objects stand at a field: those of a full page, where it leads to many. A connection's `edges` are its page. */

@@ -1,4 +1,4 @@
-import type { GraphQLSchema } from 'graphql'
+import { getNullableType, isLeafType, type GraphQLSchema } from 'graphql'
 import type { PhiPolicy } from '../vocabulary/policy.ts'
 import type { PhiSite } from './classify.ts'
 import type { FaultList } from './fault.ts'
@@ -29,6 +29,15 @@ export function lintReferences(schema: GraphQLSchema, sites: readonly PhiSite[],
         '@searchable(with: [...]) with another value of the record.',
       )
     }
+    for (const part of searchable ? [site, ...compound.flatMap((path) => values.get(path) ?? [])] : []) {
+      if (isStoredText(schema, part)) continue
+      faults.add(
+        searchable?.node,
+        site.path,
+        `@searchable indexes ${part.path}, which is no stored text.`,
+        'a value of a text scalar, which is not computed.',
+      )
+    }
     const [computed] = readDirective(schema, site.field, 'computed')
     if (computed?.value?.from.length === 0) {
       faults.add(computed.node, site.path, '@computed names no input.', 'the paths that the value is derived from.')
@@ -53,6 +62,15 @@ export function lintReferences(schema: GraphQLSchema, sites: readonly PhiSite[],
       'a full path as `Observation.code`.',
     )
   }
+}
+
+const NO_TEXT: ReadonlySet<string> = new Set(['Int', 'Float', 'Boolean'])
+
+/** What an index could be made of: of anything else no entry would be written, and nobody told. */
+function isStoredText(schema: GraphQLSchema, { class: kind, field }: PhiSite): boolean {
+  const type = getNullableType(field.type)
+  const computed = readDirective(schema, field, 'computed').length > 0
+  return kind === 'VALUE' && isLeafType(type) && !NO_TEXT.has(type.name) && !computed
 }
 
 /** Dates, demographics and names have so few likely values that an index of them alone can be guessed through. */

@@ -155,6 +155,8 @@ function factsOf({ kind, subject, values }: LockLine): readonly Fact[] {
         allowed(`called by ${role}`, true),
         allowed(`called by ${role} without a recent sign-in`, value('stepUp') === 'no'),
       ])
+    // an index lets nobody read: who may search by it, grants say
+    case 'searchable':
     case 'notice':
     case 'record':
     case 'notPhi':

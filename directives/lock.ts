@@ -5,7 +5,7 @@ import type { Action, Grant, PhiPolicy, PolicyTable, PurposeOfUse } from '../voc
 const PURPOSES: readonly PurposeOfUse[] = ['TREAT', 'ETREAT', 'BTG', 'HPAYMT', 'HOPERAT', 'HRESCH', 'PATRQT', 'PUBHLTH']
 const ACTIONS: readonly Action[] = ['READ', 'SEARCH', 'CREATE', 'UPDATE', 'DELETE', 'EXPORT']
 
-const KINDS = ['role', 'consent', 'notice', 'call', 'record', 'class', 'phi', 'grant', 'reads', 'notPhi'] as const
+const KINDS = ['role', 'consent', 'notice', 'call', 'record', 'class', 'phi', 'grant', 'reads', 'searchable', 'notPhi'] as const
 
 /** One line of a lock: `grant Patient.ssn roles=BILLING ...` is kind, subject and values. */
 export interface LockLine {
@@ -58,6 +58,9 @@ export function renderLock(table: Omit<PolicyTable, 'digest'>, reads: ReadonlyMa
       ...policy.grants.map((grant) => grantLine(policy, grant)),
     ]),
     ...sorted(reads).map(([argument, field]) => `reads ${argument} field=${field}`),
+    ...sorted(table.searchable).map(
+      ([path, { with: others, normalize }]) => `searchable ${path} normalize=${normalize} with=${list(others)}`,
+    ),
     ...sorted(table.notPhi).map(([coordinate, because]) => `notPhi ${coordinate} because=${JSON.stringify(because)}`),
   ]
   return `${lines.join('\n')}\n`

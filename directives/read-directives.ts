@@ -15,6 +15,7 @@ import type {
   Category,
   ConsentRule,
   Identifier,
+  Normalization,
   PurposeOfUse,
   Relationship,
   Role,
@@ -36,7 +37,7 @@ export interface DirectiveArguments {
     view: View
     breakGlass: boolean
   }
-  searchable: { with?: readonly string[] | null }
+  searchable: { normalize: Normalization; with?: readonly string[] | null }
   computed: { from: readonly string[] }
   reads: { field: string }
   mayCall: { roles: readonly Role[]; stepUp: boolean }

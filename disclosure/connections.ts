@@ -9,6 +9,7 @@ import type { PolicyTable } from '../vocabulary/policy.ts'
 import type { AccessNotes } from './access-notes.ts'
 import { type Connection, ConnectionEdge, page } from './connection-edge.ts'
 import type { FailureReasons } from './failure-reasons.ts'
+import type { PatientSearch } from './patient-search.ts'
 import type { PatientStanding } from './patient-standing.ts'
 import type { CursorPage, PageArguments, RecordLists } from './record-lists.ts'
 import type { RecordLoader } from './record-loader.ts'
@@ -27,6 +28,7 @@ interface ConnectionParts {
   readonly policy: PolicyTable
   readonly standing: PatientStanding
   readonly lists: RecordLists
+  readonly searches: PatientSearch
   readonly loader: RecordLoader
   readonly failures: FailureReasons
   readonly refusals: Refusals
@@ -126,6 +128,13 @@ export class Connections {
     } catch (error) {
       return this.#unavailable(error, coordinate, coordinate, info.path)
     }
+  }
+
+  /** Whom the caller may find by what the arguments of a root say, each of them a read (P11). */
+  async found(type: TypeName, args: PageArguments, info: GraphQLResolveInfo): Promise<Connection | null> {
+    const listed = await this.#parts.searches.page(type, args, info)
+    // whoever may not be found is left out, whoever asks
+    return listed && { ...(await this.#page(listed, type, args, info)), mayBeIncomplete: true }
   }
 
   /** What stands at the end of a connection's edge. */

@@ -2,6 +2,8 @@
 export interface DisclosureCounter {
   /** Values opened (P1). */
   fields: number
+  /** Values opened to compare them with what was searched for, counted apart. */
+  searched: number
   /** Sealed metadata opened, counted apart. */
   metadata: number
   /** Values given to the caller, in full or masked. */
@@ -12,4 +14,11 @@ export interface DisclosureCounter {
   unavailable: number
 }
 
-export const newDisclosureCounter = (): DisclosureCounter => ({ fields: 0, metadata: 0, resolved: 0, denied: 0, unavailable: 0 })
+export const newDisclosureCounter = (): DisclosureCounter => ({
+  fields: 0,
+  searched: 0,
+  metadata: 0,
+  resolved: 0,
+  denied: 0,
+  unavailable: 0,
+})

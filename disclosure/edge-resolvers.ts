@@ -18,6 +18,11 @@ export function panelOf(type: string): Resolver {
   return async (_source, args, { scope }, info) => await scope.connections.panel(type as TypeName, args, info)
 }
 
+/** A root `clientsByPhone(phone: String @reads(field: "Client.phone"), first: Int, after: String): ClientConnection`. */
+export function foundBy(type: string): Resolver {
+  return async (_source, args, { scope }, info) => await scope.connections.found(type as TypeName, args, info)
+}
+
 /** The edge from the record that is the patient to all records of one type: a connection with a grant of its own. */
 export function recordsOf(type: string): Resolver {
   return async (patient, args, { scope }, info) =>

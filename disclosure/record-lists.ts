@@ -148,7 +148,7 @@ function openPosition(value: Json): ListPosition {
   return { date: text(value[0]), id: text(value[1]) as RecordId }
 }
 
-function pageSize(first: unknown): number {
+export function pageSize(first: unknown): number {
   if (typeof first !== 'number' || !Number.isInteger(first) || first < 1 || first > LARGEST_PAGE) throw new BadUserInput()
   return first
 }

@@ -4,6 +4,7 @@ import { type FactSources, PatientFacts } from '../access/patient-facts.ts'
 import type { Sessions } from '../access/sessions.ts'
 import type { Trail } from '../audit/trail.ts'
 import { createPlanner, type Planner } from '../directives/plan.ts'
+import type { SearchSource } from '../store/search.ts'
 import type { OutcomeReason } from '../vocabulary/access-record.ts'
 import type { Caller, Denial } from '../vocabulary/decision.ts'
 import { BadUserInput } from '../vocabulary/failures.ts'
@@ -17,6 +18,7 @@ import { EmergencyDesk } from './emergency-desk.ts'
 import { AccessExplainer, type AccessPlan } from './explain-access.ts'
 import { FailureReasons } from './failure-reasons.ts'
 import { type BudgetSource, PhiBudget } from './phi-budget.ts'
+import { PatientSearch } from './patient-search.ts'
 import { PatientStanding } from './patient-standing.ts'
 import { RecordLists } from './record-lists.ts'
 import { RecordLoader, type LoaderOptions } from './record-loader.ts'
@@ -31,6 +33,8 @@ export interface ScopeParts
     FactSources {
   readonly sessions?: Sessions
   readonly budgets?: BudgetSource
+  /** Where records are found by a value; none: nobody is. */
+  readonly search?: SearchSource
   /** Values that the caller may be given within an hour. */
   readonly mostInHour: number
   /** Values that the caller may ask for in one operation. */
@@ -70,7 +74,9 @@ export class RequestScope {
     this.#notes = new AccessNotes(shared)
     this.#loader = new RecordLoader({ ...shared, notices, budget: this.budget })
     const lists = new RecordLists(shared)
-    this.connections = new Connections({ ...shared, lists, loader: this.#loader, notes: this.#notes, plan: this.#plan.bind(this) })
+    const searches = new PatientSearch({ ...shared, notes: this.#notes, budget: this.budget })
+    const plan = this.#plan.bind(this)
+    this.connections = new Connections({ ...shared, lists, searches, loader: this.#loader, notes: this.#notes, plan })
     this.emergencies = new EmergencyDesk(shared)
     this.#explainer = new AccessExplainer(shared)
   }

@@ -31,6 +31,7 @@ import { DynamoKeyTable } from '../store/keys.ts'
 import { RecordTable } from '../store/records.ts'
 import { SealedSource } from '../store/sealed-source.ts'
 import { SecurityTable } from '../store/security.ts'
+import { SearchTable } from '../store/search.ts'
 import { SessionTable } from '../store/sessions.ts'
 import type { EventSink } from '../vocabulary/events.ts'
 import type { TenantId } from '../vocabulary/ids.ts'
@@ -54,6 +55,7 @@ const Environment = z.object({
   PHI_TABLE_SESSIONS: name,
   PHI_TABLE_BUDGETS: name,
   PHI_TABLE_SECURITY: name,
+  PHI_TABLE_SEARCH: name,
   PHI_KMS_KEY_ID: name,
   PHI_TENANT_KMS_KEYS: TenantKmsKeys,
   PHI_BREAK_GLASS_MINUTES: z.coerce.number().int().min(1).max(1_440).default(240),
@@ -85,6 +87,7 @@ export interface Services {
   readonly security: SecurityTable
   readonly issuerKeys: IssuerKeysTable
   readonly digestSeal: DigestSeal
+  readonly search: SearchTable
   readonly keys: DynamoKeyTable
   readonly kms: Kms
   readonly kmsKeysFor: (tenant: TenantId) => KmsKeys
@@ -132,6 +135,7 @@ export function openServices(env: Env, { now = Date.now, events }: { now?: Clock
     security: new SecurityTable(writes, settings.PHI_TABLE_SECURITY),
     issuerKeys: new IssuerKeysTable(reads, settings.PHI_TABLE_SESSIONS),
     digestSeal: new KmsSeal(kmsClient, settings.PHI_KMS_KEY_ID),
+    search: new SearchTable(reads, settings.PHI_TABLE_SEARCH),
     keys,
     kms,
     kmsKeysFor,
@@ -191,6 +195,7 @@ export async function composeGateway(
     consents: storedConsents({ table: services.access, keyring: services.keyring, events: services.events }),
     sources: new Map([['dynamodb', new SealedSource(services.records, services.keyring)]]),
     budgets: services.budgets,
+    search: services.search,
     limits: LimitsEnvironment.parse(env).PHI_LIMITS,
     identity: (policy) => tokenIdentity(issuer, policy),
     sessions: (policy) => new TableSessions({ table: services.sessions, policy, settings: PHI_SESSIONS, now, events }),

@@ -15,6 +15,7 @@ import type { BudgetSource } from '../disclosure/phi-budget.ts'
 import type { Resolvers } from '../disclosure/leaf-resolvers.ts'
 import { SERVED_VIEWS } from '../disclosure/views.ts'
 import type { RecordSource } from '../store/record-source.ts'
+import type { SearchSource } from '../store/search.ts'
 import type { EventSink } from '../vocabulary/events.ts'
 import { Deadline } from '../vocabulary/deadline.ts'
 import type { CredentialFault } from '../vocabulary/credential-fault.ts'
@@ -58,6 +59,8 @@ export interface GatewayParts {
   readonly consents?: ConsentSource
   /** Counts what each user is given within an hour. Left out: nobody counts. */
   readonly budgets?: BudgetSource
+  /** Where records are found by a value. Left out: they are not, and a root that searches is unavailable. */
+  readonly search?: SearchSource
   /** How much a caller may have at once and within an hour; `DEFAULT_LIMITS` when left out. */
   readonly limits?: Limits
   /** By the name that `@record(source:)` has. */
@@ -119,7 +122,7 @@ export class SchemaRefused extends Error {
  */
 export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   const { relationships, emergencies, consents, sources, computed = {}, keys: keyring, audit, now = Date.now } = parts
-  const { budgets, limits = DEFAULT_LIMITS } = parts
+  const { budgets, search, limits = DEFAULT_LIMITS } = parts
   const { events = operatorEvents({ stage: UNNAMED_STAGE, now }) } = parts
   const { schema, policy, lock } = compilePolicy(parts.typeDefs, { relationships: new Set(relationships.keys()) })
   if (lock !== parts.lock)
@@ -140,6 +143,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
     facts,
     ...(sessions && { sessions }),
     ...(budgets && { budgets }),
+    ...(search && { search }),
     limits,
     stepUpWithin,
     sources,

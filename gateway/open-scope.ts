@@ -14,6 +14,7 @@ import { type ComputedFields, withInputs } from '../disclosure/computed-fields.t
 import type { BudgetSource } from '../disclosure/phi-budget.ts'
 import { RequestScope } from '../disclosure/request-scope.ts'
 import type { RecordSource } from '../store/record-source.ts'
+import type { SearchSource } from '../store/search.ts'
 import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Caller } from '../vocabulary/decision.ts'
 import type { EventSink } from '../vocabulary/events.ts'
@@ -35,6 +36,7 @@ export interface ScopeServices {
   /** By path: a function for each `@computed` field. */
   readonly computed: ComputedFields
   readonly budgets?: BudgetSource
+  readonly search?: SearchSource
   readonly limits: Limits
   readonly keyring: Keyring
   readonly audit: AuditLog
@@ -71,7 +73,7 @@ export function openScope(
   { document, name, variables }: ResolvedOperation,
 ): OpenedScope {
   const now = parts.now() as Instant
-  const { limits, budgets } = parts
+  const { limits, budgets, search } = parts
   const most = limitOf(limits.operation, policy, caller)
   if (mostValues(schema, policy, { document, name, variables }, most) > most) throw new OperationTooCostly()
   const { paths, roots } = footprint(schema, policy, document, name, variables)
@@ -97,6 +99,7 @@ export function openScope(
     ...(sessions && { sessions }),
     computed,
     ...(budgets && { budgets }),
+    ...(search && { search }),
     mostInHour: limitOf(limits.hour, policy, caller),
     mostInOperation: most,
     keyring,

@@ -9,6 +9,7 @@ import { HistoryTable } from '../store/history.ts'
 import { RecordWriter, type WriteCounts } from '../store/record-writer.ts'
 import type { ConsentChanges } from '../vocabulary/consent.ts'
 import type { PatientId, RecordId, TenantId, TypeName } from '../vocabulary/ids.ts'
+import type { SearchIndex } from '../vocabulary/policy.ts'
 import type { Membership, NewRecord } from '../vocabulary/record.ts'
 import { type Env, openServices } from './compose.ts'
 
@@ -30,16 +31,22 @@ export interface SealedStore {
  * account that loads it.
  *
  * @param policy digest of the policy lock, for the audit
+ * @param searchable the blind indexes of the schema (`searchIndexes` of its lock); what is written without is not found by any value
  * @throws ZodError for a missing variable, KeyUnavailable, StoreUnavailable
  */
-export async function openStore(tenant: TenantId, policy: string, env: Env): Promise<SealedStore> {
+export async function openStore(
+  tenant: TenantId,
+  policy: string,
+  env: Env,
+  searchable: readonly SearchIndex[] = [],
+): Promise<SealedStore> {
   const services = openServices(env)
   const { keyring, access, now, process } = services
   const historyTable = env['PHI_TABLE_HISTORY']
   if (historyTable === undefined) throw new TypeError('PHI_TABLE_HISTORY is not set')
   await keyring.createTenant(tenant)
   const identifier = await keyring.useKey(tenant, 'identifier')
-  const writer = new RecordWriter({ ...services, history: new HistoryTable(historyTable) })
+  const writer = new RecordWriter({ ...services, searchable, history: new HistoryTable(historyTable) })
   const importing: Omit<AuditContext, 'requestId'> = {
     tenant,
     user: `os:${userInfo().username}`,

@@ -9,6 +9,8 @@ export { UnheldField } from './executable-schema.ts'
 export { DEFAULT_LIMITS, type Limits, type ValueLimits } from './limits.ts'
 export type { BudgetAccount, BudgetSource } from '../disclosure/phi-budget.ts'
 export { BudgetTable } from '../store/budgets.ts'
+export { SearchTable, type SearchHit, type SearchSource, type SearchTerm } from '../store/search.ts'
+export { searchIndexes } from '../directives/searchable.ts'
 
 // the schema: what it means, and the text of its lock
 export { compilePolicy } from '../directives/compile.ts'
@@ -19,7 +21,7 @@ export type { SdlSource } from '../directives/parse-sources.ts'
 export type { PolicyTable, Relationship, Role } from '../vocabulary/policy.ts'
 
 // resolvers of roots and edges, functions of computed fields
-export { panelOf, patientOf, recordById, recordsOf, referenced } from '../disclosure/edge-resolvers.ts'
+export { foundBy, panelOf, patientOf, recordById, recordsOf, referenced } from '../disclosure/edge-resolvers.ts'
 export type { GatewayContext, Resolver, Resolvers } from '../disclosure/leaf-resolvers.ts'
 export { endSession, revokeClient, revokeUser } from '../disclosure/session-calls.ts'
 export type { ComputedField, ComputedFields } from '../disclosure/computed-fields.ts'

@@ -1,4 +1,4 @@
-import { panelOf, patientOf, recordById, recordsOf, referenced } from '../disclosure/edge-resolvers.ts'
+import { foundBy, panelOf, patientOf, recordById, recordsOf, referenced } from '../disclosure/edge-resolvers.ts'
 import type { Resolvers } from '../disclosure/leaf-resolvers.ts'
 import { endSession, revokeClient, revokeUser } from '../disclosure/session-calls.ts'
 
@@ -23,6 +23,8 @@ export const clinicResolvers: Resolvers = {
     node: recordById(),
     patient: recordById('Patient'),
     patients: panelOf('Patient'),
+    patientsByIdentifier: foundBy('Patient'),
+    patientByNameAndBirthDate: foundBy('Patient'),
     explainAccess: async (_source, args, { scope }, info) => await scope.explainAccess(args, info),
   },
   Mutation: {

@@ -9,7 +9,8 @@ import type { IndexEntry } from '../crypto/sealed-index.ts'
 import { SealedRecord, sealRecord } from '../crypto/sealed-record.ts'
 import { BadUserInput, IntegrityFailure, VersionConflict } from '../vocabulary/failures.ts'
 import type { Instant, PatientId, SchemaPath, TenantId, TypeName } from '../vocabulary/ids.ts'
-import type { Clock, NewRecord } from '../vocabulary/record.ts'
+import type { SearchIndex } from '../vocabulary/policy.ts'
+import type { Clock, Json, NewRecord } from '../vocabulary/record.ts'
 import type { AccessItem, AccessTable } from './access.ts'
 import { AccessWriter } from './access-writer.ts'
 import type { HistoryTable } from './history.ts'
@@ -17,6 +18,8 @@ import { IndexWriter } from './index-writer.ts'
 import { chunksAfter } from './patient-index.ts'
 import type { DynamoKeyTable } from './keys.ts'
 import type { RecordTable, StoredRecord } from './records.ts'
+import type { SearchTable } from './search.ts'
+import { SearchWriter } from './search-writer.ts'
 
 /** All that is written of one patient at a time. */
 export interface PatientBatch {
@@ -36,6 +39,9 @@ export interface WriterParts {
   readonly records: RecordTable
   readonly history: HistoryTable
   readonly access: AccessTable
+  readonly search: SearchTable
+  /** The blind indexes of the schema. Left out: what is written is not found by any value. */
+  readonly searchable?: readonly SearchIndex[]
   readonly keys: DynamoKeyTable
   readonly keyring: Keyring
   readonly audit: AuditLog
@@ -90,7 +96,8 @@ export class RecordWriter {
     }
     const isNew = newKey !== undefined
     const { index, stored } = await this.#standing(keys, tenant, patient, records, isNew)
-    const { units, counts } = await this.#units(context, keys, records, stored)
+    const search = new SearchWriter(this.#parts.search, await keyring.useKey(tenant, 'index'), tenant, this.#parts.searchable ?? [])
+    const { units, counts } = await this.#units(context, keys, records, stored, search)
     units.push(...this.#accessUnits(patient, access))
     if (units.length === 0) return counts
     const allowed = await AccessWriter.open(this.#parts.access, await keyring.useKey(tenant, 'access'), tenant, patient, isNew)
@@ -146,13 +153,14 @@ export class RecordWriter {
     keys: PatientKeys,
     records: readonly NewRecord[],
     before: ReadonlyMap<string, SealedRecord>,
+    search: SearchWriter,
   ): Promise<{ units: Unit[]; counts: WriteCounts }> {
     const units: Unit[] = []
     const counts = { created: 0, updated: 0, unchanged: 0 }
     for (const record of records) {
       const sealed = before.get(nameOf(record))
       if (sealed === undefined) {
-        units.push(this.#create(context, keys, record))
+        units.push(this.#create(context, keys, record, search))
         counts.created++
         continue
       }
@@ -160,16 +168,17 @@ export class RecordWriter {
         counts.unchanged++
         continue
       }
-      units.push(await this.#update(context, keys, record, sealed.version))
+      units.push(await this.#update(context, keys, record, sealed.version, search))
       counts.updated++
     }
     return { units, counts }
   }
 
-  #create(context: AuditContext, keys: PatientKeys, record: NewRecord): Unit {
+  #create(context: AuditContext, keys: PatientKeys, record: NewRecord, search: SearchWriter): Unit {
     const sealed = { ref: record.ref, ...sealRecord(keys, { tenant: context.tenant, ...record.ref }, 1, record) }
+    const entries = search.write(record.ref, (path) => record.values.get(path))
     return {
-      items: this.#parts.records.put(context.tenant, sealed),
+      items: [...this.#parts.records.put(context.tenant, sealed), ...entries],
       access: [],
       audit: [this.#written(record, 1, 'CREATE')],
       entries: [entryOf(record, 1)],
@@ -178,13 +187,19 @@ export class RecordWriter {
     }
   }
 
-  async #update(context: AuditContext, keys: PatientKeys, record: NewRecord, version: number): Promise<Unit> {
+  async #update(context: AuditContext, keys: PatientKeys, record: NewRecord, version: number, search: SearchWriter): Promise<Unit> {
     const { records, history } = this.#parts
     const former = await records.whole(context.tenant, record.ref)
     if (former === undefined) throw new IntegrityFailure()
     const sealed = { ref: record.ref, ...sealRecord(keys, { tenant: context.tenant, ...record.ref }, version + 1, record) }
+    const before = valuesOf(keys, context.tenant, former, search.paths(record.ref))
+    const entries = search.write(
+      record.ref,
+      (path) => record.values.get(path),
+      (path) => before.get(path),
+    )
     return {
-      items: [records.replace(context.tenant, sealed, former.manifest), history.put(context.tenant, former, version)],
+      items: [records.replace(context.tenant, sealed, former.manifest), history.put(context.tenant, former, version), ...entries],
       access: [],
       audit: [this.#written(record, version + 1, 'UPDATE')],
       entries: [entryOf(record, version + 1)],
@@ -283,7 +298,24 @@ function sizeOf({ manifest, fields }: Pick<StoredRecord, 'manifest' | 'fields'>)
   return bytes
 }
 
+/** What a stored record is found by: its search entries are made of it, and can be removed only by who knows it. */
+function valuesOf(
+  keys: PatientKeys,
+  tenant: TenantId,
+  { ref, manifest, fields }: StoredRecord,
+  paths: readonly SchemaPath[],
+): ReadonlyMap<SchemaPath, Json> {
+  const record = SealedRecord.open(keys, { tenant, ...ref }, manifest, uncounted())
+  const values = new Map<SchemaPath, Json>()
+  for (const path of paths) {
+    const sealed = fields.get(path)
+    if (sealed !== undefined) values.set(path, record.openField(path, sealed))
+    else if (record.verdict(path, sealed) !== 'ABSENT') throw new IntegrityFailure()
+  }
+  return values
+}
+
 const nameOf = ({ ref }: { ref: NewRecord['ref'] }): string => `${ref.type}#${ref.id}`
 
-/** Writing opens metadata to compare it; no request is told of it. */
+/** Writing opens metadata to compare it, and what a record was found by; no request is told of it. */
 const uncounted = (): OpeningCounter => ({ fields: 0, metadata: 0 })

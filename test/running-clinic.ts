@@ -6,6 +6,7 @@ import { openImporter } from '../cli/open-importer.ts'
 import { seedDemo } from '../demo/seed.ts'
 import { DEMO_USERS } from '../demo/users.ts'
 import { lockDigest } from '../directives/compile.ts'
+import { searchIndexes } from '../directives/searchable.ts'
 import { composeGateway, openServices, type Services } from '../gateway/compose.ts'
 import type { Gateway } from '../gateway/create-gateway.ts'
 import type { HttpRequest, HttpResponse } from '../gateway/http.ts'
@@ -86,7 +87,7 @@ export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<
   const stack = await startStack({ dataFolder, port: 0, namespace: `test-${randomUUID()}`, users })
   const weather = await kmsInWeather(stack.env.AWS_ENDPOINT_URL_KMS)
   const [canary] = await Promise.all([
-    Canary.seed((tenant) => openStore(tenant, lockDigest(clinicLock()), stack.env)),
+    Canary.seed((tenant) => openStore(tenant, lockDigest(clinicLock()), stack.env, searchIndexes(clinicLock()))),
     seedDemo({ stage: stack.env.PHI_STAGE, openImporter, riverside, lakeside, log: () => undefined }),
   ])
   const silence = listenToUrls((url) => canary.asked(url))

@@ -38,6 +38,9 @@ export interface ListedPage {
 /** The most records that one page holds, in any list. */
 export const LARGEST_PAGE = 100
 
+/** The most records that are looked at for one value that is searched for: what more of a tenant have is no identifier. */
+export const MOST_CANDIDATES = 50
+
 /** Negative when `a` stands before `b`. */
 export function newestFirst(a: ListPosition, b: ListPosition): number {
   if (a.date !== b.date) return a.date > b.date ? -1 : 1

@@ -11,6 +11,8 @@ export type PurposeOfUse = 'TREAT' | 'ETREAT' | 'BTG' | 'HPAYMT' | 'HOPERAT' | '
 export type Action = 'READ' | 'SEARCH' | 'CREATE' | 'UPDATE' | 'DELETE' | 'EXPORT'
 export type View = 'FULL' | 'LAST4' | 'YEAR' | 'ZIP3' | 'PSEUDONYM' | 'PRESENCE'
 export type RoleKind = 'CLINICIAN' | 'STAFF' | 'RESEARCH' | 'PATIENT' | 'PARTNER' | 'OVERSIGHT'
+/** How a text is made comparable before it is indexed: `crypto/normalization.ts`. */
+export type Normalization = 'CASE_AND_SPACE' | 'DIGITS'
 export type ConsentRule = 'REQUIRED' | 'HONOR_DENIAL'
 export type Category =
   | 'IDENTITY'
@@ -110,6 +112,15 @@ export interface RecordPolicy {
   readonly source: string
 }
 
+/** A value that can be searched by, alone or together with others of the same record. */
+export interface SearchIndex {
+  readonly path: SchemaPath
+  /** The others of the compound, in order; none where the value is indexed alone. */
+  readonly with: readonly SchemaPath[]
+  /** Of `path`; the others are compared by CASE_AND_SPACE. */
+  readonly normalize: Normalization
+}
+
 /** The compiled schema: what `schema/policy.lock` prints, and all that a decision needs. */
 export interface PolicyTable {
   readonly phi: ReadonlyMap<SchemaPath, PhiPolicy>
@@ -121,6 +132,8 @@ export interface PolicyTable {
   readonly computed: ReadonlyMap<SchemaPath, readonly SchemaPath[]>
   /** The field that an argument reads when it is given, by `Patient.observations(since:)`. */
   readonly reads: ReadonlyMap<string, SchemaPath>
+  /** The blind indexes, by the path that `@searchable` stands on. */
+  readonly searchable: ReadonlyMap<SchemaPath, SearchIndex>
   /** Roots with `@mayCall`; every mutation is one. */
   readonly calls: ReadonlyMap<Coordinate, CallPolicy>
   readonly roles: ReadonlyMap<Role, RolePolicy>

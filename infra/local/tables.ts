@@ -24,6 +24,7 @@ export interface TableNames {
   readonly audit: string
   readonly budgets: string
   readonly security: string
+  readonly search: string
 }
 
 const keySchema = z.array(z.strictObject({ AttributeName: z.string(), KeyType: z.enum(['HASH', 'RANGE']) }))
@@ -67,6 +68,7 @@ const template = z.strictObject({
     AuditTable: table,
     BudgetsTable: table,
     SecurityTable: table,
+    SearchTable: table,
   }),
 })
 
@@ -109,6 +111,7 @@ export function tableDefinitions(stage: string): Readonly<Record<keyof TableName
     audit: definition(resources.AuditTable, stage),
     budgets: definition(resources.BudgetsTable, stage),
     security: definition(resources.SecurityTable, stage),
+    search: definition(resources.SearchTable, stage),
   }
 }
 
@@ -159,6 +162,7 @@ const namesOf = (tables: Readonly<Record<keyof TableNames, TableDefinition>>): T
   audit: tables.audit.TableName,
   budgets: tables.budgets.TableName,
   security: tables.security.TableName,
+  search: tables.search.TableName,
 })
 
 async function createTable(client: DynamoDBClient, table: TableDefinition): Promise<void> {

@@ -97,6 +97,10 @@ describe('the role of the GraphQL function has the least that it needs', () => {
     })
   })
 
+  it('P11: asks the search table for one value at a time, and can neither list nor change it', () => {
+    expect(allowed('SearchTable')).toEqual(['dynamodb:Query'])
+  })
+
   it('has no wildcard in an action or a resource', () => {
     for (const one of statements.filter(({ Effect }) => Effect === 'Allow')) {
       expect(one.Action.join()).not.toContain('*')
@@ -162,6 +166,7 @@ describe('tables are kept', () => {
     'AuditTable',
     'BudgetsTable',
     'SecurityTable',
+    'SearchTable',
   ])('%s', (id) => {
     expect(source[id]).toMatchObject({
       Properties: {

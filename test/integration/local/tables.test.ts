@@ -78,6 +78,7 @@ describe('tables of a local engine are those of infra/tables.yml', () => {
       'phi-x-audit',
       'phi-x-budgets',
       'phi-x-security',
+      'phi-x-search',
     ])
   })
 })

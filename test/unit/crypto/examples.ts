@@ -1,5 +1,6 @@
 import { accessDigest, sealAccessRoot } from '../../../crypto/access-root.ts'
 import { sealAccessItem } from '../../../crypto/access-seal.ts'
+import { searchToken } from '../../../crypto/blind-index.ts'
 import { sealCursor } from '../../../crypto/cursor.ts'
 import { placePrefix, fieldAad } from '../../../crypto/place.ts'
 import { SealedRecord, sealRecord } from '../../../crypto/sealed-record.ts'
@@ -36,6 +37,7 @@ export function examples(): ReadonlyMap<string, string> {
     patient: PATIENT,
     filter: {},
   } as const
+  const name = { path: path('Patient.familyName'), with: [birthDate], normalize: 'CASE_AND_SPACE' } as const
   return new Map([
     ['wrapped-patient-key', hex(wrapped)],
     ['field-aad', hex(fieldAad(prefix, birthDate, 1))],
@@ -47,5 +49,6 @@ export function examples(): ReadonlyMap<string, string> {
     ['cursor', sealCursor(useKey('cursor'), bound, ['2024-01-01', 3], countingRandom())],
     ['subject-token', subjectToken(useKey('lookup'), 'Practitioner/123')],
     ['derived-id', derivedId(useKey('identifier'), PLACE.type, '42')],
+    ['search-token', searchToken(useKey('index'), tenant, name, ['stone', '1984-02-29'])],
   ])
 }

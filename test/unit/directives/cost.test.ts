@@ -23,6 +23,8 @@ describe('the most values that an operation could open', () => {
     [1, '{ patient(id: "a") { id __typename } }'],
     [100, `{ ${patients('(first: 100)', 'id')} }`],
     [60, `{ ${patients('', 'id familyName ssn mrn')} }`],
+    // what is compared for each of the candidates, and then a full page
+    [2 * 50 + 5 * 2, '{ patientsByIdentifier(mrn: "a", phone: "1", first: 5) { edges { node { givenName email } } } }'],
     // the edge, and what stands on a full page
     [1 + 10 * 2, `{ patient(id: "a") { ${observations('(first: 10)', 'status: category effectiveDateTime')} } }`],
     [7 * (2 + 5 * 1), `{ ${patients('(first: 7)', `ssn ${observations('(first: 5)', 'category')}`)} }`],

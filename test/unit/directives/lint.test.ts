@@ -235,6 +235,15 @@ const NAMES: readonly Case[] = [
     3,
     /too easily guessed/,
   ],
+  ['an index over a number', sdl(`a: Int ${PHI} @searchable`), 'Person.a', 3, /no stored text/],
+  ['an index over a list', sdl(`a: [String!] ${PHI} @searchable`), 'Person.a', 3, /no stored text/],
+  [
+    'an index over what is computed',
+    sdl(`b: String ${PHI}\n  a: String ${PHI} @searchable @computed(from: ["Person.b"])`),
+    'Person.a',
+    4,
+    /no stored text/,
+  ],
   ['an index over what is not PHI', sdl(`a: String ${NOT_PHI} @searchable`), 'Person.a', 3, /@searchable stands/],
   ['a compound with an unknown path', sdl(`a: String ${PHI} @searchable(with: ["Person.b"])`), 'Person.a', 3, /with:.*Person\.b/],
   [

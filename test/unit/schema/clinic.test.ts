@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { searchIndexes } from '../../../directives/searchable.ts'
 import { compilePolicy } from '../../../directives/compile.ts'
 import { grantRows } from '../../../directives/table.ts'
 import type { Coordinate, SchemaPath } from '../../../vocabulary/ids.ts'
@@ -102,10 +103,23 @@ describe('the shipped clinic', () => {
             .map(({ name }) => `${type.name}.${field.name}(${name}:)`),
         ),
       )
-    expect(filters.toSorted()).toEqual([...policy.reads.keys()].toSorted())
+    const reads = [...policy.reads.keys()].toSorted()
+    expect(filters.toSorted()).toEqual(reads.filter((argument) => !argument.startsWith('Query.')))
     expect(policy.reads.get('Patient.conditions(code:)')).toBe('Condition.code')
     expect(policy.reads.get('Patient.medicationRequests(code:)')).toBe('MedicationRequest.medication')
     expect(policy.reads.get('Patient.encounters(since:)')).toBe('Encounter.period')
+  })
+
+  it('P11: every argument of a search but those of its page reads a field, which an index finds', () => {
+    const roots = Object.values(schema.getQueryType()?.getFields() ?? {}).filter(({ args }) =>
+      args.some(({ name }) => name === 'first'),
+    )
+    const searches = roots.flatMap(({ name: root, args }) =>
+      args.filter(({ name }) => !['first', 'after'].includes(name)).map(({ name }) => `Query.${root}(${name}:)`),
+    )
+    const fields = searches.map((argument) => policy.reads.get(argument))
+    expect(fields.toSorted()).toEqual([...policy.searchable.values()].flatMap((index) => [index.path, ...index.with]).toSorted())
+    expect(searchIndexes(clinicLock())).toEqual([...policy.searchable.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1)))
   })
 
   it('only clinicians and staff may learn that a patient exists', () => {

@@ -13,7 +13,10 @@ describe('C06: phi policy explain RULE', () => {
     const { stdout } = await phi('Patient.ssn#1')
     expect(stdout).toMatch(/^schema\/clinical\/patient\.graphql:\d+\n {2}@minimumNecessary\(roles: \[BILLING\]/)
     expect(stdout).toMatch(/^BILLING, for HPAYMT, standing in ORGANIZATION, may READ it as LAST4$/m)
-    expect(stdout).toMatch(/^reaches:\n {2}Patient\.ssn\n$/m)
+    expect((await phi('Patient.birthDate#1')).stdout).toMatch(
+      /birthDate, which patients are found by together with Patient\.familyName$/m,
+    )
+    expect(stdout).toMatch(/^reaches:\n {2}Patient\.ssn, which patients are found by\n$/m)
   })
 
   it('a default of a type reaches its fields', async () => {

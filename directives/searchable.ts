@@ -1,0 +1,35 @@
+import type { GraphQLSchema } from 'graphql'
+import type { SchemaPath } from '../vocabulary/ids.ts'
+import type { Normalization, SearchIndex } from '../vocabulary/policy.ts'
+import type { PhiSite } from './classify.ts'
+import { parseLock } from './lock.ts'
+import { readDirective } from './read-directives.ts'
+
+/** The blind indexes of a schema, by the path that `@searchable` stands on. */
+export function readSearchable(schema: GraphQLSchema, sites: readonly PhiSite[]): ReadonlyMap<SchemaPath, SearchIndex> {
+  const indexes = new Map<SchemaPath, SearchIndex>()
+  for (const { path, field } of sites) {
+    const written = readDirective(schema, field, 'searchable')[0]?.value
+    if (written) indexes.set(path, { path, with: (written.with ?? []) as readonly SchemaPath[], normalize: written.normalize })
+  }
+  return indexes
+}
+
+/**
+ * The blind indexes that a lock tells of: what writes records needs no more of the schema than that.
+ *
+ * @throws LockUnreadable
+ */
+export function searchIndexes(lock: string): readonly SearchIndex[] {
+  return parseLock(lock)
+    .filter(({ kind }) => kind === 'searchable')
+    .map(({ subject, values }) => {
+      const others = values.get('with') ?? '-'
+      return {
+        path: subject as SchemaPath,
+        with: others === '-' ? [] : (others.split(',') as SchemaPath[]),
+        // a lock is printed from a compiled schema, whose enum has no other value
+        normalize: values.get('normalize') as Normalization,
+      }
+    })
+}

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest'
+import { searchKey, searchToken } from '../../../crypto/blind-index.ts'
+import { normalized } from '../../../crypto/normalization.ts'
+import { KeyUnavailable } from '../../../vocabulary/failures.ts'
+import type { SchemaPath, TenantId } from '../../../vocabulary/ids.ts'
+import type { SearchIndex } from '../../../vocabulary/policy.ts'
+import { path, rawKey, useKey } from './place-fixtures.ts'
+
+const TENANT = 'riverside' as TenantId
+const MRN: SearchIndex = { path: path('Patient.mrn'), with: [], normalize: 'CASE_AND_SPACE' }
+const NAME: SearchIndex = { path: path('Patient.familyName'), with: [path('Patient.birthDate')], normalize: 'CASE_AND_SPACE' }
+
+describe('P11: what counts as the same value', () => {
+  it.each([
+    ['case', 'MR-1a', 'mr-1A'],
+    ['white space, of whatever kind', ' MR \t 1\u00a0a ', 'mr 1 a'],
+    ['width and ligatures', 'ＭＲ１ﬁ', 'mr1fi'],
+    ['composition', 'Mu\u0308ller', 'Müller'],
+    ['letters without a capital of their own', 'Strauß', 'STRAUSS'],
+    ['a sigma at the end', 'ΟΔΥΣΣΕΥΣ', 'οδυσσευς'],
+  ])('CASE_AND_SPACE: %s', (_, one, two) => {
+    expect(normalized(one, 'CASE_AND_SPACE')).toBe(normalized(two, 'CASE_AND_SPACE'))
+    expect(normalized(one, 'CASE_AND_SPACE')).toBeDefined()
+  })
+
+  it.each([
+    ['diacritics', 'CASE_AND_SPACE', 'Müller', 'Muller'],
+    ['space within', 'CASE_AND_SPACE', 'de Vries', 'devries'],
+    ['a country code', 'DIGITS', '+1 555 010 1234', '555 010 1234'],
+    ['a leading zero', 'DIGITS', '0123', '123'],
+  ] as const)('%s tells two values apart (%s)', (_, how, one, two) => {
+    expect(normalized(one, how)).not.toBe(normalized(two, how))
+  })
+
+  it('DIGITS: nothing but digits counts, full-width ones too', () => {
+    expect(normalized('(555) 010-12３4 ext', 'DIGITS')).toBe('5550101234')
+  })
+
+  it.each([[''], [' \n'], ['x'.repeat(257)], [7], [null], [undefined], [['a']]])('%j is not indexed', (value) => {
+    expect(normalized(value, 'CASE_AND_SPACE')).toBeUndefined()
+    expect(normalized(value, 'DIGITS')).toBeUndefined()
+  })
+})
+
+describe('P5, P8: a token stands for one value of one field of one tenant', () => {
+  const key = useKey('index')
+  const token = (index: SearchIndex, parts: readonly string[], tenant = TENANT) => searchToken(key, tenant, index, parts)
+
+  it('is 128 bits, the same each time, and says nothing of the value', () => {
+    expect(token(MRN, ['mr 1'])).toMatch(/^[\w-]{22}$/)
+    expect(token(MRN, ['mr 1'])).toBe(token(MRN, ['mr 1']))
+  })
+
+  it('differs by value, field, tenant, compound and key', () => {
+    const others = [
+      token(MRN, ['mr 2']),
+      token({ ...MRN, path: path('Patient.ssn') }, ['mr 1']),
+      token(MRN, ['mr 1'], 'lakeside' as TenantId),
+      token({ ...MRN, with: [path('Patient.birthDate')] }, ['mr 1']),
+      searchToken(useKey('index', rawKey(0x61)), TENANT, MRN, ['mr 1']),
+    ]
+    expect(new Set([token(MRN, ['mr 1']), ...others]).size).toBe(6)
+  })
+
+  it('no two compounds meet, wherever the name ends and the date begins', () => {
+    expect(token(NAME, ['ab', 'c'])).not.toBe(token(NAME, ['a', 'bc']))
+    expect(token(NAME, ['a', ''])).not.toBe(token(NAME, ['', 'a']))
+  })
+
+  it('a compound without one of its parts is no entry', () => {
+    const of = (values: Record<string, unknown>) => searchKey(NAME, (at: SchemaPath) => values[at])
+    expect(of({ 'Patient.familyName': 'Stone' })).toBeUndefined()
+    expect(of({ 'Patient.familyName': ' STONE', 'Patient.birthDate': '1980' })).toEqual(['stone', '1980'])
+  })
+
+  it('stays with version 1 of its key, whatever version is the newest', () => {
+    const [one, two] = [useKey('index'), useKey('index', rawKey(0x10), 2)]
+    const both = { ...two, byVersion: (version: number) => (version === 1 ? one.key : two.key) }
+    expect(searchToken(both, TENANT, MRN, ['mr 1'])).toBe(token(MRN, ['mr 1']))
+    expect(() => searchToken(two, TENANT, MRN, ['mr 1'])).toThrow(KeyUnavailable)
+  })
+})
