@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { accessDigest, openAccessRoot } from '../crypto/access-root.ts'
+import { accessDigest, isBuried, openAccessRoot } from '../crypto/access-root.ts'
 import { openAccessItem, sealAccessItem } from '../crypto/access-seal.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { UseKey } from '../crypto/tenant-keys.ts'
@@ -53,7 +53,8 @@ export function storedConsents(parts: {
         for (const patient of pending) {
           const known = knownOf(key, tenant, consentsOf(patient), found.get(patient), roots.get(patient))
           if (known === 'UNROOTED') told.set(patient, known)
-          else if (typeof known !== 'string') told.set(patient, known.consents)
+          else if (typeof known !== 'string')
+            told.set(patient, known.erased ? { erased: true, consents: known.consents } : known.consents)
           else if (attempt < READS) doubtful.push(patient)
           else {
             events({ event: 'ACCESS_ITEM_FORGED', tenant, patient, what: known })
@@ -72,6 +73,8 @@ interface Stored {
   readonly consents: readonly Consent[]
   /** The digest of the item as the root lists it; undefined where the patient has said nothing yet. */
   readonly digest: string | undefined
+  /** The patient's keys were destroyed. */
+  readonly erased: boolean
 }
 
 function knownOf(
@@ -84,12 +87,14 @@ function knownOf(
   if (root === undefined) return 'UNROOTED'
   const place = { tenant, ...accessKey(tenant, asked) }
   try {
-    const digest = openAccessRoot(key, { tenant, ...accessRootKey(tenant, asked.patient) }, root).items.get(place.sk)
-    if (digest === undefined) return item === undefined ? { consents: [], digest } : 'NOT_LISTED'
+    const opened = openAccessRoot(key, { tenant, ...accessRootKey(tenant, asked.patient) }, root)
+    const erased = isBuried(opened)
+    const digest = opened.items.get(place.sk)
+    if (digest === undefined) return item === undefined ? { consents: [], digest, erased } : 'NOT_LISTED'
     if (item === undefined) return 'MISSING'
     if (accessDigest(item.sealed) !== digest) return 'ALTERED'
     const content = Content.safeParse(openAccessItem(key, place, item.sealed))
-    return content.success ? { consents: content.data.consents as unknown as readonly Consent[], digest } : 'ALTERED'
+    return content.success ? { consents: content.data.consents as unknown as readonly Consent[], digest, erased } : 'ALTERED'
   } catch (error) {
     if (error instanceof IntegrityFailure) return 'ROOT_ALTERED'
     throw error
@@ -121,7 +126,7 @@ export async function sealConsents(
   return { ...asked, sealed, replaces: before.digest ?? null }
 }
 
-const NOTHING_SAID: Stored = { consents: [], digest: undefined }
+const NOTHING_SAID: Stored = { consents: [], digest: undefined, erased: false }
 
 /** By id, in its order: what is given anew takes the place of what was given under the same id. */
 function changed(before: readonly Consent[], { given, withdrawn }: ConsentChanges): readonly Consent[] {

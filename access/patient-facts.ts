@@ -20,7 +20,13 @@ export interface EmergencySource {
  * What is kept of a patient's consents. TAMPERED: something of it was taken away or put back, which may have been a denial.
  * UNROOTED: nothing at all is kept of the patient, which is so for one who does not exist and for no other.
  */
-export type KnownConsents = readonly Consent[] | 'TAMPERED' | 'UNROOTED'
+export type KnownConsents = readonly Consent[] | ConsentsOfErased | 'TAMPERED' | 'UNROOTED'
+
+/** The consents of a patient whose keys were destroyed, as far as is known where consents are kept. */
+interface ConsentsOfErased {
+  readonly erased: true
+  readonly consents: readonly Consent[]
+}
 
 /** Where patients' consents are found. */
 export interface ConsentSource {
@@ -33,6 +39,10 @@ export interface KnownFacts extends Held {
   readonly emergency?: Emergency
   /** Undefined where they could not be found out. */
   readonly consents: readonly Consent[] | undefined
+  /** Whether something is kept of the patient, who is therefore there; undefined where nobody tells. */
+  readonly rooted?: boolean
+  /** The patient's keys were destroyed: any that are found were put back, or are remembered from before. */
+  readonly erased?: true
 }
 
 export interface FactSources {
@@ -70,9 +80,17 @@ export class PatientFacts {
         const emergency = this.#emergencies.get(patient)
         const known = held.get(patient) ?? { relationships: new Set() }
         const told = this.#consents.get(patient)
-        const consents = typeof told === 'string' ? undefined : told
+        const erased = typeof told === 'object' && 'erased' in told
+        const consents = typeof told === 'string' ? undefined : erased ? told.consents : told
         const damage = known.damage ?? consentDamage(told, known.relationships.size > 0 || emergency !== undefined)
-        const facts = { ...known, ...(damage !== undefined && { damage }), consents }
+        const rooted = damage === 'UNROOTED' ? false : told === undefined || this.#parts.consents === undefined ? undefined : true
+        const facts = {
+          ...known,
+          ...(damage !== undefined && { damage }),
+          ...(rooted !== undefined && { rooted }),
+          ...(erased && { erased }),
+          consents,
+        }
         return [patient, { ...facts, ...(emergency !== undefined && { emergency }) }]
       }),
     )

@@ -16,6 +16,17 @@ export interface AccessRoot {
   readonly items: ReadonlyMap<string, string>
 }
 
+/** The entry of a patient whose keys were destroyed, with the digest of the tombstone: no kind of item is called so. */
+const BURIED = '#ERASED'
+
+/** The root of a patient whose keys are destroyed by this writing. */
+export function buriedRoot({ version, items }: AccessRoot, tombstone: Uint8Array): AccessRoot {
+  return { version: version + 1, items: new Map([...items, [BURIED, accessDigest(tombstone)]]) }
+}
+
+/** Whether the patient's keys were destroyed: any that are found were put back. */
+export const isBuried = ({ items }: AccessRoot): boolean => items.has(BURIED)
+
 const Content = z.object({ version: z.number(), items: z.record(z.string(), z.string()) })
 
 /** First 16 bytes of SHA-256 of the sealed item, base64url. The key version that it was sealed under is part of the item. */

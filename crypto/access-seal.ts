@@ -9,8 +9,8 @@ import type { UseKey } from './tenant-keys.ts'
 
 /** Where an item of the access table stands: the whole primary key, as it is stored. */
 export interface AccessItemPlace {
-  /** Left out: the access table. An item of one table does not open in the other. */
-  readonly table?: 'access' | 'break-glass'
+  /** Left out: the access table. An item of one table does not open in another. */
+  readonly table?: 'access' | 'break-glass' | 'keys'
   readonly tenant: TenantId
   readonly pk: string
   readonly sk: string

@@ -38,6 +38,8 @@ export interface TenantKeyItem {
 /** All versions of a patient's key. One without any version opens nothing and is not an error to load. */
 export interface PatientKeyItem {
   readonly versions: readonly WrappedPatientKey[]
+  /** What stands in the place of keys that were destroyed, sealed: `crypto/tombstone.ts`. Never beside a version. */
+  readonly tombstone?: Uint8Array
 }
 
 export interface WantedKeys {

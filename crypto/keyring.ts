@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { KeyUnavailable } from '../vocabulary/failures.ts'
+import { IntegrityFailure, KeyUnavailable } from '../vocabulary/failures.ts'
 import type { PatientId, TenantId } from '../vocabulary/ids.ts'
 import type { Clock } from '../vocabulary/record.ts'
 import { AgingCache } from './aging-cache.ts'
@@ -15,8 +15,9 @@ import {
 import { contextOf, type KmsKeys, openTenantKey } from './kms-keys.ts'
 import type { Kms } from './kms.ts'
 import type { RandomBytes } from './parts.ts'
-import { PatientKeyHandle, type WrapKeys } from './patient-keys.ts'
+import { type Destroyed, PatientKeyHandle, type WrapKeys } from './patient-keys.ts'
 import { TenantKeys, type UseKey } from './tenant-keys.ts'
+import { destroyedBy } from './tombstone.ts'
 import { newWrappedKey, wrapKeyFrom } from './wrap.ts'
 
 /** Ages in milliseconds, numbers of entries. */
@@ -184,13 +185,35 @@ export class Keyring {
     const named = [...items.values()].flatMap(({ versions }) => versions.map(({ tenantKeyVersion }) => tenantKeyVersion))
     // one map for all: the handles of a long panel should hold keys, and not each a map of its own
     const wrapKeys = await keys.wrapKeys(new Set(named))
+    const destroyed = await this.#destroyed(tenant, items, keys)
     for (const patient of patients) {
       const item = items.get(patient)
-      const handle = item && this.#handleFor(tenant, patient, item, wrapKeys, from, keys.until)
+      const handle =
+        item && this.#handleFor(tenant, patient, item, { wrapKeys, destroyed: destroyed.get(patient) }, from, keys.until)
       if (handle) handles.set(patient, handle)
       else this.#patients.delete(nameOf(tenant, patient))
     }
     return handles
+  }
+
+  /** What the tombstones among the items say, by patient. Most have none, and then nothing is asked for. */
+  async #destroyed(
+    tenant: TenantId,
+    items: ReadonlyMap<PatientId, PatientKeyItem>,
+    keys: TenantKeys,
+  ): Promise<ReadonlyMap<PatientId, Destroyed>> {
+    const buried = [...items].filter(([, { tombstone }]) => tombstone !== undefined)
+    if (buried.length === 0) return new Map()
+    const access = await keys.useKey('access', this.#now()).catch((error: unknown) => {
+      if (error instanceof KeyUnavailable || error instanceof IntegrityFailure) return error
+      throw error
+    })
+    return new Map(
+      buried.flatMap(([patient, item]) => {
+        const destroyed = destroyedBy(access, tenant, patient, item)
+        return destroyed === undefined ? [] : [[patient, destroyed]]
+      }),
+    )
   }
 
   /**
@@ -230,15 +253,17 @@ export class Keyring {
     tenant: TenantId,
     patient: PatientId,
     item: PatientKeyItem,
-    wrapKeys: WrapKeys,
+    { wrapKeys, destroyed }: { readonly wrapKeys: WrapKeys; readonly destroyed: Destroyed | undefined },
     from: number,
     tenantUntil: number,
   ): PatientKeyHandle {
     const name = nameOf(tenant, patient)
     const cached = this.#patients.get(name)
     if (cached?.isOf(item)) return cached
-    const handle = new PatientKeyHandle(tenant, patient, item, wrapKeys, from)
-    const complete = item.versions.every(({ tenantKeyVersion }) => !(wrapKeys.get(tenantKeyVersion) instanceof Error))
+    const handle = new PatientKeyHandle(tenant, patient, item, wrapKeys, from, destroyed)
+    // a tombstone that was not found authentic is looked at again
+    const settled = destroyed === undefined || handle.erased
+    const complete = settled && item.versions.every(({ tenantKeyVersion }) => !(wrapKeys.get(tenantKeyVersion) instanceof Error))
     // never beyond the tenant key that it was unwrapped with; and a failure of KMS is not remembered
     if (complete) this.#patients.set(name, handle, from, Math.min(from + this.#limits.patientAge, tenantUntil))
     return handle

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { type Failure, IntegrityFailure, KeyUnavailable } from '../vocabulary/failures.ts'
+import { Erased, type Failure, IntegrityFailure, KeyUnavailable } from '../vocabulary/failures.ts'
 import type { PatientId, TenantId } from '../vocabulary/ids.ts'
 import { deriveKey } from './derive.ts'
 import { type PatientKeyItem, sealingVersion, type WrappedPatientKey } from './key-table.ts'
@@ -15,9 +15,9 @@ export interface PatientKey {
 
 /** The keys of one patient. */
 export interface PatientKeys {
-  /** The newest that seals. @throws KeyUnavailable, IntegrityFailure */
+  /** The newest that seals. @throws KeyUnavailable, IntegrityFailure, Erased */
   current(): PatientKey
-  /** The one that a sealed value names, or undefined when there is none. @throws KeyUnavailable, IntegrityFailure */
+  /** The one that a sealed value names, or undefined when there is none. @throws KeyUnavailable, IntegrityFailure, Erased */
   byVersion(version: number): PatientKey | undefined
 }
 
@@ -39,6 +39,9 @@ export function patientKeyFrom(version: number, raw: Uint8Array): PatientKey {
 /** The wrap keys at hand by tenant key version; a failure where one could not be had. */
 export type WrapKeys = ReadonlyMap<number, KeyObject | Failure>
 
+/** What became of keys for which there is a tombstone: destroyed, or nobody knows. */
+export type Destroyed = Erased | IntegrityFailure | KeyUnavailable
+
 /**
  * A patient's keys out of the keyring, unwrapped when first used: what is loaded and not granted costs nothing.
  *
@@ -50,26 +53,37 @@ export class PatientKeyHandle implements PatientKeys {
   readonly #item: PatientKeyItem
   readonly #wrapKeys: WrapKeys
   readonly #sealsWith: number
+  readonly #destroyed: Destroyed | undefined
   readonly #unwrapped = new Map<number, PatientKey>()
 
-  /** @param now when the keys were asked for, milliseconds since the epoch: it says which version seals */
-  constructor(tenant: TenantId, patient: PatientId, item: PatientKeyItem, wrapKeys: WrapKeys, now: number) {
+  /**
+   * @param now when the keys were asked for, milliseconds since the epoch: it says which version seals
+   * @param destroyed what the item's tombstone says; undefined where it has none
+   */
+  constructor(tenant: TenantId, patient: PatientId, item: PatientKeyItem, wrapKeys: WrapKeys, now: number, destroyed?: Destroyed) {
     this.#tenant = tenant
     this.#patient = patient
     this.#item = item
     this.#wrapKeys = wrapKeys
     this.#sealsWith = sealingVersion(item.versions, now)
+    this.#destroyed = destroyed
   }
 
-  /** @throws KeyUnavailable when the patient has no key or the tenant key cannot be had, IntegrityFailure for a damaged one */
+  /** Whether an authentic tombstone stands in the place of the keys. */
+  get erased(): boolean {
+    return this.#destroyed instanceof Erased
+  }
+
+  /** @throws KeyUnavailable when the patient has no key or the tenant key cannot be had, IntegrityFailure for a damaged one, Erased */
   current(): PatientKey {
     const key = this.byVersion(this.#sealsWith)
     if (!key) throw new KeyUnavailable()
     return key
   }
 
-  /** @throws KeyUnavailable when the tenant key cannot be had, IntegrityFailure for a damaged key */
+  /** @throws KeyUnavailable when the tenant key cannot be had, IntegrityFailure for a damaged key, Erased */
   byVersion(version: number): PatientKey | undefined {
+    if (this.#destroyed !== undefined) throw this.#destroyed
     const ready = this.#unwrapped.get(version)
     if (ready) return ready
     const wrapped = this.#item.versions.find((candidate) => candidate.version === version)
@@ -82,6 +96,7 @@ export class PatientKeyHandle implements PatientKeys {
   /** Whether it was made from the same wrapped keys, so that what is unwrapped already can be used again. */
   isOf(item: PatientKeyItem): boolean {
     const own = this.#item.versions
+    if (Buffer.compare(this.#item.tombstone ?? NONE, item.tombstone ?? NONE) !== 0) return false
     return own.length === item.versions.length && item.versions.every((version, i) => own[i] !== undefined && same(own[i], version))
   }
 
@@ -94,5 +109,6 @@ export class PatientKeyHandle implements PatientKeys {
   }
 }
 
+const NONE = new Uint8Array()
 const same = (a: WrappedPatientKey, b: WrappedPatientKey): boolean =>
   a.version === b.version && a.tenantKeyVersion === b.tenantKeyVersion && Buffer.compare(a.wrapped, b.wrapped) === 0

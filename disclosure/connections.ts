@@ -3,7 +3,7 @@ import { decide } from '../access/decide.ts'
 import type { Trail } from '../audit/trail.ts'
 import type { OutcomeReason } from '../vocabulary/access-record.ts'
 import type { Caller, Denial } from '../vocabulary/decision.ts'
-import { BadUserInput } from '../vocabulary/failures.ts'
+import { BadUserInput, Erased } from '../vocabulary/failures.ts'
 import type { Coordinate, Instant, RecordRef, SchemaPath, TypeName } from '../vocabulary/ids.ts'
 import type { PolicyTable } from '../vocabulary/policy.ts'
 import type { AccessNotes } from './access-notes.ts'
@@ -63,6 +63,12 @@ export class Connections {
     try {
       connection = await this.#listOf(patient, type, path as string as Coordinate, args, info)
     } catch (error) {
+      // between the reading of the patient and of the list
+      if (error instanceof Erased) {
+        this.#parts.notes.once(`${patient.key} ${path} ERASED`, { ...at, outcome: 'ERASED', rule, basis })
+        this.#parts.refusals.note(path, patient.key, { outcome: 'ERASED' }, info.path)
+        return null
+      }
       const reason = this.#passing(error)
       this.#parts.notes.once(`${patient.key} ${path} ${reason}`, { ...at, outcome: 'UNAVAILABLE', reason, rule, basis })
       this.#parts.refusals.unavailable(path, patient.key, info.path)

@@ -12,9 +12,10 @@ import type { OutcomeReason } from '../vocabulary/access-record.ts'
 import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Caller, Facts } from '../vocabulary/decision.ts'
 import { BadUserInput, IntegrityFailure, keyOverdue, storeOverdue } from '../vocabulary/failures.ts'
-import type { Coordinate, Instant, RecordRef, SchemaPath, TypeName } from '../vocabulary/ids.ts'
+import type { Coordinate, Instant, PatientId, RecordRef, SchemaPath, TypeName } from '../vocabulary/ids.ts'
 import { encodeNodeId } from '../vocabulary/node-id.ts'
 import type { Action, PolicyTable } from '../vocabulary/policy.ts'
+import { decoyOf } from './decoy.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { FailureReasons } from './failure-reasons.ts'
 import { assumptions, OperationRefused, readOperation } from './operation-text.ts'
@@ -54,6 +55,8 @@ interface ExplainerParts {
 }
 
 const ROOT = 'Query.explainAccess' as SchemaPath
+
+type Settled<T> = { readonly value: T } | { readonly failure: OutcomeReason }
 
 /**
  * Explains what an operation would give. Of a patient the same is asked as for an answer: relationships, emergencies, consents,
@@ -172,9 +175,10 @@ export class AccessExplainer {
     const { caller, keyring, counter, trail } = this.#parts
     const types = new Set([ref.type, ...asked.map((path) => path.slice(0, path.indexOf('.')) as TypeName)])
     const names = new Set([...types].flatMap((type) => [...this.#parts.standing.admitting(type)]))
+    const knowing = this.#settled(() => this.#parts.facts.of(names, [ref.patient]), storeOverdue)
     const [known, exists, lookup] = await Promise.all([
-      this.#settled(() => this.#parts.facts.of(names, [ref.patient]), storeOverdue),
-      this.#settled(() => this.#exists(ref), storeOverdue),
+      knowing,
+      this.#settled(() => this.#exists(ref, knowing), storeOverdue),
       this.#settled(() => keyring.useKey(caller.tenant, 'lookup'), keyOverdue),
     ])
     const failed = [known, exists, lookup].find((settled) => 'failure' in settled)
@@ -210,20 +214,29 @@ export class AccessExplainer {
   }
 
   /** Whether there is such a record. To a source that is told that nobody may know of it, none is opened. */
-  async #exists(ref: RecordRef): Promise<boolean> {
+  async #exists(ref: RecordRef, knowing: Promise<Settled<ReadonlyMap<PatientId, KnownFacts>>>): Promise<boolean> {
     const { caller, policy, sources, counter, deadline } = this.#parts
     const source = sources.get(policy.records.get(ref.type)?.source ?? '')
-    const found = await source?.load(caller.tenant, [ref], new Set(), {
+    const hidden = !caller.seesExistence && (await this.#isHidden(ref, knowing))
+    const found = await source?.load(caller.tenant, [hidden ? decoyOf(ref) : ref], new Set(), {
       work: caller.seesExistence ? 'least' : 'always',
       deadline,
       counter,
       listed: () => undefined,
       mayKnow: () => Promise.resolve(false),
+      erased: () => Promise.resolve(false),
     })
-    return found !== undefined && found.length > 0
+    return hidden || (found !== undefined && found.length > 0)
   }
 
-  async #settled<T>(work: () => Promise<T>, late: () => Error): Promise<{ value: T } | { failure: OutcomeReason }> {
+  /** One who is there and whom the caller may not know of: a place where nothing is, is read instead, as for an answer (P5). */
+  async #isHidden(ref: RecordRef, knowing: Promise<Settled<ReadonlyMap<PatientId, KnownFacts>>>): Promise<boolean> {
+    const settled = await knowing
+    const known = 'value' in settled ? settled.value.get(ref.patient) : undefined
+    return known?.rooted === true && !this.#parts.standing.mayKnow(ref, undefined, known)
+  }
+
+  async #settled<T>(work: () => Promise<T>, late: () => Error): Promise<Settled<T>> {
     try {
       return { value: await this.#parts.deadline.wait(work, late) }
     } catch (error) {

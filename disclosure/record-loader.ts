@@ -15,6 +15,7 @@ import type { Instant, PatientId, RecordRef, RequestId, SchemaPath } from '../vo
 import { encodeNodeId } from '../vocabulary/node-id.ts'
 import type { PolicyTable } from '../vocabulary/policy.ts'
 import { type ComputedFields, withInputs } from './computed-fields.ts'
+import { decoyOf } from './decoy.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { FailureReasons } from './failure-reasons.ts'
 import type { PathOutcome } from './path-outcome.ts'
@@ -229,8 +230,10 @@ export class RecordLoader {
   /** One batch for records of one source that need the same values; what no record could grant is not asked for. */
   async #fetch(wanted: readonly Wanted[], holding: Promise<Settled<HeldByPatient>>): Promise<FoundRecords> {
     const { caller, policy, grantable, sources, counter, deadline } = this.#options
+    // for a caller who may not learn that a patient exists, a hit must cost what a miss costs
+    const asking = caller.seesExistence ? wanted : await this.#withDecoys(wanted, holding)
     const groups = new Map<string, { source: string; refs: RecordRef[]; paths: ReadonlySet<SchemaPath> }>()
-    for (const { ref, paths } of wanted) {
+    for (const { ref, paths } of asking) {
       const asked = [...withInputs(policy, paths)].filter(
         (path) => grantable.has(path) && policy.phi.get(path)?.class === 'VALUE' && !policy.computed.has(path),
       )
@@ -240,7 +243,6 @@ export class RecordLoader {
       if (group === undefined) groups.set(key, { source, refs: [ref], paths: new Set(asked) })
       else group.refs.push(ref)
     }
-    // for a caller who may not learn that a patient exists, a hit must cost what a miss costs
     const work = caller.seesExistence ? 'least' : 'always'
     const versions = new Map(wanted.map(({ ref, listed }) => [recordKey(ref), listed]))
     const options: LoadOptions = {
@@ -254,7 +256,13 @@ export class RecordLoader {
       },
       mayKnow: async (ref) => {
         const held = await holding
+        // a decoy is nobody's: that there is none may be known
+        if (!versions.has(recordKey(ref))) return true
         return 'value' in held && this.#options.standing.mayKnow(ref, versions.get(recordKey(ref)), held.value.get(ref.patient))
+      },
+      erased: async (ref) => {
+        const held = await holding
+        return 'value' in held && held.value.get(ref.patient)?.erased === true
       },
     }
     const found = await Promise.all(
@@ -263,6 +271,21 @@ export class RecordLoader {
       ),
     )
     return new Map(found.flat().map((record) => [recordKey(record.ref), record]))
+  }
+
+  /**
+   * What is asked of the sources for a caller who may not learn that a patient exists: relationships first, and then of one whom the
+   * caller may not know of a place where nothing is. The record itself is not fetched, and cannot tell by what it holds.
+   */
+  async #withDecoys(wanted: readonly Wanted[], holding: Promise<Settled<HeldByPatient>>): Promise<readonly Wanted[]> {
+    const held = await holding
+    return wanted.map((one) => {
+      const decoy = { ...one, ref: decoyOf(one.ref) }
+      const known = 'value' in held ? held.value.get(one.ref.patient) : undefined
+      // where nobody tells whether the patient is there, the source has to
+      const hidden = known?.rooted === true && !this.#options.standing.mayKnow(one.ref, one.listed, known)
+      return hidden ? decoy : one
+    })
   }
 
   #entry(
@@ -289,22 +312,32 @@ export class RecordLoader {
       if (listed !== undefined) return this.#unavailable(ref, paths, this.#options.failures.of(new IntegrityFailure(), ref))
       // it was there when this request first reached it: what changed since is not what this answer tells of
       if (before?.kind === 'FOUND') return this.#unavailable(ref, paths, 'VERSION')
-      return this.#notFound(ref, paths, record !== undefined)
+      // one whom the caller may not know of was not looked for, and is there when something is kept of the patient
+      return this.#notFound(
+        ref,
+        paths,
+        record !== undefined || (!mayKnow && !this.#options.caller.seesExistence && known.rooted === true),
+      )
     }
     let open: OpenRecord
     try {
       open = record.open(this.#options.counter)
-      // a record that is older than its place in the list was put back
-      if (listed !== undefined && open.version < listed) throw new IntegrityFailure()
+      // a record that is older than its place in the list was put back; one that was erased since has no version
+      if (listed !== undefined && open.erased !== true && open.version < listed) throw new IntegrityFailure()
     } catch (error) {
       return this.#unavailable(ref, paths, this.#options.failures.of(error, ref))
     }
+    // of its type a patient has one record, erased or not
+    const isOwn = this.#options.policy.records.get(ref.type)?.patient === 'id'
+    if (open.erased === true && isOwn && (ref.id as string) !== ref.patient) return this.#notFound(ref, paths, false)
     const facts = before?.kind === 'FOUND' ? before.state.facts : this.#options.standing.factsOf(known, subjectOf(ref, open))
     const closed = this.#options.standing.closed(ref.type, facts)
     if (closed === 'UNKNOWN') return this.#unavailable(ref, paths, 'STORE')
     if (closed === 'CLOSED') return this.#closedByConsent(ref, open.version, paths)
     const state: RecordState =
-      before?.kind === 'FOUND' ? before.state : { ref, version: open.version, metadata: open.metadata, facts, outcomes: new Map() }
+      before?.kind === 'FOUND'
+        ? before.state
+        : { ref, version: open.version, erased: open.erased === true, metadata: open.metadata, facts, outcomes: new Map() }
     // what was given before is of another version: the two must not stand in one answer
     if (state.version !== open.version) return this.#unavailable(ref, paths, 'VERSION')
     return { kind: 'READY', state, values: new RecordValues(this.#values, state, open) }
@@ -313,7 +346,14 @@ export class RecordLoader {
   /** To the caller as if it were not there; to the audit what it is. */
   #closedByConsent(ref: RecordRef, version: number, paths: ReadonlySet<SchemaPath>): Entry {
     for (const path of paths)
-      this.#note({ ...where(ref), recordVersion: version, path, action: 'READ', outcome: 'DENIED', reason: 'CONSENT' })
+      this.#note({
+        ...where(ref),
+        ...(version > 0 && { recordVersion: version }),
+        path,
+        action: 'READ',
+        outcome: 'DENIED',
+        reason: 'CONSENT',
+      })
     return { kind: 'CLOSED', version }
   }
 

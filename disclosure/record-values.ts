@@ -3,6 +3,7 @@ import { inputKeptBack } from '../access/decide-inputs.ts'
 import type { OpenRecord } from '../store/record-source.ts'
 import type { AccessRecord } from '../vocabulary/access-record.ts'
 import type { Caller, Decision, Denial, Permit, Undecided } from '../vocabulary/decision.ts'
+import { Erased } from '../vocabulary/failures.ts'
 import type { Instant, PatientId, RecordRef, SchemaPath, TypeName } from '../vocabulary/ids.ts'
 import type { PolicyTable } from '../vocabulary/policy.ts'
 import type { Json } from '../vocabulary/record.ts'
@@ -47,6 +48,7 @@ export class RecordValues {
   /** How many values would be opened for these paths, each once and whether it is there or not. */
   granted(paths: ReadonlySet<SchemaPath>): number {
     const { policy } = this.#parts
+    if (this.#state.erased) return 0
     const granted = new Set<SchemaPath>()
     for (const path of paths) {
       const { outcome } = this.#decide(path)
@@ -75,7 +77,8 @@ export class RecordValues {
 
   #decided(path: SchemaPath): PathOutcome {
     const { ref } = this.#state
-    const at: At = { recordVersion: this.#record.version, path, action: 'READ' }
+    const { version } = this.#record
+    const at: At = { ...(version > 0 && { recordVersion: version }), path, action: 'READ' }
     if (path === existenceOf(ref)) {
       this.#note({ ...at, outcome: 'DISCLOSED' })
       return { outcome: 'ABSENT' }
@@ -84,7 +87,7 @@ export class RecordValues {
     if (decision.outcome === 'DENIED') return this.#denied(at, decision)
     if (decision.outcome === 'UNDECIDED') return this.#undecided(at, decision.rule)
     // the edge itself is recorded when it is known how many records it gave
-    if (this.#parts.policy.phi.get(path)?.class === 'EDGE') return { outcome: 'PERMITTED', permit: decision }
+    if (this.#parts.policy.phi.get(path)?.class === 'EDGE' && !this.#state.erased) return { outcome: 'PERMITTED', permit: decision }
     const inputDenied = this.#inputDenied(path)
     if (inputDenied === undefined) return this.#withheld(at, decision) ?? this.#shown(at, decision)
     return inputDenied.outcome === 'DENIED' ? this.#denied(at, inputDenied) : this.#undecided(at, inputDenied.rule)
@@ -99,6 +102,8 @@ export class RecordValues {
 
   /** What is granted, and beyond what the caller may be given now. */
   #withheld(at: At, { rule }: Permit): PathOutcome | undefined {
+    // nothing is opened of it, so that nothing had to be reserved
+    if (this.#state.erased) return undefined
     switch (this.#reserved) {
       case 'RESERVED':
         return undefined
@@ -155,6 +160,7 @@ export class RecordValues {
     try {
       return foundOrAbsent(this.#record.value(path))
     } catch (error) {
+      if (error instanceof Erased) return { outcome: 'ERASED' }
       return { outcome: 'UNAVAILABLE', reason: this.#parts.failures.of(error, this.#state.ref, path) }
     }
   }

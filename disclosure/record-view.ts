@@ -1,4 +1,5 @@
 import { encodeNodeId } from '../vocabulary/node-id.ts'
+import { Erased } from '../vocabulary/failures.ts'
 import type { NodeId, RecordId, RecordRef, SchemaPath, TypeName } from '../vocabulary/ids.ts'
 import type { Facts } from '../vocabulary/decision.ts'
 import type { Json, RecordMetadata } from '../vocabulary/record.ts'
@@ -7,7 +8,10 @@ import type { PathOutcome } from './path-outcome.ts'
 /** What this request has found out about one record: shared by every place of the answer at which it stands. */
 export interface RecordState {
   readonly ref: RecordRef
+  /** 0 of a record that was erased. */
   readonly version: number
+  /** Nothing of it can be read any more but where it was. */
+  readonly erased: boolean
   readonly metadata: RecordMetadata
   /** What was known of the caller and the patient when the record was decided. */
   readonly facts: Facts
@@ -54,12 +58,15 @@ export class RecordView {
     return this.#state.version
   }
 
-  /** A field that is not PHI. */
+  /** A field that is not PHI. @throws Erased */
   open(field: string): Json {
+    if (this.#state.erased) throw new Erased()
     return this.#state.metadata.open[field] ?? null
   }
 
+  /** @throws Erased */
   reference(field: string): RecordId | undefined {
+    if (this.#state.erased) throw new Erased()
     return this.#state.metadata.references[field]
   }
 
@@ -85,5 +92,5 @@ export const whereOf = ({ ref: { patient, type, id }, version }: RecordView) => 
   patient,
   recordType: type,
   recordId: id,
-  recordVersion: version,
+  ...(version > 0 && { recordVersion: version }),
 })

@@ -93,7 +93,7 @@ export class SearchCandidates {
     const [verdicts, held, records] = await Promise.all([
       decided,
       holding,
-      this.#load([...asked.values()].flat(), counter, mayKnow),
+      this.#load([...asked.values()].flat(), { counter, mayKnow, holding }),
     ])
     const open: Candidate[] = []
     const hidden: HiddenCandidate[] = []
@@ -106,7 +106,8 @@ export class SearchCandidates {
         return { patient, reason: this.#parts.failures.of(new IntegrityFailure(), hits[0]?.ref) }
       }
       if (verdict.kind === 'UNKNOWN') return { patient, reason: 'STORE' }
-      if (listed.size === 0) continue
+      // of one whose keys were destroyed no value can be told, and an entry that is left finds nobody
+      if (listed.size === 0 || held.get(patient)?.erased === true) continue
       if (verdict.kind === 'OPEN') open.push({ patient, hits, facts: verdict.facts })
       else hidden.push({ patient, denial: verdict.denial })
     }
@@ -166,11 +167,7 @@ export class SearchCandidates {
     return maySearch(policy.phi.get(path), caller, facts, now)
   }
 
-  async #load(
-    hits: readonly CandidateHit[],
-    counter: OpeningCounter,
-    mayKnow: (patient: PatientId) => Promise<boolean>,
-  ): Promise<ReadonlyMap<string, FoundRecord>> {
+  async #load(hits: readonly CandidateHit[], { counter, mayKnow, holding }: Loading): Promise<ReadonlyMap<string, FoundRecord>> {
     const { caller, policy, sources, deadline } = this.#parts
     const byType = Map.groupBy(hits, ({ term }) => term.type)
     const loaded = await Promise.all(
@@ -186,12 +183,19 @@ export class SearchCandidates {
           counter,
           listed: () => undefined,
           mayKnow: (ref: RecordRef) => mayKnow(ref.patient),
+          erased: async (ref: RecordRef) => (await holding).get(ref.patient)?.erased === true,
         } as const
         return await deadline.wait(() => source.load(caller.tenant, refs, paths, options), storeOverdue)
       }),
     )
     return new Map(loaded.flat().map((record) => [recordKey(record.ref), record]))
   }
+}
+
+interface Loading {
+  readonly counter: OpeningCounter
+  readonly mayKnow: (patient: PatientId) => Promise<boolean>
+  readonly holding: Promise<ReadonlyMap<PatientId, KnownFacts>>
 }
 
 type Verdict =

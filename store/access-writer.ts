@@ -1,5 +1,5 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
-import { accessDigest, type AccessRoot, openAccessRoot, sealAccessRoot } from '../crypto/access-root.ts'
+import { accessDigest, type AccessRoot, buriedRoot, openAccessRoot, sealAccessRoot } from '../crypto/access-root.ts'
 import type { UseKey } from '../crypto/tenant-keys.ts'
 import { IntegrityFailure, VersionConflict } from '../vocabulary/failures.ts'
 import type { PatientId, TenantId } from '../vocabulary/ids.ts'
@@ -66,12 +66,19 @@ export class AccessWriter {
       listed.set(sk, accessDigest(item.sealed))
     }
     this.#root = { version: this.#root.version + 1, items: listed }
+    return [this.#putRoot(), ...items.map((item) => this.#table.put(this.#tenant, item))]
+  }
+
+  /** The writing of the root that tells of the patient's keys being destroyed. */
+  writeBuried(tombstone: Uint8Array): TransactWriteItem {
+    this.#root = buriedRoot(this.#root, tombstone)
+    return this.#putRoot()
+  }
+
+  #putRoot(): TransactWriteItem {
     const place = { tenant: this.#tenant, ...accessRootKey(this.#tenant, this.#patient) }
     this.#pending = sealAccessRoot(this.#key, place, this.#root)
-    return [
-      this.#table.putRoot(this.#tenant, this.#patient, this.#pending, this.#stored),
-      ...items.map((item) => this.#table.put(this.#tenant, item)),
-    ]
+    return this.#table.putRoot(this.#tenant, this.#patient, this.#pending, this.#stored)
   }
 
   /** The transaction committed: the next one stands on it. */

@@ -68,6 +68,19 @@ export class DynamoKeyTable implements KeyTable {
     return { Put: { TableName: this.#table, Item: item, ConditionExpression: 'attribute_not_exists(pk)' } }
   }
 
+  /** The writing of a tombstone over a patient's keys, all versions, which fails where they are no longer what was read. */
+  bury(tenant: TenantId, patient: PatientId, before: PatientKeyItem, tombstone: Uint8Array): TransactWriteItem {
+    return {
+      Update: {
+        TableName: this.#table,
+        Key: patientKey(tenant, patient),
+        ConditionExpression: 'versions = :before AND attribute_not_exists(tombstone)',
+        UpdateExpression: 'SET tombstone = :tombstone REMOVE versions',
+        ExpressionAttributeValues: { ':before': patientVersions(before.versions), ':tombstone': { B: tombstone } },
+      },
+    }
+  }
+
   /** The writing of changed items, which fails as a whole where one is no longer what was read. */
   change(tenant: TenantId, { tenant: own, patients }: KeyChanges): TransactWriteItem[] {
     const changes = patients.map(
@@ -172,7 +185,9 @@ function readTenant(item: Item): TenantKeyItem {
 }
 
 function readPatient(item: Item): PatientKeyItem {
-  return { versions: list(item['versions']).map(readWrapped) }
+  const { tombstone } = item
+  const versions = list(item['versions']).map(readWrapped)
+  return tombstone === undefined ? { versions } : { versions, tombstone: bytes(tombstone) }
 }
 
 function readWrapped(entry: Item): WrappedPatientKey {

@@ -6,11 +6,14 @@ import type { Json, RecordMetadata } from '../vocabulary/record.ts'
 
 /** A record whose facts are known and whose values are given one by one. */
 export interface OpenRecord {
+  /** 0 of a record that was erased. */
   readonly version: number
   readonly metadata: RecordMetadata
+  /** Nothing of the record can be read any more, its metadata included, and every value is erased. */
+  readonly erased?: true
   /**
    * One value, which must have been asked for when the record was loaded; undefined when the record has none there.
-   * @throws IntegrityFailure
+   * @throws IntegrityFailure, Erased
    */
   value(path: SchemaPath): Json | undefined
 }
@@ -31,6 +34,8 @@ export interface LoadOptions {
   readonly listed: (ref: RecordRef) => number | undefined
   /** Whether the caller may know that the record exists. Nothing is read or opened beyond the first batch for one who may not (P5). */
   readonly mayKnow: (ref: RecordRef) => Promise<boolean>
+  /** Whether the patient's keys are known to be destroyed: keys that are found all the same were put back (P6), or remembered. */
+  readonly erased: (ref: RecordRef) => Promise<boolean>
   /** What is opened to find out whether a record is the present one, is counted here. */
   readonly counter: OpeningCounter
 }
@@ -42,7 +47,8 @@ export interface LoadOptions {
 export interface RecordSource {
   /**
    * The records that exist among those asked for; one that is missing, older than it should be or put in by somebody else is
-   * found as well, and does not open. `paths` are the values that some record could grant: no other is fetched
+   * found as well, and does not open. Of a patient who was erased every record is found: which there were is not known any more.
+   * `paths` are the values that some record could grant: no other is fetched
    * where the source can tell them apart, and none leaves it before `value` asks.
    * @throws StoreUnavailable
    */

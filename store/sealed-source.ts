@@ -4,7 +4,7 @@ import type { OpeningCounter } from '../crypto/sealed-field.ts'
 import { chunkFits, type IndexEntry, openChunk, openRoot } from '../crypto/sealed-index.ts'
 import { SealedRecord } from '../crypto/sealed-record.ts'
 import type { Deadline } from '../vocabulary/deadline.ts'
-import { Failure, IntegrityFailure, KeyUnavailable } from '../vocabulary/failures.ts'
+import { Erased, Failure, IntegrityFailure, KeyUnavailable } from '../vocabulary/failures.ts'
 import type { PatientId, RecordId, RecordRef, SchemaPath, TenantId } from '../vocabulary/ids.ts'
 import { type ListedPage, type ListRequest, newestFirst } from '../vocabulary/list.ts'
 import { failureOr, heldAgainstIndex } from './index-check.ts'
@@ -26,11 +26,11 @@ export class SealedSource implements RecordSource {
     tenant: TenantId,
     refs: readonly RecordRef[],
     paths: ReadonlySet<SchemaPath>,
-    { work, listed, mayKnow, counter, deadline: { signal } }: LoadOptions,
+    { work, listed, mayKnow, erased, counter, deadline: { signal } }: LoadOptions,
   ): Promise<readonly FoundRecord[]> {
     const patients = patientsOf(refs)
     // a key that cannot be had says nothing of whether a record is there: it is told when the record is opened
-    const [loaded, keys] = await Promise.all([
+    const [loaded, cached] = await Promise.all([
       // what a list has named was held against the index when the list was made
       this.#table.loadWithRoots(tenant, refs, paths, patientsOf(refs.filter((ref) => listed(ref) === undefined)), signal),
       this.#keyring.patientKeys(tenant, patients, work === 'always' ? 'always' : 'cached').catch((error: unknown) => {
@@ -38,10 +38,19 @@ export class SealedSource implements RecordSource {
         throw error
       }),
     ])
-    const answers = new Map(loaded.records.map(({ ref }) => [nameOf(ref), refused(ref, keys)]))
-    if (keys instanceof Failure) return [...answers.values()]
-    const known = await Promise.all(refs.map(mayKnow))
-    let pending: readonly RecordRef[] = refs.filter((_, index) => known[index])
+    const answers = new Map(loaded.records.map(({ ref }) => [nameOf(ref), refused(ref, cached)]))
+    if (cached instanceof Failure) return [...answers.values()]
+    const [known, gone] = await Promise.all([Promise.all(refs.map(mayKnow)), Promise.all(refs.map(erased))])
+    const buried = new Set(refs.filter((_, index) => gone[index]).map(({ patient }) => patient))
+    const keys = await this.#withoutRemembered(tenant, cached, buried)
+    // with a patient's keys went what told which records there are: of all of them it is said that they were erased
+    for (const ref of refs) {
+      if (keys.get(ref.patient)?.erased === true) answers.set(nameOf(ref), erasedRecord(ref))
+      else if (buried.has(ref.patient)) answers.set(nameOf(ref), refused(ref, new IntegrityFailure()))
+    }
+    let pending: readonly RecordRef[] = refs.filter(
+      ({ patient }, index) => known[index] && keys.get(patient)?.erased !== true && !buried.has(patient),
+    )
     let { records, roots } = loaded
     for (let attempt = 1; ; attempt++) {
       const stored = new Map(records.map((record) => [nameOf(record.ref), record]))
@@ -74,6 +83,18 @@ export class SealedSource implements RecordSource {
       pending = doubtful
       ;({ records, roots } = await this.#table.loadWithRoots(tenant, pending, paths, patientsOf(pending), signal))
     }
+  }
+
+  /** Keys that were destroyed may be in memory for a while: where it is known that they were, they are read again. */
+  async #withoutRemembered(
+    tenant: TenantId,
+    cached: ReadonlyMap<PatientId, PatientKeyHandle>,
+    buried: ReadonlySet<PatientId>,
+  ): Promise<ReadonlyMap<PatientId, PatientKeyHandle>> {
+    const remembered = [...buried].filter((patient) => cached.get(patient)?.erased === false)
+    return remembered.length === 0
+      ? cached
+      : new Map([...cached, ...(await this.#keyring.patientKeys(tenant, remembered, 'always'))])
   }
 
   async list(tenant: TenantId, request: ListRequest, counter: OpeningCounter, { signal }: Deadline): Promise<ListedPage> {
@@ -131,6 +152,19 @@ function refused(ref: RecordRef, why: unknown): FoundRecord {
     },
   }
 }
+
+/** A record of a patient whose keys were destroyed. Whether there was one cannot be told any more. */
+const erasedRecord = (ref: RecordRef): FoundRecord => ({
+  ref,
+  open: () => ({
+    version: 0,
+    metadata: { open: {}, references: {} },
+    erased: true,
+    value: () => {
+      throw new Erased()
+    },
+  }),
+})
 
 function pageOf(entries: readonly IndexEntry[], { size, after, filter, isClosed }: ListRequest): ListedPage {
   const ahead = entries.filter((entry) => (after === undefined || newestFirst(after, entry) < 0) && passes(filter, entry))

@@ -41,6 +41,15 @@ export class IntegrityFailure extends Failure {
   }
 }
 
+/** A patient's keys were destroyed, and what says so is authentic: nothing sealed with them opens ever again (P9). */
+export class Erased extends Failure {
+  override readonly name = 'Erased'
+  readonly code = 'FIELD_ERASED'
+  constructor(options?: ErrorOptions) {
+    super('What is sealed here was erased.', options)
+  }
+}
+
 /** A key cannot be had now: KMS refuses or is out of reach, or the key item is missing. */
 export class KeyUnavailable extends Failure {
   override readonly name = 'KeyUnavailable'

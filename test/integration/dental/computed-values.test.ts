@@ -39,6 +39,7 @@ function outcomeOf(field: string, values: Readonly<Record<string, Json | Error>>
   const state: RecordState = {
     ref: { type: 'Person' as TypeName, patient: 'p' as PatientId, id: 'p' as RecordId },
     version: 1,
+    erased: false,
     metadata: { open: {}, references: {} },
     facts: factsOf(['CARE_TEAM']),
     outcomes: new Map(),

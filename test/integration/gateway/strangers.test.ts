@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { TypeName } from '../../../vocabulary/ids.ts'
 import { decodeNodeId, encodeNodeId } from '../../../vocabulary/node-id.ts'
 import { type ClinicAnswer, type RunningClinic, runClinic } from '../../running-clinic.ts'
 import { at, auditOf, first, LAKESIDE, madeUpId, nodesAt, outcomesOf, patientsOf, RIVERSIDE, workOf } from './asking.ts'
+import { DatabaseHand } from './database-hand.ts'
 
 const MALFORMED = 'Patient/1 or 1=1'
 
@@ -10,13 +11,20 @@ let clinic: RunningClinic
 let riverside: readonly string[]
 let lakeside: string
 let own: string
+let deleted: string
 let observation: string
 
 beforeAll(async () => {
-  clinic = await runClinic({ riverside: 3, lakeside: 1 })
-  riverside = await patientsOf(clinic, 'billing')
+  clinic = await runClinic({ riverside: 4, lakeside: 1 })
+  const all = await patientsOf(clinic, 'billing')
   lakeside = first(await patientsOf(clinic, 'lakeside-physician'))
   own = first(await patientsOf(clinic, 'patient'))
+  deleted = first(all.filter((id) => id !== own))
+  riverside = all.filter((id) => id !== deleted)
+  const hand = new DatabaseHand(clinic)
+  for (const table of ['RECORDS', 'ACCESS', 'KEYS'] as const) {
+    for (const item of await hand.all(deleted, table)) await hand.remove(item, table)
+  }
   const query = 'query ($id: ID!) { patient(id: $id) { observations(first: 1) { edges { node { id } } } } }'
   const answer = await clinic.ask('patient', query, { id: own })
   observation = String(at(nodesAt(answer.data, 'patient', 'observations')[0], 'id'))
@@ -62,6 +70,7 @@ const STRANGERS: readonly Stranger[] = [
     ids: () => ({
       'another patient`s': first(riverside.filter((id) => id !== own)),
       'another tenant`s': lakeside,
+      'a deleted': deleted,
       'a made-up': madeUpId(),
       'a malformed': MALFORMED,
       // the type of an id is part of it: an observation's id with another type names nothing
@@ -76,7 +85,13 @@ const STRANGERS: readonly Stranger[] = [
   {
     user: 'proxy',
     tenant: RIVERSIDE,
-    ids: () => ({ 'a patient`s who said nothing': own, 'a made-up': madeUpId(), 'a malformed': MALFORMED }),
+    ids: () => ({
+      'a patient`s who said nothing': own,
+      'another tenant`s': lakeside,
+      'a deleted': deleted,
+      'a made-up': madeUpId(),
+      'a malformed': MALFORMED,
+    }),
   },
 ]
 
@@ -99,6 +114,21 @@ describe.each(STRANGERS)('P5: for $user', ({ user, tenant, ids }) => {
     expect(expected.status).toBe(200)
     expect(expected.body).toContain('NOT_FOUND')
     for (const [what, found] of seen) expect(found, what).toEqual(expected)
+  })
+})
+
+describe('P5: what a record holds cannot tell of it', () => {
+  it.each(['patient', 'proxy'])('for a %s nothing of a stranger is fetched', async (user) => {
+    const stranger = first(riverside.filter((id) => id !== own))
+    const tables = [vi.spyOn(clinic.services.records, 'loadWithRoots'), vi.spyOn(clinic.services.keys, 'load')]
+    const query =
+      'query ($id: ID!) { patient(id: $id) { familyName } explainAccess(query: "{ viewer { tenant } }", patientId: $id) { policy } }'
+    const answer = await clinic.ask(user, query, { id: stranger })
+    expect(answer.errors.map(({ extensions }) => extensions['code'])).toEqual(['NOT_FOUND', 'NOT_FOUND'])
+    const asked = JSON.stringify(tables.flatMap((table) => table.mock.calls.map((wanted) => wanted.slice(0, 4))))
+    expect(asked).toContain('Patient')
+    expect(asked).not.toContain(decodeNodeId(stranger)?.patient)
+    for (const table of tables) table.mockRestore()
   })
 })
 

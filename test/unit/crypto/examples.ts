@@ -6,8 +6,9 @@ import { placePrefix, fieldAad } from '../../../crypto/place.ts'
 import { SealedRecord, sealRecord } from '../../../crypto/sealed-record.ts'
 import { sealField, sealMetadata } from '../../../crypto/sealed-field.ts'
 import { derivedId, subjectToken } from '../../../crypto/tokens.ts'
+import { sealTombstone } from '../../../crypto/tombstone.ts'
 import { wrapKey, wrapKeyFrom } from '../../../crypto/wrap.ts'
-import type { Coordinate, UserId } from '../../../vocabulary/ids.ts'
+import type { Coordinate, Instant, UserId } from '../../../vocabulary/ids.ts'
 import { counter, countingRandom, path, PATIENT, patientKeys, PLACE, rawKey, useKey } from './place-fixtures.ts'
 
 /** The examples of `docs/sealed-field.md` by name, as the code makes them. */
@@ -31,6 +32,7 @@ export function examples(): ReadonlyMap<string, string> {
   const access = sealAccessItem(useKey('access'), { tenant, pk: 'pk', sk: 'sk' }, { since: '2024-01-01' }, countingRandom())
   const listed = { version: 2, items: new Map([['CARE_TEAM#x', accessDigest(access)]]) }
   const accessRoot = sealAccessRoot(useKey('access'), { tenant, pk: 'pk', sk: '#ROOT' }, listed, countingRandom())
+  const destroyed = { at: 1_735_689_600_000 as Instant, versions: [1] }
   const bound = {
     caller: { tenant, user: 'u1' as UserId, purpose: 'TREAT' },
     coordinate: 'Patient.observations' as Coordinate,
@@ -46,6 +48,7 @@ export function examples(): ReadonlyMap<string, string> {
     ['manifest', hex(record.manifest)],
     ['access-item', hex(access)],
     ['access-root', hex(accessRoot)],
+    ['tombstone', hex(sealTombstone(useKey('access'), tenant, PATIENT, destroyed, countingRandom()))],
     ['cursor', sealCursor(useKey('cursor'), bound, ['2024-01-01', 3], countingRandom())],
     ['subject-token', subjectToken(useKey('lookup'), 'Practitioner/123')],
     ['derived-id', derivedId(useKey('identifier'), PLACE.type, '42')],
