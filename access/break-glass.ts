@@ -1,26 +1,19 @@
 import { randomBytes } from 'node:crypto'
-import * as z from 'zod'
-import { accessDigest, type AccessRoot, openAccessRoot, sealAccessRoot } from '../crypto/access-root.ts'
-import { openAccessItem, sealAccessItem } from '../crypto/access-seal.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { UseKey } from '../crypto/tenant-keys.ts'
 import { userToken } from '../crypto/tokens.ts'
-import {
-  type BreakGlassTable,
-  type GlassItem,
-  glassPlace,
-  glassRootPlace,
-  type LoadedGlass,
-  reviewPlace,
-} from '../store/break-glass.ts'
+import { type BreakGlassTable, glassPlace, glassRootPlace, queuePlace } from '../store/break-glass.ts'
 import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Caller, Emergency } from '../vocabulary/decision.ts'
-import type { AccessFault, EventSink } from '../vocabulary/events.ts'
+import type { EventSink } from '../vocabulary/events.ts'
 import { IntegrityFailure } from '../vocabulary/failures.ts'
 import type { Instant, PatientId, TenantId } from '../vocabulary/ids.ts'
-import type { Clock, Json } from '../vocabulary/record.ts'
-import type { EmergencyActs, EmergencyGrant, PreparedGrant } from './emergency-acts.ts'
+import type { Clock } from '../vocabulary/record.ts'
+import { breakGlassReviews } from './break-glass-reviews.ts'
+import type { EmergencyActs, PreparedGrant } from './emergency-acts.ts'
+import { grantOf, isOpen, type Kept, keptOf, sealText, writesOf } from './kept-grant.ts'
 import type { EmergencySource } from './patient-facts.ts'
+import { type Rooted, readRooted, rootedItem } from './rooted-items.ts'
 
 export interface BreakGlassParts {
   readonly table: BreakGlassTable
@@ -33,29 +26,16 @@ export interface BreakGlassParts {
   readonly mostMinutes: number
 }
 
-const Content = z.object({
-  id: z.string(),
-  patient: z.string(),
-  user: z.string(),
-  reason: z.string(),
-  since: z.number(),
-  until: z.number(),
-  ended: z.number().optional(),
-})
-/** A grant as it is kept: for its holder, and for who reviews it. */
-type Kept = z.infer<typeof Content>
-
 /** What was read of one user and patient, and what it means. */
 interface Reading {
   readonly key: UseKey<'access'>
   readonly user: string
-  readonly loaded: LoadedGlass
-  /** By patient: the newest grant, or what is wrong with it. Those without any are left out. */
-  readonly known: ReadonlyMap<PatientId, Kept | AccessFault>
+  /** By patient, as they were read: what is written is written over them. */
+  readonly roots: ReadonlyMap<PatientId, Uint8Array>
+  /** By patient: the newest grant, or what is wrong with it. */
+  readonly known: ReadonlyMap<PatientId, Rooted<Kept>>
 }
 
-/** A write between the reads of an item and of the root that lists it looks like tampering once; what stays so is no write. */
-const READS = 3
 const MINUTE_MS = 60_000
 const ID_BYTES = 16
 
@@ -71,45 +51,26 @@ export function breakGlassGrants({ table, keyring, exists, events, now: clock, m
   const read = async ({ tenant, user: name }: Caller, patients: readonly PatientId[], deadline: Deadline): Promise<Reading> => {
     const [key, lookup] = await Promise.all([keyring.useKey(tenant, 'access'), keyring.useKey(tenant, 'lookup')])
     const user = userToken(lookup, name)
-    const known = new Map<PatientId, Kept | AccessFault>()
     const roots = new Map<PatientId, Uint8Array>()
-    const items = new Map<PatientId, Uint8Array>()
-    let pending = patients
-    for (let attempt = 1; pending.length > 0; attempt++) {
+    const known = await readRooted({ tenant, events }, patients, async (pending) => {
       const loaded = await table.load(tenant, user, pending, deadline.signal)
-      const doubtful: PatientId[] = []
-      for (const patient of pending) {
-        const [root, item] = [loaded.roots.get(patient), loaded.items.get(patient)]
-        const found = knownOf(key, { tenant, patient, user }, root, item)
-        if (typeof found === 'string' && attempt < READS) {
-          doubtful.push(patient)
-          continue
-        }
-        if (typeof found === 'string') events({ event: 'ACCESS_ITEM_FORGED', tenant, patient, what: found })
-        if (root !== undefined) roots.set(patient, root)
-        if (item !== undefined) items.set(patient, item)
-        if (found !== undefined) known.set(patient, found)
-      }
-      pending = doubtful
-    }
-    return { key, user, loaded: { roots, items }, known }
+      for (const [patient, root] of loaded.roots) roots.set(patient, root)
+      return new Map(
+        pending.map((patient) => [
+          patient,
+          rootedGrant(key, { tenant, patient, user }, loaded.roots.get(patient), loaded.items.get(patient)),
+        ]),
+      )
+    })
+    return { key, user, roots, known }
   }
 
   /** The items of a grant and of what it replaces, with the root that lists it. */
-  const prepare = (tenant: TenantId, { key, user, loaded }: Reading, kept: Kept, ...ended: readonly Kept[]): PreparedGrant => {
+  const prepare = (tenant: TenantId, { key, user, roots }: Reading, kept: Kept, ...ended: readonly Kept[]): PreparedGrant => {
     const patient = kept.patient as PatientId
-    const seal = (place: GlassItem['place'], content: Kept): GlassItem => ({
-      place,
-      sealed: sealAccessItem(key, place, content as Json),
-    })
-    const item = seal(glassPlace(tenant, patient, user), kept)
-    const review = [kept, ...ended].map((one) => seal(reviewPlace(tenant, one.since as Instant, one.id), one))
-    const place = glassRootPlace(tenant, patient)
-    const before = loaded.roots.get(patient)
-    const { version, items } = rootOf(key, tenant, patient, before)
-    const listed = new Map(items).set(item.place.sk, accessDigest(item.sealed))
-    const root = { place, sealed: sealAccessRoot(key, place, { version: version + 1, items: listed }) }
-    return { grant: grantOf(kept), items: table.write(root, before, [item, ...review]) }
+    const queued = [kept, ...ended].map((one) => ({ place: queuePlace(tenant, 'REVIEW', one.since as Instant, one.id), kept: one }))
+    const put = [{ place: glassPlace(tenant, patient, user), kept }, ...queued]
+    return { grant: grantOf(kept), items: writesOf({ table, key, tenant, patient }, roots.get(patient), { put }) }
   }
 
   const acts: EmergencyActs = {
@@ -119,16 +80,18 @@ export function breakGlassGrants({ table, keyring, exists, events, now: clock, m
       const [isThere, reading] = await Promise.all([exists(tenant, patient, deadline), read(caller, [patient], deadline)])
       if (!isThere) return undefined
       const id = randomBytes(ID_BYTES).toString('base64url')
-      const kept: Kept = { id, patient, user, reason, since: now, until: now + minutes * MINUTE_MS }
+      const sealed = sealText(reading.key, tenant, { patient, id }, 'REASON', reason)
+      const kept: Kept = { id, patient, user, reason: sealed, since: now, until: now + minutes * MINUTE_MS }
       const before = reading.known.get(patient)
       // what was tampered with is told of and written anew: it must not stand in the way of an emergency
-      const replaced = before === undefined || typeof before === 'string' || !isOpen(before, now) ? [] : [{ ...before, ended: now }]
+      const replaced = before?.kind === 'FOUND' && isOpen(before.content, now) ? [{ ...before.content, ended: now }] : []
       return prepare(tenant, reading, kept, ...replaced)
     },
     async ending(caller, patient, id, now, deadline) {
       const reading = await read(caller, [patient], deadline)
-      const kept = reading.known.get(patient)
-      if (typeof kept === 'string') throw new IntegrityFailure()
+      const known = reading.known.get(patient)
+      if (known?.kind === 'FAULT') throw new IntegrityFailure()
+      const kept = known?.kind === 'FOUND' ? known.content : undefined
       if (kept?.id !== id) return undefined
       if (!isOpen(kept, now)) return { grant: grantOf(kept), items: [] }
       return prepare(caller.tenant, reading, { ...kept, ended: now })
@@ -137,58 +100,29 @@ export function breakGlassGrants({ table, keyring, exists, events, now: clock, m
 
   return {
     acts,
+    reviews: breakGlassReviews({ table, keyring, events }),
     async emergencies(caller, patients, deadline) {
       const { known } = await read(caller, patients, deadline)
       const now = clock()
       const found = new Map<PatientId, Emergency>()
-      for (const [patient, kept] of known) {
-        if (typeof kept !== 'string' && isOpen(kept, now)) found.set(patient, { grant: kept.id, until: kept.until as Instant })
+      for (const [patient, one] of known) {
+        if (one.kind !== 'FOUND' || !isOpen(one.content, now)) continue
+        found.set(patient, { grant: one.content.id, until: one.content.until as Instant })
       }
       return found
     },
   }
 }
 
-/** What root and item together say: the grant, nothing where neither knows of one, or what is wrong. */
-function knownOf(
+/** What root and item together say of a user's newest grant. */
+function rootedGrant(
   key: UseKey<'access'>,
   { tenant, patient, user }: { tenant: TenantId; patient: PatientId; user: string },
   root: Uint8Array | undefined,
   item: Uint8Array | undefined,
-): Kept | AccessFault | undefined {
+): Rooted<Kept> {
+  // a root begins with the first grant: until then there is neither
+  if (root === undefined) return item === undefined ? { kind: 'NONE', erased: false } : { kind: 'FAULT', what: 'ROOT_MISSING' }
   const place = glassPlace(tenant, patient, user)
-  if (root === undefined) return item === undefined ? undefined : 'ROOT_MISSING'
-  try {
-    const listed = openAccessRoot(key, glassRootPlace(tenant, patient), root).items.get(place.sk)
-    if (listed === undefined) return item === undefined ? undefined : 'NOT_LISTED'
-    if (item === undefined) return 'MISSING'
-    if (accessDigest(item) !== listed) return 'ALTERED'
-    const content = Content.safeParse(openAccessItem(key, place, item))
-    return content.success ? content.data : 'ALTERED'
-  } catch (error) {
-    if (error instanceof IntegrityFailure) return 'ROOT_ALTERED'
-    throw error
-  }
+  return rootedItem({ key, place, rootPlace: glassRootPlace(tenant, patient), name: place.sk }, item, root, keptOf)
 }
-
-/** The root as it is, or a new one where there is none that opens: all other grants of the patient are closed then. */
-function rootOf(key: UseKey<'access'>, tenant: TenantId, patient: PatientId, sealed: Uint8Array | undefined): AccessRoot {
-  const none: AccessRoot = { version: 0, items: new Map() }
-  if (sealed === undefined) return none
-  try {
-    return openAccessRoot(key, glassRootPlace(tenant, patient), sealed)
-  } catch (error) {
-    if (error instanceof IntegrityFailure) return none
-    throw error
-  }
-}
-
-const isOpen = ({ until, ended }: Kept, now: number): boolean => ended === undefined && now < until
-
-const grantOf = ({ id, patient, since, until, ended }: Kept): EmergencyGrant => ({
-  id,
-  patient: patient as PatientId,
-  since: since as Instant,
-  until: until as Instant,
-  ...(ended !== undefined && { ended: ended as Instant }),
-})

@@ -1,15 +1,15 @@
 import * as z from 'zod'
-import { accessDigest, isBuried, openAccessRoot } from '../crypto/access-root.ts'
-import { openAccessItem, sealAccessItem } from '../crypto/access-seal.ts'
+import { sealAccessItem } from '../crypto/access-seal.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { UseKey } from '../crypto/tenant-keys.ts'
 import { type AccessItem, accessKey, type AccessKey, accessRootKey, type AccessTable } from '../store/access.ts'
 import type { Consent, ConsentChanges } from '../vocabulary/consent.ts'
-import type { AccessFault, EventSink } from '../vocabulary/events.ts'
+import type { EventSink } from '../vocabulary/events.ts'
 import { IntegrityFailure } from '../vocabulary/failures.ts'
 import type { PatientId, TenantId } from '../vocabulary/ids.ts'
 import type { Json } from '../vocabulary/record.ts'
 import type { ConsentSource, KnownConsents } from './patient-facts.ts'
+import { type Rooted, readRooted, rootedItem } from './rooted-items.ts'
 
 const Content = z.object({
   consents: z.array(
@@ -27,9 +27,6 @@ const Content = z.object({
   ),
 })
 
-/** A write between the reads of an item and of the root that lists it looks like tampering once; what stays so is no write. */
-const READS = 3
-
 /**
  * The consents of patients: one sealed item each in the access table, listed by the patient's access root like a membership, so
  * that none can be made, put back or taken away unseen. What is damaged is told as such and never as a shorter list: it may be
@@ -44,61 +41,40 @@ export function storedConsents(parts: {
   return {
     async consents(tenant, patients, { signal }) {
       const key = await keyring.useKey(tenant, 'access')
-      const told = new Map<PatientId, KnownConsents>()
-      let pending = patients
-      for (let attempt = 1; pending.length > 0; attempt++) {
+      const look = async (pending: readonly PatientId[]): Promise<ReadonlyMap<PatientId, Rooted<readonly Consent[]>>> => {
         const { items, roots } = await table.load(tenant, pending.map(consentsOf), signal)
         const found = new Map(items.map((item) => [item.patient, item]))
-        const doubtful: PatientId[] = []
-        for (const patient of pending) {
-          const known = knownOf(key, tenant, consentsOf(patient), found.get(patient), roots.get(patient))
-          if (known === 'UNROOTED') told.set(patient, known)
-          else if (typeof known !== 'string')
-            told.set(patient, known.erased ? { erased: true, consents: known.consents } : known.consents)
-          else if (attempt < READS) doubtful.push(patient)
-          else {
-            events({ event: 'ACCESS_ITEM_FORGED', tenant, patient, what: known })
-            told.set(patient, 'TAMPERED')
-          }
-        }
-        pending = doubtful
+        return new Map(
+          pending.map((patient) => [patient, rootedConsents(key, tenant, patient, found.get(patient), roots.get(patient))]),
+        )
+      }
+      const told = new Map<PatientId, KnownConsents>()
+      for (const [patient, rooted] of await readRooted({ tenant, events }, patients, look)) {
+        if (rooted.kind === 'FOUND' || rooted.kind === 'NONE') {
+          const consents = rooted.kind === 'FOUND' ? rooted.content : []
+          told.set(patient, rooted.erased ? { erased: true, consents } : consents)
+        } else told.set(patient, rooted.kind === 'UNROOTED' ? 'UNROOTED' : 'TAMPERED')
       }
       return told
     },
   }
 }
 
-/** What is stored for a patient who is asked for by it. */
-interface Stored {
-  readonly consents: readonly Consent[]
-  /** The digest of the item as the root lists it; undefined where the patient has said nothing yet. */
-  readonly digest: string | undefined
-  /** The patient's keys were destroyed. */
-  readonly erased: boolean
-}
-
-function knownOf(
+function rootedConsents(
   key: UseKey<'access'>,
   tenant: TenantId,
-  asked: AccessKey,
+  patient: PatientId,
   item: AccessItem | undefined,
   root: Uint8Array | undefined,
-): Stored | 'UNROOTED' | AccessFault {
-  if (root === undefined) return 'UNROOTED'
-  const place = { tenant, ...accessKey(tenant, asked) }
-  try {
-    const opened = openAccessRoot(key, { tenant, ...accessRootKey(tenant, asked.patient) }, root)
-    const erased = isBuried(opened)
-    const digest = opened.items.get(place.sk)
-    if (digest === undefined) return item === undefined ? { consents: [], digest, erased } : 'NOT_LISTED'
-    if (item === undefined) return 'MISSING'
-    if (accessDigest(item.sealed) !== digest) return 'ALTERED'
-    const content = Content.safeParse(openAccessItem(key, place, item.sealed))
-    return content.success ? { consents: content.data.consents as unknown as readonly Consent[], digest, erased } : 'ALTERED'
-  } catch (error) {
-    if (error instanceof IntegrityFailure) return 'ROOT_ALTERED'
-    throw error
-  }
+): Rooted<readonly Consent[]> {
+  const place = { tenant, ...accessKey(tenant, consentsOf(patient)) }
+  const rootPlace = { tenant, ...accessRootKey(tenant, patient) }
+  return rootedItem(
+    { key, place, rootPlace, name: place.sk },
+    item?.sealed,
+    root,
+    (content) => Content.safeParse(content).data?.consents as readonly Consent[] | undefined,
+  )
 }
 
 /**
@@ -116,17 +92,15 @@ export async function sealConsents(
   const key = await keyring.useKey(tenant, 'access')
   const asked = consentsOf(patient)
   const { items, roots } = await access.load(tenant, [asked])
-  const known = knownOf(key, tenant, asked, items[0], roots.get(patient))
-  if (typeof known === 'string' && known !== 'UNROOTED') throw new IntegrityFailure()
-  const before = known === 'UNROOTED' ? NOTHING_SAID : known
-  const after = changed(before.consents, changes)
-  if (JSON.stringify(after) === JSON.stringify(changed(before.consents, { given: [], withdrawn: [] }))) return undefined
+  const known = rootedConsents(key, tenant, patient, items[0], roots.get(patient))
+  if (known.kind === 'FAULT') throw new IntegrityFailure()
+  const before = known.kind === 'FOUND' ? known.content : []
+  const after = changed(before, changes)
+  if (JSON.stringify(after) === JSON.stringify(changed(before, { given: [], withdrawn: [] }))) return undefined
   const content: Json = { consents: after as unknown as Json }
   const sealed = sealAccessItem(key, { tenant, ...accessKey(tenant, asked) }, content)
-  return { ...asked, sealed, replaces: before.digest ?? null }
+  return { ...asked, sealed, replaces: known.kind === 'FOUND' ? known.digest : null }
 }
-
-const NOTHING_SAID: Stored = { consents: [], digest: undefined, erased: false }
 
 /** By id, in its order: what is given anew takes the place of what was given under the same id. */
 function changed(before: readonly Consent[], { given, withdrawn }: ConsentChanges): readonly Consent[] {

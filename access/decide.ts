@@ -2,6 +2,7 @@ import type { Caller, Decision, Denial, Facts, Permit, Refusal, Undecided } from
 import type { Instant } from '../vocabulary/ids.ts'
 import type { Action, Grant, PhiPolicy, Relationship, View } from '../vocabulary/policy.ts'
 import { consentVerdict } from './consent.ts'
+import { reaches } from './scope.ts'
 
 type Asker = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
 
@@ -30,7 +31,7 @@ export function decide(
   let closed: Denial | undefined
   for (const grant of policy.grants) {
     if (!grant.actions.has(action)) continue
-    const missing = firstMissing(grant, caller, facts)
+    const missing = firstMissing(policy, grant, caller, facts)
     const byEmergency = missing !== undefined && emergency !== undefined && opensInEmergency(grant, caller)
     if (missing === 'RELATIONSHIP' && !byEmergency && facts.unknown?.has(grant.relationship) === true) {
       open ??= { outcome: 'UNDECIDED', rule: grant.rule }
@@ -72,11 +73,11 @@ export function refuseBeforeRecord(policy: PhiPolicy | undefined, caller: Asker,
   return possible ? undefined : refuse(policy, caller, { relationships: new Set() }, action)
 }
 
-function refuse(policy: PhiPolicy, caller: Asker, facts: Pick<Facts, 'relationships'>, action: Action): Denial {
+function refuse(policy: PhiPolicy, caller: Asker, facts: RelationshipFacts, action: Action): Denial {
   let closest: { grant: Grant; reason: Missing } | undefined
   for (const grant of policy.grants) {
     if (!grant.actions.has(action)) continue
-    const reason = firstMissing(grant, caller, facts)
+    const reason = firstMissing(policy, grant, caller, facts)
     if (reason !== undefined && (!closest || PROGRESS[reason] > PROGRESS[closest.reason])) closest = { grant, reason }
   }
   return {
@@ -94,10 +95,13 @@ function opensInEmergency(grant: Grant, caller: Asker): boolean {
 
 type Missing = Extract<Refusal, 'ROLE' | 'PURPOSE' | 'RELATIONSHIP'>
 
-function firstMissing(grant: Grant, caller: Asker, facts: Pick<Facts, 'relationships'>): Missing | undefined {
+/** Before any record is known there are no consents, and no relationship that could be limited. */
+type RelationshipFacts = Pick<Facts, 'relationships' | 'limits'> & Partial<Pick<Facts, 'consent'>>
+
+function firstMissing(policy: PhiPolicy, grant: Grant, caller: Asker, facts: RelationshipFacts): Missing | undefined {
   if (!overlap(grant.roles, caller.roles)) return 'ROLE'
   if (!grant.purposes.has(caller.purpose)) return 'PURPOSE'
-  if (!facts.relationships.has(grant.relationship)) return 'RELATIONSHIP'
+  if (!facts.relationships.has(grant.relationship) || !reaches(grant.relationship, policy, facts)) return 'RELATIONSHIP'
   return undefined
 }
 

@@ -1,27 +1,31 @@
 import * as z from 'zod'
-import { accessDigest, openAccessRoot } from '../crypto/access-root.ts'
-import { openAccessItem, sealAccessItem } from '../crypto/access-seal.ts'
+import { sealAccessItem } from '../crypto/access-seal.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { UseKey } from '../crypto/tenant-keys.ts'
 import { subjectToken } from '../crypto/tokens.ts'
 import { accessKey, type AccessItem, type AccessKey, type AccessKind, accessRootKey, type AccessTable } from '../store/access.ts'
 import type { Caller } from '../vocabulary/decision.ts'
-import type { AccessFault, EventSink } from '../vocabulary/events.ts'
-import { IntegrityFailure } from '../vocabulary/failures.ts'
+import type { EventSink } from '../vocabulary/events.ts'
 import type { Instant, PatientId, TenantId } from '../vocabulary/ids.ts'
-import type { Json, Membership } from '../vocabulary/record.ts'
+import type { Json, Membership, MembershipPeriod } from '../vocabulary/record.ts'
 import type { Known, RelationshipSource, Standing } from './relationships.ts'
+import { type Rooted, readRooted, rootedItem } from './rooted-items.ts'
 
-const Content = z.object({ periods: z.array(z.object({ since: z.number().optional(), until: z.number().optional() })) })
+const since = z.number().optional()
+const until = z.number().optional()
+const scope = z.object({ categories: z.array(z.string()), labeled: z.boolean() })
+/** What is limited stands apart: a reader who knows of no limits must not take it for what has none. */
+const Content = z.object({
+  periods: z.array(z.object({ since, until })),
+  limited: z.array(z.object({ since, until, scope })).optional(),
+})
+type Stored = z.infer<typeof Content>
 
 interface MembershipParts {
   readonly table: AccessTable
   readonly keyring: Keyring
   readonly events: EventSink
 }
-
-/** A write between the reads of an item and of the root that lists it looks like tampering once; what stays so is no write. */
-const READS = 3
 
 /**
  * CARE_TEAM, SELF and PROXY: items of the access table, keyed by patient and person. Their content is sealed, and the
@@ -39,26 +43,24 @@ export function membershipRelationship(kind: AccessKind, { table, keyring, event
       const subject = await subjectOf(caller)
       if (subject === undefined) return new Map()
       const key = await keyring.useKey(tenant, 'access')
-      const standings = new Map<PatientId, Known>()
-      let pending = patients
-      for (let attempt = 1; pending.length > 0; attempt++) {
+      const look = async (pending: readonly PatientId[]): Promise<ReadonlyMap<PatientId, Rooted<Stored>>> => {
         const wanted = pending.map((patient) => ({ kind, patient, subject }))
         const { items, roots } = await table.load(tenant, wanted, signal)
         const found = new Map(items.map((item) => [item.patient, item]))
-        const doubtful: PatientId[] = []
-        for (const asked of wanted) {
-          const { patient } = asked
-          const known = knownOf(key, tenant, asked, found.get(patient), roots.get(patient))
-          if (typeof known !== 'string') standings.set(patient, known)
-          // whether there ought to be a root is known to who finds the patient to exist
-          else if (known === 'UNROOTED') standings.set(patient, known)
-          else if (attempt < READS) doubtful.push(patient)
-          else {
-            events({ event: 'ACCESS_ITEM_FORGED', tenant, patient, what: known })
-            if (known !== 'NOT_LISTED') standings.set(patient, 'TAMPERED')
-          }
-        }
-        pending = doubtful
+        return new Map(
+          wanted.map((asked) => {
+            const { patient } = asked
+            return [patient, rootedMembership(key, tenant, asked, found.get(patient), roots.get(patient))]
+          }),
+        )
+      }
+      const standings = new Map<PatientId, Known>()
+      for (const [patient, rooted] of await readRooted({ tenant, events }, patients, look)) {
+        if (rooted.kind === 'FOUND') standings.set(patient, standingsOf(rooted.content))
+        else if (rooted.kind === 'NONE') standings.set(patient, [])
+        // whether there ought to be a root is known to who finds the patient to exist
+        else if (rooted.kind === 'UNROOTED') standings.set(patient, 'UNROOTED')
+        else if (rooted.what !== 'NOT_LISTED') standings.set(patient, 'TAMPERED')
       }
       return standings
     },
@@ -69,28 +71,21 @@ export function membershipRelationship(kind: AccessKind, { table, keyring, event
   }
 }
 
-/** What root and item together say: standings, none of them where neither knows of the caller, or what is wrong. */
-function knownOf(
+/** What is held of one person and patient against the patient's root. */
+function rootedMembership(
   key: UseKey<'access'>,
   tenant: TenantId,
   asked: AccessKey,
   item: AccessItem | undefined,
   root: Uint8Array | undefined,
-): readonly Standing[] | 'UNROOTED' | AccessFault {
-  if (root === undefined) return 'UNROOTED'
+): Rooted<Stored> {
   const place = { tenant, ...accessKey(tenant, asked) }
-  try {
-    const listed = openAccessRoot(key, { tenant, ...accessRootKey(tenant, asked.patient) }, root).items.get(place.sk)
-    if (listed === undefined) return item === undefined ? [] : 'NOT_LISTED'
-    if (item === undefined) return 'MISSING'
-    if (accessDigest(item.sealed) !== listed) return 'ALTERED'
-    const content = Content.safeParse(openAccessItem(key, place, item.sealed))
-    return content.success ? (content.data.periods as Standing[]) : 'ALTERED'
-  } catch (error) {
-    if (error instanceof IntegrityFailure) return 'ROOT_ALTERED'
-    throw error
-  }
+  const rootPlace = { tenant, ...accessRootKey(tenant, asked.patient) }
+  return rootedItem({ key, place, rootPlace, name: place.sk }, item?.sealed, root, (content) => Content.safeParse(content).data)
 }
+
+const standingsOf = ({ periods, limited = [] }: Stored): readonly Standing[] =>
+  [...periods, ...limited] as unknown as readonly Standing[]
 
 /**
  * The item of a membership, sealed for its place.
@@ -121,14 +116,14 @@ export async function membershipChanged(
   for (const item of items) {
     const place = { tenant, ...accessKey(tenant, item) }
     // one that was tampered with is written anew
-    const known = knownOf(seal, tenant, item, item, roots.get(item.patient))
-    if (typeof known !== 'string') stored.set(`${place.pk} ${place.sk}`, JSON.stringify({ periods: known }))
+    const known = rootedMembership(seal, tenant, item, item, roots.get(item.patient))
+    if (known.kind === 'FOUND') stored.set(`${place.pk} ${place.sk}`, JSON.stringify(known.content))
   }
   return memberships.filter((membership, index) => {
     const key = keys[index]
     if (key === undefined) return true
     const { pk, sk } = accessKey(tenant, key)
-    return stored.get(`${pk} ${sk}`) !== JSON.stringify(contentOf(membership))
+    return stored.get(`${pk} ${sk}`) !== JSON.stringify(Content.parse(contentOf(membership)))
   })
 }
 
@@ -136,11 +131,20 @@ async function keyOf(keyring: Keyring, tenant: TenantId, { patient, relationship
   return { kind: relationship, patient, subject: subjectToken(await keyring.useKey(tenant, 'lookup'), fhirUser) }
 }
 
-const contentOf = ({ periods }: Membership): Json => ({
-  periods: periods.map(({ since, until }) => ({
-    ...(since !== undefined && { since: instantOf(since, 'since') }),
-    ...(until !== undefined && { until: instantOf(until, 'until') }),
-  })),
+function contentOf({ periods }: Membership): Json {
+  const limited = periods.flatMap((period) => {
+    const { scope: within } = period
+    return within === undefined
+      ? []
+      : [{ ...timesOf(period), scope: { categories: [...within.categories], labeled: within.labeled } }]
+  })
+  const whole = periods.filter((period) => period.scope === undefined).map(timesOf)
+  return { periods: whole, ...(limited.length > 0 && { limited }) }
+}
+
+const timesOf = (period: MembershipPeriod): { readonly since?: Instant; readonly until?: Instant } => ({
+  ...(period.since !== undefined && { since: instantOf(period.since, 'since') }),
+  ...(period.until !== undefined && { until: instantOf(period.until, 'until') }),
 })
 
 /** Times come from the import in UTC, `until` exclusive. One that cannot be read begins never and has ended. */

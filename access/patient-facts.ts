@@ -5,8 +5,9 @@ import type { Caller, Emergency } from '../vocabulary/decision.ts'
 import { storeOverdue } from '../vocabulary/failures.ts'
 import type { Instant, PatientId, TenantId } from '../vocabulary/ids.ts'
 import type { Relationship } from '../vocabulary/policy.ts'
-import type { EmergencyActs } from './emergency-acts.ts'
-import { type Held, type RelationshipRegistry, relationshipsOf, SOURCE_SHARE } from './relationships.ts'
+import type { EmergencyActs, EmergencyReviews } from './emergency-acts.ts'
+import type { RelationshipScope } from '../vocabulary/record.ts'
+import { type Held, type RelationshipRegistry, relationshipsOf } from './relationships.ts'
 
 /** Where the emergencies of a caller are found: the glass that was broken, for each of the patients. */
 export interface EmergencySource {
@@ -14,6 +15,8 @@ export interface EmergencySource {
   emergencies(caller: Caller, patients: readonly PatientId[], deadline: Deadline): Promise<ReadonlyMap<PatientId, Emergency>>
   /** How the glass is broken and put back; left out where that is done elsewhere. */
   readonly acts?: EmergencyActs
+  /** How they are reviewed; left out where that is done elsewhere. */
+  readonly reviews?: EmergencyReviews
 }
 
 /**
@@ -61,10 +64,19 @@ interface FactParts extends FactSources {
   readonly reasonOf: (failure: unknown) => OutcomeReason
 }
 
+/** The part of the time for reading that the sources of facts have. */
+const SOURCE_SHARE = 0.8
+
+/** One relationship to one patient: whether it holds, and within which limits. */
+interface HeldOne {
+  readonly holds: boolean
+  readonly scopes: readonly RelationshipScope[] | undefined
+}
+
 /** What is known of a caller and their patients during one request: each is asked for once, so that list, record and edge decide alike. */
 export class PatientFacts {
   readonly #parts: FactParts
-  readonly #relationships = new Map<string, boolean>()
+  readonly #relationships = new Map<string, HeldOne>()
   readonly #emergencies = new Map<PatientId, Emergency | undefined>()
   readonly #consents = new Map<PatientId, KnownConsents | undefined>()
 
@@ -74,7 +86,13 @@ export class PatientFacts {
 
   /** What was found damaged, or could not be found out, is asked for again. */
   async of(names: ReadonlySet<Relationship>, patients: readonly PatientId[]): Promise<ReadonlyMap<PatientId, KnownFacts>> {
-    const [held] = await Promise.all([this.#held(names, patients), this.#askEmergencies(patients), this.#askConsents(patients)])
+    // one that is silent ends before the rest is given up with it; what is read of one table within one share is read at once
+    const share = this.#parts.deadline.share(SOURCE_SHARE)
+    const [held] = await Promise.all([
+      this.#held(names, patients, share),
+      this.#askEmergencies(patients, share),
+      this.#askConsents(patients, share),
+    ])
     return new Map(
       patients.map((patient): [PatientId, KnownFacts] => {
         const emergency = this.#emergencies.get(patient)
@@ -96,31 +114,43 @@ export class PatientFacts {
     )
   }
 
-  async #held(names: ReadonlySet<Relationship>, patients: readonly PatientId[]): Promise<ReadonlyMap<PatientId, Held>> {
-    const { relationships, caller, now, deadline, reasonOf } = this.#parts
+  async #held(
+    names: ReadonlySet<Relationship>,
+    patients: readonly PatientId[],
+    share: Deadline,
+  ): Promise<ReadonlyMap<PatientId, Held>> {
+    const { relationships, caller, now, reasonOf } = this.#parts
     const held = new Map<PatientId, Held>()
     const missing: PatientId[] = []
     for (const patient of patients) {
       const answers = [...names].map((name) => [name, this.#relationships.get(`${name} ${patient}`)] as const)
-      if (answers.some(([, holds]) => holds === undefined)) missing.push(patient)
-      else held.set(patient, { relationships: new Set(answers.flatMap(([name, holds]) => (holds === true ? [name] : []))) })
+      if (answers.some(([, known]) => known === undefined)) missing.push(patient)
+      else {
+        const holding = answers.filter(([, known]) => known?.holds === true)
+        const limits = new Map(
+          holding.flatMap(([name, known]) => (known?.scopes === undefined ? [] : [[name, known.scopes] as const])),
+        )
+        held.set(patient, { relationships: new Set(holding.map(([name]) => name)), ...(limits.size > 0 && { limits }) })
+      }
     }
     if (missing.length === 0) return held
-    for (const [patient, found] of await relationshipsOf(relationships, names, caller, missing, now, deadline, reasonOf)) {
+    for (const [patient, found] of await relationshipsOf(relationships, names, caller, missing, now, share, reasonOf)) {
       held.set(patient, found)
       if (found.damage !== undefined || found.unknown !== undefined) continue
-      for (const name of names) this.#relationships.set(`${name} ${patient}`, found.relationships.has(name))
+      for (const name of names) {
+        const one = { holds: found.relationships.has(name), scopes: found.limits?.get(name) }
+        this.#relationships.set(`${name} ${patient}`, one)
+      }
     }
     return held
   }
 
   /** Asked for those alone who say that it is one. That nobody knows is no emergency: it fails closed. */
-  async #askEmergencies(patients: readonly PatientId[]): Promise<void> {
-    const { caller, deadline, emergencies, reasonOf } = this.#parts
+  async #askEmergencies(patients: readonly PatientId[], share: Deadline): Promise<void> {
+    const { caller, emergencies, reasonOf } = this.#parts
     const missing = patients.filter((patient) => !this.#emergencies.has(patient))
     if (caller.purpose !== 'BTG' || emergencies === undefined || missing.length === 0) return
     try {
-      const share = deadline.share(SOURCE_SHARE)
       const found = await share.wait(() => emergencies.emergencies(caller, missing, share), storeOverdue)
       for (const patient of missing) this.#emergencies.set(patient, found.get(patient))
     } catch (error) {
@@ -128,8 +158,8 @@ export class PatientFacts {
     }
   }
 
-  async #askConsents(patients: readonly PatientId[]): Promise<void> {
-    const { caller, deadline, consents, reasonOf } = this.#parts
+  async #askConsents(patients: readonly PatientId[], share: Deadline): Promise<void> {
+    const { caller, consents, reasonOf } = this.#parts
     const missing = patients.filter((patient) => {
       const told = this.#consents.get(patient)
       return told === undefined || typeof told === 'string'
@@ -140,7 +170,6 @@ export class PatientFacts {
       return
     }
     try {
-      const share = deadline.share(SOURCE_SHARE)
       const found = await share.wait(() => consents.consents(caller.tenant, missing, share), storeOverdue)
       for (const patient of missing) this.#consents.set(patient, found.get(patient))
     } catch (error) {

@@ -1,14 +1,17 @@
 import type { OutcomeReason } from '../vocabulary/access-record.ts'
 import type { Deadline } from '../vocabulary/deadline.ts'
-import type { Caller } from '../vocabulary/decision.ts'
+import type { Caller, RelationshipLimits } from '../vocabulary/decision.ts'
 import { storeOverdue } from '../vocabulary/failures.ts'
 import type { Instant, PatientId } from '../vocabulary/ids.ts'
 import type { Relationship } from '../vocabulary/policy.ts'
+import type { RecordMetadata, RelationshipScope } from '../vocabulary/record.ts'
 
 /** From when until when a relationship holds, in milliseconds; open where left out. `until` is exclusive. */
 export interface Standing {
   readonly since?: Instant
   readonly until?: Instant
+  /** How much it opens while it holds; all of what its grants open where left out. */
+  readonly scope?: RelationshipScope
 }
 
 /**
@@ -21,6 +24,8 @@ export type Known = readonly Standing[] | 'TAMPERED' | 'UNROOTED'
 /** What is known of the caller towards one patient. What is damaged counts for nothing. */
 export interface Held {
   readonly relationships: ReadonlySet<Relationship>
+  /** Those that hold within limits alone. */
+  readonly limits?: RelationshipLimits
   readonly damage?: 'TAMPERED' | 'UNROOTED'
   /** Those of which a service did not tell whether they hold, and why. */
   readonly unknown?: ReadonlyMap<Relationship, OutcomeReason>
@@ -39,6 +44,11 @@ export interface RelationshipSource {
    * @throws StoreUnavailable, KeyUnavailable
    */
   panel(caller: Caller, after: PatientId | undefined, limit: number, deadline: Deadline): Promise<readonly PatientId[]>
+  /**
+   * Whether the caller stands so to one record, by what is sealed beside it: then it holds for that record alone. Pure. Left out
+   * where the relationship is one to the patient as a whole.
+   */
+  readonly ofRecord?: (caller: Caller, record: RecordMetadata) => boolean
 }
 
 export type RelationshipRegistry = ReadonlyMap<Relationship, RelationshipSource>
@@ -47,6 +57,7 @@ export type RelationshipRegistry = ReadonlyMap<Relationship, RelationshipSource>
  * Which of the named relationships hold now, by patient. A name without a source never holds (P3). One whose source fails is
  * unknown, and the others are told.
  *
+ * @param deadline until when a source may take: it ends before the rest is given up with it
  * @param reasonOf what a failure means; throws it where it is none of a service
  */
 export async function relationshipsOf(
@@ -59,14 +70,12 @@ export async function relationshipsOf(
   reasonOf: (failure: unknown) => OutcomeReason,
 ): Promise<ReadonlyMap<PatientId, Held>> {
   const unknown = new Map<Relationship, OutcomeReason>()
-  // one that is silent ends before the rest is given up with it
-  const share = deadline.share(SOURCE_SHARE)
   const asked = await Promise.all(
     [...names].map(async (name) => {
       try {
         const source = registry.get(name)
         if (source === undefined) return [name, NOTHING] as const
-        return [name, await share.wait(() => source.standings(caller, patients, share), storeOverdue)] as const
+        return [name, await deadline.wait(() => source.standings(caller, patients, deadline), storeOverdue)] as const
       } catch (error) {
         unknown.set(name, reasonOf(error))
         return [name, NOTHING] as const
@@ -76,20 +85,26 @@ export async function relationshipsOf(
   return new Map(
     patients.map((patient): [PatientId, Held] => {
       const relationships = new Set<Relationship>()
+      const limits = new Map<Relationship, readonly RelationshipScope[]>()
       let damage: Held['damage']
       for (const [name, answers] of asked) {
         const known = answers.get(patient) ?? []
         if (known === 'TAMPERED') damage = known
         else if (known === 'UNROOTED') damage ??= known
-        else if (known.some((standing) => holds(standing, now))) relationships.add(name)
+        else {
+          const holding = known.filter((standing) => holds(standing, now))
+          if (holding.length > 0) relationships.add(name)
+          const scopes = holding.flatMap(({ scope }) => scope ?? [])
+          // one that holds without limits makes the others say nothing
+          if (scopes.length > 0 && scopes.length === holding.length) limits.set(name, scopes)
+        }
       }
-      return [patient, { relationships, ...(damage !== undefined && { damage }), ...(unknown.size > 0 && { unknown }) }]
+      const limited = limits.size > 0 && { limits }
+      return [patient, { relationships, ...limited, ...(damage !== undefined && { damage }), ...(unknown.size > 0 && { unknown }) }]
     }),
   )
 }
 
-/** The part of the time for reading that one source of facts has. */
-export const SOURCE_SHARE = 0.8
 const NOTHING: ReadonlyMap<PatientId, Known> = new Map()
 
 export function holds({ since, until }: Standing, now: Instant): boolean {

@@ -90,7 +90,7 @@ export class Connections {
     const isClosed = this.#parts.standing.closedInList(type, patient.facts)
     const next = async (from: PageArguments): Promise<CursorPage> => {
       const listed = await this.#parts.lists.ofPatient(patient.ref.patient, type, coordinate, { ...args, ...from }, isClosed)
-      for (const ref of listed.leftOut) this.#leftOut(ref)
+      for (const ref of listed.leftOut) this.#leftOut(ref, this.#parts.standing.leavingOut(type, patient.facts))
       return listed
     }
     const paths = this.#parts.plan(info, type, ['edges', 'node'])
@@ -103,7 +103,10 @@ export class Connections {
     }
     let { more } = listed
     // that there is another page must not tell of records that are closed one by one
-    if (more && patient.facts.consent.given?.some(({ effect, records }) => effect === 'DENY' && records !== undefined) === true) {
+    const isOneByOne =
+      this.#parts.standing.ofRecords(type).size > 0 ||
+      patient.facts.consent.given?.some(({ effect, records }) => effect === 'DENY' && records !== undefined) === true
+    if (more && isOneByOne) {
       for (let found = 0; found === 0 && listed.more; ) {
         listed = await next({ first: LOOK_AHEAD, after: listed.items.at(-1)?.cursor })
         found = (await this.#openEdges(listed, new Set())).length
@@ -113,12 +116,12 @@ export class Connections {
     return this.#connection(edges, more, type, args)
   }
 
-  /** A record of a list that consents close: nobody is told of it but the audit, not by a count either. */
-  #leftOut(ref: RecordRef): void {
+  /** A record of a list that consents or the caller's limits close: nobody is told of it but the audit, not by a count either. */
+  #leftOut(ref: RecordRef, reason: 'CONSENT' | 'RELATIONSHIP'): void {
     const path = `${ref.type}.id` as SchemaPath
     const { patient, type: recordType, id: recordId } = ref
-    const access = { patient, recordType, recordId, path, action: 'READ', outcome: 'DENIED', reason: 'CONSENT' } as const
-    this.#parts.notes.once(`${recordKey(ref)} CONSENT`, access, 'UNCOUNTED')
+    const access = { patient, recordType, recordId, path, action: 'READ', outcome: 'DENIED', reason } as const
+    this.#parts.notes.once(`${recordKey(ref)} CLOSED`, access, 'UNCOUNTED')
   }
 
   /** The caller's patients: the care team's, the tenant's, or the own record. */

@@ -1,5 +1,5 @@
 import type { GraphQLResolveInfo } from 'graphql'
-import type { EmergencyActs, EmergencyGrant, PreparedGrant } from '../access/emergency-acts.ts'
+import type { EmergencyActs, EmergencyReviews, Finding, PreparedGrant, PreparedReview } from '../access/emergency-acts.ts'
 import type { EmergencySource } from '../access/patient-facts.ts'
 import type { Trail } from '../audit/trail.ts'
 import type { Keyring } from '../crypto/keyring.ts'
@@ -9,22 +9,14 @@ import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Caller } from '../vocabulary/decision.ts'
 import type { EventSink } from '../vocabulary/events.ts'
 import { AuditUnavailable, BadUserInput, Failure, keyOverdue, storeOverdue, VersionConflict } from '../vocabulary/failures.ts'
-import type { Instant, RecordId, RecordRef, RequestId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
-import { decodeNodeId, encodeNodeId } from '../vocabulary/node-id.ts'
+import type { Coordinate, Instant, RecordId, RecordRef, RequestId, SchemaPath } from '../vocabulary/ids.ts'
+import { decodeNodeId } from '../vocabulary/node-id.ts'
 import type { PolicyTable } from '../vocabulary/policy.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
+import type { AccessNotes } from './access-notes.ts'
 import type { FailureReasons } from './failure-reasons.ts'
+import { GRANT, type GrantAnswer, grantAnswer, reviewAnswer } from './grant-answers.ts'
 import type { Refusals } from './refusals.ts'
-
-/** A grant as the API gives it, type `BreakGlassGrant`. */
-export interface GrantAnswer {
-  readonly id: string
-  readonly patientId: string
-  /** RFC 3339. */
-  readonly since: string
-  readonly until: string
-  readonly endedAt: string | null
-}
 
 interface DeskParts {
   readonly requestId: RequestId
@@ -38,12 +30,15 @@ interface DeskParts {
   readonly failures: FailureReasons
   readonly refusals: Refusals
   readonly counter: DisclosureCounter
+  readonly notes: AccessNotes
   readonly deadline: Deadline
 }
 
-const GRANT = 'BreakGlassGrant' as TypeName
 /** Characters of a reason: a sentence or two, and no chart. */
 const LONGEST_REASON = 500
+/** Characters of a reviewer's note. */
+const LONGEST_NOTE = 2_000
+const FINDINGS: ReadonlySet<unknown> = new Set<Finding>(['APPROPRIATE', 'INAPPROPRIATE', 'FOLLOW_UP'])
 /** Two who break the glass for one patient at once meet at its root; the second one reads it again. */
 const ATTEMPTS = 5
 
@@ -51,6 +46,13 @@ const ATTEMPTS = 5
 class NoEmergencySource extends Error {
   override readonly name = 'NoEmergencySource'
 }
+
+/** Who reviews may not be who acted. */
+class OwnGrant extends Error {
+  override readonly name = 'OwnGrant'
+}
+
+type What = 'BROKEN' | 'ENDED' | 'REVIEWED'
 
 /** Breaks the glass and puts it back. Each act commits with its audit record, and is told to operators at once. */
 export class EmergencyDesk {
@@ -82,17 +84,66 @@ export class EmergencyDesk {
   }
 
   /**
-   * Ends the caller's own grant; one that has ended stays as it is.
+   * Ends the caller's own grant, and to who oversees the tenant anybody's; one that has ended stays as it is.
    * @throws BadUserInput, AuditUnavailable, VersionConflict
    */
   async endBreakGlass({ id }: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<GrantAnswer | null> {
     const { caller, now } = this.#parts
     const acts = this.#acts()
-    if (typeof id !== 'string') throw new BadUserInput()
-    const ref = decodeNodeId(id)
-    return await this.#act(id, ref?.type === GRANT ? ref : undefined, 'ENDED', info, async ({ patient, id: grant }, deadline) =>
-      acts.ending(caller, patient, grant, now, deadline),
+    const reviews = this.#oversees(info) ? this.#reviews() : undefined
+    return await this.#act(
+      grantId(id),
+      grantRef(id),
+      'ENDED',
+      info,
+      async ({ patient, id: grant }, deadline) =>
+        (await acts.ending(caller, patient, grant, now, deadline)) ??
+        (await reviews?.ending(caller.tenant, patient, grant, now, deadline)),
     )
+  }
+
+  /**
+   * What somebody finds about a grant that is over. Nobody reviews their own.
+   * @throws BadUserInput, AuditUnavailable, VersionConflict
+   */
+  async reviewBreakGlass(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<GrantAnswer | null> {
+    const { caller, now, refusals, notes } = this.#parts
+    const { id, finding } = args
+    const reviews = this.#reviews()
+    const note = typeof args['note'] === 'string' && args['note'].trim() !== '' ? args['note'].trim() : undefined
+    if (!isFinding(finding) || (note?.length ?? 0) > LONGEST_NOTE) throw new BadUserInput()
+    const review = async ({ patient, id: grant }: RecordRef, deadline: Deadline): Promise<PreparedReview | undefined> => {
+      const prepared = await reviews.reviewing(caller, patient, grant, { finding, note }, now, deadline)
+      if (prepared === 'OWN') throw new OwnGrant()
+      // what goes on yet cannot be judged: it can be ended
+      if (prepared === 'OPEN') throw new BadUserInput()
+      return prepared
+    }
+    try {
+      return await this.#act(grantId(id), grantRef(id), 'REVIEWED', info, review)
+    } catch (error) {
+      const ref = grantRef(id)
+      if (!(error instanceof OwnGrant) || ref === undefined) throw error
+      const path = `${info.parentType.name}.${info.fieldName}` as SchemaPath
+      const denial = { outcome: 'DENIED', reason: 'RELATIONSHIP', breakGlass: false } as const
+      refusals.note(path, ref.id, { outcome: 'DENIED', denial }, info.path)
+      const at = { patient: ref.patient, recordType: GRANT, recordId: ref.id, path, action: 'UPDATE' } as const
+      notes.once(`${path} ${ref.id}`, { ...at, outcome: 'DENIED', reason: 'RELATIONSHIP' })
+      return null
+    }
+  }
+
+  /** By a role that may call this, and is there to oversee others. */
+  #oversees({ parentType, fieldName }: GraphQLResolveInfo): boolean {
+    const { caller, policy } = this.#parts
+    const mayCall = policy.calls.get(`${parentType.name}.${fieldName}` as Coordinate)?.roles
+    return [...caller.roles].some((role) => mayCall?.has(role) === true && policy.roles.get(role)?.kind === 'OVERSIGHT')
+  }
+
+  #reviews(): EmergencyReviews {
+    const reviews = this.#parts.emergencies?.reviews
+    if (reviews === undefined) throw new NoEmergencySource()
+    return reviews
   }
 
   #acts(): EmergencyActs {
@@ -104,9 +155,9 @@ export class EmergencyDesk {
   async #act(
     asked: string,
     ref: RecordRef | undefined,
-    what: 'BROKEN' | 'ENDED',
+    what: What,
     info: GraphQLResolveInfo,
-    prepare: (ref: RecordRef, deadline: Deadline) => Promise<PreparedGrant | undefined>,
+    prepare: (ref: RecordRef, deadline: Deadline) => Promise<PreparedGrant | PreparedReview | undefined>,
   ): Promise<GrantAnswer | null> {
     const { deadline } = this.#parts
     const path = `${info.parentType.name}.${info.fieldName}` as SchemaPath
@@ -116,7 +167,8 @@ export class EmergencyDesk {
         const prepared = ref && (await deadline.wait(() => prepare(ref, deadline), storeOverdue))
         if (prepared === undefined) return await this.#notFound(asked, at, info)
         if (prepared.items.length > 0) await this.#commit(prepared, at, what)
-        return this.#answer(prepared.grant)
+        const { grant } = prepared
+        return 'reason' in grant ? reviewAnswer(this.#parts, grant) : grantAnswer(this.#parts.policy, grant)
       } catch (error) {
         if (error instanceof VersionConflict && attempt < ATTEMPTS) continue
         if (!(error instanceof Failure) || error.code !== 'FIELD_UNAVAILABLE') throw error
@@ -129,11 +181,7 @@ export class EmergencyDesk {
     }
   }
 
-  async #commit(
-    { grant, items }: PreparedGrant,
-    at: Pick<AccessRecord, 'path' | 'action'>,
-    what: 'BROKEN' | 'ENDED',
-  ): Promise<void> {
+  async #commit({ grant, items }: PreparedGrant, at: Pick<AccessRecord, 'path' | 'action'>, what: What): Promise<void> {
     const { trail, events, requestId, caller } = this.#parts
     const { patient, id } = grant
     const told = { event: 'BREAK_GLASS', requestId, tenant: caller.tenant, patient } as const
@@ -142,10 +190,11 @@ export class EmergencyDesk {
       await trail.commit(items, record as AccessRecord)
     } catch (error) {
       // it may have been stored all the same: who watches over emergencies hears of one too many rather than of one too few
-      if (error instanceof AuditUnavailable) events({ ...told, what: 'UNCERTAIN' })
+      if (error instanceof AuditUnavailable && what !== 'REVIEWED') events({ ...told, what: 'UNCERTAIN' })
       throw error
     }
-    events({ ...told, what })
+    // a review opens nothing
+    if (what !== 'REVIEWED') events({ ...told, what })
   }
 
   /** What is not there, another tenant's and another one's grant are told and recorded alike (P5). */
@@ -157,15 +206,16 @@ export class EmergencyDesk {
     refusals.notFound(info.path)
     return null
   }
+}
 
-  #answer({ id, patient, since, until, ended }: EmergencyGrant): GrantAnswer {
-    const type = [...this.#parts.policy.records.values()].find((record) => record.patient === 'id')?.type ?? ('' as TypeName)
-    return {
-      id: encodeNodeId({ type: GRANT, patient, id: id as RecordId }),
-      patientId: encodeNodeId({ type, patient, id: patient as string as RecordId }),
-      since: new Date(since).toISOString(),
-      until: new Date(until).toISOString(),
-      endedAt: ended === undefined ? null : new Date(ended).toISOString(),
-    }
-  }
+const isFinding = (value: unknown): value is Finding => FINDINGS.has(value)
+
+function grantId(id: unknown): string {
+  if (typeof id !== 'string') throw new BadUserInput()
+  return id
+}
+
+function grantRef(id: unknown): RecordRef | undefined {
+  const ref = typeof id === 'string' ? decodeNodeId(id) : undefined
+  return ref?.type === GRANT ? ref : undefined
 }

@@ -225,6 +225,7 @@ export class AccessExplainer {
       listed: () => undefined,
       mayKnow: () => Promise.resolve(false),
       erased: () => Promise.resolve(false),
+      mayKnowOpened: () => false,
     })
     return hidden || (found !== undefined && found.length > 0)
   }

@@ -1,4 +1,4 @@
-import { type GraphQLFieldResolver, type GraphQLSchema, isInterfaceType, isObjectType } from 'graphql'
+import { getNamedType, type GraphQLFieldResolver, type GraphQLSchema, isInterfaceType, isObjectType } from 'graphql'
 import type { Coordinate } from '../vocabulary/ids.ts'
 import type { PolicyTable } from '../vocabulary/policy.ts'
 import { ConnectionEdge } from './connection-edge.ts'
@@ -29,7 +29,11 @@ export function leafResolvers(schema: GraphQLSchema, policy: PolicyTable): Resol
   const resolvers: Record<string, Record<string, Resolver>> = {}
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isObjectType(type) || type.name.startsWith('__')) continue
-    for (const field of Object.keys(type.getFields())) {
+    for (const [field, { type: given }] of Object.entries(type.getFields())) {
+      const target = getNamedType(given)
+      const isPlain = isObjectType(target) && ![...policy.records.keys()].some((record) => (record as string) === target.name)
+      // the edge of a list of what is no record holds its node itself
+      if (isPlain && field === 'node' && policy.classes.get(`${type.name}.${field}` as Coordinate) === 'STRUCTURE') continue
       const resolver = leafResolver(policy, `${type.name}.${field}` as Coordinate, type.name, field)
       if (resolver !== undefined) (resolvers[type.name] ??= {})[field] = resolver
     }

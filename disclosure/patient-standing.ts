@@ -1,15 +1,22 @@
 import { consentVerdict, type Footing } from '../access/consent.ts'
 import type { KnownFacts } from '../access/patient-facts.ts'
+import type { RelationshipRegistry } from '../access/relationships.ts'
+import { reachesRecord } from '../access/scope.ts'
 import type { ConsentSubject } from '../vocabulary/consent.ts'
 import type { Caller, Facts } from '../vocabulary/decision.ts'
 import type { Instant, RecordId, RecordRef, TypeName } from '../vocabulary/ids.ts'
 import type { PolicyTable, Relationship, Sensitivity } from '../vocabulary/policy.ts'
+import type { RecordMetadata } from '../vocabulary/record.ts'
 
 interface StandingParts {
   readonly caller: Caller
   readonly now: Instant
   readonly policy: PolicyTable
+  readonly relationships: RelationshipRegistry
 }
+
+/** CONSENT: the patient's consents close it. RELATIONSHIP: the relationship that the caller stands in does not reach it. */
+type Closure = 'OPEN' | 'CONSENT' | 'RELATIONSHIP' | 'UNKNOWN'
 
 const NO_LABELS: ReadonlySet<Sensitivity> = new Set()
 
@@ -51,10 +58,27 @@ export class PatientStanding {
     return caller.seesExistence && policy.records.get(ref.type)?.patient === 'id'
   }
 
-  /** What decisions about one record stand on. */
-  factsOf({ relationships, unknown, emergency, consents }: KnownFacts, record: ConsentSubject): Facts {
+  /** The relationships to single records that could open one of this type: each record tells, when it is open, whether they hold. */
+  ofRecords(type: TypeName): ReadonlySet<Relationship> {
+    const { relationships } = this.#parts
+    return new Set([...this.admitting(type)].filter((name) => relationships.get(name)?.ofRecord !== undefined))
+  }
+
+  /** Those of them that hold for one record. */
+  byRecord(type: TypeName, metadata: RecordMetadata): ReadonlySet<Relationship> {
+    const { relationships, caller } = this.#parts
+    return new Set([...this.ofRecords(type)].filter((name) => relationships.get(name)?.ofRecord?.(caller, metadata) === true))
+  }
+
+  /** What decisions about one record stand on. @param own the relationships that hold for this record alone */
+  factsOf(
+    { relationships, limits, unknown, emergency, consents }: KnownFacts,
+    record: ConsentSubject,
+    own: ReadonlySet<Relationship> = new Set(),
+  ): Facts {
     return {
-      relationships,
+      relationships: own.size === 0 ? relationships : new Set([...relationships, ...own]),
+      ...(limits !== undefined && { limits }),
       ...(unknown !== undefined && { unknown: new Set(unknown.keys()) }),
       ...(emergency !== undefined && { breakGlass: emergency }),
       consent: { rules: this.#parts.policy.consent, given: consents, record },
@@ -70,32 +94,50 @@ export class PatientStanding {
     if (!mayKnow) return 'HIDDEN'
     const facts = this.factsOf(known, { id: ref.id, labels: NO_LABELS })
     const closed = this.closed(ref.type, facts)
-    return closed === 'OPEN' ? facts : closed === 'CLOSED' ? 'HIDDEN' : 'UNKNOWN'
+    if (closed !== 'OPEN') return closed === 'UNKNOWN' ? 'UNKNOWN' : 'HIDDEN'
+    // of which records a caller is the author is not found out without opening them
+    const single = [...this.#parts.relationships].flatMap(([name, { ofRecord }]) => (ofRecord === undefined ? [] : [name]))
+    return single.length === 0 ? facts : { ...facts, unknown: new Set([...(facts.unknown ?? []), ...single]) }
   }
 
   /**
    * Which records of a list consents close, by the sensitivities that the list tells of them. Whether a consent speaks of one record
-   * is known when it is opened: until then a permission may, and a denial may not.
+   * is known when it is opened: until then a permission may, and a denial may not. So it is with whose record it is.
    */
   closedInList(type: TypeName, facts: Facts): (labels: readonly string[]) => boolean {
     const given = facts.consent.given?.map(({ records, ...consent }) =>
       records === undefined || consent.effect === 'PERMIT' ? consent : { ...consent, records },
     )
+    const isByRecord = this.ofRecords(type).size > 0
     return (labels) => {
-      if (labels.length === 0) return false
+      if (labels.length === 0 || isByRecord) return false
       const record = { id: '' as RecordId, labels: new Set(labels as readonly Sensitivity[]) }
-      return this.closed(type, { ...facts, consent: { ...facts.consent, given, record } }) === 'CLOSED'
+      const closed = this.closed(type, { ...facts, consent: { ...facts.consent, given, record } })
+      return closed === 'CONSENT' || closed === 'RELATIONSHIP'
     }
   }
 
-  /** Whether consents close the record as a whole, on whatever the caller stands: it is then left out, and told to nobody. */
-  closed(type: TypeName, { relationships, breakGlass, consent }: Facts): 'OPEN' | 'CLOSED' | 'UNKNOWN' {
+  /** Why records are left out of a list: where no relationship reaches any that bears a label, consents are not what closes them. */
+  leavingOut(type: TypeName, { relationships, limits, breakGlass }: Facts): 'CONSENT' | 'RELATIONSHIP' {
+    const held = [...this.admitting(type)].filter((name) => relationships.has(name))
+    const isLimited = held.every((name) => limits?.get(name)?.every(({ labeled }) => !labeled) === true)
+    return breakGlass === undefined && isLimited ? 'RELATIONSHIP' : 'CONSENT'
+  }
+
+  /**
+   * Whether consents, or the limits of a relationship, close the record as a whole, on whatever the caller stands: it is then left
+   * out, and told to nobody.
+   */
+  closed(type: TypeName, facts: Facts): Closure {
     const { caller, now } = this.#parts
-    const footings: Footing[] = [...this.admitting(type)].filter((name) => relationships.has(name))
+    const { relationships, breakGlass, consent } = facts
+    const held = [...this.admitting(type)].filter((name) => relationships.has(name))
+    const footings: Footing[] = held.filter((name) => reachesRecord(name, facts))
     if (breakGlass !== undefined) footings.push('BREAK_GLASS')
+    if (footings.length === 0 && held.length > 0) return 'RELATIONSHIP'
     const verdicts = footings.map((footing) => consentVerdict(NO_LABELS, footing, caller, consent, now).kind)
     // one to whom nothing is open anyway is told so field by field
     if (verdicts.length === 0 || verdicts.includes('OPEN')) return 'OPEN'
-    return verdicts.includes('UNKNOWN') ? 'UNKNOWN' : 'CLOSED'
+    return verdicts.includes('UNKNOWN') ? 'UNKNOWN' : 'CONSENT'
   }
 }

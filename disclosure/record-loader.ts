@@ -42,7 +42,7 @@ export type Loaded =
 type Entry =
   | { readonly kind: 'FOUND'; readonly state: RecordState }
   | { readonly kind: 'NOT_FOUND'; readonly exists: boolean }
-  | { readonly kind: 'CLOSED'; readonly version: number }
+  | { readonly kind: 'CLOSED'; readonly version: number; readonly reason: 'CONSENT' | 'RELATIONSHIP' }
   | { readonly kind: 'UNAVAILABLE'; readonly reason: OutcomeReason }
 
 /** A record whose paths are about to be decided and opened. */
@@ -145,7 +145,7 @@ export class RecordLoader {
       // what was not there, or could not be had, stays so for this answer: the further paths are recorded alike
       if (known === undefined || known.entry.kind === 'FOUND') wanted.push({ ref, paths, listed })
       else if (known.entry.kind === 'NOT_FOUND') this.#notFound(ref, paths, known.entry.exists)
-      else if (known.entry.kind === 'CLOSED') this.#closedByConsent(ref, known.entry.version, paths)
+      else if (known.entry.kind === 'CLOSED') this.#closed(ref, known.entry.version, paths, known.entry.reason)
       else this.#unavailable(ref, paths, known.entry.reason)
       if (known === undefined) continue
       for (const path of paths) known.paths.add(path)
@@ -258,12 +258,16 @@ export class RecordLoader {
         const held = await holding
         // a decoy is nobody's: that there is none may be known
         if (!versions.has(recordKey(ref))) return true
-        return 'value' in held && this.#options.standing.mayKnow(ref, versions.get(recordKey(ref)), held.value.get(ref.patient))
+        if (!('value' in held)) return false
+        const { standing } = this.#options
+        if (standing.mayKnow(ref, versions.get(recordKey(ref)), held.value.get(ref.patient))) return true
+        return standing.ofRecords(ref.type).size > 0 ? 'BY_RECORD' : false
       },
       erased: async (ref) => {
         const held = await holding
         return 'value' in held && held.value.get(ref.patient)?.erased === true
       },
+      mayKnowOpened: (ref, metadata) => this.#options.standing.byRecord(ref.type, metadata).size > 0,
     }
     const found = await Promise.all(
       [...groups.values()].map(
@@ -278,13 +282,14 @@ export class RecordLoader {
    * caller may not know of a place where nothing is. The record itself is not fetched, and cannot tell by what it holds.
    */
   async #withDecoys(wanted: readonly Wanted[], holding: Promise<Settled<HeldByPatient>>): Promise<readonly Wanted[]> {
+    const { standing } = this.#options
     const held = await holding
     return wanted.map((one) => {
       const decoy = { ...one, ref: decoyOf(one.ref) }
       const known = 'value' in held ? held.value.get(one.ref.patient) : undefined
-      // where nobody tells whether the patient is there, the source has to
-      const hidden = known?.rooted === true && !this.#options.standing.mayKnow(one.ref, one.listed, known)
-      return hidden ? decoy : one
+      // where nobody tells whether the patient is there, the source has to; so does a record that tells whose it is
+      const isTold = known?.rooted === true && standing.ofRecords(one.ref.type).size === 0
+      return isTold && !standing.mayKnow(one.ref, one.listed, known) ? decoy : one
     })
   }
 
@@ -303,11 +308,13 @@ export class RecordLoader {
     if (damage === 'TAMPERED' || (damage === 'UNROOTED' && record !== undefined)) {
       return this.#unavailable(ref, paths, this.#options.failures.of(new IntegrityFailure(), ref))
     }
-    const mayKnow = this.#options.standing.mayKnow(ref, listed, { relationships: known.relationships, emergency: known.emergency })
+    const { standing } = this.#options
+    const mayKnow = standing.mayKnow(ref, listed, { relationships: known.relationships, emergency: known.emergency })
+    const byRecord = !mayKnow && standing.ofRecords(ref.type).size > 0
     // whether it may be known of depends on what a service did not tell: that is no answer of no either
-    const doubt = [...this.#options.standing.admitting(ref.type)].flatMap((name) => unknown?.get(name) ?? [])[0]
-    if (!mayKnow && doubt !== undefined) return this.#unavailable(ref, paths, doubt)
-    if (record === undefined || !mayKnow) {
+    const doubt = [...standing.admitting(ref.type)].flatMap((name) => unknown?.get(name) ?? [])[0]
+    const hidden = (): Entry => {
+      if (!mayKnow && doubt !== undefined) return this.#unavailable(ref, paths, doubt)
       // a list names it and it is not there: somebody took it away behind the gateway's back (P6)
       if (listed !== undefined) return this.#unavailable(ref, paths, this.#options.failures.of(new IntegrityFailure(), ref))
       // it was there when this request first reached it: what changed since is not what this answer tells of
@@ -319,21 +326,26 @@ export class RecordLoader {
         record !== undefined || (!mayKnow && !this.#options.caller.seesExistence && known.rooted === true),
       )
     }
+    if (record === undefined || (!mayKnow && !byRecord)) return hidden()
     let open: OpenRecord
     try {
       open = record.open(this.#options.counter)
       // a record that is older than its place in the list was put back; one that was erased since has no version
       if (listed !== undefined && open.erased !== true && open.version < listed) throw new IntegrityFailure()
     } catch (error) {
+      // whose record it is cannot be said: to one who would be told by nothing else, it is as if it were not there
+      if (byRecord) return hidden()
       return this.#unavailable(ref, paths, this.#options.failures.of(error, ref))
     }
     // of its type a patient has one record, erased or not
     const isOwn = this.#options.policy.records.get(ref.type)?.patient === 'id'
     if (open.erased === true && isOwn && (ref.id as string) !== ref.patient) return this.#notFound(ref, paths, false)
-    const facts = before?.kind === 'FOUND' ? before.state.facts : this.#options.standing.factsOf(known, subjectOf(ref, open))
-    const closed = this.#options.standing.closed(ref.type, facts)
+    const own = standing.byRecord(ref.type, open.metadata)
+    if (byRecord && own.size === 0) return hidden()
+    const facts = before?.kind === 'FOUND' ? before.state.facts : standing.factsOf(known, subjectOf(ref, open), own)
+    const closed = standing.closed(ref.type, facts)
     if (closed === 'UNKNOWN') return this.#unavailable(ref, paths, 'STORE')
-    if (closed === 'CLOSED') return this.#closedByConsent(ref, open.version, paths)
+    if (closed !== 'OPEN') return this.#closed(ref, open.version, paths, closed)
     const state: RecordState =
       before?.kind === 'FOUND'
         ? before.state
@@ -344,17 +356,10 @@ export class RecordLoader {
   }
 
   /** To the caller as if it were not there; to the audit what it is. */
-  #closedByConsent(ref: RecordRef, version: number, paths: ReadonlySet<SchemaPath>): Entry {
-    for (const path of paths)
-      this.#note({
-        ...where(ref),
-        ...(version > 0 && { recordVersion: version }),
-        path,
-        action: 'READ',
-        outcome: 'DENIED',
-        reason: 'CONSENT',
-      })
-    return { kind: 'CLOSED', version }
+  #closed(ref: RecordRef, version: number, paths: ReadonlySet<SchemaPath>, reason: 'CONSENT' | 'RELATIONSHIP'): Entry {
+    const at = { ...where(ref), ...(version > 0 && { recordVersion: version }) }
+    for (const path of paths) this.#note({ ...at, path, action: 'READ', outcome: 'DENIED', reason })
+    return { kind: 'CLOSED', version, reason }
   }
 
   /** One answer for what is not there, what is another tenant's and what this caller may not know of (P5). */

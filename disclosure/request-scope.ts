@@ -24,6 +24,7 @@ import { RecordLists } from './record-lists.ts'
 import { RecordLoader, type LoaderOptions } from './record-loader.ts'
 import { RecordView, recordKey, whereOf } from './record-view.ts'
 import { Refusals } from './refusals.ts'
+import { ReviewQueue } from './review-queue.ts'
 import { Undecided } from './undecided.ts'
 
 type Place = GraphQLResolveInfo['path']
@@ -53,6 +54,8 @@ export class RequestScope {
   readonly connections: Connections
   /** Where the glass is broken and put back. */
   readonly emergencies: EmergencyDesk
+  /** Where it is looked at afterwards. */
+  readonly reviews: ReviewQueue
   readonly budget: PhiBudget
   readonly #parts: ScopeParts
   readonly #planner: Planner
@@ -77,7 +80,8 @@ export class RequestScope {
     const searches = new PatientSearch({ ...shared, notes: this.#notes, budget: this.budget })
     const plan = this.#plan.bind(this)
     this.connections = new Connections({ ...shared, lists, searches, loader: this.#loader, notes: this.#notes, plan })
-    this.emergencies = new EmergencyDesk(shared)
+    this.emergencies = new EmergencyDesk({ ...shared, notes: this.#notes })
+    this.reviews = new ReviewQueue({ ...shared, notes: this.#notes })
     this.#explainer = new AccessExplainer(shared)
   }
 

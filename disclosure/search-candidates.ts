@@ -183,6 +183,8 @@ export class SearchCandidates {
           counter,
           listed: () => undefined,
           mayKnow: (ref: RecordRef) => mayKnow(ref.patient),
+          // that somebody is the author of a record makes the patient nobody's find
+          mayKnowOpened: () => false,
           erased: async (ref: RecordRef) => (await holding).get(ref.patient)?.erased === true,
         } as const
         return await deadline.wait(() => source.load(caller.tenant, refs, paths, options), storeOverdue)

@@ -2,6 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { KMSClient } from '@aws-sdk/client-kms'
 import { randomBytes } from 'node:crypto'
 import * as z from 'zod'
+import { authorRelationship } from '../access/author.ts'
 import { breakGlassGrants } from '../access/break-glass.ts'
 import { storedConsents } from '../access/consents.ts'
 import { tokenIdentity } from '../access/identity.ts'
@@ -155,6 +156,7 @@ function clinicRelationships({ access, keyring, events, records }: Services): Re
     ['CARE_TEAM' as Relationship, membershipRelationship('CARE_TEAM', parts)],
     ['SELF' as Relationship, membershipRelationship('SELF', parts)],
     ['PROXY' as Relationship, membershipRelationship('PROXY', parts)],
+    ['AUTHOR' as Relationship, authorRelationship],
     ['ORGANIZATION' as Relationship, organizationRelationship(records)],
   ])
 }

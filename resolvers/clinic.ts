@@ -25,11 +25,13 @@ export const clinicResolvers: Resolvers = {
     patients: panelOf('Patient'),
     patientsByIdentifier: foundBy('Patient'),
     patientByNameAndBirthDate: foundBy('Patient'),
+    breakGlassGrants: async (_source, args, { scope }, info) => await scope.reviews.page(args, info),
     explainAccess: async (_source, args, { scope }, info) => await scope.explainAccess(args, info),
   },
   Mutation: {
     breakGlass: async (_source, args, { scope }, info) => await scope.emergencies.breakGlass(args, info),
     endBreakGlass: async (_source, args, { scope }, info) => await scope.emergencies.endBreakGlass(args, info),
+    reviewBreakGlass: async (_source, args, { scope }, info) => await scope.emergencies.reviewBreakGlass(args, info),
     endSession,
     revokeUser,
     revokeClient,

@@ -1,7 +1,7 @@
 import { type AttributeValue, type DynamoDBClient, QueryCommand, type TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import type { Deadline } from '../vocabulary/deadline.ts'
 import type { PatientId, TenantId } from '../vocabulary/ids.ts'
-import { batchGet, type Key, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
+import { batchGet, type Item, type Key, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 
 /** The kinds of items that stand between a person and a patient; CONSENTS is what the patient has said of all of them. */
 export type AccessKind = 'CARE_TEAM' | 'SELF' | 'PROXY' | 'CONSENTS'
@@ -27,6 +27,12 @@ export interface LoadedAccess {
   readonly roots: ReadonlyMap<PatientId, Uint8Array>
 }
 
+/** Keys that are read together, and the reading of them. */
+interface Batch {
+  readonly keys: Key[]
+  readonly read: Promise<Item[]>
+}
+
 const BY_USER = 'byUser'
 /** No kind is called so. Without a user, the root is in no panel. */
 const ROOT = '#ROOT'
@@ -44,6 +50,8 @@ export class AccessTable {
   readonly #client: DynamoDBClient
   readonly #table: string
   readonly counter: RequestCounter = { requests: 0 }
+  /** What is about to be read, by the signal of who waits for it. */
+  readonly #gathering = new WeakMap<AbortSignal, Batch>()
 
   constructor(client: DynamoDBClient, table: string) {
     this.#client = client
@@ -53,6 +61,8 @@ export class AccessTable {
   /**
    * The items that exist among those asked for, with the root of each patient: what a root says of an item that is not there
    * is as good as the item. A write may stand between the two, which looks like tampering once.
+   *
+   * What is asked within one tick with the same signal, as memberships and consents of the same patients are, is one batch.
    * @throws StoreUnavailable
    */
   async load(tenant: TenantId, wanted: readonly AccessKey[], signal?: AbortSignal): Promise<LoadedAccess> {
@@ -60,7 +70,7 @@ export class AccessTable {
     const keys = wanted.flatMap((key) => [accessKey(tenant, key), accessRootKey(tenant, key.patient)])
     const roots = new Map<PatientId, Uint8Array>()
     const items: AccessItem[] = []
-    for (const item of await batchGet(this.#client, this.counter, this.#table, keys, { signal })) {
+    for (const item of await this.#read(keys, signal)) {
       const patient = (item['pk']?.S ?? '').slice(tenant.length + 1) as PatientId
       const sk = item['sk']?.S ?? ''
       const sealed = item['v']?.B ?? new Uint8Array()
@@ -69,6 +79,32 @@ export class AccessTable {
       else if (key !== undefined) items.push({ ...key, sealed })
     }
     return { items, roots }
+  }
+
+  async #read(keys: readonly Key[], signal: AbortSignal | undefined): Promise<Item[]> {
+    const alone = async (wanted: readonly Key[]): Promise<Item[]> =>
+      await batchGet(this.#client, this.counter, this.#table, wanted, { signal })
+    if (signal === undefined) return await alone(keys)
+    const batch = this.#gathering.get(signal) ?? this.#gather(signal, alone)
+    batch.keys.push(...keys)
+    try {
+      return await batch.read
+    } catch (error) {
+      if (batch.keys.length === keys.length) throw error
+      // what keeps one part of the batch back must not keep back the others: each part is asked for once more by itself
+      return await alone(keys)
+    }
+  }
+
+  #gather(signal: AbortSignal, read: (keys: readonly Key[]) => Promise<Item[]>): Batch {
+    const keys: Key[] = []
+    const begun = endOfTick().then(async () => {
+      this.#gathering.delete(signal)
+      return await read(keys)
+    })
+    const batch = { keys, read: begun }
+    this.#gathering.set(signal, batch)
+    return batch
   }
 
   /** @throws StoreUnavailable */
@@ -146,5 +182,13 @@ export class AccessTable {
     }
   }
 }
+
+/** After all that follows without waiting from what was begun: keys that are in memory are had by then. */
+const endOfTick = (): Promise<void> =>
+  new Promise((resolve) => {
+    queueMicrotask(() => {
+      process.nextTick(resolve)
+    })
+  })
 
 const userKey = (tenant: TenantId, kind: AccessKind, subject: string): string => `${tenant}#${kind}#${subject}`

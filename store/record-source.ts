@@ -32,8 +32,12 @@ export interface LoadOptions {
   readonly deadline: Deadline
   /** The version at which a list of this request named the record; undefined where it is asked for in another way. */
   readonly listed: (ref: RecordRef) => number | undefined
-  /** Whether the caller may know that the record exists. Nothing is read or opened beyond the first batch for one who may not (P5). */
-  readonly mayKnow: (ref: RecordRef) => Promise<boolean>
+  /**
+   * Whether the caller may know that the record exists. Nothing is read or opened beyond the first batch for one who may not (P5).
+   * BY_RECORD: what is sealed beside the record says so, and `mayKnowOpened` is asked of it before anything further is read.
+   */
+  readonly mayKnow: (ref: RecordRef) => Promise<boolean | 'BY_RECORD'>
+  readonly mayKnowOpened: (ref: RecordRef, metadata: RecordMetadata) => boolean
   /** Whether the patient's keys are known to be destroyed: keys that are found all the same were put back (P6), or remembered. */
   readonly erased: (ref: RecordRef) => Promise<boolean>
   /** What is opened to find out whether a record is the present one, is counted here. */

@@ -26,7 +26,7 @@ export class SealedSource implements RecordSource {
     tenant: TenantId,
     refs: readonly RecordRef[],
     paths: ReadonlySet<SchemaPath>,
-    { work, listed, mayKnow, erased, counter, deadline: { signal } }: LoadOptions,
+    { work, listed, mayKnow, mayKnowOpened, erased, counter, deadline: { signal } }: LoadOptions,
   ): Promise<readonly FoundRecord[]> {
     const patients = patientsOf(refs)
     // a key that cannot be had says nothing of whether a record is there: it is told when the record is opened
@@ -48,8 +48,9 @@ export class SealedSource implements RecordSource {
       if (keys.get(ref.patient)?.erased === true) answers.set(nameOf(ref), erasedRecord(ref))
       else if (buried.has(ref.patient)) answers.set(nameOf(ref), refused(ref, new IntegrityFailure()))
     }
+    const byRecord = new Set(refs.filter((_, index) => known[index] === 'BY_RECORD'))
     let pending: readonly RecordRef[] = refs.filter(
-      ({ patient }, index) => known[index] && keys.get(patient)?.erased !== true && !buried.has(patient),
+      ({ patient }, index) => known[index] !== false && keys.get(patient)?.erased !== true && !buried.has(patient),
     )
     let { records, roots } = loaded
     for (let attempt = 1; ; attempt++) {
@@ -59,6 +60,9 @@ export class SealedSource implements RecordSource {
       for (const ref of pending) {
         const record = stored.get(nameOf(ref))
         const opened = record && failureOr(() => open(tenant, record, keys.get(ref.patient), counter))
+        // who is told by the record alone is told nothing by one that is not there, or does not open
+        if (byRecord.has(ref) && (opened === undefined || opened instanceof Failure || !mayKnowOpened(ref, opened.metadata)))
+          continue
         if (opened instanceof Failure) answers.set(nameOf(ref), refused(ref, opened))
         else if (listed(ref) === undefined || (opened !== undefined && opened.version !== listed(ref))) unheld.push({ ref, opened })
         else if (opened !== undefined) answers.set(nameOf(ref), { ref, open: () => opened })

@@ -1,5 +1,6 @@
 import type { Consent, ConsentSubject } from './consent.ts'
 import type { Instant, TenantId, UserId } from './ids.ts'
+import type { RelationshipScope } from './record.ts'
 import type { ConsentPolicy, PurposeOfUse, Relationship, Role, Sensitivity, View } from './policy.ts'
 
 /** Who asks, as parsed once from a verified token. */
@@ -34,11 +35,15 @@ export interface Emergency {
 /** What is known of one caller and one patient when the decision is taken. Loaded in batches, before any leaf. */
 export interface Facts {
   readonly relationships: ReadonlySet<Relationship>
+  /** Those of them that hold within limits alone: what any one of the scopes opens is open. */
+  readonly limits?: RelationshipLimits
   /** Those of which it could not be found out whether they hold. */
   readonly unknown?: ReadonlySet<Relationship>
   readonly breakGlass?: Emergency
   readonly consent: ConsentFacts
 }
+
+export type RelationshipLimits = ReadonlyMap<Relationship, readonly RelationshipScope[]>
 
 export interface ConsentFacts {
   readonly rules: ReadonlyMap<Sensitivity, ConsentPolicy>

@@ -1,5 +1,5 @@
 import type { RecordId, RecordRef, SchemaPath, TenantId } from './ids.ts'
-import type { Sensitivity } from './policy.ts'
+import type { Category, Sensitivity } from './policy.ts'
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 
@@ -38,14 +38,30 @@ export interface RecordPlace extends RecordRef {
   readonly tenant: TenantId
 }
 
+/**
+ * How much of a patient's record a relationship opens while it is limited: the categories of values, and whether records and fields
+ * that bear a sensitivity are among them.
+ */
+export interface RelationshipScope {
+  readonly categories: readonly Category[]
+  readonly labeled: boolean
+}
+
+/** ISO 8601 in UTC with milliseconds, `until` exclusive; open where left out. Without a scope it opens all that its grants open. */
+export interface MembershipPeriod {
+  readonly since?: string
+  readonly until?: string
+  readonly scope?: RelationshipScope
+}
+
 /** A person's place on the care team of a patient, a person's own record, or that of whom a person acts for. */
 export interface Membership {
   readonly patient: RecordRef['patient']
   readonly relationship: 'CARE_TEAM' | 'SELF' | 'PROXY'
   /** `Practitioner/123`, `Patient/456`. */
   readonly fhirUser: string
-  /** ISO 8601 in UTC with milliseconds, `until` exclusive; open where left out. Several stays of one person are several periods. */
-  readonly periods: readonly { readonly since?: string; readonly until?: string }[]
+  /** Several stays of one person are several periods. */
+  readonly periods: readonly MembershipPeriod[]
 }
 
 /** Time is passed in: inside a decision there is no clock. Milliseconds since the epoch. */

@@ -78,7 +78,12 @@ describe('the role of the GraphQL function has the least that it needs', () => {
   })
 
   it('P2: writes grants of break-glass in transactions alone', () => {
-    expect(allowed('BreakGlassTable')).toEqual(['dynamodb:BatchGetItem', 'dynamodb:Query', 'dynamodb:PutItem'])
+    expect(allowed('BreakGlassTable')).toEqual([
+      'dynamodb:BatchGetItem',
+      'dynamodb:Query',
+      'dynamodb:PutItem',
+      'dynamodb:DeleteItem',
+    ])
     const enclosed = { 'dynamodb:EnclosingOperation': 'TransactWriteItems' }
     expect(on('BreakGlassTable').filter(({ Action }) => Action.includes('dynamodb:PutItem'))).toEqual([
       expect.objectContaining({ Effect: 'Allow', Condition: { StringEquals: enclosed } }),

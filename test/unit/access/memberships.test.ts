@@ -278,4 +278,32 @@ describe('C06: who acts for a patient', () => {
     expect(await heldAt('2026-03-01T00:00:00.000Z', ANNA)).toEqual([])
     expect(await heldAt('2026-02-01T00:00:00.000Z', BERT)).toEqual([])
   })
+
+  it('within limits while a period has them; one that holds without makes them say nothing', async () => {
+    const scope = { categories: ['CLINICAL'], labeled: false } as const
+    const proxy = { ...membership(ANNA, []), relationship: 'PROXY' } as const
+    const periods = [
+      { until: '2026-01-01T00:00:00.000Z' },
+      { since: '2025-12-01T00:00:00.000Z', until: '2027-01-01T00:00:00.000Z', scope },
+    ]
+    await join({ ...proxy, periods })
+    const [PROXY, registry] = ['PROXY' as Relationship, new Map([['PROXY' as Relationship, source('PROXY')]])]
+    const heldAt = async (time: string) => {
+      const now = Date.parse(time) as Instant
+      return (await relationshipsOf(registry, new Set([PROXY]), caller, [ANNA], now, deadline, () => 'STORE')).get(ANNA)
+    }
+    expect(await heldAt('2025-12-15T00:00:00Z')).toEqual({ relationships: new Set([PROXY]) })
+    expect(await heldAt('2026-01-01T00:00:00Z')).toEqual({ relationships: new Set([PROXY]), limits: new Map([[PROXY, [scope]]]) })
+    expect(await heldAt('2027-01-01T00:00:00Z')).toEqual({ relationships: new Set() })
+    // what is kept of limits is part of what a second import compares
+    const changed = async (again: Membership) => (await membershipChanged(house.ring, table, RIVERSIDE, [again])).length
+    expect(await changed({ ...proxy, periods })).toBe(0)
+    expect(await changed({ ...proxy, periods: periods.map(({ scope: _scope, ...period }) => period) })).toBe(1)
+    expect(
+      await changed({
+        ...proxy,
+        periods: periods.map((one) => ({ ...one, ...('scope' in one && { scope: { ...scope, labeled: true } }) })),
+      }),
+    ).toBe(1)
+  })
 })

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest'
+import { MINORS, minorProxyPeriods } from '../../../access/minors.ts'
+
+const day = (date: string): string => `${date}T00:00:00.000Z`
+const { scope } = MINORS
+
+describe('C06: who acts for a minor', () => {
+  it.each([
+    ['2014-05-17', '2026-05-17', '2032-05-17'],
+    // of a partial date the earliest day counts: limits never begin late
+    ['2014-05', '2026-05-01', '2032-05-01'],
+    ['2014', '2026-01-01', '2032-01-01'],
+    ['2012-02-29', '2024-02-29', '2030-02-28'],
+    ['2013-02-28', '2025-02-28', '2031-02-28'],
+  ])('born %s: without limits until %s, within them until %s', (born, limits, end) => {
+    expect(minorProxyPeriods(born)).toEqual([{ until: day(limits) }, { since: day(limits), until: day(end), scope }])
+  })
+
+  it('the ages and what stays open are the deployment`s to set', () => {
+    const policy = { limitedFrom: 14, until: 19, scope: { categories: ['IDENTITY'], labeled: false } } as const
+    expect(minorProxyPeriods('2010-01-01', policy)).toEqual([
+      { until: day('2024-01-01') },
+      { since: day('2024-01-01'), until: day('2029-01-01'), scope: policy.scope },
+    ])
+    expect(minorProxyPeriods('2010-01-01', { ...policy, limitedFrom: 19 })).toEqual([{ until: day('2029-01-01') }])
+  })
+
+  it.each(['', 'unknown', '2014-13', '2014-05-17T00:00:00Z', '0014'])(
+    'P3: a birth date that cannot be read opens nothing: %j',
+    (born) => {
+      expect(minorProxyPeriods(born)).toEqual([])
+    },
+  )
+
+  it('P3: nor do ages that cannot be', () => {
+    for (const ages of [{ limitedFrom: 19 }, { until: Number.NaN }, { limitedFrom: -1 }, { until: 1_000 }, { limitedFrom: 12.5 }])
+      expect(minorProxyPeriods('2014-05-17', { ...MINORS, ...ages })).toEqual([])
+  })
+
+  it('notes and what bears a sensitivity are closed while limits hold', () => {
+    expect(scope.categories).not.toContain('NOTE')
+    expect(scope.labeled).toBe(false)
+  })
+})
