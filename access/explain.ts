@@ -14,7 +14,7 @@ export interface PathExplanation {
   readonly reason?: Refusal
   /** The line that grants it, or that comes closest to it. */
   readonly rule?: string
-  /** Relationships, one of which must hold; CONSENT and BREAK_GLASS beside them. Empty unless the outcome is DEPENDS. */
+  /** Relationships, one of which must hold; CONSENT and BREAK_GLASS beside them, and STUDY for who acts for research. Empty unless the outcome is DEPENDS. */
   readonly dependsOn: readonly string[]
   /** Whether breaking the glass would open what is denied, or what depends on a relationship. */
   readonly breakGlass: boolean
@@ -22,7 +22,7 @@ export interface PathExplanation {
   readonly consentCouldClose: boolean
 }
 
-type Asker = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
+type Asker = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization' | 'study'>
 type Table = Pick<PolicyTable, 'phi' | 'computed' | 'consent'>
 
 /** The broadest denial that there is. */
@@ -103,7 +103,7 @@ function dependencies(
   now: Instant,
   action: Action,
 ): readonly string[] {
-  const names = new Set<Relationship | 'BREAK_GLASS' | 'CONSENT'>()
+  const names = new Set<Relationship | 'BREAK_GLASS' | 'CONSENT' | 'STUDY'>()
   const fields = [path, ...(table.computed.get(path) ?? [])].flatMap((name) => table.phi.get(name) ?? [])
   for (const [index, field] of fields.entries()) {
     for (const grant of field.grants) {
@@ -113,6 +113,8 @@ function dependencies(
       else if (facts?.relationships.has(grant.relationship) !== true) names.add(grant.relationship)
     }
   }
+  // a researcher stands in no relationship to anybody but the patients of their study
+  if (caller.study !== undefined && names.size > 0) names.add('STUDY')
   if (facts?.consent.given === undefined) {
     const silent = decided(table, path, caller, { ...possible, consent: { ...possible.consent, given: [] } }, now, action)
     if (silent.outcome === 'DENIED') names.add('CONSENT')

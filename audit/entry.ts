@@ -14,6 +14,8 @@ export interface AuditContext {
   readonly organization?: string
   readonly client?: string
   readonly session?: string
+  /** The protocol of the study that a researcher acts under. */
+  readonly study?: string
   readonly sourceIp?: string
   /** In full; an entry holds its hash, and the text once in each lane and session. */
   readonly userAgent?: string
@@ -48,6 +50,7 @@ export interface AuditEntry {
   readonly organization?: string
   readonly client?: string
   readonly session?: string
+  readonly study?: string
   readonly sourceIp?: string
   /** First 8 bytes of SHA-256 of the text, base64url. */
   readonly userAgent?: string

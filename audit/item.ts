@@ -34,6 +34,7 @@ const TEXT = {
   or: 'organization',
   c: 'client',
   s: 'session',
+  st: 'study',
   ip: 'sourceIp',
   ua: 'userAgent',
   ut: 'userAgentText',

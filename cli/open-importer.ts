@@ -1,8 +1,7 @@
 import { clinicLock } from '../schema/clinic.ts'
 import { lockDigest } from '../directives/compile.ts'
 import { searchIndexes } from '../directives/searchable.ts'
-import type { Importer } from '../fhir/importer.ts'
-import { openStore } from '../gateway/open-store.ts'
+import { openStore, type SealedStore } from '../gateway/open-store.ts'
 import type { TenantId } from '../vocabulary/ids.ts'
 import { refuseProduction } from '../vocabulary/stage.ts'
 
@@ -12,7 +11,7 @@ import { refuseProduction } from '../vocabulary/stage.ts'
  *
  * @throws StageRefused
  */
-export async function openImporter(tenant: TenantId): Promise<Importer> {
+export async function openImporter(tenant: TenantId): Promise<SealedStore> {
   refuseProduction(process.env)
   const lock = clinicLock()
   return await openStore(tenant, lockDigest(lock), process.env, searchIndexes(lock))

@@ -1,16 +1,22 @@
 import { type Importer, writePatients } from '../fhir/importer.ts'
 import { type CodeLabels, codeLabels } from '../fhir/labels.ts'
 import { type MappedPatient, mapBundle } from '../fhir/map-bundle.ts'
-import { type TenantId, tenantId } from '../vocabulary/ids.ts'
 import { refuseProduction } from '../vocabulary/stage.ts'
+import { type Instant, type TenantId, tenantId } from '../vocabulary/ids.ts'
 import { demoBundles } from './bundles.ts'
-import type { DemoUser } from './users.ts'
+import { studyReference, type Study } from '../vocabulary/study.ts'
+import { DEMO_STUDIES, DEMO_USERS, type DemoUser } from './users.ts'
+
+/** What the demo is written to: what an import is, and studies. */
+export interface SeedStore extends Importer {
+  writeStudy(study: Study): Promise<void>
+}
 
 export interface SeedOptions {
   /** Of what is written to. */
   readonly stage: string | undefined
   /** Opens the sealed store of one tenant. */
-  readonly openImporter: (tenant: TenantId) => Promise<Importer>
+  readonly openImporter: (tenant: TenantId) => Promise<SeedStore>
   /** How many patients each tenant gets. */
   readonly riverside: number
   readonly lakeside: number
@@ -47,6 +53,7 @@ export async function seedDemo({ stage, openImporter, riverside, lakeside, log }
         const { created, updated, unchanged } = await importer.write(patient)
         records += created + updated + unchanged
       })
+      for (const study of studiesOf(name)) await importer.writeStudy(study)
     } finally {
       await importer.close()
     }
@@ -61,9 +68,23 @@ function* demoPatients(
   { idFor }: Importer,
   labels: CodeLabels,
 ): Generator<MappedPatient> {
+  let number = 0
   for (const bundle of demoBundles({ tenant: name, count })) {
+    number++
     const { patients, faults } = mapBundle(bundle, { tenant, idFor, assign: new Map(), labels })
     if (faults.length > 0) throw new DemoFault()
-    yield* patients
+    const studies = DEMO_STUDIES.filter((study) => study.tenant === name && number <= study.patients)
+    for (const one of patients) {
+      const subject = { patient: one.patient, relationship: 'STUDY', periods: [{}] } as const
+      const places = studies.map(({ protocol }) => ({ ...subject, fhirUser: studyReference(protocol) }))
+      yield { ...one, memberships: [...one.memberships, ...places] }
+    }
   }
+}
+
+function studiesOf(name: DemoUser['tenant']): Study[] {
+  return DEMO_STUDIES.filter(({ tenant }) => tenant === name).map(({ protocol, user, until }) => {
+    const researchers = DEMO_USERS.flatMap(({ name: of, fhirUser }) => (of === user && fhirUser !== undefined ? [fhirUser] : []))
+    return { protocol, researchers, until: Date.parse(until) as Instant }
+  })
 }

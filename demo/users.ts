@@ -42,7 +42,7 @@ export const DEMO_USERS: readonly DemoUser[] = [
     tenant: 'riverside',
     role: 'RESEARCHER',
     fhirUser: 'Practitioner/researcher',
-    says: 'years and three-digit ZIP codes',
+    says: 'the study RIVERSIDE-A1C: the first 12 patients, in years and three-digit ZIP codes',
   },
   { name: 'patient', tenant: 'riverside', role: 'PATIENT', fhirUser: 'Patient/riverside-1', says: 'the own record, patient 1' },
   { name: 'proxy', tenant: 'riverside', role: 'PROXY', fhirUser: 'RelatedPerson/proxy', says: 'acts for patients who said so' },
@@ -57,6 +57,20 @@ export const DEMO_USERS: readonly DemoUser[] = [
     fhirUser: 'Practitioner/lakeside-physician',
     says: 'care team of every lakeside patient',
   },
+]
+
+/** Research on the first patients of a tenant, by a user who is given them for it alone. */
+export interface DemoStudy {
+  readonly protocol: string
+  readonly tenant: DemoUser['tenant']
+  readonly user: string
+  readonly patients: number
+  /** ISO 8601. */
+  readonly until: string
+}
+
+export const DEMO_STUDIES: readonly DemoStudy[] = [
+  { protocol: 'RIVERSIDE-A1C', tenant: 'riverside', user: 'researcher', patients: 12, until: '2040-01-01T00:00:00.000Z' },
 ]
 
 /** How many patients of the first are on the care team of whom. */

@@ -7,6 +7,7 @@ import { classifyInterfaces } from './classify-interfaces.ts'
 import { classifyObjects, type PhiSite } from './classify.ts'
 import { lintEnums, readConsent, readRoles } from './enums.ts'
 import { FaultList } from './fault.ts'
+import { lintFreeText, readFreeText } from './free-text.ts'
 import { phiPolicy } from './grants.ts'
 import { lintGrantLines, lintSite, type KnownRelationships } from './lint-grants.ts'
 import { lintArguments, lintFields, lintTypes, readRecords } from './lint-marks.ts'
@@ -52,6 +53,7 @@ export function compilePolicy(sources: readonly SdlSource[], { relationships }: 
   const kinds = typeKinds(schema)
   lintFields(schema, faults)
   lintTypes(schema, kinds, faults)
+  lintFreeText(schema, kinds, faults)
   lintGrantLines(schema, roles, relationships, faults)
   const { classes, sites } = classifyObjects(schema, kinds, faults)
   classifyInterfaces(schema, classes, faults)
@@ -66,6 +68,7 @@ export function compilePolicy(sources: readonly SdlSource[], { relationships }: 
     records,
     classes,
     computed: readComputed(schema, sites),
+    freeText: readFreeText(sites),
     reads: readReads(schema),
     searchable: readSearchable(schema, sites),
     calls,

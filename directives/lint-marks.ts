@@ -79,7 +79,7 @@ export function lintTypes(schema: GraphQLSchema, kinds: TypeKinds, faults: Fault
     }
     if (kind !== 'COMPOSITE') continue
     for (const { path, definition } of definedPlaces(type)) {
-      const inside = DIRECTIVE_NAMES.find((name) => has(definition, name))
+      const inside = DIRECTIVE_NAMES.find((name) => name !== 'freeText' && has(definition, name))
       if (inside) {
         faults.add(
           readDirective(schema, definition, inside)[0]?.node,

@@ -145,7 +145,12 @@ function factsOf({ kind, subject, values }: LockLine): readonly Fact[] {
         allowed('open to the patient', value('ownAccess') === 'yes', `consent ${subject}`),
       ]
     case 'phi':
-      return all('sensitivity').map((label) => ({ subject, what: `held back as ${label}`, shown: 'yes', height: -1 }))
+      return [
+        ...all('sensitivity').map((label) => ({ subject, what: `held back as ${label}`, shown: 'yes', height: -1 })),
+        ...(values.has('freeText') ? all('freeText') : []).map((member) => {
+          return { subject, what: `kept back from research as free text: ${member}`, shown: 'yes', height: -1 }
+        }),
+      ]
     case 'reads':
       return [{ subject, what: `needs ${value('field')}`, shown: 'yes', height: -1 }]
     case 'class':

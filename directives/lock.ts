@@ -1,5 +1,6 @@
 import type { SchemaPath } from '../vocabulary/ids.ts'
-import type { Action, Grant, PhiPolicy, PolicyTable, PurposeOfUse } from '../vocabulary/policy.ts'
+import type { Action, FreeTextInside, Grant, PhiPolicy, PolicyTable, PurposeOfUse } from '../vocabulary/policy.ts'
+import { freeTextPaths } from './free-text.ts'
 
 /** The order of the schema's enum, in which purposes are printed everywhere. */
 const PURPOSES: readonly PurposeOfUse[] = ['TREAT', 'ETREAT', 'BTG', 'HPAYMT', 'HOPERAT', 'HRESCH', 'PATRQT', 'PUBHLTH']
@@ -54,7 +55,7 @@ export function renderLock(table: Omit<PolicyTable, 'digest'>, reads: ReadonlyMa
     ...sorted(table.records).map(([type, { patient, source }]) => `record ${type} patient=${patient} source=${source}`),
     ...sorted(table.classes).map(([coordinate, found]) => `class ${coordinate} is=${found}`),
     ...sorted(table.phi).flatMap(([, policy]) => [
-      phiLine(policy, table.computed.get(policy.path)),
+      phiLine(policy, table.computed.get(policy.path), table.freeText.get(policy.path)),
       ...policy.grants.map((grant) => grantLine(policy, grant)),
     ]),
     ...sorted(reads).map(([argument, field]) => `reads ${argument} field=${field}`),
@@ -97,9 +98,11 @@ function parseLine(text: string, number: number): LockLine {
 function phiLine(
   { path, coordinate, class: kind, category, identifier, sensitivity }: PhiPolicy,
   computed: readonly SchemaPath[] | undefined,
+  freeText: FreeTextInside | undefined,
 ): string {
   const inputs = computed === undefined ? '' : ` computed=${list(computed)}`
-  return `phi ${path} class=${kind} category=${category} identifier=${identifier ?? '-'} sensitivity=${list([...sensitivity].toSorted())} at=${coordinate}${inputs}`
+  const texts = freeText === undefined ? '' : ` freeText=${list(freeTextPaths(freeText))}`
+  return `phi ${path} class=${kind} category=${category} identifier=${identifier ?? '-'} sensitivity=${list([...sensitivity].toSorted())} at=${coordinate}${inputs}${texts}`
 }
 
 function grantLine({ path }: PhiPolicy, { roles, purposes, relationship, actions, view, breakGlass, rule }: Grant): string {

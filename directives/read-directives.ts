@@ -39,6 +39,7 @@ export interface DirectiveArguments {
   }
   searchable: { normalize: Normalization; with?: readonly string[] | null }
   computed: { from: readonly string[] }
+  freeText: Readonly<Record<string, never>>
   reads: { field: string }
   mayCall: { roles: readonly Role[]; stepUp: boolean }
   role: { kind: RoleKind; mayClaim: readonly PurposeOfUse[]; mfa: boolean; seesExistence: boolean }
@@ -54,6 +55,7 @@ export const DIRECTIVE_NAMES: readonly DirectiveName[] = [
   'minimumNecessary',
   'searchable',
   'computed',
+  'freeText',
   'reads',
   'mayCall',
   'role',

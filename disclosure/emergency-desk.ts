@@ -10,12 +10,12 @@ import type { Caller } from '../vocabulary/decision.ts'
 import type { EventSink } from '../vocabulary/events.ts'
 import { AuditUnavailable, BadUserInput, Failure, keyOverdue, storeOverdue, VersionConflict } from '../vocabulary/failures.ts'
 import type { Coordinate, Instant, RecordId, RecordRef, RequestId, SchemaPath } from '../vocabulary/ids.ts'
-import { decodeNodeId } from '../vocabulary/node-id.ts'
 import type { PolicyTable } from '../vocabulary/policy.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { AccessNotes } from './access-notes.ts'
 import type { FailureReasons } from './failure-reasons.ts'
 import { GRANT, type GrantAnswer, grantAnswer, reviewAnswer } from './grant-answers.ts'
+import type { PublicIds } from './public-ids.ts'
 import type { Refusals } from './refusals.ts'
 
 interface DeskParts {
@@ -23,6 +23,7 @@ interface DeskParts {
   readonly caller: Caller
   readonly now: Instant
   readonly policy: PolicyTable
+  readonly ids: PublicIds
   readonly emergencies?: EmergencySource
   readonly keyring: Keyring
   readonly trail: Trail
@@ -76,7 +77,7 @@ export class EmergencyDesk {
     if (typeof minutes !== 'number' || !Number.isInteger(minutes) || minutes < 1 || minutes > acts.mostMinutes) {
       throw new BadUserInput()
     }
-    const ref = decodeNodeId(patientId)
+    const ref = this.#parts.ids.decode(patientId)
     const isPatient = ref !== undefined && policy.records.get(ref.type)?.patient === 'id' && (ref.patient as string) === ref.id
     return await this.#act(patientId, isPatient ? ref : undefined, 'BROKEN', info, async ({ patient }, deadline) =>
       acts.breaking(caller, { patient, reason, minutes }, now, deadline),
@@ -93,7 +94,7 @@ export class EmergencyDesk {
     const reviews = this.#oversees(info) ? this.#reviews() : undefined
     return await this.#act(
       grantId(id),
-      grantRef(id),
+      this.#grantRef(id),
       'ENDED',
       info,
       async ({ patient, id: grant }, deadline) =>
@@ -120,9 +121,9 @@ export class EmergencyDesk {
       return prepared
     }
     try {
-      return await this.#act(grantId(id), grantRef(id), 'REVIEWED', info, review)
+      return await this.#act(grantId(id), this.#grantRef(id), 'REVIEWED', info, review)
     } catch (error) {
-      const ref = grantRef(id)
+      const ref = this.#grantRef(id)
       if (!(error instanceof OwnGrant) || ref === undefined) throw error
       const path = `${info.parentType.name}.${info.fieldName}` as SchemaPath
       const denial = { outcome: 'DENIED', reason: 'RELATIONSHIP', breakGlass: false } as const
@@ -168,7 +169,7 @@ export class EmergencyDesk {
         if (prepared === undefined) return await this.#notFound(asked, at, info)
         if (prepared.items.length > 0) await this.#commit(prepared, at, what)
         const { grant } = prepared
-        return 'reason' in grant ? reviewAnswer(this.#parts, grant) : grantAnswer(this.#parts.policy, grant)
+        return 'reason' in grant ? reviewAnswer(this.#parts, grant) : grantAnswer(this.#parts, grant)
       } catch (error) {
         if (error instanceof VersionConflict && attempt < ATTEMPTS) continue
         if (!(error instanceof Failure) || error.code !== 'FIELD_UNAVAILABLE') throw error
@@ -206,6 +207,11 @@ export class EmergencyDesk {
     refusals.notFound(info.path)
     return null
   }
+
+  #grantRef(id: unknown): RecordRef | undefined {
+    const ref = typeof id === 'string' ? this.#parts.ids.decode(id) : undefined
+    return ref?.type === GRANT ? ref : undefined
+  }
 }
 
 const isFinding = (value: unknown): value is Finding => FINDINGS.has(value)
@@ -213,9 +219,4 @@ const isFinding = (value: unknown): value is Finding => FINDINGS.has(value)
 function grantId(id: unknown): string {
   if (typeof id !== 'string') throw new BadUserInput()
   return id
-}
-
-function grantRef(id: unknown): RecordRef | undefined {
-  const ref = typeof id === 'string' ? decodeNodeId(id) : undefined
-  return ref?.type === GRANT ? ref : undefined
 }

@@ -2,10 +2,10 @@ import type { GraphQLResolveInfo } from 'graphql'
 import type { EmergencyGrant, ReviewedGrant } from '../access/emergency-acts.ts'
 import { Failure } from '../vocabulary/failures.ts'
 import type { RecordId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
-import { encodeNodeId } from '../vocabulary/node-id.ts'
 import type { PolicyTable } from '../vocabulary/policy.ts'
 import type { AccessNotes } from './access-notes.ts'
 import type { FailureReasons } from './failure-reasons.ts'
+import type { PublicIds } from './public-ids.ts'
 import type { Refusals } from './refusals.ts'
 
 export const GRANT = 'BreakGlassGrant' as TypeName
@@ -36,16 +36,20 @@ interface ReviewAnswer extends GrantAnswer {
 
 interface AnswerParts {
   readonly policy: PolicyTable
+  readonly ids: PublicIds
   readonly notes: AccessNotes
   readonly failures: FailureReasons
   readonly refusals: Refusals
 }
 
-export function grantAnswer(policy: PolicyTable, { id, patient, since, until, ended }: EmergencyGrant): GrantAnswer {
+export function grantAnswer(
+  { policy, ids }: Pick<AnswerParts, 'policy' | 'ids'>,
+  { id, patient, since, until, ended }: EmergencyGrant,
+): GrantAnswer {
   const type = [...policy.records.values()].find((record) => record.patient === 'id')?.type ?? ('' as TypeName)
   return {
-    id: encodeNodeId({ type: GRANT, patient, id: id as RecordId }),
-    patientId: encodeNodeId({ type, patient, id: patient as string as RecordId }),
+    id: ids.encode({ type: GRANT, patient, id: id as RecordId }),
+    patientId: ids.encode({ type, patient, id: patient as string as RecordId }),
     since: new Date(since).toISOString(),
     until: new Date(until).toISOString(),
     endedAt: ended === undefined ? null : new Date(ended).toISOString(),
@@ -53,7 +57,8 @@ export function grantAnswer(policy: PolicyTable, { id, patient, since, until, en
 }
 
 /** Each opening of what somebody wrote is recorded, once a request. */
-export function reviewAnswer({ policy, notes, failures, refusals }: AnswerParts, grant: ReviewedGrant): ReviewAnswer {
+export function reviewAnswer(parts: AnswerParts, grant: ReviewedGrant): ReviewAnswer {
+  const { notes, failures, refusals } = parts
   const { review } = grant
   const opening = (field: 'reason' | 'note', open: (() => string) | undefined): Opened => {
     const path = `${GRANT}.${field}` as SchemaPath
@@ -73,7 +78,7 @@ export function reviewAnswer({ policy, notes, failures, refusals }: AnswerParts,
     }
   }
   return {
-    ...grantAnswer(policy, grant),
+    ...grantAnswer(parts, grant),
     userId: grant.user,
     reason: opening('reason', grant.reason),
     reviewed: review !== undefined && review.finding !== 'FOLLOW_UP',

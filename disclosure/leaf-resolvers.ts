@@ -49,7 +49,7 @@ function leafResolver(policy: PolicyTable, coordinate: Coordinate, type: string,
       return (source) => asRecord(source, coordinate).embedded(field)
     case 'NOT_PHI':
       if (![...policy.records.keys()].some((record) => (record as string) === type)) return undefined
-      if (field === 'id') return (source) => asRecord(source, coordinate).nodeId()
+      if (field === 'id') return (source, _args, { scope }) => scope.ids.encode(asRecord(source, coordinate).ref)
       if (field === 'version') return (source) => asRecord(source, coordinate).version
       return (source) => asRecord(source, coordinate).open(field)
     case 'STRUCTURE':

@@ -13,6 +13,7 @@ import type { PolicyTable, Relationship } from '../vocabulary/policy.ts'
 import type { Json } from '../vocabulary/record.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import { filterBound, listFilter } from './list-filter.ts'
+import type { PublicIds } from './public-ids.ts'
 
 /** A page that was asked for. */
 export interface PageArguments {
@@ -35,6 +36,7 @@ export interface ListParts {
   readonly sources: ReadonlyMap<string, RecordSource>
   readonly relationships: RelationshipRegistry
   readonly facts: PatientFacts
+  readonly ids: PublicIds
   readonly keyring: Keyring
   readonly counter: DisclosureCounter
   readonly deadline: Deadline
@@ -60,11 +62,11 @@ export class RecordLists {
     args: PageArguments,
     isClosed: ListRequest['isClosed'],
   ): Promise<CursorPage> {
-    const { caller, policy, sources, counter, deadline } = this.#parts
+    const { caller, ids, policy, sources, counter, deadline } = this.#parts
     const size = pageSize(args.first)
     const filter = listFilter(args)
     const cursor = await this.#cursorKey()
-    const bound: CursorBound = { caller, coordinate, patient, filter: filterBound(filter) }
+    const bound: CursorBound = { caller, coordinate, patient, filter: [filterBound(filter), ...ids.bound()] }
     const after =
       args.after === undefined || args.after === null ? undefined : openPosition(openCursor(cursor, bound, text(args.after)))
     const source = sources.get(policy.records.get(type)?.source ?? '')
@@ -88,10 +90,10 @@ export class RecordLists {
    * @throws BadUserInput, StoreUnavailable, KeyUnavailable
    */
   async panel(type: TypeName, names: ReadonlySet<Relationship>, coordinate: Coordinate, args: PageArguments): Promise<CursorPage> {
-    const { caller, deadline } = this.#parts
+    const { caller, deadline, ids } = this.#parts
     const size = pageSize(args.first)
     const cursor = await this.#cursorKey()
-    const bound: CursorBound = { caller, coordinate, filter: {} }
+    const bound: CursorBound = { caller, coordinate, filter: [{}, ...ids.bound()] }
     const after =
       args.after === undefined || args.after === null ? undefined : (text(openCursor(cursor, bound, text(args.after))) as PatientId)
     const found = await deadline.wait(() => this.#standing(names, after, size + 1), storeOverdue)

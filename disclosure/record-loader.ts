@@ -21,6 +21,7 @@ import type { FailureReasons } from './failure-reasons.ts'
 import type { PathOutcome } from './path-outcome.ts'
 import type { PatientStanding } from './patient-standing.ts'
 import type { PhiBudget } from './phi-budget.ts'
+import type { PublicIds } from './public-ids.ts'
 import { existenceOf, given, RecordValues, type ValueParts, where } from './record-values.ts'
 import { RecordView, recordKey, type RecordState } from './record-view.ts'
 
@@ -77,6 +78,7 @@ export interface LoaderOptions {
   readonly sources: ReadonlyMap<string, RecordSource>
   /** By path: a function for each `@computed` field. */
   readonly computed: ComputedFields
+  readonly ids: PublicIds
   readonly standing: PatientStanding
   readonly facts: PatientFacts
   readonly failures: FailureReasons

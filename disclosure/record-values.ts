@@ -5,13 +5,15 @@ import type { AccessRecord } from '../vocabulary/access-record.ts'
 import type { Caller, Decision, Denial, Permit, Undecided } from '../vocabulary/decision.ts'
 import { Erased } from '../vocabulary/failures.ts'
 import type { Instant, PatientId, RecordRef, SchemaPath, TypeName } from '../vocabulary/ids.ts'
-import type { PolicyTable } from '../vocabulary/policy.ts'
+import type { PolicyTable, View } from '../vocabulary/policy.ts'
 import type { Json } from '../vocabulary/record.ts'
 import type { ComputedFields } from './computed-fields.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { FailureReasons } from './failure-reasons.ts'
 import type { PathOutcome } from './path-outcome.ts'
+import { withoutFreeText } from './free-text.ts'
 import type { Reserved } from './phi-budget.ts'
+import type { PublicIds } from './public-ids.ts'
 import type { RecordState } from './record-view.ts'
 import { show } from './views.ts'
 
@@ -20,6 +22,7 @@ export interface ValueParts {
   readonly now: Instant
   readonly policy: PolicyTable
   readonly computed: ComputedFields
+  readonly ids: PublicIds
   readonly counter: DisclosureCounter
   readonly failures: FailureReasons
   readonly note: (record: AccessRecord) => void
@@ -140,10 +143,19 @@ export class RecordValues {
       this.#note({ ...permitted, ...found })
       return found
     }
-    const value = show(view, found.value, this.#parts.now)
+    const value = this.#seen(at.path, view, found.value)
     this.#note({ ...permitted, view, outcome: outcome === 'MASKED' ? 'MASKED' : 'DISCLOSED' })
     this.#gatherNotices(at.path)
     return outcome === 'MASKED' ? { outcome, value, view } : { outcome: 'DISCLOSED', value }
+  }
+
+  #seen(path: SchemaPath, view: View, value: Json): Json {
+    const { caller, ids, now, policy } = this.#parts
+    if (view === 'PSEUDONYM') return ids.standIn(this.#state.ref, path)
+    const shown = show(view, value, now)
+    const texts = policy.freeText.get(path)
+    // what people wrote may name anybody: it is no part of what is de-identified, in whatever view
+    return caller.study === undefined || texts === undefined ? shown : withoutFreeText(texts, shown)
   }
 
   #gatherNotices(path: SchemaPath): void {

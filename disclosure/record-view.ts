@@ -1,6 +1,5 @@
-import { encodeNodeId } from '../vocabulary/node-id.ts'
 import { Erased } from '../vocabulary/failures.ts'
-import type { NodeId, RecordId, RecordRef, SchemaPath, TypeName } from '../vocabulary/ids.ts'
+import type { RecordId, RecordRef, SchemaPath, TypeName } from '../vocabulary/ids.ts'
 import type { Facts } from '../vocabulary/decision.ts'
 import type { Json, RecordMetadata } from '../vocabulary/record.ts'
 import type { PathOutcome } from './path-outcome.ts'
@@ -44,10 +43,6 @@ export class RecordView {
   /** Tells records apart within a request. */
   get key(): string {
     return recordKey(this.#state.ref)
-  }
-
-  nodeId(): NodeId {
-    return encodeNodeId(this.#state.ref)
   }
 
   get facts(): Facts {

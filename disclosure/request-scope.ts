@@ -9,7 +9,6 @@ import type { OutcomeReason } from '../vocabulary/access-record.ts'
 import type { Caller, Denial } from '../vocabulary/decision.ts'
 import { BadUserInput } from '../vocabulary/failures.ts'
 import type { Coordinate, PatientId, RecordId, RecordRef, RequestId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
-import { decodeNodeId } from '../vocabulary/node-id.ts'
 import type { Json } from '../vocabulary/record.ts'
 import { AccessNotes } from './access-notes.ts'
 import { Connections } from './connections.ts'
@@ -20,6 +19,7 @@ import { FailureReasons } from './failure-reasons.ts'
 import { type BudgetSource, PhiBudget } from './phi-budget.ts'
 import { PatientSearch } from './patient-search.ts'
 import { PatientStanding } from './patient-standing.ts'
+import type { PublicIds } from './public-ids.ts'
 import { RecordLists } from './record-lists.ts'
 import { RecordLoader, type LoaderOptions } from './record-loader.ts'
 import { RecordView, recordKey, whereOf } from './record-view.ts'
@@ -32,6 +32,8 @@ type Place = GraphQLResolveInfo['path']
 export interface ScopeParts
   extends Omit<LoaderOptions, 'budget' | 'counter' | 'facts' | 'failures' | 'notices' | 'standing'>,
     FactSources {
+  /** The ids that the caller is given and sends. */
+  readonly ids: PublicIds
   readonly sessions?: Sessions
   readonly budgets?: BudgetSource
   /** Where records are found by a value; none: nobody is. */
@@ -93,6 +95,10 @@ export class RequestScope {
     return this.#parts.caller
   }
 
+  get ids(): PublicIds {
+    return this.#parts.ids
+  }
+
   get sessions(): Sessions | undefined {
     return this.#parts.sessions
   }
@@ -112,7 +118,7 @@ export class RequestScope {
 
   /** A record by the id that a client holds. `type` is the one expected, or undefined where any will do. */
   async byId(id: string, type: TypeName | undefined, info: GraphQLResolveInfo): Promise<RecordView | null> {
-    const decoded = decodeNodeId(id)
+    const decoded = this.ids.decode(id)
     const known =
       decoded !== undefined && this.#parts.policy.records.has(decoded.type) && (type === undefined || decoded.type === type)
     const ref = known ? decoded : this.#nowhere(id, type)
@@ -128,7 +134,7 @@ export class RequestScope {
   async explainAccess(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<AccessPlan | null> {
     const { patientId } = args
     const type = [...this.#parts.policy.records.values()].find(({ patient }) => patient === 'id')?.type
-    const decoded = typeof patientId === 'string' ? decodeNodeId(patientId) : undefined
+    const decoded = typeof patientId === 'string' ? this.ids.decode(patientId) : undefined
     const ref = decoded !== undefined && decoded.type === type ? decoded : undefined
     const asked = typeof patientId === 'string' ? (ref ?? this.#nowhere(patientId, type)) : undefined
     const explained = await this.#explainer.explain(info.schema, args, asked)
@@ -147,7 +153,7 @@ export class RequestScope {
     // an edge that is PHI itself was decided and recorded with its parent
     if (source instanceof RecordView && this.#parts.policy.phi.has(path)) return null
     const id = args['id'] ?? args['patientId']
-    const asked = typeof id === 'string' ? decodeNodeId(id) : undefined
+    const asked = typeof id === 'string' ? this.ids.decode(id) : undefined
     const whose = source instanceof RecordView ? whereOf(source) : asked && { patient: asked.patient }
     const { reason, rule } = denial
     this.#notes.once(`${coordinate} ${source instanceof RecordView ? source.key : (asked?.patient ?? '')}`, {

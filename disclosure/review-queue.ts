@@ -14,11 +14,13 @@ import type { PolicyTable } from '../vocabulary/policy.ts'
 import type { AccessNotes } from './access-notes.ts'
 import type { FailureReasons } from './failure-reasons.ts'
 import { GRANT, reviewAnswer } from './grant-answers.ts'
+import type { PublicIds } from './public-ids.ts'
 import type { Refusals } from './refusals.ts'
 
 interface QueueParts {
   readonly caller: Caller
   readonly policy: PolicyTable
+  readonly ids: PublicIds
   readonly emergencies?: EmergencySource
   readonly keyring: Keyring
   readonly deadline: Deadline

@@ -4,10 +4,11 @@ import type { Json } from '../vocabulary/record.ts'
 import { RESTRICTED_ZIP3 } from './restricted-zip3.ts'
 
 /** The views that values can be given in. A schema that asks for another one does not build. */
-export const SERVED_VIEWS = new Set<View>(['FULL', 'LAST4', 'YEAR', 'ZIP3'])
+export const SERVED_VIEWS = new Set<View>(['FULL', 'LAST4', 'YEAR', 'ZIP3', 'PSEUDONYM'])
 
 /**
  * What of a value a view shows. Total: what a view cannot read it does not show, so the answer is null rather than the value.
+ * PSEUDONYM shows nothing of it: what stands for the value follows from its place, `PublicIds.standIn`.
  */
 export function show(view: View, value: Json, now: Instant): Json {
   switch (view) {

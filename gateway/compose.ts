@@ -15,6 +15,7 @@ import { RefusalTally } from '../access/refusal-tally.ts'
 import type { RelationshipRegistry } from '../access/relationships.ts'
 import { SessionSettings } from '../access/session-limits.ts'
 import { TableSessions } from '../access/sessions.ts'
+import { storedStudies } from '../access/studies.ts'
 import { AuditHistory } from '../audit/history.ts'
 import { LaneLog } from '../audit/log.ts'
 import { newProcessId, type ProcessId } from '../audit/request-id.ts'
@@ -34,6 +35,7 @@ import { SealedSource } from '../store/sealed-source.ts'
 import { SecurityTable } from '../store/security.ts'
 import { SearchTable } from '../store/search.ts'
 import { SessionTable } from '../store/sessions.ts'
+import { StudyTable } from '../store/studies.ts'
 import type { EventSink } from '../vocabulary/events.ts'
 import type { TenantId } from '../vocabulary/ids.ts'
 import type { Relationship } from '../vocabulary/policy.ts'
@@ -80,6 +82,7 @@ export interface Services {
   readonly events: EventSink
   readonly records: RecordTable
   readonly access: AccessTable
+  readonly studies: StudyTable
   readonly breakGlass: BreakGlassTable
   /** The longest that a glass stays broken. */
   readonly breakGlassMinutes: number
@@ -128,6 +131,7 @@ export function openServices(env: Env, { now = Date.now, events }: { now?: Clock
     events: sink,
     records: new RecordTable(reads, settings.PHI_TABLE_RECORDS),
     access: new AccessTable(reads, settings.PHI_TABLE_ACCESS),
+    studies: new StudyTable(reads, settings.PHI_TABLE_ACCESS),
     breakGlass: new BreakGlassTable(reads, settings.PHI_TABLE_BREAK_GLASS),
     breakGlassMinutes: settings.PHI_BREAK_GLASS_MINUTES,
     sessions: new SessionTable(reads, settings.PHI_TABLE_SESSIONS),
@@ -194,6 +198,7 @@ export async function composeGateway(
     ...clinic,
     relationships: clinicRelationships(services),
     emergencies: clinicEmergencies(services),
+    studies: storedStudies(services),
     consents: storedConsents({ table: services.access, keyring: services.keyring, events: services.events }),
     sources: new Map([['dynamodb', new SealedSource(services.records, services.keyring)]]),
     budgets: services.budgets,

@@ -4,6 +4,7 @@ import type { ConsentSource, EmergencySource } from '../access/patient-facts.ts'
 import type { RefusalCounter } from '../access/refusal-tally.ts'
 import type { RelationshipRegistry } from '../access/relationships.ts'
 import type { Sessions } from '../access/sessions.ts'
+import type { StudySource } from '../access/studies.ts'
 import type { AuditLog } from '../audit/log.ts'
 import { newRequestId, type ProcessId } from '../audit/request-id.ts'
 import type { Keyring } from '../crypto/keyring.ts'
@@ -23,6 +24,7 @@ import { AuditUnavailable, Failure, MfaRequired, SessionExpired, Unauthenticated
 import type { RequestId } from '../vocabulary/ids.ts'
 import type { PolicyTable } from '../vocabulary/policy.ts'
 import type { Clock } from '../vocabulary/record.ts'
+import { actingOf } from './acting.ts'
 import { refusal } from './answer.ts'
 import { executableSchema } from './executable-schema.ts'
 import { OperationEngine } from './execution.ts'
@@ -39,6 +41,8 @@ const IDENTITY_SHARE = 0.25
 
 /** The part of what is left then, in which it must be known whether they are still signed in. */
 const SESSION_SHARE = 0.2
+/** And then, in which it must be known under which study they act. */
+const STUDY_SHARE = 0.3
 /** How recent a sign-in must be where one is asked for, in seconds. */
 const STEP_UP_SECONDS = 300
 
@@ -57,6 +61,8 @@ export interface GatewayParts {
   readonly emergencies?: EmergencySource
   /** What patients permit and deny. Left out: nobody said anything, so that what needs a consent is closed. */
   readonly consents?: ConsentSource
+  /** Under which studies research is done, and on whom. Left out: researchers are given nothing. */
+  readonly studies?: StudySource
   /** Counts what each user is given within an hour. Left out: nobody counts. */
   readonly budgets?: BudgetSource
   /** Where records are found by a value. Left out: they are not, and a root that searches is unavailable. */
@@ -139,8 +145,8 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   const { stepUpSeconds = STEP_UP_SECONDS } = parts
   const sessions = parts.sessions?.(policy)
   const stepUpWithin = stepUpSeconds * 1000
+  const { studies } = parts
   const services = {
-    facts,
     ...(sessions && { sessions }),
     ...(budgets && { budgets }),
     ...(search && { search }),
@@ -173,10 +179,17 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
     const refused = refusedByType(request.headers)
     if (refused !== undefined) return refusal(requestId, request, 'BAD_REQUEST', refused)
     const body = parseBody(request.body)
+    const named = request.headers['x-research-study']
+    const acting = await actingOf(
+      caller,
+      named,
+      { policy, facts, keyring, now, ...(studies && { studies }) },
+      deadline.share(STUDY_SHARE),
+    )
     return await engine.execute(request, body, {
       requestId,
       open: (operation) => {
-        const opened = openScope(services, { schema, policy }, { requestId, request, body, caller, deadline }, operation)
+        const opened = openScope(services, { schema, policy }, { requestId, request, body, acting, deadline }, operation)
         passage.values = opened.scope.counter
         return opened
       },

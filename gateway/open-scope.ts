@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { refuseBeforeRecord } from '../access/decide.ts'
-import type { FactSources } from '../access/patient-facts.ts'
 import type { Sessions } from '../access/sessions.ts'
 import { rootsToStepUp } from '../access/step-up.ts'
 import type { AuditContext } from '../audit/entry.ts'
@@ -21,13 +20,13 @@ import type { EventSink } from '../vocabulary/events.ts'
 import { OperationTooCostly } from '../vocabulary/failures.ts'
 import type { Instant, RequestId, SchemaPath } from '../vocabulary/ids.ts'
 import type { Clock } from '../vocabulary/record.ts'
+import type { Acting } from './acting.ts'
 import type { OpenedScope, ResolvedOperation } from './execution.ts'
 import type { GraphQLBody, HttpRequest } from './http.ts'
 import { limitOf, type Limits } from './limits.ts'
 
 /** What outlives a request and every request needs. */
 export interface ScopeServices {
-  readonly facts: FactSources
   readonly sessions?: Sessions
   /** How recent a sign-in must be where one is asked for, in milliseconds. */
   readonly stepUpWithin: number
@@ -44,12 +43,12 @@ export interface ScopeServices {
   readonly now: Clock
 }
 
-/** A request whose caller is known and whose body was read. */
+/** A request whose caller is known and whose body was read. The caller acts as `acting` says. */
 export interface Arrival {
   readonly requestId: RequestId
   readonly request: HttpRequest
   readonly body: GraphQLBody
-  readonly caller: Caller
+  readonly acting: Acting
   readonly deadline: Deadline
 }
 
@@ -69,7 +68,7 @@ const LONGEST_USER_AGENT = 256
 export function openScope(
   parts: ScopeServices,
   { schema, policy }: Pick<CompiledPolicy, 'schema' | 'policy'>,
-  { requestId, request, body, caller, deadline }: Arrival,
+  { requestId, request, body, acting: { caller, facts, ids }, deadline }: Arrival,
   { document, name, variables }: ResolvedOperation,
 ): OpenedScope {
   const now = parts.now() as Instant
@@ -86,7 +85,7 @@ export function openScope(
     const action = root.startsWith(`${schema.getMutationType()?.name ?? ''}.`) ? 'UPDATE' : 'READ'
     trail.note({ path: root as string as SchemaPath, action, outcome: 'DENIED', reason: 'STEP_UP' })
   }
-  const { facts, sessions, sources, computed, keyring, events } = parts
+  const { sessions, sources, computed, keyring, events } = parts
   const reading = deadline.share(READ_SHARE)
   const scope = new RequestScope({
     requestId,
@@ -95,6 +94,7 @@ export function openScope(
     policy,
     grantable,
     sources,
+    ids,
     ...facts,
     ...(sessions && { sessions }),
     computed,
@@ -118,7 +118,7 @@ function auditContext(
   operation: string | undefined,
   policy: string,
 ): AuditContext {
-  const { tenant, user, purpose, organization, client, session } = caller
+  const { tenant, user, purpose, organization, client, session, study } = caller
   const userAgent = headers['user-agent']
   return {
     tenant,
@@ -133,6 +133,7 @@ function auditContext(
     ...(organization !== undefined && { organization }),
     ...(client !== undefined && { client }),
     ...(session !== undefined && { session }),
+    ...(typeof study === 'string' && { study }),
     ...(sourceIp !== undefined && { sourceIp }),
     ...(userAgent !== undefined && { userAgent: userAgent.slice(0, LONGEST_USER_AGENT) }),
     ...traceOf(headers['traceparent']),

@@ -2,15 +2,17 @@ import { userInfo } from 'node:os'
 import { randomBytes } from 'node:crypto'
 import { sealConsents } from '../access/consents.ts'
 import { membershipChanged, sealMembership } from '../access/memberships.ts'
+import { studyWritten } from '../access/studies.ts'
 import type { AuditContext } from '../audit/entry.ts'
 import { newRequestId } from '../audit/request-id.ts'
 import { derivedId } from '../crypto/tokens.ts'
 import { HistoryTable } from '../store/history.ts'
 import { RecordWriter, type WriteCounts } from '../store/record-writer.ts'
 import type { ConsentChanges } from '../vocabulary/consent.ts'
-import type { PatientId, RecordId, TenantId, TypeName } from '../vocabulary/ids.ts'
+import type { Instant, PatientId, RecordId, SchemaPath, TenantId, TypeName } from '../vocabulary/ids.ts'
 import type { SearchIndex } from '../vocabulary/policy.ts'
 import type { Membership, NewRecord } from '../vocabulary/record.ts'
+import type { Study } from '../vocabulary/study.ts'
 import { type Env, openServices } from './compose.ts'
 
 /** What an import writes to: the sealed store of one tenant. */
@@ -23,8 +25,13 @@ export interface SealedStore {
     memberships: readonly Membership[]
     consents?: ConsentChanges
   }): Promise<WriteCounts>
+  /** Writes a study, or what has changed of it; whom it is about, `write` says of each patient. */
+  writeStudy(study: Study): Promise<void>
   close(): Promise<void>
 }
+
+/** How long the writing of a study may take, in milliseconds. */
+const STUDY_MS = 30_000
 
 /**
  * Opens the store of a tenant for loading; a tenant that has no keys yet is given them. What is loaded is audited under the
@@ -67,6 +74,14 @@ export async function openStore(
       // the writing of one patient is one request: an import may take hours, and its records are looked up by time
       const context = { ...importing, requestId: newRequestId(process, now(), randomBytes) }
       return await writer.write(context, { patient, records, access: items })
+    },
+    async writeStudy(study) {
+      const item = await studyWritten(services, tenant, study)
+      if (item === undefined) return
+      const at = now() as Instant
+      const context = { ...importing, requestId: newRequestId(process, at, randomBytes), study: study.protocol }
+      const record = { path: 'ResearchStudy' as SchemaPath, action: 'UPDATE', outcome: 'WRITTEN', at } as const
+      await services.audit.commit(context, [item], [record], at + STUDY_MS)
     },
     close: () => {
       services.close()

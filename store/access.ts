@@ -3,8 +3,8 @@ import type { Deadline } from '../vocabulary/deadline.ts'
 import type { PatientId, TenantId } from '../vocabulary/ids.ts'
 import { batchGet, type Item, type Key, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 
-/** The kinds of items that stand between a person and a patient; CONSENTS is what the patient has said of all of them. */
-export type AccessKind = 'CARE_TEAM' | 'SELF' | 'PROXY' | 'CONSENTS'
+/** The kinds of items that stand between a person, or a study, and a patient; CONSENTS is what the patient has said of all of them. */
+export type AccessKind = 'CARE_TEAM' | 'SELF' | 'PROXY' | 'STUDY' | 'CONSENTS'
 
 /** Whose item: the patient and, by a keyed hash of their FHIR identity, the person; `ALL` of consents. */
 export interface AccessKey {

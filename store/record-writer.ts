@@ -219,15 +219,18 @@ export class RecordWriter {
       // before the records that it may be about
       units.push({ items: [], access: [item], audit: [audit], entries: [], order: '!', bytes: item.sealed.length })
     }
-    for (let start = 0; start < memberships.length; start += ACCESS_AT_ONCE) {
-      const chunk = memberships.slice(start, start + ACCESS_AT_ONCE)
+    const chunks = [true, false].flatMap((ofStudies) => {
+      const items = memberships.filter(({ kind }) => (kind === 'STUDY') === ofStudies)
+      return chunked(items).map((chunk) => ({ chunk, path: ofStudies ? 'ResearchStudy' : 'Patient.careTeam' }))
+    })
+    for (const { chunk, path } of chunks) {
       units.push({
         items: [],
         access: chunk,
         audit: [
           {
             patient,
-            path: 'Patient.careTeam' as SchemaPath,
+            path: path as SchemaPath,
             action: 'UPDATE',
             outcome: 'WRITTEN',
             at: this.#now(),
@@ -281,6 +284,12 @@ function fitting(units: readonly Unit[], before: number, index: IndexWriter): nu
     if (place > 0 && (actions + chunks > MAX_ACTIONS || bytes > TRANSACTION_BYTES)) return place
   }
   return units.length
+}
+
+function chunked(items: readonly AccessItem[]): readonly (readonly AccessItem[])[] {
+  const chunks: (readonly AccessItem[])[] = []
+  for (let start = 0; start < items.length; start += ACCESS_AT_ONCE) chunks.push(items.slice(start, start + ACCESS_AT_ONCE))
+  return chunks
 }
 
 const orderOf = ({ ref, metadata }: NewRecord): string =>

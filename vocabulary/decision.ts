@@ -21,6 +21,8 @@ export interface Caller {
   readonly issuedAt?: Instant
   readonly authTime?: Instant
   readonly sessionExpiresAt?: Instant
+  /** Of who acts for research alone: the protocol of the study that they act under, null where there is none, and nothing is open. */
+  readonly study?: string | null
   /** Whether any of the roles may learn that a patient exists. */
   readonly seesExistence: boolean
 }

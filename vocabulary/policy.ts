@@ -121,6 +121,12 @@ export interface SearchIndex {
   readonly normalize: Normalization
 }
 
+/** Of a composite: its members that are free text, and those that hold some. A type may hold itself. */
+export interface FreeTextInside {
+  readonly texts: ReadonlySet<string>
+  readonly holders: ReadonlyMap<string, FreeTextInside>
+}
+
 /** The compiled schema: what `schema/policy.lock` prints, and all that a decision needs. */
 export interface PolicyTable {
   readonly phi: ReadonlyMap<SchemaPath, PhiPolicy>
@@ -130,6 +136,8 @@ export interface PolicyTable {
   readonly classes: ReadonlyMap<Coordinate, CoordinateClass>
   /** What a value with `@computed` is derived from: other values, each of which must be readable in full. */
   readonly computed: ReadonlyMap<SchemaPath, readonly SchemaPath[]>
+  /** By the path of a value: where free text stands inside it. */
+  readonly freeText: ReadonlyMap<SchemaPath, FreeTextInside>
   /** The field that an argument reads when it is given, by `Patient.observations(since:)`. */
   readonly reads: ReadonlyMap<string, SchemaPath>
   /** The blind indexes, by the path that `@searchable` stands on. */

@@ -54,11 +54,11 @@ export interface MembershipPeriod {
   readonly scope?: RelationshipScope
 }
 
-/** A person's place on the care team of a patient, a person's own record, or that of whom a person acts for. */
+/** A person's place on the care team of a patient, a person's own record, that of whom a person acts for, or a patient's place in a study. */
 export interface Membership {
   readonly patient: RecordRef['patient']
-  readonly relationship: 'CARE_TEAM' | 'SELF' | 'PROXY'
-  /** `Practitioner/123`, `Patient/456`. */
+  readonly relationship: 'CARE_TEAM' | 'SELF' | 'PROXY' | 'STUDY'
+  /** `Practitioner/123`, `Patient/456`; of a study `ResearchStudy/` and its protocol. */
   readonly fhirUser: string
   /** Several stays of one person are several periods. */
   readonly periods: readonly MembershipPeriod[]

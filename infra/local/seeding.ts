@@ -13,7 +13,7 @@ export interface Seeding extends Pick<SeedOptions, 'openImporter' | 'log'> {
 
 const LAKESIDE_PATIENTS = 10
 /** Counts up with every change of what is stored: data of another format cannot be read, nor be written over. */
-const FORMAT = 2
+const FORMAT = 3
 
 /** What lies in the data folder was written in another format than this version of the stack reads. */
 export class OtherFormat extends Error {

@@ -9,7 +9,8 @@ import { STORMY_STORE } from '../../hostile/store-weather.ts'
 import { findLeaks } from '../../leak-search.ts'
 import { type RunningClinic, runClinic } from '../../running-clinic.ts'
 import { expectIntact } from '../audit/lane-bench.ts'
-import { first, LAKESIDE, RIVERSIDE } from '../gateway/asking.ts'
+import { first, LAKESIDE, RIVERSIDE, STUDY } from '../gateway/asking.ts'
+import { Pseudonyms } from '../../../crypto/pseudonym.ts'
 import { decodeNodeId } from '../../../vocabulary/node-id.ts'
 import { departures, disclosedIn, isExcused, secretsIn, valueName } from './disclosed.ts'
 import { type Lanes, readLanes } from './lanes.ts'
@@ -42,6 +43,8 @@ interface Asked extends TimedAnswer {
 
 let clinic: RunningClinic
 let storm: Storm
+/** What the demo's study calls records. */
+let pseudonyms: Pseudonyms
 const asked: Asked[] = []
 /** What was answered while no transaction was heard of. */
 const unheard: TimedAnswer[] = []
@@ -54,6 +57,8 @@ let keysStandStill: number | undefined
 beforeAll(async () => {
   clinic = await runClinic({ riverside: 22, lakeside: 2 })
   const questions = await questionsOf(clinic)
+  const key = await clinic.services.keyring.useKey(RIVERSIDE, 'pseudonym')
+  pseudonyms = new Pseudonyms(key, { tenant: RIVERSIDE, protocol: STUDY })
   storm = await startStorm(clinic, {
     seed: SEED,
     processes: 2,
@@ -149,7 +154,7 @@ describe('P2 and P7: requests in the worst of weathers', () => {
     }
     let values = 0
     for (const { answer, question } of withData()) {
-      const disclosed = disclosedIn(answer.data)
+      const disclosed = disclosedIn(answer.data, (id) => decodeNodeId(id) ?? pseudonyms.open(id))
       values += disclosed.size
       const recorded = [...(counted.get(answer.phi.requestId) ?? [])].map(([name, count]) => `${name} x${count}`)
       expect(recorded.toSorted(), question.query).toEqual([...disclosed].map((name) => `${name} x1`).toSorted())

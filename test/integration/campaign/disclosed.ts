@@ -1,5 +1,5 @@
 import type { ClinicAnswer } from '../../running-clinic.ts'
-import { decodeNodeId } from '../../../vocabulary/node-id.ts'
+import type { RecordRef } from '../../../vocabulary/ids.ts'
 
 type Place = readonly (string | number)[]
 type Inside = Readonly<Record<string, unknown>>
@@ -13,11 +13,14 @@ const EMBEDDED = new Set(['Patient.address'])
 export const valueName = (recordType: string | undefined, recordId: string | undefined, path: string): string =>
   `${recordType ?? ''}/${recordId ?? ''} ${path}`
 
-/** Every value that an answer discloses, by record and schema path, each once however often it stands there. */
-export function disclosedIn(data: unknown): ReadonlySet<string> {
+/**
+ * Every value that an answer discloses, by record and schema path, each once however often it stands there.
+ * @param recordOf which record an id stands for
+ */
+export function disclosedIn(data: unknown, recordOf: (id: string) => RecordRef | undefined): ReadonlySet<string> {
   const values = new Set<string>()
   const record = (object: Inside, type: string, id: string): void => {
-    const name = (path: string): string => valueName(type, decodeNodeId(id)?.id, path)
+    const name = (path: string): string => valueName(type, recordOf(id)?.id, path)
     for (const [field, value] of Object.entries(object)) {
       if (NO_PHI.has(field) || value === null) continue
       const path = `${type}.${field}`

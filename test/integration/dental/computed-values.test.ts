@@ -4,6 +4,7 @@ import { compilePolicy } from '../../../directives/compile.ts'
 import type { ComputedField } from '../../../disclosure/computed-fields.ts'
 import { newDisclosureCounter } from '../../../disclosure/disclosure-counter.ts'
 import { FailureReasons } from '../../../disclosure/failure-reasons.ts'
+import { NODE_IDS } from '../../../disclosure/public-ids.ts'
 import { RecordValues } from '../../../disclosure/record-values.ts'
 import type { RecordState } from '../../../disclosure/record-view.ts'
 import type { AccessRecord } from '../../../vocabulary/access-record.ts'
@@ -52,6 +53,7 @@ function outcomeOf(field: string, values: Readonly<Record<string, Json | Error>>
         now: NOW,
         policy,
         computed: { [path]: compute },
+        ids: NODE_IDS,
         counter,
         failures: new FailureReasons({ requestId: 'r' as RequestId, tenant: 'riverside' as TenantId, events: () => undefined }),
         note: (record) => void noted.push(record),

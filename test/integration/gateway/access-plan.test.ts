@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { SealedRecord } from '../../../crypto/sealed-record.ts'
 import { type ClinicAnswer, type RunningClinic, runClinic } from '../../running-clinic.ts'
-import { at, auditOf, first, LAKESIDE, madeUpId, patientsOf, RIVERSIDE, workOf } from './asking.ts'
+import { at, auditOf, first, LAKESIDE, madeUpId, patientsOf, pseudonymOf, RIVERSIDE, workOf } from './asking.ts'
 
 let clinic: RunningClinic
 let own: string
@@ -57,7 +57,8 @@ describe('C06: what is explained is what is then answered', () => {
   it.each(Object.keys(OPERATIONS))('%s, as everybody, of patients near and far', async (name) => {
     let held = 0
     for (const user of USERS) {
-      for (const id of user === 'patient' ? [own] : [onPanel, offPanel]) {
+      const asked = user === 'researcher' ? [await pseudonymOf(clinic, onPanel)] : [onPanel, offPanel]
+      for (const id of user === 'patient' ? [own] : asked) {
         const [body = '', ...fragments] = (OPERATIONS[name] ?? '').split(' fragment ')
         const query = [`query ($id: ID!) { patient(id: $id) ${body} }`, ...fragments].join(' fragment ')
         const [plan, answer] = [await explain(user, query, id), await clinic.ask(user, query, { id })]

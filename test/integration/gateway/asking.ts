@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { AuditEntry } from '../../../audit/entry.ts'
+import { Pseudonyms } from '../../../crypto/pseudonym.ts'
 import type { PatientId, RecordId, TenantId, TypeName } from '../../../vocabulary/ids.ts'
-import { encodeNodeId } from '../../../vocabulary/node-id.ts'
+import { decodeNodeId, encodeNodeId } from '../../../vocabulary/node-id.ts'
 import type { ClinicAnswer, RunningClinic } from '../../running-clinic.ts'
 
 export const RIVERSIDE = 'riverside' as TenantId
@@ -34,6 +35,20 @@ export function first<T>(items: readonly T[]): T {
 export function madeUpId(): string {
   const id = randomBytes(16).toString('base64url')
   return encodeNodeId({ type: 'Patient' as TypeName, patient: id as PatientId, id: id as RecordId })
+}
+
+/** The study of the demo. */
+export const STUDY = 'RIVERSIDE-A1C'
+
+/** What a study of riverside calls the record of a node id. */
+export async function pseudonymOf(
+  { services }: Pick<RunningClinic, 'services'>,
+  nodeId: string,
+  protocol: string = STUDY,
+): Promise<string> {
+  const ref = decodeNodeId(nodeId)
+  if (ref === undefined) throw new Error('no node id')
+  return new Pseudonyms(await services.keyring.useKey(RIVERSIDE, 'pseudonym'), { tenant: RIVERSIDE, protocol }).seal(ref)
 }
 
 export async function auditOf(

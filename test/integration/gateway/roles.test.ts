@@ -7,15 +7,18 @@ import type { Decision } from '../../../vocabulary/decision.ts'
 import type { Instant, SchemaPath } from '../../../vocabulary/ids.ts'
 import type { PurposeOfUse, Relationship, Role } from '../../../vocabulary/policy.ts'
 import { type ClinicAnswer, type RunningClinic, runClinic } from '../../running-clinic.ts'
-import { at, auditOf, first, nodesAt, outcomesOf, patientsOf } from './asking.ts'
+import { at, auditOf, first, nodesAt, outcomesOf, patientsOf, pseudonymOf } from './asking.ts'
 
 const ON_PANEL = 20
+/** Patients of the demo's study. */
+const IN_STUDY = 12
 
 let clinic: RunningClinic
 let own: string
 let onPanel: string
 let offPanel: string
 let foreign: string
+let inStudy: string
 
 beforeAll(async () => {
   clinic = await runClinic({ riverside: ON_PANEL + 1, lakeside: 1 })
@@ -25,6 +28,8 @@ beforeAll(async () => {
   onPanel = first(nurses.filter((id) => id !== own))
   offPanel = first((await patientsOf(clinic, 'billing')).filter((id) => !panel.includes(id)))
   foreign = first(await patientsOf(clinic, 'lakeside-physician'))
+  // the nurse's patients are of the study too
+  inStudy = await pseudonymOf(clinic, onPanel)
 })
 afterAll(() => clinic.stop())
 
@@ -43,7 +48,7 @@ const SELECTION: Readonly<Record<string, string>> = {
   'Patient.gender': 'gender',
   'Patient.phone': 'phone',
   'Patient.email': 'email',
-  'Patient.maritalStatus': 'maritalStatus { text }',
+  'Patient.maritalStatus': 'maritalStatus { coding { code } }',
   'Patient.language': 'language',
   'Patient.race': 'race',
   'Patient.ethnicity': 'ethnicity',
@@ -63,13 +68,13 @@ const EVERYTHING = `query ($id: ID!) { patient(id: $id) { id version ${Object.va
 
 interface RoleCase {
   readonly user: string
-  readonly whose: 'own' | 'onPanel' | 'offPanel' | 'foreign'
+  readonly whose: 'own' | 'onPanel' | 'offPanel' | 'foreign' | 'inStudy'
   readonly role: string
   readonly purpose: PurposeOfUse
   readonly relationships: readonly string[]
 }
 
-const idOf = (whose: RoleCase['whose']): string => ({ own, onPanel, offPanel, foreign })[whose]
+const idOf = (whose: RoleCase['whose']): string => ({ own, onPanel, offPanel, foreign, inStudy })[whose]
 
 const CASES: readonly RoleCase[] = [
   { user: 'physician', whose: 'onPanel', role: 'PHYSICIAN', purpose: 'TREAT', relationships: ['CARE_TEAM', 'ORGANIZATION'] },
@@ -78,7 +83,7 @@ const CASES: readonly RoleCase[] = [
   { user: 'nurse', whose: 'offPanel', role: 'NURSE', purpose: 'TREAT', relationships: ['ORGANIZATION'] },
   { user: 'frontdesk', whose: 'onPanel', role: 'FRONT_DESK', purpose: 'HOPERAT', relationships: ['ORGANIZATION'] },
   { user: 'billing', whose: 'offPanel', role: 'BILLING', purpose: 'HPAYMT', relationships: ['ORGANIZATION'] },
-  { user: 'researcher', whose: 'onPanel', role: 'RESEARCHER', purpose: 'HRESCH', relationships: ['ORGANIZATION'] },
+  { user: 'researcher', whose: 'inStudy', role: 'RESEARCHER', purpose: 'HRESCH', relationships: ['ORGANIZATION'] },
   { user: 'acme', whose: 'onPanel', role: 'PARTNER', purpose: 'HPAYMT', relationships: ['ORGANIZATION'] },
   { user: 'patient', whose: 'own', role: 'PATIENT', purpose: 'PATRQT', relationships: ['SELF', 'ORGANIZATION'] },
   {
@@ -197,7 +202,7 @@ describe('P3: each role is given what the policy says, and nothing else', () => 
       '{ patients(first: 100) { edges { node { birthDate address { postalCode state } observations(first: 2) { edges { node { effectiveDateTime } } } } } } }'
     const answer = await clinic.ask('researcher', query)
     const nodes = nodesAt(answer.data, 'patients')
-    expect(nodes).toHaveLength(ON_PANEL + 1)
+    expect(nodes).toHaveLength(IN_STUDY)
     const birthDates = nodes.map((node) => String(at(node, 'birthDate')))
     for (const year of birthDates) expect(year).toMatch(/^(?:\d{4}|90\+)$/)
     expect(birthDates).toContain('90+')
@@ -207,9 +212,9 @@ describe('P3: each role is given what the policy says, and nothing else', () => 
     for (const node of nodes)
       for (const observation of nodesAt(node, 'observations')) expect(at(observation, 'effectiveDateTime')).toMatch(/^\d{4}$/)
     expect(answer.phi.masked?.map(({ coordinate, view, count }) => [coordinate, view, count])).toEqual([
-      ['Patient.birthDate', 'YEAR', ON_PANEL + 1],
-      ['Patient.address.postalCode', 'ZIP3', ON_PANEL + 1],
-      ['Observation.effectiveDateTime', 'YEAR', 2 * (ON_PANEL + 1)],
+      ['Patient.birthDate', 'YEAR', IN_STUDY],
+      ['Patient.address.postalCode', 'ZIP3', IN_STUDY],
+      ['Observation.effectiveDateTime', 'YEAR', 2 * IN_STUDY],
     ])
   })
 })
@@ -291,7 +296,7 @@ describe('P9, P12: what is closed, what is not there and what is masked are told
       expect((await clinic.ask('patient', query, { id })).data).toEqual({ node: null })
       expect((await clinic.ask('lakeside-physician', query, { id })).data).toEqual({ node: null })
     }
-    const researcher = await clinic.ask('researcher', query, { id: ids[1] })
+    const researcher = await clinic.ask('researcher', query, { id: await pseudonymOf(clinic, String(ids[1])) })
     expect(researcher.data).toMatchObject({ node: { category: expect.any(String) as string, patient: { mrn: null } } })
   })
 
@@ -306,16 +311,17 @@ describe('P9, P12: what is closed, what is not there and what is masked are told
   it('P11: a filter by what may not be read in full is refused and recorded, and the list with it', async () => {
     const query = (filter: string): string =>
       `query ($id: ID!) { patient(id: $id) { observations(${filter}) { edges { node { category } } } } }`
-    const refused = await clinic.ask('researcher', query('since: "2020"'), { id: own })
+    const subject = await pseudonymOf(clinic, own)
+    const refused = await clinic.ask('researcher', query('since: "2020"'), { id: subject })
     expect(refused.data).toEqual({ patient: { observations: null } })
     expect(refused.errors.map(({ extensions }) => extensions['coordinate'])).toEqual(['Observation.effectiveDateTime'])
     expect(await auditOf(clinic, refused)).toMatchObject([
       { path: 'Observation.effectiveDateTime', action: 'SEARCH', outcome: 'DENIED' },
     ])
 
-    const all = nodesAt((await clinic.ask('researcher', query('first: 100'), { id: own })).data, 'patient', 'observations')
+    const all = nodesAt((await clinic.ask('researcher', query('first: 100'), { id: subject })).data, 'patient', 'observations')
     const some = nodesAt(
-      (await clinic.ask('researcher', query('category: "vital-signs", first: 100'), { id: own })).data,
+      (await clinic.ask('researcher', query('category: "vital-signs", first: 100'), { id: subject })).data,
       'patient',
       'observations',
     )

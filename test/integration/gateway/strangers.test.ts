@@ -2,7 +2,19 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { TypeName } from '../../../vocabulary/ids.ts'
 import { decodeNodeId, encodeNodeId } from '../../../vocabulary/node-id.ts'
 import { type ClinicAnswer, type RunningClinic, runClinic } from '../../running-clinic.ts'
-import { at, auditOf, first, LAKESIDE, madeUpId, nodesAt, outcomesOf, patientsOf, RIVERSIDE, workOf } from './asking.ts'
+import {
+  at,
+  auditOf,
+  first,
+  LAKESIDE,
+  madeUpId,
+  nodesAt,
+  outcomesOf,
+  patientsOf,
+  pseudonymOf,
+  RIVERSIDE,
+  workOf,
+} from './asking.ts'
 import { DatabaseHand } from './database-hand.ts'
 
 const MALFORMED = 'Patient/1 or 1=1'
@@ -13,6 +25,9 @@ let lakeside: string
 let own: string
 let deleted: string
 let observation: string
+let elsewhere: string
+/** What the study would call a patient who is not of it. */
+let outside: string
 
 beforeAll(async () => {
   clinic = await runClinic({ riverside: 4, lakeside: 1 })
@@ -27,6 +42,8 @@ beforeAll(async () => {
   }
   const query = 'query ($id: ID!) { patient(id: $id) { observations(first: 1) { edges { node { id } } } } }'
   const answer = await clinic.ask('patient', query, { id: own })
+  elsewhere = await pseudonymOf(clinic, own, 'ANOTHER')
+  outside = await pseudonymOf(clinic, madeUpId())
   observation = String(at(nodesAt(answer.data, 'patient', 'observations')[0], 'id'))
 })
 afterAll(() => clinic.stop())
@@ -80,7 +97,15 @@ const STRANGERS: readonly Stranger[] = [
   {
     user: 'researcher',
     tenant: RIVERSIDE,
-    ids: () => ({ 'another tenant`s': lakeside, 'a made-up': madeUpId(), 'a malformed': MALFORMED }),
+    ids: () => ({
+      // real ids are none of a researcher's, also those of patients of the study
+      'a subject`s own': own,
+      'another study`s': elsewhere,
+      'a stranger`s': outside,
+      'another tenant`s': lakeside,
+      'a made-up': madeUpId(),
+      'a malformed': MALFORMED,
+    }),
   },
   {
     user: 'proxy',

@@ -3,6 +3,7 @@ import { parse, validate } from 'graphql'
 import { expect, vi } from 'vitest'
 import type { AuditEntry } from '../../../audit/entry.ts'
 import { openImporter } from '../../../cli/open-importer.ts'
+import { Pseudonyms } from '../../../crypto/pseudonym.ts'
 import { SealedRecord } from '../../../crypto/sealed-record.ts'
 import { mostValues } from '../../../directives/cost.ts'
 import { DEFAULT_LIMITS } from '../../../gateway/limits.ts'
@@ -11,7 +12,7 @@ import { encodeNodeId } from '../../../vocabulary/node-id.ts'
 import type { IdFor } from '../../../fhir/record.ts'
 import { type RunningClinic, runClinic } from '../../running-clinic.ts'
 import { clinic as compiled } from '../../unit/access/clinic-policy.ts'
-import { at, auditOf } from '../gateway/asking.ts'
+import { at, auditOf, RIVERSIDE, STUDY } from '../gateway/asking.ts'
 import { accountOf, line } from './account.ts'
 import { CURSOR, foretell, type Plain } from './oracle.ts'
 import { type Operation, operations, type Pools } from './operations.ts'
@@ -29,7 +30,10 @@ export interface Clinic {
 
 export async function openClinic(): Promise<Clinic> {
   const running = await runClinic(COUNTS)
-  return { running, world: plainWorld(COUNTS, { riverside: await idsOf('riverside'), lakeside: await idsOf('lakeside') }) }
+  const key = await running.services.keyring.useKey(RIVERSIDE, 'pseudonym')
+  const pseudonyms = new Pseudonyms(key, { tenant: RIVERSIDE, protocol: STUDY })
+  const ids = { encode: pseudonyms.seal.bind(pseudonyms), decode: pseudonyms.open.bind(pseudonyms) }
+  return { running, world: plainWorld(COUNTS, { riverside: await idsOf('riverside'), lakeside: await idsOf('lakeside') }, ids) }
 }
 
 /** Ids are derived with a key of the tenant: which record has which is asked of the one who gives them. */
@@ -120,7 +124,7 @@ async function answersAsForetold(
 /** How many records of each type of a patient the ids of are drawn from. */
 const OF_EACH = 2
 
-function poolsOf({ tenants }: PlainWorld, rules: readonly Rule[]): Pools {
+function poolsOf({ tenants, pseudonyms }: PlainWorld, rules: readonly Rule[]): Pools {
   const { records, patients } = tenants.riverside
   // the own record of the patient, of both teams, of one team, of none
   const chosen = [0, 4, 14, COUNTS.riverside - 1].flatMap((index) => patients[index] ?? [])
@@ -135,7 +139,7 @@ function poolsOf({ tenants }: PlainWorld, rules: readonly Rule[]): Pools {
       const number = (ofType.get(ref.type) ?? 0) + 1
       ofType.set(ref.type, number)
       if (number > OF_EACH) continue
-      ids.set(ref.type, [...(ids.get(ref.type) ?? []), encodeNodeId(ref)])
+      ids.set(ref.type, [...(ids.get(ref.type) ?? []), encodeNodeId(ref), pseudonyms.encode(ref)])
       const known = codes.get(ref.type) ?? new Set()
       codes.set(ref.type, known)
       for (const code of metadata.codes ?? []) known.add(code)

@@ -1,8 +1,7 @@
 import { type DocumentNode, execute, getNamedType, type GraphQLResolveInfo } from 'graphql'
-import { decodeNodeId, encodeNodeId } from '../../../vocabulary/node-id.ts'
 import type { PatientId, RecordId, RecordRef, SchemaPath, TypeName } from '../../../vocabulary/ids.ts'
 import type { NewRecord } from '../../../vocabulary/record.ts'
-import { type Rules, shown, type Verdict } from './plain-rules.ts'
+import { type Rules, shown, type Verdict, withoutText } from './plain-rules.ts'
 import { connectionTarget, fieldsOf, type PlainSchema } from './plain-schema.ts'
 import { type PlainCaller, type PlainTenant, type PlainWorld, recordKey } from './plain-world.ts'
 import { type Account, accountOfErrors, line } from './account.ts'
@@ -117,7 +116,7 @@ class Oracle {
     if (rules.isPhi(path)) return this.#value(source, path, info)
     if (rules.embeds(path)) return new Place(source.ref, source.record, source.hidden, source, path)
     if (schema.recordTypes.includes(target.name)) return this.#toOne(source, path, target.name, info)
-    if (info.fieldName === 'id') return encodeNodeId(source.ref)
+    if (info.fieldName === 'id') return this.#question.caller.ids.encode(source.ref)
     if (info.fieldName === 'version') return 1
     return source.record?.metadata.open[info.fieldName] ?? (source.hidden && '')
   }
@@ -134,7 +133,7 @@ class Oracle {
     const closed = rules.closed(types, caller)
     if (closed !== undefined) {
       const coordinate = `Query.${info.fieldName}`
-      const patient = id === undefined ? undefined : decodeNodeId(id)?.patient
+      const patient = id === undefined ? undefined : caller.ids.decode(id)?.patient
       this.#refuse(coordinate, closed, coordinate, info.path)
       this.#deny(`${coordinate} ${patient ?? ''}`, line(patient, '', coordinate, 'READ', 'DENIED', closed))
       return null
@@ -144,7 +143,7 @@ class Oracle {
 
   #record(id: string, types: readonly string[], info: GraphQLResolveInfo): Place {
     const { caller } = this.#question
-    const decoded = decodeNodeId(id)
+    const decoded = caller.ids.decode(id)
     const ref = decoded !== undefined && types.includes(decoded.type) ? decoded : nowhere(id)
     const record = this.#tenant.records.get(recordKey(ref))
     const told = record !== undefined && (this.#related(ref) || (caller.seesExistence && ref.type === 'Patient'))
@@ -217,7 +216,7 @@ class Oracle {
       const value = record?.values.get(path as SchemaPath)
       if (value === undefined) note('ABSENT', verdict.basis)
       else {
-        verdict = { ...verdict, value: shown(verdict.view, value, now) }
+        verdict = { ...verdict, value: shown(verdict.view, caller.role === 'RESEARCHER' ? withoutText(value) : value, now) }
         this.#disclosed = true
         this.#opened++
         if (verdict.value !== null) this.#resolved++

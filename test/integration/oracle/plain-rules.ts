@@ -101,6 +101,14 @@ export function shown(view: string, value: Json, now: Date): Json | undefined {
   return undefined
 }
 
+/** What is left for research: no member of an object that holds words of somebody's own. */
+export function withoutText(value: Json): Json {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(withoutText)
+  const members = Object.entries(value).filter(([name]) => name !== 'text' && name !== 'valueString')
+  return Object.fromEntries(members.map(([name, member]) => [name, withoutText(member)]))
+}
+
 function year(value: Json, now: Date): Json {
   if (typeof value === 'string') {
     const [born = 0, month = 1, day = 1] = value.slice(0, 10).split('-').map(Number)

@@ -3,12 +3,21 @@ import { DEMO_CARE_TEAMS, DEMO_USERS, type DemoUser } from '../../../demo/users.
 import { mapBundle } from '../../../fhir/map-bundle.ts'
 import type { IdFor } from '../../../fhir/record.ts'
 import type { RecordRef, TenantId } from '../../../vocabulary/ids.ts'
+import { decodeNodeId, encodeNodeId } from '../../../vocabulary/node-id.ts'
 import type { NewRecord } from '../../../vocabulary/record.ts'
 
 export type Tenant = DemoUser['tenant']
 
 /** All demo records in plain text, as they are before anything is sealed. */
+/** How a caller knows records. */
+export interface PlainIds {
+  encode(ref: RecordRef): string
+  decode(text: string): RecordRef | undefined
+}
+
 export interface PlainWorld {
+  /** What the study of the demo calls records: with a key, which is asked of the one who holds it. */
+  readonly pseudonyms: PlainIds
   readonly tenants: Readonly<Record<Tenant, PlainTenant>>
 }
 
@@ -21,7 +30,11 @@ export interface PlainTenant {
 export const recordKey = ({ type, patient, id }: RecordRef): string => `${type}/${patient}/${id}`
 
 /** @param idFor by tenant: under which id a record of the demo is stored */
-export function plainWorld(counts: Readonly<Record<Tenant, number>>, idFor: Readonly<Record<Tenant, IdFor>>): PlainWorld {
+export function plainWorld(
+  counts: Readonly<Record<Tenant, number>>,
+  idFor: Readonly<Record<Tenant, IdFor>>,
+  pseudonyms: PlainIds,
+): PlainWorld {
   const tenant = (name: Tenant): PlainTenant => {
     const records = new Map<string, NewRecord>()
     const patients: string[] = []
@@ -34,8 +47,11 @@ export function plainWorld(counts: Readonly<Record<Tenant, number>>, idFor: Read
     }
     return { records, patients }
   }
-  return { tenants: { riverside: tenant('riverside'), lakeside: tenant('lakeside') } }
+  return { pseudonyms, tenants: { riverside: tenant('riverside'), lakeside: tenant('lakeside') } }
 }
+
+/** The study of the demo is about so many patients, and a researcher stands to nobody else. */
+const IN_STUDY = 12
 
 /** What a role may do beside reading fields: which purposes it may claim, and whether it may learn that a patient exists. */
 const ROLES: Readonly<Record<string, { readonly purposes: readonly string[]; readonly seesExistence?: true }>> = {
@@ -59,25 +75,27 @@ export interface PlainCaller {
   readonly purpose: string
   readonly mayClaim: readonly string[]
   readonly seesExistence: boolean
+  readonly ids: PlainIds
   /** How the caller stands to a patient of the own tenant. */
   readonly relationships: (patient: string) => ReadonlySet<string>
 }
 
 /** Every demo user under every purpose that the user's role may claim. */
-export function plainCallers({ tenants }: PlainWorld): PlainCaller[] {
+export function plainCallers({ tenants, pseudonyms }: PlainWorld): PlainCaller[] {
   return DEMO_USERS.flatMap(({ name, tenant, role, fhirUser }) => {
     const { purposes, seesExistence = false } = ROLES[role] ?? { purposes: [] }
     const numbers = new Map(tenants[tenant].patients.map((patient, index) => [patient, index + 1]))
     const team = DEMO_CARE_TEAMS.find(({ user }) => user === name)?.patients ?? 0
     const relationships = (patient: string): ReadonlySet<string> => {
       const number = numbers.get(patient)
-      if (number === undefined) return new Set()
+      if (number === undefined || (role === 'RESEARCHER' && number > IN_STUDY)) return new Set()
       return new Set([
         'ORGANIZATION',
         ...(number <= team ? ['CARE_TEAM'] : []),
         ...(fhirUser === `Patient/${tenant}-${number}` ? ['SELF'] : []),
       ])
     }
-    return purposes.map((purpose) => ({ user: name, tenant, role, purpose, mayClaim: purposes, seesExistence, relationships }))
+    const ids = role === 'RESEARCHER' ? pseudonyms : { encode: encodeNodeId, decode: decodeNodeId }
+    return purposes.map((purpose) => ({ ids, user: name, tenant, role, purpose, mayClaim: purposes, seesExistence, relationships }))
   })
 }

@@ -14,6 +14,7 @@ import { allFormsOf } from '../../leak-search.ts'
 const STORE: SealedStore = {
   idFor: (type) => Buffer.from(type.padEnd(16, '.').slice(0, 16)).toString('base64url') as RecordId,
   write: () => Promise.resolve({ created: 0, updated: 0, unchanged: 0 }),
+  writeStudy: () => Promise.resolve(),
   close: () => Promise.resolve(),
 }
 

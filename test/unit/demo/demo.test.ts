@@ -1,7 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { demoBundles } from '../../../demo/bundles.ts'
-import { seedDemo } from '../../../demo/seed.ts'
-import type { Importer } from '../../../fhir/importer.ts'
+import { seedDemo, type SeedStore } from '../../../demo/seed.ts'
 import { type MappedPatient, mapBundle } from '../../../fhir/map-bundle.ts'
 import type { SchemaPath, TenantId } from '../../../vocabulary/ids.ts'
 import { StageRefused } from '../../../vocabulary/stage.ts'
@@ -153,32 +152,38 @@ describe('seeding', () => {
   it('writes both tenants, each through its own store, and closes them', async () => {
     const written: string[] = []
     const closed: string[] = []
+    const studies: string[] = []
+    const subjects: unknown[] = []
     const lines: string[] = []
     await seedDemo({
       stage: 'test',
-      openImporter: (tenant): Promise<Importer> =>
+      openImporter: (tenant): Promise<SeedStore> =>
         Promise.resolve({
           idFor,
-          write: ({ records }) => {
+          write: ({ records, memberships }) => {
             written.push(tenant)
+            subjects.push(...memberships.filter(({ relationship }) => relationship === 'STUDY').map(({ fhirUser }) => fhirUser))
             return Promise.resolve({ created: records.length, updated: 0, unchanged: 0 })
           },
+          writeStudy: ({ protocol }) => Promise.resolve(void studies.push(`${tenant} ${protocol}`)),
           close: () => Promise.resolve(void closed.push(tenant)),
         }),
-      riverside: 12,
+      riverside: 13,
       lakeside: 3,
       log: (line) => lines.push(line),
     })
-    expect(written.filter((tenant) => tenant === 'riverside')).toHaveLength(12)
+    expect(written.filter((tenant) => tenant === 'riverside')).toHaveLength(13)
     expect(written.filter((tenant) => tenant === 'lakeside')).toHaveLength(3)
+    expect(studies).toEqual(['riverside RIVERSIDE-A1C'])
+    expect(subjects).toEqual(Array.from({ length: 12 }, () => 'ResearchStudy/RIVERSIDE-A1C'))
     expect(closed).toEqual(['riverside', 'lakeside'])
-    expect(lines).toEqual(['riverside: 12 patients, 401 records', 'lakeside: 3 patients, 89 records'])
+    expect(lines).toEqual(['riverside: 13 patients, 429 records', 'lakeside: 3 patients, 89 records'])
   })
 
   it.each(['production', 'prod', 'Production', 'elsewhere', '', undefined])(
     'C29: refuses the stage %j before anything is opened',
     async (stage) => {
-      const openImporter = vi.fn<(tenant: TenantId) => Promise<Importer>>()
+      const openImporter = vi.fn<(tenant: TenantId) => Promise<SeedStore>>()
       await expect(seedDemo({ stage, openImporter, riverside: 1, lakeside: 1, log: () => undefined })).rejects.toThrow(StageRefused)
       expect(openImporter).not.toHaveBeenCalled()
     },

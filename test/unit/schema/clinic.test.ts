@@ -111,8 +111,8 @@ describe('the shipped clinic', () => {
   })
 
   it('P11: every argument of a search but those of its page reads a field, which an index finds', () => {
-    const roots = Object.values(schema.getQueryType()?.getFields() ?? {}).filter(({ args }) =>
-      args.some(({ name }) => name === 'first'),
+    const roots = Object.values(schema.getQueryType()?.getFields() ?? {}).filter(
+      ({ type, args }) => String(type) === 'PatientConnection' && args.some(({ name }) => name === 'first'),
     )
     const searches = roots.flatMap(({ name: root, args }) =>
       args.filter(({ name }) => !['first', 'after'].includes(name)).map(({ name }) => `Query.${root}(${name}:)`),

@@ -1,0 +1,60 @@
+import { getNamedType, isLeafType, isObjectType, type GraphQLNamedType, type GraphQLSchema } from 'graphql'
+import type { SchemaPath } from '../vocabulary/ids.ts'
+import type { FreeTextInside } from '../vocabulary/policy.ts'
+import type { PhiSite } from './classify.ts'
+import type { FaultList } from './fault.ts'
+import { definedPlaces, has, readDirective } from './read-directives.ts'
+import type { TypeKinds } from './type-kinds.ts'
+
+/** `@freeText` stands on a text inside a composite: a field of a record that is free text is granted to no researcher instead. */
+export function lintFreeText(schema: GraphQLSchema, kinds: TypeKinds, faults: FaultList): void {
+  for (const type of Object.values(schema.getTypeMap())) {
+    for (const { path, definition } of definedPlaces(type)) {
+      const [written] = readDirective(schema, definition, 'freeText')
+      if (written === undefined) continue
+      const field = isObjectType(type) && kinds.get(type) === 'COMPOSITE' ? type.getFields()[path.split('.')[1] ?? ''] : undefined
+      if (field === undefined || !isLeafType(getNamedType(field.type))) {
+        faults.add(
+          written.node,
+          path,
+          '@freeText stands on something that is no text inside a composite.',
+          'it on the member that holds the text; of a field of a record, no grant for a role of kind RESEARCH.',
+        )
+      }
+    }
+  }
+}
+
+/** Where free text stands inside each value; values without any are left out. */
+export function readFreeText(sites: readonly PhiSite[]): ReadonlyMap<SchemaPath, FreeTextInside> {
+  const known = new Map<string, FreeTextInside>()
+  const inside = sites.flatMap(({ path, class: kind, field }) => {
+    const found = kind === 'VALUE' ? insideOf(getNamedType(field.type), known) : undefined
+    return found !== undefined && freeTextPaths(found).length > 0 ? [[path, found] as const] : []
+  })
+  return new Map(inside)
+}
+
+function insideOf(type: GraphQLNamedType, known: Map<string, FreeTextInside>): FreeTextInside | undefined {
+  if (!isObjectType(type)) return undefined
+  const ready = known.get(type.name)
+  if (ready !== undefined) return ready
+  const found = { texts: new Set<string>(), holders: new Map<string, FreeTextInside>() }
+  // before its members are looked at: one of them may be of the same type
+  known.set(type.name, found)
+  for (const field of Object.values(type.getFields())) {
+    if (has(field, 'freeText')) found.texts.add(field.name)
+    const inner = insideOf(getNamedType(field.type), known)
+    if (inner !== undefined) found.holders.set(field.name, inner)
+  }
+  return found
+}
+
+/** `text`, `code.text`: every member that is free text, where a type that holds itself is gone into once. Sorted. */
+export function freeTextPaths(inside: FreeTextInside, around: readonly FreeTextInside[] = []): readonly string[] {
+  if (around.includes(inside)) return []
+  const within = [...inside.holders].flatMap(([name, holder]) =>
+    freeTextPaths(holder, [...around, inside]).map((path) => `${name}.${path}`),
+  )
+  return [...inside.texts, ...within].toSorted()
+}
