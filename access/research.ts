@@ -1,8 +1,9 @@
 import type { Caller } from '../vocabulary/decision.ts'
 import type { Instant } from '../vocabulary/ids.ts'
 import type { PolicyTable } from '../vocabulary/policy.ts'
+import type { RelationshipScope } from '../vocabulary/record.ts'
 import type { Study } from '../vocabulary/study.ts'
-import type { RelationshipRegistry, RelationshipSource } from './relationships.ts'
+import type { RelationshipRegistry, RelationshipSource, Standing } from './relationships.ts'
 
 /**
  * The caller as they are to anything but research: a role of kind RESEARCH reads under a study or nothing, whatever a line of the
@@ -75,13 +76,18 @@ export function withinStudy(registry: RelationshipRegistry, subjects: Relationsh
   )
 }
 
-type Period = { readonly since?: Instant; readonly until?: Instant }
-
-/** One that ends before it begins never holds. */
-function overlapOf(one: Period, other: Period): Period {
+/** One that ends before it begins never holds; what either of them limits is limited. */
+function overlapOf(one: Standing, other: Standing): Standing {
   const since = [one.since, other.since].filter((at) => at !== undefined).toSorted((a, b) => b - a)[0]
   const until = [one.until, other.until].filter((at) => at !== undefined).toSorted((a, b) => a - b)[0]
-  return { ...(since !== undefined && { since }), ...(until !== undefined && { until }) }
+  const scope = narrower(one.scope, other.scope)
+  return { ...(since !== undefined && { since }), ...(until !== undefined && { until }), ...(scope !== undefined && { scope }) }
+}
+
+function narrower(one: RelationshipScope | undefined, other: RelationshipScope | undefined): RelationshipScope | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  const both = new Set(other.categories)
+  return { categories: one.categories.filter((category) => both.has(category)), labeled: one.labeled && other.labeled }
 }
 
 /** Nobody, for whoever acts under no study. */

@@ -84,6 +84,13 @@ describe('P3: under a study each relationship holds towards its patients alone',
     expect(standings).toEqual({ p: [{ since: 5, until: 5 }], q: [{ since: 3, until: 5 }] })
   })
 
+  it('what one of them limits is limited', async () => {
+    const some = { scope: { categories: ['CLINICAL', 'NOTE'], labeled: true } } as const
+    const others = { scope: { categories: ['NOTE', 'CONTACT'], labeled: false } } as const
+    const { standings } = await within(source({ p: [some], q: [some] }), source({ p: [{}], q: [others] }))
+    expect(standings).toEqual({ p: [some], q: [{ scope: { categories: ['NOTE'], labeled: false } }] })
+  })
+
   it('P6: what was tampered with is told as such', async () => {
     expect((await within(everybody, source({ p: 'TAMPERED', q: 'UNROOTED' }))).standings).toEqual({ p: 'TAMPERED', q: 'UNROOTED' })
     expect((await within(source({ p: 'TAMPERED', q: 'TAMPERED' }), source({ p: [{}], q: [] }))).standings).toEqual({
