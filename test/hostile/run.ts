@@ -13,6 +13,9 @@ const DEFAULT_SEED = 20_261
 /** A latency or a second attempt is nothing that a test may fail of. */
 const PATIENCE = ['--testTimeout=60000', '--hookTimeout=60000']
 
+/** Without projects, whose own lists of files would be all that counts. */
+const CONFIG = ['--config=vitest.hostile.config.ts']
+
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const seed = Number(process.env[SEED_VARIABLE] ?? DEFAULT_SEED)
 if (!Number.isSafeInteger(seed)) throw new Error(`${SEED_VARIABLE} is a whole number`)
@@ -32,12 +35,16 @@ const APART = [
   'test/integration/gateway/deadlines.test.ts',
 ].map((files) => `--exclude=${files}`)
 const files = [...(given.length > 0 ? given : ['test/integration']), ...APART]
-const suite = spawn(process.execPath, [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...PATIENCE, ...files], {
-  cwd: root,
-  stdio: 'inherit',
-  // fewer generated questions than in calm: each takes several times as long, and their number is bounded by time
-  env: { ORACLE_RUNS: '60', ...process.env, AWS_ENDPOINT_URL_DYNAMODB: proxy.endpoint, [SEED_VARIABLE]: String(seed) },
-})
+const suite = spawn(
+  process.execPath,
+  [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...CONFIG, ...PATIENCE, ...files],
+  {
+    cwd: root,
+    stdio: 'inherit',
+    // fewer generated questions than in calm: each takes several times as long, and their number is bounded by time
+    env: { ORACLE_RUNS: '120', ...process.env, AWS_ENDPOINT_URL_DYNAMODB: proxy.endpoint, [SEED_VARIABLE]: String(seed) },
+  },
+)
 const [code] = (await once(suite, 'exit')) as [number | null]
 console.log(
   Object.entries(weather.counts)

@@ -1,5 +1,6 @@
 import { getIntrospectionQuery } from 'graphql'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { SEED_VARIABLE } from '../../hostile/suite-weather.ts'
 import { SealedRecord } from '../../../crypto/sealed-record.ts'
 import { Deadline } from '../../../vocabulary/deadline.ts'
 import type { TenantId, UserId } from '../../../vocabulary/ids.ts'
@@ -177,9 +178,12 @@ describe('a user is given so many values within an hour', () => {
     const deadline = new Deadline(Date.now() + 8_000, { now: Date.now, monotonic: () => performance.now() })
     const account = { tenant: 'riverside' as TenantId, user: 'somebody' as UserId, hour: 1 }
     const asked = await Promise.all(Array.from({ length: 25 }, () => budgets.reserve(account, 9, 100, deadline)))
-    expect(asked.filter((added) => added)).toHaveLength(11)
-    expect(await budgets.reserve(account, 1, 100, deadline)).toBe(true)
-    expect(await budgets.reserve(account, 1, 100, deadline)).toBe(false)
+    let added = 9 * asked.filter((isAdded) => isAdded).length
+    while (await budgets.reserve(account, 1, 100, deadline)) added++
+    expect(added).toBeLessThanOrEqual(100)
+    // what was added and not heard of is added once more when it is asked again: in bad weather a user has less
+    const lost = process.env[SEED_VARIABLE] === undefined ? 0 : 100
+    expect(added).toBeGreaterThanOrEqual(100 - lost)
     const before = budgets.counter.requests
     expect(await budgets.reserve({ ...account, hour: 2 }, 101, 100, deadline)).toBe(false)
     expect(budgets.counter.requests).toBe(before)
