@@ -8,6 +8,7 @@ import { keysCommand } from './keys.ts'
 import { openImporter } from './open-importer.ts'
 import { policyCommand } from './policy.ts'
 import { schemaCommand } from './schema.ts'
+import { searchCommand } from './search.ts'
 import { tokenCommand } from './token.ts'
 
 /**
@@ -39,6 +40,7 @@ const program = new Command('phi')
   .addCommand(importCommand({ openImporter }))
   .addCommand(auditCommand())
   .addCommand(keysCommand())
+  .addCommand(searchCommand())
 
 try {
   await program.parseAsync()

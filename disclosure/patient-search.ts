@@ -15,6 +15,7 @@ import type { Json } from '../vocabulary/record.ts'
 import type { AccessNotes } from './access-notes.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { PhiBudget } from './phi-budget.ts'
+import { noticesOf } from './notices.ts'
 import { type CursorPage, type PageArguments, pageSize } from './record-lists.ts'
 import { where } from './record-values.ts'
 import { recordKey } from './record-view.ts'
@@ -36,6 +37,8 @@ interface SearchParts extends CandidateParts {
   readonly trail: Trail
   readonly counter: DisclosureCounter
   readonly refusals: Refusals
+  /** What must go along with the answer. */
+  readonly notices: Set<string>
 }
 
 /** What was found out in one request of one set of terms, whatever aliases and pages ask for it. */
@@ -44,7 +47,22 @@ interface Search extends Candidates {
 }
 
 /** Whether the patient has the values, and the caller may know it; what was found out is recorded by then. */
-type Verified = { readonly has: boolean } | { readonly unknown: OutcomeReason }
+type Verified =
+  | { readonly has: false }
+  | { readonly has: true; readonly notices: readonly string[] }
+  | { readonly unknown: OutcomeReason }
+
+/** One who has the values, and what must go along where that is told. */
+interface Found {
+  readonly patient: PatientId
+  readonly notices: readonly string[]
+}
+
+/** What the audit is told of the values of one record that were compared, and what must go along with them. */
+interface Compared {
+  readonly records: readonly AccessRecord[]
+  readonly notices: readonly string[]
+}
 
 /** Whom the caller may find by the values of a root's arguments (P11). What is shown of them is decided by the record loader. */
 export class PatientSearch {
@@ -102,8 +120,10 @@ export class PatientSearch {
       const after = args.after === undefined || args.after === null ? '' : position(openCursor(cursor, bound, position(args.after)))
       const found = await this.#found(type, coordinate, terms, after, size)
       if (Array.isArray(found)) {
+        const shown = found.slice(0, size)
+        for (const notice of shown.flatMap(({ notices }) => notices)) this.#parts.notices.add(notice)
         return {
-          items: found.slice(0, size).map((patient) => ({
+          items: shown.map(({ patient }) => ({
             ref: { type, patient, id: patient as string as RecordId },
             cursor: sealCursor(cursor, bound, patient),
             // of a patient, a search knows no more than that there is one
@@ -146,13 +166,13 @@ export class PatientSearch {
     terms: readonly WantedTerm[],
     after: string,
     size: number,
-  ): Promise<PatientId[] | OutcomeReason> {
+  ): Promise<Found[] | OutcomeReason> {
     const key = terms.map(({ index, token }) => `${index.path} ${token}`).join(' ')
     const searching = this.#searches.get(key) ?? this.#search(type, coordinate, terms)
     this.#searches.set(key, searching)
     const search = await searching
     if (typeof search === 'string') return search
-    const found: PatientId[] = []
+    const found: Found[] = []
     const left = search.open.filter(({ patient }) => patient > after)
     while (left.length > 0 && found.length <= size) {
       const next = left.splice(0, size + 1 - found.length)
@@ -162,7 +182,7 @@ export class PatientSearch {
       if (unsure !== undefined) return unsure
       for (const { patient } of next) {
         const verified = search.verified.get(patient)
-        if (verified !== undefined && 'has' in verified && verified.has) found.push(patient)
+        if (verified !== undefined && 'has' in verified && verified.has) found.push({ patient, notices: verified.notices })
       }
     }
     return found
@@ -225,7 +245,7 @@ export class PatientSearch {
 
   async #verified(search: Search, candidate: Candidate, path: SchemaPath): Promise<Verified> {
     const { failures } = this.#parts
-    const matched = new Map<WantedTerm, readonly AccessRecord[]>()
+    const matched = new Map<WantedTerm, Compared>()
     const unproven: CandidateHit[] = []
     for (const hit of candidate.hits) {
       if (matched.has(hit.term)) continue
@@ -249,14 +269,15 @@ export class PatientSearch {
       this.#note({ ...where(hit.ref), path: hit.term.index.path, action: 'SEARCH', outcome: 'UNAVAILABLE', reason })
     }
     if (candidate.hits.some(({ term }) => !matched.has(term))) return { has: false }
-    for (const record of [...matched.values()].flat()) {
+    const compared = [...matched.values()]
+    for (const record of compared.flatMap(({ records }) => records)) {
       this.#parts.notes.once(`SEARCH ${record.patient ?? ''} ${record.recordId ?? ''} ${record.path}`, record)
     }
-    return { has: true }
+    return { has: true, notices: compared.flatMap(({ notices }) => notices) }
   }
 
   /** Whether a record has what its entry says: what the audit is told of the values then. Decided anew by the record's own labels. */
-  #compared(candidate: Candidate, { term, ref }: CandidateHit, open: OpenRecord): AccessRecord[] | Denial | 'OTHER' | 'UNKNOWN' {
+  #compared(candidate: Candidate, { term, ref }: CandidateHit, open: OpenRecord): Compared | Denial | 'OTHER' | 'UNKNOWN' {
     const { policy, caller, now } = this.#parts
     const { labels, references } = open.metadata
     const { encounter } = references
@@ -271,7 +292,7 @@ export class PatientSearch {
     }
     const same = term.paths.every((path, part) => this.#form(term, ref, path, open) === term.key[part])
     if (!same) return 'OTHER'
-    return term.paths.flatMap((path, part) => {
+    const records = term.paths.flatMap((path, part) => {
       const permit = permits[part]
       if (permit === undefined) return []
       const { rule, basis, basisId, view } = permit
@@ -279,6 +300,7 @@ export class PatientSearch {
       const at = { ...where(ref), recordVersion: open.version, path }
       return [{ ...at, action: 'SEARCH', view, outcome: 'DISCLOSED', rule, basis: on } as const]
     })
+    return { records, notices: term.paths.flatMap((path) => noticesOf(policy, facts, path)) }
   }
 
   #form({ index }: WantedTerm, ref: CandidateHit['ref'], path: SchemaPath, open: OpenRecord): string | undefined {

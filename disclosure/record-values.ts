@@ -12,6 +12,7 @@ import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { FailureReasons } from './failure-reasons.ts'
 import type { PathOutcome } from './path-outcome.ts'
 import { withoutFreeText } from './free-text.ts'
+import { noticesOf } from './notices.ts'
 import type { Reserved } from './phi-budget.ts'
 import type { PublicIds } from './public-ids.ts'
 import type { RecordState } from './record-view.ts'
@@ -145,7 +146,7 @@ export class RecordValues {
     }
     const value = this.#seen(at.path, view, found.value)
     this.#note({ ...permitted, view, outcome: outcome === 'MASKED' ? 'MASKED' : 'DISCLOSED' })
-    this.#gatherNotices(at.path)
+    for (const notice of noticesOf(this.#parts.policy, this.#state.facts, at.path)) this.#parts.notices.add(notice)
     return outcome === 'MASKED' ? { outcome, value, view } : { outcome: 'DISCLOSED', value }
   }
 
@@ -156,14 +157,6 @@ export class RecordValues {
     const texts = policy.freeText.get(path)
     // what people wrote may name anybody: it is no part of what is de-identified, in whatever view
     return caller.study === undefined || texts === undefined ? shown : withoutFreeText(texts, shown)
-  }
-
-  #gatherNotices(path: SchemaPath): void {
-    const { rules, record } = this.#state.facts.consent
-    for (const label of [...(record?.labels ?? []), ...(this.#parts.policy.phi.get(path)?.sensitivity ?? [])]) {
-      const notice = rules.get(label)?.notice
-      if (notice !== undefined) this.#parts.notices.add(notice)
-    }
   }
 
   #valueOf(path: SchemaPath): Found | NotFound {

@@ -79,7 +79,7 @@ export class RequestScope {
     this.#notes = new AccessNotes(shared)
     this.#loader = new RecordLoader({ ...shared, notices, budget: this.budget })
     const lists = new RecordLists(shared)
-    const searches = new PatientSearch({ ...shared, notes: this.#notes, budget: this.budget })
+    const searches = new PatientSearch({ ...shared, notices, notes: this.#notes, budget: this.budget })
     const plan = this.#plan.bind(this)
     this.connections = new Connections({ ...shared, lists, searches, loader: this.#loader, notes: this.#notes, plan })
     this.emergencies = new EmergencyDesk({ ...shared, notes: this.#notes })

@@ -9,7 +9,7 @@ import type { Deadline } from '../vocabulary/deadline.ts'
 import type { Caller, Denial, Facts } from '../vocabulary/decision.ts'
 import { IntegrityFailure, OperationTooCostly, storeOverdue, StoreUnavailable } from '../vocabulary/failures.ts'
 import type { Instant, PatientId, RecordId, RecordRef, SchemaPath, TypeName } from '../vocabulary/ids.ts'
-import { MOST_CANDIDATES } from '../vocabulary/list.ts'
+import { MOST_CANDIDATES, MOST_LISTED } from '../vocabulary/list.ts'
 import type { PolicyTable, Relationship } from '../vocabulary/policy.ts'
 import type { FailureReasons } from './failure-reasons.ts'
 import type { PatientStanding } from './patient-standing.ts'
@@ -75,15 +75,16 @@ export class SearchCandidates {
    * there is somebody who is not theirs or nobody (P5).
    *
    * @param counter counts what is opened of records' metadata
-   * @throws StoreUnavailable, KeyUnavailable; OperationTooCostly where more than `MOST_CANDIDATES` records are listed under a term
+   * @throws StoreUnavailable, KeyUnavailable; OperationTooCostly where more than `MOST_LISTED` records are listed under a
+   *   term, or the caller may find more than `MOST_CANDIDATES`
    */
   async of(type: TypeName, terms: readonly WantedTerm[], counter: OpeningCounter): Promise<Candidates | CandidatesUnknown> {
     const { caller, facts, deadline } = this.#parts
     const listed = await this.#listed(terms)
     if (listed.size === 0 && caller.seesExistence) return { open: [], hidden: [], records: new Map() }
-    const asked = listed.size === 0 ? nobody(terms) : listed
-    const patients = [...asked.keys()]
     const names = this.#names(type, terms)
+    const { asked, hidden } = await this.#fewEnough(names, terms, listed.size === 0 ? nobody(terms) : listed)
+    const patients = [...asked.keys()]
     const holding = deadline.wait(() => facts.of(names, patients), storeOverdue)
     const decided = holding.then(
       (held) => new Map(patients.map((patient) => [patient, this.#decided(patient, terms, held.get(patient))])),
@@ -96,7 +97,6 @@ export class SearchCandidates {
       this.#load([...asked.values()].flat(), { counter, mayKnow, holding }),
     ])
     const open: Candidate[] = []
-    const hidden: HiddenCandidate[] = []
     for (const [patient, hits] of asked) {
       const verdict = verdicts.get(patient) ?? { kind: 'UNKNOWN' }
       const damage = held.get(patient)?.damage
@@ -124,7 +124,7 @@ export class SearchCandidates {
     const found = await Promise.all(terms.map(async (term) => ({ term, hits: await this.#hits(term) })))
     const byPatient = new Map<PatientId, CandidateHit[]>()
     for (const { term, hits } of found) {
-      if (hits.length > MOST_CANDIDATES) throw new OperationTooCostly()
+      if (hits.length > MOST_LISTED) throw new OperationTooCostly()
       for (const { patient, id } of hits) {
         const known = byPatient.get(patient) ?? []
         byPatient.set(patient, known)
@@ -138,7 +138,37 @@ export class SearchCandidates {
   async #hits(term: WantedTerm) {
     const { caller, search, deadline } = this.#parts
     if (search === undefined) throw new StoreUnavailable()
-    return await deadline.wait(() => search.hits(caller.tenant, term, MOST_CANDIDATES, deadline), storeOverdue)
+    return await deadline.wait(() => search.hits(caller.tenant, term, MOST_LISTED, deadline), storeOverdue)
+  }
+
+  /**
+   * Of many who share a value, those whom the caller may not find are left out by their relationships and consents alone, so
+   * that only how many the caller may find is told by a refusal. Some at a time: what it reads at once has a bound.
+   *
+   * @throws OperationTooCostly
+   */
+  async #fewEnough(names: ReadonlySet<Relationship>, terms: readonly WantedTerm[], listed: Listed): Promise<FewEnough> {
+    const most = MOST_CANDIDATES * terms.length
+    const hidden: HiddenCandidate[] = []
+    if (countOf(listed) <= most) return { asked: listed, hidden }
+    const { facts, deadline } = this.#parts
+    const asked = new Map<PatientId, readonly CandidateHit[]>()
+    const left = [...listed]
+    while (left.length > 0) {
+      const some = left.splice(0, MOST_CANDIDATES)
+      const patients = some.map(([patient]) => patient)
+      const held = await deadline.wait(() => facts.of(names, patients), storeOverdue)
+      for (const [patient, hits] of some) {
+        const known = held.get(patient)
+        const verdict = this.#decided(patient, terms, known)
+        if (known?.erased === true) continue
+        // where it cannot be said, the search as a whole cannot: that is found out beside the others
+        if (verdict.kind === 'HIDDEN' && known?.damage === undefined) hidden.push({ patient, denial: verdict.denial })
+        else asked.set(patient, hits)
+      }
+      if (countOf(asked) > most) throw new OperationTooCostly()
+    }
+    return { asked, hidden }
   }
 
   /** Every relationship that a right to one of the fields, or to the patient's record, could stand on. */
@@ -193,6 +223,15 @@ export class SearchCandidates {
     return new Map(loaded.flat().map((record) => [recordKey(record.ref), record]))
   }
 }
+
+type Listed = ReadonlyMap<PatientId, readonly CandidateHit[]>
+
+interface FewEnough {
+  readonly asked: Listed
+  readonly hidden: HiddenCandidate[]
+}
+
+const countOf = (listed: Listed): number => [...listed.values()].reduce((sum, hits) => sum + hits.length, 0)
 
 interface Loading {
   readonly counter: OpeningCounter

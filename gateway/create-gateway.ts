@@ -98,9 +98,9 @@ export interface GatewayAudit {
   readonly process: ProcessId
 }
 
-/** What became of the values of one request; an answer that was withheld gave none. */
-type ValueCounts = Pick<DisclosureCounter, 'resolved' | 'denied' | 'unavailable'>
-const NO_VALUES: ValueCounts = { resolved: 0, denied: 0, unavailable: 0 }
+/** What became of the values of one request, of which an answer that was withheld gave none; and what was opened besides. */
+type ValueCounts = Omit<DisclosureCounter, 'fields'>
+const NO_VALUES: ValueCounts = { resolved: 0, denied: 0, unavailable: 0, metadata: 0, searched: 0 }
 
 /** One request on its way through. */
 interface Passage {
@@ -227,7 +227,10 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
       const { status } = response
       if (status === 401) await parts.refusals?.settle(deadline)
       const { resolved, denied, unavailable } = status === 200 ? passage.values : NO_VALUES
-      events({ event: 'REQUEST', requestId, status, milliseconds: now() - started, resolved, denied, unavailable })
+      // what was opened stays opened, whether or not an answer left
+      const { metadata, searched } = passage.values
+      const milliseconds = now() - started
+      events({ event: 'REQUEST', requestId, status, milliseconds, resolved, denied, unavailable, metadata, searched })
       return response
     },
     stop: () => engine.stop(),

@@ -17,7 +17,16 @@ interface Line<Name extends GatewayEvent['event']> {
 const LINES: { readonly [Name in GatewayEvent['event']]: Line<Name> } = {
   REQUEST: {
     level: 'info',
-    fields: { requestId: request, status: number, milliseconds: number, resolved: number, denied: number, unavailable: number },
+    fields: {
+      requestId: request,
+      status: number,
+      milliseconds: number,
+      resolved: number,
+      denied: number,
+      unavailable: number,
+      metadata: number,
+      searched: number,
+    },
   },
   INTEGRITY_FAILURE: { level: 'critical', fields: { requestId: request, tenant, record, path } },
   ACCESS_ITEM_FORGED: { level: 'critical', fields: { tenant, patient, what: word } },

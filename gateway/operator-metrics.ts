@@ -13,6 +13,8 @@ export const METRICS = {
   ResolvedValues: 'Count',
   DeniedValues: 'Count',
   UnavailableValues: 'Count',
+  MetadataOpenings: 'Count',
+  SearchOpenings: 'Count',
   IntegrityFailures: 'Count',
   ForgedAccessItems: 'Count',
   BrokenGlasses: 'Count',
@@ -64,8 +66,9 @@ export function operatorMetrics(stage: string, { now, print }: { now: Clock; pri
 function countsOf(event: GatewayEvent): Counts {
   switch (event.event) {
     case 'REQUEST': {
-      const { milliseconds, resolved, denied, unavailable } = event
-      return { Requests: 1, Duration: milliseconds, ResolvedValues: resolved, DeniedValues: denied, UnavailableValues: unavailable }
+      const { milliseconds, resolved, denied, unavailable, metadata, searched } = event
+      const values = { ResolvedValues: resolved, DeniedValues: denied, UnavailableValues: unavailable }
+      return { Requests: 1, Duration: milliseconds, ...values, MetadataOpenings: metadata, SearchOpenings: searched }
     }
     case 'INTEGRITY_FAILURE':
       return { IntegrityFailures: 1 }

@@ -10,7 +10,7 @@ import { SealedRecord, sealRecord } from '../crypto/sealed-record.ts'
 import { BadUserInput, IntegrityFailure, VersionConflict } from '../vocabulary/failures.ts'
 import type { Instant, PatientId, SchemaPath, TenantId, TypeName } from '../vocabulary/ids.ts'
 import type { SearchIndex } from '../vocabulary/policy.ts'
-import type { Clock, Json, NewRecord } from '../vocabulary/record.ts'
+import type { Clock, NewRecord } from '../vocabulary/record.ts'
 import type { AccessItem, AccessTable } from './access.ts'
 import { AccessWriter } from './access-writer.ts'
 import type { HistoryTable } from './history.ts'
@@ -19,7 +19,7 @@ import { chunksAfter } from './patient-index.ts'
 import type { DynamoKeyTable } from './keys.ts'
 import type { RecordTable, StoredRecord } from './records.ts'
 import type { SearchTable } from './search.ts'
-import { SearchWriter } from './search-writer.ts'
+import { SearchWriter, valuesOf } from './search-writer.ts'
 
 /** All that is written of one patient at a time. */
 export interface PatientBatch {
@@ -307,24 +307,7 @@ function sizeOf({ manifest, fields }: Pick<StoredRecord, 'manifest' | 'fields'>)
   return bytes
 }
 
-/** What a stored record is found by: its search entries are made of it, and can be removed only by who knows it. */
-function valuesOf(
-  keys: PatientKeys,
-  tenant: TenantId,
-  { ref, manifest, fields }: StoredRecord,
-  paths: readonly SchemaPath[],
-): ReadonlyMap<SchemaPath, Json> {
-  const record = SealedRecord.open(keys, { tenant, ...ref }, manifest, uncounted())
-  const values = new Map<SchemaPath, Json>()
-  for (const path of paths) {
-    const sealed = fields.get(path)
-    if (sealed !== undefined) values.set(path, record.openField(path, sealed))
-    else if (record.verdict(path, sealed) !== 'ABSENT') throw new IntegrityFailure()
-  }
-  return values
-}
-
 const nameOf = ({ ref }: { ref: NewRecord['ref'] }): string => `${ref.type}#${ref.id}`
 
-/** Writing opens metadata to compare it, and what a record was found by; no request is told of it. */
+/** Writing opens metadata to compare it; no request is told of it. */
 const uncounted = (): OpeningCounter => ({ fields: 0, metadata: 0 })

@@ -183,6 +183,13 @@ export class RecordTable {
     }
   }
 
+  /** The condition that a record is as it was read; undefined: that there is none. */
+  unchanged(tenant: TenantId, ref: RecordRef, manifest: Uint8Array | undefined): TransactWriteItem {
+    const { pk, sk } = recordKey(tenant, ref)
+    const condition = manifest === undefined ? { ConditionExpression: 'attribute_not_exists(pk)' } : unchangedSince(manifest)
+    return { ConditionCheck: { TableName: this.#table, Key: { pk: { S: pk }, sk: { S: sk } }, ...condition } }
+  }
+
   /** A record that is a patient stands in the list of the tenant's patients too. */
   #listed(tenant: TenantId, { patient, id }: RecordRef): TransactWriteItem[] {
     if ((patient as string) !== (id as string)) return []

@@ -1,9 +1,14 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
+import type { PatientKeys } from '../crypto/patient-keys.ts'
+import { SealedRecord } from '../crypto/sealed-record.ts'
 import { partsOf, searchKey, searchToken } from '../crypto/blind-index.ts'
 import type { UseKey } from '../crypto/tenant-keys.ts'
 import type { RecordRef, SchemaPath, TenantId } from '../vocabulary/ids.ts'
+import { IntegrityFailure } from '../vocabulary/failures.ts'
 import type { SearchIndex } from '../vocabulary/policy.ts'
-import type { SearchTable, SearchTerm } from './search.ts'
+import type { Json } from '../vocabulary/record.ts'
+import type { StoredRecord } from './records.ts'
+import type { SearchRow, SearchTable, SearchTerm } from './search.ts'
 
 type ValueOf = (path: SchemaPath) => unknown
 
@@ -42,6 +47,11 @@ export class SearchWriter {
     ]
   }
 
+  /** The rows that a record has to have in the table. @throws KeyUnavailable */
+  rows(ref: RecordRef, valueOf: ValueOf): SearchRow[] {
+    return [...this.#terms(ref, valueOf).values()].map((term) => this.#table.row(this.#tenant, term, ref))
+  }
+
   #terms({ type }: RecordRef, valueOf: ValueOf): Map<string, SearchTerm> {
     const terms = new Map<string, SearchTerm>()
     for (const index of this.#of(type)) {
@@ -56,4 +66,26 @@ export class SearchWriter {
   #of(type: string): readonly SearchIndex[] {
     return this.#indexes.filter(({ path }) => path.startsWith(`${type}.`))
   }
+}
+
+/**
+ * What a stored record is found by: its search entries are made of it, and can be removed only by who knows it. No
+ * request is told of it.
+ *
+ * @throws IntegrityFailure
+ */
+export function valuesOf(
+  keys: PatientKeys,
+  tenant: TenantId,
+  { ref, manifest, fields }: StoredRecord,
+  paths: readonly SchemaPath[],
+): ReadonlyMap<SchemaPath, Json> {
+  const record = SealedRecord.open(keys, { tenant, ...ref }, manifest, { fields: 0, metadata: 0 })
+  const values = new Map<SchemaPath, Json>()
+  for (const path of paths) {
+    const sealed = fields.get(path)
+    if (sealed !== undefined) values.set(path, record.openField(path, sealed))
+    else if (record.verdict(path, sealed) !== 'ABSENT') throw new IntegrityFailure()
+  }
+  return values
 }

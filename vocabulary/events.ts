@@ -15,6 +15,9 @@ export type GatewayEvent =
       readonly resolved: number
       readonly denied: number
       readonly unavailable: number
+      /** Sealed metadata and indexes opened, and values opened to compare them with what was searched for (P1); given or not. */
+      readonly metadata: number
+      readonly searched: number
     }
   | {
       readonly event: 'INTEGRITY_FAILURE'

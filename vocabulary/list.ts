@@ -38,8 +38,11 @@ export interface ListedPage {
 /** The most records that one page holds, in any list. */
 export const LARGEST_PAGE = 100
 
-/** The most records that are looked at for one value that is searched for: what more of a tenant have is no identifier. */
+/** The most records that are looked at for one value that is searched for, of those that the caller may find. */
 export const MOST_CANDIDATES = 50
+
+/** The most records that may have a value which is searched for: what more of a tenant have is no identifier. */
+export const MOST_LISTED = 500
 
 /** Negative when `a` stands before `b`. */
 export function newestFirst(a: ListPosition, b: ListPosition): number {

@@ -13,7 +13,17 @@ const frames = ['Lane.submit audit/lane.ts:97:10', 'node:internal/process/task_q
 
 /** One of each event, with all of its fields. The type asks for every name. */
 const ALL: { readonly [Name in GatewayEvent['event']]: Extract<GatewayEvent, { event: Name }> } = {
-  REQUEST: { event: 'REQUEST', requestId: REQUEST, status: 200, milliseconds: 41, resolved: 30, denied: 10, unavailable: 2 },
+  REQUEST: {
+    event: 'REQUEST',
+    requestId: REQUEST,
+    status: 200,
+    milliseconds: 41,
+    resolved: 30,
+    denied: 10,
+    unavailable: 2,
+    metadata: 7,
+    searched: 3,
+  },
   INTEGRITY_FAILURE: { event: 'INTEGRITY_FAILURE', requestId: REQUEST, tenant, record, path: 'Observation.code' as SchemaPath },
   ACCESS_ITEM_FORGED: { event: 'ACCESS_ITEM_FORGED', tenant, patient: 'AAAAAAAAAAAAAAAAAAAAAA', what: 'NOT_LISTED' },
   BREAK_GLASS: { event: 'BREAK_GLASS', requestId: REQUEST, tenant, patient: 'AAAAAAAAAAAAAAAAAAAAAA', what: 'BROKEN' },

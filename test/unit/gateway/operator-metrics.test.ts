@@ -27,6 +27,8 @@ const ended = (requestId: RequestId, resolved = 0, denied = 0, unavailable = 0):
   resolved,
   denied,
   unavailable,
+  metadata: 7,
+  searched: 3,
 })
 const integrity = (requestId: RequestId): GatewayEvent => ({ event: 'INTEGRITY_FAILURE', requestId, tenant })
 
@@ -34,7 +36,8 @@ describe('metrics of a request', () => {
   it('are one line in the embedded metric format, with the stage as the only dimension', () => {
     const [line, ...more] = published([ended(REQUEST, 30, 10, 2)])
     expect(more).toEqual([])
-    const names = ['Requests', 'Duration', 'ResolvedValues', 'DeniedValues', 'UnavailableValues']
+    const values = ['ResolvedValues', 'DeniedValues', 'UnavailableValues', 'MetadataOpenings', 'SearchOpenings']
+    const names = ['Requests', 'Duration', ...values]
     expect(line).toEqual({
       _aws: {
         Timestamp: AT,
@@ -52,13 +55,16 @@ describe('metrics of a request', () => {
       ResolvedValues: 30,
       DeniedValues: 10,
       UnavailableValues: 2,
+      MetadataOpenings: 7,
+      SearchOpenings: 3,
     })
   })
 
   it('hold all that happened in it, in the same line, and nothing of a request beside it or before it', () => {
     const key: GatewayEvent = { event: 'KEY_UNAVAILABLE', requestId: OTHER, tenant, cause: 'TimeoutError' }
     const lines = published([integrity(REQUEST), key, integrity(REQUEST), ended(REQUEST), ended(OTHER), ended(REQUEST)])
-    const plain = { Requests: 1, Duration: 5, ResolvedValues: 0, DeniedValues: 0, UnavailableValues: 0 }
+    const none = { ResolvedValues: 0, DeniedValues: 0, UnavailableValues: 0 }
+    const plain = { Requests: 1, Duration: 5, ...none, MetadataOpenings: 7, SearchOpenings: 3 }
     expect(lines.map(values)).toEqual([{ ...plain, IntegrityFailures: 2 }, { ...plain, KeyFailures: 1 }, plain])
   })
 
