@@ -100,7 +100,8 @@ export async function sealMembership(keyring: Keyring, tenant: TenantId, members
 }
 
 /**
- * Those of the memberships that are not stored as they are: to load the same again writes nothing.
+ * Those of the memberships that are not stored as they are: to load the same again writes nothing, and so does the end of one that
+ * never was.
  * @throws KeyUnavailable, StoreUnavailable
  */
 export async function membershipChanged(
@@ -119,10 +120,13 @@ export async function membershipChanged(
     const known = rootedMembership(seal, tenant, item, item, roots.get(item.patient))
     if (known.kind === 'FOUND') stored.set(`${place.pk} ${place.sk}`, JSON.stringify(known.content))
   }
+  const present = new Set(items.map((item) => accessKey(tenant, item)).map(({ pk, sk }) => `${pk} ${sk}`))
   return memberships.filter((membership, index) => {
     const key = keys[index]
     if (key === undefined) return true
     const { pk, sk } = accessKey(tenant, key)
+    // one without periods ends what is there, and is not written where nothing is
+    if (membership.periods.length === 0 && !present.has(`${pk} ${sk}`)) return false
     return stored.get(`${pk} ${sk}`) !== JSON.stringify(Content.parse(contentOf(membership)))
   })
 }

@@ -31,6 +31,7 @@ const Content = z.object({
   studies: z.array(
     z.strictObject({
       protocol: z.string().refine(isProtocol),
+      title: z.string().max(200).optional(),
       researchers: z.array(z.string()),
       since: z.number().optional(),
       until: z.number(),

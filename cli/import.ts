@@ -8,7 +8,9 @@ import { type CodeLabels, CodeListRefused, codeLabels } from '../fhir/labels.ts'
 import { type MappedBundle, type MappedPatient, mapBundle } from '../fhir/map-bundle.ts'
 import { BadUserInput, VersionConflict } from '../vocabulary/failures.ts'
 import { type PatientId, type TenantId, tenantId } from '../vocabulary/ids.ts'
+import type { MinorsPolicy } from '../vocabulary/minors.ts'
 import { StageRefused, refuseProduction } from '../vocabulary/stage.ts'
+import { MinorsPolicyRefused, readMinorsPolicy } from './minors-policy.ts'
 import { type Progress, progressOn } from './progress.ts'
 
 interface ImportFault {
@@ -42,6 +44,8 @@ export interface ImportOptions {
   readonly assign: ReadonlyMap<string, readonly string[]>
   /** Which codes make a record a sensitive one. */
   readonly labels: CodeLabels
+  /** Until when, and how far, parents and guardians act for minors; `MINORS` when left out. */
+  readonly minors?: MinorsPolicy
   readonly importer: Importer
   readonly progress: Progress
   readonly print: (line: string) => void
@@ -202,6 +206,7 @@ interface ImportCommandOptions {
   readonly tenant: TenantId
   readonly assign: readonly Assignment[]
   readonly labels: readonly string[]
+  readonly minors?: string
 }
 
 const NO_FILES: readonly string[] = []
@@ -211,7 +216,7 @@ export interface ImportCommandServices {
   readonly openImporter: (tenant: TenantId) => Promise<Importer>
 }
 
-/** `phi import <path...> [--tenant T] [--assign USER=PRACTITIONER]`: exit code 1 when anything was at fault. */
+/** `phi import <path...> [--tenant T] [--assign USER=PRACTITIONER] [--minors FILE]`: exit code 1 when anything was at fault. */
 export function importCommand({ openImporter }: ImportCommandServices): Command {
   return new Command('import')
     .description('import FHIR R4 bundles: JSON files, .gz, .zip, or directories of them')
@@ -224,13 +229,14 @@ export function importCommand({ openImporter }: ImportCommandServices): Command 
       (file, before) => [...before, file],
       NO_FILES,
     )
+    .option('--minors <file>', 'from which ages, and how far, parents of minors are limited')
     .action(async (paths: string[], options: ImportCommandOptions, command: Command) => {
-      const { assign, labels } = readyToImport(options, command)
+      const ready = readyToImport(options, command)
       const importer = await openImporter(options.tenant)
       const progress = progressOn({ stream: process.stderr, now: Date.now })
       const print = (line: string): void => void process.stdout.write(`${line}\n`)
       try {
-        const { faults } = await runImport({ paths, tenant: options.tenant, assign, labels, importer, progress, print })
+        const { faults } = await runImport({ paths, tenant: options.tenant, ...ready, importer, progress, print })
         if (faults.length > 0) process.exitCode = 1
       } finally {
         await importer.close()
@@ -240,20 +246,26 @@ export function importCommand({ openImporter }: ImportCommandServices): Command 
 
 /** What a person can set right is told in one line, before anything is opened. */
 function readyToImport(
-  { assign, tenant, labels }: ImportCommandOptions,
+  { assign, tenant, labels, minors }: ImportCommandOptions,
   command: Command,
-): { assign: ReturnType<typeof assignments>; labels: CodeLabels } {
+): Pick<ImportOptions, 'assign' | 'labels' | 'minors'> {
   try {
     refuseProduction(process.env)
-    return { assign: assignments(assign, tenant), labels: codeLabels(labels.map((file) => readFileSync(file, 'utf8'))) }
+    return {
+      assign: assignments(assign, tenant),
+      labels: codeLabels(labels.map((file) => readFileSync(file, 'utf8'))),
+      ...(minors !== undefined && { minors: readMinorsPolicy(readFileSync(minors, 'utf8')) }),
+    }
   } catch (failure) {
-    const said = [StageRefused, InvalidArgumentError, CodeListRefused].some((known) => failure instanceof known)
+    const said = [StageRefused, InvalidArgumentError, CodeListRefused, MinorsPolicyRefused].some(
+      (known) => failure instanceof known,
+    )
     if (said && failure instanceof Error) command.error(`error: ${failure.message}`)
     throw failure
   }
 }
 
-function tenantOption(text: string): TenantId {
+export function tenantOption(text: string): TenantId {
   const tenant = tenantId(text)
   if (tenant === undefined) throw new InvalidArgumentError('A tenant is lower-case letters, digits and hyphens.')
   return tenant

@@ -9,6 +9,7 @@ import { openImporter } from './open-importer.ts'
 import { policyCommand } from './policy.ts'
 import { schemaCommand } from './schema.ts'
 import { searchCommand } from './search.ts'
+import { studyCommand } from './study.ts'
 import { tokenCommand } from './token.ts'
 
 /**
@@ -41,6 +42,7 @@ const program = new Command('phi')
   .addCommand(auditCommand())
   .addCommand(keysCommand())
   .addCommand(searchCommand())
+  .addCommand(studyCommand())
 
 try {
   await program.parseAsync()

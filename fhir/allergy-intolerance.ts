@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { authorOf } from './author.ts'
 import { CodeableConcept, type Concept, Text, codeOf } from './datatypes.ts'
 import { WHY, flawOf } from './fault.ts'
 import { DateTime, Period } from './instant.ts'
@@ -17,7 +18,7 @@ const AllergyIntolerance = z.object({
   reaction: z.array(z.object({ manifestation: z.array(CodeableConcept) })).default([]),
 })
 
-export const mapAllergyIntolerance: MapResource = (entry, { patient, idFor }) => {
+export const mapAllergyIntolerance: MapResource = (entry, { patient, references, idFor }) => {
   const parsed = AllergyIntolerance.safeParse(entry.resource)
   if (!parsed.success) return flawOf('AllergyIntolerance', parsed.error)
   const { clinicalStatus, category, criticality, code, onsetDateTime, onsetPeriod, recordedDate, reaction } = parsed.data
@@ -37,6 +38,7 @@ export const mapAllergyIntolerance: MapResource = (entry, { patient, idFor }) =>
       time: recordedDate ?? onsetDateTime ?? onsetPeriod?.start,
       concepts: [code],
       category: category[0],
+      author: authorOf(entry, references),
       sources: [entry.resource],
     }),
   })

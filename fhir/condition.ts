@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { authorOf } from './author.ts'
 import { CodeableConcept, Reference, codeOf } from './datatypes.ts'
 import { flawOf } from './fault.ts'
 import { DateTime, WrittenPeriod } from './instant.ts'
@@ -42,6 +43,7 @@ export const mapCondition: MapResource = (entry, context) => {
       concepts: [code],
       category: codeOf(category[0]),
       encounter,
+      author: authorOf(entry, context.references),
       sources: [entry.resource],
     }),
   })

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { NewRecord } from '../vocabulary/record.ts'
 import { Attachment, attachedText } from './attachment.ts'
+import { authorOf } from './author.ts'
 import type { IdentifiedEntry } from './bundle.ts'
 import { CodeableConcept, MAX_TEXT_BYTES, Reference, Text, codeOf } from './datatypes.ts'
 import { type Flaw, WHY, flawOf } from './fault.ts'
@@ -56,6 +57,7 @@ export function mapDiagnosticReport(entry: IdentifiedEntry, context: SubjectCont
       concepts: [code],
       category: codeOf(category[0]),
       encounter,
+      author: authorOf(entry, context.references),
       sources: [entry.resource, author ?? null],
     }),
   })

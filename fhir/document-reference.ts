@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Attachment, attachedText } from './attachment.ts'
+import { authorOf } from './author.ts'
 import { CodeableConcept, Reference, codeOf } from './datatypes.ts'
 import { flawOf } from './fault.ts'
 import { DateTime, WrittenPeriod } from './instant.ts'
@@ -42,6 +43,7 @@ export const mapDocumentReference: MapResource = (entry, context) => {
       concepts: [type],
       category: codeOf(category[0]),
       encounter,
+      author: authorOf(entry, context.references),
       sources: [entry.resource, name ?? null],
     }),
   })

@@ -45,6 +45,7 @@ export const WHY = {
   permitsLess: 'cannot be expressed here, so that nothing is permitted by it',
   deniesMore: 'cannot be expressed here, so that more is denied by it',
   exception: 'an exception to a denial, which here closes whatever else permits it',
+  age: 'has no birth date, so that nobody acts for the patient by it',
   outside: 'does not overlap the period of the care team',
 } as const
 

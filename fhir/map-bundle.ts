@@ -1,6 +1,7 @@
 import type { Consent, ConsentChanges } from '../vocabulary/consent.ts'
-import type { PatientId, TenantId } from '../vocabulary/ids.ts'
-import type { Membership, NewRecord } from '../vocabulary/record.ts'
+import type { PatientId, SchemaPath, TenantId } from '../vocabulary/ids.ts'
+import type { MinorsPolicy } from '../vocabulary/minors.ts'
+import type { Membership, MembershipPeriod, NewRecord } from '../vocabulary/record.ts'
 import { mapAllergyIntolerance } from './allergy-intolerance.ts'
 import { type Entry, type IdentifiedEntry, isIdentified, readEntries } from './bundle.ts'
 import { mapCareTeam } from './care-team.ts'
@@ -24,6 +25,7 @@ import { mapPatient } from './patient.ts'
 import { mapProcedure } from './procedure.ts'
 import { type IdFor, labeled } from './record.ts'
 import { References } from './references.ts'
+import { representationOf } from './related-person.ts'
 import { type MapResource, type SubjectContext, subjectElement } from './subject.ts'
 
 export interface MapOptions {
@@ -33,6 +35,8 @@ export interface MapOptions {
   readonly assign: ReadonlyMap<string, readonly string[]>
   /** Which codes make a record a sensitive one; the shipped lists when left out. */
   readonly labels?: CodeLabels
+  /** Until when, and how far, parents and guardians act for minors; `MINORS` when left out. */
+  readonly minors?: MinorsPolicy
 }
 
 export interface MappedPatient {
@@ -103,6 +107,8 @@ interface Chart {
   readonly patient: PatientId
   readonly records: NewRecord[]
   readonly stays: Stays
+  /** When relatives act for the patient, by FHIR identity; without periods where they do not, or do no more. */
+  readonly proxies: Map<string, readonly MembershipPeriod[]>
   /** The ids of coverages that other resources hold, each taken once. */
   readonly coverages: Set<string>
   readonly consents: { readonly given: Consent[]; readonly withdrawn: string[] }
@@ -135,7 +141,8 @@ class Mapping {
     else {
       const { patient } = record.ref
       const consents = { given: [], withdrawn: [] }
-      this.#charts.set(entry, { entry, patient, records: [record], stays: new Stays(), coverages: new Set(), consents })
+      const empty = { stays: new Stays(), proxies: new Map(), coverages: new Set<string>(), consents }
+      this.#charts.set(entry, { entry, patient, records: [record], ...empty })
     }
     return true
   }
@@ -145,6 +152,10 @@ class Mapping {
     const { type } = entry
     if (type === 'Consent') {
       this.#takeConsent(entry)
+      return
+    }
+    if (type === 'RelatedPerson') {
+      this.#takeRelatedPerson(entry)
       return
     }
     if (!isImported(type)) {
@@ -169,13 +180,16 @@ class Mapping {
   result(): MappedBundle {
     return {
       tenant: this.#options.tenant,
-      patients: [...this.#charts.values()].map(({ entry, patient, records, stays, consents }) => ({
+      patients: [...this.#charts.values()].map(({ entry, patient, records, stays, proxies, consents }) => ({
         patient,
         entry: entry.index,
         records,
         memberships: [
           { patient, relationship: 'SELF', fhirUser: `Patient/${entry.id}`, periods: [{}] },
           ...stays.memberships(patient),
+          ...[...proxies]
+            .toSorted(([one], [other]) => (one < other ? -1 : 1))
+            .map(([fhirUser, periods]) => ({ patient, relationship: 'PROXY', fhirUser, periods }) as const),
         ],
         consents,
       })),
@@ -218,6 +232,20 @@ class Mapping {
     chart.consents.given.push(...read.given)
     chart.consents.withdrawn.push(...read.withdrawn)
     for (const one of read.flaws) this.#fault(entry, one)
+  }
+
+  #takeRelatedPerson(entry: Entry): void {
+    const isReadable = this.#readable(entry)
+    const chart = entry.id === undefined ? undefined : this.#chartOf(entry)
+    if (chart === undefined || entry.id === undefined) return
+    const birthDate = chart.records[0]?.values.get('Patient.birthDate' as SchemaPath)
+    const { periods, leftOut, flaw } = isReadable
+      ? representationOf(entry.resource, typeof birthDate === 'string' ? birthDate : undefined, this.#options.minors)
+      : { periods: [] }
+    if (leftOut !== undefined) count(this.#leftOut, `RelatedPerson ${leftOut}`)
+    if (flaw !== undefined) this.#fault(entry, flaw)
+    // who acts for the patient no more, or as can be read no more, has none: what an earlier import gave them ends by it
+    chart.proxies.set(`RelatedPerson/${entry.id}`, periods)
   }
 
   #takeHeldCoverages(entry: Entry): void {

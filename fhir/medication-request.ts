@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { authorOf } from './author.ts'
 import type { IdentifiedEntry } from './bundle.ts'
 import { CodeableConcept, type Concept, Reference, codeOf } from './datatypes.ts'
 import { Dosage, dosageText } from './dosage.ts'
@@ -48,6 +49,7 @@ export const mapMedicationRequest: MapResource = (entry, context) => {
       concepts: [medication],
       category: codeOf(category[0]),
       encounter,
+      author: authorOf(entry, context.references),
       // the medication and the requester's name come from other resources
       sources: [entry.resource, medication, name ?? null],
     }),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { authorOf } from './author.ts'
 import { CodeableConcept, Reference, codeOf } from './datatypes.ts'
 import { WHY, flaw, flawOf } from './fault.ts'
 import { DateTime, WrittenPeriod, saidPeriod } from './instant.ts'
@@ -45,6 +46,7 @@ export const mapProcedure: MapResource = (entry, context) => {
       concepts: [code],
       category: codeOf(category),
       encounter,
+      author: authorOf(entry, context.references),
       sources: [entry.resource],
     }),
   })

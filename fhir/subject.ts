@@ -32,6 +32,7 @@ const SUBJECT: Readonly<Record<string, string>> = {
   Coverage: 'beneficiary',
   ExplanationOfBenefit: 'patient',
   Immunization: 'patient',
+  RelatedPerson: 'patient',
 }
 
 export function subjectElement(type: string): string {
@@ -71,11 +72,13 @@ interface Facts {
   readonly concepts?: readonly (Concept | undefined)[]
   readonly category?: string | undefined
   readonly encounter?: RecordId | undefined
+  /** The FHIR identity of who wrote it. */
+  readonly author?: string | undefined
   /** The resource, and what of others went into the record. */
   readonly sources: readonly unknown[]
 }
 
-export function factsOf({ time, concepts = [], category, encounter, sources }: Facts): RecordMetadata {
+export function factsOf({ time, concepts = [], category, encounter, author, sources }: Facts): RecordMetadata {
   const codes = [...new Set(concepts.flatMap(codesOf))]
   return {
     open: {},
@@ -83,6 +86,8 @@ export function factsOf({ time, concepts = [], category, encounter, sources }: F
     ...(time !== undefined && { date: firstInstant(time) }),
     ...(codes.length > 0 && { codes }),
     ...(category !== undefined && { category }),
-    source: sourceDigest(...sources),
+    ...(author !== undefined && { author }),
+    // who wrote it may follow from another resource: a role's practitioner
+    source: sourceDigest(...sources, author ?? null),
   }
 }

@@ -2,18 +2,18 @@ import { userInfo } from 'node:os'
 import { randomBytes } from 'node:crypto'
 import { sealConsents } from '../access/consents.ts'
 import { membershipChanged, sealMembership } from '../access/memberships.ts'
-import { studyWritten } from '../access/studies.ts'
 import type { AuditContext } from '../audit/entry.ts'
 import { newRequestId } from '../audit/request-id.ts'
 import { derivedId } from '../crypto/tokens.ts'
 import { HistoryTable } from '../store/history.ts'
 import { RecordWriter, type WriteCounts } from '../store/record-writer.ts'
 import type { ConsentChanges } from '../vocabulary/consent.ts'
-import type { Instant, PatientId, RecordId, SchemaPath, TenantId, TypeName } from '../vocabulary/ids.ts'
+import type { PatientId, RecordId, TenantId, TypeName } from '../vocabulary/ids.ts'
 import type { SearchIndex } from '../vocabulary/policy.ts'
 import type { Membership, NewRecord } from '../vocabulary/record.ts'
 import type { Study } from '../vocabulary/study.ts'
 import { type Env, openServices } from './compose.ts'
+import { writeStudy } from './study-desk.ts'
 
 /** What an import writes to: the sealed store of one tenant. */
 export interface SealedStore {
@@ -29,9 +29,6 @@ export interface SealedStore {
   writeStudy(study: Study): Promise<void>
   close(): Promise<void>
 }
-
-/** How long the writing of a study may take, in milliseconds. */
-const STUDY_MS = 30_000
 
 /**
  * Opens the store of a tenant for loading; a tenant that has no keys yet is given them. What is loaded is audited under the
@@ -76,12 +73,8 @@ export async function openStore(
       return await writer.write(context, { patient, records, access: items })
     },
     async writeStudy(study) {
-      const item = await studyWritten(services, tenant, study)
-      if (item === undefined) return
-      const at = now() as Instant
-      const context = { ...importing, requestId: newRequestId(process, at, randomBytes), study: study.protocol }
-      const record = { path: 'ResearchStudy' as SchemaPath, action: 'UPDATE', outcome: 'WRITTEN', at } as const
-      await services.audit.commit(context, [item], [record], at + STUDY_MS)
+      const context = { ...importing, requestId: newRequestId(process, now(), randomBytes), study: study.protocol }
+      await writeStudy(services, context, study)
     },
     close: () => {
       services.close()

@@ -4,6 +4,8 @@ import type { Instant } from './ids.ts'
 export interface Study {
   /** How the protocol is called: see `isProtocol`. */
   readonly protocol: string
+  /** For people, who read it in a list of studies. */
+  readonly title?: string
   /** The FHIR identities of those who may act under it: `Practitioner/123`. */
   readonly researchers: readonly string[]
   readonly since?: Instant

@@ -180,6 +180,42 @@ describe('the stack of one machine, over HTTP', () => {
     expect(at(stranger.json, 'errors', 0, 'extensions')).toEqual({ code: 'NOT_FOUND' })
   })
 
+  it('C18: the commands of docs/research.md write a study, list it and end it, and refuse without an echo', async () => {
+    const text = readFileSync(join(ROOT, 'docs/research.md'), 'utf8')
+    const commands = text.split('\n').flatMap((line) => /^npm run phi -- (study .*)$/.exec(line)?.[1]?.split(' ') ?? [])
+    const said = (/^```json\n([^]*?)^```$/m.exec(text)?.[1] ?? '').trim()
+    const [put, list, end] = [commands.slice(0, 5), commands.slice(5, 9), commands.slice(9)] as const
+    const file = join(dataFolder, 'study.json')
+    const inFolder = put.map((word) => (word === 'study.json' ? file : word))
+    const billing = (await phi('token', 'billing')).trim()
+    const listed = await ask(billing, JSON.stringify({ query: '{ patients(first: 2) { edges { node { id } } } }' }))
+    const patients = nodesAt(at(listed.json, 'data'), 'patients').map((node) => String(at(node, 'id')))
+    expect(patients).toHaveLength(2)
+
+    writeFileSync(file, said)
+    await expect(phi(...inFolder)).rejects.toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: 'error: patients[0] is not the id of a patient as the API gives it\n',
+    })
+    writeFileSync(file, JSON.stringify({ ...(JSON.parse(said) as object), patients }))
+    expect(await phi(...inFolder)).toBe('places given 2, unchanged 0, ended 0\n')
+    expect(await phi(...inFolder)).toBe('places given 0, unchanged 2, ended 0\n')
+    expect(await phi(...list)).toMatch(/^A1C-2026 {2}from \S+ until \S+ {2}Practitioner\/researcher {2}Sugar in three years$/m)
+    const researcher = (await phi('token', 'researcher')).trim()
+    const panel = async (): Promise<number> => {
+      const body = JSON.stringify({ query: '{ patients(first: 5) { edges { node { birthDate } } } }' })
+      const headers = { 'content-type': 'application/json', authorization: `Bearer ${researcher}`, 'x-research-study': 'A1C-2026' }
+      const answer: unknown = await (await fetch(url, { method: 'POST', headers, body })).json()
+      return nodesAt(at(answer, 'data'), 'patients').length
+    }
+    expect(await panel()).toBe(2)
+    expect(await phi(...end)).toBe('ended\n')
+    expect(await panel()).toBe(0)
+    const refused = phi('study', 'end', 'SECRET-1', '--tenant', 'riverside')
+    await expect(refused).rejects.toMatchObject({ code: 1, stderr: 'error: The tenant has no study of that name.\n' })
+  })
+
   it('P8: refuses what is no query of a known caller, in the ways of HTTP', async () => {
     const health = await fetch(new URL('/health', url))
     expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }])

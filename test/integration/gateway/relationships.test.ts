@@ -1,10 +1,15 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { authorRelationship } from '../../../access/author.ts'
-import { minorProxyPeriods } from '../../../access/minors.ts'
+import { minorProxyPeriods } from '../../../vocabulary/minors.ts'
 import { membershipRelationship } from '../../../access/memberships.ts'
 import { tokenIdentity } from '../../../access/identity.ts'
+import { type ImportReport, runImport } from '../../../cli/import.ts'
 import { compilePolicy, lockDigest } from '../../../directives/compile.ts'
 import { recordById, recordsOf, patientOf } from '../../../disclosure/edge-resolvers.ts'
+import { codeLabels } from '../../../fhir/labels.ts'
 import { createGateway, type Gateway } from '../../../gateway/create-gateway.ts'
 import { openStore, type SealedStore } from '../../../gateway/open-store.ts'
 import { clinicLock } from '../../../schema/clinic.ts'
@@ -41,7 +46,18 @@ const codesOf = (answer: ClinicAnswer): unknown[] => answer.errors.map(({ extens
 
 describe('C06: the author of one note', () => {
   const SDL = `
-    type Query { note(id: ID!): Note  person(id: ID!): Patient }
+    type Query {
+      note(id: ID!): Note
+      person(id: ID!): Patient
+      explainAccess(query: String!, patientId: ID): Plan
+    }
+    type Plan { paths: [Planned!]! @notPhi(because: "follows from the operation") }
+    type Planned {
+      path: String! @notPhi(because: "a name of the schema")
+      outcome: String! @notPhi(because: "follows from the caller")
+      rule: String @notPhi(because: "a name of the schema")
+      dependsOn: [String!]! @notPhi(because: "names of the schema")
+    }
     type Patient @record(patient: "id") @minimumNecessary(roles: [PHYSICIAN, NURSE]) {
       id: ID! @notPhi(because: "random")
       familyName: String @phi(category: IDENTITY, identifier: NAME)
@@ -72,7 +88,11 @@ describe('C06: the author of one note', () => {
     gateway = await createGateway({
       typeDefs,
       resolvers: {
-        Query: { note: recordById('Note'), person: recordById('Patient') },
+        Query: {
+          note: recordById('Note'),
+          person: recordById('Patient'),
+          explainAccess: async (_source, args, { scope }, info) => await scope.explainAccess(args, info),
+        },
         Patient: { notes: recordsOf('Note') },
         Note: { patient: patientOf('Patient') },
       },
@@ -151,6 +171,22 @@ describe('C06: the author of one note', () => {
     )
     expect(at(billing.data, 'note', 'text')).toBe('billed')
     expect(codesOf(await ask('billing', NOTE, mine))).toEqual(['NOT_FOUND'])
+  })
+
+  it('explainAccess says that it depends on who wrote the record, and opens none to find out', async () => {
+    const explained = async (user: string, patientId?: string): Promise<unknown> => {
+      const EXPLAIN = `query ($id: ID) { explainAccess(patientId: $id, query: "{ note(id: \\"x\\") { text } }") {
+        paths { path outcome rule dependsOn } } }`
+      const answer = read(await gateway.handle(await clinic.requestOf(user, EXPLAIN, { id: patientId })))
+      return at(answer.data, 'explainAccess', 'paths')
+    }
+    const path = 'Note.text'
+    expect(await explained('nurse')).toEqual([
+      { path, outcome: 'DEPENDS', rule: expect.any(String) as unknown, dependsOn: ['CARE_TEAM', 'AUTHOR'] },
+    ])
+    // of a patient whom the nurse has nothing to do with, one note may be theirs
+    expect(await explained('nurse', person)).toEqual([{ path, outcome: 'DEPENDS', rule: 'Note.text#2', dependsOn: ['AUTHOR'] }])
+    expect(await explained('physician', person)).toEqual([{ path, outcome: 'GRANTED', rule: 'Note.text#1', dependsOn: [] }])
   })
 
   it('a list leaves out what consents close, but for the author`s own', async () => {
@@ -260,5 +296,85 @@ describe('C06: who acts for a minor', () => {
     const limited = await outcome(14)
     expect(limited).toContainEqual(['Patient.familyName', 'GRANTED', null])
     expect(limited).toContainEqual(['Patient.documentReferences', 'DENIED', 'RELATIONSHIP'])
+  })
+})
+
+describe('C06: a parent, from the bundle of a minor to the answer', () => {
+  const AGES = [9, 14, 18] as const
+  const CHART = `query ($id: ID!) { patient(id: $id) {
+    familyName conditions { edges { node { code { coding { code } } } } } documentReferences { edges { node { text } } }
+  } }`
+  const HIV = '86406008'
+  const ASTHMA = '195967001'
+
+  const bundleOf = (age: (typeof AGES)[number], relative: Record<string, unknown> = {}): object => {
+    const id = `child-${age}`
+    const born = new Date()
+    // half a year past the birthday, but for the one who came of age yesterday
+    born.setUTCFullYear(born.getUTCFullYear() - age, born.getUTCMonth() - (age === 18 ? 0 : 6))
+    born.setUTCDate(born.getUTCDate() - 1)
+    const subject = { reference: `Patient/${id}` }
+    const coded = (code: string): object => ({ coding: [{ system: 'http://snomed.info/sct', code }] })
+    const mother = { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-RoleCode', code: 'MTH' }] }
+    const text = { contentType: 'text/plain', data: Buffer.from('a note').toString('base64') }
+    const resources = [
+      { resourceType: 'Patient', id, name: [{ family: 'Minor' }], birthDate: born.toISOString().slice(0, 10) },
+      { resourceType: 'RelatedPerson', id: 'proxy', active: true, patient: subject, relationship: [mother], ...relative },
+      { resourceType: 'Condition', id: `${id}-a`, subject, code: coded(ASTHMA) },
+      { resourceType: 'Condition', id: `${id}-b`, subject, code: coded(HIV) },
+      { resourceType: 'DocumentReference', id: `${id}-c`, status: 'current', subject, content: [{ attachment: text }] },
+    ]
+    return { resourceType: 'Bundle', type: 'collection', entry: resources.map((resource) => ({ resource })) }
+  }
+  const imported = async (...bundles: readonly object[]): Promise<ImportReport> => {
+    const folder = mkdtempSync(join(tmpdir(), 'phi-minors-'))
+    try {
+      for (const [place, bundle] of bundles.entries()) writeFileSync(join(folder, `${place}.json`), JSON.stringify(bundle))
+      const progress = { start: () => undefined, update: () => undefined, stop: () => undefined }
+      const input = { paths: [folder], tenant: RIVERSIDE, assign: new Map(), labels: codeLabels(), importer: store }
+      return await runImport({ ...input, progress, print: () => undefined })
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  }
+  const asked = async (age: (typeof AGES)[number]): Promise<ClinicAnswer> =>
+    await clinic.ask('proxy', CHART, { id: encodeNodeId(patientRef(`child-${age}`)) })
+  const codes = (answer: ClinicAnswer): unknown[] =>
+    nodesAt(answer.data, 'patient', 'conditions')
+      .map((node) => at(node, 'code', 'coding', 0, 'code'))
+      .toSorted()
+
+  beforeAll(async () => {
+    expect((await imported(...AGES.map((age) => bundleOf(age)))).faults).toEqual([])
+  })
+
+  it('P13: reads all of a child, a part of an adolescent, and nothing from the eighteenth birthday on', async () => {
+    const child = await asked(9)
+    expect(child.errors).toEqual([])
+    expect([codes(child), nodesAt(child.data, 'patient', 'documentReferences')]).toEqual([[ASTHMA, HIV], [{ text: 'a note' }]])
+    const adolescent = await asked(14)
+    expect([at(adolescent.data, 'patient', 'familyName'), codes(adolescent)]).toEqual(['Minor', [ASTHMA]])
+    expect(at(adolescent.data, 'patient', 'documentReferences')).toBe(null)
+    const adult = await asked(18)
+    expect([adult.data, codesOf(adult)]).toEqual([{ patient: null }, ['NOT_FOUND']])
+  })
+
+  it('P13: an import that says that they act no more ends it, and a second one writes nothing', async () => {
+    const counts = async (relative: Record<string, unknown>): Promise<unknown> => {
+      const { written, leftOut } = await imported(bundleOf(9, relative))
+      return [written, [...leftOut]]
+    }
+    const unchanged = { created: 0, updated: 0, unchanged: 4 }
+    const before = await clinic.services.history.by('patient', RIVERSIDE, patientRef('child-9').patient)
+    expect(await counts({})).toEqual([unchanged, []])
+    expect(await clinic.services.history.by('patient', RIVERSIDE, patientRef('child-9').patient)).toEqual(before)
+    // that somebody does not act who never did is no change either
+    expect(await counts({ id: 'aunt', relationship: [] })).toEqual([unchanged, [['RelatedPerson no personal representative', 1]]])
+    expect(await clinic.services.history.by('patient', RIVERSIDE, patientRef('child-9').patient)).toEqual(before)
+    expect(await counts({ active: false })).toEqual([unchanged, [['RelatedPerson inactive', 1]]])
+    expect(codesOf(await asked(9))).toEqual(['NOT_FOUND'])
+    const ended = await clinic.services.history.by('patient', RIVERSIDE, patientRef('child-9').patient)
+    await counts({ active: false })
+    expect(await clinic.services.history.by('patient', RIVERSIDE, patientRef('child-9').patient)).toEqual(ended)
   })
 })

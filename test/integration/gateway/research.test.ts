@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { DEMO_STUDIES } from '../../../demo/users.ts'
 import { openStore, type SealedStore } from '../../../gateway/open-store.ts'
+import { openStudies, type StudyDesk } from '../../../gateway/study-desk.ts'
 import { keyRotation } from '../../../gateway/key-keeping.ts'
 import { studiesKey } from '../../../store/studies.ts'
-import type { Instant, PatientId, RecordId, SchemaPath, TypeName } from '../../../vocabulary/ids.ts'
+import type { Instant, PatientId, RecordId, SchemaPath, TenantId, TypeName } from '../../../vocabulary/ids.ts'
 import { encodeNodeId } from '../../../vocabulary/node-id.ts'
 import type { Identifier } from '../../../vocabulary/policy.ts'
 import type { Json, NewRecord } from '../../../vocabulary/record.ts'
@@ -402,4 +403,80 @@ function listedBy(path: string): string {
 
 it('the study of the demo is the one that these tests know', () => {
   expect(DEMO_STUDIES).toMatchObject([{ protocol: STUDY, patients: IN_STUDY }])
+})
+
+describe('C18: studies as they are administered', () => {
+  const PROTOCOL = 'DESK-1'
+  const written = (until = LATER) => ({ protocol: PROTOCOL, researchers: [RESEARCHER], until })
+  let desk: StudyDesk
+
+  beforeAll(() => {
+    desk = openStudies(RIVERSIDE, '0'.repeat(64), clinic.stack.env)
+  })
+  afterAll(() => {
+    desk.close()
+  })
+
+  const placesOf = async (patient: PatientId): Promise<number> =>
+    (await clinic.services.history.by('patient', RIVERSIDE, patient)).filter(({ client }) => client === 'phi-study').length
+
+  it('what is put is what holds: who is left out of the list is out of the study', async () => {
+    expect(await desk.put(written(), [patientId(1), patientId(2)])).toEqual({ given: 2, unchanged: 0, ended: 0 })
+    expect(await desk.list()).toContainEqual(written())
+    const known = async (...numbers: readonly number[]): Promise<string[]> =>
+      (await Promise.all(numbers.map((number) => pseudonymOf(clinic, realId(patientId(number)), PROTOCOL)))).toSorted()
+    expect((await panel(under(PROTOCOL))).toSorted()).toEqual(await known(1, 2))
+    expect(await desk.put(written(), [patientId(2), patientId(3)])).toEqual({ given: 1, unchanged: 1, ended: 1 })
+    expect((await panel(under(PROTOCOL))).toSorted()).toEqual(await known(2, 3))
+    const outside = await pseudonymOf(clinic, realId(patientId(1)), PROTOCOL)
+    expect((await clinic.ask('researcher', ONE, { id: outside }, under(PROTOCOL))).data).toEqual({ patient: null })
+  })
+
+  it('P2: each place is recorded under the account that gives it, and the same once more writes nothing', async () => {
+    const entries = await clinic.services.history.by('patient', RIVERSIDE, patientId(3))
+    expect(entries.filter(({ client }) => client === 'phi-study')).toMatchObject([
+      {
+        path: 'ResearchStudy',
+        action: 'UPDATE',
+        outcome: 'WRITTEN',
+        study: PROTOCOL,
+        user: expect.stringMatching(/^os:/) as unknown,
+      },
+    ])
+    const before = await Promise.all([1, 2, 3].map((number) => placesOf(patientId(number))))
+    expect(await desk.put(written(), [patientId(2), patientId(3)])).toEqual({ given: 0, unchanged: 2, ended: 0 })
+    expect(await Promise.all([1, 2, 3].map((number) => placesOf(patientId(number))))).toEqual(before)
+  })
+
+  it('P5: a patient who is not there, or another tenant`s, is refused before anything is written, and no ghost is left', async () => {
+    const nobody = store.idFor('Patient', 'nobody') as string as PatientId
+    const foreign = await openStore('lakeside' as TenantId, '0'.repeat(64), clinic.stack.env)
+    const theirs = foreign.idFor('Patient', 'lakeside-1') as string as PatientId
+    await foreign.close()
+    for (const unknown of [nobody, theirs]) {
+      await expect(desk.put(written(), [patientId(4), unknown])).rejects.toMatchObject({ name: 'UnknownSubject', place: 1 })
+      expect(await placesOf(patientId(4))).toBe(0)
+      expect((await clinic.services.keyring.patientKeys(RIVERSIDE, [unknown], 'always')).size).toBe(0)
+      expect(await clinic.services.access.root(RIVERSIDE, unknown)).toBeUndefined()
+    }
+    expect(await panel(under(PROTOCOL))).toHaveLength(2)
+  })
+
+  it('P13: an ended study gives nothing at the next request; one that is unknown is not begun by it', async () => {
+    const others = await panel(under(STUDY))
+    expect(await desk.end('NEVER-BEGUN')).toBe('UNKNOWN')
+    expect(await desk.end(PROTOCOL)).toBe('ENDED')
+    expect(await panel(under(PROTOCOL))).toEqual([])
+    expect(await desk.end(PROTOCOL)).toBe('UNCHANGED')
+    expect((await desk.list()).map(({ protocol }) => protocol)).not.toContain('NEVER-BEGUN')
+    expect(others.length).toBeGreaterThan(0)
+    expect(await panel(under(STUDY))).toEqual(others)
+  })
+
+  it('a tenant that there is not gets no keys by being asked about', async () => {
+    const nowhere = openStudies('nowhere' as TenantId, '0'.repeat(64), clinic.stack.env)
+    await expect(nowhere.list()).rejects.toMatchObject({ name: 'KeyUnavailable' })
+    await expect(nowhere.put(written(), [patientId(1)])).rejects.toBeInstanceOf(Error)
+    nowhere.close()
+  })
 })

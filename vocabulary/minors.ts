@@ -1,4 +1,4 @@
-import type { MembershipPeriod, RelationshipScope } from '../vocabulary/record.ts'
+import type { MembershipPeriod, RelationshipScope } from './record.ts'
 
 /** Until when, and how far, who acts for a minor does so. */
 export interface MinorsPolicy {

@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { lockDigest } from '../directives/compile.ts'
+import { openStudies, type StudyDesk, UnknownSubject } from '../gateway/study-desk.ts'
+import { clinicLock } from '../schema/clinic.ts'
+import type { TenantId } from '../vocabulary/ids.ts'
+import { StageRefused, refuseProduction } from '../vocabulary/stage.ts'
+import type { Study } from '../vocabulary/study.ts'
+import { tenantOption } from './import.ts'
+import { readStudyFile, StudyRefused } from './study-file.ts'
+
+/** `phi study list|put|end`: the studies of a tenant, and whom each is about. Refuses the stages that `phi import` refuses. */
+export function studyCommand(): Command {
+  return new Command('study')
+    .description('the studies of a tenant, under which researchers act')
+    .addCommand(
+      ofTenant('list', 'print the studies, with researchers and periods; whom they are about is not told').action(
+        async ({ tenant }: OfTenant, command: Command) => {
+          await atDesk(tenant, command, async (desk) => {
+            const studies = await desk.list()
+            return studies.length === 0 ? 'no studies' : studies.map(lineOf).join('\n')
+          })
+        },
+      ),
+    )
+    .addCommand(
+      ofTenant('put', 'write a study: what its file says is then what holds')
+        .argument('<file>', 'JSON: protocol, title, researchers, since, until, patients')
+        .action(async (file: string, { tenant }: OfTenant, command: Command) => {
+          await atDesk(tenant, command, async (desk) => {
+            const { study, patients } = readStudyFile(textOf(file))
+            const { given, unchanged, ended } = await desk.put(study, patients)
+            return `places given ${given}, unchanged ${unchanged}, ended ${ended}`
+          })
+        }),
+    )
+    .addCommand(
+      ofTenant('end', 'end a study now')
+        .argument('<protocol>', 'how the protocol is called')
+        .action(async (protocol: string, { tenant }: OfTenant, command: Command) => {
+          await atDesk(tenant, command, async (desk) => {
+            const done = await desk.end(protocol)
+            if (done === 'UNKNOWN') throw new StudyRefused('UNKNOWN_STUDY')
+            return done === 'ENDED' ? 'ended' : 'had ended before'
+          })
+        }),
+    )
+}
+
+interface OfTenant {
+  readonly tenant: TenantId
+}
+
+function ofTenant(name: string, description: string): Command {
+  return new Command(name).description(description).requiredOption('--tenant <tenant>', 'whose study it is', tenantOption)
+}
+
+async function atDesk(tenant: TenantId, command: Command, act: (desk: StudyDesk) => Promise<string>): Promise<void> {
+  try {
+    refuseProduction(process.env)
+    const desk = openStudies(tenant, lockDigest(clinicLock()), process.env)
+    try {
+      process.stdout.write(`${await act(desk)}\n`)
+    } finally {
+      desk.close()
+    }
+  } catch (failure) {
+    const refused = failure instanceof UnknownSubject ? new StudyRefused('UNKNOWN_PATIENT', failure.place) : failure
+    if (refused instanceof StudyRefused || refused instanceof StageRefused) command.error(`error: ${refused.message}`)
+    throw failure
+  }
+}
+
+/** @throws StudyRefused */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    throw new StudyRefused('FILE')
+  }
+}
+
+function lineOf({ protocol, title, researchers, since, until }: Study): string {
+  const from = since === undefined ? '' : `from ${new Date(since).toISOString()} `
+  const about = title === undefined ? '' : `  ${title}`
+  return `${protocol}  ${from}until ${new Date(until).toISOString()}  ${researchers.join(' ')}${about}`
+}
