@@ -4,7 +4,7 @@ import type { Trail } from '../audit/trail.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { UseKey } from '../crypto/tenant-keys.ts'
 import { lookupToken } from '../crypto/tokens.ts'
-import type { FoundRecord, LoadOptions, OpenRecord, RecordSource } from '../store/record-source.ts'
+import type { OpenRecord, RecordSource } from '../store/record-source.ts'
 import type { AccessRecord, OutcomeReason } from '../vocabulary/access-record.ts'
 import type { ConsentSubject } from '../vocabulary/consent.ts'
 import type { Deadline } from '../vocabulary/deadline.ts'
@@ -14,24 +14,16 @@ import { type Failure, IntegrityFailure, keyOverdue, PhiBudgetExceeded, storeOve
 import type { Instant, PatientId, RecordRef, RequestId, SchemaPath } from '../vocabulary/ids.ts'
 import { encodeNodeId } from '../vocabulary/node-id.ts'
 import type { PolicyTable } from '../vocabulary/policy.ts'
-import { type ComputedFields, withInputs } from './computed-fields.ts'
-import { decoyOf } from './decoy.ts'
+import type { ComputedFields } from './computed-fields.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { FailureReasons } from './failure-reasons.ts'
 import type { PathOutcome } from './path-outcome.ts'
 import type { PatientStanding } from './patient-standing.ts'
 import type { PhiBudget } from './phi-budget.ts'
 import type { PublicIds } from './public-ids.ts'
+import { type FoundRecords, type HeldByPatient, RecordFetch, type Settled, type Wanted } from './record-fetch.ts'
 import { existenceOf, given, RecordValues, type ValueParts, where } from './record-values.ts'
 import { RecordView, recordKey, type RecordState } from './record-view.ts'
-
-/** A record that is wanted at some place of the answer, and the PHI paths selected there. */
-interface Wanted {
-  readonly ref: RecordRef
-  readonly paths: ReadonlySet<SchemaPath>
-  /** The version that a list names: the edge to the record is granted, which has told already that it exists. */
-  readonly listed: number | undefined
-}
 
 export type Loaded =
   | { readonly kind: 'FOUND'; readonly record: RecordView }
@@ -92,10 +84,6 @@ export interface LoaderOptions {
   readonly deadline: Deadline
 }
 
-type FoundRecords = ReadonlyMap<string, FoundRecord>
-type HeldByPatient = ReadonlyMap<PatientId, KnownFacts>
-type Settled<T> = { readonly value: T } | { readonly failure: OutcomeReason }
-
 /**
  * The only producer of record objects.
  *
@@ -112,10 +100,12 @@ export class RecordLoader {
   #lookup: UseKey<'lookup'> | undefined
   readonly #batch = new DataLoader<Wanted, Entry>((wanted) => this.#load(wanted), { cache: false })
 
+  readonly #fetch: RecordFetch
   readonly #values: ValueParts
 
   constructor(options: LoaderOptions) {
     this.#options = options
+    this.#fetch = new RecordFetch(options)
     this.#values = { ...options, note: (record) => this.#note(record) }
   }
 
@@ -187,7 +177,7 @@ export class RecordLoader {
     const reach = async () => {
       const holding = this.#settled(() => facts.of(names, patients), storeOverdue)
       return await Promise.all([
-        this.#settled(() => this.#fetch(wanted, holding), storeOverdue),
+        this.#settled(() => this.#fetch.of(wanted, holding), storeOverdue),
         holding,
         this.#settled(() => keyring.useKey(caller.tenant, 'lookup'), keyOverdue),
       ])
@@ -227,72 +217,6 @@ export class RecordLoader {
     if ('failure' in found || 'failure' in held) return []
     const patients = new Set([...found.value.values()].map(({ ref }) => ref.patient))
     return [...patients].filter((patient) => held.value.get(patient)?.damage === 'UNROOTED')
-  }
-
-  /** One batch for records of one source that need the same values; what no record could grant is not asked for. */
-  async #fetch(wanted: readonly Wanted[], holding: Promise<Settled<HeldByPatient>>): Promise<FoundRecords> {
-    const { caller, policy, grantable, sources, counter, deadline } = this.#options
-    // for a caller who may not learn that a patient exists, a hit must cost what a miss costs
-    const asking = caller.seesExistence ? wanted : await this.#withDecoys(wanted, holding)
-    const groups = new Map<string, { source: string; refs: RecordRef[]; paths: ReadonlySet<SchemaPath> }>()
-    for (const { ref, paths } of asking) {
-      const asked = [...withInputs(policy, paths)].filter(
-        (path) => grantable.has(path) && policy.phi.get(path)?.class === 'VALUE' && !policy.computed.has(path),
-      )
-      const source = policy.records.get(ref.type)?.source ?? ''
-      const key = `${source} ${asked.toSorted().join(' ')}`
-      const group = groups.get(key)
-      if (group === undefined) groups.set(key, { source, refs: [ref], paths: new Set(asked) })
-      else group.refs.push(ref)
-    }
-    const work = caller.seesExistence ? 'least' : 'always'
-    const versions = new Map(wanted.map(({ ref, listed }) => [recordKey(ref), listed]))
-    const options: LoadOptions = {
-      work,
-      deadline,
-      counter,
-      // of a patient, a panel knows no more than that there is one
-      listed: (ref) => {
-        const version = versions.get(recordKey(ref))
-        return version === 0 ? undefined : version
-      },
-      mayKnow: async (ref) => {
-        const held = await holding
-        // a decoy is nobody's: that there is none may be known
-        if (!versions.has(recordKey(ref))) return true
-        if (!('value' in held)) return false
-        const { standing } = this.#options
-        if (standing.mayKnow(ref, versions.get(recordKey(ref)), held.value.get(ref.patient))) return true
-        return standing.ofRecords(ref.type).size > 0 ? 'BY_RECORD' : false
-      },
-      erased: async (ref) => {
-        const held = await holding
-        return 'value' in held && held.value.get(ref.patient)?.erased === true
-      },
-      mayKnowOpened: (ref, metadata) => this.#options.standing.byRecord(ref.type, metadata).size > 0,
-    }
-    const found = await Promise.all(
-      [...groups.values()].map(
-        async ({ source, refs, paths }) => (await sources.get(source)?.load(caller.tenant, refs, paths, options)) ?? [],
-      ),
-    )
-    return new Map(found.flat().map((record) => [recordKey(record.ref), record]))
-  }
-
-  /**
-   * What is asked of the sources for a caller who may not learn that a patient exists: relationships first, and then of one whom the
-   * caller may not know of a place where nothing is. The record itself is not fetched, and cannot tell by what it holds.
-   */
-  async #withDecoys(wanted: readonly Wanted[], holding: Promise<Settled<HeldByPatient>>): Promise<readonly Wanted[]> {
-    const { standing } = this.#options
-    const held = await holding
-    return wanted.map((one) => {
-      const decoy = { ...one, ref: decoyOf(one.ref) }
-      const known = 'value' in held ? held.value.get(one.ref.patient) : undefined
-      // where nobody tells whether the patient is there, the source has to; so does a record that tells whose it is
-      const isTold = known?.rooted === true && standing.ofRecords(one.ref.type).size === 0
-      return isTold && !standing.mayKnow(one.ref, one.listed, known) ? decoy : one
-    })
   }
 
   #entry(
