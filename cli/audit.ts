@@ -1,8 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { AuditEntry } from '../audit/entry.ts'
 import { openServices } from '../gateway/compose.ts'
-import { type TenantId, tenantId } from '../vocabulary/ids.ts'
+import type { TenantId } from '../vocabulary/ids.ts'
 import { decodeNodeId } from '../vocabulary/node-id.ts'
+import { tenantOption } from './tenant-option.ts'
 
 interface ListOptions {
   readonly tenant: TenantId
@@ -23,7 +24,7 @@ export function auditCommand(): Command {
     .option('--user <id>', 'the subject of the token')
     .option('--from <time>', 'ISO 8601, inclusive', instant)
     .option('--to <time>', 'ISO 8601, inclusive', instant)
-    .option('--tenant <tenant>', 'whose log', tenant, tenant('riverside'))
+    .option('--tenant <tenant>', 'whose log', tenantOption, tenantOption('riverside'))
     .option('--json', 'one JSON object a line, with all fields')
     .action(async (options: ListOptions, command: Command) => {
       for (const entry of await entriesOf(options, command)) {
@@ -61,10 +62,4 @@ function instant(text: string): number {
   const at = Date.parse(text)
   if (Number.isNaN(at)) throw new InvalidArgumentError('A time is ISO 8601, for instance 2026-01-31T09:00:00Z.')
   return at
-}
-
-function tenant(text: string): TenantId {
-  const id = tenantId(text)
-  if (id === undefined) throw new InvalidArgumentError('A tenant is lower-case letters, digits and hyphens.')
-  return id
 }

@@ -1,17 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
-import { DEMO_USERS } from '../demo/users.ts'
 import { WHOLE_BUNDLE } from '../fhir/fault.ts'
 import { type SourceFile, readBundles, sourceFiles } from '../fhir/files.ts'
 import { type Importer, type WriteCounts, writePatients } from '../fhir/importer.ts'
 import { type CodeLabels, CodeListRefused, codeLabels } from '../fhir/labels.ts'
 import { type MappedBundle, type MappedPatient, mapBundle } from '../fhir/map-bundle.ts'
 import { BadUserInput, VersionConflict } from '../vocabulary/failures.ts'
-import { type PatientId, type TenantId, tenantId } from '../vocabulary/ids.ts'
+import type { PatientId, TenantId } from '../vocabulary/ids.ts'
 import type { MinorsPolicy } from '../vocabulary/minors.ts'
 import { StageRefused, refuseProduction } from '../vocabulary/stage.ts'
+import { type Assignment, assignment, assignments } from './assignments.ts'
 import { MinorsPolicyRefused, readMinorsPolicy } from './minors-policy.ts'
 import { type Progress, progressOn } from './progress.ts'
+import { tenantOption } from './tenant-option.ts'
 
 interface ImportFault {
   /** As `sourceFiles` names it. Exported file names may hold patients' names: they are told for faults alone. */
@@ -263,49 +264,4 @@ function readyToImport(
     if (said && failure instanceof Error) command.error(`error: ${failure.message}`)
     throw failure
   }
-}
-
-export function tenantOption(text: string): TenantId {
-  const tenant = tenantId(text)
-  if (tenant === undefined) throw new InvalidArgumentError('A tenant is lower-case letters, digits and hyphens.')
-  return tenant
-}
-
-export interface Assignment {
-  /** A demo user's name, or a FHIR identity. */
-  readonly user: string
-  readonly practitioner: string
-}
-
-const FHIR_USER = /^[A-Z][A-Za-z]{2,40}\/[A-Za-z0-9\-.]{1,64}$/
-const PRACTITIONER = /^Practitioner(?:\/[A-Za-z0-9\-.]{1,64}|\?identifier=[!-~]{1,300})$/
-
-function assignment(text: string, before: readonly Assignment[]): readonly Assignment[] {
-  const equals = text.indexOf('=')
-  const user = text.slice(0, Math.max(equals, 0))
-  const practitioner = text.slice(equals + 1)
-  if (user === '' || !PRACTITIONER.test(practitioner)) {
-    throw new InvalidArgumentError('An assignment is USER=Practitioner/ID, or USER=Practitioner?identifier=SYSTEM|VALUE.')
-  }
-  return [...before, { user, practitioner }]
-}
-
-/**
- * The FHIR identities by practitioner. A name with a slash is an identity itself; any other must be a demo user of the tenant.
- *
- * @throws InvalidArgumentError for a user who has no FHIR identity here
- */
-export function assignments(all: readonly Assignment[], tenant: TenantId): ReadonlyMap<string, readonly string[]> {
-  const byPractitioner = new Map<string, string[]>()
-  for (const { user, practitioner } of all) {
-    const known = DEMO_USERS.find(({ name, tenant: home }) => name === user && home === tenant)
-    const fhirUser = known?.fhirUser ?? (FHIR_USER.test(user) ? user : undefined)
-    if (fhirUser === undefined) {
-      throw new InvalidArgumentError(
-        'An assigned user is a demo user of the tenant with a FHIR identity, or a FHIR identity like Practitioner/ID.',
-      )
-    }
-    byPractitioner.set(practitioner, [...(byPractitioner.get(practitioner) ?? []), fhirUser])
-  }
-  return byPractitioner
 }

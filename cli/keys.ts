@@ -1,10 +1,11 @@
-import { Argument, Command, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, Option } from 'commander'
 import type { KeyRotation, RenewableUse } from '../crypto/key-rotation.ts'
 import { lockDigest } from '../directives/compile.ts'
 import { openKeyKeeping } from '../gateway/key-keeping.ts'
 import { clinicLock } from '../schema/clinic.ts'
-import { type PatientId, type TenantId, tenantId } from '../vocabulary/ids.ts'
+import type { PatientId, TenantId } from '../vocabulary/ids.ts'
 import { decodeNodeId } from '../vocabulary/node-id.ts'
+import { tenantOption } from './tenant-option.ts'
 
 interface RenewOptions {
   readonly patient?: PatientId
@@ -63,11 +64,6 @@ async function keeping<T>(work: (rotation: KeyRotation) => Promise<T>): Promise<
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
-const tenantArgument = (): Argument =>
-  new Argument('<tenant>', 'whose keys').argParser((text: string): TenantId => {
-    const tenant = tenantId(text)
-    if (tenant === undefined) throw new InvalidArgumentError('A tenant is lower-case letters, digits and hyphens.')
-    return tenant
-  })
+const tenantArgument = (): Argument => new Argument('<tenant>', 'whose keys').argParser(tenantOption)
 
 const patientOption = (text: string): PatientId => decodeNodeId(text)?.patient ?? (text as PatientId)

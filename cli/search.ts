@@ -1,10 +1,11 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { lockDigest } from '../directives/compile.ts'
 import { searchIndexes } from '../directives/searchable.ts'
 import { openSearchKeeping } from '../gateway/search-keeping.ts'
 import { clinicLock } from '../schema/clinic.ts'
 import type { MendCounts } from '../store/search-mending.ts'
-import { type TenantId, tenantId } from '../vocabulary/ids.ts'
+import type { TenantId } from '../vocabulary/ids.ts'
+import { tenantOption } from './tenant-option.ts'
 
 /** The exit code where something had to be mended: expected after a change of the schema, and at no other time. */
 const MENDED = 3
@@ -31,9 +32,3 @@ export function searchCommand(): Command {
 
 const line = ({ sound, written, removed, refused }: MendCounts): string =>
   `sound ${sound}, written ${written}, removed ${removed}, refused ${refused}`
-
-function tenantOption(text: string): TenantId {
-  const tenant = tenantId(text)
-  if (tenant === undefined) throw new InvalidArgumentError('A tenant is lower-case letters, digits and hyphens.')
-  return tenant
-}

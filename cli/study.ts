@@ -6,8 +6,8 @@ import { clinicLock } from '../schema/clinic.ts'
 import type { TenantId } from '../vocabulary/ids.ts'
 import { StageRefused, refuseProduction } from '../vocabulary/stage.ts'
 import type { Study } from '../vocabulary/study.ts'
-import { tenantOption } from './import.ts'
 import { readStudyFile, StudyRefused } from './study-file.ts'
+import { tenantOption } from './tenant-option.ts'
 
 /** `phi study list|put|end`: the studies of a tenant, and whom each is about. Refuses the stages that `phi import` refuses. */
 export function studyCommand(): Command {

@@ -1,0 +1,9 @@
+import { InvalidArgumentError } from 'commander'
+import { type TenantId, tenantId } from '../vocabulary/ids.ts'
+
+/** @throws InvalidArgumentError */
+export function tenantOption(text: string): TenantId {
+  const tenant = tenantId(text)
+  if (tenant === undefined) throw new InvalidArgumentError('A tenant is lower-case letters, digits and hyphens.')
+  return tenant
+}
