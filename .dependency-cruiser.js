@@ -1,74 +1,115 @@
-// What may import what: docs/architecture.md explains the table. Downward only, no cycles.
-const entry = '^(functions|cli|infra|bench)/'
-const below = (from, ...allowed) => ({
-  name: `${from}-imports-downward`,
-  comment: `${from}/ may import ${allowed.join(', ') || 'nothing of the project'}`,
+// The layers of docs/architecture.md: a room imports only rooms below it, and there are no cycles.
+
+const ROOT = 'gateway/[^/]+\\.ts$'
+const room = (name) => `gateway/${name}/`
+
+/** The rooms from top to bottom. Rooms in one row do not import each other. */
+const LAYERS = [
+  ['gateway/index\\.ts$'],
+  [room('admin')],
+  [ROOT],
+  [room('oversight')],
+  [room('mutations')],
+  [room('disclosure')],
+  [room('operations'), room('access')],
+  [room('store')],
+  [room('crypto'), room('audit')],
+  [room('decide'), room('http'), room('telemetry')],
+  [room('model')],
+  ['directives/'],
+]
+
+const layers = LAYERS.flatMap((row, depth) =>
+  row.map((from) => ({
+    name: `${from.replace(/\\|\[.*\]\+|\$/g, '')} imports lower layers only`,
+    severity: from === 'directives/' ? 'info' : 'error',
+    from: from === ROOT ? { path: `^${ROOT}`, pathNot: '^gateway/index\\.ts$' } : { path: `^${from}` },
+    to: {
+      path: '^(gateway|directives|schema|resolvers|functions|infra|cli|fhir|console|bench|test|examples)/',
+      pathNot: `^(${[from, ...LAYERS.slice(depth + 1).flat()].join('|')})`,
+      // the files at the top of gateway/ match the entry too
+      ...(from === ROOT && {
+        pathNot: `^(gateway/(?!index\\.ts$)[^/]+\\.ts$|${LAYERS.slice(depth + 1)
+          .flat()
+          .join('|')})`,
+      }),
+    },
+  })),
+)
+
+/** Folders outside of the layers: the clinic, the entry points and the examples. */
+const outside = (from, to, comment) => ({
+  name: `${from} imports its own side only`,
+  comment,
   severity: 'error',
   from: { path: `^${from}/` },
   to: {
-    path: '^(vocabulary|directives|crypto|audit|store|operations|access|disclosure|gateway|schema|resolvers|functions|infra|cli|fhir|demo|bench|test)/',
-    pathNot: `^(${[from, ...allowed].join('|')})/`,
+    path: '^(gateway|directives|schema|resolvers|functions|infra|cli|fhir|console|bench|test|examples)/',
+    pathNot: `^(${from}/|${to.join('|')})`,
   },
 })
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
-    below('vocabulary'),
-    below('directives', 'vocabulary'),
-    below('crypto', 'vocabulary'),
-    below('audit', 'vocabulary'),
-    below('store', 'crypto', 'audit', 'vocabulary'),
-    below('access', 'store', 'crypto', 'audit', 'directives', 'vocabulary'),
-    below('disclosure', 'access', 'store', 'crypto', 'audit', 'directives', 'vocabulary'),
-    below('gateway', 'disclosure', 'access', 'store', 'crypto', 'audit', 'directives', 'vocabulary'),
+    { name: 'no cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no unresolved imports', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    ...layers,
+    outside('schema', [], 'the schema is text'),
+    outside(
+      'resolvers',
+      ['gateway/disclosure/', 'gateway/index\\.ts$'],
+      'a deployment with its own resolvers imports the package alone',
+    ),
+    outside('fhir', ['gateway/model/', 'directives/'], 'the mapping knows records, not where they are stored'),
     {
-      name: 'verify-runs-in-a-browser',
-      comment: 'who checks a log needs neither Node nor the gateway; this holds for types too',
-      severity: 'error',
-      from: { path: '^audit/verify/' },
-      to: { pathNot: '^(audit/verify|vocabulary|node_modules/canonicalize|node_modules/@noble/hashes)/' },
-    },
-    // the shipped clinic
-    below('schema'),
-    below('resolvers', 'disclosure', 'vocabulary'),
-    below('fhir', 'vocabulary'),
-    below('demo', 'fhir', 'vocabulary'),
-    // entry points
-    below('functions', 'gateway', 'schema', 'resolvers', 'vocabulary'),
-    {
-      name: 'clinic-for-entry-points-only',
-      comment: 'somebody else brings a schema, resolvers and an import of their own',
-      severity: 'error',
-      from: { path: '^(vocabulary|directives|crypto|audit|store|access|disclosure|gateway)/' },
-      to: { path: '^(schema|resolvers|fhir|demo)/' },
-    },
-    {
-      name: 'examples-use-the-package',
-      comment: 'an example is somebody else: what it needs and the entry does not give is missing there',
+      name: 'examples import the package',
+      comment: 'an example is a deployment: a function that it needs and the entry lacks is missing in the entry',
       severity: 'error',
       from: { path: '^examples/' },
-      to: { pathNot: '^(examples/|gateway/public\\.ts$|node_modules/)', dependencyTypesNot: ['core'] },
+      to: { pathNot: '^(examples/|gateway/index\\.ts$|node_modules/)', dependencyTypesNot: ['core'] },
+    },
+    outside('functions', ['gateway/', 'directives/', 'schema/', 'resolvers/']),
+    outside(
+      'cli',
+      ['gateway/', 'directives/', 'schema/', 'resolvers/', 'fhir/', 'infra/local/(stack-file|token|environment|users)\\.ts$'],
+      'commands find the local stack through its file',
+    ),
+    outside('infra', [
+      'gateway/',
+      'directives/',
+      'schema/',
+      'resolvers/',
+      'fhir/',
+      'functions/graphql\\.ts$',
+      'cli/open-importer\\.ts$',
+    ]),
+    {
+      name: 'only infra/local/start.ts imports the function',
+      severity: 'error',
+      from: { path: '^infra/', pathNot: '^infra/local/start\\.ts$' },
+      to: { path: '^functions/' },
     },
     {
-      name: 'nobody-imports-entry-points',
+      name: 'the audit verifier runs in a browser',
+      comment: 'this holds for types too',
       severity: 'error',
-      from: { pathNot: `${entry}|^test/` },
-      to: { path: entry },
+      from: { path: '^gateway/audit/verify/' },
+      to: {
+        pathNot:
+          '^(gateway/(audit/verify|decide|model)/|directives/(policy|coordinates|lock)\\.ts$|node_modules/(canonicalize|@noble/[a-z-]+)/)',
+      },
     },
     {
-      name: 'aws-sdk-at-the-edge',
-      comment: 'services are reached from the folders that own them',
+      name: 'the AWS SDK stays in its rooms',
       severity: 'error',
-      from: { pathNot: '^(store|crypto|audit|infra/local|bench|test)/|^gateway/compose\\.ts$' },
+      from: { pathNot: '^(gateway/(store|crypto|audit|oversight)/|gateway/compose\\.ts$|infra/local/|bench/|test/)' },
       to: { path: 'node_modules/@aws-sdk/' },
     },
     {
-      name: 'no-development-packages-in-the-function',
+      name: 'the function brings no development package',
       severity: 'error',
-      from: { path: '^(vocabulary|directives|crypto|audit|store|access|disclosure|gateway|schema|resolvers|functions)/' },
+      from: { path: '^(gateway|directives|schema|resolvers|functions)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-optional', 'npm-no-pkg'], pathNot: 'node_modules/@types/' },
     },
   ],

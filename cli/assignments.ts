@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
-import { DEMO_USERS } from '../demo/users.ts'
-import type { TenantId } from '../vocabulary/ids.ts'
+import { DEMO_USERS } from '../infra/local/users.ts'
+import type { TenantId } from '../gateway/model/ids.ts'
 
 /** Somebody who is put in the place of a practitioner, so that they may read what is imported. */
 export interface Assignment {

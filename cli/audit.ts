@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander'
-import type { AuditEntry } from '../audit/entry.ts'
+import type { AuditEntry } from '../gateway/audit/entry.ts'
 import { openServices } from '../gateway/compose.ts'
-import type { TenantId } from '../vocabulary/ids.ts'
-import { decodeNodeId } from '../vocabulary/node-id.ts'
+import type { TenantId } from '../gateway/model/ids.ts'
+import { decodeNodeId } from '../gateway/model/node-id.ts'
 import { tenantOption } from './tenant-option.ts'
 
 interface ListOptions {

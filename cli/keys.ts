@@ -1,10 +1,10 @@
 import { Argument, Command, Option } from 'commander'
-import type { KeyRotation, RenewableUse } from '../crypto/key-rotation.ts'
+import type { KeyRotation, RenewableUse } from '../gateway/crypto/key-rotation.ts'
 import { lockDigest } from '../directives/compile.ts'
-import { openKeyKeeping } from '../gateway/key-keeping.ts'
+import { openKeyKeeping } from '../gateway/admin/key-admin.ts'
 import { clinicLock } from '../schema/clinic.ts'
-import type { PatientId, TenantId } from '../vocabulary/ids.ts'
-import { decodeNodeId } from '../vocabulary/node-id.ts'
+import type { PatientId, TenantId } from '../gateway/model/ids.ts'
+import { decodeNodeId } from '../gateway/model/node-id.ts'
 import { tenantOption } from './tenant-option.ts'
 
 interface RenewOptions {

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { MinorsPolicy } from '../vocabulary/minors.ts'
+import type { MinorsPolicy } from '../gateway/model/minors.ts'
 
 /** A file that says how far parents act for minors, and cannot be read as one. Says nothing of what stands in it. */
 export class MinorsPolicyRefused extends Error {

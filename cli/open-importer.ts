@@ -1,9 +1,9 @@
 import { clinicLock } from '../schema/clinic.ts'
 import { lockDigest } from '../directives/compile.ts'
 import { searchIndexes } from '../directives/searchable.ts'
-import { openStore, type SealedStore } from '../gateway/open-store.ts'
-import type { TenantId } from '../vocabulary/ids.ts'
-import { refuseProduction } from '../vocabulary/stage.ts'
+import { openStore, type SealedStore } from '../gateway/admin/open-store.ts'
+import type { TenantId } from '../gateway/model/ids.ts'
+import { refuseProduction } from '../gateway/model/stage.ts'
 
 /**
  * The sealed store of a tenant, as the clinic's importer writes to it. Files and demo patients come through here, and get no

@@ -1,5 +1,5 @@
 import { type PolicySheet, policySheet } from '../directives/table.ts'
-import type { PolicyTable } from '../vocabulary/policy.ts'
+import type { PolicyTable } from '../directives/policy.ts'
 
 /** The policy table as GitHub flavored Markdown: one row for each grant of a path. Ends with a newline. */
 export function renderMarkdown(policy: PolicyTable): string {

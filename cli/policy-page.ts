@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type PolicySheet, policySheet } from '../directives/table.ts'
-import type { PolicyTable } from '../vocabulary/policy.ts'
+import type { PolicyTable } from '../directives/policy.ts'
 
 type Phi = PolicySheet['phi'][number]
 

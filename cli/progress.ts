@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress'
-import type { Clock } from '../vocabulary/record.ts'
+import type { Clock } from '../gateway/model/record.ts'
 
 /** How far a long command is. Holds counts only: neither a patient nor a file is named (P8). */
 export interface Progress {

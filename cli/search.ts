@@ -1,10 +1,10 @@
 import { Command } from 'commander'
 import { lockDigest } from '../directives/compile.ts'
 import { searchIndexes } from '../directives/searchable.ts'
-import { openSearchKeeping } from '../gateway/search-keeping.ts'
+import { openSearchKeeping } from '../gateway/admin/search-admin.ts'
 import { clinicLock } from '../schema/clinic.ts'
-import type { MendCounts } from '../store/search-mending.ts'
-import type { TenantId } from '../vocabulary/ids.ts'
+import type { MendCounts } from '../gateway/store/search-reindexer.ts'
+import type { TenantId } from '../gateway/model/ids.ts'
 import { tenantOption } from './tenant-option.ts'
 
 /** The exit code where something had to be mended: expected after a change of the schema, and at no other time. */

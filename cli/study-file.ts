@@ -1,7 +1,7 @@
 import * as z from 'zod'
-import type { Instant, PatientId } from '../vocabulary/ids.ts'
-import { decodeNodeId } from '../vocabulary/node-id.ts'
-import { isProtocol, type Study } from '../vocabulary/study.ts'
+import type { Instant, PatientId } from '../gateway/model/ids.ts'
+import { decodeNodeId } from '../gateway/model/node-id.ts'
+import { isProtocol, type Study } from '../gateway/model/study.ts'
 
 const MESSAGES = {
   FILE: 'The file cannot be read.',

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { type TenantId, tenantId } from '../vocabulary/ids.ts'
+import { type TenantId, tenantId } from '../gateway/model/ids.ts'
 
 /** @throws InvalidArgumentError */
 export function tenantOption(text: string): TenantId {

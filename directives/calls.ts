@@ -1,6 +1,6 @@
 import { isObjectType, type GraphQLSchema } from 'graphql'
-import type { Coordinate } from '../vocabulary/ids.ts'
-import type { CallPolicy, Role, RolePolicy } from '../vocabulary/policy.ts'
+import type { Coordinate } from '../gateway/model/ids.ts'
+import type { CallPolicy, Role, RolePolicy } from './policy.ts'
 import type { FaultList } from './fault.ts'
 import { readDirective } from './read-directives.ts'
 

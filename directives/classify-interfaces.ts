@@ -1,6 +1,6 @@
 import type { GraphQLObjectType, GraphQLSchema } from 'graphql'
-import type { Coordinate } from '../vocabulary/ids.ts'
-import type { CoordinateClass } from '../vocabulary/policy.ts'
+import type { Coordinate } from '../gateway/model/ids.ts'
+import type { CoordinateClass } from './policy.ts'
 import type { FaultList } from './fault.ts'
 import { has, readDirective, type AnyField } from './read-directives.ts'
 import { interfaceTypes } from './type-kinds.ts'

@@ -8,8 +8,8 @@ import {
   type GraphQLObjectType,
   type GraphQLSchema,
 } from 'graphql'
-import type { Coordinate, SchemaPath } from '../vocabulary/ids.ts'
-import type { CoordinateClass, PhiPolicy } from '../vocabulary/policy.ts'
+import type { Coordinate, SchemaPath } from '../gateway/model/ids.ts'
+import type { CoordinateClass, PhiPolicy } from './policy.ts'
 import type { FaultList } from './fault.ts'
 import { has, type AnyField } from './read-directives.ts'
 import { SHAPE_FAULTS } from './shape-faults.ts'

@@ -1,5 +1,5 @@
 import { isEnumType, type GraphQLEnumType, type GraphQLSchema } from 'graphql'
-import type { ConsentPolicy, Role, RolePolicy, Sensitivity } from '../vocabulary/policy.ts'
+import type { ConsentPolicy, Role, RolePolicy, Sensitivity } from './policy.ts'
 import type { FaultList } from './fault.ts'
 import { readDirective } from './read-directives.ts'
 

@@ -1,6 +1,6 @@
 import { getNamedType, isLeafType, isObjectType, type GraphQLNamedType, type GraphQLSchema } from 'graphql'
-import type { SchemaPath } from '../vocabulary/ids.ts'
-import type { FreeTextInside } from '../vocabulary/policy.ts'
+import type { SchemaPath } from '../gateway/model/ids.ts'
+import type { FreeTextInside } from './policy.ts'
 import type { PhiSite } from './classify.ts'
 import type { FaultList } from './fault.ts'
 import { definedPlaces, has, readDirective } from './read-directives.ts'

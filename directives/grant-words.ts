@@ -1,4 +1,4 @@
-import type { Action, Grant } from '../vocabulary/policy.ts'
+import type { Action, Grant } from './policy.ts'
 import { inOrder } from './lock.ts'
 
 /** A grant for people, on one line: `PHYSICIAN or NURSE, for TREAT or ETREAT, standing in CARE_TEAM, may READ it as FULL`. */

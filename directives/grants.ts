@@ -1,5 +1,5 @@
 import type { ConstDirectiveNode, GraphQLSchema } from 'graphql'
-import type { Grant, PhiPolicy } from '../vocabulary/policy.ts'
+import type { Grant, PhiPolicy } from './policy.ts'
 import type { PhiSite } from './classify.ts'
 import { has, readDirective, type Definition } from './read-directives.ts'
 

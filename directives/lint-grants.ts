@@ -1,5 +1,5 @@
 import type { GraphQLSchema } from 'graphql'
-import type { Role, RolePolicy } from '../vocabulary/policy.ts'
+import type { Role, RolePolicy } from './policy.ts'
 import type { PhiSite } from './classify.ts'
 import type { FaultList } from './fault.ts'
 import { effectiveGrants, type WrittenGrant } from './grants.ts'

@@ -1,5 +1,5 @@
 import { getNullableType, isLeafType, type GraphQLSchema } from 'graphql'
-import type { PhiPolicy } from '../vocabulary/policy.ts'
+import type { PhiPolicy } from './policy.ts'
 import type { PhiSite } from './classify.ts'
 import type { FaultList } from './fault.ts'
 import { definedPlaces, readDirective } from './read-directives.ts'

@@ -1,6 +1,6 @@
 import { isView, VIEWS } from './views.ts'
 import { parseLock, type LockLine } from './lock.ts'
-import type { View } from '../vocabulary/policy.ts'
+import type { View } from './policy.ts'
 
 /** One thing that two locks say differently; `none` stands for nothing there. */
 interface LockChange {

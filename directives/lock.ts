@@ -1,5 +1,5 @@
-import type { SchemaPath } from '../vocabulary/ids.ts'
-import type { Action, FreeTextInside, Grant, PhiPolicy, PolicyTable, PurposeOfUse } from '../vocabulary/policy.ts'
+import type { SchemaPath } from '../gateway/model/ids.ts'
+import type { Action, FreeTextInside, Grant, PhiPolicy, PolicyTable, PurposeOfUse } from './policy.ts'
 import { freeTextPaths } from './free-text.ts'
 
 /** The order of the schema's enum, in which purposes are printed everywhere. */

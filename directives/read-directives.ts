@@ -22,7 +22,7 @@ import type {
   RoleKind,
   Sensitivity,
   View,
-} from '../vocabulary/policy.ts'
+} from './policy.ts'
 
 /** What `directives.graphql` lets each directive say, as graphql coerces it. */
 export interface DirectiveArguments {

@@ -1,6 +1,6 @@
 import type { GraphQLSchema } from 'graphql'
-import type { SchemaPath } from '../vocabulary/ids.ts'
-import type { Normalization, SearchIndex } from '../vocabulary/policy.ts'
+import type { SchemaPath } from '../gateway/model/ids.ts'
+import type { Normalization, SearchIndex } from './policy.ts'
 import type { PhiSite } from './classify.ts'
 import { parseLock } from './lock.ts'
 import { readDirective } from './read-directives.ts'

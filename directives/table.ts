@@ -1,4 +1,4 @@
-import type { Grant, Identifier, PolicyTable, PurposeOfUse, View } from '../vocabulary/policy.ts'
+import type { Grant, Identifier, PolicyTable, PurposeOfUse, View } from './policy.ts'
 import { inOrder } from './lock.ts'
 
 /** Who may read one path, one row for each role: the form in which compliance people compare policies. */

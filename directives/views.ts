@@ -1,5 +1,5 @@
 import { isListType, isNonNullType, type GraphQLOutputType } from 'graphql'
-import type { View } from '../vocabulary/policy.ts'
+import type { View } from './policy.ts'
 
 interface ViewRule {
   /** The higher, the more is shown. Views of one height cannot be compared, and lint refuses them on one field. */

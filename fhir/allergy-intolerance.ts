@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { authorOf } from './author.ts'
 import { CodeableConcept, type Concept, Text, codeOf } from './datatypes.ts'
-import { WHY, flawOf } from './fault.ts'
+import { WHY, flawOf } from './mapping-issue.ts'
 import { DateTime, Period } from './instant.ts'
 import { assemble } from './record.ts'
 import { type MapResource, factsOf } from './subject.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { MAX_TEXT_BYTES, Text } from './datatypes.ts'
-import { type Flaw, WHY, flaw } from './fault.ts'
+import { type Flaw, WHY, flaw } from './mapping-issue.ts'
 import { plainText } from './plain-text.ts'
 
 /** @source https://hl7.org/fhir/R4/datatypes.html#Attachment */

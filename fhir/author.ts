@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { IdentifiedEntry } from './bundle.ts'
 import { Reference } from './datatypes.ts'
-import { isFlaw } from './fault.ts'
+import { isFlaw } from './mapping-issue.ts'
 import { practitionerOf } from './practitioner.ts'
 import type { References } from './references.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Fault, WHOLE_BUNDLE, WHY, flaw } from './fault.ts'
+import { type Fault, WHOLE_BUNDLE, WHY, flaw } from './mapping-issue.ts'
 import { RESOURCE_TYPES } from './resource-types.ts'
 
 export interface Entry {

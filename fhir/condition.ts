@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { authorOf } from './author.ts'
 import { CodeableConcept, Reference, codeOf } from './datatypes.ts'
-import { flawOf } from './fault.ts'
+import { flawOf } from './mapping-issue.ts'
 import { DateTime, WrittenPeriod } from './instant.ts'
 import { assemble } from './record.ts'
 import { type MapResource, encounterOf, factsOf } from './subject.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { WHY } from './fault.ts'
+import { WHY } from './mapping-issue.ts'
 
 // FHIR's data types, read down to what the API carries of them. What is not named here does not travel: extensions,
 // user selections, and above all the `display` of references, where the patient's name likes to stand.

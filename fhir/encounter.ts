@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { CodeableConcept, Coding, codeOf, codesOf } from './datatypes.ts'
-import { WHY, flawOf } from './fault.ts'
+import { WHY, flawOf } from './mapping-issue.ts'
 import { WrittenPeriod, saidPeriod } from './instant.ts'
 import { NamedReference, partyName } from './party.ts'
 import { assemble } from './record.ts'

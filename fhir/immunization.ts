@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { CodeableConcept } from './datatypes.ts'
-import { WHY, flawOf } from './fault.ts'
+import { WHY, flawOf } from './mapping-issue.ts'
 import { DateTime } from './instant.ts'
 import { assemble } from './record.ts'
 import { type MapResource, factsOf } from './subject.ts'

@@ -1,4 +1,4 @@
-import { type Flaw, WHY, flaw } from './fault.ts'
+import { type Flaw, WHY, flaw } from './mapping-issue.ts'
 
 /** Real resources stay below 20; contained ones and extensions of extensions fit well within this. */
 const MAX_DEPTH = 48

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { WHY } from './fault.ts'
+import { WHY } from './mapping-issue.ts'
 
 // FHIR writes times at four precisions. The text is kept as it came: a day made up for `2019-03` would be a false fact.
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { z } from 'zod'
-import type { Sensitivity } from '../vocabulary/policy.ts'
+import type { Sensitivity } from '../directives/policy.ts'
 
 const Source = z.object({
   name: z.string().min(1),

@@ -1,5 +1,5 @@
-import type { PatientId } from '../vocabulary/ids.ts'
-import type { Membership } from '../vocabulary/record.ts'
+import type { PatientId } from '../gateway/model/ids.ts'
+import type { Membership } from '../gateway/model/record.ts'
 import { type FhirPeriod, endInstant, firstInstant } from './instant.ts'
 
 /** UTC with milliseconds, so that texts compare as times; `until` is the first instant that is no longer part of it. */

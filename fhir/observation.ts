@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { CodeableConcept, Reference, codeOf, present } from './datatypes.ts'
-import { flawOf } from './fault.ts'
+import { flawOf } from './mapping-issue.ts'
 import { DateTime, Period } from './instant.ts'
 import { VALUE_CHOICES, observedValue, refineValue } from './observed-value.ts'
 import { assemble } from './record.ts'

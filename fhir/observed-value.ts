@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { CodeableConcept, type Concept, Quantity, Text, present } from './datatypes.ts'
-import { WHY } from './fault.ts'
+import { WHY } from './mapping-issue.ts'
 import { DateTime } from './instant.ts'
 
 /** What the API has a place for: one of three kinds of value, or none. */

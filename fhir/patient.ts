@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import type { PatientId } from '../vocabulary/ids.ts'
-import type { NewRecord } from '../vocabulary/record.ts'
+import type { PatientId } from '../gateway/model/ids.ts'
+import type { NewRecord } from '../gateway/model/record.ts'
 import type { IdentifiedEntry } from './bundle.ts'
 import { Address, CodeableConcept, ContactPoint, HumanName, Identifier, Text, codeOf, codesOf, preferred } from './datatypes.ts'
-import { type Flaw, WHY, flawOf } from './fault.ts'
+import { type Flaw, WHY, flawOf } from './mapping-issue.ts'
 import { DateTime, PartialDate, dateOf } from './instant.ts'
 import { type IdFor, assemble, sourceDigest } from './record.ts'
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { HumanName, Reference, preferred } from './datatypes.ts'
-import { type Flaw, WHY, flaw } from './fault.ts'
+import { type Flaw, WHY, flaw } from './mapping-issue.ts'
 import { type References, type Target, identifiersOf } from './references.ts'
 
 /** Somebody on a care team, as far as the bundle knows. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { authorOf } from './author.ts'
 import { CodeableConcept, Reference, codeOf } from './datatypes.ts'
-import { WHY, flaw, flawOf } from './fault.ts'
+import { WHY, flaw, flawOf } from './mapping-issue.ts'
 import { DateTime, WrittenPeriod, saidPeriod } from './instant.ts'
 import { assemble } from './record.ts'
 import { type MapResource, encounterOf, factsOf } from './subject.ts'

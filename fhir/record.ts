@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
-import type { PatientId, RecordId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
-import type { Sensitivity } from '../vocabulary/policy.ts'
-import type { Json, NewRecord, RecordMetadata } from '../vocabulary/record.ts'
+import type { PatientId, RecordId, SchemaPath, TypeName } from '../gateway/model/ids.ts'
+import type { Sensitivity } from '../directives/policy.ts'
+import type { Json, NewRecord, RecordMetadata } from '../gateway/model/record.ts'
 import { MAX_TEXT_BYTES } from './datatypes.ts'
-import { type Flaw, WHY, flaw } from './fault.ts'
+import { type Flaw, WHY, flaw } from './mapping-issue.ts'
 
 /** Goes into every digest: a mapping that reads more of the same source makes every record of it a changed one. */
 const MAPPING_VERSION = 4

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { MINORS, type MinorsPolicy, minorProxyPeriods } from '../vocabulary/minors.ts'
-import type { MembershipPeriod } from '../vocabulary/record.ts'
+import { MINORS, type MinorsPolicy, minorProxyPeriods } from '../gateway/model/minors.ts'
+import type { MembershipPeriod } from '../gateway/model/record.ts'
 import { CodeableConcept, type Concept } from './datatypes.ts'
-import { type Flaw, WHY, flaw, flawOf } from './fault.ts'
+import { type Flaw, WHY, flaw, flawOf } from './mapping-issue.ts'
 import { Period, endInstant, firstInstant } from './instant.ts'
 
 const Codes = z.array(z.tuple([z.string(), z.string()])).transform((all) => new Set(all.map(([code]) => code)))

@@ -1,9 +1,9 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import { composeGateway, openServices } from '../gateway/compose.ts'
-import { tellProcessFaults } from '../gateway/process-faults.ts'
+import { tellProcessFaults } from '../gateway/telemetry/process-faults.ts'
 import { clinicResolvers } from '../resolvers/clinic.ts'
 import { clinicLock, clinicTypeDefs } from '../schema/clinic.ts'
-import { fromEvent, toResult } from './http-event.ts'
+import { fromEvent, toResult } from '../gateway/http/lambda-event.ts'
 import { orLastResort } from './last-resort.ts'
 
 // Made once when the function starts. Nothing of a request is kept here: the next one belongs to another caller.

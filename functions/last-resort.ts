@@ -1,6 +1,6 @@
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
-import { processFault } from '../gateway/internal-fault.ts'
-import type { EventSink } from '../vocabulary/events.ts'
+import { processFault } from '../gateway/telemetry/internal-fault.ts'
+import type { EventSink } from '../gateway/telemetry/events.ts'
 
 /** Without a request id: where this is given, there may be none. */
 const FAILED: APIGatewayProxyStructuredResultV2 = {

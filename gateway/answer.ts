@@ -1,9 +1,9 @@
-import type { AuditReceipt } from '../audit/trail.ts'
-import { MESSAGES } from '../disclosure/messages.ts'
-import type { RequestScope } from '../disclosure/request-scope.ts'
-import { type FailureCode, HTTP_STATUS } from '../vocabulary/failures.ts'
-import type { RequestId } from '../vocabulary/ids.ts'
-import { answerType, type HttpRequest, type HttpResponse } from './http.ts'
+import type { AuditReceipt } from './audit/trail.ts'
+import { MESSAGES } from './model/failure-messages.ts'
+import type { RequestScope } from './disclosure/request-scope.ts'
+import { type FailureCode, HTTP_STATUS } from './model/failures.ts'
+import type { RequestId } from './model/ids.ts'
+import { answerType, type HttpRequest, type HttpResponse } from './http/messages.ts'
 
 /** An entry of `errors`, as it leaves. */
 export interface AnswerError {

@@ -1,10 +1,10 @@
 import { addResolversToSchema } from '@graphql-tools/schema'
 import { applyMiddleware } from 'graphql-middleware'
 import { defaultFieldResolver, type GraphQLSchema, isObjectType } from 'graphql'
-import { shieldRules } from '../access/shield-rules.ts'
-import { type GatewayContext, interfaceNames, leafResolvers, type Resolvers } from '../disclosure/leaf-resolvers.ts'
-import type { Coordinate } from '../vocabulary/ids.ts'
-import type { CoordinateClass, PolicyTable } from '../vocabulary/policy.ts'
+import { shieldRules } from './access/shield-rules.ts'
+import { type GatewayContext, interfaceNames, leafResolvers, type Resolvers } from './disclosure/leaf-resolvers.ts'
+import type { Coordinate } from './model/ids.ts'
+import type { CoordinateClass, PolicyTable } from '../directives/policy.ts'
 
 /** A field of the schema is not held as its class asks. The gateway does not start. */
 export class UnheldField extends Error {

@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import type { KmsKeys } from '../crypto/kms-keys.ts'
-import { type TenantId, tenantId } from '../vocabulary/ids.ts'
+import type { KmsKeys } from './crypto/kms-keys.ts'
+import { type TenantId, tenantId } from './model/ids.ts'
 import { jsonOf } from './json-setting.ts'
 
 // an id, an ARN or an alias: KMS knows which

@@ -46,13 +46,13 @@ await Promise.all([
   // with all that it imports inside: the patch that graphql-shield needs does not travel to those who install this package
   build({
     ...options,
-    entryPoints: [fileURLToPath(new URL('gateway/public.ts', root))],
+    entryPoints: [fileURLToPath(new URL('gateway/index.ts', root))],
     outfile: fileURLToPath(new URL('index.mjs', packaged)),
   }),
   cp(new URL(BESIDE['directives.graphql'], root), new URL('directives.graphql', packaged)),
   ...Object.entries(BESIDE).map(([name, from]) => cp(new URL(from, root), new URL(name, output), { recursive: true })),
 ])
-writeDeclarations(fileURLToPath(new URL('gateway/public.ts', root)), fileURLToPath(new URL('types/', packaged)))
+writeDeclarations(fileURLToPath(new URL('gateway/index.ts', root)), fileURLToPath(new URL('types/', packaged)))
 
 /** The package's types, as the compiler makes them of the sources; those of other packages are theirs to bring. */
 function writeDeclarations(entry: string, outDir: string): void {

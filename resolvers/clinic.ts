@@ -1,6 +1,6 @@
-import { foundBy, panelOf, patientOf, recordById, recordsOf, referenced } from '../disclosure/edge-resolvers.ts'
-import type { Resolvers } from '../disclosure/leaf-resolvers.ts'
-import { endSession, revokeClient, revokeUser } from '../disclosure/session-calls.ts'
+import { foundBy, panelOf, patientOf, recordById, recordsOf, referenced } from '../gateway/disclosure/edge-resolvers.ts'
+import type { Resolvers } from '../gateway/disclosure/leaf-resolvers.ts'
+import { endSession, revokeClient, revokeUser } from '../gateway/disclosure/session-calls.ts'
 
 // The roots and edges of the shipped clinic. Every leaf is generated from the policy table.
 

@@ -9,8 +9,8 @@ import {
 } from 'graphql'
 import { compilePolicy, type CompiledPolicy } from '../directives/compile.ts'
 import { clinicTypeDefs } from '../schema/clinic.ts'
-import type { PatientId, RecordId, SchemaPath, TypeName } from '../vocabulary/ids.ts'
-import type { Json, Membership, NewRecord } from '../vocabulary/record.ts'
+import type { PatientId, RecordId, SchemaPath, TypeName } from '../gateway/model/ids.ts'
+import type { Json, Membership, NewRecord } from '../gateway/model/record.ts'
 import { Markers } from './canary-markers.ts'
 
 /** A patient with one record of every type of a schema, whose every value is a marker. */

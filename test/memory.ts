@@ -11,7 +11,7 @@ import { startEngine } from '../infra/local/engine.ts'
 import { readFragment } from '../infra/local/tables.ts'
 import { type Stack, startStack } from '../infra/local/stack.ts'
 import { fetchToken } from '../infra/local/token.ts'
-import type { NodeId, TenantId } from '../vocabulary/ids.ts'
+import type { NodeId, TenantId } from '../gateway/model/ids.ts'
 import type { Invocation, Invoked } from './function-process.ts'
 import { fillWithPatients } from './many-patients.ts'
 

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type * as Entry from '../gateway/public.ts'
+import type * as Entry from '../gateway/index.ts'
 import { clinicTypeDefs } from '../schema/clinic.ts'
 import { openImporter } from '../cli/open-importer.ts'
-import { seedDemo } from '../demo/seed.ts'
+import { seedDemo } from '../infra/local/demo/seed.ts'
 import { type Handler, startHttpApi } from '../infra/local/api-gateway.ts'
 import { startStack } from '../infra/local/stack.ts'
 import { fetchToken } from '../infra/local/token.ts'
@@ -47,7 +47,7 @@ try {
   // the package that another deployment installs: the same entry, bundled, that its sources have
   const [built, source] = await Promise.all([
     import(new URL('../dist/package/index.mjs', import.meta.url).href) as Promise<typeof Entry>,
-    import('../gateway/public.ts'),
+    import('../gateway/index.ts'),
   ])
   assert.deepEqual(Object.keys(built).toSorted(), Object.keys(source).toSorted())
   const compile = ({ compilePolicy }: typeof Entry): string => compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' }).lock

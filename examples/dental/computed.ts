@@ -1,4 +1,4 @@
-import type { ComputedFields } from '../../gateway/public.ts'
+import type { ComputedFields } from '../../gateway/index.ts'
 
 export const dentalComputed: ComputedFields = {
   'Client.age': ([birthDate], now) => (typeof birthDate === 'string' ? yearsSince(birthDate, now) : undefined),

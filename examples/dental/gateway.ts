@@ -7,7 +7,7 @@ import {
   type Services,
   tokenIdentity,
   type TokenIssuer,
-} from '../../gateway/public.ts'
+} from '../../gateway/index.ts'
 import { dentalComputed } from './computed.ts'
 import { PracticeServer } from './practice-server.ts'
 import { dentalResolvers } from './resolvers.ts'

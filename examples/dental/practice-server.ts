@@ -17,7 +17,7 @@ import {
   type SchemaPath,
   StoreUnavailable,
   type TenantId,
-} from '../../gateway/public.ts'
+} from '../../gateway/index.ts'
 
 // The practice server keeps treatments and speaks REST. It calls clients and treatments by UUIDs, which are 16 bytes as the
 // gateway's ids are. What it is asked for stands in the body of a POST: an id in a URL would end up in somebody's log.

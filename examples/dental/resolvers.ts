@@ -1,4 +1,4 @@
-import { panelOf, patientOf, recordById, recordsOf, type Resolvers } from '../../gateway/public.ts'
+import { panelOf, patientOf, recordById, recordsOf, type Resolvers } from '../../gateway/index.ts'
 
 /** Roots and edges. There is no resolver for a value: each is generated from its line in the schema. */
 export const dentalResolvers: Resolvers = {

@@ -1,4 +1,4 @@
-import type { PatientId, RelationshipSource, TenantId } from '../../gateway/public.ts'
+import type { PatientId, RelationshipSource, TenantId } from '../../gateway/index.ts'
 
 /** Which client goes to which practice, as the practices' own system knows it. */
 export interface PracticeRoster {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { compilePolicy, type SdlSource } from '../../gateway/public.ts'
+import { compilePolicy, type SdlSource } from '../../gateway/index.ts'
 
 const beside = (file: string): string => readFileSync(new URL(`./${file}`, import.meta.url), 'utf8')
 

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { z } from 'zod'
-import { refuseProductionIfNamed } from '../../vocabulary/stage.ts'
+import { refuseProductionIfNamed } from '../../gateway/model/stage.ts'
 import { readBody } from './body.ts'
 import { type Interference, Interferences } from './kms-interference.ts'
 import { arnOf, type KeyState, type MasterKey, MasterKeys, open, seal } from './kms-keys.ts'

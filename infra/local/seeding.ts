@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ScanCommand } from '@aws-sdk/client-dynamodb'
-import type { SeedOptions } from '../../demo/seed.ts'
+import type { SeedOptions } from './demo/seed.ts'
 import type { Stack } from './stack.ts'
 
 export interface Seeding extends Pick<SeedOptions, 'openImporter' | 'log'> {
@@ -40,7 +40,7 @@ export async function seedOnce({ stack, dataFolder, patients, openImporter, log 
     return false
   }
   // a start that finds everything in place need not load the generator
-  const { seedDemo } = await import('../../demo/seed.ts')
+  const { seedDemo } = await import('./demo/seed.ts')
   const lakeside = Math.min(LAKESIDE_PATIENTS, patients)
   await seedDemo({ stage: stack.env.PHI_STAGE, openImporter, riverside: patients, lakeside, log })
   writeFileSync(marker, JSON.stringify({ format: FORMAT, riverside: patients, lakeside }), { mode: 0o600 })

@@ -1,6 +1,6 @@
 import { relative } from 'node:path'
 import { parseArgs } from 'node:util'
-import { DEMO_USERS } from '../../demo/users.ts'
+import { DEMO_USERS } from './users.ts'
 import { type Handler, startHttpApi } from './api-gateway.ts'
 import { seedOnce } from './seeding.ts'
 import { DATA_FOLDER } from './stack-file.ts'

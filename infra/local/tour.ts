@@ -1,4 +1,4 @@
-import type { DemoUser } from '../../demo/users.ts'
+import type { DemoUser } from './users.ts'
 
 const PANEL = '{ patients(first: 2) { edges { node { id familyName givenName birthDate'
 

@@ -1,5 +1,5 @@
 import { BatchWriteItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb'
-import { decodeNodeId } from '../../vocabulary/node-id.ts'
+import { decodeNodeId } from '../../gateway/model/node-id.ts'
 import { first, madeUpId, patientsOf } from '../integration/gateway/asking.ts'
 import { type RunningClinic, runClinic } from '../running-clinic.ts'
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Clock } from '../../vocabulary/record.ts'
+import type { Clock } from '../../gateway/model/record.ts'
 import type { Reply } from './faults.ts'
 import type { WireItem } from './item-size.ts'
 import { keyText, type TableShape, type TableShapes } from './table-shapes.ts'

@@ -1,4 +1,4 @@
-import type { Clock } from '../../vocabulary/record.ts'
+import type { Clock } from '../../gateway/model/record.ts'
 import { cancel, DROP_ANSWER, errorReply, type Fault, PASS, type Script, type ServiceCall } from './faults.ts'
 import { IndexLag } from './index-lag.ts'
 import { type Random, seeded } from './seeded.ts'

@@ -1,4 +1,4 @@
-import type { Clock } from '../../vocabulary/record.ts'
+import type { Clock } from '../../gateway/model/record.ts'
 import { itemBytes, unitsOf, type WireItem } from './item-size.ts'
 import { keyText, type TableShape, type TableShapes } from './table-shapes.ts'
 import type { Write } from './writes.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { isSignedBy } from '../../audit/verify/verifier-key.ts'
+import { isSignedBy } from '../../gateway/audit/verify/verifier-key.ts'
 
 // Project Wycheproof's ECDSA vectors through the verification of checkpoints that P-256 keys sign. PHI_SHARED names the folder
 // with `data/vectors/wycheproof`; without it this check fails, so that it cannot be left out unseen.

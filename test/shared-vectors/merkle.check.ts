@@ -1,7 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { verifyConsistency, verifyInclusion, verifySubtreeConsistency, verifySubtreeInclusion } from '../../audit/verify/proofs.ts'
+import {
+  verifyConsistency,
+  verifyInclusion,
+  verifySubtreeConsistency,
+  verifySubtreeInclusion,
+} from '../../gateway/audit/verify/proofs.ts'
 
 // The proofs of transparency-dev/merkle, one in a file. PHI_SHARED names the folder with `data/vectors/merkle`; without it
 // this check fails, so that it cannot be left out unseen.

@@ -2,9 +2,9 @@ import { createSecretKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { decrypt, encrypt } from '../../crypto/aead.ts'
-import { hkdfSha256, hmacMatches, hmacSha256 } from '../../crypto/derive.ts'
-import { IntegrityFailure } from '../../vocabulary/failures.ts'
+import { decrypt, encrypt } from '../../gateway/crypto/aead.ts'
+import { hkdfSha256, hmacMatches, hmacSha256 } from '../../gateway/crypto/derive.ts'
+import { IntegrityFailure } from '../../gateway/model/failures.ts'
 
 // Project Wycheproof's vectors through the primitives that everything here is sealed with. PHI_SHARED names the folder
 // with `data/vectors/wycheproof`; without it this check fails, so that it cannot be left out unseen.

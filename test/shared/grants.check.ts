@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { decide } from '../../access/decide.ts'
+import { decide } from '../../gateway/decide/decide.ts'
 import { compilePolicy } from '../../directives/compile.ts'
 import { grantRows } from '../../directives/table.ts'
 import { clinicTypeDefs } from '../../schema/clinic.ts'
-import type { Instant } from '../../vocabulary/ids.ts'
-import type { PurposeOfUse, Relationship, Role, View } from '../../vocabulary/policy.ts'
+import type { Instant } from '../../gateway/model/ids.ts'
+import type { PurposeOfUse, Relationship, Role, View } from '../../directives/policy.ts'
 import { readShared } from './folder.ts'
 
 const { policy } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })

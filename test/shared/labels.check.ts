@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { readBundles, sourceFiles } from '../../fhir/files.ts'
 import { codeLabels } from '../../fhir/labels.ts'
 import { mapBundle } from '../../fhir/map-bundle.ts'
-import type { RecordId, TenantId } from '../../vocabulary/ids.ts'
+import type { RecordId, TenantId } from '../../gateway/model/ids.ts'
 
 /** What a reader of the files would call a word about HIV: in the display of any code that an observation holds. */
 const TELLING = /\bHIV\b|antiretroviral|CD4|zidovudine|lamivudine|nevirapine|abacavir|lopinavir|nelfinavir|stavudine|tenofovir/i

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { newRequestId } from '../../../audit/request-id.ts'
+import { newRequestId } from '../../../gateway/audit/request-id.ts'
 import { access, NOON } from '../../unit/audit/examples.ts'
 import { PASS } from '../../hostile/faults.ts'
 import { aMoment, expectIntact, LaneBench, numbersOf, upTo, type Writer } from './lane-bench.ts'

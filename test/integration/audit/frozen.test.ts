@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { LaneLogOptions } from '../../../audit/log.ts'
-import { AuditUnavailable } from '../../../vocabulary/failures.ts'
+import type { LaneLogOptions } from '../../../gateway/audit/log.ts'
+import { AuditUnavailable } from '../../../gateway/model/failures.ts'
 import { CUT, HANG, HOLD_ANSWER, PASS } from '../../hostile/faults.ts'
 import { aMoment, expectIntact, LaneBench, laneOf, numbersOf, upTo, type Writer } from './lane-bench.ts'
 

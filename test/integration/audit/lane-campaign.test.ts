@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { TenantId } from '../../../vocabulary/ids.ts'
+import type { TenantId } from '../../../gateway/model/ids.ts'
 import { access } from '../../unit/audit/examples.ts'
 import { cancel, CUT, DROP_ANSWER, type Fault, PASS, refuse } from '../../hostile/faults.ts'
 import { seeded } from '../../hostile/seeded.ts'

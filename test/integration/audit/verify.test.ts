@@ -1,8 +1,8 @@
 import { DeleteItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import type { AuditEntry } from '../../../audit/entry.ts'
-import { fromItem, laneKey, sequenceKey } from '../../../audit/item.ts'
-import { verifyLanes, type LanesReport } from '../../../audit/verify/lanes.ts'
+import type { AuditEntry } from '../../../gateway/audit/entry.ts'
+import { fromItem, laneKey, sequenceKey } from '../../../gateway/audit/item.ts'
+import { verifyLanes, type LanesReport } from '../../../gateway/audit/verify/lanes.ts'
 import { CUT, DROP_ANSWER, PASS, refuse } from '../../hostile/faults.ts'
 import { LaneBench, upTo, type Writer } from './lane-bench.ts'
 

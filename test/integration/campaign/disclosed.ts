@@ -1,5 +1,5 @@
 import type { ClinicAnswer } from '../../running-clinic.ts'
-import type { RecordRef } from '../../../vocabulary/ids.ts'
+import type { RecordRef } from '../../../gateway/model/ids.ts'
 
 type Place = readonly (string | number)[]
 type Inside = Readonly<Record<string, unknown>>

@@ -1,7 +1,7 @@
 import { type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb'
-import type { AuditEntry } from '../../../audit/entry.ts'
-import { fromItem, LANES, laneKey } from '../../../audit/item.ts'
-import type { TenantId } from '../../../vocabulary/ids.ts'
+import type { AuditEntry } from '../../../gateway/audit/entry.ts'
+import { fromItem, LANES, laneKey } from '../../../gateway/audit/item.ts'
+import type { TenantId } from '../../../gateway/model/ids.ts'
 
 /** All that the audit table holds of a tenant. */
 export interface Lanes {

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import type { Clock } from '../../../vocabulary/record.ts'
+import type { Clock } from '../../../gateway/model/record.ts'
 import { kmsWeather, type KmsFaultName } from '../../hostile/kms-weather.ts'
 import { type HostileProxy, startProxy } from '../../hostile/proxy.ts'
 import { storeWeather, type StoreWeather } from '../../hostile/store-weather.ts'

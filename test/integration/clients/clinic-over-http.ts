@@ -1,4 +1,4 @@
-import { fromEvent, toResult } from '../../../functions/http-event.ts'
+import { fromEvent, toResult } from '../../../gateway/http/lambda-event.ts'
 import { startHttpApi } from '../../../infra/local/api-gateway.ts'
 import { fetchToken } from '../../../infra/local/token.ts'
 import { type RunningClinic, runClinic } from '../../running-clinic.ts'

@@ -34,7 +34,7 @@ describe('examples/dental', () => {
       [...read(`examples/dental/${file}`).matchAll(/from '([^']+)'/g)].map(([, from]) => from),
     )
     expect([...new Set(imported)].filter((from) => from?.startsWith('./') !== true).toSorted()).toEqual([
-      '../../gateway/public.ts',
+      '../../gateway/index.ts',
       'node:fs',
       'zod',
     ])

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { AuditEntry } from '../../../audit/entry.ts'
-import type { DemoUser } from '../../../demo/users.ts'
+import type { AuditEntry } from '../../../gateway/audit/entry.ts'
+import type { DemoUser } from '../../../infra/local/users.ts'
 import { dentalGateway } from '../../../examples/dental/gateway.ts'
 import { clientIdOf, treatmentIdOf } from '../../../examples/dental/practice-server.ts'
 import type { PracticeRoster } from '../../../examples/dental/same-practice.ts'
@@ -18,7 +18,7 @@ import {
   type SchemaPath,
   type TenantId,
   type TypeName,
-} from '../../../gateway/public.ts'
+} from '../../../gateway/index.ts'
 import { startStack } from '../../../infra/local/stack.ts'
 import { fetchToken } from '../../../infra/local/token.ts'
 import { type ClinicAnswer, read } from '../../running-clinic.ts'

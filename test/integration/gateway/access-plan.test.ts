@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { SealedRecord } from '../../../crypto/sealed-record.ts'
+import { SealedRecord } from '../../../gateway/crypto/sealed-record.ts'
 import { type ClinicAnswer, type RunningClinic, runClinic } from '../../running-clinic.ts'
 import { at, auditOf, first, LAKESIDE, madeUpId, patientsOf, pseudonymOf, RIVERSIDE, workOf } from './asking.ts'
 

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
-import { newRequestId } from '../../../audit/request-id.ts'
+import { newRequestId } from '../../../gateway/audit/request-id.ts'
 import type { Services } from '../../../gateway/compose.ts'
-import type { SealedStore } from '../../../gateway/open-store.ts'
-import type { Consent } from '../../../vocabulary/consent.ts'
-import type { Instant, PatientId, RecordRef, SchemaPath, TypeName } from '../../../vocabulary/ids.ts'
-import { encodeNodeId } from '../../../vocabulary/node-id.ts'
-import type { Json, Membership, NewRecord, RecordMetadata } from '../../../vocabulary/record.ts'
+import type { SealedStore } from '../../../gateway/admin/open-store.ts'
+import type { Consent } from '../../../gateway/model/consent.ts'
+import type { Instant, PatientId, RecordRef, SchemaPath, TypeName } from '../../../gateway/model/ids.ts'
+import { encodeNodeId } from '../../../gateway/model/node-id.ts'
+import type { Json, Membership, NewRecord, RecordMetadata } from '../../../gateway/model/record.ts'
 import { RIVERSIDE } from './asking.ts'
 
 /** Patients of a test's own making, by names of its own. */

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import type { AuditEntry } from '../../../audit/entry.ts'
-import { Pseudonyms } from '../../../crypto/pseudonym.ts'
-import type { PatientId, RecordId, TenantId, TypeName } from '../../../vocabulary/ids.ts'
-import { decodeNodeId, encodeNodeId } from '../../../vocabulary/node-id.ts'
+import type { AuditEntry } from '../../../gateway/audit/entry.ts'
+import { Pseudonyms } from '../../../gateway/crypto/pseudonym.ts'
+import type { PatientId, RecordId, TenantId, TypeName } from '../../../gateway/model/ids.ts'
+import { decodeNodeId, encodeNodeId } from '../../../gateway/model/node-id.ts'
 import type { ClinicAnswer, RunningClinic } from '../../running-clinic.ts'
 
 export const RIVERSIDE = 'riverside' as TenantId

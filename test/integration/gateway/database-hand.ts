@@ -1,6 +1,6 @@
 import { type AttributeValue, DeleteItemCommand, GetItemCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb'
-import type { RecordRef, TenantId } from '../../../vocabulary/ids.ts'
-import { decodeNodeId } from '../../../vocabulary/node-id.ts'
+import type { RecordRef, TenantId } from '../../../gateway/model/ids.ts'
+import { decodeNodeId } from '../../../gateway/model/node-id.ts'
 import type { RunningClinic } from '../../running-clinic.ts'
 import { RIVERSIDE } from './asking.ts'
 

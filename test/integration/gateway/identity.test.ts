@@ -1,7 +1,7 @@
 import { ScanCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { fetchToken } from '../../../infra/local/token.ts'
-import type { CredentialFault } from '../../../vocabulary/credential-fault.ts'
+import type { CredentialFault } from '../../../gateway/model/credential-fault.ts'
 import { type RunningClinic, runClinic } from '../../running-clinic.ts'
 import { RIVERSIDE } from './asking.ts'
 

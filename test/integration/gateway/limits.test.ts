@@ -1,9 +1,9 @@
 import { getIntrospectionQuery } from 'graphql'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { SEED_VARIABLE } from '../../hostile/suite-weather.ts'
-import { SealedRecord } from '../../../crypto/sealed-record.ts'
-import { Deadline } from '../../../vocabulary/deadline.ts'
-import type { TenantId, UserId } from '../../../vocabulary/ids.ts'
+import { SealedRecord } from '../../../gateway/crypto/sealed-record.ts'
+import { Deadline } from '../../../gateway/model/deadline.ts'
+import type { TenantId, UserId } from '../../../gateway/model/ids.ts'
 import { type ClinicAnswer, type RunningClinic, runClinic } from '../../running-clinic.ts'
 import { auditOf, first, nodesAt, patientsOf, workOf } from './asking.ts'
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openStore, type SealedStore } from '../../../gateway/open-store.ts'
-import { encodeNodeId } from '../../../vocabulary/node-id.ts'
-import type { PatientId, RecordRef, SchemaPath, TypeName } from '../../../vocabulary/ids.ts'
-import type { Json, NewRecord } from '../../../vocabulary/record.ts'
+import { openStore, type SealedStore } from '../../../gateway/admin/open-store.ts'
+import { encodeNodeId } from '../../../gateway/model/node-id.ts'
+import type { PatientId, RecordRef, SchemaPath, TypeName } from '../../../gateway/model/ids.ts'
+import type { Json, NewRecord } from '../../../gateway/model/record.ts'
 import { type RunningClinic, runClinic } from '../../running-clinic.ts'
 import { at, auditOf, nodesAt, RIVERSIDE } from './asking.ts'
 

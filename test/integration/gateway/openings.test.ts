@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { AuditEntry } from '../../../audit/entry.ts'
-import { SealedRecord } from '../../../crypto/sealed-record.ts'
-import { RecordTable } from '../../../store/records.ts'
+import type { AuditEntry } from '../../../gateway/audit/entry.ts'
+import { SealedRecord } from '../../../gateway/crypto/sealed-record.ts'
+import { RecordTable } from '../../../gateway/store/records.ts'
 import { type RunningClinic, runClinic } from '../../running-clinic.ts'
 import { at, auditOf, first, nodesAt, outcomesOf, patientsOf } from './asking.ts'
 

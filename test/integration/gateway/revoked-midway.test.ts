@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { openStore, type SealedStore } from '../../../gateway/open-store.ts'
-import { RecordTable } from '../../../store/records.ts'
+import { openStore, type SealedStore } from '../../../gateway/admin/open-store.ts'
+import { RecordTable } from '../../../gateway/store/records.ts'
 import { type ClinicAnswer, read, type RunningClinic, runClinic } from '../../running-clinic.ts'
 import { AUDIENCE, ISSUER, startIssuer } from '../../unit/access/issuer.ts'
 import { Admissions } from './admitted.ts'

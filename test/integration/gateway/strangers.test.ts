@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { TypeName } from '../../../vocabulary/ids.ts'
-import { decodeNodeId, encodeNodeId } from '../../../vocabulary/node-id.ts'
+import type { TypeName } from '../../../gateway/model/ids.ts'
+import { decodeNodeId, encodeNodeId } from '../../../gateway/model/node-id.ts'
 import { type ClinicAnswer, type RunningClinic, runClinic } from '../../running-clinic.ts'
 import {
   at,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { METRICS, NAMESPACE } from '../../../gateway/operator-metrics.ts'
+import { METRICS, NAMESPACE } from '../../../gateway/telemetry/operator-metrics.ts'
 import { readFragment } from '../../../infra/local/tables.ts'
 
 const many = <T extends z.ZodType>(one: T) => z.union([one.transform((item) => [item]), z.array(one)])

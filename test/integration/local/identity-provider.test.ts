@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { JwtVerifier } from 'aws-jwt-verify'
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { DEMO_USERS } from '../../../demo/users.ts'
+import { DEMO_USERS } from '../../../infra/local/users.ts'
 import { type IdentityProvider, startIdentityProvider } from '../../../infra/local/identity-provider.ts'
 
 /** aws-jwt-verify takes keys over https alone; the loopback is the one exception. */

@@ -1,4 +1,4 @@
-import type { AuditEntry } from '../../../audit/entry.ts'
+import type { AuditEntry } from '../../../gateway/audit/entry.ts'
 import type { ClinicAnswer } from '../../running-clinic.ts'
 
 /** An answer and what it left behind, in a form in which two can be compared. */

@@ -1,4 +1,4 @@
-import type { Json } from '../../../vocabulary/record.ts'
+import type { Json } from '../../../gateway/model/record.ts'
 import type { PlainCaller } from './plain-world.ts'
 import type { Readable } from './readable.ts'
 

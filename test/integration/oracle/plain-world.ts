@@ -1,10 +1,10 @@
-import { demoBundles } from '../../../demo/bundles.ts'
-import { DEMO_CARE_TEAMS, DEMO_USERS, type DemoUser } from '../../../demo/users.ts'
+import { demoBundles } from '../../../infra/local/demo/bundles.ts'
+import { DEMO_CARE_TEAMS, DEMO_USERS, type DemoUser } from '../../../infra/local/users.ts'
 import { mapBundle } from '../../../fhir/map-bundle.ts'
 import type { IdFor } from '../../../fhir/record.ts'
-import type { RecordRef, TenantId } from '../../../vocabulary/ids.ts'
-import { decodeNodeId, encodeNodeId } from '../../../vocabulary/node-id.ts'
-import type { NewRecord } from '../../../vocabulary/record.ts'
+import type { RecordRef, TenantId } from '../../../gateway/model/ids.ts'
+import { decodeNodeId, encodeNodeId } from '../../../gateway/model/node-id.ts'
+import type { NewRecord } from '../../../gateway/model/record.ts'
 
 export type Tenant = DemoUser['tenant']
 

@@ -1,8 +1,8 @@
 import { compilePolicy } from '../../../directives/compile.ts'
 import { clinicTypeDefs } from '../../../schema/clinic.ts'
-import type { Caller, ConsentFacts, Facts } from '../../../vocabulary/decision.ts'
-import type { Instant, TenantId, UserId } from '../../../vocabulary/ids.ts'
-import type { PurposeOfUse, Relationship, Role } from '../../../vocabulary/policy.ts'
+import type { Caller, ConsentFacts, Facts } from '../../../gateway/model/decision.ts'
+import type { Instant, TenantId, UserId } from '../../../gateway/model/ids.ts'
+import type { PurposeOfUse, Relationship, Role } from '../../../directives/policy.ts'
 
 export const RELATIONSHIPS = ['CARE_TEAM', 'SELF', 'PROXY', 'ORGANIZATION'] as Relationship[]
 

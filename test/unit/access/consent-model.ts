@@ -1,4 +1,4 @@
-import type { Consent } from '../../../vocabulary/consent.ts'
+import type { Consent } from '../../../gateway/model/consent.ts'
 
 // The rules of consent as somebody would tell them who never saw the implementation: one question after the other, in plain lists.
 

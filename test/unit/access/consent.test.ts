@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { consentVerdict, type Footing } from '../../../access/consent.ts'
-import type { Consent } from '../../../vocabulary/consent.ts'
-import type { Instant, RecordId } from '../../../vocabulary/ids.ts'
-import type { PurposeOfUse, Role, Sensitivity } from '../../../vocabulary/policy.ts'
+import { consentVerdict, type Footing } from '../../../gateway/decide/consent.ts'
+import type { Consent } from '../../../gateway/model/consent.ts'
+import type { Instant, RecordId } from '../../../gateway/model/ids.ts'
+import type { PurposeOfUse, Role, Sensitivity } from '../../../directives/policy.ts'
 import { clinic } from './clinic-policy.ts'
 import { type Asked, modelVerdict } from './consent-model.ts'
 

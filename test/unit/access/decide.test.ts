@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decide, refuseBeforeRecord } from '../../../access/decide.ts'
-import type { Decision } from '../../../vocabulary/decision.ts'
-import type { Coordinate, SchemaPath } from '../../../vocabulary/ids.ts'
-import type { Action, Grant, PhiPolicy, PurposeOfUse, Relationship, Role, View } from '../../../vocabulary/policy.ts'
+import { decide, refuseBeforeRecord } from '../../../gateway/decide/decide.ts'
+import type { Decision } from '../../../gateway/model/decision.ts'
+import type { Coordinate, SchemaPath } from '../../../gateway/model/ids.ts'
+import type { Action, Grant, PhiPolicy, PurposeOfUse, Relationship, Role, View } from '../../../directives/policy.ts'
 import { callerWith, clinic, factsOf, NOW, RELATIONSHIPS } from './clinic-policy.ts'
 
 interface Line {

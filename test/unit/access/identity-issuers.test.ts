@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ClaimMap } from '../../../access/claims.ts'
-import { tokenIdentity } from '../../../access/identity.ts'
-import { MfaRequired, Unauthenticated } from '../../../vocabulary/failures.ts'
+import { ClaimMap } from '../../../gateway/access/claims.ts'
+import { tokenIdentity } from '../../../gateway/access/identity.ts'
+import { MfaRequired, Unauthenticated } from '../../../gateway/model/failures.ts'
 import { clinic } from './clinic-policy.ts'
 import { AUDIENCE, ISSUER, startIssuer, type TokenParts } from './issuer.ts'
 

@@ -1,8 +1,8 @@
 import { type CryptoKey, exportJWK, generateKeyPair } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { tokenIdentity } from '../../../access/identity.ts'
-import type { CredentialFault } from '../../../vocabulary/credential-fault.ts'
-import { Unauthenticated } from '../../../vocabulary/failures.ts'
+import { tokenIdentity } from '../../../gateway/access/identity.ts'
+import type { CredentialFault } from '../../../gateway/model/credential-fault.ts'
+import { Unauthenticated } from '../../../gateway/model/failures.ts'
 import { clinic } from './clinic-policy.ts'
 import { AUDIENCE, ISSUER, startIssuer, type TokenParts } from './issuer.ts'
 

@@ -1,14 +1,21 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { membershipChanged, membershipRelationship, sealMembership } from '../../../access/memberships.ts'
-import { relationshipsOf } from '../../../access/relationships.ts'
-import { accessDigest, sealAccessRoot } from '../../../crypto/access-root.ts'
-import { AccessTable, type AccessItem, accessKey, type AccessKey, accessRootKey, type LoadedAccess } from '../../../store/access.ts'
-import type { AccessFault, GatewayEvent } from '../../../vocabulary/events.ts'
-import { Deadline } from '../../../vocabulary/deadline.ts'
-import { KeyUnavailable, StoreUnavailable } from '../../../vocabulary/failures.ts'
-import type { Instant, PatientId, TenantId } from '../../../vocabulary/ids.ts'
-import type { Relationship } from '../../../vocabulary/policy.ts'
-import type { Membership } from '../../../vocabulary/record.ts'
+import { membershipChanged, membershipRelationship, sealMembership } from '../../../gateway/access/memberships.ts'
+import { relationshipsOf } from '../../../gateway/access/relationships.ts'
+import { accessDigest, sealAccessRoot } from '../../../gateway/crypto/access-manifest.ts'
+import {
+  AccessTable,
+  type AccessItem,
+  accessKey,
+  type AccessKey,
+  accessRootKey,
+  type LoadedAccess,
+} from '../../../gateway/store/access.ts'
+import type { AccessFault, GatewayEvent } from '../../../gateway/telemetry/events.ts'
+import { Deadline } from '../../../gateway/model/deadline.ts'
+import { KeyUnavailable, StoreUnavailable } from '../../../gateway/model/failures.ts'
+import type { Instant, PatientId, TenantId } from '../../../gateway/model/ids.ts'
+import type { Relationship } from '../../../directives/policy.ts'
+import type { Membership } from '../../../gateway/model/record.ts'
 import { KeyHouse, RIVERSIDE } from '../crypto/key-fixtures.ts'
 import { callerWith } from './clinic-policy.ts'
 

@@ -1,11 +1,11 @@
 import { describe, expect, it, vi } from 'vitest'
-import { RefusalTally } from '../../../access/refusal-tally.ts'
-import { sourceNetwork } from '../../../access/source-network.ts'
-import type { RefusalLine } from '../../../store/security.ts'
-import type { CredentialFault } from '../../../vocabulary/credential-fault.ts'
-import { Deadline } from '../../../vocabulary/deadline.ts'
-import type { GatewayEvent } from '../../../vocabulary/events.ts'
-import { StoreUnavailable } from '../../../vocabulary/failures.ts'
+import { RefusalTally } from '../../../gateway/access/auth-failure-counter.ts'
+import { sourceNetwork } from '../../../gateway/access/source-network.ts'
+import type { RefusalLine } from '../../../gateway/store/security.ts'
+import type { CredentialFault } from '../../../gateway/model/credential-fault.ts'
+import { Deadline } from '../../../gateway/model/deadline.ts'
+import type { GatewayEvent } from '../../../gateway/telemetry/events.ts'
+import { StoreUnavailable } from '../../../gateway/model/failures.ts'
 
 const MINUTE = 60_000
 const START = Date.UTC(2026, 0, 1, 12, 0)

@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { PatientFacts } from '../../../access/patient-facts.ts'
-import { holds, type Known, relationshipsOf, type RelationshipSource, type Standing } from '../../../access/relationships.ts'
-import { Deadline } from '../../../vocabulary/deadline.ts'
-import { StoreUnavailable } from '../../../vocabulary/failures.ts'
-import type { Instant, PatientId } from '../../../vocabulary/ids.ts'
-import type { Relationship } from '../../../vocabulary/policy.ts'
+import { PatientFacts } from '../../../gateway/access/attribute-loader.ts'
+import {
+  holds,
+  type Known,
+  relationshipsOf,
+  type RelationshipSource,
+  type Standing,
+} from '../../../gateway/access/relationships.ts'
+import { Deadline } from '../../../gateway/model/deadline.ts'
+import { StoreUnavailable } from '../../../gateway/model/failures.ts'
+import type { Instant, PatientId } from '../../../gateway/model/ids.ts'
+import type { Relationship } from '../../../directives/policy.ts'
 import { callerWith } from './clinic-policy.ts'
 
 const caller = callerWith(['NURSE'], 'TREAT')

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { asResearcher, besideResearch, NO_SUBJECTS, studyOf, withinStudy } from '../../../access/research.ts'
-import type { Known, RelationshipSource } from '../../../access/relationships.ts'
-import { Deadline } from '../../../vocabulary/deadline.ts'
-import type { Caller } from '../../../vocabulary/decision.ts'
-import type { Instant, PatientId } from '../../../vocabulary/ids.ts'
-import type { PurposeOfUse, Relationship, Role, RolePolicy } from '../../../vocabulary/policy.ts'
+import { asResearcher, besideResearch, NO_SUBJECTS, studyOf, withinStudy } from '../../../gateway/access/research.ts'
+import type { Known, RelationshipSource } from '../../../gateway/access/relationships.ts'
+import { Deadline } from '../../../gateway/model/deadline.ts'
+import type { Caller } from '../../../gateway/model/decision.ts'
+import type { Instant, PatientId } from '../../../gateway/model/ids.ts'
+import type { PurposeOfUse, Relationship, Role, RolePolicy } from '../../../directives/policy.ts'
 import { clinic } from './clinic-policy.ts'
 
 const { policy } = clinic

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { decide } from '../../../access/decide.ts'
-import { reaches, reachesRecord } from '../../../access/scope.ts'
-import type { Facts } from '../../../vocabulary/decision.ts'
-import type { Instant, RecordId } from '../../../vocabulary/ids.ts'
-import type { PhiPolicy, Relationship, Sensitivity } from '../../../vocabulary/policy.ts'
-import type { RelationshipScope } from '../../../vocabulary/record.ts'
+import { decide } from '../../../gateway/decide/decide.ts'
+import { reaches, reachesRecord } from '../../../gateway/decide/relationship-limits.ts'
+import type { Facts } from '../../../gateway/model/decision.ts'
+import type { Instant, RecordId } from '../../../gateway/model/ids.ts'
+import type { PhiPolicy, Relationship, Sensitivity } from '../../../directives/policy.ts'
+import type { RelationshipScope } from '../../../gateway/model/record.ts'
 import { callerWith, clinic, factsOf } from './clinic-policy.ts'
 
 const NOW = Date.UTC(2026, 0, 31) as Instant

@@ -1,9 +1,9 @@
 import { execute, type GraphQLError, type GraphQLFieldResolver, type GraphQLSchema, isObjectType, parse } from 'graphql'
 import { applyMiddleware } from 'graphql-middleware'
 import { describe, expect, it } from 'vitest'
-import { shieldRules } from '../../../access/shield-rules.ts'
-import type { Caller, Denial } from '../../../vocabulary/decision.ts'
-import { StoreUnavailable } from '../../../vocabulary/failures.ts'
+import { shieldRules } from '../../../gateway/access/shield-rules.ts'
+import type { Caller, Denial } from '../../../gateway/model/decision.ts'
+import { StoreUnavailable } from '../../../gateway/model/failures.ts'
 import { compile, connection, GRANT, NOT_PHI, PHI } from '../directives/clinic-fixture.ts'
 import { callerWith } from './clinic-policy.ts'
 

@@ -13,7 +13,7 @@ import {
   TransactionInProgressException,
 } from '@aws-sdk/client-dynamodb'
 import { describe, expect, it } from 'vitest'
-import { attempt } from '../../../audit/attempt.ts'
+import { attempt } from '../../../gateway/audit/attempt.ts'
 
 const about = { $metadata: {}, message: 'Injected.' }
 const named = (name: string): Error => new DynamoDBServiceException({ name, $fault: 'client', $metadata: {}, message: 'Injected.' })

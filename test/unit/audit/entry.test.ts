@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { entryHash, FIRST_PREV, linkEntry, type Unlinked, userAgentHash } from '../../../audit/entry.ts'
+import { entryHash, FIRST_PREV, linkEntry, type Unlinked, userAgentHash } from '../../../gateway/audit/entry.ts'
 
 const first: Unlinked = {
   tenant: 'riverside',

@@ -1,5 +1,5 @@
-import type { AuditContext, TimedAccess } from '../../../audit/entry.ts'
-import type { Instant, PatientId, RequestId, SchemaPath, TenantId, TypeName } from '../../../vocabulary/ids.ts'
+import type { AuditContext, TimedAccess } from '../../../gateway/audit/entry.ts'
+import type { Instant, PatientId, RequestId, SchemaPath, TenantId, TypeName } from '../../../gateway/model/ids.ts'
 
 const RIVERSIDE = 'riverside' as TenantId
 const PATIENT = 'AAECAwQFBgcICQoLDA0ODw' as PatientId

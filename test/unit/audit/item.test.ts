@@ -1,7 +1,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { describe, expect, it } from 'vitest'
-import { type AuditEntry, entryHash, FIRST_PREV, linkEntry, type Unlinked, userAgentHash } from '../../../audit/entry.ts'
-import { AUDIT_INDEX, fromItem, INDEX_SHARDS, type Item, LANES, laneKey, sequenceKey, toItem } from '../../../audit/item.ts'
+import { type AuditEntry, entryHash, FIRST_PREV, linkEntry, type Unlinked, userAgentHash } from '../../../gateway/audit/entry.ts'
+import { AUDIT_INDEX, fromItem, INDEX_SHARDS, type Item, LANES, laneKey, sequenceKey, toItem } from '../../../gateway/audit/item.ts'
 
 const HEX = 'c3'.repeat(32)
 

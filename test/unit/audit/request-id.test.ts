@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { newProcessId, newRequestId, readRequestId } from '../../../audit/request-id.ts'
+import { newProcessId, newRequestId, readRequestId } from '../../../gateway/audit/request-id.ts'
 
 const process = newProcessId((size) => Buffer.alloc(size, 7))
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import type { TimedAccess } from '../../../audit/entry.ts'
-import type { AuditLog } from '../../../audit/log.ts'
-import type { LaneReceipt } from '../../../audit/submission.ts'
-import { Trail } from '../../../audit/trail.ts'
-import { Deadline } from '../../../vocabulary/deadline.ts'
-import { AuditUnavailable } from '../../../vocabulary/failures.ts'
+import type { TimedAccess } from '../../../gateway/audit/entry.ts'
+import type { AuditLog } from '../../../gateway/audit/log.ts'
+import type { LaneReceipt } from '../../../gateway/audit/submission.ts'
+import { Trail } from '../../../gateway/audit/trail.ts'
+import { Deadline } from '../../../gateway/model/deadline.ts'
+import { AuditUnavailable } from '../../../gateway/model/failures.ts'
 import { access, context, NOON } from './examples.ts'
 
 const DEADLINE = NOON + 8_000

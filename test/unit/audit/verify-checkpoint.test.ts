@@ -1,13 +1,18 @@
 import fc from 'fast-check'
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { decodeBase64, encodeBase64 } from '../../../audit/verify/base64.ts'
-import { type Checkpoint, checkpointText, type CheckpointVerdict, verifyCheckpoint } from '../../../audit/verify/checkpoint.ts'
-import { rawFromDer } from '../../../audit/verify/ecdsa-signature.ts'
-import { parseNote } from '../../../audit/verify/note.ts'
-import { compareHeads } from '../../../audit/verify/seals.ts'
-import { emptyRoot, leafHash } from '../../../audit/verify/tree.ts'
-import { isSignedBy, type LogKey, parseVerifierKey } from '../../../audit/verify/verifier-key.ts'
+import { decodeBase64, encodeBase64 } from '../../../gateway/audit/verify/base64.ts'
+import {
+  type Checkpoint,
+  checkpointText,
+  type CheckpointVerdict,
+  verifyCheckpoint,
+} from '../../../gateway/audit/verify/checkpoint.ts'
+import { rawFromDer } from '../../../gateway/audit/verify/ecdsa-signature.ts'
+import { parseNote } from '../../../gateway/audit/verify/note.ts'
+import { compareHeads } from '../../../gateway/audit/verify/seals.ts'
+import { emptyRoot, leafHash } from '../../../gateway/audit/verify/tree.ts'
+import { isSignedBy, type LogKey, parseVerifierKey } from '../../../gateway/audit/verify/verifier-key.ts'
 
 const ORIGIN = 'phi.example.com/audit/riverside'
 const head: Checkpoint = { origin: ORIGIN, size: 7, root: leafHash(new Uint8Array()), time: 1_772_366_460 }

@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { type AuditEntry, FIRST_PREV, linkEntry, type Unlinked } from '../../../audit/entry.ts'
-import { chainedEntry } from '../../../audit/verify/entry.ts'
-import { parseExport } from '../../../audit/verify/export.ts'
-import { verifyLane } from '../../../audit/verify/lane.ts'
-import { verifyLanes } from '../../../audit/verify/lanes.ts'
-import { holdsReceipt, parseReceipts } from '../../../audit/verify/receipt.ts'
+import { type AuditEntry, FIRST_PREV, linkEntry, type Unlinked } from '../../../gateway/audit/entry.ts'
+import { chainedEntry } from '../../../gateway/audit/verify/entry.ts'
+import { parseExport } from '../../../gateway/audit/verify/export.ts'
+import { verifyLane } from '../../../gateway/audit/verify/lane.ts'
+import { verifyLanes } from '../../../gateway/audit/verify/lanes.ts'
+import { holdsReceipt, parseReceipts } from '../../../gateway/audit/verify/receipt.ts'
 import { access, context, NOON } from './examples.ts'
 
 /** A lane as its writer makes it. */

@@ -5,8 +5,8 @@ import {
   verifyInclusion,
   verifySubtreeConsistency,
   verifySubtreeInclusion,
-} from '../../../audit/verify/proofs.ts'
-import { consistencyRanges, inclusionRanges, isSubtree, type Range } from '../../../audit/verify/ranges.ts'
+} from '../../../gateway/audit/verify/proofs.ts'
+import { consistencyRanges, inclusionRanges, isSubtree, type Range } from '../../../gateway/audit/verify/ranges.ts'
 import {
   appended,
   EMPTY,
@@ -18,7 +18,7 @@ import {
   nodeHash,
   rootOf,
   sameHash,
-} from '../../../audit/verify/tree.ts'
+} from '../../../gateway/audit/verify/tree.ts'
 
 const LARGEST = 300
 const leaves = Array.from({ length: LARGEST }, (_, index) => leafHash(Uint8Array.of(index % 256, Math.floor(index / 256))))

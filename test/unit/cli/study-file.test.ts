@@ -4,9 +4,9 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { MinorsPolicyRefused, readMinorsPolicy } from '../../../cli/minors-policy.ts'
 import { readStudyFile, StudyRefused } from '../../../cli/study-file.ts'
-import type { PatientId, RecordId, TypeName } from '../../../vocabulary/ids.ts'
-import { MINORS } from '../../../vocabulary/minors.ts'
-import { encodeNodeId } from '../../../vocabulary/node-id.ts'
+import type { PatientId, RecordId, TypeName } from '../../../gateway/model/ids.ts'
+import { MINORS } from '../../../gateway/model/minors.ts'
+import { encodeNodeId } from '../../../gateway/model/node-id.ts'
 
 const PATIENT = Buffer.alloc(16, 7).toString('base64url')
 const OTHER = Buffer.alloc(16, 8).toString('base64url')

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { openAccessItem, sealAccessItem } from '../../../crypto/access-seal.ts'
-import { derivedId, lookupToken, subjectToken } from '../../../crypto/tokens.ts'
-import { IntegrityFailure, KeyUnavailable } from '../../../vocabulary/failures.ts'
-import type { TenantId, TypeName } from '../../../vocabulary/ids.ts'
+import { openAccessItem, sealAccessItem } from '../../../gateway/crypto/access-seal.ts'
+import { derivedId, lookupToken, subjectToken } from '../../../gateway/crypto/tokens.ts'
+import { IntegrityFailure, KeyUnavailable } from '../../../gateway/model/failures.ts'
+import type { TenantId, TypeName } from '../../../gateway/model/ids.ts'
 import { rawKey, useKey } from './place-fixtures.ts'
 
 const access = useKey('access')

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { searchKey, searchToken } from '../../../crypto/blind-index.ts'
-import { normalized } from '../../../crypto/normalization.ts'
-import { KeyUnavailable } from '../../../vocabulary/failures.ts'
-import type { SchemaPath, TenantId } from '../../../vocabulary/ids.ts'
-import type { SearchIndex } from '../../../vocabulary/policy.ts'
+import { searchKey, searchToken } from '../../../gateway/crypto/blind-index.ts'
+import { normalized } from '../../../gateway/crypto/normalization.ts'
+import { KeyUnavailable } from '../../../gateway/model/failures.ts'
+import type { SchemaPath, TenantId } from '../../../gateway/model/ids.ts'
+import type { SearchIndex } from '../../../directives/policy.ts'
 import { path, rawKey, useKey } from './place-fixtures.ts'
 
 const TENANT = 'riverside' as TenantId

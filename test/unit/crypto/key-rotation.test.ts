@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { PatientKeyItem } from '../../../crypto/key-table.ts'
-import type { RewrapCounts } from '../../../crypto/key-rotation.ts'
-import { IntegrityFailure, KeyUnavailable, VersionConflict } from '../../../vocabulary/failures.ts'
-import type { PatientId } from '../../../vocabulary/ids.ts'
+import type { PatientKeyItem } from '../../../gateway/crypto/key-table.ts'
+import type { RewrapCounts } from '../../../gateway/crypto/key-rotation.ts'
+import { IntegrityFailure, KeyUnavailable, VersionConflict } from '../../../gateway/model/failures.ts'
+import type { PatientId } from '../../../gateway/model/ids.ts'
 import { KeyHouse, KMS_KEY, RIVERSIDE } from './key-fixtures.ts'
 
 const NOBODY = 'nobodynobodynobodynobo' as PatientId

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { AgingCache } from '../../../crypto/aging-cache.ts'
-import type { KeyUse, TenantKeyItem } from '../../../crypto/key-table.ts'
-import { wrapKey, wrapKeyFrom } from '../../../crypto/wrap.ts'
-import { IntegrityFailure, KeyUnavailable } from '../../../vocabulary/failures.ts'
-import type { PatientId, TenantId } from '../../../vocabulary/ids.ts'
+import { AgingCache } from '../../../gateway/crypto/aging-cache.ts'
+import type { KeyUse, TenantKeyItem } from '../../../gateway/crypto/key-table.ts'
+import { wrapKey, wrapKeyFrom } from '../../../gateway/crypto/wrap.ts'
+import { IntegrityFailure, KeyUnavailable } from '../../../gateway/model/failures.ts'
+import type { PatientId, TenantId } from '../../../gateway/model/ids.ts'
 import { KeyHouse, KMS_KEY, RIVERSIDE } from './key-fixtures.ts'
 
 const LAKESIDE = 'lakeside' as TenantId

@@ -2,8 +2,8 @@ import { KMSClient } from '@aws-sdk/client-kms'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { AwsKms, type KeyContext } from '../../../crypto/kms.ts'
-import { IntegrityFailure, KeyUnavailable } from '../../../vocabulary/failures.ts'
+import { AwsKms, type KeyContext } from '../../../gateway/crypto/kms.ts'
+import { IntegrityFailure, KeyUnavailable } from '../../../gateway/model/failures.ts'
 
 const context: KeyContext = { tenant: 'riverside', use: 'tenant-key', version: '1' }
 const key = Buffer.alloc(32, 7)

@@ -1,11 +1,11 @@
 import { createSecretKey } from 'node:crypto'
-import type { KeyUse } from '../../../crypto/key-table.ts'
-import { patientKeyFrom, type PatientKeys } from '../../../crypto/patient-keys.ts'
-import type { RandomBytes } from '../../../crypto/parts.ts'
-import type { OpeningCounter } from '../../../crypto/sealed-field.ts'
-import type { UseKey } from '../../../crypto/tenant-keys.ts'
-import type { PatientId, RecordId, SchemaPath, TenantId, TypeName } from '../../../vocabulary/ids.ts'
-import type { RecordPlace } from '../../../vocabulary/record.ts'
+import type { KeyUse } from '../../../gateway/crypto/key-table.ts'
+import { patientKeyFrom, type PatientKeys } from '../../../gateway/crypto/patient-keys.ts'
+import type { RandomBytes } from '../../../gateway/crypto/parts.ts'
+import type { OpeningCounter } from '../../../gateway/crypto/sealed-field.ts'
+import type { UseKey } from '../../../gateway/crypto/tenant-keys.ts'
+import type { PatientId, RecordId, SchemaPath, TenantId, TypeName } from '../../../gateway/model/ids.ts'
+import type { RecordPlace } from '../../../gateway/model/record.ts'
 
 /** 32 bytes that count up from `first`. */
 export const rawKey = (first: number): Buffer => Buffer.from(Array.from({ length: 32 }, (_, i) => (first + i) & 0xff))

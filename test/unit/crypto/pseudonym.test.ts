@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { createSecretKey, randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { Pseudonyms, PSEUDONYM_LENGTH } from '../../../crypto/pseudonym.ts'
-import type { UseKey } from '../../../crypto/tenant-keys.ts'
-import { KeyUnavailable } from '../../../vocabulary/failures.ts'
-import type { PatientId, RecordId, RecordRef, SchemaPath, TenantId, TypeName } from '../../../vocabulary/ids.ts'
-import { decodeNodeId, encodeNodeId } from '../../../vocabulary/node-id.ts'
+import { Pseudonyms, PSEUDONYM_LENGTH } from '../../../gateway/crypto/pseudonym.ts'
+import type { UseKey } from '../../../gateway/crypto/tenant-keys.ts'
+import { KeyUnavailable } from '../../../gateway/model/failures.ts'
+import type { PatientId, RecordId, RecordRef, SchemaPath, TenantId, TypeName } from '../../../gateway/model/ids.ts'
+import { decodeNodeId, encodeNodeId } from '../../../gateway/model/node-id.ts'
 
 function useKey(byte: number): UseKey<'pseudonym'> {
   const [one, two] = [byte, byte + 100].map((fill) => createSecretKey(Buffer.alloc(32, fill)))

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { sealEnvelope } from '../../../crypto/envelope.ts'
-import { bucketFor, MAX_TEXT_BYTES, toPaddedText, ValueNotSealable } from '../../../crypto/padded-text.ts'
-import { fieldAad, placePrefix } from '../../../crypto/place.ts'
-import { openField, openMetadata, sealField, sealMetadata } from '../../../crypto/sealed-field.ts'
-import { IntegrityFailure } from '../../../vocabulary/failures.ts'
-import type { Json } from '../../../vocabulary/record.ts'
+import { sealEnvelope } from '../../../gateway/crypto/envelope.ts'
+import { bucketFor, MAX_TEXT_BYTES, toPaddedText, ValueNotSealable } from '../../../gateway/crypto/padded-text.ts'
+import { fieldAad, placePrefix } from '../../../gateway/crypto/record-binding.ts'
+import { openField, openMetadata, sealField, sealMetadata } from '../../../gateway/crypto/sealed-field.ts'
+import { IntegrityFailure } from '../../../gateway/model/failures.ts'
+import type { Json } from '../../../gateway/model/record.ts'
 import { counter, ELSEWHERE, path, patientKeys, PLACE, rawKey } from './place-fixtures.ts'
 
 const raw = rawKey(0x20)

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { deflateRawSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { sealEnvelope } from '../../../crypto/envelope.ts'
-import { toPaddedBytes } from '../../../crypto/padded-text.ts'
-import { type PatientKeys, patientKeyFrom } from '../../../crypto/patient-keys.ts'
-import { indexAad } from '../../../crypto/place.ts'
+import { sealEnvelope } from '../../../gateway/crypto/envelope.ts'
+import { toPaddedBytes } from '../../../gateway/crypto/padded-text.ts'
+import { type PatientKeys, patientKeyFrom } from '../../../gateway/crypto/patient-keys.ts'
+import { indexAad } from '../../../gateway/crypto/record-binding.ts'
 import {
   chunkDigest,
   type IndexEntry,
@@ -13,9 +13,9 @@ import {
   openRoot,
   sealChunk,
   sealRoot,
-} from '../../../crypto/sealed-index.ts'
-import { IntegrityFailure } from '../../../vocabulary/failures.ts'
-import type { PatientId, RecordId, TenantId } from '../../../vocabulary/ids.ts'
+} from '../../../gateway/crypto/sealed-index.ts'
+import { IntegrityFailure } from '../../../gateway/model/failures.ts'
+import type { PatientId, RecordId, TenantId } from '../../../gateway/model/ids.ts'
 
 const key = patientKeyFrom(1, randomBytes(32))
 const keys: PatientKeys = { current: () => key, byVersion: (version) => (version === 1 ? key : undefined) }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { hmacSha256 } from '../../../crypto/derive.ts'
-import { placePrefix } from '../../../crypto/place.ts'
-import { SealedRecord, sealRecord, type SealedBytes } from '../../../crypto/sealed-record.ts'
-import { IntegrityFailure } from '../../../vocabulary/failures.ts'
-import type { SchemaPath } from '../../../vocabulary/ids.ts'
-import type { Json, RecordMetadata } from '../../../vocabulary/record.ts'
+import { hmacSha256 } from '../../../gateway/crypto/derive.ts'
+import { placePrefix } from '../../../gateway/crypto/record-binding.ts'
+import { SealedRecord, sealRecord, type SealedBytes } from '../../../gateway/crypto/sealed-record.ts'
+import { IntegrityFailure } from '../../../gateway/model/failures.ts'
+import type { SchemaPath } from '../../../gateway/model/ids.ts'
+import type { Json, RecordMetadata } from '../../../gateway/model/record.ts'
 import { counter, ELSEWHERE, path, patientKeys, PLACE, rawKey } from './place-fixtures.ts'
 
 const keys = patientKeys({ 1: rawKey(0x20) })

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { sealAccessItem } from '../../../crypto/access-seal.ts'
-import { openTombstone, sealTombstone } from '../../../crypto/tombstone.ts'
-import { Erased, IntegrityFailure, KeyUnavailable } from '../../../vocabulary/failures.ts'
-import type { Instant, PatientId, TenantId } from '../../../vocabulary/ids.ts'
+import { sealAccessItem } from '../../../gateway/crypto/access-seal.ts'
+import { openTombstone, sealTombstone } from '../../../gateway/crypto/tombstone.ts'
+import { Erased, IntegrityFailure, KeyUnavailable } from '../../../gateway/model/failures.ts'
+import type { Instant, PatientId, TenantId } from '../../../gateway/model/ids.ts'
 import { KeyHouse, RIVERSIDE } from './key-fixtures.ts'
 import { OTHER_PATIENT, PATIENT, rawKey, useKey } from './place-fixtures.ts'
 

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
-import type { KeyTable, PatientKeyItem, TenantKeyItem } from '../../../crypto/key-table.ts'
-import { Keyring } from '../../../crypto/keyring.ts'
-import type { Kms } from '../../../crypto/kms.ts'
-import { newWrappedKey, wrapKeyFrom } from '../../../crypto/wrap.ts'
-import type { PatientId, TenantId } from '../../../vocabulary/ids.ts'
+import type { KeyTable, PatientKeyItem, TenantKeyItem } from '../../../gateway/crypto/key-table.ts'
+import { Keyring } from '../../../gateway/crypto/keyring.ts'
+import type { Kms } from '../../../gateway/crypto/kms.ts'
+import { newWrappedKey, wrapKeyFrom } from '../../../gateway/crypto/wrap.ts'
+import type { PatientId, TenantId } from '../../../gateway/model/ids.ts'
 
 // `node test/unit/crypto/touch-patients.ts make FILE COUNT` writes the wrapped keys of so many patients;
 // `... touch FILE` asks a keyring for the keys of all of them, a hundred at a time, uses each, and prints the most memory

@@ -1,17 +1,24 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { openAccessRoot, sealAccessRoot } from '../../../crypto/access-root.ts'
-import { openAccessItem, sealAccessItem, type AccessItemPlace } from '../../../crypto/access-seal.ts'
-import { openCursor, sealCursor, type CursorBound } from '../../../crypto/cursor.ts'
-import type { RandomBytes } from '../../../crypto/parts.ts'
-import { placePrefix } from '../../../crypto/place.ts'
-import { openField, sealField } from '../../../crypto/sealed-field.ts'
-import { chunkFits, type IndexEntry, type IndexPlace, type IndexRoot, openChunk, openRoot } from '../../../crypto/sealed-index.ts'
-import { SealedRecord, sealRecord } from '../../../crypto/sealed-record.ts'
-import { unwrapKey, wrapKey, wrapKeyFrom, type WrapPlace } from '../../../crypto/wrap.ts'
-import { BadUserInput, IntegrityFailure } from '../../../vocabulary/failures.ts'
-import type { PatientId, SchemaPath, TenantId } from '../../../vocabulary/ids.ts'
-import type { Json, RecordMetadata, RecordPlace } from '../../../vocabulary/record.ts'
+import { openAccessRoot, sealAccessRoot } from '../../../gateway/crypto/access-manifest.ts'
+import { openAccessItem, sealAccessItem, type AccessItemPlace } from '../../../gateway/crypto/access-seal.ts'
+import { openCursor, sealCursor, type CursorBound } from '../../../gateway/crypto/cursor.ts'
+import type { RandomBytes } from '../../../gateway/crypto/parts.ts'
+import { placePrefix } from '../../../gateway/crypto/record-binding.ts'
+import { openField, sealField } from '../../../gateway/crypto/sealed-field.ts'
+import {
+  chunkFits,
+  type IndexEntry,
+  type IndexPlace,
+  type IndexRoot,
+  openChunk,
+  openRoot,
+} from '../../../gateway/crypto/sealed-index.ts'
+import { SealedRecord, sealRecord } from '../../../gateway/crypto/sealed-record.ts'
+import { unwrapKey, wrapKey, wrapKeyFrom, type WrapPlace } from '../../../gateway/crypto/wrap.ts'
+import { BadUserInput, IntegrityFailure } from '../../../gateway/model/failures.ts'
+import type { PatientId, SchemaPath, TenantId } from '../../../gateway/model/ids.ts'
+import type { Json, RecordMetadata, RecordPlace } from '../../../gateway/model/record.ts'
 import { counter, patientKeys, useKey } from './place-fixtures.ts'
 
 // Bytes are hexadecimal, cursors are texts. The files stay as they are: what was sealed once has to open for good.

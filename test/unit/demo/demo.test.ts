@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from 'vitest'
-import { demoBundles } from '../../../demo/bundles.ts'
-import { seedDemo, type SeedStore } from '../../../demo/seed.ts'
+import { demoBundles } from '../../../infra/local/demo/bundles.ts'
+import { seedDemo, type SeedStore } from '../../../infra/local/demo/seed.ts'
 import { type MappedPatient, mapBundle } from '../../../fhir/map-bundle.ts'
-import type { SchemaPath, TenantId } from '../../../vocabulary/ids.ts'
-import { StageRefused } from '../../../vocabulary/stage.ts'
+import type { SchemaPath, TenantId } from '../../../gateway/model/ids.ts'
+import { StageRefused } from '../../../gateway/model/stage.ts'
 import { idFor, riverside } from '../fhir/clinic.ts'
 
 const mapped = (tenant: 'riverside' | 'lakeside', count: number): MappedPatient[] =>

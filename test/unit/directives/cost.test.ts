@@ -1,6 +1,6 @@
 import { parse, validate } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { mostValues } from '../../../directives/cost.ts'
+import { mostValues } from '../../../gateway/operations/cost.ts'
 import { clinic } from '../access/clinic-policy.ts'
 import { compile, connection, PHI } from './clinic-fixture.ts'
 

@@ -1,8 +1,8 @@
 import { buildASTSchema, execute, GraphQLObjectType, parse, validate, type GraphQLResolveInfo } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { compilePolicy } from '../../../directives/compile.ts'
-import { footprint, OperationUnknown } from '../../../directives/footprint.ts'
-import { createPlanner, planPaths } from '../../../directives/plan.ts'
+import { footprint, OperationUnknown } from '../../../gateway/operations/footprint.ts'
+import { createPlanner, planPaths } from '../../../gateway/operations/plan.ts'
 import { clinicTypeDefs } from '../../../schema/clinic.ts'
 
 const { schema, policy } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })

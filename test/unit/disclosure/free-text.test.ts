@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { compilePolicy, type CompiledPolicy } from '../../../directives/compile.ts'
 import { PolicyFaults } from '../../../directives/fault.ts'
 import { diffLocks } from '../../../directives/lock-diff.ts'
-import { withoutFreeText } from '../../../disclosure/free-text.ts'
-import type { SchemaPath } from '../../../vocabulary/ids.ts'
-import type { Json } from '../../../vocabulary/record.ts'
+import { withoutFreeText } from '../../../gateway/disclosure/free-text.ts'
+import type { SchemaPath } from '../../../gateway/model/ids.ts'
+import type { Json } from '../../../gateway/model/record.ts'
 import { clinic } from '../access/clinic-policy.ts'
 
 function without(path: string, value: Json): Json {

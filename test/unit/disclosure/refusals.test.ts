@@ -1,8 +1,8 @@
 import type { GraphQLResolveInfo } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import type { PathOutcome } from '../../../disclosure/path-outcome.ts'
-import { Refusals } from '../../../disclosure/refusals.ts'
-import type { Denial } from '../../../vocabulary/decision.ts'
+import type { PathOutcome } from '../../../gateway/disclosure/path-outcome.ts'
+import { Refusals } from '../../../gateway/disclosure/response-errors.ts'
+import type { Denial } from '../../../gateway/model/decision.ts'
 
 /** A place of an answer as GraphQL gives it: a list of keys, linked from the last. */
 function place(...keys: readonly (string | number)[]): GraphQLResolveInfo['path'] {

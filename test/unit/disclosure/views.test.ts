@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { RESTRICTED_ZIP3 } from '../../../disclosure/restricted-zip3.ts'
-import { SERVED_VIEWS, show } from '../../../disclosure/views.ts'
-import type { Instant } from '../../../vocabulary/ids.ts'
-import type { View } from '../../../vocabulary/policy.ts'
-import type { Json } from '../../../vocabulary/record.ts'
+import { RESTRICTED_ZIP3 } from '../../../gateway/disclosure/restricted-zip3.ts'
+import { SERVED_VIEWS, show } from '../../../gateway/disclosure/views.ts'
+import type { Instant } from '../../../gateway/model/ids.ts'
+import type { View } from '../../../directives/policy.ts'
+import type { Json } from '../../../gateway/model/record.ts'
 
 const on = (date: string): Instant => Date.parse(`${date}T12:00:00Z`) as Instant
 const TODAY = on('2026-01-31')

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Membership } from '../../../vocabulary/record.ts'
+import type { Membership } from '../../../gateway/model/record.ts'
 import { bundle, careTeam, idFor, map, patient, practitioner, reasonsOf, recordsOf, valuesOf } from './clinic.ts'
 
 type Assign = ReadonlyMap<string, readonly string[]>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { NewRecord } from '../../../vocabulary/record.ts'
+import type { NewRecord } from '../../../gateway/model/record.ts'
 import { type Resource, bundle, idFor, map, patient, practitioner, reasonsOf, recordsOf, valuesOf } from './clinic.ts'
 
 // What a bundle holds of a patient besides observations, care teams, documents and coverages.

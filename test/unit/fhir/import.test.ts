@@ -15,8 +15,8 @@ import { codeLabels } from '../../../fhir/labels.ts'
 import { startIdentityProvider } from '../../../infra/local/identity-provider.ts'
 import { startKms } from '../../../infra/local/kms.ts'
 import { startStack } from '../../../infra/local/stack.ts'
-import { StoreUnavailable, VersionConflict } from '../../../vocabulary/failures.ts'
-import { refuseProduction, StageRefused } from '../../../vocabulary/stage.ts'
+import { StoreUnavailable, VersionConflict } from '../../../gateway/model/failures.ts'
+import { refuseProduction, StageRefused } from '../../../gateway/model/stage.ts'
 import { bundle, careTeam, idFor, observation, patient, riverside } from './clinic.ts'
 
 /** Keeps digests by record, as the sealed store does, and counts how many writes run at once. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { NewRecord } from '../../../vocabulary/record.ts'
+import type { NewRecord } from '../../../gateway/model/record.ts'
 import { bundle, idFor, map, observation, patient, reasonsOf, recordsOf, valuesOf } from './clinic.ts'
 
 const one = (changes: Record<string, unknown> = {}): NewRecord | undefined =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { representationOf } from '../../../fhir/related-person.ts'
-import { MINORS } from '../../../vocabulary/minors.ts'
+import { MINORS } from '../../../gateway/model/minors.ts'
 import { bundle, idFor, map, patient, reasonsOf, type Resource } from './clinic.ts'
 
 const SYSTEM = 'http://terminology.hl7.org/CodeSystem/v3-RoleCode'

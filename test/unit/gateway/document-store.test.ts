@@ -1,6 +1,6 @@
 import { type DocumentNode, parse } from 'graphql'
 import { expect, it } from 'vitest'
-import { documentBytes, DocumentStore } from '../../../gateway/document-store.ts'
+import { documentBytes, DocumentStore } from '../../../gateway/operations/document-store.ts'
 
 const documentAt = (place: number): DocumentNode => parse(`{ patient(id: "${place}") { gender familyName } }`)
 const size = documentBytes(documentAt(0))

@@ -1,18 +1,18 @@
 import { defaultFieldResolver } from 'graphql'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import * as shield from '../../../access/shield-rules.ts'
-import * as leaves from '../../../disclosure/leaf-resolvers.ts'
-import type { Resolver, Resolvers } from '../../../disclosure/leaf-resolvers.ts'
+import * as shield from '../../../gateway/access/shield-rules.ts'
+import * as leaves from '../../../gateway/disclosure/leaf-resolvers.ts'
+import type { Resolver, Resolvers } from '../../../gateway/disclosure/leaf-resolvers.ts'
 import { executableSchema, UnheldField } from '../../../gateway/executable-schema.ts'
 import { clinicResolvers } from '../../../resolvers/clinic.ts'
-import type { Coordinate } from '../../../vocabulary/ids.ts'
-import type { CoordinateClass } from '../../../vocabulary/policy.ts'
+import type { Coordinate } from '../../../gateway/model/ids.ts'
+import type { CoordinateClass } from '../../../directives/policy.ts'
 import { clinic } from '../access/clinic-policy.ts'
 import { compile, connection, NOT_PHI, PHI } from '../directives/clinic-fixture.ts'
 
 // both as they are; a test takes away from what they give, to see that the comparison notices
-vi.mock('../../../access/shield-rules.ts', { spy: true })
-vi.mock('../../../disclosure/leaf-resolvers.ts', { spy: true })
+vi.mock('../../../gateway/access/shield-rules.ts', { spy: true })
+vi.mock('../../../gateway/disclosure/leaf-resolvers.ts', { spy: true })
 afterEach(() => {
   vi.mocked(shield.shieldRules).mockReset()
   vi.mocked(leaves.leafResolvers).mockReset()

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { answerType, parseBody, refusedByType } from '../../../gateway/http.ts'
+import { answerType, parseBody, refusedByType } from '../../../gateway/http/messages.ts'
 import { refusal } from '../../../gateway/answer.ts'
-import { BadRequest } from '../../../vocabulary/failures.ts'
-import type { RequestId } from '../../../vocabulary/ids.ts'
+import { BadRequest } from '../../../gateway/model/failures.ts'
+import type { RequestId } from '../../../gateway/model/ids.ts'
 
 const JSON_TYPE = 'application/json'
 const GRAPHQL = 'application/graphql-response+json'

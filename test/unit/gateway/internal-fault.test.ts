@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { internalFault } from '../../../gateway/internal-fault.ts'
-import type { RequestId } from '../../../vocabulary/ids.ts'
-import { causeName } from '../../../vocabulary/events.ts'
+import { internalFault } from '../../../gateway/telemetry/internal-fault.ts'
+import type { RequestId } from '../../../gateway/model/ids.ts'
+import { causeName } from '../../../gateway/telemetry/events.ts'
 
 const SECRET = '999-62-6858'
 const told = (error: unknown): string => JSON.stringify(internalFault('r' as RequestId, error))
@@ -20,7 +20,7 @@ describe('P8: a fault is told by the name of its class and its place in the code
       framesOf(
         withStack('m', 'Error: m\n    at async Lane.submit (file:///srv/secret/audit/lane.ts:97:10)\n    at node:internal/x:1:2'),
       ),
-    ).toEqual(['Lane.submit audit/lane.ts:97:10', 'node:internal/x:1:2'])
+    ).toEqual(['Lane.submit gateway/audit/lane.ts:97:10', 'node:internal/x:1:2'])
   })
 
   it.each([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { DEFAULT_LIMITS, limitOf, LimitsText } from '../../../gateway/limits.ts'
+import { DEFAULT_LIMITS, limitOf, LimitsText } from '../../../gateway/operations/value-limits.ts'
 import { callerWith, clinic } from '../access/clinic-policy.ts'
 
 describe('limits by the kind of role', () => {

@@ -1,5 +1,5 @@
-import type { GatewayEvent } from '../../../vocabulary/events.ts'
-import type { PatientId, RecordId, RequestId, SchemaPath, TenantId, TypeName } from '../../../vocabulary/ids.ts'
+import type { GatewayEvent } from '../../../gateway/telemetry/events.ts'
+import type { PatientId, RecordId, RequestId, SchemaPath, TenantId, TypeName } from '../../../gateway/model/ids.ts'
 
 export const REQUEST = 'AQIDBAUGAYvP5WgAAQIDBAUG' as RequestId
 const tenant = 'riverside' as TenantId
@@ -9,7 +9,7 @@ const record = {
   patient: 'AAAAAAAAAAAAAAAAAAAAAA' as PatientId,
   id: 'BBBBBBBBBBBBBBBBBBBBBB' as RecordId,
 }
-const frames = ['Lane.submit audit/lane.ts:97:10', 'node:internal/process/task_queues:105:5']
+const frames = ['Lane.submit gateway/audit/lane.ts:97:10', 'node:internal/process/task_queues:105:5']
 
 /** One of each event, with all of its fields. The type asks for every name. */
 const ALL: { readonly [Name in GatewayEvent['event']]: Extract<GatewayEvent, { event: Name }> } = {

@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest'
-import { operatorEvents } from '../../../gateway/operator-events.ts'
-import { operatorLog } from '../../../gateway/operator-log.ts'
-import type { EventSink, GatewayEvent } from '../../../vocabulary/events.ts'
-import type { PatientId, RecordId, RecordRef, SchemaPath, TenantId, TypeName } from '../../../vocabulary/ids.ts'
+import { operatorEvents } from '../../../gateway/telemetry/operator-events.ts'
+import { operatorLog } from '../../../gateway/telemetry/operator-log.ts'
+import type { EventSink, GatewayEvent } from '../../../gateway/telemetry/events.ts'
+import type { PatientId, RecordId, RecordRef, SchemaPath, TenantId, TypeName } from '../../../gateway/model/ids.ts'
 import { BARE_EVENTS, EVENTS, REQUEST } from './operator-examples.ts'
 
 const SECRET = '999-62-6858'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { METRICS, NAMESPACE, operatorMetrics } from '../../../gateway/operator-metrics.ts'
-import type { GatewayEvent } from '../../../vocabulary/events.ts'
-import type { RequestId, TenantId } from '../../../vocabulary/ids.ts'
+import { METRICS, NAMESPACE, operatorMetrics } from '../../../gateway/telemetry/operator-metrics.ts'
+import type { GatewayEvent } from '../../../gateway/telemetry/events.ts'
+import type { RequestId, TenantId } from '../../../gateway/model/ids.ts'
 import { EVENTS, REQUEST } from './operator-examples.ts'
 
 const AT = 1_700_000_000_000

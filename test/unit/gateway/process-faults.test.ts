@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { orLastResort } from '../../../functions/last-resort.ts'
-import type { GatewayEvent } from '../../../vocabulary/events.ts'
+import type { GatewayEvent } from '../../../gateway/telemetry/events.ts'
 
 const SECRET = 'Garcia 999-62-6858'
 

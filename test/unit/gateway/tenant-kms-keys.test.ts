@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { kmsKeysOf, TenantKmsKeys } from '../../../gateway/tenant-kms-keys.ts'
-import type { TenantId } from '../../../vocabulary/ids.ts'
+import type { TenantId } from '../../../gateway/model/ids.ts'
 
 const keysOf = (text: string | undefined, tenant: string) =>
   kmsKeysOf(TenantKmsKeys.parse(text), 'alias/shared')(tenant as TenantId)

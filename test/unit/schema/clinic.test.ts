@@ -6,8 +6,8 @@ import { describe, expect, it } from 'vitest'
 import { searchIndexes } from '../../../directives/searchable.ts'
 import { compilePolicy } from '../../../directives/compile.ts'
 import { grantRows } from '../../../directives/table.ts'
-import type { Coordinate, SchemaPath } from '../../../vocabulary/ids.ts'
-import type { CoordinateClass, Role } from '../../../vocabulary/policy.ts'
+import type { Coordinate, SchemaPath } from '../../../gateway/model/ids.ts'
+import type { CoordinateClass, Role } from '../../../directives/policy.ts'
 import { clinicLock, clinicTypeDefs } from '../../../schema/clinic.ts'
 
 const { schema, policy, lock } = compilePolicy(clinicTypeDefs(), {

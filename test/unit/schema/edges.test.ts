@@ -1,11 +1,11 @@
 import { getNamedType, isObjectType, type GraphQLResolveInfo } from 'graphql'
 import { describe, expect, it, vi } from 'vitest'
 import { compilePolicy } from '../../../directives/compile.ts'
-import type { GatewayContext } from '../../../disclosure/leaf-resolvers.ts'
-import { RecordView } from '../../../disclosure/record-view.ts'
+import type { GatewayContext } from '../../../gateway/disclosure/leaf-resolvers.ts'
+import { RecordView } from '../../../gateway/disclosure/record-view.ts'
 import { clinicResolvers } from '../../../resolvers/clinic.ts'
 import { clinicTypeDefs } from '../../../schema/clinic.ts'
-import type { PatientId, RecordId, RecordRef, TypeName } from '../../../vocabulary/ids.ts'
+import type { PatientId, RecordId, RecordRef, TypeName } from '../../../gateway/model/ids.ts'
 
 const { schema, policy } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
 const edges = [...policy.classes]

@@ -1,9 +1,9 @@
 import { type BatchGetItemCommandInput, DynamoDBClient, type QueryCommandInput } from '@aws-sdk/client-dynamodb'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { AccessTable } from '../../../store/access.ts'
-import { BreakGlassTable } from '../../../store/break-glass.ts'
-import { StoreUnavailable } from '../../../vocabulary/failures.ts'
-import type { PatientId, TenantId } from '../../../vocabulary/ids.ts'
+import { AccessTable } from '../../../gateway/store/access.ts'
+import { BreakGlassTable } from '../../../gateway/store/break-glass.ts'
+import { StoreUnavailable } from '../../../gateway/model/failures.ts'
+import type { PatientId, TenantId } from '../../../gateway/model/ids.ts'
 
 const TENANT = 'riverside' as TenantId
 const ANNA = 'AAAAAAAAAAAAAAAAAAAAAA' as PatientId

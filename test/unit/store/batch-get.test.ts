@@ -1,7 +1,7 @@
 import { DynamoDBClient, type AttributeValue } from '@aws-sdk/client-dynamodb'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { batchGet, type Key, project } from '../../../store/batch-get.ts'
-import { StoreUnavailable } from '../../../vocabulary/failures.ts'
+import { batchGet, type Key, project } from '../../../gateway/store/batch-get.ts'
+import { StoreUnavailable } from '../../../gateway/model/failures.ts'
 
 // no test waits for a backoff
 vi.mock('node:timers/promises', () => ({ setTimeout: () => Promise.resolve() }))

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { ChunkSummary, IndexEntry, IndexRoot } from '../../../crypto/sealed-index.ts'
-import { CHUNK_ENTRIES, chunksAfter, chunksFor, passes, PatientIndex } from '../../../store/patient-index.ts'
-import type { RecordId, TypeName } from '../../../vocabulary/ids.ts'
-import { type ListFilter, type ListPosition, newestFirst } from '../../../vocabulary/list.ts'
+import type { ChunkSummary, IndexEntry, IndexRoot } from '../../../gateway/crypto/sealed-index.ts'
+import { CHUNK_ENTRIES, chunksAfter, chunksFor, passes, PatientIndex } from '../../../gateway/store/patient-index.ts'
+import type { RecordId, TypeName } from '../../../gateway/model/ids.ts'
+import { type ListFilter, type ListPosition, newestFirst } from '../../../gateway/model/list.ts'
 
 const OBSERVATION = 'Observation' as TypeName
 

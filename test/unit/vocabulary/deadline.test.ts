@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Deadline } from '../../../vocabulary/deadline.ts'
+import { Deadline } from '../../../gateway/model/deadline.ts'
 
 const START = Date.parse('2026-01-01T00:00:00Z')
 /** Something that stands still until it is told. */

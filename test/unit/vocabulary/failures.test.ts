@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { causeName } from '../../../vocabulary/events.ts'
-import * as failures from '../../../vocabulary/failures.ts'
-import { tenantId } from '../../../vocabulary/ids.ts'
+import { causeName } from '../../../gateway/telemetry/events.ts'
+import * as failures from '../../../gateway/model/failures.ts'
+import { tenantId } from '../../../gateway/model/ids.ts'
 
 const made = [
   new failures.IntegrityFailure(),

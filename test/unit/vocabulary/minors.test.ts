@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { MINORS, minorProxyPeriods } from '../../../vocabulary/minors.ts'
+import { MINORS, minorProxyPeriods } from '../../../gateway/model/minors.ts'
 
 const day = (date: string): string => `${date}T00:00:00.000Z`
 const { scope } = MINORS

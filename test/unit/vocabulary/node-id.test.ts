@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { PatientId, RecordId, RecordRef, TypeName } from '../../../vocabulary/ids.ts'
-import { decodeNodeId, encodeNodeId } from '../../../vocabulary/node-id.ts'
+import type { PatientId, RecordId, RecordRef, TypeName } from '../../../gateway/model/ids.ts'
+import { decodeNodeId, encodeNodeId } from '../../../gateway/model/node-id.ts'
 
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 const id = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes).toString('base64url'))

@@ -1,0 +1,92 @@
+import * as z from 'zod'
+import { openAccessItem, sealAccessItem } from '../crypto/access-seal.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import type { AccessTable } from '../store/access.ts'
+import { studiesKey, type StudyTable } from '../store/studies.ts'
+import type { Deadline } from '../model/deadline.ts'
+import type { EventSink } from '../telemetry/events.ts'
+import { BadUserInput, IntegrityFailure } from '../model/failures.ts'
+import type { Instant, TenantId } from '../model/ids.ts'
+import type { Json } from '../model/record.ts'
+import { isProtocol, type Study, studyReference } from '../model/study.ts'
+import { membershipRelationship } from './memberships.ts'
+import type { RelationshipSource } from './relationships.ts'
+
+/** Where studies are found, and whom each is about. */
+export interface StudySource {
+  /** All studies of a tenant. @throws StoreUnavailable, KeyUnavailable, IntegrityFailure */
+  studies(tenant: TenantId, deadline: Deadline): Promise<readonly Study[]>
+  /** Who stands in a study: the same for everybody who acts under it. */
+  subjects(protocol: string): RelationshipSource
+}
+
+interface StudyParts {
+  readonly studies: StudyTable
+  readonly access: AccessTable
+  readonly keyring: Keyring
+  readonly events: EventSink
+}
+
+const Content = z.object({
+  studies: z.array(
+    z.strictObject({
+      protocol: z.string().refine(isProtocol),
+      title: z.string().max(200).optional(),
+      researchers: z.array(z.string()),
+      since: z.number().optional(),
+      until: z.number(),
+    }),
+  ),
+})
+
+/**
+ * Studies as sealed data of the tenant. Which patients stand in one is an item of each patient like a place on a care team, listed by
+ * the patient's access root: `gateway/access/memberships.ts`. A writer of the database can make neither.
+ */
+export function storedStudies({ studies: table, access, keyring, events }: StudyParts): StudySource {
+  const members = membershipRelationship('STUDY', { table: access, keyring, events })
+  return {
+    async studies(tenant, { signal }) {
+      const [key, sealed] = await Promise.all([keyring.useKey(tenant, 'access'), table.load(tenant, signal)])
+      return sealed === undefined ? [] : opened(key, tenant, sealed)
+    },
+    subjects(protocol) {
+      const fhirUser = studyReference(protocol)
+      return {
+        standings: (caller, patients, deadline) => members.standings({ ...caller, fhirUser }, patients, deadline),
+        panel: (caller, after, limit, deadline) => members.panel({ ...caller, fhirUser }, after, limit, deadline),
+      }
+    },
+  }
+}
+
+/**
+ * The writing of a study, new or in place of the one that has its protocol; undefined where it stands there as it is. It fails where
+ * another study was written meanwhile.
+ *
+ * @throws BadUserInput for what is no study; IntegrityFailure, KeyUnavailable, StoreUnavailable, ValueNotSealable
+ */
+export async function studyWritten(
+  { studies: table, keyring }: Pick<StudyParts, 'studies' | 'keyring'>,
+  tenant: TenantId,
+  study: Study,
+): Promise<ReturnType<StudyTable['put']> | undefined> {
+  const written = Content.safeParse({ studies: [study] })
+  if (!written.success) throw new BadUserInput()
+  const key = await keyring.useKey(tenant, 'access')
+  const before = await table.load(tenant)
+  const known = before === undefined ? [] : opened(key, tenant, before)
+  const others = known.filter(({ protocol }) => protocol !== study.protocol)
+  const studies = [...others, ...(written.data.studies as unknown as Study[])].toSorted((a, b) =>
+    a.protocol < b.protocol ? -1 : 1,
+  )
+  if (JSON.stringify(studies) === JSON.stringify(known)) return undefined
+  const sealed = sealAccessItem(key, { tenant, ...studiesKey(tenant) }, { studies } as unknown as Json)
+  return table.put(tenant, sealed, before)
+}
+
+function opened(key: Parameters<typeof openAccessItem>[0], tenant: TenantId, sealed: Uint8Array): readonly Study[] {
+  const content = Content.safeParse(openAccessItem(key, { tenant, ...studiesKey(tenant) }, sealed))
+  if (!content.success) throw new IntegrityFailure()
+  return content.data.studies as unknown as readonly (Study & { until: Instant })[]
+}

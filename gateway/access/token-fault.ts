@@ -1,0 +1,26 @@
+import {
+  JwtExpiredError,
+  JwtInvalidIssuerError,
+  JwtInvalidSignatureAlgorithmError,
+  JwtInvalidSignatureError,
+  JwtNotBeforeError,
+  JwtParseError,
+} from 'aws-jwt-verify/error'
+import type { CredentialFault } from '../model/credential-fault.ts'
+import { Unauthenticated } from '../model/failures.ts'
+import { ClaimsUnfit } from './claims.ts'
+
+const FAULTS: readonly (readonly [new (...given: never[]) => Error, CredentialFault])[] = [
+  [JwtInvalidSignatureError, 'SIGNATURE'],
+  [JwtInvalidSignatureAlgorithmError, 'ALGORITHM'],
+  [JwtExpiredError, 'EXPIRED'],
+  [JwtNotBeforeError, 'NOT_YET_VALID'],
+  [JwtInvalidIssuerError, 'ISSUER'],
+  [JwtParseError, 'MALFORMED'],
+]
+
+/** What is wrong with a token, from what its verification threw. Claims that are missing or of another form are CLAIMS. */
+export function tokenFault(cause: unknown): CredentialFault {
+  if (cause instanceof Unauthenticated || cause instanceof ClaimsUnfit) return cause.fault
+  return FAULTS.find(([type]) => cause instanceof type)?.[1] ?? 'CLAIMS'
+}

@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto'
+import { BadUserInput, IntegrityFailure } from '../model/failures.ts'
+import type { Caller } from '../model/decision.ts'
+import type { Coordinate, PatientId } from '../model/ids.ts'
+import type { Json } from '../model/record.ts'
+import { sha256 } from './derive.ts'
+import { ENVELOPE_FORMAT, envelopeKeyVersion, openEnvelope, sealEnvelope } from './envelope.ts'
+import { canonicalText, fromPaddedText, toPaddedText } from './padded-text.ts'
+import { lengthPrefixed, u32, type RandomBytes } from './parts.ts'
+import type { UseKey } from './tenant-keys.ts'
+
+/** Characters of base64url. A position is a date and an id: the longest that we make is far below. */
+const LONGEST = 2048
+
+/** What a cursor is good for, and nothing else: who, for what purpose, on which field, whose, with which filter. */
+export interface CursorBound {
+  readonly caller: Pick<Caller, 'tenant' | 'user' | 'purpose'>
+  readonly coordinate: Coordinate
+  readonly patient?: PatientId
+  /** The arguments that decide what is in the list; compared by the digest of their canonical JSON. */
+  readonly filter: Json
+}
+
+/**
+ * A position in a list as an opaque text, `docs/sealed-field.md` section 8. Sealed, because where a page ends says
+ * when something happened to a patient (P8).
+ *
+ * @throws ValueNotSealable
+ */
+export function sealCursor(key: UseKey<'cursor'>, bound: CursorBound, position: Json, random: RandomBytes = randomBytes): string {
+  return sealEnvelope(key, cursorAad(bound, key.version), toPaddedText(position), random).toString('base64url')
+}
+
+/**
+ * The position in a cursor that `sealCursor` made for the same bound.
+ *
+ * @throws BadUserInput for any other text, always the same
+ * @throws KeyUnavailable when the tenant's key cannot be had
+ */
+export function openCursor(key: UseKey<'cursor'>, bound: CursorBound, text: string): Json {
+  try {
+    const bytes = decoded(text)
+    const version = envelopeKeyVersion(bytes)
+    const openWith = key.byVersion(version)
+    if (!openWith) throw new IntegrityFailure()
+    return fromPaddedText(openEnvelope(openWith, cursorAad(bound, version), bytes))
+  } catch (cause) {
+    if (cause instanceof IntegrityFailure) throw new BadUserInput({ cause })
+    throw cause
+  }
+}
+
+function decoded(text: string): Buffer {
+  if (text.length > LONGEST) throw new IntegrityFailure()
+  const bytes = Buffer.from(text, 'base64url')
+  // Node skips what is not base64url: one cursor has one spelling
+  if (bytes.toString('base64url') !== text) throw new IntegrityFailure()
+  return bytes
+}
+
+function cursorAad({ caller, coordinate, patient, filter }: CursorBound, keyVersion: number): Buffer {
+  const { tenant, user, purpose } = caller
+  const digest = sha256(canonicalText(filter))
+  return lengthPrefixed(tenant, user, purpose, coordinate, patient ?? '', digest, u32(keyVersion), Buffer.of(ENVELOPE_FORMAT))
+}

@@ -1,0 +1,48 @@
+import type { KeyObject } from 'node:crypto'
+import { IntegrityFailure } from '../model/failures.ts'
+import { decrypt, encrypt, NONCE_BYTES, TAG_BYTES } from './aead.ts'
+import { bucketFor, MAX_TEXT_BYTES } from './padded-text.ts'
+import { isVersion, type RandomBytes } from './parts.ts'
+
+/** The first byte of every envelope. It stands in every AAD too. */
+export const ENVELOPE_FORMAT = 1
+
+const NONCE_AT = 5
+const SEALED_AT = NONCE_AT + NONCE_BYTES
+const SHORTEST = SEALED_AT + bucketFor(0) + TAG_BYTES
+const LONGEST = SEALED_AT + bucketFor(4 + MAX_TEXT_BYTES) + TAG_BYTES
+
+export interface VersionedKey {
+  readonly version: number
+  readonly key: KeyObject
+}
+
+/** `format | key version(u32) | nonce(12) | ciphertext | tag(16)` over a padded text: `docs/sealed-field.md` section 3. */
+export function sealEnvelope({ version, key }: VersionedKey, aad: Uint8Array, paddedText: Uint8Array, random: RandomBytes): Buffer {
+  const header = Buffer.allocUnsafe(NONCE_AT)
+  header.writeUInt8(ENVELOPE_FORMAT)
+  header.writeUInt32BE(version, 1)
+  const nonce = random(NONCE_BYTES)
+  return Buffer.concat([header, nonce, encrypt(key, nonce, aad, paddedText)])
+}
+
+/**
+ * The version of the key that an envelope names. Not authenticated before it is opened.
+ *
+ * @throws IntegrityFailure when the bytes are no envelope
+ */
+export function envelopeKeyVersion(bytes: Uint8Array): number {
+  if (bytes.length < SHORTEST || bytes.length > LONGEST || bytes[0] !== ENVELOPE_FORMAT) throw new IntegrityFailure()
+  const version = Buffer.from(bytes.buffer, bytes.byteOffset, NONCE_AT).readUInt32BE(1)
+  if (!isVersion(version)) throw new IntegrityFailure()
+  return version
+}
+
+/**
+ * The padded text of an envelope whose header `envelopeKeyVersion` has read.
+ *
+ * @throws IntegrityFailure when key or AAD are not the ones it was sealed with
+ */
+export function openEnvelope(key: KeyObject, aad: Uint8Array, bytes: Uint8Array): Buffer {
+  return decrypt(key, bytes.subarray(NONCE_AT, SEALED_AT), aad, bytes.subarray(SEALED_AT))
+}

@@ -1,0 +1,280 @@
+import { randomBytes } from 'node:crypto'
+import { IntegrityFailure, KeyUnavailable, VersionConflict } from '../model/failures.ts'
+import type { PatientId, TenantId } from '../model/ids.ts'
+import type { Clock } from '../model/record.ts'
+import type { KeyAct, KeyChanger, KeyChanges, PatientKeyChange } from './key-changes.ts'
+import { type KeyTable, type KeyUse, newestVersion, type PatientKeyItem, type TenantKeyItem } from './key-table.ts'
+import { contextOf, type KmsKeys, openTenantKey } from './kms-keys.ts'
+import type { Kms } from './kms.ts'
+import type { RandomBytes } from './parts.ts'
+import type { WrapKeys } from './patient-keys.ts'
+import { TenantKeys } from './tenant-keys.ts'
+import { newWrappedKey, rewrapKey, wrapKeyFrom, type WrapPlace } from './wrap.ts'
+
+export interface RotationParts {
+  readonly kms: Kms
+  readonly table: KeyTable
+  readonly changer: KeyChanger
+  readonly now: Clock
+  readonly kmsKeysFor: (tenant: TenantId) => KmsKeys
+  readonly randomBytes?: RandomBytes
+}
+
+/** The uses whose key may change: what they seal names its version. Tokens name none, and stay with version 1. */
+export type RenewableUse = Extract<KeyUse, 'access' | 'cursor'>
+
+/**
+ * A new key seals only when no process can be without it: a tenant's keys are kept for 300 s, a patient's for 60 s, and
+ * clocks may differ by a minute.
+ */
+const SEALS_AFTER_MS = { use: 360_000, patient: 120_000 } as const
+/** A transaction holds a hundred actions, one of which is the record of the audit. */
+const PATIENTS_AT_ONCE = 50
+const TRIES = 5
+
+/** Patients by what became of their keys; `refused` are those whose key did not open, or whose item would not be changed. */
+export interface RewrapCounts {
+  readonly rewrapped: number
+  readonly already: number
+  readonly refused: number
+}
+
+/** One version of a tenant key, and how many keys are wrapped under it. */
+export interface TenantKeyUsage {
+  readonly version: number
+  readonly kmsKey: string
+  readonly uses: number
+  readonly patientKeys: number
+}
+
+/**
+ * Changes the keys of a tenant while others go on reading and writing. No sealed value is touched: keys are wrapped anew, or
+ * a further version is put beside those that exist. What is written is conditional on what was read, so that of two who do
+ * it at once one begins again.
+ */
+export class KeyRotation {
+  readonly #parts: RotationParts
+  readonly #random: RandomBytes
+
+  constructor(parts: RotationParts) {
+    this.#parts = parts
+    this.#random = parts.randomBytes ?? randomBytes
+  }
+
+  /**
+   * A new version of the tenant key, under the tenant's present KMS key. The use keys are wrapped under it at once; patient
+   * keys follow by `rewrap`.
+   *
+   * @returns the version
+   * @throws KeyUnavailable when the tenant has no keys or KMS refuses; VersionConflict when others keep changing the item;
+   *   IntegrityFailure, StoreUnavailable, AuditUnavailable
+   */
+  async rotate(tenant: TenantId): Promise<number> {
+    return await this.#changeTenant(tenant, 'ROTATE', async (before) => {
+      const version = newestVersion(before.versions) + 1
+      const [kmsKey] = this.#parts.kmsKeysFor(tenant)
+      const former = await this.#wrapKeysOf(tenant, before, before.uses)
+      const { key, wrapped } = await this.#parts.kms.generateDataKey(kmsKey, contextOf(tenant, version))
+      const wrapWith = wrapKeyFrom(key)
+      key.fill(0)
+      const uses = before.uses.map((use) => {
+        const place = { tenant, holder: { use: use.use }, tenantKeyVersion: use.tenantKeyVersion, version: use.version }
+        const to = { wrapWith, place: { ...place, tenantKeyVersion: version } }
+        return { ...use, tenantKeyVersion: version, wrapped: rewrapKey(at(former, place), to, use.wrapped, this.#random) }
+      })
+      return { version, after: { versions: [...before.versions, { version, wrapped, kmsKey }], uses } }
+    })
+  }
+
+  /**
+   * A new version of a use key, which seals from six minutes on. Older ones go on opening.
+   *
+   * @returns the version
+   * @throws as `rotate` does
+   */
+  async renewUse(tenant: TenantId, use: RenewableUse): Promise<number> {
+    return await this.#changeTenant(tenant, 'RENEW_USE', async (before) => {
+      const version = newestVersion(before.uses.filter((candidate) => candidate.use === use)) + 1
+      const tenantKeyVersion = newestVersion(before.versions)
+      const wrapWith = wrapKeyIn(await this.#wrapKeysOf(tenant, before, [{ tenantKeyVersion }]), tenantKeyVersion)
+      const wrapped = newWrappedKey(wrapWith, { tenant, holder: { use }, tenantKeyVersion, version }, this.#random)
+      const sealsFrom = this.#parts.now() + SEALS_AFTER_MS.use
+      return { version, after: { ...before, uses: [...before.uses, { use, version, tenantKeyVersion, wrapped, sealsFrom }] } }
+    })
+  }
+
+  /**
+   * A new version of a patient's key, which seals from two minutes on. What was sealed before stays as it is and opens with
+   * the version it names.
+   *
+   * @returns the version
+   * @throws KeyUnavailable when the patient has no key; otherwise as `rotate` does
+   */
+  async renewPatient(tenant: TenantId, patient: PatientId): Promise<number> {
+    return await this.#tried(tenant, 'RENEW_PATIENT', async () => {
+      const { tenant: item, patients } = await this.#parts.table.load(tenant, { tenantItem: true, patients: [patient] })
+      const before = patients.get(patient)
+      if (!item || !before || before.versions.length === 0) throw new KeyUnavailable()
+      const version = newestVersion(before.versions) + 1
+      const tenantKeyVersion = newestVersion(item.versions)
+      const wrapWith = wrapKeyIn(await this.#wrapKeysOf(tenant, item, [{ tenantKeyVersion }]), tenantKeyVersion)
+      const place = { tenant, holder: { use: 'patient-key', patient }, tenantKeyVersion, version } as const
+      const wrapped = newWrappedKey(wrapWith, place, this.#random)
+      const sealsFrom = this.#parts.now() + SEALS_AFTER_MS.patient
+      const after = { versions: [...before.versions, { version, tenantKeyVersion, wrapped, sealsFrom }] }
+      return { version, changes: { patients: [{ patient, before, after }] } }
+    })
+  }
+
+  /**
+   * Wraps all patient keys of a tenant under its newest tenant key. It may end at any moment: those that are wrapped so
+   * already are left alone, and the next run goes on with the rest.
+   *
+   * @param told called as it goes on
+   * @throws KeyUnavailable when a version that is needed cannot be had from KMS; StoreUnavailable, AuditUnavailable
+   */
+  async rewrap(tenant: TenantId, told: (counts: RewrapCounts) => void): Promise<RewrapCounts> {
+    const { tenant: item } = await this.#parts.table.load(tenant, { tenantItem: true, patients: [] })
+    if (!item) throw new KeyUnavailable()
+    const newest = newestVersion(item.versions)
+    const keys = this.#keysOf(tenant, item)
+    const counts = { rewrapped: 0, already: 0, refused: 0 }
+    for await (const page of this.#parts.changer.pages(tenant)) {
+      const old = [...page].filter(([, { versions }]) => versions.some(({ tenantKeyVersion }) => tenantKeyVersion < newest))
+      counts.already += page.size - old.length
+      for (let start = 0; start < old.length; start += PATIENTS_AT_ONCE) {
+        const group = new Map(old.slice(start, start + PATIENTS_AT_ONCE))
+        await this.#rewrapGroup(tenant, group, keys, newest, counts)
+        told({ ...counts })
+      }
+    }
+    return counts
+  }
+
+  /**
+   * The versions of the tenant key, and what is wrapped under each. One under which nothing is wrapped is not asked of KMS
+   * any more, and stays listed.
+   *
+   * @throws KeyUnavailable when the tenant has no keys; StoreUnavailable
+   */
+  async usage(tenant: TenantId): Promise<readonly TenantKeyUsage[]> {
+    const { tenant: item } = await this.#parts.table.load(tenant, { tenantItem: true, patients: [] })
+    if (!item) throw new KeyUnavailable()
+    const patientKeys = new Map<number, number>()
+    for await (const page of this.#parts.changer.pages(tenant)) {
+      for (const { tenantKeyVersion } of [...page.values()].flatMap(({ versions }) => versions)) {
+        patientKeys.set(tenantKeyVersion, (patientKeys.get(tenantKeyVersion) ?? 0) + 1)
+      }
+    }
+    return item.versions.map(({ version, kmsKey }) => ({
+      version,
+      kmsKey,
+      uses: item.uses.filter(({ tenantKeyVersion }) => tenantKeyVersion === version).length,
+      patientKeys: patientKeys.get(version) ?? 0,
+    }))
+  }
+
+  async #rewrapGroup(
+    tenant: TenantId,
+    group: ReadonlyMap<PatientId, PatientKeyItem>,
+    keys: TenantKeys,
+    newest: number,
+    counts: { rewrapped: number; already: number; refused: number },
+  ): Promise<void> {
+    const versions = [...group.values()].flatMap((item) => item.versions.map(({ tenantKeyVersion }) => tenantKeyVersion))
+    const wrapKeys = await keys.wrapKeys(new Set([newest, ...versions.filter((version) => keys.knows(version))]))
+    const changes = [...group].flatMap(([patient, before]): PatientKeyChange[] => {
+      const after = this.#rewrapped(tenant, patient, before, wrapKeys, newest)
+      if (after === undefined) counts.refused++
+      return after === undefined ? [] : [{ patient, before, after }]
+    })
+    if (changes.length === 0) return
+    if ((await this.#parts.changer.write(tenant, 'REWRAP', { patients: changes })) === 'written') {
+      counts.rewrapped += changes.length
+      return
+    }
+    // one of them was changed meanwhile: the others must not wait for it
+    for (const { patient } of changes) counts[await this.#rewrapOne(tenant, patient, wrapKeys, newest)]++
+  }
+
+  async #rewrapOne(tenant: TenantId, patient: PatientId, wrapKeys: WrapKeys, newest: number): Promise<keyof RewrapCounts> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const { patients } = await this.#parts.table.load(tenant, { tenantItem: false, patients: [patient] })
+      const before = patients.get(patient)
+      if (!before || before.versions.every(({ tenantKeyVersion }) => tenantKeyVersion >= newest)) return 'already'
+      const after = this.#rewrapped(tenant, patient, before, wrapKeys, newest)
+      if (!after) return 'refused'
+      const written = await this.#parts.changer.write(tenant, 'REWRAP', { patients: [{ patient, before, after }] })
+      if (written === 'written') return 'rewrapped'
+    }
+    return 'refused'
+  }
+
+  /** Undefined when a key does not open in its place: what somebody else put there must not become a key of ours. */
+  #rewrapped(
+    tenant: TenantId,
+    patient: PatientId,
+    item: PatientKeyItem,
+    wrapKeys: WrapKeys,
+    newest: number,
+  ): PatientKeyItem | undefined {
+    const to = wrapKeyIn(wrapKeys, newest)
+    try {
+      const versions = item.versions.map((key) => {
+        if (key.tenantKeyVersion >= newest) return key
+        const { version, tenantKeyVersion } = key
+        const place = { tenant, holder: { use: 'patient-key', patient }, tenantKeyVersion, version } as const
+        const target = { wrapWith: to, place: { ...place, tenantKeyVersion: newest } }
+        const wrapped = rewrapKey(at(wrapKeys, place), target, key.wrapped, this.#random)
+        return { ...key, tenantKeyVersion: newest, wrapped }
+      })
+      return { ...item, versions }
+    } catch (error) {
+      if (error instanceof IntegrityFailure) return undefined
+      throw error
+    }
+  }
+
+  async #changeTenant(
+    tenant: TenantId,
+    act: KeyAct,
+    change: (before: TenantKeyItem) => Promise<{ version: number; after: TenantKeyItem }>,
+  ): Promise<number> {
+    return await this.#tried(tenant, act, async () => {
+      const { tenant: before } = await this.#parts.table.load(tenant, { tenantItem: true, patients: [] })
+      if (!before) throw new KeyUnavailable()
+      const { version, after } = await change(before)
+      return { version, changes: { tenant: { before, after }, patients: [] } }
+    })
+  }
+
+  async #tried(tenant: TenantId, act: KeyAct, prepare: () => Promise<{ version: number; changes: KeyChanges }>): Promise<number> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const { version, changes } = await prepare()
+      if ((await this.#parts.changer.write(tenant, act, changes)) === 'written') return version
+    }
+    throw new VersionConflict()
+  }
+
+  async #wrapKeysOf(
+    tenant: TenantId,
+    item: TenantKeyItem,
+    wrapped: readonly { readonly tenantKeyVersion: number }[],
+  ): Promise<WrapKeys> {
+    return await this.#keysOf(tenant, item).wrapKeys(new Set(wrapped.map(({ tenantKeyVersion }) => tenantKeyVersion)))
+  }
+
+  #keysOf(tenant: TenantId, item: TenantKeyItem): TenantKeys {
+    const allowed = this.#parts.kmsKeysFor(tenant)
+    return new TenantKeys(tenant, item, this.#parts.now(), (wrapped) => openTenantKey(this.#parts.kms, tenant, allowed, wrapped))
+  }
+}
+
+const at = (keys: WrapKeys, place: WrapPlace) => ({ wrapWith: wrapKeyIn(keys, place.tenantKeyVersion), place })
+
+function wrapKeyIn(keys: WrapKeys, version: number) {
+  const key = keys.get(version)
+  if (key === undefined) throw new IntegrityFailure()
+  if (key instanceof Error) throw key
+  return key
+}

@@ -1,0 +1,174 @@
+import { randomBytes } from 'node:crypto'
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import * as z from 'zod'
+import { IntegrityFailure } from '../model/failures.ts'
+import type { PatientId, RecordId, TenantId, TypeName } from '../model/ids.ts'
+import type { ListPosition } from '../model/list.ts'
+import { sha256 } from './derive.ts'
+import { envelopeKeyVersion, openEnvelope, sealEnvelope } from './envelope.ts'
+import { fromPaddedBytes, toPaddedBytes } from './padded-text.ts'
+import type { RandomBytes } from './parts.ts'
+import type { PatientKeys } from './patient-keys.ts'
+import { indexAad } from './record-binding.ts'
+
+// The index of a patient's records, sealed: `docs/sealed-field.md`, type index.
+
+/** What the index knows of a record: enough to order and to filter, and to notice that it is missing or old. */
+export interface IndexEntry extends ListPosition {
+  readonly version: number
+  readonly codes: readonly string[]
+  readonly category: string
+  /** The sensitivities of the record: a page leaves out what is closed without opening it, and is as long as it would be. */
+  readonly labels: readonly string[]
+}
+
+/** What the root knows of a chunk. */
+export interface ChunkSummary {
+  /** The chunk's name within the patient, given once and never again. */
+  readonly number: number
+  /** First 16 bytes of SHA-256 of the sealed chunk, base64url: an older or another chunk does not fit. */
+  readonly digest: string
+  readonly count: number
+  readonly first: ListPosition
+  readonly last: ListPosition
+}
+
+export interface IndexRoot {
+  /** Counts up with every change. */
+  readonly version: number
+  /** The number of the next chunk. */
+  readonly next: number
+  /** The patient's own record, which bears the patient's id: its version is told without a chunk. None before it is written. */
+  readonly own?: { readonly type: TypeName; readonly version: number }
+  /** By type, newest first. */
+  readonly types: ReadonlyMap<string, readonly ChunkSummary[]>
+}
+
+export interface IndexPlace {
+  readonly tenant: TenantId
+  readonly patient: PatientId
+}
+
+const Position = z.tuple([z.string(), z.string()])
+const Root = z.object({
+  version: z.number(),
+  next: z.number(),
+  own: z.tuple([z.string(), z.number()]).optional(),
+  types: z.record(z.string(), z.array(z.tuple([z.number(), z.string(), z.number(), Position, Position]))),
+})
+const texts = z.array(z.string())
+const Chunk = z.array(z.tuple([z.string(), z.string(), z.number(), texts, z.string(), texts.optional()]))
+
+const ROOT = '#index'
+const chunkPart = (number: number): string => `${ROOT}/${number}`
+/** Far above what 250 entries take: a bound for what a forged text could unfold to. */
+const LARGEST_UNFOLDED = 4_000_000
+
+export const chunkDigest = (sealed: Uint8Array): string => sha256(sealed).toString('base64url', 0, 16)
+
+/** Whether these bytes are the chunk that a root names. */
+export const chunkFits = ({ digest }: ChunkSummary, sealed: Uint8Array | undefined): boolean =>
+  sealed !== undefined && chunkDigest(sealed) === digest
+
+export function sealRoot(
+  keys: PatientKeys,
+  place: IndexPlace,
+  { version, next, own, types }: IndexRoot,
+  random: RandomBytes = randomBytes,
+): Uint8Array {
+  const chunks = [...types].map(([type, summaries]) => [
+    type,
+    summaries.map(({ number, digest, count, first, last }) => [
+      number,
+      digest,
+      count,
+      [first.date, first.id],
+      [last.date, last.id],
+    ]),
+  ])
+  const value = { version, next, ...(own && { own: [own.type, own.version] }), types: Object.fromEntries(chunks) as unknown }
+  return seal(keys, place, ROOT, value, random)
+}
+
+/** @throws IntegrityFailure when it was not sealed at this place, KeyUnavailable */
+export function openRoot(keys: PatientKeys, place: IndexPlace, sealed: Uint8Array): IndexRoot {
+  const { version, next, own, types } = read(Root, open(keys, place, ROOT, sealed))
+  const summaries = Object.entries(types).map(
+    ([type, chunks]) =>
+      [
+        type,
+        chunks.map(([number, digest, count, first, last]) => ({
+          number,
+          digest,
+          count,
+          first: position(first),
+          last: position(last),
+        })),
+      ] as const,
+  )
+  return {
+    version,
+    next,
+    ...(own && { own: { type: own[0] as TypeName, version: own[1] } }),
+    types: new Map(summaries),
+  }
+}
+
+export function sealChunk(
+  keys: PatientKeys,
+  place: IndexPlace,
+  number: number,
+  entries: readonly IndexEntry[],
+  random: RandomBytes = randomBytes,
+): Uint8Array {
+  const rows = entries.map(({ date, id, version, codes, category, labels }) => {
+    const row = [date, id, version, codes, category]
+    return labels.length === 0 ? row : [...row, labels]
+  })
+  return seal(keys, place, chunkPart(number), rows, random)
+}
+
+/** @throws IntegrityFailure when it was not sealed at this place, KeyUnavailable */
+export function openChunk(keys: PatientKeys, place: IndexPlace, number: number, sealed: Uint8Array): readonly IndexEntry[] {
+  return read(Chunk, open(keys, place, chunkPart(number), sealed)).map(([date, id, version, codes, category, labels = []]) => ({
+    date,
+    id: id as RecordId,
+    version,
+    codes,
+    category,
+    labels,
+  }))
+}
+
+function seal(keys: PatientKeys, { tenant, patient }: IndexPlace, part: string, value: unknown, random: RandomBytes): Uint8Array {
+  const { version, seal: key } = keys.current()
+  const packed = deflateRawSync(JSON.stringify(value))
+  return sealEnvelope({ version, key }, indexAad(tenant, patient, part, version), toPaddedBytes(packed), random)
+}
+
+function open(keys: PatientKeys, { tenant, patient }: IndexPlace, part: string, sealed: Uint8Array): string {
+  const version = envelopeKeyVersion(sealed)
+  const key = keys.byVersion(version)
+  if (key === undefined) throw new IntegrityFailure()
+  const packed = fromPaddedBytes(openEnvelope(key.seal, indexAad(tenant, patient, part, version), sealed))
+  try {
+    return inflateRawSync(packed, { maxOutputLength: LARGEST_UNFOLDED }).toString('utf8')
+  } catch {
+    throw new IntegrityFailure()
+  }
+}
+
+function read<T>(shape: z.ZodType<T>, text: string): T {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    // the parser's message quotes the text
+    throw new IntegrityFailure()
+  }
+  const parsed = shape.safeParse(json)
+  if (!parsed.success) throw new IntegrityFailure()
+  return parsed.data
+}
+
+const position = ([date, id]: [string, string]): ListPosition => ({ date, id: id as RecordId })

@@ -1,0 +1,112 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { IntegrityFailure } from '../model/failures.ts'
+import type { SchemaPath, TypeName } from '../model/ids.ts'
+import type { Json, RecordMetadata, RecordPlace } from '../model/record.ts'
+import { encodeManifest, manifestKeyVersion, openManifest, sealedDigest } from './manifest.ts'
+import type { RandomBytes } from './parts.ts'
+import type { PatientKeys } from './patient-keys.ts'
+import { placePrefix, type PlacePrefix } from './record-binding.ts'
+import { openField, openMetadata, sealField, sealMetadata, type OpeningCounter } from './sealed-field.ts'
+
+/** What is stored of a record: the manifest, and beside it one attribute for each present value. */
+export interface SealedBytes {
+  readonly manifest: Uint8Array
+  readonly fields: ReadonlyMap<SchemaPath, Uint8Array>
+}
+
+/** What manifest and attribute together say of a path. */
+export type Verdict = 'OPEN' | 'ABSENT' | 'INTEGRITY'
+
+/**
+ * Seals all values of a record, with the manifest that lists them, under the patient's newest key.
+ *
+ * @param version of the record, from 1; higher at every change
+ * @param record its present values by path, all of the place's type; a composite or a list is one value
+ * @throws ValueNotSealable for a value that is no JSON or too long, before anything is sealed for use
+ * @throws RangeError for a version out of range, a path of another type, or null as a value: what is absent is left out
+ */
+export function sealRecord(
+  keys: PatientKeys,
+  place: RecordPlace,
+  version: number,
+  record: { readonly values: ReadonlyMap<SchemaPath, Json>; readonly metadata: RecordMetadata },
+  random: RandomBytes = randomBytes,
+): SealedBytes {
+  const key = keys.current()
+  const prefix = placePrefix(place)
+  const fields = new Map<SchemaPath, Uint8Array>()
+  const digests = new Map<string, Uint8Array>()
+  for (const [path, value] of record.values) {
+    const relative = relativePath(place.type, path)
+    if (relative === undefined || value === null) throw new RangeError('A value does not belong to the record.')
+    const sealed = sealField(key, prefix, path, value, random)
+    fields.set(path, sealed)
+    digests.set(relative, sealedDigest(sealed))
+  }
+  const metadata = sealMetadata(key, prefix, version, record.metadata, random)
+  const content = { recordVersion: version, keyVersion: key.version, metadata, digests }
+  return { manifest: encodeManifest(key.manifest, prefix, content), fields }
+}
+
+/**
+ * A record whose manifest has been found authentic for its place, its fields still sealed.
+ *
+ * The metadata is open, because a decision needs it; a field opens when asked for, which only a granted one may be (P1).
+ */
+export class SealedRecord {
+  readonly version: number
+  readonly metadata: RecordMetadata
+  readonly #keys: PatientKeys
+  readonly #type: TypeName
+  readonly #prefix: PlacePrefix
+  readonly #digests: ReadonlyMap<string, Uint8Array>
+  readonly #counter: OpeningCounter
+  /** Attributes whose digest was found right, so that a verdict and the opening after it hash once. */
+  readonly #listed = new Map<SchemaPath, Uint8Array>()
+
+  /**
+   * @param counter of the request: `metadata` goes up here, `fields` with every `openField`
+   * @throws IntegrityFailure when manifest or metadata were not made for this place, or a key version is unknown
+   * @throws KeyUnavailable when the patient's key cannot be had
+   */
+  static open(keys: PatientKeys, place: RecordPlace, manifest: Uint8Array, counter: OpeningCounter): SealedRecord {
+    return new SealedRecord(keys, place, manifest, counter)
+  }
+
+  private constructor(keys: PatientKeys, place: RecordPlace, manifest: Uint8Array, counter: OpeningCounter) {
+    const key = keys.byVersion(manifestKeyVersion(manifest))
+    if (!key) throw new IntegrityFailure()
+    this.#keys = keys
+    this.#type = place.type
+    this.#prefix = placePrefix(place)
+    this.#counter = counter
+    const content = openManifest(key.manifest, this.#prefix, manifest)
+    const ownKeys: PatientKeys = { current: () => key, byVersion: (version) => (version === key.version ? key : undefined) }
+    this.version = content.recordVersion
+    this.#digests = content.digests
+    this.metadata = openMetadata(ownKeys, this.#prefix, content.recordVersion, content.metadata, counter)
+  }
+
+  /** Opens nothing. A path of another type is INTEGRITY, never ABSENT. */
+  verdict(path: SchemaPath, attribute: Uint8Array | undefined): Verdict {
+    const relative = relativePath(this.#type, path)
+    if (relative === undefined) return 'INTEGRITY'
+    const digest = this.#digests.get(relative)
+    if (!attribute) return digest ? 'INTEGRITY' : 'ABSENT'
+    if (!digest) return 'INTEGRITY'
+    if (this.#listed.get(path) === attribute) return 'OPEN'
+    if (!timingSafeEqual(sealedDigest(attribute), digest)) return 'INTEGRITY'
+    this.#listed.set(path, attribute)
+    return 'OPEN'
+  }
+
+  /** @throws IntegrityFailure unless the verdict is OPEN and the value was sealed at this place */
+  openField(path: SchemaPath, attribute: Uint8Array): Json {
+    if (this.verdict(path, attribute) !== 'OPEN') throw new IntegrityFailure()
+    return openField(this.#keys, this.#prefix, path, attribute, this.#counter)
+  }
+}
+
+function relativePath(type: TypeName, path: SchemaPath): string | undefined {
+  return path.startsWith(`${type}.`) ? path.slice(type.length + 1) : undefined
+}

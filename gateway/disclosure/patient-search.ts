@@ -1,0 +1,180 @@
+import type { GraphQLResolveInfo } from 'graphql'
+import { searchRefused } from '../decide/search-right.ts'
+import type { Trail } from '../audit/trail.ts'
+import { type CursorBound, openCursor, sealCursor } from '../crypto/cursor.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import { lookupToken } from '../crypto/tokens.ts'
+import type { AccessRecord, OutcomeReason } from '../model/access-record.ts'
+import { BadUserInput, keyOverdue, OperationTooCostly } from '../model/failures.ts'
+import type { Coordinate, PatientId, RecordId, SchemaPath, TypeName } from '../model/ids.ts'
+import type { AccessNotes } from './access-recorder.ts'
+import type { DisclosureCounter } from './disclosure-counter.ts'
+import type { PhiBudget } from './phi-budget.ts'
+import { type CursorPage, type PageArguments, pageSize } from './record-lists.ts'
+import type { Refusals } from './response-errors.ts'
+import { type CandidateParts, type HiddenCandidate, SearchCandidates } from './search-candidates.ts'
+import { refusalOf, type Search, SearchComparison } from './search-comparison.ts'
+import { searchedValues, searchTerms, type WantedTerm } from './search-terms.ts'
+
+interface SearchParts extends CandidateParts {
+  readonly budget: PhiBudget
+  readonly notes: AccessNotes
+  readonly keyring: Keyring
+  readonly trail: Trail
+  readonly counter: DisclosureCounter
+  readonly refusals: Refusals
+  /** What must go along with the answer. */
+  readonly notices: Set<string>
+}
+
+/** One who has the values, and what must go along where that is told. */
+interface Found {
+  readonly patient: PatientId
+  readonly notices: readonly string[]
+}
+
+/** Whom the caller may find by the values of a root's arguments (P11). What is shown of them is decided by the record loader. */
+export class PatientSearch {
+  readonly #parts: SearchParts
+  readonly #candidates: SearchCandidates
+  readonly #comparison: SearchComparison
+  readonly #searches = new Map<string, Promise<Search | OutcomeReason>>()
+
+  constructor(parts: SearchParts) {
+    this.#parts = parts
+    this.#candidates = new SearchCandidates(parts)
+    this.#comparison = new SearchComparison({ ...parts, note: (record) => this.#note(record) }, this.#candidates)
+  }
+
+  /**
+   * A page of those who are found, in the order of their ids; null where an argument is refused, or where it cannot be found out
+   * who they are, which is told in `refusals`.
+   *
+   * @throws BadUserInput where nothing is asked for, or what nobody could have; OperationTooCostly where more records have a value
+   *   than are looked at; PhiBudgetExceeded
+   */
+  async page(type: TypeName, args: PageArguments, info: GraphQLResolveInfo): Promise<CursorPage | null> {
+    const coordinate = `${info.parentType.name}.${info.fieldName}` as Coordinate
+    const { caller, policy, keyring, deadline, failures } = this.#parts
+    const values = searchedValues(policy, coordinate, args)
+    if (values.size === 0) throw new BadUserInput()
+    const size = pageSize(args.first)
+    if (!this.#allowed([...values.keys()], coordinate, info)) return null
+    let reason: OutcomeReason
+    try {
+      const [index, cursor] = await deadline.wait(
+        () => Promise.all([keyring.useKey(caller.tenant, 'index'), keyring.useKey(caller.tenant, 'cursor')]),
+        keyOverdue,
+      )
+      const terms = searchTerms(policy, values, index, caller.tenant)
+      const bound: CursorBound = { caller, coordinate, filter: terms.map(({ token }) => token) }
+      const after = args.after === undefined || args.after === null ? '' : position(openCursor(cursor, bound, position(args.after)))
+      const found = await this.#found(type, coordinate, terms, after, size)
+      if (Array.isArray(found)) {
+        const shown = found.slice(0, size)
+        for (const notice of shown.flatMap(({ notices }) => notices)) this.#parts.notices.add(notice)
+        return {
+          items: shown.map(({ patient }) => ({
+            ref: { type, patient, id: patient as string as RecordId },
+            cursor: sealCursor(cursor, bound, patient),
+            // of a patient, a search knows no more than that there is one
+            version: 0,
+          })),
+          leftOut: [],
+          more: found.length > size,
+        }
+      }
+      reason = found
+    } catch (error) {
+      const at = { path: coordinate as string as SchemaPath, paths: [...values.keys()], action: 'SEARCH' } as const
+      if (error instanceof OperationTooCostly) this.#parts.notes.once(`SEARCH ${coordinate} MANY`, { ...at, outcome: 'DENIED' })
+      reason = failures.of(error)
+      this.#parts.notes.once(`SEARCH ${coordinate} ${reason}`, { ...at, outcome: 'UNAVAILABLE', reason })
+    }
+    this.#parts.refusals.unavailable(coordinate, coordinate, info.path)
+    return null
+  }
+
+  /** Each argument by role and purpose alone: what is refused here is told and recorded, and nothing is looked up. */
+  #allowed(paths: readonly SchemaPath[], coordinate: Coordinate, info: GraphQLResolveInfo): boolean {
+    const { policy, caller, now, refusals } = this.#parts
+    let allowed = true
+    for (const path of paths) {
+      const denial = searchRefused(policy.phi.get(path), caller, now)
+      if (denial === undefined) continue
+      allowed = false
+      refusals.note(path, coordinate, { outcome: 'DENIED', denial }, info.path)
+      const key = `SEARCH ${coordinate} ${path}`
+      this.#parts.notes.once(key, { path, action: 'SEARCH', ...refusalOf(denial) })
+    }
+    return allowed
+  }
+
+  /** Up to one more than a page of those who were found to have the values. */
+  async #found(
+    type: TypeName,
+    coordinate: Coordinate,
+    terms: readonly WantedTerm[],
+    after: string,
+    size: number,
+  ): Promise<Found[] | OutcomeReason> {
+    const key = terms.map(({ index, token }) => `${index.path} ${token}`).join(' ')
+    const searching = this.#searches.get(key) ?? this.#search(type, coordinate, terms)
+    this.#searches.set(key, searching)
+    const search = await searching
+    if (typeof search === 'string') return search
+    const found: Found[] = []
+    const left = search.open.filter(({ patient }) => patient > after)
+    while (left.length > 0 && found.length <= size) {
+      const next = left.splice(0, size + 1 - found.length)
+      const unsure = await this.#comparison.verify(search, coordinate, next)
+      if (unsure !== undefined) return unsure
+      for (const { patient } of next) {
+        const verified = search.verified.get(patient)
+        if (verified !== undefined && 'has' in verified && verified.has) found.push({ patient, notices: verified.notices })
+      }
+    }
+    return found
+  }
+
+  async #search(type: TypeName, coordinate: Coordinate, terms: readonly WantedTerm[]): Promise<Search | OutcomeReason> {
+    const { caller, keyring, deadline } = this.#parts
+    const [found, lookup] = await Promise.all([
+      this.#candidates.of(type, terms, this.#comparison.opening),
+      deadline.wait(() => keyring.useKey(caller.tenant, 'lookup'), keyOverdue),
+    ])
+    const at = { path: coordinate as string as SchemaPath, paths: terms.flatMap(({ paths }) => paths), action: 'SEARCH' } as const
+    if ('reason' in found) {
+      this.#note({ ...at, patient: found.patient, outcome: 'UNAVAILABLE', reason: found.reason })
+      return found.reason
+    }
+    const nobody = lookupToken(lookup, terms.map(({ token }) => token).join(' '))
+    for (const record of this.#hidden(found.hidden, nobody, found.open.length)) this.#note({ ...at, ...record })
+    return { ...found, verified: new Map() }
+  }
+
+  /**
+   * What the audit is told of those whom the caller may not find, and of a search that leads to nobody. For one who may not learn
+   * that a patient exists it is one record in either case (P5): of several it bears the first, and their number.
+   */
+  #hidden(hidden: readonly HiddenCandidate[], nobody: string, open: number): Omit<AccessRecord, 'path' | 'action'>[] {
+    const { seesExistence } = this.#parts.caller
+    const denied = hidden.map(({ patient, denial }) => ({ patient, ...refusalOf(denial) }))
+    if (seesExistence) return denied.length > 0 || open > 0 ? denied : [{ patient: nobody, outcome: 'ABSENT' }]
+    const [first] = denied
+    if (first !== undefined) return [{ ...first, count: denied.length }]
+    return [{ patient: nobody, outcome: 'DENIED', reason: 'NOT_FOUND' }]
+  }
+
+  /** What is denied here is told to nobody, by a count neither. */
+  #note(record: AccessRecord): void {
+    if (record.outcome === 'UNAVAILABLE') this.#parts.counter.unavailable++
+    this.#parts.trail.note(record)
+  }
+}
+
+/** A position among patients: an id, or the cursor that hides it. */
+function position(value: unknown): string {
+  if (typeof value !== 'string') throw new BadUserInput()
+  return value
+}

@@ -1,0 +1,180 @@
+import { maySearch } from '../decide/search-right.ts'
+import type { Trail } from '../audit/trail.ts'
+import { searchedForm } from '../crypto/blind-index.ts'
+import type { OpeningCounter } from '../crypto/sealed-field.ts'
+import type { OpenRecord } from '../store/record-source.ts'
+import type { AccessRecord, OutcomeReason } from '../model/access-record.ts'
+import type { Denial, Permit } from '../model/decision.ts'
+import { IntegrityFailure, PhiBudgetExceeded } from '../model/failures.ts'
+import type { Coordinate, PatientId, SchemaPath } from '../model/ids.ts'
+import type { Json } from '../model/record.ts'
+import type { AccessNotes } from './access-recorder.ts'
+import type { DisclosureCounter } from './disclosure-counter.ts'
+import { noticesOf } from './notices.ts'
+import type { PhiBudget } from './phi-budget.ts'
+import { where } from './record-values.ts'
+import { recordKey } from './record-view.ts'
+import type { Candidate, CandidateHit, CandidateParts, Candidates, SearchCandidates } from './search-candidates.ts'
+import type { WantedTerm } from './search-terms.ts'
+
+interface ComparisonParts extends CandidateParts {
+  readonly budget: PhiBudget
+  readonly notes: AccessNotes
+  readonly trail: Trail
+  readonly counter: DisclosureCounter
+  /** Records what is told to nobody, by a count neither. */
+  readonly note: (record: AccessRecord) => void
+}
+
+/** What was found out in one request of one set of terms, whatever aliases and pages ask for it. */
+export interface Search extends Candidates {
+  readonly verified: Map<PatientId, Verified>
+}
+
+/** Whether the patient has the values, and the caller may know it; what was found out is recorded by then. */
+type Verified =
+  | { readonly has: false }
+  | { readonly has: true; readonly notices: readonly string[] }
+  | { readonly unknown: OutcomeReason }
+
+/** What the audit is told of the values of one record that were compared, and what must go along with them. */
+interface Compared {
+  readonly records: readonly AccessRecord[]
+  readonly notices: readonly string[]
+}
+
+/** Compares what is searched for with what candidates have: the only place where a search opens values (P1, P11). */
+export class SearchComparison {
+  readonly #parts: ComparisonParts
+  readonly #candidates: SearchCandidates
+  /** Values opened to compare them: once a record and path, whatever is searched for (P1). */
+  readonly #opened = new Map<string, Json | undefined>()
+  /** Patients are verified one search after the other: two aliases must not open and reserve the same value twice. */
+  #turn: Promise<unknown> = Promise.resolve()
+  /** What a search opens is counted apart from what the answer gives. */
+  readonly opening: OpeningCounter
+
+  constructor(parts: ComparisonParts, candidates: SearchCandidates) {
+    this.#parts = parts
+    this.#candidates = candidates
+    const { counter } = parts
+    this.opening = {
+      get fields() {
+        return counter.searched
+      },
+      set fields(count) {
+        counter.searched = count
+      },
+      get metadata() {
+        return counter.metadata
+      },
+      set metadata(count) {
+        counter.metadata = count
+      },
+    }
+  }
+
+  /**
+   * Finds out of these candidates whether they have the values, in `search.verified`. Gives a reason where that cannot be known.
+   * @throws PhiBudgetExceeded
+   */
+  async verify(search: Search, coordinate: Coordinate, candidates: readonly Candidate[]): Promise<OutcomeReason | undefined> {
+    const turn = this.#turn.then(() => this.#verify(search, coordinate, candidates))
+    this.#turn = turn.catch(() => undefined)
+    return await turn
+  }
+
+  async #verify(search: Search, coordinate: Coordinate, candidates: readonly Candidate[]): Promise<OutcomeReason | undefined> {
+    const { trail, budget } = this.#parts
+    const wanted = candidates.filter(({ patient }) => !search.verified.has(patient))
+    const values = new Set(
+      wanted.flatMap(({ hits }) => hits.flatMap(({ term, ref }) => term.paths.map((path) => `${recordKey(ref)} ${path}`))),
+    )
+    const reserved = await budget.reserve([...values].filter((value) => !this.#opened.has(value)).length)
+    const path = coordinate as string as SchemaPath
+    if (reserved === 'SPENT') {
+      for (const { patient } of wanted) trail.note({ patient, path, action: 'SEARCH', outcome: 'DENIED', reason: 'BUDGET' })
+      throw new PhiBudgetExceeded()
+    }
+    for (const candidate of wanted) {
+      const { patient } = candidate
+      const verified = reserved === 'UNKNOWN' ? ({ unknown: 'STORE' } as const) : await this.#verified(search, candidate, path)
+      search.verified.set(patient, verified)
+      if ('unknown' in verified)
+        this.#parts.note({ patient, path, action: 'SEARCH', outcome: 'UNAVAILABLE', reason: verified.unknown })
+    }
+    for (const { patient } of candidates) {
+      const verified = search.verified.get(patient)
+      if (verified !== undefined && 'unknown' in verified) return verified.unknown
+    }
+    return undefined
+  }
+
+  async #verified(search: Search, candidate: Candidate, path: SchemaPath): Promise<Verified> {
+    const { failures } = this.#parts
+    const matched = new Map<WantedTerm, Compared>()
+    const unproven: CandidateHit[] = []
+    for (const hit of candidate.hits) {
+      if (matched.has(hit.term)) continue
+      try {
+        const found = search.records.get(recordKey(hit.ref))
+        const compared = found === undefined ? 'OTHER' : this.#compared(candidate, hit, found.open(this.opening))
+        if (compared === 'UNKNOWN') return { unknown: 'STORE' }
+        if (compared === 'OTHER') unproven.push(hit)
+        else if ('outcome' in compared) {
+          this.#parts.note({ patient: candidate.patient, path, action: 'SEARCH', ...refusalOf(compared) })
+          return { has: false }
+        } else matched.set(hit.term, compared)
+      } catch (error) {
+        return { unknown: failures.of(error, hit.ref) }
+      }
+    }
+    for (const hit of unproven) {
+      // a record that was changed meanwhile is listed there no more; what stays listed somebody put there
+      if (!(await this.#candidates.stillListed(hit))) continue
+      const reason = failures.of(new IntegrityFailure(), hit.ref, hit.term.index.path)
+      this.#parts.note({ ...where(hit.ref), path: hit.term.index.path, action: 'SEARCH', outcome: 'UNAVAILABLE', reason })
+    }
+    if (candidate.hits.some(({ term }) => !matched.has(term))) return { has: false }
+    const compared = [...matched.values()]
+    for (const record of compared.flatMap(({ records }) => records)) {
+      this.#parts.notes.once(`SEARCH ${record.patient ?? ''} ${record.recordId ?? ''} ${record.path}`, record)
+    }
+    return { has: true, notices: compared.flatMap(({ notices }) => notices) }
+  }
+
+  /** Whether a record has what its entry says: what the audit is told of the values then. Decided anew by the record's own labels. */
+  #compared(candidate: Candidate, { term, ref }: CandidateHit, open: OpenRecord): Compared | Denial | 'OTHER' | 'UNKNOWN' {
+    const { policy, caller, now } = this.#parts
+    const { labels, references } = open.metadata
+    const { encounter } = references
+    const record = { id: ref.id, labels: new Set(labels), ...(encounter !== undefined && { encounter }) }
+    const facts = { ...candidate.facts, consent: { ...candidate.facts.consent, record } }
+    const permits: Permit[] = []
+    for (const path of term.paths) {
+      const decision = maySearch(policy.phi.get(path), caller, facts, now)
+      if (decision.outcome === 'UNDECIDED') return 'UNKNOWN'
+      if (decision.outcome === 'DENIED') return decision
+      permits.push(decision)
+    }
+    const same = term.paths.every((path, part) => this.#form(term, ref, path, open) === term.key[part])
+    if (!same) return 'OTHER'
+    const records = term.paths.flatMap((path, part) => {
+      const permit = permits[part]
+      if (permit === undefined) return []
+      const { rule, basis, basisId, view } = permit
+      const on = basisId === undefined ? basis : `${basis} ${basisId}`
+      const at = { ...where(ref), recordVersion: open.version, path }
+      return [{ ...at, action: 'SEARCH', view, outcome: 'DISCLOSED', rule, basis: on } as const]
+    })
+    return { records, notices: term.paths.flatMap((path) => noticesOf(policy, facts, path)) }
+  }
+
+  #form({ index }: WantedTerm, ref: CandidateHit['ref'], path: SchemaPath, open: OpenRecord): string | undefined {
+    const key = `${recordKey(ref)} ${path}`
+    if (!this.#opened.has(key)) this.#opened.set(key, open.value(path))
+    return searchedForm(index, path, this.#opened.get(key))
+  }
+}
+
+export const refusalOf = ({ reason, rule }: Denial) => ({ outcome: 'DENIED', reason, ...(rule !== undefined && { rule }) }) as const

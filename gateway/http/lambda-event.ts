@@ -1,0 +1,24 @@
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
+import type { HttpRequest, HttpResponse } from './messages.ts'
+
+/** What is kept of the function's time for sending the answer. */
+const MARGIN_MS = 500
+
+/** @source https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html payload format 2.0 */
+export function fromEvent(
+  { requestContext, headers, body, isBase64Encoded }: APIGatewayProxyEventV2,
+  context: Context,
+  now: number,
+): HttpRequest {
+  return {
+    method: requestContext.http.method,
+    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+    body: isBase64Encoded ? Buffer.from(body ?? '', 'base64').toString('utf8') : (body ?? ''),
+    sourceIp: requestContext.http.sourceIp,
+    deadline: now + Math.max(0, context.getRemainingTimeInMillis() - MARGIN_MS),
+  }
+}
+
+export function toResult({ status, headers, body }: HttpResponse): APIGatewayProxyStructuredResultV2 {
+  return { statusCode: status, headers: { ...headers }, body, isBase64Encoded: false }
+}

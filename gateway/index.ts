@@ -1,0 +1,88 @@
+// The entry of the package, and the one file that only gathers: what a deployment needs to run a schema of its own.
+// Whatever is not here may change without notice. `docs/your-own-schema.md` shows how the parts fit together.
+
+// the gateway
+export { createGateway, SchemaRefused } from './create-gateway.ts'
+export type { Gateway, GatewayAudit, GatewayParts } from './create-gateway.ts'
+export type { HttpRequest, HttpResponse } from './http/messages.ts'
+export { UnheldField } from './executable-schema.ts'
+export { DEFAULT_LIMITS, type Limits, type ValueLimits } from './operations/value-limits.ts'
+export type { BudgetAccount, BudgetSource } from './disclosure/phi-budget.ts'
+export { BudgetTable } from './store/budgets.ts'
+export { SearchTable, type SearchHit, type SearchSource, type SearchTerm } from './store/search.ts'
+export { searchIndexes } from '../directives/searchable.ts'
+
+// the schema: what it means, and the text of its lock
+export { compilePolicy } from '../directives/compile.ts'
+export type { CompiledPolicy } from '../directives/compile.ts'
+export { diffLocks, renderDiff } from '../directives/lock-diff.ts'
+export { PolicyFaults } from '../directives/fault.ts'
+export type { SdlSource } from '../directives/parse-sources.ts'
+export type { PolicyTable, Relationship, Role } from '../directives/policy.ts'
+
+// resolvers of roots and edges, functions of computed fields
+export { foundBy, panelOf, patientOf, recordById, recordsOf, referenced } from './disclosure/edge-resolvers.ts'
+export type { GatewayContext, Resolver, Resolvers } from './disclosure/leaf-resolvers.ts'
+export { endSession, revokeClient, revokeUser } from './disclosure/session-calls.ts'
+export type { ComputedField, ComputedFields } from './disclosure/computed-fields.ts'
+
+// who asks, and how they stand to a patient
+export { tokenIdentity } from './access/identity.ts'
+export type { Headers, Identity, TokenIssuer } from './access/identity.ts'
+export { ClaimMap } from './access/claims.ts'
+export { type KeeperParts, type KeySet, type KeySetKeeper, SealedKeySets } from './access/issuer-key-sets.ts'
+export { IssuerKeysTable, type KeySetName, type StoredKeySet } from './store/issuer-keys.ts'
+export { type DigestSeal, KmsSeal } from './crypto/kms-seal.ts'
+export { SessionSettings } from './access/session-limits.ts'
+export { TableSessions, type SessionParts, type Sessions } from './access/sessions.ts'
+export { SessionTable } from './store/sessions.ts'
+export { RefusalTally, type RefusalCounter, type TallyParts } from './access/auth-failure-counter.ts'
+export { SecurityTable } from './store/security.ts'
+export type { CredentialFault } from './model/credential-fault.ts'
+export type { RelationshipRegistry, RelationshipSource, Standing } from './access/relationships.ts'
+export { authorRelationship } from './access/author.ts'
+export { membershipRelationship, sealMembership } from './access/memberships.ts'
+export { MINORS, minorProxyPeriods, type MinorsPolicy } from './model/minors.ts'
+export { organizationRelationship } from './access/organization.ts'
+export type { Caller } from './model/decision.ts'
+export type { Deadline } from './model/deadline.ts'
+export { BadRequest, MfaRequired, SessionExpired, SessionsUnavailable, Unauthenticated } from './model/failures.ts'
+
+// where records come from
+export type { FoundRecord, LoadOptions, OpenRecord, PatientDirectory, RecordSource } from './store/record-source.ts'
+export type { OpeningCounter } from './crypto/sealed-field.ts'
+export { SealedSource } from './store/sealed-source.ts'
+export { RecordTable } from './store/records.ts'
+export { AccessTable } from './store/access.ts'
+export { type ListedPage, type ListFilter, type ListPosition, type ListRequest, newestFirst } from './model/list.ts'
+export { IntegrityFailure, KeyUnavailable, StoreUnavailable } from './model/failures.ts'
+export type { Json, Membership, MembershipPeriod, NewRecord, RecordMetadata, RelationshipScope } from './model/record.ts'
+export { encodeNodeId, decodeNodeId } from './model/node-id.ts'
+export { tenantId } from './model/ids.ts'
+export type {
+  Instant,
+  NodeId,
+  PatientId,
+  RecordId,
+  RecordRef,
+  RequestId,
+  SchemaPath,
+  TenantId,
+  TypeName,
+  UserId,
+} from './model/ids.ts'
+
+// keys, audit and the services of a process over AWS
+export { openServices, type Env, type Services } from './compose.ts'
+export { openStore, type SealedStore } from './admin/open-store.ts'
+export { openStudies, type StudyCounts, type StudyDesk, UnknownSubject } from './admin/study-admin.ts'
+export type { Study } from './model/study.ts'
+export { Keyring, type KeyringParts } from './crypto/keyring.ts'
+export { AwsKms, type Kms } from './crypto/kms.ts'
+export { DynamoKeyTable } from './store/keys.ts'
+export type { AuditLog } from './audit/log.ts'
+export { LaneLog } from './audit/log.ts'
+export { AuditHistory } from './audit/history.ts'
+export type { AuditEntry } from './audit/entry.ts'
+export { newProcessId, type ProcessId } from './audit/request-id.ts'
+export type { EventSink, GatewayEvent } from './telemetry/events.ts'

@@ -1,0 +1,24 @@
+import type { FailureCode } from './failures.ts'
+
+/** Fixed text by code: no input and no value is ever part of a message (P8). */
+export const MESSAGES: Readonly<Record<FailureCode, string>> = {
+  UNAUTHENTICATED: 'Authentication is required.',
+  SESSION_EXPIRED: 'The session has ended.',
+  MFA_REQUIRED: 'A second factor is required.',
+  STEP_UP_REQUIRED: 'A recent sign-in is required.',
+  AUDIT_UNAVAILABLE: 'The access could not be recorded, so nothing is disclosed.',
+  SESSIONS_UNAVAILABLE: 'Sessions cannot be checked at the moment.',
+  GRAPHQL_PARSE_FAILED: 'The operation is not well-formed GraphQL.',
+  GRAPHQL_VALIDATION_FAILED: 'The operation does not fit the schema.',
+  OPERATION_RESOLUTION_FAILURE: 'The operation to execute could not be determined.',
+  BAD_REQUEST: 'The request is not valid.',
+  BAD_USER_INPUT: 'An argument or a variable is not valid.',
+  OPERATION_TOO_COSTLY: 'The operation asks for too much at once.',
+  PHI_BUDGET_EXCEEDED: 'No more can be disclosed to you within this hour.',
+  UNAUTHORIZED_FIELD_OR_TYPE: 'This may not be disclosed to you.',
+  NOT_FOUND: 'Not found.',
+  FIELD_UNAVAILABLE: 'This cannot be given at the moment.',
+  FIELD_ERASED: 'This was erased.',
+  VERSION_CONFLICT: 'The record was changed in between.',
+  INTERNAL: 'An internal error occurred.',
+}

@@ -1,0 +1,155 @@
+import {
+  getNamedType,
+  getOperationAST,
+  GraphQLBoolean,
+  isAbstractType,
+  isInputObjectType,
+  isObjectType,
+  Kind,
+  valueFromAST,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLInputType,
+  type GraphQLNamedType,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+} from 'graphql'
+import type { Coordinate, SchemaPath } from '../model/ids.ts'
+import type { PolicyTable } from '../../directives/policy.ts'
+import { readDirective, type AnyField, type Definition } from '../../directives/read-directives.ts'
+import { collectFields, type SelectionContext } from './selection.ts'
+
+/** All that an operation can touch, whatever the data. */
+export interface Footprint {
+  /** PHI paths selected: values, and edges that are PHI themselves. */
+  readonly paths: ReadonlySet<SchemaPath>
+  /** Every coordinate selected, on concrete types: `Query.node`, `Patient.id`. */
+  readonly coordinates: ReadonlySet<Coordinate>
+  readonly roots: ReadonlySet<Coordinate>
+  /** PHI paths that given arguments read (P11); they are not opened by that. */
+  readonly reads: ReadonlySet<SchemaPath>
+}
+
+/** The document does not say which operation is meant. */
+export class OperationUnknown extends Error {
+  override readonly name = 'OperationUnknown'
+  constructor() {
+    super('The document has no such operation.')
+  }
+}
+
+/**
+ * Walks an operation before it is executed: through fragments, aliases, interfaces and unions (every type that could
+ * stand there), `@skip` and `@include`. By schema path, never by response key (P4). What the table does not know is
+ * among `paths`, so that deciding it says no (P3).
+ *
+ * @param schema the compiled schema, whose AST nodes hold `@reads`
+ * @param document validated against the schema
+ * @param variables raw or coerced; an argument whose variable is not given is not given
+ * @throws OperationUnknown
+ */
+export function footprint(
+  schema: GraphQLSchema,
+  policy: PolicyTable,
+  document: DocumentNode,
+  operationName: string | null | undefined,
+  variables: Readonly<Record<string, unknown>>,
+): Footprint {
+  const operation = getOperationAST(document, operationName)
+  const root = operation && schema.getRootType(operation.operation)
+  if (!operation || !root) throw new OperationUnknown()
+  const context: SelectionContext = { schema, fragments: fragmentsOf(document), variables: withDefaults(operation, variables) }
+  const walk = new Walk(context, policy)
+  walk.object(root, root.name, [operation])
+  return walk
+}
+
+interface HasSelections {
+  readonly selectionSet?: SelectionSetNode | undefined
+}
+
+class Walk implements Footprint {
+  readonly paths = new Set<SchemaPath>()
+  readonly coordinates = new Set<Coordinate>()
+  readonly roots = new Set<Coordinate>()
+  readonly reads = new Set<SchemaPath>()
+  readonly #context: SelectionContext
+  readonly #policy: PolicyTable
+  readonly #entered = new WeakMap<SelectionSetNode, Set<string>>()
+
+  constructor(context: SelectionContext, policy: PolicyTable) {
+    this.#context = context
+    this.#policy = policy
+  }
+
+  /** `prefix` is where the object stands: its type's name, or the path of an embedded type. */
+  object(type: GraphQLObjectType, prefix: string, parents: readonly HasSelections[]): void {
+    const sets = parents.map(({ selectionSet }) => selectionSet).filter((set) => set && this.#enter(set, prefix))
+    if (sets.length === 0) return
+    for (const [name, nodes] of Map.groupBy(collectFields(this.#context, type, sets), (node) => node.name.value)) {
+      const field: AnyField | undefined = type.getFields()[name]
+      const coordinate = `${type.name}.${name}` as Coordinate
+      const path = `${prefix}.${name}` as SchemaPath
+      const found = this.#policy.classes.get(coordinate)
+      this.coordinates.add(coordinate)
+      if (found === 'ROOT') this.roots.add(coordinate)
+      if (found === undefined || this.#policy.phi.has(path)) this.paths.add(path)
+      if (!field) continue
+      for (const argument of field.args) {
+        if (nodes.some((node) => this.#isGiven(node, argument.name))) this.#read(argument, argument.type, new Set())
+      }
+      for (const member of possibleTypes(this.#context.schema, getNamedType(field.type))) {
+        this.object(member, found === 'EMBEDDED' ? path : member.name, nodes)
+      }
+    }
+  }
+
+  /** Once is enough for each place: a fragment spread many times over, or inside itself, costs no more. */
+  #enter(set: SelectionSetNode, prefix: string): boolean {
+    const places = this.#entered.get(set) ?? new Set<string>()
+    this.#entered.set(set, places)
+    return places.size !== places.add(prefix).size
+  }
+
+  /** Null and left out filter nothing; everything else is a read. */
+  #isGiven(node: FieldNode, name: string): boolean {
+    const value = node.arguments?.find((argument) => argument.name.value === name)?.value
+    if (!value || value.kind === Kind.NULL) return false
+    return value.kind !== Kind.VARIABLE || (this.#context.variables[value.name.value] ?? undefined) !== undefined
+  }
+
+  /** An input object counts with all its fields: which of them a variable fills is known only after coercion. */
+  #read(definition: Definition, type: GraphQLInputType, entered: Set<GraphQLNamedType>): void {
+    for (const { value } of readDirective(this.#context.schema, definition, 'reads')) {
+      if (value) this.reads.add(value.field as SchemaPath)
+    }
+    const named = getNamedType(type)
+    if (!isInputObjectType(named) || entered.has(named)) return
+    entered.add(named)
+    for (const field of Object.values(named.getFields())) this.#read(field, field.type, entered)
+  }
+}
+
+export function possibleTypes(schema: GraphQLSchema, type: GraphQLNamedType): readonly GraphQLObjectType[] {
+  if (isObjectType(type)) return [type]
+  return isAbstractType(type) ? schema.getPossibleTypes(type) : []
+}
+
+export function fragmentsOf(document: DocumentNode): Readonly<Record<string, FragmentDefinitionNode>> {
+  const fragments = document.definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION)
+  return Object.fromEntries(fragments.map((fragment) => [fragment.name.value, fragment]))
+}
+
+export function withDefaults(operation: OperationDefinitionNode, variables: Readonly<Record<string, unknown>>) {
+  const filled: Record<string, unknown> = { ...variables }
+  for (const { variable, defaultValue } of operation.variableDefinitions ?? []) {
+    const name = variable.name.value
+    if (Object.hasOwn(filled, name) || !defaultValue) continue
+    // only booleans steer a selection; of all others it matters only that there is something
+    filled[name] = defaultValue.kind === Kind.BOOLEAN ? valueFromAST(defaultValue, GraphQLBoolean) : defaultValue
+  }
+  return filled
+}

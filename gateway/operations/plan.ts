@@ -1,0 +1,69 @@
+import { getNamedType, isObjectType, type FieldNode, type GraphQLObjectType, type GraphQLResolveInfo } from 'graphql'
+import type { Coordinate, SchemaPath } from '../model/ids.ts'
+import type { PolicyTable } from '../../directives/policy.ts'
+import { collectFields } from './selection.ts'
+
+/** The part of `GraphQLResolveInfo` that planning reads. */
+export type PlanInfo = Pick<GraphQLResolveInfo, 'fieldNodes' | 'fragments' | 'variableValues' | 'schema' | 'returnType'>
+
+/**
+ * The PHI paths that this occurrence selects directly on one record of `type`: values, values of embedded types, and
+ * edges that are PHI themselves. It crosses no edge and looks into no composite. Paths, never response keys (P4).
+ *
+ * @param within the fields between this one and the record: `['edges', 'node']` at a connection. All aliases of them are
+ *   merged into one plan, since any of them may lead to the same record.
+ */
+export function planPaths(
+  info: PlanInfo,
+  type: GraphQLObjectType,
+  policy: PolicyTable,
+  within: readonly string[] = [],
+): ReadonlySet<SchemaPath> {
+  const context = { schema: info.schema, fragments: info.fragments, variables: info.variableValues }
+  let nodes: readonly FieldNode[] = info.fieldNodes
+  let around = getNamedType(info.returnType)
+  for (const step of within) {
+    if (!isObjectType(around)) return new Set()
+    const field = around.getFields()[step]
+    nodes = collectFields(context, around, selectionSets(nodes)).filter(({ name }) => name.value === step)
+    around = field ? getNamedType(field.type) : around
+  }
+
+  const paths = new Set<SchemaPath>()
+  const collect = (parent: GraphQLObjectType, prefix: string, parents: readonly FieldNode[]): void => {
+    for (const [name, fields] of Map.groupBy(collectFields(context, parent, selectionSets(parents)), (node) => node.name.value)) {
+      const path = `${prefix}.${name}` as SchemaPath
+      const found = policy.classes.get(`${parent.name}.${name}` as Coordinate)
+      const inner = parent.getFields()[name]
+      const embedded = inner && getNamedType(inner.type)
+      if (found === 'EMBEDDED' && isObjectType(embedded)) collect(embedded, path, fields)
+      // what the table does not know is planned too, so that deciding it says no (P3)
+      else if (found === undefined || policy.phi.has(path)) paths.add(path)
+    }
+  }
+  collect(type, type.name, nodes)
+  return paths
+}
+
+export type Planner = (info: PlanInfo, type: GraphQLObjectType, within?: readonly string[]) => ReadonlySet<SchemaPath>
+
+/**
+ * `planPaths`, computed once for each `info.fieldNodes` and type: execution gives all items of a list the same nodes.
+ *
+ * A planner belongs to one request: two requests may share a parsed document and differ in the variables of `@include`.
+ */
+export function createPlanner(policy: PolicyTable): Planner {
+  const plans = new WeakMap<readonly FieldNode[], Map<string, ReadonlySet<SchemaPath>>>()
+  return (info, type, within = []) => {
+    const known = plans.get(info.fieldNodes) ?? new Map<string, ReadonlySet<SchemaPath>>()
+    plans.set(info.fieldNodes, known)
+    const key = [type.name, ...within].join('.')
+    const plan = known.get(key) ?? planPaths(info, type, policy, within)
+    known.set(key, plan)
+    return plan
+  }
+}
+
+function selectionSets(nodes: readonly FieldNode[]) {
+  return nodes.map(({ selectionSet }) => selectionSet)
+}

@@ -1,0 +1,109 @@
+import { getNamedType, Kind, type DocumentNode, type FieldNode, type GraphQLField, type GraphQLObjectType } from 'graphql'
+import type { GraphQLSchema, OperationDefinitionNode, SelectionSetNode } from 'graphql'
+import type { Coordinate, SchemaPath } from '../model/ids.ts'
+import type { PolicyTable } from '../../directives/policy.ts'
+import { fragmentsOf, possibleTypes, withDefaults } from './footprint.ts'
+import { collectFields, type SelectionContext } from './selection.ts'
+
+/** How far an answer gets towards a place: nothing holds it, or what stands `at` closes it, or may. */
+export type Way = { readonly passage: 'OPEN' } | { readonly passage: 'DEPENDS' | 'DENIED'; readonly at: SchemaPath }
+
+/** What an operation would reach, each path by the most open of the ways to it. */
+export interface Routes {
+  /** PHI paths: values, and edges that are PHI themselves. In the order of the text. */
+  readonly paths: ReadonlyMap<SchemaPath, Way>
+  /** Paths that given arguments read (P11). */
+  readonly reads: ReadonlyMap<SchemaPath, Way>
+}
+
+/** What stands on the way: a root, an edge, or a path that an argument reads. */
+export type Passage = (
+  at: { readonly kind: 'ROOT' | 'EDGE' | 'READ' } & { readonly path: SchemaPath },
+) => 'OPEN' | 'DEPENDS' | 'DENIED'
+
+const OPEN: Way = { passage: 'OPEN' }
+const ORDER = { OPEN: 0, DEPENDS: 1, DENIED: 2 } as const
+
+/**
+ * Walks an operation as execution would, and tells of each PHI path what stands in the way of it. Variables have their
+ * defaults and nothing else: a condition that cannot be told counts as met, an argument that a variable fills as given.
+ *
+ * @param document validated against the schema
+ */
+export function routes(
+  schema: GraphQLSchema,
+  policy: PolicyTable,
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+  passage: Passage,
+): Routes {
+  const context: SelectionContext = { schema, fragments: fragmentsOf(document), variables: withDefaults(operation, {}) }
+  const walk = new Walk(context, policy, passage)
+  const root = schema.getRootType(operation.operation)
+  if (root) walk.object(root, root.name, operation.selectionSet, OPEN)
+  return walk
+}
+
+class Walk implements Routes {
+  readonly paths = new Map<SchemaPath, Way>()
+  readonly reads = new Map<SchemaPath, Way>()
+  readonly #context: SelectionContext
+  readonly #policy: PolicyTable
+  readonly #passage: Passage
+  readonly #entered = new WeakMap<SelectionSetNode, Set<string>>()
+
+  constructor(context: SelectionContext, policy: PolicyTable, passage: Passage) {
+    this.#context = context
+    this.#policy = policy
+    this.#passage = passage
+  }
+
+  /** `prefix` is where the object stands: its type's name, or the path of an embedded type. */
+  object(type: GraphQLObjectType, prefix: string, set: SelectionSetNode | undefined, way: Way): void {
+    if (set === undefined || !this.#enter(set, `${prefix} ${way.passage}`)) return
+    for (const node of collectFields(this.#context, type, [set])) {
+      const name = node.name.value
+      const field = type.getFields()[name]
+      const path = `${prefix}.${name}` as SchemaPath
+      const kind = this.#policy.classes.get(`${type.name}.${name}` as Coordinate)
+      const past = kind === 'ROOT' || kind === 'EDGE' ? this.#through(kind, path, way) : way
+      const filtered = field === undefined ? past : this.#filtered(`${type.name}.${name}`, field, node, past)
+      // an edge is decided before its filter: what it refuses by itself is told by its own rule
+      if (kind === undefined || this.#policy.phi.has(path)) better(this.paths, path, filtered === past ? way : filtered)
+      if (field === undefined) continue
+      for (const member of possibleTypes(this.#context.schema, getNamedType(field.type))) {
+        this.object(member, kind === 'EMBEDDED' ? path : member.name, node.selectionSet, filtered)
+      }
+    }
+  }
+
+  /** Each place is walked once for each way that it is reached by, however many fragments lead there. */
+  #enter(set: SelectionSetNode, place: string): boolean {
+    const places = this.#entered.get(set) ?? new Set<string>()
+    this.#entered.set(set, places)
+    return places.size !== places.add(place).size
+  }
+
+  #filtered(coordinate: string, { args }: GraphQLField<unknown, unknown>, node: FieldNode, way: Way): Way {
+    let filtered = way
+    for (const { name } of args) {
+      const path = this.#policy.reads.get(`${coordinate}(${name}:)`)
+      const value = node.arguments?.find((argument) => argument.name.value === name)?.value
+      if (path === undefined || value === undefined || value.kind === Kind.NULL) continue
+      better(this.reads, path, way)
+      filtered = this.#through('READ', path, filtered)
+    }
+    return filtered
+  }
+
+  /** What closed the way first is what is told of it. */
+  #through(kind: 'ROOT' | 'EDGE' | 'READ', at: SchemaPath, way: Way): Way {
+    const passage = this.#passage({ kind, path: at })
+    return passage === 'OPEN' || ORDER[passage] <= ORDER[way.passage] ? way : { passage, at }
+  }
+}
+
+function better(ways: Map<SchemaPath, Way>, path: SchemaPath, way: Way): void {
+  const known = ways.get(path)
+  if (known === undefined || ORDER[way.passage] < ORDER[known.passage]) ways.set(path, way)
+}

@@ -1,0 +1,49 @@
+import * as z from 'zod'
+import type { Caller } from '../model/decision.ts'
+import type { PolicyTable, RoleKind } from '../../directives/policy.ts'
+
+/** Numbers of PHI values, by the kind of the caller's role. */
+export type ValueLimits = Readonly<Record<RoleKind, number>>
+
+/** What one caller may have at once, and in time. */
+export interface Limits {
+  /** The most values that one operation may be able to open: `gateway/operations/cost.ts`. */
+  readonly operation: ValueLimits
+  /** The most values that one user is given within an hour: `gateway/disclosure/phi-budget.ts`. */
+  readonly hour: ValueLimits
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  operation: { CLINICIAN: 5_000, STAFF: 5_000, RESEARCH: 5_000, PATIENT: 5_000, PARTNER: 5_000, OVERSIGHT: 5_000 },
+  hour: { CLINICIAN: 50_000, STAFF: 50_000, RESEARCH: 100_000, PATIENT: 20_000, PARTNER: 50_000, OVERSIGHT: 10_000 },
+}
+
+/** The limit of a caller with several roles is that of the role, among those that may claim the purpose, that has the most. */
+export function limitOf(limits: ValueLimits, { roles }: PolicyTable, caller: Pick<Caller, 'roles' | 'purpose'>): number {
+  const held = [...caller.roles].flatMap((role) => roles.get(role) ?? [])
+  return Math.max(0, ...held.filter(({ mayClaim }) => mayClaim.includes(caller.purpose)).map(({ kind }) => limits[kind]))
+}
+
+const values = z.int().nonnegative().optional()
+const byKind = z
+  .strictObject({ CLINICIAN: values, STAFF: values, RESEARCH: values, PATIENT: values, PARTNER: values, OVERSIGHT: values })
+  .default({})
+
+/** `{"operation": {"PARTNER": 1000}, "hour": {"RESEARCH": 500000}}`: what is left out is as it is by default. */
+export const LimitsText = z
+  .string()
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text)
+    } catch {
+      context.addIssue({ code: 'custom', message: 'no JSON' })
+      return z.NEVER
+    }
+  })
+  .pipe(z.strictObject({ operation: byKind, hour: byKind }))
+  .transform(({ operation, hour }): Limits => ({ operation: over('operation', operation), hour: over('hour', hour) }))
+
+function over(name: keyof Limits, given: z.infer<typeof byKind>): ValueLimits {
+  const entries = Object.entries(given).filter(([, value]) => value !== undefined)
+  return { ...DEFAULT_LIMITS[name], ...Object.fromEntries(entries) }
+}

@@ -1,0 +1,207 @@
+import {
+  type AttributeValue,
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  PutItemCommand,
+  ScanCommand,
+  type TransactWriteItem,
+} from '@aws-sdk/client-dynamodb'
+import type { KeyChanges } from '../crypto/key-changes.ts'
+import type {
+  KeyTable,
+  KeyUse,
+  LoadedKeys,
+  PatientKeyItem,
+  TenantKeyItem,
+  WantedKeys,
+  WrappedPatientKey,
+} from '../crypto/key-table.ts'
+import { StoreUnavailable } from '../model/failures.ts'
+import type { PatientId, TenantId } from '../model/ids.ts'
+import { batchGet, type Item, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
+
+const KEY = 'KEY'
+
+/** Wrapped keys: one item for a tenant, one for each patient, each with all versions. Nothing in it opens without KMS. */
+export class DynamoKeyTable implements KeyTable {
+  readonly #client: DynamoDBClient
+  readonly #table: string
+  readonly counter: RequestCounter = { requests: 0 }
+
+  constructor(client: DynamoDBClient, table: string) {
+    this.#client = client
+    this.#table = table
+  }
+
+  async load(tenant: TenantId, { tenantItem, patients }: WantedKeys): Promise<LoadedKeys> {
+    const keys = patients.map((patient) => ({ pk: `${tenant}#${patient}`, sk: KEY }))
+    if (tenantItem) keys.push({ pk: tenant, sk: KEY })
+    if (keys.length === 0) return { patients: new Map() }
+    const items = new Map(
+      (await batchGet(this.#client, this.counter, this.#table, keys)).map((item) => [item['pk']?.S ?? '', item]),
+    )
+    const own = items.get(tenant)
+    items.delete(tenant)
+    return {
+      ...(own !== undefined && { tenant: readTenant(own) }),
+      patients: new Map([...items].map(([pk, item]) => [pk.slice(tenant.length + 1) as PatientId, readPatient(item)])),
+    }
+  }
+
+  async createTenant(tenant: TenantId, { versions, uses }: TenantKeyItem): Promise<'created' | 'exists'> {
+    const item: Item = { ...tenantKey(tenant), versions: tenantVersions(versions), uses: useKeys(uses) }
+    try {
+      this.counter.requests++
+      await this.#client.send(
+        new PutItemCommand({ TableName: this.#table, Item: item, ConditionExpression: 'attribute_not_exists(pk)' }),
+      )
+      return 'created'
+    } catch (cause) {
+      if (cause instanceof ConditionalCheckFailedException) return 'exists'
+      throw new StoreUnavailable({ cause })
+    }
+  }
+
+  /** The writing of a new patient's item, which fails when there is one. */
+  put(tenant: TenantId, patient: PatientId, { versions }: PatientKeyItem): TransactWriteItem {
+    const item: Item = { ...patientKey(tenant, patient), versions: patientVersions(versions) }
+    return { Put: { TableName: this.#table, Item: item, ConditionExpression: 'attribute_not_exists(pk)' } }
+  }
+
+  /** The writing of a tombstone over a patient's keys, all versions, which fails where they are no longer what was read. */
+  bury(tenant: TenantId, patient: PatientId, before: PatientKeyItem, tombstone: Uint8Array): TransactWriteItem {
+    return {
+      Update: {
+        TableName: this.#table,
+        Key: patientKey(tenant, patient),
+        ConditionExpression: 'versions = :before AND attribute_not_exists(tombstone)',
+        UpdateExpression: 'SET tombstone = :tombstone REMOVE versions',
+        ExpressionAttributeValues: { ':before': patientVersions(before.versions), ':tombstone': { B: tombstone } },
+      },
+    }
+  }
+
+  /** The writing of changed items, which fails as a whole where one is no longer what was read. */
+  change(tenant: TenantId, { tenant: own, patients }: KeyChanges): TransactWriteItem[] {
+    const changes = patients.map(
+      ({ patient, before, after }): TransactWriteItem => ({
+        Update: {
+          TableName: this.#table,
+          Key: patientKey(tenant, patient),
+          ConditionExpression: 'versions = :before',
+          UpdateExpression: 'SET versions = :after',
+          ExpressionAttributeValues: { ':before': patientVersions(before.versions), ':after': patientVersions(after.versions) },
+        },
+      }),
+    )
+    if (own === undefined) return changes
+    const { before, after } = own
+    changes.push({
+      Update: {
+        TableName: this.#table,
+        Key: tenantKey(tenant),
+        ConditionExpression: 'versions = :versionsBefore AND #uses = :usesBefore',
+        UpdateExpression: 'SET versions = :versions, #uses = :uses',
+        ExpressionAttributeNames: { '#uses': 'uses' },
+        ExpressionAttributeValues: {
+          ':versionsBefore': tenantVersions(before.versions),
+          ':usesBefore': useKeys(before.uses),
+          ':versions': tenantVersions(after.versions),
+          ':uses': useKeys(after.uses),
+        },
+      },
+    })
+    return changes
+  }
+
+  /**
+   * The key items of all patients of a tenant, a page at a time, read consistently. It reads through the keys of all
+   * tenants: for those who keep keys, not for requests.
+   *
+   * @throws StoreUnavailable
+   */
+  async *pages(tenant: TenantId): AsyncGenerator<ReadonlyMap<PatientId, PatientKeyItem>> {
+    let next: Item | undefined
+    do {
+      this.counter.requests++
+      const page = await unavailableOnFailure(
+        this.#client.send(
+          new ScanCommand({
+            TableName: this.#table,
+            ConsistentRead: true,
+            FilterExpression: 'begins_with(pk, :tenant) AND sk = :key',
+            ExpressionAttributeValues: { ':tenant': { S: `${tenant}#` }, ':key': { S: KEY } },
+            ...(next && { ExclusiveStartKey: next }),
+          }),
+        ),
+      )
+      yield new Map(
+        (page.Items ?? []).map((item) => [(item['pk']?.S ?? '').slice(tenant.length + 1) as PatientId, readPatient(item)]),
+      )
+      next = page.LastEvaluatedKey
+    } while (next !== undefined)
+  }
+}
+
+const tenantKey = (tenant: TenantId): Item => ({ pk: { S: tenant }, sk: { S: KEY } })
+const patientKey = (tenant: TenantId, patient: PatientId): Item => ({ pk: { S: `${tenant}#${patient}` }, sk: { S: KEY } })
+
+const tenantVersions = (versions: TenantKeyItem['versions']): AttributeValue => ({
+  L: versions.map(({ version, wrapped, kmsKey }) => ({
+    M: { version: number(version), wrapped: { B: wrapped }, kmsKey: { S: kmsKey } },
+  })),
+})
+
+const useKeys = (uses: TenantKeyItem['uses']): AttributeValue => ({
+  L: uses.map(({ use, ...key }) => ({ M: { use: { S: use }, ...wrappedKey(key) } })),
+})
+
+const patientVersions = (versions: PatientKeyItem['versions']): AttributeValue => ({
+  L: versions.map((key) => ({ M: wrappedKey(key) })),
+})
+
+/** What seals from the beginning does not say so: items read back are written as they were. */
+const wrappedKey = ({ version, tenantKeyVersion, wrapped, sealsFrom }: WrappedPatientKey): Item => ({
+  version: number(version),
+  tenantKeyVersion: number(tenantKeyVersion),
+  wrapped: { B: wrapped },
+  ...(sealsFrom !== 0 && { sealsFrom: number(sealsFrom) }),
+})
+
+const number = (value: number): AttributeValue => ({ N: String(value) })
+
+function readTenant(item: Item): TenantKeyItem {
+  return {
+    versions: list(item['versions']).map((entry) => ({
+      version: integer(entry['version']),
+      wrapped: bytes(entry['wrapped']),
+      kmsKey: entry['kmsKey']?.S ?? '',
+    })),
+    uses: list(item['uses']).map((entry) => ({
+      use: (entry['use']?.S ?? '') as KeyUse,
+      ...readWrapped(entry),
+    })),
+  }
+}
+
+function readPatient(item: Item): PatientKeyItem {
+  const { tombstone } = item
+  const versions = list(item['versions']).map(readWrapped)
+  return tombstone === undefined ? { versions } : { versions, tombstone: bytes(tombstone) }
+}
+
+function readWrapped(entry: Item): WrappedPatientKey {
+  return {
+    version: integer(entry['version']),
+    tenantKeyVersion: integer(entry['tenantKeyVersion']),
+    wrapped: bytes(entry['wrapped']),
+    sealsFrom: integer(entry['sealsFrom']),
+  }
+}
+
+// a malformed item has no key in it that would unwrap, so reading it can be this simple
+
+const list = (value: AttributeValue | undefined): Item[] => (value?.L ?? []).map((entry) => entry.M ?? {})
+const integer = (value: AttributeValue | undefined): number => Number(value?.N ?? 0)
+/** Copied: the SDK decodes into pieces of larger buffers, and a cached key would keep all of such a buffer in memory. */
+const bytes = (value: AttributeValue | undefined): Uint8Array => new Uint8Array(value?.B ?? [])

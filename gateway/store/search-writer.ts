@@ -1,0 +1,91 @@
+import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
+import type { PatientKeys } from '../crypto/patient-keys.ts'
+import { SealedRecord } from '../crypto/sealed-record.ts'
+import { partsOf, searchKey, searchToken } from '../crypto/blind-index.ts'
+import type { UseKey } from '../crypto/tenant-keys.ts'
+import type { RecordRef, SchemaPath, TenantId } from '../model/ids.ts'
+import { IntegrityFailure } from '../model/failures.ts'
+import type { SearchIndex } from '../../directives/policy.ts'
+import type { Json } from '../model/record.ts'
+import type { StoredRecord } from './records.ts'
+import type { SearchRow, SearchTable, SearchTerm } from './search.ts'
+
+type ValueOf = (path: SchemaPath) => unknown
+
+/** The search entries of a tenant's records while they are being written. */
+export class SearchWriter {
+  readonly #table: SearchTable
+  readonly #key: UseKey<'index'>
+  readonly #tenant: TenantId
+  readonly #indexes: readonly SearchIndex[]
+
+  constructor(table: SearchTable, key: UseKey<'index'>, tenant: TenantId, indexes: readonly SearchIndex[]) {
+    this.#table = table
+    this.#key = key
+    this.#tenant = tenant
+    this.#indexes = indexes
+  }
+
+  /** The values of a record type that its entries are made of. */
+  paths({ type }: RecordRef): readonly SchemaPath[] {
+    return [...new Set(this.#of(type).flatMap(partsOf))]
+  }
+
+  /**
+   * The writing of the entries of a record, and the removal of those that it had before and has no more. Entries that stay are
+   * written again: one that somebody took away, or that is older than its index, is there from then on.
+   *
+   * @param before the values of the version before; undefined for a new record
+   * @throws KeyUnavailable
+   */
+  write(ref: RecordRef, after: ValueOf, before?: ValueOf): TransactWriteItem[] {
+    const now = this.#terms(ref, after)
+    const old = before === undefined ? new Map<string, SearchTerm>() : this.#terms(ref, before)
+    return [
+      ...[...now.values()].map((term) => this.#table.put(this.#tenant, term, ref)),
+      ...[...old].filter(([name]) => !now.has(name)).map(([, term]) => this.#table.remove(this.#tenant, term, ref)),
+    ]
+  }
+
+  /** The rows that a record has to have in the table. @throws KeyUnavailable */
+  rows(ref: RecordRef, valueOf: ValueOf): SearchRow[] {
+    return [...this.#terms(ref, valueOf).values()].map((term) => this.#table.row(this.#tenant, term, ref))
+  }
+
+  #terms({ type }: RecordRef, valueOf: ValueOf): Map<string, SearchTerm> {
+    const terms = new Map<string, SearchTerm>()
+    for (const index of this.#of(type)) {
+      const key = searchKey(index, valueOf)
+      if (key === undefined) continue
+      const token = searchToken(this.#key, this.#tenant, index, key)
+      terms.set(`${index.path} ${token}`, { paths: partsOf(index), token })
+    }
+    return terms
+  }
+
+  #of(type: string): readonly SearchIndex[] {
+    return this.#indexes.filter(({ path }) => path.startsWith(`${type}.`))
+  }
+}
+
+/**
+ * What a stored record is found by: its search entries are made of it, and can be removed only by who knows it. No
+ * request is told of it.
+ *
+ * @throws IntegrityFailure
+ */
+export function valuesOf(
+  keys: PatientKeys,
+  tenant: TenantId,
+  { ref, manifest, fields }: StoredRecord,
+  paths: readonly SchemaPath[],
+): ReadonlyMap<SchemaPath, Json> {
+  const record = SealedRecord.open(keys, { tenant, ...ref }, manifest, { fields: 0, metadata: 0 })
+  const values = new Map<SchemaPath, Json>()
+  for (const path of paths) {
+    const sealed = fields.get(path)
+    if (sealed !== undefined) values.set(path, record.openField(path, sealed))
+    else if (record.verdict(path, sealed) !== 'ABSENT') throw new IntegrityFailure()
+  }
+  return values
+}

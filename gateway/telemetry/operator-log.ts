@@ -1,0 +1,109 @@
+import { LogFormatter, Logger, LogItem } from '@aws-lambda-powertools/logger'
+import type { EventSink, GatewayEvent } from './events.ts'
+import { cause, type FieldPrinter, frames, lane, number, path, patient, record, request, tenant, word } from './operator-fields.ts'
+
+/** Where a line goes: the two streams of the process. A line ends where it ends, whatever is in it. */
+export type PrintLine = (line: string, stream: 'stdout' | 'stderr') => void
+
+type Level = 'info' | 'warn' | 'error' | 'critical'
+type Told<Name extends GatewayEvent['event']> = Extract<GatewayEvent, { event: Name }>
+interface Line<Name extends GatewayEvent['event']> {
+  readonly level: Level
+  /** Every field of the event, and so none that nobody thought about. */
+  readonly fields: Readonly<Record<Exclude<keyof Told<Name>, 'event'>, FieldPrinter>>
+}
+
+/** What is printed of each event. A new event, or a new field of one, does not compile until it stands here. */
+const LINES: { readonly [Name in GatewayEvent['event']]: Line<Name> } = {
+  REQUEST: {
+    level: 'info',
+    fields: {
+      requestId: request,
+      status: number,
+      milliseconds: number,
+      resolved: number,
+      denied: number,
+      unavailable: number,
+      metadata: number,
+      searched: number,
+    },
+  },
+  INTEGRITY_FAILURE: { level: 'critical', fields: { requestId: request, tenant, record, path } },
+  ACCESS_ITEM_FORGED: { level: 'critical', fields: { tenant, patient, what: word } },
+  BREAK_GLASS: { level: 'warn', fields: { requestId: request, tenant, patient, what: word } },
+  KEY_UNAVAILABLE: { level: 'error', fields: { requestId: request, tenant, cause } },
+  STORE_UNAVAILABLE: { level: 'error', fields: { requestId: request, tenant, cause } },
+  CREDENTIALS_REFUSED: { level: 'info', fields: { count: number } },
+  REFUSALS_UNWRITTEN: { level: 'error', fields: { cause, lost: number } },
+  ISSUER_KEYS: { level: 'error', fields: { what: word, cause } },
+  ISSUER_KEYS_FORGED: { level: 'critical', fields: {} },
+  AUDIT_REFUSED: { level: 'error', fields: { tenant, lane, cause } },
+  AUDIT_LANE_RETIRED: { level: 'error', fields: { tenant, lane, sequence: number, why: word } },
+  INTERNAL: { level: 'error', fields: { requestId: request, cause, frames } },
+  PROCESS_FAULT: { level: 'critical', fields: { why: word, cause, frames } },
+  PROCESS_WARNING: { level: 'warn', fields: { cause } },
+}
+
+/** Which stream an event's lines go to, so that who looks at errors alone sees them. */
+export function streamOf(event: GatewayEvent['event']): 'stdout' | 'stderr' {
+  const { level } = LINES[event]
+  return level === 'error' || level === 'critical' ? 'stderr' : 'stdout'
+}
+
+/** Operators' log. It takes typed events and nothing else, so that there is no way to print a value by mistake (P8). */
+export function operatorLog(stage: string, print: PrintLine): EventSink {
+  const logger = new EventLogger(print, new EventFormatter(stage))
+  return (event) => {
+    const { level, fields } = LINES[event.event]
+    const printed: Record<string, ReturnType<FieldPrinter>> = {}
+    for (const [name, show] of Object.entries<FieldPrinter>(fields)) {
+      const value: unknown = (event as Readonly<Record<string, unknown>>)[name]
+      if (value !== undefined) printed[name] = show(value)
+    }
+    logger[level](event.event, printed)
+  }
+}
+
+/** Powertools adds what Lambda and X-Ray put into the environment, part of which a client can set: here a line holds its event. */
+class EventFormatter extends LogFormatter {
+  readonly #stage: string
+
+  constructor(stage: string) {
+    super()
+    this.#stage = stage
+  }
+
+  override formatAttributes(...[{ logLevel, message, timestamp }, fields]: Parameters<LogFormatter['formatAttributes']>): LogItem {
+    const attributes = {
+      level: logLevel,
+      message,
+      timestamp: this.formatTimestamp(timestamp),
+      service: 'phi-gateway',
+      stage: this.#stage,
+      ...fields,
+    }
+    return new LogItem({ attributes })
+  }
+}
+
+/** One line for an event on the given stream, whatever POWERTOOLS_DEV, POWERTOOLS_LOG_LEVEL and the sample rate say. */
+class EventLogger extends Logger {
+  readonly #print: PrintLine
+
+  constructor(print: PrintLine, logFormatter: LogFormatter) {
+    super({ serviceName: 'phi-gateway', logLevel: 'INFO', sampleRateValue: 0, logFormatter })
+    this.#print = print
+  }
+
+  protected override printLog(_level: number, item: LogItem): void {
+    item.prepareForPrint()
+    const { message } = item.getAttributes() as { readonly message?: unknown }
+    // Powertools has remarks of its own, on levels and buffers: they are no events
+    if (typeof message !== 'string' || !isEventName(message)) return
+    this.#print(JSON.stringify(item.getAttributes()), streamOf(message))
+  }
+}
+
+function isEventName(text: string): text is GatewayEvent['event'] {
+  return Object.hasOwn(LINES, text)
+}

@@ -1,0 +1,129 @@
+import { Metrics } from '@aws-lambda-powertools/metrics'
+import type { EventSink, GatewayEvent } from './events.ts'
+import type { RequestId } from '../model/ids.ts'
+import type { Clock } from '../model/record.ts'
+import { type PrintLine, streamOf } from './operator-log.ts'
+
+export const NAMESPACE = 'phi-gateway'
+
+/** Every metric that is published, with its unit. The alarms of `infra/alarms.yml` name no other. */
+export const METRICS = {
+  Requests: 'Count',
+  Duration: 'Milliseconds',
+  ResolvedValues: 'Count',
+  DeniedValues: 'Count',
+  UnavailableValues: 'Count',
+  MetadataOpenings: 'Count',
+  SearchOpenings: 'Count',
+  IntegrityFailures: 'Count',
+  ForgedAccessItems: 'Count',
+  BrokenGlasses: 'Count',
+  KeyFailures: 'Count',
+  StoreFailures: 'Count',
+  RefusedCredentials: 'Count',
+  AuditRefusals: 'Count',
+  LanesFenced: 'Count',
+  LanesUnresolved: 'Count',
+  LanesRefused: 'Count',
+  InternalFaults: 'Count',
+} as const
+
+type Counts = Partial<Record<keyof typeof METRICS, number>>
+
+/** Requests that have had an event and no end yet. More at once than a function ever has; past it the oldest is published early. */
+const MOST_OPEN = 256
+
+/**
+ * Metrics for operators, as lines of CloudWatch's embedded metric format: one for a request, with all that happened in it, and
+ * one for each event that belongs to none. The stage is the only dimension: a tenant, a user or a path in a metric would tell
+ * who is treated where (P8).
+ *
+ * @source https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+ */
+export function operatorMetrics(stage: string, { now, print }: { now: Clock; print: PrintLine }): EventSink {
+  const open = new Map<RequestId, Counts>()
+  const publish = (event: GatewayEvent['event'], counts: Counts): void => {
+    print(metricLine(stage, now(), counts), streamOf(event))
+  }
+  return (event) => {
+    const counts = countsOf(event)
+    if (event.event === 'REQUEST') {
+      const before = open.get(event.requestId) ?? {}
+      open.delete(event.requestId)
+      publish(event.event, sum(before, counts))
+    } else if ('requestId' in event) {
+      open.set(event.requestId, sum(open.get(event.requestId) ?? {}, counts))
+      const [oldest] = open
+      if (open.size <= MOST_OPEN || oldest === undefined) return
+      open.delete(oldest[0])
+      publish(event.event, oldest[1])
+    } else if (Object.keys(counts).length > 0) {
+      publish(event.event, counts)
+    }
+  }
+}
+
+function countsOf(event: GatewayEvent): Counts {
+  switch (event.event) {
+    case 'REQUEST': {
+      const { milliseconds, resolved, denied, unavailable, metadata, searched } = event
+      const values = { ResolvedValues: resolved, DeniedValues: denied, UnavailableValues: unavailable }
+      return { Requests: 1, Duration: milliseconds, ...values, MetadataOpenings: metadata, SearchOpenings: searched }
+    }
+    case 'INTEGRITY_FAILURE':
+      return { IntegrityFailures: 1 }
+    case 'ACCESS_ITEM_FORGED':
+    case 'ISSUER_KEYS_FORGED':
+      return { ForgedAccessItems: 1 }
+    case 'BREAK_GLASS':
+      return event.what === 'ENDED' ? {} : { BrokenGlasses: 1 }
+    case 'KEY_UNAVAILABLE':
+      return { KeyFailures: 1 }
+    case 'STORE_UNAVAILABLE':
+      return { StoreFailures: 1 }
+    case 'CREDENTIALS_REFUSED':
+      return { RefusedCredentials: event.count }
+    case 'REFUSALS_UNWRITTEN':
+    case 'ISSUER_KEYS':
+      return { StoreFailures: 1 }
+    case 'AUDIT_REFUSED':
+      return { AuditRefusals: 1 }
+    case 'AUDIT_LANE_RETIRED':
+      return { [RETIRED[event.why]]: 1 }
+    case 'INTERNAL':
+    case 'PROCESS_FAULT':
+      return { InternalFaults: 1 }
+    case 'PROCESS_WARNING':
+      return {}
+    default:
+      return event satisfies never
+  }
+}
+
+const RETIRED = { FENCED: 'LanesFenced', UNRESOLVED: 'LanesUnresolved', REFUSED: 'LanesRefused' } as const
+
+function sum(one: Counts, other: Counts): Counts {
+  const counts = { ...one }
+  for (const name of namesOf(other)) counts[name] = (counts[name] ?? 0) + (other[name] ?? 0)
+  return counts
+}
+
+const namesOf = (counts: Counts) => Object.keys(counts) as (keyof typeof METRICS)[]
+
+/** Made anew for each line: nothing of one request is left when the next one comes. */
+function metricLine(stage: string, at: number, counts: Counts): string {
+  const metrics = new Metrics({ namespace: NAMESPACE, serviceName: NAMESPACE, logger: SILENT })
+  // the service would be a dimension by itself, from the environment even
+  metrics.clearDefaultDimensions()
+  metrics.setDefaultDimensions({ stage })
+  metrics.setTimestamp(at)
+  for (const name of namesOf(counts)) metrics.addMetric(name, METRICS[name], counts[name] ?? 0)
+  // not `publishStoredMetrics`: POWERTOOLS_METRICS_DISABLED and POWERTOOLS_DEV would silence the alarms
+  return JSON.stringify(metrics.serializeMetrics())
+}
+
+const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing }
+
+function nothing(): void {
+  // the library's warnings quote what they warn of
+}

@@ -1,0 +1,90 @@
+import { type Importer, writePatients } from '../../../fhir/importer.ts'
+import { type CodeLabels, codeLabels } from '../../../fhir/labels.ts'
+import { type MappedPatient, mapBundle } from '../../../fhir/map-bundle.ts'
+import { refuseProduction } from '../../../gateway/model/stage.ts'
+import { type Instant, type TenantId, tenantId } from '../../../gateway/model/ids.ts'
+import { demoBundles } from './bundles.ts'
+import { studyReference, type Study } from '../../../gateway/model/study.ts'
+import { DEMO_STUDIES, DEMO_USERS, type DemoUser } from '../users.ts'
+
+/** What the demo is written to: what an import is, and studies. */
+export interface SeedStore extends Importer {
+  writeStudy(study: Study): Promise<void>
+}
+
+export interface SeedOptions {
+  /** Of what is written to. */
+  readonly stage: string | undefined
+  /** Opens the sealed store of one tenant. */
+  readonly openImporter: (tenant: TenantId) => Promise<SeedStore>
+  /** How many patients each tenant gets. */
+  readonly riverside: number
+  readonly lakeside: number
+  readonly log: (line: string) => void
+}
+
+/** The demo's own bundles could not be read in full: a fault of this program, not of any input. */
+class DemoFault extends Error {
+  override readonly name = 'DemoFault'
+  constructor() {
+    super('The demo patients do not pass the import.')
+  }
+}
+
+/**
+ * Writes the demo patients of both tenants, in the way in which `phi import` writes anybody's. Repeating it changes nothing.
+ *
+ * @throws StageRefused, before anything is opened: made-up patients must not stand among real ones
+ * @throws DemoFault, and what the importer throws
+ */
+export async function seedDemo({ stage, openImporter, riverside, lakeside, log }: SeedOptions): Promise<void> {
+  refuseProduction({ PHI_STAGE: stage })
+  const labels = codeLabels()
+  for (const [name, count] of [
+    ['riverside', riverside],
+    ['lakeside', lakeside],
+  ] as const) {
+    const tenant = tenantId(name)
+    if (tenant === undefined) throw new DemoFault()
+    const importer = await openImporter(tenant)
+    let records = 0
+    try {
+      await writePatients(demoPatients(name, tenant, count, importer, labels), async (patient) => {
+        const { created, updated, unchanged } = await importer.write(patient)
+        records += created + updated + unchanged
+      })
+      for (const study of studiesOf(name)) await importer.writeStudy(study)
+    } finally {
+      await importer.close()
+    }
+    log(`${name}: ${count} patients, ${records} records`)
+  }
+}
+
+function* demoPatients(
+  name: DemoUser['tenant'],
+  tenant: TenantId,
+  count: number,
+  { idFor }: Importer,
+  labels: CodeLabels,
+): Generator<MappedPatient> {
+  let number = 0
+  for (const bundle of demoBundles({ tenant: name, count })) {
+    number++
+    const { patients, faults } = mapBundle(bundle, { tenant, idFor, assign: new Map(), labels })
+    if (faults.length > 0) throw new DemoFault()
+    const studies = DEMO_STUDIES.filter((study) => study.tenant === name && number <= study.patients)
+    for (const one of patients) {
+      const subject = { patient: one.patient, relationship: 'STUDY', periods: [{}] } as const
+      const places = studies.map(({ protocol }) => ({ ...subject, fhirUser: studyReference(protocol) }))
+      yield { ...one, memberships: [...one.memberships, ...places] }
+    }
+  }
+}
+
+function studiesOf(name: DemoUser['tenant']): Study[] {
+  return DEMO_STUDIES.filter(({ tenant }) => tenant === name).map(({ protocol, user, until }) => {
+    const researchers = DEMO_USERS.flatMap(({ name: of, fhirUser }) => (of === user && fhirUser !== undefined ? [fhirUser] : []))
+    return { protocol, researchers, until: Date.parse(until) as Instant }
+  })
+}
