@@ -2,14 +2,14 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 /** They change modules for themselves, or weigh what their process keeps: each has its own. */
-const APART = ['executable-schema', 'batch-get', 'keyring-memory'].map((name) => `test/unit/**/${name}.test.ts`)
+const APART = ['executable-schema', 'batch-get', 'keyring-memory'].map((name) => `test/gateway/**/${name}.test.ts`)
 
 /** What the checks over shared data, and the suite in bad weather, hold to as well. */
 export const COMMON = {
   // two copies of graphql would not know each other's types: everything uses the file that Node itself resolves
   resolve: { alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }] },
   test: {
-    setupFiles: ['test/searched-output.ts'],
+    setupFiles: ['test/harness/searched-output.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 20_000,

@@ -67,7 +67,7 @@ async function startEngine(emulator: string): Promise<{ endpoint: string; java: 
 }
 
 const { endpoint, java } = await startEngine(fetchEngine())
-const suite = spawn(process.execPath, [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', 'test/integration'], {
+const suite = spawn(process.execPath, [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '.integration.test.ts'], {
   cwd: root,
   stdio: 'inherit',
   env: { ...process.env, AWS_ENDPOINT_URL_DYNAMODB: endpoint },

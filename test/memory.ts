@@ -12,8 +12,8 @@ import { readFragment } from '../infra/local/tables.ts'
 import { type Stack, startStack } from '../infra/local/stack.ts'
 import { fetchToken } from '../infra/local/token.ts'
 import type { NodeId, TenantId } from '../gateway/model/ids.ts'
-import type { Invocation, Invoked } from './function-process.ts'
-import { fillWithPatients } from './many-patients.ts'
+import type { Invocation, Invoked } from './harness/function-process.ts'
+import { fillWithPatients } from './harness/many-patients.ts'
 
 // `npm run test:memory`: how much memory the deployed function has taken when 100,000 patients were read through it. The bundle
 // runs in a process of its own, with the options of serverless.yml; engine, KMS and the one who asks are elsewhere.
@@ -55,7 +55,10 @@ function bodyOf(ids: readonly NodeId[], how: Run['ids']): string {
 /** The function in its own process, without what would strip types there: the deployed one has none. */
 async function startFunction(folder: string, { env }: Stack): Promise<ChildProcess> {
   const script = join(folder, 'function-process.mjs')
-  writeFileSync(script, transformSync(readFileSync(new URL('function-process.ts', import.meta.url), 'utf8'), { loader: 'ts' }).code)
+  writeFileSync(
+    script,
+    transformSync(readFileSync(new URL('harness/function-process.ts', import.meta.url), 'utf8'), { loader: 'ts' }).code,
+  )
   const { NODE_OPTIONS } = deployment.parse(readFragment(new URL('serverless.yml', root))).functions.graphql.environment
   const child = fork(script, {
     execArgv: [],

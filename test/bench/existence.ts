@@ -1,7 +1,7 @@
 import { BatchWriteItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb'
 import { decodeNodeId } from '../../gateway/model/node-id.ts'
-import { first, madeUpId, patientsOf } from '../integration/gateway/asking.ts'
-import { type RunningClinic, runClinic } from '../running-clinic.ts'
+import { first, madeUpId, patientsOf } from '../gateway/asking.ts'
+import { type RunningClinic, runClinic } from '../harness/running-clinic.ts'
 
 // Whether time tells what the answer does not (P5): a patient who is missing, deleted, another tenant's, or somebody else's,
 // for one who may not know. `npm run bench:existence [calls a side]`; it ends with an error where the medians differ.

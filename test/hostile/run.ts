@@ -30,11 +30,11 @@ proxy.play(weather.script)
 const given = process.argv.slice(2)
 // these bring weather of their own, and most count what is sent under each fault: a fault more is a call more
 const APART = [
-  'test/integration/campaign/**',
-  'test/integration/audit/{clones,frozen,history,lane,lane-campaign,lanes,verify}.test.ts',
-  'test/integration/gateway/deadlines.test.ts',
+  'test/hostile/campaign/**',
+  'test/gateway/audit/{clones,frozen,history,lane,lane-campaign,lanes,verify}.integration.test.ts',
+  'test/gateway/deadlines.integration.test.ts',
 ].map((files) => `--exclude=${files}`)
-const files = [...(given.length > 0 ? given : ['test/integration']), ...APART]
+const files = [...(given.length > 0 ? given : ['.integration.test.ts']), ...APART]
 const suite = spawn(
   process.execPath,
   [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...CONFIG, ...PATIENCE, ...files],

@@ -10,7 +10,7 @@ import type { Rates } from './weather.ts'
 // - UNPROCESSED_KEYS: tests count the requests that an operation makes, and a batch in two parts is two;
 // - INDEX_LAG: tests read an index at once after they wrote, to see that what they wrote is in it;
 // - of KMS, refusals (they are answers, and told to the caller) and dropped answers (tests count what KMS was asked).
-// The campaign (test/integration/campaign/) meets all of them.
+// The campaign (test/hostile/campaign/) meets all of them.
 
 export const SUITE_STORE: Partial<Rates<StoreFault>> = {
   LATENCY: 0.1,

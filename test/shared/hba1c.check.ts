@@ -5,8 +5,8 @@ import { mapBundle } from '../../fhir/map-bundle.ts'
 import { openStore } from '../../gateway/admin/open-store.ts'
 import { encodeNodeId } from '../../gateway/model/node-id.ts'
 import type { TypeName } from '../../gateway/model/ids.ts'
-import { at, auditOf, first, nodesAt, RIVERSIDE } from '../integration/gateway/asking.ts'
-import { type RunningClinic, runClinic } from '../running-clinic.ts'
+import { at, auditOf, first, nodesAt, RIVERSIDE } from '../gateway/asking.ts'
+import { type RunningClinic, runClinic } from '../harness/running-clinic.ts'
 
 const HBA1C = '4548-4'
 

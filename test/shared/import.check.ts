@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readBundles, sourceFiles } from '../../fhir/files.ts'
 import { startStack, type Stack } from '../../infra/local/stack.ts'
-import { findLeaks } from '../leak-search.ts'
+import { findLeaks } from '../harness/leak-search.ts'
 
 const run = promisify(execFile)
 const shared = process.env['PHI_SHARED'] ?? ''

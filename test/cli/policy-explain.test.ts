@@ -1,0 +1,33 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+
+const phi = (...args: string[]) =>
+  promisify(execFile)(process.execPath, ['cli/phi.ts', 'policy', 'explain', ...args], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+  })
+
+describe('C06: phi policy explain RULE', () => {
+  it('prints the line with its place, what it grants, and what it reaches', async () => {
+    const { stdout } = await phi('Patient.ssn#1')
+    expect(stdout).toMatch(/^schema\/clinical\/patient\.graphql:\d+\n {2}@minimumNecessary\(roles: \[BILLING\]/)
+    expect(stdout).toMatch(/^BILLING, for HPAYMT, standing in ORGANIZATION, may READ it as LAST4$/m)
+    expect((await phi('Patient.birthDate#1')).stdout).toMatch(
+      /birthDate, which patients are found by together with Patient\.familyName$/m,
+    )
+    expect(stdout).toMatch(/^reaches:\n {2}Patient\.ssn, which patients are found by\n$/m)
+  })
+
+  it('a default of a type reaches its fields', async () => {
+    const { stdout } = await phi('DocumentReference#1')
+    expect(stdout.split('\n').filter((line) => line.startsWith('  DocumentReference.')).length).toBeGreaterThan(1)
+  })
+
+  it.each([['Patient.ssn#9'], ['Nobody#1'], ['nonsense'], ['--user', 'physician']])(
+    'refuses what is no rule: %s',
+    async (...args) => {
+      await expect(phi(...args)).rejects.toMatchObject({ code: 1, stdout: '' })
+    },
+  )
+})

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { renderMarkdown } from '../../cli/policy-markdown.ts'
+import { renderPage } from '../../cli/policy-page.ts'
+import { compilePolicy } from '../../directives/compile.ts'
+import { grantRows, policySheet, renderTable } from '../../directives/table.ts'
+import { clinicTypeDefs } from '../../schema/clinic.ts'
+import { compile, sdl } from '../directives/clinic-fixture.ts'
+
+const { policy } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
+const hostile = compile(
+  sdl(`
+  a: String @notPhi(because: "<script>alert('x')</script> & | \\\\ one\\nline")
+  b: String @phi(category: NOTE, sensitivity: [PSY])
+    @minimumNecessary(roles: [PHYSICIAN])
+    @minimumNecessary(roles: [NURSE], actions: [SEARCH], breakGlass: false)
+    @minimumNecessary(roles: [BILLING], purposes: [HPAYMT])
+    @minimumNecessary(roles: [NURSE], relationship: ORGANIZATION)`),
+).policy
+
+describe('the policy as people read it', () => {
+  it('holds every grant of the table, each path once', () => {
+    const { phi } = policySheet(policy)
+    expect(new Set(phi.map(({ path }) => path)).size).toBe(policy.phi.size)
+    const rows = phi.flatMap(({ path, grants }) =>
+      grants.flatMap(({ roles, purposes, relationship, view }) =>
+        roles.map((role) => ({ role, purposes, relationship, path, view })),
+      ),
+    )
+    // the rows are of READ alone; on one path, somebody may search by what they do not read
+    const searching = phi.flatMap(({ grants }) => grants.filter(({ view }) => view === 'FULL (SEARCH)'))
+    expect(searching).toHaveLength(1)
+    expect(rows.length).toBe(grantRows(policy).length + searching.length)
+    expect(rows).toEqual(expect.arrayContaining([...grantRows(policy)]))
+  })
+
+  it('tells a grant of SEARCH from one of READ, labels, and where an emergency opens', () => {
+    expect(policySheet(hostile).phi).toEqual([
+      {
+        path: 'Person.b',
+        category: 'NOTE, held back as PSY',
+        safeHarbor: '-',
+        grants: [
+          { roles: ['PHYSICIAN'], purposes: 'TREAT ETREAT', relationship: 'CARE_TEAM', view: 'FULL', emergency: true },
+          { roles: ['NURSE'], purposes: 'TREAT ETREAT', relationship: 'CARE_TEAM', view: 'FULL (SEARCH)', emergency: false },
+          { roles: ['BILLING'], purposes: 'HPAYMT', relationship: 'CARE_TEAM', view: 'FULL', emergency: false },
+          { roles: ['NURSE'], purposes: 'TREAT ETREAT', relationship: 'ORGANIZATION', view: 'FULL', emergency: false },
+        ],
+      },
+    ])
+    const emergencies = policySheet(policy).phi.flatMap(({ grants }) => grants.filter(({ emergency }) => emergency))
+    expect(new Set(emergencies.map(({ relationship }) => relationship))).toEqual(new Set(['CARE_TEAM']))
+  })
+
+  it('as text: what an argument reads and why a field is not PHI', () => {
+    const text = renderTable(policy)
+    expect(text).toMatch(/^Encounter\.period +CLINICAL +\(C\) DATE +PHYSICIAN NURSE +TREAT ETREAT +CARE_TEAM +FULL +break-glass$/m)
+    expect(text).toMatch(/^Patient\.conditions\(code:\) +Condition\.code$/m)
+    expect(text).toMatch(/^CareTeamMember\.displayName +the name of a member of the workforce/m)
+  })
+})
+
+describe('as Markdown', () => {
+  const markdown = renderMarkdown(policy)
+  it('has a row for each grant, reason and argument', () => {
+    expect(markdown).toContain(
+      '| `Coverage.subscriberId` | COVERAGE | (I) PLAN_ID | BILLING, PARTNER | HPAYMT | ORGANIZATION | FULL |  |',
+    )
+    expect(markdown).toContain('| `Patient.observations(category:)` | `Observation.category` |')
+    expect(markdown).toContain('| `Patient.version` | a counter that says nothing of the patient |')
+    expect(markdown).toContain(policy.digest)
+    const grants = policySheet(policy).phi.flatMap((row) => row.grants).length
+    expect(markdown.match(/^\| `/gm)?.length).toBe(grants + policy.reads.size + policy.notPhi.size)
+  })
+
+  it('a reason neither ends its cell nor becomes markup', () => {
+    expect(renderMarkdown(hostile)).toContain(
+      String.raw`| ${'`'}Person.a${'`'} | \<script\>alert('x')\</script\> & \| \\ one line |`,
+    )
+  })
+})
+
+describe('as a page', () => {
+  const page = renderPage(policy)
+  const inner = (tag: string) => new RegExp(`<${tag}>([^]*)</${tag}>`).exec(page)?.[1] ?? ''
+
+  it('loads nothing: all is inside, and its own policy allows no more than its style and script', () => {
+    expect(page).not.toMatch(/\b(?:src|href|action)=|url\(|@import|https?:/)
+    const hash = (content: string) => `sha256-${createHash('sha256').update(content).digest('base64')}`
+    expect(page).toContain(
+      `content="default-src 'none'; style-src '${hash(inner('style'))}'; script-src '${hash(inner('script'))}'"`,
+    )
+  })
+
+  it('is a table with captions and scopes, one group of rows a path', () => {
+    const count = (pattern: RegExp) => page.match(pattern)?.length ?? 0
+    expect(count(/<tbody role="rowgroup">/g)).toBe(policy.phi.size)
+    expect(count(/<th scope="rowgroup"/g)).toBe(policy.phi.size)
+    expect(count(/<tr role="row" data-roles=/g)).toBe(policySheet(policy).phi.flatMap(({ grants }) => grants).length)
+    expect(count(/<caption>/g)).toBe(count(/<table\b/g))
+    for (const tag of ['table', 'thead', 'tbody', 'tr', 'th', 'td', 'code', 'div'])
+      expect(count(new RegExp(`<${tag}\\b`, 'g'))).toBe(count(new RegExp(`</${tag}>`, 'g')))
+    expect(page).toContain('<html lang="en">')
+  })
+
+  it('offers every role that is granted something, and no other', () => {
+    const offered = [...page.matchAll(/<option>(\w+)<\/option>/g)].map(([, role]) => role)
+    expect(new Set(offered)).toEqual(new Set(grantRows(policy).map(({ role }) => role)))
+  })
+
+  it('shows paths, classes, views and reasons', () => {
+    expect(page).toContain('<code>Patient.<wbr>address.<wbr>postalCode</code>')
+    expect(page).toContain('(I) PLAN_ID')
+    expect(page).toContain('<td role="cell" class="partial">ZIP3</td>')
+    expect(page).toContain('the name of a member of the workforce')
+  })
+
+  it('what people wrote is text and no markup', () => {
+    expect(renderPage(hostile)).toContain('&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; | \\ one')
+    expect(renderPage(hostile)).not.toContain('<script>alert')
+  })
+
+  it('is the same for the same policy', () => {
+    expect(renderPage(policy)).toBe(page)
+  })
+})

@@ -1,0 +1,97 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { MinorsPolicyRefused, readMinorsPolicy } from '../../cli/minors-policy.ts'
+import { readStudyFile, StudyRefused } from '../../cli/study-file.ts'
+import type { PatientId, RecordId, TypeName } from '../../gateway/model/ids.ts'
+import { MINORS } from '../../gateway/model/minors.ts'
+import { encodeNodeId } from '../../gateway/model/node-id.ts'
+
+const PATIENT = Buffer.alloc(16, 7).toString('base64url')
+const OTHER = Buffer.alloc(16, 8).toString('base64url')
+const idOf = (type: string, patient = PATIENT, id = patient): string =>
+  encodeNodeId({ type: type as TypeName, patient: patient as PatientId, id: id as RecordId })
+const file = (changes: object = {}): string =>
+  JSON.stringify({
+    protocol: 'A1C-2026',
+    researchers: ['Practitioner/7'],
+    until: '2027-01-01T00:00:00Z',
+    patients: [idOf('Patient')],
+    ...changes,
+  })
+const refusal = (text: string): StudyRefused => {
+  try {
+    readStudyFile(text)
+  } catch (failure) {
+    if (failure instanceof StudyRefused) return failure
+    throw failure
+  }
+  throw new Error('it was read')
+}
+
+describe('the file of a study', () => {
+  it('says what is written', () => {
+    const until = Date.UTC(2027, 0, 1)
+    expect(readStudyFile(file())).toEqual({
+      study: { protocol: 'A1C-2026', researchers: ['Practitioner/7'], until },
+      patients: [PATIENT],
+    })
+    const whole = readStudyFile(file({ title: 'Sugar', since: '2026-01-01T00:00:00+01:00', patients: [] }))
+    expect(whole.study).toMatchObject({ title: 'Sugar', since: Date.UTC(2025, 11, 31, 23) })
+  })
+
+  it.each([
+    ['no JSON', '{ "protocol": secret', 'JSON'],
+    ['another shape', '[]', 'SHAPE'],
+    ['no end', file({ until: undefined }), 'SHAPE'],
+    ['a local time', file({ until: '2027-01-01T00:00:00' }), 'SHAPE'],
+    ['no researcher', file({ researchers: [] }), 'SHAPE'],
+    ['a researcher who is no FHIR identity', file({ researchers: ['secret'] }), 'SHAPE'],
+    ['no name of a protocol', file({ protocol: 'secret protocol' }), 'SHAPE'],
+    ['a key that nobody knows', file({ secret: 1 }), 'SHAPE'],
+    ['an end before the beginning', file({ since: '2028-01-01T00:00:00Z' }), 'PERIOD'],
+    ['an id that the API does not give', file({ patients: [idOf('Patient'), 'secret'] }), 'PATIENT'],
+    ['the id of another record', file({ patients: [idOf('Condition')] }), 'PATIENT'],
+    ['the id of a second record of a patient', file({ patients: [idOf('Patient', PATIENT, OTHER)] }), 'PATIENT'],
+  ])('P8: is refused for %s, in fixed words', (_, text, why) => {
+    const refused = refusal(text)
+    expect(refused.why).toBe(why)
+    expect(refused.message).not.toContain('secret')
+    expect(refused.cause).toBeUndefined()
+  })
+
+  it('P8: says which place in the list is at fault, and not what stands there', () => {
+    expect(refusal(file({ patients: [idOf('Patient'), 'secret'] })).message).toBe(
+      'patients[1] is not the id of a patient as the API gives it',
+    )
+  })
+})
+
+describe('the file of limits for minors', () => {
+  it('is the policy', () => {
+    expect(readMinorsPolicy(JSON.stringify(MINORS))).toEqual(MINORS)
+  })
+
+  it.each([
+    ['no JSON', 'secret'],
+    ['ages the other way round', JSON.stringify({ ...MINORS, limitedFrom: 19 })],
+    ['a category that there is not', JSON.stringify({ ...MINORS, scope: { categories: ['SECRET'], labeled: false } })],
+    ['no word on labels', JSON.stringify({ ...MINORS, scope: { categories: [] } })],
+  ])('P8: is refused for %s, in fixed words', (_, text) => {
+    expect(() => readMinorsPolicy(text)).toThrow(new MinorsPolicyRefused())
+  })
+})
+
+it('P8: phi study runs nowhere where real patients are, as phi import does', async () => {
+  const cwd = fileURLToPath(new URL('../..', import.meta.url))
+  const run = promisify(execFile)(process.execPath, ['cli/phi.ts', 'study', 'list', '--tenant', 'riverside'], {
+    cwd,
+    env: { PATH: process.env['PATH'], PHI_STAGE: 'production' },
+  })
+  await expect(run).rejects.toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^error: This runs only where/) as string,
+  })
+})

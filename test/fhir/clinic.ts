@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto'
+import { type MapOptions, type MappedBundle, mapBundle } from '../../fhir/map-bundle.ts'
+import type { RecordId, SchemaPath, TenantId } from '../../gateway/model/ids.ts'
+import type { Json, NewRecord } from '../../gateway/model/record.ts'
+
+// A small clinic in FHIR, written by hand. Each test changes what it is about.
+
+export type Resource = { resourceType: string; id?: string } & Record<string, unknown>
+
+export const riverside = 'riverside' as TenantId
+
+/** A stand-in for the keyed derivation of the store: the same for the same input, and nothing else. */
+export const idFor = (type: string, sourceId: string): RecordId =>
+  createHash('sha256').update(`${type}/${sourceId}`).digest().subarray(0, 16).toString('base64url') as RecordId
+
+export const patient = (changes: Record<string, unknown> = {}): Resource => ({
+  resourceType: 'Patient',
+  id: 'ada',
+  name: [{ use: 'official', family: 'Byron', given: ['Ada'] }],
+  birthDate: '1975-12-10',
+  ...changes,
+})
+
+export const observation = (changes: Record<string, unknown> = {}): Resource => ({
+  resourceType: 'Observation',
+  id: 'o1',
+  status: 'final',
+  code: { coding: [{ system: 'http://loinc.org', code: '4548-4', display: 'HbA1c' }] },
+  subject: { reference: 'Patient/ada' },
+  effectiveDateTime: '2024-03-01T09:30:00+02:00',
+  valueQuantity: { value: 6.1, unit: '%', system: 'http://unitsofmeasure.org', code: '%' },
+  ...changes,
+})
+
+export const careTeam = (changes: Record<string, unknown> = {}): Resource => ({
+  resourceType: 'CareTeam',
+  id: 't1',
+  status: 'active',
+  subject: { reference: 'Patient/ada' },
+  participant: [{ role: [{ text: 'Physician' }], member: { reference: 'Practitioner/p1' } }],
+  ...changes,
+})
+
+export const practitioner = (changes: Record<string, unknown> = {}): Resource => ({
+  resourceType: 'Practitioner',
+  id: 'p1',
+  name: [{ family: 'Hopper', given: ['Grace'], prefix: ['Dr.'] }],
+  ...changes,
+})
+
+export const bundle = (
+  ...resources: readonly unknown[]
+): { resourceType: 'Bundle'; type: string; entry: { resource: unknown }[] } => ({
+  resourceType: 'Bundle',
+  type: 'transaction',
+  entry: resources.map((resource) => ({ resource })),
+})
+
+export const map = (input: unknown, assign: MapOptions['assign'] = new Map()): MappedBundle =>
+  // through text, as a file comes: what JSON cannot say, no file can bring
+  mapBundle(JSON.parse(JSON.stringify(input)), { tenant: riverside, idFor, assign })
+
+export const recordsOf = (mapped: MappedBundle, type: string): readonly NewRecord[] =>
+  mapped.patients.flatMap(({ records }) => records.filter(({ ref }) => ref.type === type))
+
+export const valuesOf = (record: NewRecord | undefined): Record<string, Json> =>
+  Object.fromEntries(record?.values ?? new Map<SchemaPath, Json>())
+
+export const reasonsOf = (mapped: MappedBundle): readonly string[] => mapped.faults.map(({ reason }) => reason)

@@ -1,0 +1,256 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { Command, CommanderError } from 'commander'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { assignments } from '../../cli/assignments.ts'
+import { type ImportReport, importCommand, runImport } from '../../cli/import.ts'
+import { type Progress, progressOn } from '../../cli/progress.ts'
+import { openImporter } from '../../cli/open-importer.ts'
+import type { Importer, WriteCounts } from '../../fhir/importer.ts'
+import type { MappedPatient } from '../../fhir/map-bundle.ts'
+import { codeLabels } from '../../fhir/labels.ts'
+import { startIdentityProvider } from '../../infra/local/identity-provider.ts'
+import { startKms } from '../../infra/local/kms.ts'
+import { startStack } from '../../infra/local/stack.ts'
+import { StoreUnavailable, VersionConflict } from '../../gateway/model/failures.ts'
+import { refuseProduction, StageRefused } from '../../gateway/model/stage.ts'
+import { bundle, careTeam, idFor, observation, patient, riverside } from './clinic.ts'
+
+/** Keeps digests by record, as the sealed store does, and counts how many writes run at once. */
+class MemoryImporter implements Importer {
+  readonly idFor = idFor
+  readonly digests = new Map<string, string | undefined>()
+  atOnce = 0
+  mostAtOnce = 0
+  closed = false
+  readonly failing = new Map<string, Error>()
+
+  async write({ patient: whose, records }: MappedPatient): Promise<WriteCounts> {
+    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce)
+    await wait(2)
+    this.atOnce--
+    const failure = this.failing.get(whose)
+    if (failure) throw failure
+    const counts = { created: 0, updated: 0, unchanged: 0 }
+    for (const { ref, metadata } of records) {
+      const key = `${ref.type}#${ref.id}`
+      if (!this.digests.has(key)) counts.created++
+      else if (this.digests.get(key) === metadata.source) counts.unchanged++
+      else counts.updated++
+      this.digests.set(key, metadata.source)
+    }
+    return counts
+  }
+
+  close(): Promise<void> {
+    this.closed = true
+    return Promise.resolve()
+  }
+}
+
+const silent: Progress = { start: () => undefined, update: () => undefined, stop: () => undefined }
+
+let home = ''
+let importer = new MemoryImporter()
+let lines: string[] = []
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'phi-import-'))
+  importer = new MemoryImporter()
+  lines = []
+})
+afterEach(async () => {
+  await rm(home, { recursive: true })
+  vi.unstubAllEnvs()
+})
+
+const put = (name: string, content: unknown): Promise<void> =>
+  writeFile(join(home, name), typeof content === 'string' ? content : JSON.stringify(content))
+const run = (assign: ReadonlyMap<string, readonly string[]> = new Map()): Promise<ImportReport> =>
+  runImport({
+    paths: [home],
+    tenant: riverside,
+    assign,
+    labels: codeLabels(),
+    importer,
+    progress: silent,
+    print: (line) => lines.push(line),
+  })
+
+describe('phi import', () => {
+  it('writes once, and a second time finds everything unchanged', async () => {
+    await put('1.json', bundle(patient(), observation(), careTeam()))
+    expect((await run()).written).toEqual({ created: 3, updated: 0, unchanged: 0 })
+    expect((await run()).written).toEqual({ created: 0, updated: 0, unchanged: 3 })
+    await put('1.json', bundle(patient(), observation({ valueQuantity: { value: 7 } }), careTeam()))
+    expect((await run()).written).toEqual({ created: 0, updated: 1, unchanged: 2 })
+    expect(lines.join('\n')).toContain('created 0, updated 1, unchanged 2')
+  })
+
+  it('imports the rest of bad input and names file, entry and reason, with no value of either', async () => {
+    await put('1.json', '{"resourceType": CANARY')
+    await put('2.json', bundle(patient(), observation({ valueQuantity: { value: 'CANARY' } }), { resourceType: 'Goal', id: 'g' }))
+    await put('3.json', ['CANARY'])
+    const report = await run()
+    expect(report.faults).toEqual([
+      { file: '1.json', reason: 'the file is not JSON' },
+      { file: '2.json', entry: 1, reason: 'Observation.valueQuantity.value: missing or of the wrong type' },
+      { file: '3.json', reason: 'Bundle: not a FHIR R4 bundle' },
+    ])
+    expect(report.patients).toBe(1)
+    expect(lines).toContain('not imported, by type: Goal 1')
+    expect(lines).toContain('fault: 2.json, entry 1, Observation.valueQuantity.value: missing or of the wrong type')
+    expect(lines.join('\n')).not.toContain('CANARY')
+  })
+
+  it('writes several patients at once, at most four, and one patient never twice at once', async () => {
+    for (let n = 0; n < 12; n++) await put(`${n}.json`, bundle(patient({ id: `p${n}` })))
+    await run()
+    // how many come together hangs on how fast files are read; that it is several, and never more than four, does not
+    expect(importer.mostAtOnce).toBeGreaterThan(1)
+    expect(importer.mostAtOnce).toBeLessThanOrEqual(4)
+    importer.mostAtOnce = 0
+    for (let n = 0; n < 12; n++) await put(`${n}.json`, bundle(patient()))
+    await run()
+    expect(importer.mostAtOnce).toBe(1)
+  })
+
+  it('lists practitioners whom nobody is assigned to, and assignments that nobody needed', async () => {
+    const team = (id: string, whose: string, who: string): object =>
+      careTeam({ id, subject: { reference: `Patient/${whose}` }, participant: [{ member: { reference: `Practitioner/${who}` } }] })
+    await put('1.json', bundle(patient(), team('t1', 'ada', 'p1'), team('t2', 'ada', 'p2'), team('t3', 'ada', 'p2')))
+    await put('2.json', bundle(patient({ id: 'bob' }), team('t4', 'bob', 'p2')))
+    const report = await run(
+      new Map([
+        ['Practitioner/p1', ['Practitioner/physician']],
+        ['Practitioner/p9', ['Practitioner/nurse']],
+      ]),
+    )
+    expect([...report.unassigned]).toEqual([['Practitioner/p2', 2]])
+    expect(report.unused).toEqual(['Practitioner/p9'])
+    expect(lines).toContain('  Practitioner/p2  2 patients')
+  })
+
+  it('goes on after a conflict over one patient, and stops when the store is out of reach', async () => {
+    await put('1.json', bundle(patient()))
+    await put('2.json', bundle(patient({ id: 'bob' })))
+    importer.failing.set(idFor('Patient', 'ada'), new VersionConflict())
+    const report = await run()
+    expect(report.faults).toEqual([{ file: '1.json', entry: 0, reason: 'not written: VERSION_CONFLICT' }])
+    expect(report.patients).toBe(1)
+    importer.failing.set(idFor('Patient', 'bob'), new StoreUnavailable())
+    await expect(run()).rejects.toBeInstanceOf(StoreUnavailable)
+    expect(importer.atOnce).toBe(0)
+  })
+})
+
+describe('the command', () => {
+  const parse = async (...args: string[]): Promise<{ message: string; exitCode: number }> => {
+    const before = process.exitCode
+    const command = importCommand({ openImporter: () => Promise.resolve(importer) })
+    const quiet = { writeOut: () => undefined, writeErr: () => undefined }
+    const program = new Command().exitOverride().configureOutput(quiet).addCommand(command.exitOverride().configureOutput(quiet))
+    const out = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+    try {
+      await program.parseAsync(['import', ...args], { from: 'user' })
+      return { message: out.mock.calls.join(''), exitCode: Number(process.exitCode ?? 0) }
+    } catch (failure) {
+      if (!(failure instanceof CommanderError)) throw failure
+      return { message: failure.message, exitCode: failure.exitCode }
+    } finally {
+      process.exitCode = before
+      out.mockRestore()
+    }
+  }
+
+  it('imports a directory for the given tenant, closes the store and ends with 0', async () => {
+    vi.stubEnv('PHI_STAGE', 'test')
+    await put('1.json', bundle(patient(), careTeam()))
+    const { message, exitCode } = await parse(home, '--tenant', 'riverside', '--assign', 'physician=Practitioner/p1')
+    expect(message).toContain('1 patient from 1 bundle')
+    expect(message).not.toContain('practitioners on care teams')
+    expect(exitCode).toBe(0)
+    expect(importer.closed).toBe(true)
+  })
+
+  it('ends with 1 when anything was at fault', async () => {
+    vi.stubEnv('PHI_STAGE', 'test')
+    await put('1.json', 'no JSON')
+    expect((await parse(home)).exitCode).toBe(1)
+  })
+
+  it.each(['production', 'prod', 'Production', 'elsewhere', ''])(
+    'C29: refuses the stage %j before anything is opened',
+    async (stage) => {
+      vi.stubEnv('PHI_STAGE', stage)
+      const { message, exitCode } = await parse(home)
+      expect(message).toContain('PHI_STAGE')
+      expect(exitCode).toBe(1)
+      expect(importer.closed).toBe(false)
+      // nor is the store opened for whoever asks for it past the command
+      await expect(openImporter(riverside)).rejects.toThrow(StageRefused)
+    },
+  )
+
+  it.each([
+    ['--tenant', 'River/Side'],
+    ['--assign', 'physician'],
+    ['--assign', 'physician=Patient/1'],
+    ['--assign', 'stranger=Practitioner/1'],
+    ['--assign', 'auditor=Practitioner/1'],
+    ['--assign', 'lakeside-physician=Practitioner/1'],
+  ])('refuses %s %s', async (...args) => {
+    vi.stubEnv('PHI_STAGE', 'test')
+    expect((await parse(home, ...args)).exitCode).toBe(1)
+  })
+
+  it('takes a FHIR identity as it is, and several users for one practitioner', () => {
+    const practitioner = 'Practitioner/1'
+    expect(
+      assignments(
+        [
+          { user: 'nurse', practitioner },
+          { user: 'Practitioner/77', practitioner },
+        ],
+        riverside,
+      ),
+    ).toEqual(new Map([[practitioner, ['Practitioner/nurse', 'Practitioner/77']]]))
+  })
+})
+
+describe('stages', () => {
+  it.each(['local', 'test', 'dev', 'staging'])('%s may be written to', (stage) => {
+    expect(() => refuseProduction({ PHI_STAGE: stage })).not.toThrow()
+  })
+  it('P3: a stage that nobody named is refused', () => {
+    expect(() => refuseProduction({})).toThrow('PHI_STAGE')
+  })
+
+  it.each([
+    ['the KMS stand-in', () => startKms()],
+    ['the identity provider', () => startIdentityProvider({ port: 0, users: [] })],
+    ['the stack', () => startStack({ dataFolder: join(home, 'data'), port: 0 })],
+  ])('C29: %s does not start in a process that was told to be production', async (_what, start) => {
+    vi.stubEnv('PHI_STAGE', 'production')
+    await expect(start()).rejects.toThrow(StageRefused)
+    expect(existsSync(join(home, 'data'))).toBe(false)
+  })
+})
+
+describe('progress away from a terminal', () => {
+  it('is a line a second, with counts and nothing else', () => {
+    const written: string[] = []
+    let now = 0
+    const stream = { isTTY: false, write: (line: string) => written.push(line) > 0 }
+    const progress = progressOn({ stream: stream as unknown as NodeJS.WriteStream, now: () => now })
+    progress.start(200)
+    for (const at of [0, 400, 999, 1000, 1500, 2100]) {
+      now = at
+      progress.update({ doneBytes: at / 20, patients: at, records: 2 * at })
+    }
+    progress.stop()
+    expect(written).toEqual(['25%  1000 patients, 2000 records\n', '52%  2100 patients, 4200 records\n'])
+  })
+})

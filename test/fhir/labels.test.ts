@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest'
+import { CodeListRefused, codeLabels } from '../../fhir/labels.ts'
+import { type MapOptions, mapBundle } from '../../fhir/map-bundle.ts'
+import { bundle, idFor, map, observation, patient, recordsOf, riverside } from './clinic.ts'
+
+const subject = { reference: 'Patient/ada' }
+const coded = (system: string, code: string) => ({ coding: [{ system, code }] })
+const SNOMED = 'http://snomed.info/sct'
+const ICD10CM = 'http://hl7.org/fhir/sid/icd-10-cm'
+
+const condition = (code: object, more: object = {}) => ({ resourceType: 'Condition', id: 'c1', subject, code, ...more })
+const labelsOf = (type: string, ...resources: readonly object[]): unknown =>
+  recordsOf(map(bundle(patient(), ...resources)), type)[0]?.metadata.labels
+
+describe('the labels of a record', () => {
+  it.each([
+    [SNOMED, '86406008', ['HIV']],
+    [SNOMED, '75544000', ['ETH']],
+    [ICD10CM, 'F11.20', ['ETH']],
+    [ICD10CM, 'F1120', ['ETH']],
+    [ICD10CM, 'f32.9', ['PSY']],
+    [ICD10CM, 'T74.21XA', ['SDV']],
+    [ICD10CM, 'F17.210', undefined],
+    ['http://loinc.org', 'F11.20', undefined],
+    [SNOMED, '44054006', undefined],
+  ])('of a diagnosis %s %s are %s', (system, code, labels) => {
+    expect(labelsOf('Condition', condition(coded(system, code)))).toEqual(labels)
+  })
+
+  it('come from every code that the record holds: components, values, reasons, reactions, and labels of the source', () => {
+    const hiv = coded(SNOMED, '86406008')
+    const plain = coded('http://loinc.org', '8867-4')
+    expect(labelsOf('Observation', observation({ valueQuantity: undefined, valueCodeableConcept: hiv }))).toEqual(['HIV'])
+    const component = [{ code: plain, valueCodeableConcept: coded(SNOMED, '15167005') }]
+    expect(labelsOf('Observation', observation({ component }))).toEqual(['ETH'])
+    expect(labelsOf('Encounter', { resourceType: 'Encounter', id: 'e1', subject, reasonCode: [plain, hiv] })).toEqual(['HIV'])
+    const security = [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ActCode', code: 'PSYTHPN' }]
+    const note = { resourceType: 'DocumentReference', id: 'd1', subject, meta: { security } }
+    expect(labelsOf('DocumentReference', note)).toEqual(['PSYTHPN'])
+    expect(labelsOf('Condition', condition(plain, { meta: { security: [{ ...security[0], code: 'BH' }] } }))).toEqual([
+      'ETH',
+      'PSY',
+    ])
+  })
+
+  it('come along with what another resource says in the record, and with nothing else that is referred to', () => {
+    const hiv = condition(coded(SNOMED, '86406008'))
+    const claim = {
+      resourceType: 'Claim',
+      id: 'k1',
+      patient: subject,
+      diagnosis: [{ diagnosisReference: { reference: 'Condition/c1' } }],
+    }
+    expect(labelsOf('Claim', hiv, claim)).toEqual(['HIV'])
+    const visit = { resourceType: 'Encounter', id: 'e1', subject, reasonCode: [coded(SNOMED, '86406008')] }
+    expect(labelsOf('Observation', visit, observation({ encounter: { reference: 'Encounter/e1' } }))).toBeUndefined()
+  })
+
+  it('change when the lists of a deployment do, and so does the digest that a second import compares', () => {
+    const own = JSON.stringify([
+      { label: 'GDIS', lists: [{ system: 'urn:own', source: { name: 'own' }, codes: [['X1', 'a gene']] }] },
+    ])
+    const mapped = (labels: MapOptions['labels']) => {
+      const options = { tenant: riverside, idFor, assign: new Map(), ...(labels && { labels }) }
+      return recordsOf(mapBundle(bundle(patient(), condition(coded('urn:own', 'X1'))), options), 'Condition')[0]?.metadata
+    }
+    expect(mapped(undefined)?.labels).toBeUndefined()
+    expect(mapped(codeLabels([own]))?.labels).toEqual(['GDIS'])
+    expect(mapped(codeLabels([own]))?.source).not.toBe(mapped(undefined)?.source)
+  })
+
+  it('P8: a file that holds no lists is refused, and nothing of it is told', () => {
+    for (const text of [
+      'secret',
+      '{}',
+      '[{"label":"secret","lists":[]}]',
+      '[{"label":"HIV","lists":[{"codes":[["secret","x"]]}]}]',
+    ]) {
+      expect(() => codeLabels([text])).toThrow(CodeListRefused)
+      expect(() => codeLabels([text])).not.toThrow(/secret/)
+    }
+  })
+})

@@ -1,0 +1,267 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { openStore, type SealedStore } from '../../../gateway/admin/open-store.ts'
+import type { Consent } from '../../../gateway/model/consent.ts'
+import type { Instant, PatientId, RecordId, RecordRef, SchemaPath, TypeName } from '../../../gateway/model/ids.ts'
+import { encodeNodeId } from '../../../gateway/model/node-id.ts'
+import type { Role, Sensitivity } from '../../../directives/policy.ts'
+import type { Json, NewRecord } from '../../../gateway/model/record.ts'
+import { type Fault, PASS } from '../../hostile/faults.ts'
+import { type HostileProxy, startProxy } from '../../hostile/proxy.ts'
+import { type ClinicAnswer, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
+import { at, auditOf, nodesAt, outcomesOf, RIVERSIDE } from '../asking.ts'
+
+const [ETH, HIV, PSYTHPN] = ['ETH', 'HIV', 'PSYTHPN'] as Sensitivity[] as [Sensitivity, Sensitivity, Sensitivity]
+const NOTICE = '42 CFR part 2 prohibits unauthorized use or disclosure of these records.'
+
+let clinic: RunningClinic
+let store: SealedStore
+let proxy: HostileProxy
+/** A process whose way to the tables leads through the proxy. */
+let behind: Awaited<ReturnType<RunningClinic['another']>>
+
+beforeAll(async () => {
+  clinic = await runClinic({ riverside: 1, lakeside: 1 })
+  store = await openStore(RIVERSIDE, '0'.repeat(64), clinic.stack.env)
+  proxy = await startProxy(clinic.stack.env.AWS_ENDPOINT_URL_DYNAMODB)
+  process.env['AWS_ENDPOINT_URL_DYNAMODB'] = proxy.endpoint
+  behind = await clinic.another()
+  // the SDK reads the variable at a client's first request
+  await behind.ask('physician', '{ patients(first: 1) { edges { node { familyName } } } }')
+})
+afterAll(async () => {
+  await store.close()
+  await clinic.stop()
+  await proxy.stop()
+})
+afterEach(() => {
+  proxy.play(() => PASS)
+})
+
+const ref = (patient: string, type: string, name: string): RecordRef => {
+  const id = store.idFor(type, `${patient}/${name}`)
+  const whose = store.idFor('Patient', patient)
+  return { type: type as TypeName, patient: whose as string as PatientId, id: type === 'Patient' ? whose : id }
+}
+const idOf = (patient: string, type: string, name: string): RecordId => ref(patient, type, name).id
+
+function record(patient: string, type: string, name: string, values: Record<string, Json>, metadata = {}): NewRecord {
+  return {
+    ref: ref(patient, type, name),
+    values: new Map(Object.entries(values).map(([field, value]) => [`${type}.${field}` as SchemaPath, value])),
+    metadata: { open: {}, references: {}, source: name, ...metadata },
+  }
+}
+
+const day = (number: number): string => new Date(Date.UTC(2020, 0, 1 + number)).toISOString()
+
+/** A diagnosis a day, the latest last, each called by its name; `ETH` before a name makes it one of substance use. */
+async function admit(patient: string, conditions: readonly string[], more: readonly NewRecord[] = []): Promise<string> {
+  const records = conditions.map((name, number) => {
+    const label = /^(?:ETH|HIV|PSYTHPN)/.exec(name)?.[0]
+    const metadata = { date: day(number), ...(label !== undefined && { labels: [label] }), references: referencesOf(patient, name) }
+    return record(patient, 'Condition', name, { code: { coding: [], text: name }, recordedDate: day(number) }, metadata)
+  })
+  const care = ['physician', 'nurse'].map((user) => {
+    return {
+      patient: ref(patient, 'Patient', '').patient,
+      relationship: 'CARE_TEAM',
+      fhirUser: `Practitioner/${user}`,
+      periods: [{}],
+    } as const
+  })
+  await store.write({
+    patient: ref(patient, 'Patient', '').patient,
+    records: [record(patient, 'Patient', '', { familyName: 'Agreed' }), ...more, ...records],
+    memberships: care,
+  })
+  return encodeNodeId(ref(patient, 'Patient', ''))
+}
+
+/** `HIV at V1` belongs to the encounter `V1`. */
+function referencesOf(patient: string, name: string): Record<string, RecordId> {
+  const visit = / at (\w+)$/.exec(name)?.[1]
+  return visit === undefined ? {} : { encounter: idOf(patient, 'Encounter', visit) }
+}
+
+async function say(patient: string, given: readonly Consent[], withdrawn: readonly string[] = []): Promise<void> {
+  await store.write({ patient: ref(patient, 'Patient', '').patient, records: [], memberships: [], consents: { given, withdrawn } })
+}
+
+const LIST = `query ($id: ID!, $first: Int, $after: String) { patient(id: $id) { familyName
+  conditions(first: $first, after: $after) { edges { node { code { text } } } pageInfo { hasNextPage endCursor } mayBeIncomplete } } }`
+
+const namesIn = ({ data }: ClinicAnswer): unknown[] =>
+  nodesAt(data, 'patient', 'conditions').map((node) => at(node, 'code', 'text'))
+const listed = async (user: string, id: string, headers?: Record<string, string>, first = 20): Promise<ClinicAnswer> =>
+  await clinic.ask(user, LIST, { id, first }, headers)
+const closedIn = async (answer: ClinicAnswer): Promise<(string | undefined)[]> =>
+  (await auditOf(clinic, answer)).flatMap(({ outcome, reason, recordId }) =>
+    outcome === 'DENIED' && reason === 'CONSENT' ? [recordId] : [],
+  )
+
+describe('P3, P9: what needs a consent is closed until one permits it, and told to nobody but the audit', () => {
+  it('substance use: left out of lists, not found by its id, an edge to it leads nowhere; permitted with the notice', async () => {
+    const visit = record('eth', 'Encounter', 'V1', { status: 'finished' }, { labels: [ETH], date: day(1) })
+    const id = await admit('eth', ['plain', 'ETH use', 'HIV', 'plain at V1'], [visit])
+    const closed = await listed('physician', id)
+    expect(closed.errors).toEqual([])
+    expect(namesIn(closed)).toEqual(['plain at V1', 'HIV', 'plain'])
+    expect(closed.text).not.toContain('notices')
+    expect(await closedIn(closed)).toEqual([idOf('eth', 'Condition', 'ETH use')])
+    expect((await auditOf(clinic, closed)).find(({ path }) => path === 'Patient.conditions')?.count).toBe(3)
+
+    const one = 'query ($id: ID!) { node(id: $id) { id ... on Condition { code { text } encounter { status } } } }'
+    const byId = await clinic.ask('physician', one, { id: encodeNodeId(ref('eth', 'Condition', 'ETH use')) })
+    const nobody = await clinic.ask('physician', one, { id: encodeNodeId(ref('eth', 'Condition', 'never was')) })
+    expect(byId.data).toEqual({ node: null })
+    const withoutId = ({ text, phi }: ClinicAnswer): string =>
+      text.replaceAll(phi.requestId, '').replaceAll(String(phi.receipt), '')
+    expect(withoutId(byId)).toBe(withoutId(nobody))
+    expect(outcomesOf(await auditOf(clinic, byId)).every((line) => line.endsWith('DENIED CONSENT'))).toBe(true)
+    const along = await clinic.ask('physician', one, { id: encodeNodeId(ref('eth', 'Condition', 'plain at V1')) })
+    expect(along.errors).toEqual([])
+    expect(at(along.data, 'node', 'encounter')).toBeNull()
+
+    await say('eth', [{ id: 'c1', effect: 'PERMIT', labels: [ETH] }])
+    const open = await listed('physician', id)
+    expect(namesIn(open)).toEqual(['plain at V1', 'HIV', 'ETH use', 'plain'])
+    expect(at(open.phi, 'notices')).toEqual([NOTICE])
+    const entry = (await auditOf(clinic, open)).find(
+      ({ path, recordId }) => path === 'Condition.code' && recordId === idOf('eth', 'Condition', 'ETH use'),
+    )
+    expect(entry?.basis).toBe('CONSENT c1')
+
+    await say('eth', [], ['c1'])
+    expect(namesIn(await listed('physician', id))).toEqual(['plain at V1', 'HIV', 'plain'])
+  })
+
+  it('by actor, role, purpose, period, label and record', async () => {
+    const id = await admit('narrow', ['plain', 'ETH use', 'ETH two', 'HIV', 'PSYTHPN'])
+    const permit = async (consent: Omit<Consent, 'id' | 'effect'>): Promise<void> => {
+      await say('narrow', [{ id: 'c', effect: 'PERMIT', labels: [ETH], ...consent }])
+    }
+    const both = ['HIV', 'ETH two', 'ETH use', 'plain']
+    await permit({ actor: 'Practitioner/nurse' })
+    expect(namesIn(await listed('physician', id))).toEqual(['HIV', 'plain'])
+    expect(namesIn(await listed('nurse', id))).toEqual(both)
+    await permit({ roles: ['PHYSICIAN' as Role] })
+    expect(namesIn(await listed('physician', id))).toEqual(both)
+    expect(namesIn(await listed('nurse', id))).toEqual(['HIV', 'plain'])
+    await permit({ purposes: ['HPAYMT'] })
+    expect(namesIn(await listed('physician', id))).toEqual(['HIV', 'plain'])
+    expect(namesIn(await listed('billing', id))).toEqual(both)
+    await permit({ until: (Date.now() - 1) as Instant })
+    expect(namesIn(await listed('physician', id))).toEqual(['HIV', 'plain'])
+    await permit({ labels: [PSYTHPN] })
+    expect(namesIn(await listed('physician', id))).toEqual(['PSYTHPN', 'HIV', 'plain'])
+    await permit({ records: [idOf('narrow', 'Condition', 'ETH two')] })
+    expect(namesIn(await listed('physician', id))).toEqual(['HIV', 'ETH two', 'plain'])
+  })
+
+  it('denials close what is open otherwise: a label, a record, an encounter for payment (164.522(a)(1)(vi)), everything', async () => {
+    const visit = record('denied', 'Encounter', 'V1', { status: 'finished' }, { date: day(1) })
+    const claim = record(
+      'denied',
+      'Claim',
+      'paid',
+      { total: 100 },
+      { references: { encounter: idOf('denied', 'Encounter', 'V1') }, date: day(1) },
+    )
+    const other = record('denied', 'Claim', 'other', { total: 200 }, { date: day(2) })
+    const id = await admit('denied', ['plain', 'HIV', 'plain at V1', 'last'], [visit, claim, other])
+    await say('denied', [{ id: 'hiv', effect: 'DENY', labels: [HIV], actor: 'Practitioner/nurse' }])
+    expect(namesIn(await listed('nurse', id))).toEqual(['last', 'plain at V1', 'plain'])
+    expect(namesIn(await listed('physician', id))).toEqual(['last', 'plain at V1', 'HIV', 'plain'])
+    await say('denied', [{ id: 'paid', effect: 'DENY', purposes: ['HPAYMT'], records: [visit.ref.id] }])
+    const totals = await clinic.ask('billing', 'query ($id: ID!) { patient(id: $id) { claims { edges { node { total } } } } }', {
+      id,
+    })
+    expect(totals.errors).toEqual([])
+    expect(nodesAt(totals.data, 'patient', 'claims')).toEqual([{ total: 200 }])
+    expect(namesIn(await listed('billing', id))).toEqual(['last', 'HIV', 'plain'])
+    expect(namesIn(await listed('physician', id))).toHaveLength(4)
+    await say('denied', [{ id: 'all', effect: 'DENY', actor: 'Practitioner/nurse' }])
+    const nothing = await listed('nurse', id)
+    expect(nothing.data).toEqual({ patient: null })
+    expect(nothing.errors).toMatchObject([{ extensions: { code: 'NOT_FOUND' } }])
+    expect(namesIn(await listed('physician', id))).toHaveLength(4)
+  })
+})
+
+describe('P12: pages tell nothing of what is closed', () => {
+  const names = Array.from({ length: 9 }, (_, number) => [`plain ${number}`, `ETH ${number}`]).flat()
+
+  it('pages are full, by label and by record, and the last one says that it is', async () => {
+    const id = await admit('full', names)
+    await say('full', [
+      { id: 'd', effect: 'DENY', records: [3, 4, 0].map((number) => idOf('full', 'Condition', `plain ${number}`)) },
+    ])
+    const pages: unknown[][] = []
+    for (let after: unknown = null; ; ) {
+      const answer = await clinic.ask('physician', LIST, { id, first: 3, after })
+      pages.push(namesIn(answer))
+      expect(at(answer.data, 'patient', 'conditions', 'mayBeIncomplete')).toBe(true)
+      expect(answer.errors).toEqual([])
+      if (at(answer.data, 'patient', 'conditions', 'pageInfo', 'hasNextPage') !== true) break
+      after = at(answer.data, 'patient', 'conditions', 'pageInfo', 'endCursor')
+    }
+    expect(pages).toEqual([
+      ['plain 8', 'plain 7', 'plain 6'],
+      ['plain 5', 'plain 2', 'plain 1'],
+    ])
+  })
+
+  it('P13: what is withdrawn in the middle of paging is on no page after that', async () => {
+    const id = await admit('withdrawn', names)
+    await say('withdrawn', [{ id: 'c', effect: 'PERMIT', labels: [ETH] }])
+    const before = await listed('physician', id, undefined, 4)
+    expect(namesIn(before)).toEqual(['ETH 8', 'plain 8', 'ETH 7', 'plain 7'])
+    await say('withdrawn', [], ['c'])
+    const after = at(before.data, 'patient', 'conditions', 'pageInfo', 'endCursor')
+    const next = await clinic.ask('physician', LIST, { id, first: 4, after })
+    expect(namesIn(next)).toEqual(['plain 6', 'plain 5', 'plain 4', 'plain 3'])
+  })
+})
+
+describe('P9: consents that cannot be had', () => {
+  const fails: Fault = {
+    kind: 'ANSWER',
+    reply: { status: 400, body: { __type: 'com.amazonaws.dynamodb.v20120810#AccessDeniedException', message: 'no' } },
+  }
+
+  it('an outage closes what needs a consent and nothing else', async () => {
+    const id = await admit('outage', ['plain', 'ETH use', 'HIV'])
+    await say('outage', [{ id: 'c', effect: 'PERMIT', labels: [ETH] }])
+    proxy.play(({ operation, body }) => (operation === 'BatchGetItem' && body.includes('CONSENTS#') ? fails : PASS))
+    const answer = await behind.ask('physician', LIST, { id, first: 20 })
+    expect(at(answer.data, 'patient', 'familyName')).toBe('Agreed')
+    expect(nodesAt(answer.data, 'patient', 'conditions').map((node) => at(node, 'code', 'text'))).toEqual([
+      'HIV',
+      undefined,
+      'plain',
+    ])
+    expect(answer.errors).toMatchObject([{ extensions: { code: 'FIELD_UNAVAILABLE', coordinate: 'ConditionEdge.node' } }])
+    expect(outcomesOf(await auditOf(clinic, answer))).toContain('Condition.code UNAVAILABLE STORE')
+  })
+
+  it('P6: consents that were taken away or put back are damage, and nothing of the patient is given', async () => {
+    const id = await admit('damaged', ['plain', 'HIV'])
+    await say('damaged', [{ id: 'd', effect: 'DENY', labels: [HIV] }])
+    expect(namesIn(await listed('physician', id))).toEqual(['plain'])
+    let asked = 0
+    // the item is not there, and the root that lists it is
+    proxy.play(({ operation, body }) =>
+      operation === 'BatchGetItem' && body.includes('CONSENTS#')
+        ? { kind: 'REWRITE', body: (asked++, body.replaceAll('CONSENTS#ALL', 'CONSENTS#NONE')) }
+        : PASS,
+    )
+    for (const user of ['physician', 'billing']) {
+      const answer = await behind.ask(user, LIST, { id, first: 20 })
+      expect(answer.text).not.toContain('Agreed')
+      expect(answer.data).toEqual({ patient: null })
+      expect(answer.errors).toMatchObject([{ extensions: { code: 'FIELD_UNAVAILABLE' } }])
+    }
+    expect(asked).toBeGreaterThan(2)
+    expect(behind.events).toContainEqual(expect.objectContaining({ event: 'ACCESS_ITEM_FORGED', what: 'MISSING' }))
+  })
+})

@@ -1,0 +1,225 @@
+import { type CryptoKey, exportJWK, generateKeyPair } from 'jose'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { tokenIdentity } from '../../../gateway/access/identity.ts'
+import type { CredentialFault } from '../../../gateway/model/credential-fault.ts'
+import { Unauthenticated } from '../../../gateway/model/failures.ts'
+import { clinic } from '../decide/clinic-policy.ts'
+import { AUDIENCE, ISSUER, startIssuer, type TokenParts } from './issuer.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const CLAIMS = { sub: 'user-1', aud: AUDIENCE, tenant: 'riverside', roles: ['PHYSICIAN'], amr: ['mfa'], sid: 'session-1' }
+
+let issuer: Awaited<ReturnType<typeof startIssuer>>
+/** How much later it is for the gateway than for the token library, which asks the machine's clock whether a token has ended. */
+let later = 0
+let callerOf: (claims?: TokenParts, header?: TokenParts, key?: CryptoKey) => Promise<unknown>
+
+async function begin(algorithm?: string) {
+  issuer = await startIssuer(algorithm)
+  later = 0
+  const now = () => Date.now() + later
+  const identity = tokenIdentity({ issuer: ISSUER, audience: AUDIENCE, jwksUri: issuer.jwksUri, now }, clinic.policy)
+  callerOf = async (claims = {}, header = {}, key = issuer.privateKey) =>
+    await identity.callerOf({ authorization: `Bearer ${await issuer.sign({ ...CLAIMS, ...claims }, header, key)}` })
+}
+beforeEach(async () => {
+  await begin()
+})
+afterEach(async () => {
+  await issuer.stop()
+})
+
+describe('an issuer that is away does not stop care', () => {
+  it('the last good keys serve for a day, and then no more', async () => {
+    await callerOf()
+    issuer.state.isAway = true
+    for (const hours of [1, 12, 23.9]) {
+      later = hours * HOUR
+      await expect(callerOf()).resolves.toMatchObject({ user: 'user-1' })
+    }
+    later = 24.1 * HOUR
+    await expect(callerOf()).rejects.toThrow(Unauthenticated)
+    issuer.state.isAway = false
+    later += MINUTE
+    await expect(callerOf()).resolves.toMatchObject({ user: 'user-1' })
+  })
+
+  it('P3: an unknown key id is refused all the same', async () => {
+    await callerOf()
+    issuer.state.isAway = true
+    later = HOUR
+    await expect(callerOf({}, { kid: 'two' })).rejects.toThrow(Unauthenticated)
+  })
+
+  it('one that was never reached is asked again soon', async () => {
+    issuer.state.isAway = true
+    await expect(callerOf()).rejects.toThrow(Unauthenticated)
+    issuer.state.isAway = false
+    later = 1_000
+    await expect(callerOf()).resolves.toMatchObject({ user: 'user-1' })
+  })
+})
+
+describe('the keys change', () => {
+  it('a new one is found when it is first used', async () => {
+    await callerOf()
+    const second = await issuer.made('two')
+    issuer.state.keys.push(second.jwk)
+    later = 31_000
+    await expect(callerOf({}, { kid: 'two' }, second.privateKey)).resolves.toMatchObject({ user: 'user-1' })
+  })
+
+  it('P13: one that was withdrawn, or is another under the same id, stops within ten minutes', async () => {
+    await callerOf()
+    const second = await issuer.made('one')
+    issuer.state.keys = [second.jwk]
+    later = 10 * MINUTE
+    await expect(callerOf()).rejects.toThrow(Unauthenticated)
+    await expect(callerOf({}, {}, second.privateKey)).resolves.toMatchObject({ user: 'user-1' })
+  })
+
+  it('a flood of unknown key ids asks the issuer twice a minute and no more', async () => {
+    await callerOf()
+    const before = issuer.state.asked
+    for (let second = 0; second < 60; second++) {
+      later = second * 1_000
+      const flood = Array.from({ length: 5 }, (_, n) => callerOf({}, { kid: `kid-${second}-${n}` }))
+      for (const one of await Promise.allSettled(flood)) expect(one.status).toBe('rejected')
+    }
+    expect(issuer.state.asked - before).toBeLessThanOrEqual(2)
+    await expect(callerOf()).resolves.toMatchObject({ user: 'user-1' })
+  })
+
+  it('a first rush asks once', async () => {
+    await Promise.all(Array.from({ length: 20 }, () => callerOf()))
+    expect(issuer.state.asked).toBe(1)
+  })
+})
+
+describe('algorithms are those of the key', () => {
+  it.each(['RS384', 'ES256', 'ES384', 'EdDSA'])('%s is taken from a key of its kind', async (algorithm) => {
+    await issuer.stop()
+    await begin(algorithm)
+    await expect(callerOf()).resolves.toMatchObject({ user: 'user-1' })
+  })
+
+  it('another one of the same key is refused', async () => {
+    const key = issuer.state.keys[0]
+    issuer.state.keys = [{ ...key, alg: 'RS512' }]
+    await expect(callerOf()).rejects.toThrow(Unauthenticated)
+    issuer.state.keys = [{ ...key, use: 'enc' }]
+    later = HOUR
+    await expect(callerOf()).rejects.toThrow(Unauthenticated)
+  })
+
+  it('PS256, which the library does not verify, is refused', async () => {
+    await issuer.stop()
+    await begin('PS256')
+    await expect(callerOf()).rejects.toThrow(Unauthenticated)
+  })
+})
+
+describe('what a token’s header brings is no key', () => {
+  it.each([['jwk'], ['x5c'], ['jku'], ['x5u']])('%s', async (name) => {
+    const stranger = await generateKeyPair('RS256', { extractable: true })
+    const jwk = { ...(await exportJWK(stranger.publicKey)), kid: 'one', alg: 'RS256' }
+    const brought = { jwk, x5c: ['MIIB'], jku: 'http://127.0.0.1:1/jwks', x5u: 'http://127.0.0.1:1/cert' }[name]
+    await expect(callerOf({}, { [name]: brought }, stranger.privateKey)).rejects.toThrow(Unauthenticated)
+    // nor is a token taken that has one beside a good signature
+    await expect(callerOf({}, { [name]: brought })).rejects.toThrow(Unauthenticated)
+  })
+
+  it.each([['../../dev/null'], ["one' OR 1=1"], ['one\u0000'], ['/proc/self/environ/..'], ['k'.repeat(200)], [''], ['__proto__']])(
+    'a key id is a name and nothing else: %j',
+    async (kid) => {
+      await callerOf()
+      const before = issuer.state.asked
+      await expect(callerOf({}, { kid })).rejects.toThrow(Unauthenticated)
+      expect(issuer.state.asked).toBe(before)
+    },
+  )
+})
+
+describe('a token that two readers could read in two ways', () => {
+  const part = (text: string) => Buffer.from(text).toString('base64url')
+  const signed = async (payload: string, header = '{"alg":"RS256","kid":"one","typ":"at+jwt"}') => {
+    const input = `${part(header)}.${part(payload)}`
+    const signature = await crypto.subtle.sign('RSASSA-PKCS1-v1_5', issuer.privateKey, Buffer.from(input))
+    const identity = tokenIdentity({ issuer: ISSUER, audience: AUDIENCE, jwksUri: issuer.jwksUri }, clinic.policy)
+    const authorization = `Bearer ${input}.${Buffer.from(signature).toString('base64url')}`
+    return await identity.callerOf({ authorization })
+  }
+  const payload = (more = '') => {
+    const times = { iss: ISSUER, iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 300 }
+    return `${JSON.stringify({ ...CLAIMS, ...times }).slice(0, -1)}${more}}`
+  }
+
+  it('is well without', async () => {
+    await expect(signed(payload(',"x":{"roles":1,"a":[{"b":1},{"b":"\\"c\\":"}]}'))).resolves.toMatchObject({ user: 'user-1' })
+  })
+
+  it.each([
+    [',"roles":["ADMIN"]'],
+    [',"r\\u006fles":["ADMIN"]'],
+    [',"tenant" : "riverside"'],
+    [',"x":{"a":1,"b":[],"a":2}'],
+    [',"x":[{"a":1,"a":2}]'],
+  ])('has a member twice: %s', async (more) => {
+    await expect(signed(payload(more))).rejects.toThrow(Unauthenticated)
+  })
+
+  it('has a member twice in its header', async () => {
+    const header = '{"alg":"none","alg":"RS256","kid":"one","typ":"at+jwt"}'
+    await expect(signed(payload(), header)).rejects.toThrow(Unauthenticated)
+  })
+
+  it('is larger than any token is', async () => {
+    await expect(signed(payload(`,"x":"${'x'.repeat(9_000)}"`))).rejects.toThrow(Unauthenticated)
+  })
+
+  it('is no object, or not UTF-8', async () => {
+    for (const text of ['[]', '1', 'null', '"x"', '{']) await expect(signed(text)).rejects.toThrow(Unauthenticated)
+  })
+})
+
+describe('a fault is told apart inside, and nowhere else', () => {
+  const seconds = () => Math.floor(Date.now() / 1000)
+  it.each<[CredentialFault, () => TokenParts, TokenParts?]>([
+    ['EXPIRED', () => ({ exp: seconds() - 70 })],
+    ['NOT_YET_VALID', () => ({ nbf: seconds() + 70 })],
+    ['NOT_YET_VALID', () => ({ iat: seconds() + 70 })],
+    ['ISSUER', () => ({ iss: 'https://other.example' })],
+    ['AUDIENCE', () => ({ aud: 'somebody-else' })],
+    ['TYPE', () => ({ token_use: 'id' })],
+    ['CLAIMS', () => ({ tenant: undefined })],
+    ['CLAIMS', () => ({ roles: ['SORCERER'] })],
+    ['FOREIGN_KEY', () => ({}), { jku: 'http://127.0.0.1:1/jwks' }],
+    ['UNKNOWN_KEY', () => ({}), { kid: 'two' }],
+    ['MALFORMED', () => ({}), { kid: '../x' }],
+  ])('%s', async (fault, claims, header) => {
+    const refused = await callerOf(claims(), header).catch((error: unknown) => error)
+    expect(refused).toMatchObject({ code: 'UNAUTHENTICATED', fault, message: new Unauthenticated().message })
+  })
+
+  it('KEYS_UNAVAILABLE: an issuer that is away is nobody’s attempt', async () => {
+    issuer.state.isAway = true
+    await expect(callerOf()).rejects.toMatchObject({ fault: 'KEYS_UNAVAILABLE' })
+  })
+})
+
+describe('times, a minute of tolerance each way', () => {
+  const seconds = () => Math.floor(Date.now() / 1000)
+  it.each<[string, () => TokenParts, boolean]>([
+    ['issued in 50 seconds', () => ({ iat: seconds() + 50 }), true],
+    ['issued in 70 seconds', () => ({ iat: seconds() + 70 }), false],
+    ['signed in in 70 seconds', () => ({ auth_time: seconds() + 70 }), false],
+    ['valid from in 50 seconds', () => ({ nbf: seconds() + 50 }), true],
+    ['valid from in 70 seconds', () => ({ nbf: seconds() + 70 }), false],
+    ['ended 50 seconds ago', () => ({ exp: seconds() - 50 }), true],
+    ['ended 70 seconds ago', () => ({ exp: seconds() - 70 }), false],
+  ])('%s', async (_what, claims, taken) => {
+    if (taken) await expect(callerOf(claims())).resolves.toMatchObject({ user: 'user-1' })
+    else await expect(callerOf(claims())).rejects.toThrow(Unauthenticated)
+  })
+})

@@ -1,0 +1,222 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Headers, type Identity, tokenIdentity } from '../../../gateway/access/identity.ts'
+import { BadRequest, MfaRequired, Unauthenticated } from '../../../gateway/model/failures.ts'
+import { clinic } from '../decide/clinic-policy.ts'
+
+const ISSUER = 'https://issuer.example'
+const AUDIENCE = 'phi-gateway'
+const seconds = () => Math.floor(Date.now() / 1000)
+
+/** An issuer: its keys are served on the loopback interface, with the second one left out. */
+async function startIssuer() {
+  const [served, unserved] = await Promise.all([
+    generateKeyPair('RS256', { extractable: true }),
+    generateKeyPair('RS256', { extractable: true }),
+  ])
+  const keys = [{ ...(await exportJWK(served.publicKey)), kid: 'one', use: 'sig', alg: 'RS256' }]
+  const server: Server = createServer((_request, response) => {
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify({ keys }))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    served,
+    unserved,
+    jwksUri: `http://127.0.0.1:${port}/jwks`,
+    stop: () => new Promise((resolve) => server.close(resolve)),
+  }
+}
+
+let issuer: Awaited<ReturnType<typeof startIssuer>>
+let identity: Identity
+
+beforeAll(async () => {
+  issuer = await startIssuer()
+  identity = tokenIdentity({ issuer: ISSUER, audience: AUDIENCE, jwksUri: issuer.jwksUri }, clinic.policy)
+})
+
+afterAll(async () => {
+  await issuer.stop()
+})
+
+type Claims = Readonly<Record<string, unknown>>
+
+const CLAIMS: Claims = {
+  sub: 'user-1',
+  tenant: 'riverside',
+  organization: 'riverside',
+  roles: ['PHYSICIAN'],
+  fhirUser: 'Practitioner/1',
+  client_id: 'web',
+  sid: 'session-1',
+  amr: ['pwd', 'mfa'],
+  iss: ISSUER,
+  aud: AUDIENCE,
+}
+
+/** A token as the issuer makes them, but for what a test changes. A claim that is undefined is left out. */
+async function token(claims: Claims = {}, header: Record<string, unknown> = {}, key = issuer.served.privateKey): Promise<string> {
+  const payload: Record<string, unknown> = { ...CLAIMS, iat: seconds(), exp: seconds() + 300, ...claims }
+  return await new SignJWT(payload).setProtectedHeader({ alg: 'RS256', kid: 'one', typ: 'at+jwt', ...header }).sign(key)
+}
+
+const bearer = (text: string, more: Headers = {}): Headers => ({ authorization: `Bearer ${text}`, ...more })
+const callerOf = async (claims: Claims, more?: Headers) => await identity.callerOf(bearer(await token(claims), more))
+
+describe('a caller from a verified token', () => {
+  it('has the tenant, roles, purposes and identity that the token bears', async () => {
+    const exp = seconds() + 300
+    expect(await callerOf({ exp })).toEqual({
+      tenant: 'riverside',
+      user: 'user-1',
+      roles: new Set(['PHYSICIAN']),
+      purpose: 'TREAT',
+      mayClaim: ['TREAT', 'ETREAT', 'BTG'],
+      seesExistence: true,
+      sessionExpiresAt: exp * 1000,
+      fhirUser: 'Practitioner/1',
+      organization: 'riverside',
+      client: 'web',
+      session: 'session-1',
+      issuedAt: expect.any(Number) as number,
+    })
+  })
+
+  it('may be a machine without a second factor, where its role asks for none', async () => {
+    const caller = await callerOf({ roles: ['PARTNER'], amr: undefined, fhirUser: undefined, sid: undefined })
+    expect(caller).toMatchObject({ purpose: 'HPAYMT', seesExistence: false })
+    expect(Object.keys(caller)).not.toContain('fhirUser')
+  })
+
+  it('P3: a role that the schema does not know is dropped and widens nothing', async () => {
+    const caller = await callerOf({ roles: ['SUPERUSER', 'PATIENT'] })
+    expect(caller).toMatchObject({ roles: new Set(['PATIENT']), mayClaim: ['PATRQT'], seesExistence: false })
+  })
+
+  it('a token just past its end or just before its beginning is within the clocks that differ', async () => {
+    await expect(callerOf({ exp: seconds() - 30 })).resolves.toMatchObject({ user: 'user-1' })
+    await expect(callerOf({ nbf: seconds() + 30 })).resolves.toMatchObject({ user: 'user-1' })
+  })
+
+  it('an access token may say so in a claim, as Cognito has it', async () => {
+    const cognito = await token({ token_use: 'access' }, { typ: undefined })
+    await expect(identity.callerOf(bearer(cognito))).resolves.toMatchObject({ user: 'user-1' })
+  })
+})
+
+describe('the purpose of use', () => {
+  it('is the header, else the claim, else the first of the role', async () => {
+    expect(await callerOf({ purpose_of_use: 'ETREAT' })).toMatchObject({ purpose: 'ETREAT' })
+    expect(await callerOf({ purpose_of_use: 'ETREAT' }, { 'x-purpose-of-use': 'BTG' })).toMatchObject({ purpose: 'BTG' })
+  })
+
+  it.each([['HPAYMT'], ['treat'], ['EVERYTHING'], [''], ['TREAT, HPAYMT'], ['__proto__']])(
+    'P3: one that no role may claim is refused: %j',
+    async (purpose) => {
+      await expect(callerOf({}, { 'x-purpose-of-use': purpose })).rejects.toThrow(BadRequest)
+    },
+  )
+
+  it('a claim that no role may make is refused too', async () => {
+    await expect(callerOf({ purpose_of_use: 'HRESCH' })).rejects.toThrow(BadRequest)
+  })
+})
+
+describe('a second factor', () => {
+  it.each<[string, Claims]>([
+    ['no amr', { amr: undefined }],
+    ['another factor', { amr: ['pwd'] }],
+    ['one role of two asks for it', { roles: ['PARTNER', 'PHYSICIAN'], amr: ['pwd'] }],
+  ])('is missing: %s', async (_what, claims) => {
+    await expect(callerOf(claims)).rejects.toThrow(MfaRequired)
+  })
+})
+
+describe('every fault of a token gives the same error', () => {
+  const faults: [what: string, make: () => Promise<string>][] = [
+    ['past its end beyond tolerance', () => token({ exp: seconds() - 120 })],
+    ['without an end', () => token({ exp: undefined })],
+    ['not yet valid', () => token({ nbf: seconds() + 600 })],
+    ['of another issuer', () => token({ iss: 'https://other.example' })],
+    ['for another audience', () => token({ aud: 'another-api' })],
+    ['without an audience', () => token({ aud: undefined })],
+    ['an id token', () => token({ token_use: 'id' }, { typ: 'JWT' })],
+    ['without a type', () => token({}, { typ: undefined })],
+    ['signed by a key that is not the issuer’s', () => token({}, {}, issuer.unserved.privateKey)],
+    ['with an unknown key id', () => token({}, { kid: 'two' })],
+    ['without a key id', () => token({}, { kid: undefined })],
+    ['alg none', () => Promise.resolve(new UnsecuredJWT({ ...CLAIMS, exp: seconds() + 300 }).encode())],
+    ['alg none with a signature', () => Promise.resolve(`${new UnsecuredJWT({ ...CLAIMS, exp: seconds() + 300 }).encode()}c2ln`)],
+    ['HS256 with the public key as secret', hmacWithPublicKey],
+    ['changed after it was signed', async () => withPayload(await token(), { ...CLAIMS, roles: ['ADMIN'], exp: seconds() + 300 })],
+    ['with a signature cut off', async () => (await token()).slice(0, -8)],
+    ['unknown roles only', () => token({ roles: ['SUPERUSER'] })],
+    ['no roles', () => token({ roles: [] })],
+    ['roles as a text', () => token({ roles: 'PHYSICIAN' })],
+    ['two tenants', () => token({ tenant: ['riverside', 'lakeside'] })],
+    ['no tenant', () => token({ tenant: undefined })],
+    ['a tenant that is no name', () => token({ tenant: 'riverside#x' })],
+    ['no subject', () => token({ sub: undefined })],
+    ['an oversized subject', () => token({ sub: 'x'.repeat(129) })],
+    ['an oversized role', () => token({ roles: ['PHYSICIAN', 'x'.repeat(129)] })],
+    ['a hundred roles', () => token({ roles: Array.from({ length: 100 }, () => 'PHYSICIAN') })],
+    ['an oversized identity', () => token({ fhirUser: `Practitioner/${'9'.repeat(200)}` })],
+    ['an empty identity', () => token({ fhirUser: '' })],
+  ]
+
+  it.each(faults)('%s', async (_what, make) => {
+    const error: unknown = await identity.callerOf(bearer(await make())).then(
+      () => 'a caller',
+      (thrown: unknown) => thrown,
+    )
+    expect(error).toBeInstanceOf(Unauthenticated)
+    expect(error).toMatchObject({ code: 'UNAUTHENTICATED', message: new Unauthenticated().message })
+  })
+
+  it.each<[string, Headers]>([
+    ['no header', {}],
+    ['an empty one', { authorization: '' }],
+    ['another scheme', { authorization: 'Basic dXNlcjpwYXNz' }],
+    ['no token', { authorization: 'Bearer ' }],
+    ['no three parts', { authorization: 'Bearer a.b' }],
+    ['no base64', { authorization: 'Bearer {}.{}.{}' }],
+    ['no JSON', { authorization: 'Bearer AAAA.AAAA.AAAA' }],
+  ])('%s', async (_what, headers) => {
+    await expect(identity.callerOf(headers)).rejects.toThrow(Unauthenticated)
+  })
+
+  it('two tokens in one header', async () => {
+    const one = await token()
+    await expect(identity.callerOf({ authorization: `Bearer ${one}, Bearer ${one}` })).rejects.toThrow(Unauthenticated)
+  })
+})
+
+describe('the keys of the issuer', () => {
+  it('are fetched over TLS, and without it from this machine alone', async () => {
+    const elsewhere = tokenIdentity({ issuer: ISSUER, audience: AUDIENCE, jwksUri: 'http://issuer.example/jwks' }, clinic.policy)
+    await expect(elsewhere.callerOf(bearer(await token()))).rejects.toThrow(Unauthenticated)
+  })
+
+  it('out of reach, nobody is a caller', async () => {
+    const gone = await startIssuer()
+    await gone.stop()
+    const nobody = tokenIdentity({ issuer: ISSUER, audience: AUDIENCE, jwksUri: gone.jwksUri }, clinic.policy)
+    await expect(nobody.callerOf(bearer(await token()))).rejects.toThrow(Unauthenticated)
+  })
+})
+
+async function hmacWithPublicKey(): Promise<string> {
+  const secret = new TextEncoder().encode(await exportSPKI(issuer.served.publicKey))
+  return await new SignJWT({ ...CLAIMS, exp: seconds() + 300 })
+    .setProtectedHeader({ alg: 'HS256', kid: 'one', typ: 'at+jwt' })
+    .sign(secret)
+}
+
+function withPayload(text: string, payload: Claims): string {
+  const [header, , signature] = text.split('.')
+  return [header, Buffer.from(JSON.stringify(payload)).toString('base64url'), signature].join('.')
+}

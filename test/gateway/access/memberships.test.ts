@@ -1,0 +1,316 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { membershipChanged, membershipRelationship, sealMembership } from '../../../gateway/access/memberships.ts'
+import { relationshipsOf } from '../../../gateway/access/relationships.ts'
+import { accessDigest, sealAccessRoot } from '../../../gateway/crypto/access-manifest.ts'
+import {
+  AccessTable,
+  type AccessItem,
+  accessKey,
+  type AccessKey,
+  accessRootKey,
+  type LoadedAccess,
+} from '../../../gateway/store/access.ts'
+import type { AccessFault, GatewayEvent } from '../../../gateway/telemetry/events.ts'
+import { Deadline } from '../../../gateway/model/deadline.ts'
+import { KeyUnavailable, StoreUnavailable } from '../../../gateway/model/failures.ts'
+import type { Instant, PatientId, TenantId } from '../../../gateway/model/ids.ts'
+import type { Relationship } from '../../../directives/policy.ts'
+import type { Membership } from '../../../gateway/model/record.ts'
+import { KeyHouse, RIVERSIDE } from '../crypto/key-fixtures.ts'
+import { callerWith } from '../decide/clinic-policy.ts'
+
+const ANNA = 'AAAAAAAAAAAAAAAAAAAAAA' as PatientId
+const BERT = 'BBBBBBBBBBBBBBBBBBBBBB' as PatientId
+const NURSE = 'Practitioner/nurse'
+const caller = callerWith(['NURSE'], 'TREAT', { fhirUser: NURSE })
+
+/** The access table in memory. Only what the relationship asks of it; no network. */
+class MemoryAccessTable extends AccessTable {
+  readonly items = new Map<string, AccessItem>()
+  readonly roots = new Map<PatientId, Uint8Array>()
+  down = false
+  loads = 0
+
+  constructor() {
+    super(undefined as never, 'access')
+  }
+
+  static key(tenant: TenantId, { kind, patient, subject }: AccessKey): string {
+    return [tenant, kind, patient, subject].join(' ')
+  }
+
+  /** As a writer of the database stores it, who cannot make a root. */
+  store(tenant: TenantId, item: AccessItem): void {
+    this.items.set(MemoryAccessTable.key(tenant, item), item)
+  }
+
+  override load(tenant: TenantId, wanted: readonly AccessKey[]): Promise<LoadedAccess> {
+    this.loads++
+    if (this.down) return Promise.reject(new StoreUnavailable())
+    const items = wanted.flatMap((key) => this.items.get(MemoryAccessTable.key(tenant, key)) ?? [])
+    return Promise.resolve({ items, roots: new Map(this.roots) })
+  }
+
+  override patientsOf(): Promise<readonly PatientId[]> {
+    return Promise.reject(new Error('nobody without an identity has a panel'))
+  }
+}
+
+let house: KeyHouse
+let table: MemoryAccessTable
+let events: GatewayEvent[]
+
+beforeEach(async () => {
+  house = new KeyHouse()
+  await house.ring.createTenant(RIVERSIDE)
+  table = new MemoryAccessTable()
+  events = []
+})
+
+const membership = (patient: PatientId, periods: Membership['periods'], fhirUser = NURSE): Membership => ({
+  patient,
+  relationship: 'CARE_TEAM',
+  fhirUser,
+  periods,
+})
+
+const deadline = new Deadline(Date.now() + 5_000, { now: Date.now, monotonic: Date.now })
+
+async function join(...memberships: readonly Membership[]): Promise<void> {
+  for (const each of memberships) table.store(RIVERSIDE, await sealMembership(house.ring, RIVERSIDE, each))
+  for (const { patient } of memberships) await list(patient)
+}
+
+/** Seals the root of a patient over what stands there now. */
+async function list(patient: PatientId): Promise<void> {
+  const own = [...table.items.values()].filter((item) => item.patient === patient)
+  const items = new Map(own.map((item) => [accessKey(RIVERSIDE, item).sk, accessDigest(item.sealed)]))
+  const place = { tenant: RIVERSIDE, ...accessRootKey(RIVERSIDE, patient) }
+  table.roots.set(patient, sealAccessRoot(await house.ring.useKey(RIVERSIDE, 'access'), place, { version: 1, items }))
+}
+
+const source = (kind: Membership['relationship'] = 'CARE_TEAM') =>
+  membershipRelationship(kind, { table, keyring: house.ring, events: (event) => void events.push(event) })
+
+async function holdsAt(time: string, patient = ANNA): Promise<boolean> {
+  const name = 'CARE_TEAM' as Relationship
+  const now = Date.parse(time) as Instant
+  const held = await relationshipsOf(
+    new Map([[name, source()]]),
+    new Set([name]),
+    caller,
+    [ANNA, BERT],
+    now,
+    deadline,
+    () => 'STORE',
+  )
+  return held.get(patient)?.relationships.has(name) === true
+}
+
+describe('P13: a membership holds for its periods', () => {
+  it('to the millisecond, the end exclusive', async () => {
+    await join(membership(ANNA, [{ since: '2026-01-01T00:00:00.000Z', until: '2026-02-01T00:00:00.000Z' }]))
+    expect(await holdsAt('2025-12-31T23:59:59.999Z')).toBe(false)
+    expect(await holdsAt('2026-01-01T00:00:00.000Z')).toBe(true)
+    expect(await holdsAt('2026-01-31T23:59:59.999Z')).toBe(true)
+    expect(await holdsAt('2026-02-01T00:00:00.000Z')).toBe(false)
+    expect(await holdsAt('2026-01-15T00:00:00.000Z', BERT)).toBe(false)
+  })
+
+  it('the offset of a time counts: it is an instant, not a text', async () => {
+    await join(membership(ANNA, [{ since: '2026-01-01T02:00:00+02:00', until: '2026-01-01T00:00:00-05:00' }]))
+    expect(await holdsAt('2025-12-31T23:59:59Z')).toBe(false)
+    expect(await holdsAt('2026-01-01T00:00:00Z')).toBe(true)
+    expect(await holdsAt('2026-01-01T04:59:59Z')).toBe(true)
+    expect(await holdsAt('2026-01-01T05:00:00Z')).toBe(false)
+  })
+
+  it.each<[string, Membership['periods'][number]]>([
+    ['a beginning that cannot be read', { since: 'last spring' }],
+    ['an end that cannot be read', { until: 'next spring' }],
+  ])('%s holds never', async (_what, period) => {
+    await join(membership(ANNA, [period]))
+    for (const time of ['1970-01-01T00:00:00Z', '2026-01-01T00:00:00Z', '2200-01-01T00:00:00Z'])
+      expect(await holdsAt(time)).toBe(false)
+  })
+
+  it('none without a period', async () => {
+    await join(membership(ANNA, []))
+    expect(await holdsAt('2026-01-01T00:00:00Z')).toBe(false)
+  })
+})
+
+describe('P6: a membership counts only where it was sealed', () => {
+  const open = [{}]
+  const standings = async (who = caller) => Object.fromEntries(await source().standings(who, [ANNA, BERT], deadline))
+  const told = (patient: PatientId, what: AccessFault) => ({ event: 'ACCESS_ITEM_FORGED', tenant: RIVERSIDE, patient, what })
+  const HOLDS = [{}]
+
+  it('one that is moved to another patient, person or kind opens nothing and is told to operators', async () => {
+    const own = await sealMembership(house.ring, RIVERSIDE, membership(ANNA, open))
+    const others = await sealMembership(house.ring, RIVERSIDE, membership(BERT, open, 'Practitioner/other'))
+    await list(ANNA)
+    await list(BERT)
+    table.store(RIVERSIDE, { ...own, patient: BERT })
+    table.store(RIVERSIDE, { ...others, patient: ANNA, subject: own.subject })
+    expect(await standings()).toEqual({})
+    expect(events).toEqual([told(ANNA, 'NOT_LISTED'), told(BERT, 'NOT_LISTED')])
+    table.store(RIVERSIDE, { ...own, kind: 'SELF' })
+    expect(await source('SELF').standings(caller, [ANNA], deadline)).toEqual(new Map())
+  })
+
+  it('one that was sealed for its place and is not listed counts for nothing', async () => {
+    await join(membership(ANNA, open, 'Practitioner/other'))
+    table.store(RIVERSIDE, await sealMembership(house.ring, RIVERSIDE, membership(ANNA, open)))
+    expect(await standings()).toEqual({ [BERT]: 'UNROOTED' })
+    expect(events).toEqual([told(ANNA, 'NOT_LISTED')])
+  })
+
+  it('a byte of it changed, or nothing of it: nobody knows what holds; the others stand', async () => {
+    await join(membership(ANNA, open), membership(BERT, open))
+    const item = await sealMembership(house.ring, RIVERSIDE, membership(ANNA, open))
+    const sealed = Uint8Array.from([...table.items.values()][0]?.sealed ?? [])
+    sealed[sealed.length - 1] = (sealed.at(-1) ?? 0) ^ 1
+    table.store(RIVERSIDE, { ...item, sealed })
+    expect(await standings()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: HOLDS })
+    table.store(RIVERSIDE, { ...item, sealed: new Uint8Array() })
+    expect(await standings()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: HOLDS })
+    expect(events).toEqual([told(ANNA, 'ALTERED'), told(ANNA, 'ALTERED')])
+  })
+
+  it('an earlier one put back, and one taken away, hold no more than they deny', async () => {
+    await join(membership(ANNA, open), membership(BERT, open))
+    const [yesterday] = [...table.items.values()].filter(({ patient }) => patient === ANNA)
+    await join(membership(ANNA, [{ until: '2026-01-01T00:00:00.000Z' }]))
+    if (yesterday !== undefined) table.store(RIVERSIDE, yesterday)
+    for (const [key, { patient }] of table.items) if (patient === BERT) table.items.delete(key)
+    expect(await standings()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: 'TAMPERED' })
+    expect(events).toEqual([told(ANNA, 'ALTERED'), told(BERT, 'MISSING')])
+  })
+
+  it('a root of another patient, an earlier one or an altered one lists nothing', async () => {
+    await join(membership(ANNA, [{ until: '2026-01-01T00:00:00.000Z' }]), membership(BERT, open))
+    const earlier = table.roots.get(ANNA) ?? new Uint8Array()
+    await join(membership(ANNA, open))
+    for (const [root, what] of [
+      [table.roots.get(BERT), 'ROOT_ALTERED'],
+      [new Uint8Array(), 'ROOT_ALTERED'],
+      [earlier, 'ALTERED'],
+    ] as const) {
+      events.length = 0
+      table.roots.set(ANNA, root ?? new Uint8Array())
+      expect(await standings()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: HOLDS })
+      expect(events).toEqual([told(ANNA, what)])
+    }
+  })
+
+  it('a root that is missing is told apart from a patient who has none of it: by who knows whether there is a patient', async () => {
+    await join(membership(ANNA, open))
+    table.roots.delete(ANNA)
+    expect(await standings()).toEqual({ [ANNA]: 'UNROOTED', [BERT]: 'UNROOTED' })
+    // one read, as for a patient who does not exist (P5)
+    expect(table.loads).toBe(1)
+  })
+
+  it('a write between the reads of item and root is no tampering', async () => {
+    await join(membership(ANNA, [{ until: '2026-01-01T00:00:00.000Z' }]), membership(BERT, open))
+    const before = new Map(table.roots)
+    await join(membership(ANNA, open))
+    const after = new Map(table.roots)
+    table.roots.set(ANNA, before.get(ANNA) ?? new Uint8Array())
+    const load = table.load.bind(table)
+    table.load = async (...args) => {
+      const loaded = await load(...args)
+      for (const [patient, root] of after) table.roots.set(patient, root)
+      return loaded
+    }
+    expect(await standings()).toEqual({ [ANNA]: HOLDS, [BERT]: HOLDS })
+    expect(events).toEqual([])
+  })
+
+  it('a caller without a FHIR identity stands in none, and has no panel', async () => {
+    await join(membership(ANNA, open))
+    const nobody = callerWith(['NURSE'], 'TREAT')
+    expect(await standings(nobody)).toEqual({})
+    expect(await source().panel(nobody, undefined, 10, deadline)).toEqual([])
+  })
+
+  it('a table or a key that cannot be had is a failure, never a no', async () => {
+    await join(membership(ANNA, open))
+    table.down = true
+    await expect(standings()).rejects.toThrow(StoreUnavailable)
+    table.down = false
+    house.ring = house.newRing()
+    house.kms.down = true
+    await expect(standings()).rejects.toThrow(KeyUnavailable)
+  })
+})
+
+describe('a second import', () => {
+  it('writes only the memberships that are new, changed or damaged', async () => {
+    const stays = membership(ANNA, [{ since: '2026-01-01T00:00:00.000Z' }])
+    const ends = membership(BERT, [{}])
+    await join(stays, ends)
+    const changed = async (...memberships: Membership[]) =>
+      (await membershipChanged(house.ring, table, RIVERSIDE, memberships)).map(({ patient }) => patient)
+    expect(await changed(stays, ends)).toEqual([])
+    expect(await changed(stays, { ...ends, periods: [{ until: '2026-03-01T00:00:00.000Z' }] })).toEqual([BERT])
+    expect(await changed(stays, { ...ends, fhirUser: 'Practitioner/other' })).toEqual([BERT])
+    const [key, item] = [...table.items][0] ?? []
+    if (key !== undefined && item !== undefined) table.items.set(key, { ...item, sealed: item.sealed.slice(1) })
+    expect(await changed(stays, ends)).toEqual([ANNA])
+    // one that is as it should be and is not listed so
+    if (key !== undefined && item !== undefined) table.items.set(key, item)
+    await list(ANNA)
+    expect(await changed(stays, ends)).toEqual([])
+    table.roots.set(ANNA, table.roots.get(BERT) ?? new Uint8Array())
+    expect(await changed(stays, ends)).toEqual([ANNA])
+  })
+})
+
+describe('C06: who acts for a patient', () => {
+  it('P13: does so until the end of the item, for that patient, and is on no care team by it', async () => {
+    await join({ ...membership(ANNA, [{ until: '2026-03-01T00:00:00.000Z' }]), relationship: 'PROXY' })
+    const names = ['PROXY', 'CARE_TEAM', 'SELF'] as const
+    const registry = new Map(names.map((name) => [name as string as Relationship, source(name)]))
+    const heldAt = async (time: string, patient: PatientId): Promise<string[]> => {
+      const now = Date.parse(time) as Instant
+      const unexpected = (error: unknown): never => {
+        throw error
+      }
+      const held = await relationshipsOf(registry, new Set(registry.keys()), caller, [ANNA, BERT], now, deadline, unexpected)
+      return [...(held.get(patient)?.relationships ?? [])]
+    }
+    expect(await heldAt('2026-02-28T23:59:59.999Z', ANNA)).toEqual(['PROXY'])
+    expect(await heldAt('2026-03-01T00:00:00.000Z', ANNA)).toEqual([])
+    expect(await heldAt('2026-02-01T00:00:00.000Z', BERT)).toEqual([])
+  })
+
+  it('within limits while a period has them; one that holds without makes them say nothing', async () => {
+    const scope = { categories: ['CLINICAL'], labeled: false } as const
+    const proxy = { ...membership(ANNA, []), relationship: 'PROXY' } as const
+    const periods = [
+      { until: '2026-01-01T00:00:00.000Z' },
+      { since: '2025-12-01T00:00:00.000Z', until: '2027-01-01T00:00:00.000Z', scope },
+    ]
+    await join({ ...proxy, periods })
+    const [PROXY, registry] = ['PROXY' as Relationship, new Map([['PROXY' as Relationship, source('PROXY')]])]
+    const heldAt = async (time: string) => {
+      const now = Date.parse(time) as Instant
+      return (await relationshipsOf(registry, new Set([PROXY]), caller, [ANNA], now, deadline, () => 'STORE')).get(ANNA)
+    }
+    expect(await heldAt('2025-12-15T00:00:00Z')).toEqual({ relationships: new Set([PROXY]) })
+    expect(await heldAt('2026-01-01T00:00:00Z')).toEqual({ relationships: new Set([PROXY]), limits: new Map([[PROXY, [scope]]]) })
+    expect(await heldAt('2027-01-01T00:00:00Z')).toEqual({ relationships: new Set() })
+    // what is kept of limits is part of what a second import compares
+    const changed = async (again: Membership) => (await membershipChanged(house.ring, table, RIVERSIDE, [again])).length
+    expect(await changed({ ...proxy, periods })).toBe(0)
+    expect(await changed({ ...proxy, periods: periods.map(({ scope: _scope, ...period }) => period) })).toBe(1)
+    expect(
+      await changed({
+        ...proxy,
+        periods: periods.map((one) => ({ ...one, ...('scope' in one && { scope: { ...scope, labeled: true } }) })),
+      }),
+    ).toBe(1)
+  })
+})

@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest'
+import { PatientFacts } from '../../../gateway/access/attribute-loader.ts'
+import {
+  holds,
+  type Known,
+  relationshipsOf,
+  type RelationshipSource,
+  type Standing,
+} from '../../../gateway/access/relationships.ts'
+import { Deadline } from '../../../gateway/model/deadline.ts'
+import { StoreUnavailable } from '../../../gateway/model/failures.ts'
+import type { Instant, PatientId } from '../../../gateway/model/ids.ts'
+import type { Relationship } from '../../../directives/policy.ts'
+import { callerWith } from '../decide/clinic-policy.ts'
+
+const caller = callerWith(['NURSE'], 'TREAT')
+const CARE_TEAM = 'CARE_TEAM' as Relationship
+const SELF = 'SELF' as Relationship
+const ANNA = 'anna' as PatientId
+const BERT = 'bert' as PatientId
+const deadline = new Deadline(Date.now() + 5_000, { now: Date.now, monotonic: Date.now })
+const reasonOf = (): 'STORE' => 'STORE'
+const at = (time: number): Instant => time as Instant
+
+/** A source that says the same whoever asks, and counts how often it was asked. */
+function says(standings: ReadonlyMap<PatientId, readonly Standing[]>): RelationshipSource & { asked: number } {
+  return {
+    asked: 0,
+    standings() {
+      this.asked++
+      return Promise.resolve(standings)
+    },
+    panel: () => Promise.resolve([]),
+  }
+}
+
+describe('relationships are asked in batches', () => {
+  it('P3: a name without a source never holds', async () => {
+    const held = await relationshipsOf(new Map(), new Set([CARE_TEAM, SELF]), caller, [ANNA], at(5), deadline, reasonOf)
+    expect(held).toEqual(new Map([[ANNA, { relationships: new Set() }]]))
+  })
+
+  it('each source once for all patients; a source that was not asked for is left alone', async () => {
+    const team = says(new Map([[ANNA, [{}]]]))
+    const self = says(new Map([[BERT, [{}]]]))
+    const registry = new Map([
+      [CARE_TEAM, team],
+      [SELF, self],
+    ])
+    const held = await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA, BERT], at(5), deadline, reasonOf)
+    expect(held).toEqual(
+      new Map([
+        [ANNA, { relationships: new Set([CARE_TEAM]) }],
+        [BERT, { relationships: new Set() }],
+      ]),
+    )
+    expect([team.asked, self.asked]).toEqual([1, 0])
+  })
+
+  it('a source that names a patient who was not asked for adds nobody', async () => {
+    const registry = new Map([[CARE_TEAM, says(new Map([[BERT, [{}]]]))]])
+    expect(await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA], at(5), deadline, reasonOf)).toEqual(
+      new Map([[ANNA, { relationships: new Set() }]]),
+    )
+  })
+
+  it('P9: of a source that fails nobody knows, which is another thing than no; the others are told', async () => {
+    const broken: RelationshipSource = {
+      standings: () => Promise.reject(new StoreUnavailable()),
+      panel: () => Promise.resolve([]),
+    }
+    const registry = new Map([
+      [SELF, broken],
+      [CARE_TEAM, says(new Map([[ANNA, [{}]]]))],
+    ])
+    const held = await relationshipsOf(registry, new Set([SELF, CARE_TEAM]), caller, [ANNA], at(5), deadline, reasonOf)
+    expect(held.get(ANNA)).toEqual({ relationships: new Set([CARE_TEAM]), unknown: new Map([[SELF, 'STORE']]) })
+  })
+})
+
+describe('P6: what is damaged counts for nothing', () => {
+  const damaged = (known: Known): RelationshipSource => ({
+    standings: () => Promise.resolve(new Map([[ANNA, known]])),
+    panel: () => Promise.resolve([]),
+  })
+
+  it('and is said, whatever else holds; that something was tampered with goes before that nothing is kept', async () => {
+    const registry = new Map([
+      [CARE_TEAM, damaged([{}])],
+      [SELF, damaged('UNROOTED')],
+      ['PROXY' as Relationship, damaged('TAMPERED')],
+    ])
+    const held = async (...names: Relationship[]) =>
+      (await relationshipsOf(registry, new Set(names), caller, [ANNA, BERT], at(5), deadline, reasonOf)).get(ANNA)
+    expect(await held(CARE_TEAM, SELF)).toEqual({ relationships: new Set([CARE_TEAM]), damage: 'UNROOTED' })
+    expect(await held('PROXY' as Relationship, SELF)).toEqual({ relationships: new Set(), damage: 'TAMPERED' })
+    expect(await held(SELF, 'PROXY' as Relationship)).toEqual({ relationships: new Set(), damage: 'TAMPERED' })
+  })
+})
+
+describe('the relationships of a request', () => {
+  it('are asked for once towards each patient; what is damaged is asked for again', async () => {
+    const asked: PatientId[][] = []
+    const known = new Map<PatientId, Known>([
+      [ANNA, [{}]],
+      [BERT, 'UNROOTED'],
+    ])
+    const source: RelationshipSource = {
+      standings: (_caller, patients) => {
+        asked.push([...patients])
+        return Promise.resolve(known)
+      },
+      panel: () => Promise.resolve([]),
+    }
+    const held = new PatientFacts({ deadline, reasonOf, caller, now: at(5), relationships: new Map([[CARE_TEAM, source]]) })
+    const names = new Set([CARE_TEAM])
+    const first = await held.of(names, [ANNA, BERT])
+    expect(await held.of(names, [ANNA, BERT])).toEqual(first)
+    expect(await held.of(names, [ANNA])).toEqual(new Map([[ANNA, { relationships: names, consents: [] }]]))
+    expect(asked).toEqual([[ANNA, BERT], [BERT]])
+    // another relationship is another question
+    await held.of(new Set([CARE_TEAM, SELF]), [ANNA])
+    expect(asked).toHaveLength(3)
+  })
+})
+
+describe('P13: a relationship holds from its beginning until just before its end', () => {
+  it.each<[Standing, now: number, expected: boolean]>([
+    [{}, 0, true],
+    [{ since: at(10) }, 9, false],
+    [{ since: at(10) }, 10, true],
+    [{ until: at(20) }, 19, true],
+    [{ until: at(20) }, 20, false],
+    [{ since: at(10), until: at(20) }, 15, true],
+    [{ since: at(20), until: at(10) }, 15, false],
+    [{ since: at(10), until: at(10) }, 10, false],
+  ])('%j at %d: %s', (standing, now, expected) => {
+    expect(holds(standing, at(now))).toBe(expected)
+  })
+
+  it('of several stays one is enough', async () => {
+    const registry = new Map([[CARE_TEAM, says(new Map([[ANNA, [{ until: at(5) }, { since: at(10), until: at(20) }]]]))]])
+    const heldAt = async (now: number) =>
+      (await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA], at(now), deadline, reasonOf)).get(ANNA)?.relationships
+    expect(await heldAt(4)).toEqual(new Set([CARE_TEAM]))
+    expect(await heldAt(7)).toEqual(new Set())
+    expect(await heldAt(10)).toEqual(new Set([CARE_TEAM]))
+    expect(await heldAt(20)).toEqual(new Set())
+  })
+})

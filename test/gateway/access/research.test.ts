@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest'
+import { asResearcher, besideResearch, NO_SUBJECTS, studyOf, withinStudy } from '../../../gateway/access/research.ts'
+import type { Known, RelationshipSource } from '../../../gateway/access/relationships.ts'
+import { Deadline } from '../../../gateway/model/deadline.ts'
+import type { Caller } from '../../../gateway/model/decision.ts'
+import type { Instant, PatientId } from '../../../gateway/model/ids.ts'
+import type { PurposeOfUse, Relationship, Role, RolePolicy } from '../../../directives/policy.ts'
+import { clinic } from '../decide/clinic-policy.ts'
+
+const { policy } = clinic
+const deadline = new Deadline(1, { now: () => 0, monotonic: () => 0 })
+const callerWith = (roles: readonly string[], purpose: PurposeOfUse): Caller => {
+  const seesExistence = roles.some((role) => policy.roles.get(role as Role)?.seesExistence)
+  return { roles: new Set(roles), purpose, mayClaim: [], seesExistence, fhirUser: 'Practitioner/1' } as unknown as Caller
+}
+
+describe('C18: whoever acts for research has no other role meanwhile', () => {
+  it('a physician who is a researcher too: one or the other, by purpose', () => {
+    const both = ['PHYSICIAN', 'RESEARCHER']
+    expect(asResearcher(callerWith(both, 'TREAT'), policy)).toBeUndefined()
+    expect([...besideResearch(callerWith(both, 'TREAT'), policy).roles]).toEqual(['PHYSICIAN'])
+    const researcher = asResearcher(callerWith(both, 'HRESCH'), policy)
+    expect([...(researcher?.roles ?? [])]).toEqual(['RESEARCHER'])
+    expect(researcher).toMatchObject({ seesExistence: false, study: null })
+  })
+
+  it('a purpose that another role may claim as well is research all the same; code knows kinds, never names', () => {
+    const roles = new Map(policy.roles)
+    const trial = { role: 'TRIALIST' as Role, kind: 'RESEARCH', mayClaim: ['TREAT'], mfa: true, seesExistence: false } as const
+    roles.set(trial.role, trial satisfies RolePolicy)
+    const researcher = asResearcher(callerWith(['PHYSICIAN', 'TRIALIST'], 'TREAT'), { roles })
+    expect([...(researcher?.roles ?? [])]).toEqual(['TRIALIST'])
+    expect(researcher?.seesExistence).toBe(false)
+  })
+})
+
+describe('P3: a study is found, or there is none', () => {
+  const now = 1_000 as Instant
+  const theirs = { protocol: 'A', researchers: ['Practitioner/1'], until: 2_000 as Instant }
+  const caller = { fhirUser: 'Practitioner/1' }
+
+  it.each([
+    ['the only one', [theirs], undefined, 'A'],
+    ['the one named', [theirs, { ...theirs, protocol: 'B' }], 'B', 'B'],
+    ['two and no name', [theirs, { ...theirs, protocol: 'B' }], undefined, undefined],
+    ['one that holds beside one that has ended', [theirs, { ...theirs, protocol: 'B', until: now }], undefined, 'A'],
+    ['a name that is none of theirs', [theirs, { ...theirs, protocol: 'B', researchers: ['Practitioner/2'] }], 'B', undefined],
+    ['ended this moment', [{ ...theirs, until: now }], 'A', undefined],
+    ['not begun', [{ ...theirs, since: 1_001 as Instant }], undefined, undefined],
+    ['begun this moment', [{ ...theirs, since: now }], undefined, 'A'],
+    ['none at all', [], 'A', undefined],
+  ])('%s', (_, studies, named, found) => {
+    expect(studyOf(studies, caller, named, now)?.protocol).toBe(found)
+  })
+
+  it('who has no FHIR identity has no study', () => {
+    expect(studyOf([theirs], {}, 'A', now)).toBeUndefined()
+  })
+})
+
+describe('P3: under a study each relationship holds towards its patients alone', () => {
+  const [p, q] = ['p', 'q'] as PatientId[] as [PatientId, PatientId]
+  const source = (known: Readonly<Record<string, Known>>): RelationshipSource => ({
+    standings: () => Promise.resolve(new Map(Object.entries(known) as [PatientId, Known][])),
+    panel: () => Promise.resolve(Object.keys(known) as PatientId[]),
+  })
+  const everybody = source({ p: [{}], q: [{}] })
+  const within = async (own: RelationshipSource, subjects: RelationshipSource) => {
+    const held = withinStudy(new Map([['ORGANIZATION' as Relationship, own]]), subjects).get('ORGANIZATION' as Relationship)
+    const caller = callerWith(['RESEARCHER'], 'HRESCH')
+    const standings = await held?.standings(caller, [p, q], deadline)
+    return { standings: Object.fromEntries(standings ?? []), panel: await held?.panel(caller, undefined, 9, deadline) }
+  }
+
+  it('who is not in the study is nobody, whatever the relationship says', async () => {
+    expect(await within(everybody, source({ p: [{}] }))).toEqual({ standings: { p: [{}] }, panel: ['p'] })
+    expect(await within(everybody, NO_SUBJECTS)).toEqual({ standings: {}, panel: [] })
+    expect((await within(source({}), source({ p: [{}] }))).standings).toEqual({ p: [] })
+  })
+
+  it('both must hold at once', async () => {
+    const [early, late] = [{ until: 5 as Instant }, { since: 5 as Instant, until: 9 as Instant }]
+    const { standings } = await within(source({ p: [early], q: [{ since: 3 as Instant }] }), source({ p: [late], q: [early] }))
+    expect(standings).toEqual({ p: [{ since: 5, until: 5 }], q: [{ since: 3, until: 5 }] })
+  })
+
+  it('what one of them limits is limited', async () => {
+    const some = { scope: { categories: ['CLINICAL', 'NOTE'], labeled: true } } as const
+    const others = { scope: { categories: ['NOTE', 'CONTACT'], labeled: false } } as const
+    const { standings } = await within(source({ p: [some], q: [some] }), source({ p: [{}], q: [others] }))
+    expect(standings).toEqual({ p: [some], q: [{ scope: { categories: ['NOTE'], labeled: false } }] })
+  })
+
+  it('P6: what was tampered with is told as such', async () => {
+    expect((await within(everybody, source({ p: 'TAMPERED', q: 'UNROOTED' }))).standings).toEqual({ p: 'TAMPERED', q: 'UNROOTED' })
+    expect((await within(source({ p: 'TAMPERED', q: 'TAMPERED' }), source({ p: [{}], q: [] }))).standings).toEqual({
+      p: 'TAMPERED',
+      q: [],
+    })
+  })
+})

@@ -1,0 +1,311 @@
+import { DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { execPath } from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { AuditEntry } from '../../../gateway/audit/entry.ts'
+import { LaneLog } from '../../../gateway/audit/log.ts'
+import { newProcessId, type ProcessId } from '../../../gateway/audit/request-id.ts'
+import { parseReceipts } from '../../../gateway/audit/verify/receipt.ts'
+import { composeGateway } from '../../../gateway/compose.ts'
+import type { Gateway } from '../../../gateway/create-gateway.ts'
+import { clinicResolvers } from '../../../resolvers/clinic.ts'
+import { clinicLock, clinicTypeDefs } from '../../../schema/clinic.ts'
+import type { GatewayEvent } from '../../../gateway/telemetry/events.ts'
+import type { TenantId } from '../../../gateway/model/ids.ts'
+import { decodeNodeId } from '../../../gateway/model/node-id.ts'
+import { CUT, DROP_ANSWER, type Fault, HANG, HOLD_ANSWER, PASS, refuse, type ServiceCall } from '../../hostile/faults.ts'
+import { type HostileProxy, startProxy } from '../../hostile/proxy.ts'
+import { type ClinicAnswer, read, runClinic, type RunningClinic } from '../../harness/running-clinic.ts'
+
+const RIVERSIDE = 'riverside' as TenantId
+const CHART = `query Chart($id: ID!) { patient(id: $id) { familyName birthDate ssn deceasedDate } }`
+
+let clinic: RunningClinic
+let faulty: HostileProxy
+let writes: DynamoDBClient
+/** The process that is asked: its audit goes through the proxy, everything else does not. */
+let gateway: Gateway
+let process: ProcessId
+const gateways: Gateway[] = []
+const events: GatewayEvent[] = []
+let patient = ''
+/** What a physician reads of the patient while nothing is wrong. */
+let chart: ClinicAnswer
+
+beforeAll(async () => {
+  clinic = await runClinic({ riverside: 2, lakeside: 1 })
+  const { env } = clinic.stack
+  faulty = await startProxy(env.AWS_ENDPOINT_URL_DYNAMODB)
+  writes = new DynamoDBClient({ endpoint: faulty.endpoint, maxAttempts: 1, requestHandler: { requestTimeout: 2_000 } })
+  await openProcess()
+  const panel = await clinic.ask('physician', '{ patients(first: 1) { edges { node { id } } } }')
+  patient = (panel.data as { patients: { edges: { node: { id: string } }[] } }).patients.edges[0]?.node.id ?? ''
+  chart = await clinic.ask('physician', CHART, { id: patient })
+})
+afterAll(async () => {
+  for (const opened of gateways) await opened.stop()
+  writes.destroy()
+  await faulty.stop()
+  await clinic.stop()
+})
+beforeEach(() => faulty.play(() => PASS))
+
+async function openProcess(): Promise<void> {
+  const { env } = clinic.stack
+  const sink = (event: GatewayEvent): void => void events.push(event)
+  process = newProcessId(randomBytes)
+  const audit = new LaneLog({ client: writes, table: env.PHI_TABLE_AUDIT, process, now: Date.now, events: sink })
+  gateway = await composeGateway({ ...clinic.services, process, audit, events: sink }, env, {
+    typeDefs: clinicTypeDefs(),
+    resolvers: clinicResolvers,
+    lock: clinicLock(),
+  })
+  gateways.push(gateway)
+}
+
+/** A lane that retired in another test may still linger: it is of another process. */
+const isOurs = ({ operation, body }: ServiceCall): boolean => operation === 'TransactWriteItems' && body.includes(`#${process}.`)
+
+async function ask(user: string, query: string, { variables = {}, withinMs = 5_000 } = {}): Promise<ClinicAnswer> {
+  const request = await clinic.requestOf(user, query, variables)
+  return read(await gateway.handle({ ...request, deadline: Date.now() + withinMs }))
+}
+
+const askChart = async (withinMs?: number): Promise<ClinicAnswer> =>
+  await ask('physician', CHART, { variables: { id: patient }, ...(withinMs !== undefined && { withinMs }) })
+
+const recordsOf = async ({ phi }: ClinicAnswer): Promise<AuditEntry[]> =>
+  await clinic.services.history.ofRequest(RIVERSIDE, phi.requestId)
+
+const meet = (faults: readonly Fault[], after: Fault = PASS): void => {
+  const left = [...faults]
+  faulty.play((request) => (isOurs(request) ? (left.shift() ?? after) : PASS))
+}
+
+/** Nothing that a physician reads of the patient stands in a text. */
+function expectNoPhi(text: string): void {
+  const { familyName, birthDate } = (chart.data as { patient: { familyName: string; birthDate: string } }).patient
+  expect(familyName.length).toBeGreaterThan(1)
+  expect(text).not.toContain(familyName)
+  expect(text).not.toContain(birthDate)
+}
+
+describe('P2: without its records no answer leaves', () => {
+  beforeEach(openProcess)
+
+  it.each<[string, Fault]>([
+    ['refuses', refuse('AccessDeniedException')],
+    ['is missing', refuse('ResourceNotFoundException')],
+    ['is throttled', refuse('ProvisionedThroughputExceededException')],
+    ['fails', refuse('InternalServerError', 500)],
+    ['cannot be reached', CUT],
+    ['does not answer', HANG],
+    ['takes the records and never says so', HOLD_ANSWER],
+  ])('P2: an audit table that %s: AUDIT_UNAVAILABLE, no data, no value', async (_, fault) => {
+    meet([], fault)
+    const answer = await askChart(1_500)
+    expect(answer.status).toBe(503)
+    expect(JSON.parse(answer.text)).toEqual({
+      errors: [
+        { message: 'The access could not be recorded, so nothing is disclosed.', extensions: { code: 'AUDIT_UNAVAILABLE' } },
+      ],
+      extensions: { phi: { requestId: answer.phi.requestId } },
+    })
+    expect(answer.headers['cache-control']).toBe('no-store')
+    expectNoPhi(answer.text)
+    expectNoPhi(JSON.stringify(events))
+  })
+
+  it('P2: the same when only the last of many transactions is refused', async () => {
+    // more than a hundred values of one request
+    meet([PASS], refuse('AccessDeniedException'))
+    const all =
+      '{ patients(first: 2) { edges { node { familyName observations(first: 100) { edges { node { code { text } valueQuantity { value } effectiveDateTime interpretation valueString valueCodeableConcept { text } component { code { text } } } } } } } } }'
+    const answer = await ask('physician', all)
+    expect(faulty.requests.filter(isOurs).length).toBeGreaterThan(1)
+    expect(answer.status).toBe(503)
+    expect(answer.text).not.toContain('"data"')
+    expectNoPhi(answer.text)
+  })
+
+  it('P2: what is read without PHI needs no audit, and still works', async () => {
+    meet([], refuse('AccessDeniedException'))
+    const answer = await ask('physician', '{ viewer { tenant } }')
+    expect(answer).toMatchObject({ status: 200, data: { viewer: { tenant: 'riverside' } } })
+    expect(answer.phi.receipt).toBeNull()
+    expect(faulty.requests.filter(isOurs)).toEqual([])
+  })
+
+  it('P2: the next request is answered again', async () => {
+    expect((await askChart()).text.length).toBe(chart.text.length)
+  })
+})
+
+describe('P2: with its records the answer is right, and each value has exactly one', () => {
+  it.each<[string, Fault[]]>([
+    ['nothing goes wrong', []],
+    ['the answer is dropped after the commit', [DROP_ANSWER]],
+    ['it is dropped twice', [DROP_ANSWER, DROP_ANSWER]],
+    ['the first send is lost', [CUT]],
+    ['the table is throttled for a moment', [refuse('ThrottlingException')]],
+  ])('P2: when %s', async (_, faults) => {
+    meet(faults)
+    const answer = await askChart()
+    expect(answer.status).toBe(200)
+    expect(answer.data).toEqual(chart.data)
+    const records = await recordsOf(answer)
+    expect(records.map(({ path, outcome }) => `${path} ${outcome}`).toSorted()).toEqual([
+      'Patient.birthDate DISCLOSED',
+      'Patient.deceasedDate ABSENT',
+      'Patient.familyName DISCLOSED',
+      'Patient.ssn DENIED',
+    ])
+    const { lane, sequence, hash } = records.at(-1) ?? {}
+    expect(parseReceipts(String(answer.phi.receipt))).toEqual([{ lane, sequence, hash }])
+  })
+
+  it('P1: one value under three names and on two ways has one record', async () => {
+    const twice = `query($id: ID!) { patient(id: $id) { a: familyName b: familyName c: familyName } node(id: $id) { ... on Patient { familyName } } }`
+    const answer = await ask('physician', twice, { variables: { id: patient } })
+    expect((await recordsOf(answer)).map(({ path }) => path)).toEqual(['Patient.familyName'])
+    expect(answer.phi.resolved).toBe(1)
+  })
+
+  it('P12: an edge has one record with the number of records that it gave', async () => {
+    const pages = `query($id: ID!) { patient(id: $id) { a: observations(first: 2) { edges { cursor } } b: observations(first: 3) { edges { cursor } } } }`
+    const answer = await ask('physician', pages, { variables: { id: patient } })
+    expect(answer.status).toBe(200)
+    const edges = (await recordsOf(answer)).filter(({ path }) => path === 'Patient.observations')
+    expect(edges).toHaveLength(1)
+    expect(edges[0]).toMatchObject({ outcome: 'DISCLOSED', view: 'FULL', count: 3, basis: 'CARE_TEAM', recordType: 'Patient' })
+  })
+})
+
+describe('P9: each outcome is recorded as what it is, with the reason', () => {
+  const ofPath = async (answer: ClinicAnswer, path: string): Promise<AuditEntry | undefined> =>
+    (await recordsOf(answer)).find((entry) => entry.path === path)
+  const about = (): object => {
+    const { patient: id } = decodeNodeId(patient) ?? {}
+    return { patient: id, recordType: 'Patient', recordId: id, recordVersion: 1, action: 'READ' }
+  }
+
+  it('P9: disclosed, denied and absent', async () => {
+    const answer = await askChart()
+    const disclosed = await ofPath(answer, 'Patient.familyName')
+    expect(disclosed).toMatchObject({ ...about(), outcome: 'DISCLOSED', view: 'FULL', basis: 'CARE_TEAM' })
+    expect(disclosed?.rule).toMatch(/^Patient\.familyName#\d+$/)
+    const denied = await ofPath(answer, 'Patient.ssn')
+    expect(denied).toMatchObject({ ...about(), outcome: 'DENIED', reason: 'ROLE' })
+    for (const name of ['view', 'basis']) expect(denied).not.toHaveProperty(name)
+    const absent = await ofPath(answer, 'Patient.deceasedDate')
+    expect(absent).toMatchObject({ ...about(), outcome: 'ABSENT', basis: 'CARE_TEAM' })
+    expect(absent).not.toHaveProperty('reason')
+  })
+
+  it('P9: who, why, from where, by what', async () => {
+    const answer = await askChart()
+    const entry = await ofPath(answer, 'Patient.familyName')
+    expect(entry).toMatchObject({
+      tenant: 'riverside',
+      requestId: answer.phi.requestId,
+      roles: ['PHYSICIAN'],
+      purpose: 'TREAT',
+      sourceIp: '127.0.0.1',
+      operation: 'Chart',
+      persisted: false,
+    })
+    expect(entry?.operationHash).toMatch(/^[\da-f]{64}$/)
+    expect(entry?.policy).toMatch(/^[\da-f]{64}$/)
+    expect(entry?.userAgent).toMatch(/^[\w-]{11}$/)
+    expectNoPhi(JSON.stringify(await recordsOf(answer)))
+  })
+
+  it('P9: masked, with the view', async () => {
+    const answer = await ask('billing', CHART, { variables: { id: patient } })
+    expect(await ofPath(answer, 'Patient.ssn')).toMatchObject({
+      ...about(),
+      outcome: 'MASKED',
+      view: 'LAST4',
+      basis: 'ORGANIZATION',
+      purpose: 'HPAYMT',
+    })
+    expect((answer.data as { patient: { ssn: string } }).patient.ssn).toMatch(/^\*\*\*-\*\*-\d{4}$/)
+  })
+
+  it('P9: unavailable, with the reason: a sealed value that does not fit its place', async () => {
+    const id = String(decodeNodeId(patient)?.patient)
+    await clinic.stack.dynamodb.send(
+      new UpdateItemCommand({
+        TableName: clinic.stack.env.PHI_TABLE_RECORDS,
+        Key: { pk: { S: `riverside#${id}` }, sk: { S: `Patient#${id}` } },
+        UpdateExpression: 'SET #email = :other',
+        ExpressionAttributeNames: { '#email': 'f:email' },
+        ExpressionAttributeValues: { ':other': { B: randomBytes(60) } },
+      }),
+    )
+    const answer = await ask('physician', 'query($id: ID!) { patient(id: $id) { email gender } }', { variables: { id: patient } })
+    expect(answer.data).toMatchObject({ patient: { email: null } })
+    expect(await ofPath(answer, 'Patient.email')).toMatchObject({
+      ...about(),
+      outcome: 'UNAVAILABLE',
+      reason: 'INTEGRITY',
+      basis: 'CARE_TEAM',
+    })
+    expect(await ofPath(answer, 'Patient.gender')).toMatchObject({ outcome: 'DISCLOSED' })
+  })
+})
+
+describe('phi audit list', () => {
+  const phi = async (...args: string[]): Promise<{ code: number; out: string; error: string }> => {
+    const command = fileURLToPath(new URL('../../../cli/phi.ts', import.meta.url))
+    const env = { ...clinic.stack.env, PATH: '' }
+    return await new Promise((resolve) => {
+      execFile(execPath, [command, 'audit', 'list', ...args], { env }, (failure, out, error) =>
+        resolve({ code: failure === null ? 0 : Number(failure.code), out, error }),
+      )
+    })
+  }
+
+  it.each<[string, string[]]>([
+    ['without a subject', []],
+    ['with two subjects', ['--user', 'a', '--patient', 'b']],
+    ['with a time that is none', ['--user', 'a', '--from', 'yesterday']],
+    ['with a tenant that is none', ['--user', 'a', '--tenant', 'No#Tenant']],
+    ['with an option that is none', ['--everything']],
+  ])('P7: %s: an error that says what is wrong, and nothing is listed', async (_, args) => {
+    const { code, out, error } = await phi(...args)
+    expect(code).toBe(1)
+    expect(out).toBe('')
+    expect(error).toMatch(/^error: /)
+  })
+
+  it('P7: --json gives one object a line, as the history has it; a patient goes by either id', async () => {
+    const answer = await askChart()
+    const entries = await recordsOf(answer)
+    const request = await phi('--request', answer.phi.requestId, '--json')
+    expect(request.code).toBe(0)
+    const lines = request.out.trimEnd().split('\n')
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(entries)
+
+    const [byNodeId, byRecordId] = await Promise.all([
+      phi('--patient', patient, '--json'),
+      phi('--patient', String(decodeNodeId(patient)?.patient), '--json'),
+    ])
+    expect(byNodeId.out).toBe(byRecordId.out)
+    for (const line of lines) expect(byNodeId.out).toContain(line)
+  })
+
+  it('P7: a person reads one access a line; a span in which nothing was, nothing', async () => {
+    const answer = await askChart()
+    const [people, nobody] = await Promise.all([
+      phi('--request', answer.phi.requestId),
+      phi('--patient', patient, '--from', '2001-01-01', '--to', '2000-01-01'),
+    ])
+    expect(people.out.trimEnd().split('\n')).toHaveLength(4)
+    expect(people.out).toMatch(/ \(PHYSICIAN\) TREAT {2}READ DENIED {2}Patient\.ssn /)
+    expectNoPhi(people.out)
+    expect(nobody).toEqual({ code: 0, out: '', error: '' })
+  })
+})

@@ -1,0 +1,205 @@
+import { DeleteItemCommand } from '@aws-sdk/client-dynamodb'
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { AuditHistory } from '../../../gateway/audit/history.ts'
+import { AUDIT_INDEX, INDEX_SHARDS, laneKey, sequenceKey } from '../../../gateway/audit/item.ts'
+import { newRequestId } from '../../../gateway/audit/request-id.ts'
+import type { Instant, PatientId, SchemaPath, UserId } from '../../../gateway/model/ids.ts'
+import { AuditUnavailable, StoreUnavailable } from '../../../gateway/model/failures.ts'
+import { access, NOON } from './examples.ts'
+import { CUT, PASS, refuse } from '../../hostile/faults.ts'
+import { aMoment, clientFor, LaneBench, numbersOf, upTo, type Writer } from './lane-bench.ts'
+
+let bench: LaneBench
+beforeAll(async () => {
+  bench = await LaneBench.start()
+})
+afterAll(async () => {
+  await bench.stop()
+})
+
+const at = (seconds: number): Instant => (NOON + seconds * 1_000) as Instant
+const byVersion = (numbers: (number | undefined)[]): (number | undefined)[] => numbers.toSorted((a, b) => Number(a) - Number(b))
+
+/** A request that its process began at some second, with accesses that bear these numbers. */
+async function request(writer: Writer, second: number, numbers: readonly number[], decidedAt = second): Promise<string> {
+  const requestId = newRequestId(writer.process, at(second), randomBytes)
+  const records = numbers.map((number) => access(number, { at: at(decidedAt) }))
+  await writer.log.append({ ...writer.context, requestId }, records, Date.now() + 5_000)
+  return requestId
+}
+
+describe('P7: who saw what of whom, in the order of time', () => {
+  it('P7: by patient, by user and by path, over all shards, lanes and processes', async () => {
+    const one = bench.writer()
+    const { tenant } = one
+    const other = bench.writer({ tenant })
+    const patients = ['a', 'b'].map((letter) => letter.repeat(22) as PatientId)
+    const users = ['dr#1', 'dr'] as UserId[]
+    const paths = ['Patient.ssn', 'Patient.email', 'Patient'] as SchemaPath[]
+    // 60 accesses by two processes, later ones first
+    for (const number of upTo(60).toReversed()) {
+      const writer = number % 2 === 0 ? one : other
+      const told = access(number, {
+        at: at(number),
+        patient: patients[number % 2] as PatientId,
+        path: paths[number % 3] as SchemaPath,
+      })
+      await writer.log.append({ ...writer.context, user: users[number % 2] as UserId }, [told], Date.now() + 5_000)
+    }
+    const odd = upTo(60).filter((number) => number % 2 === 1)
+    expect(numbersOf(await bench.history.by('patient', tenant, 'b'.repeat(22)))).toEqual(odd)
+    expect(numbersOf(await bench.history.by('user', tenant, 'dr'))).toEqual(odd)
+    expect(numbersOf(await bench.history.by('user', tenant, 'dr#1'))).toEqual(upTo(60).filter((number) => number % 2 === 0))
+    expect(numbersOf(await bench.history.by('path', tenant, 'Patient.email'))).toEqual(
+      upTo(60).filter((number) => number % 3 === 1),
+    )
+    expect(await bench.history.by('user', tenant, 'd')).toEqual([])
+
+    const span = { from: at(11), to: at(21) }
+    expect(numbersOf(await bench.history.by('user', tenant, 'dr', span))).toEqual([11, 13, 15, 17, 19, 21])
+    expect(numbersOf(await bench.history.by('user', tenant, 'dr', { from: at(57) }))).toEqual([57, 59])
+    expect(numbersOf(await bench.history.by('user', tenant, 'dr', { to: at(3) }))).toEqual([1, 3])
+    expect(await bench.history.by('user', tenant, 'dr', { from: at(21), to: at(11) })).toEqual([])
+  })
+
+  it('P5: another tenant has none of it', async () => {
+    const writer = bench.writer()
+    const requestId = await request(writer, 1, [1])
+    const elsewhere = bench.tenant()
+    expect(await bench.history.by('user', elsewhere, 'physician')).toEqual([])
+    expect(await bench.history.ofRequest(elsewhere, requestId)).toEqual([])
+  })
+
+  it('P7: complete and in the order of time, lane and sequence, over every shard, several lanes and processes, and pages', async () => {
+    const one = bench.writer()
+    const writers = [one, bench.writer({ tenant: one.tenant })]
+    bench.faulty.play(({ operation }) => (operation === 'TransactWriteItems' ? { kind: 'DELAY', milliseconds: 200 } : PASS))
+    // side by side, so that there are several lanes; each second is that of many records, in all of them
+    const appends = upTo(24).map(async (turn) => {
+      for (let turns = 0; turns < turn; turns++) await aMoment()
+      await writers[turn % 2]?.append(upTo(turn * 10, turn * 10 - 9), 5_000, { at: at(turn % 3) })
+    })
+    await Promise.all(appends)
+    const lanes = await one.storedByLane()
+    expect(lanes.size).toBe(8)
+    const stored = [...lanes.values()].flat()
+    const shards = (await Promise.all([...lanes.keys()].map(async (lane) => await bench.items(laneKey(one.tenant, lane))))).flat()
+    for (const key of Object.values(AUDIT_INDEX).map(({ key }) => key)) {
+      expect(new Set(shards.map((item) => item[key]?.S?.split('#').at(-1))).size).toBe(INDEX_SHARDS)
+    }
+    const ordered = stored.toSorted((a, b) => {
+      const [before, after] = [a, b].map(({ time, lane, sequence }) => `${time} ${lane} ${sequenceKey(sequence)}`)
+      return String(before) < String(after) ? -1 : 1
+    })
+
+    // as in service: a read that is refused once is made again
+    const client = clientFor(bench.faulty.endpoint, 3)
+    const history = new AuditHistory(client, bench.table)
+    for (const [index, subject] of [
+      ['patient', stored[0]?.patient],
+      ['user', 'physician'],
+      ['path', 'Patient.familyName'],
+    ] as const) {
+      // pages of seven, of which each shard has several
+      bench.faulty.play(({ operation, body }) =>
+        operation === 'Query' ? { kind: 'REWRITE', body: body.replace(/^\{/, '{"Limit":7,') } : PASS,
+      )
+      expect(await history.by(index, one.tenant, String(subject))).toEqual(ordered)
+      expect(bench.faulty.requests.filter(({ operation }) => operation === 'Query').length).toBeGreaterThan(240 / 7)
+    }
+    bench.faulty.play(() => PASS)
+    client.destroy()
+  })
+
+  it('P7: more than one page and batch', async () => {
+    const writer = bench.writer()
+    await writer.append(upTo(230))
+    expect(byVersion(numbersOf(await bench.history.by('path', writer.tenant, 'Patient.familyName')))).toEqual(upTo(230))
+  })
+
+  it('P7: a record that an index names and the table lacks is told, never passed over', async () => {
+    const writer = bench.writer()
+    await writer.append([1, 2])
+    const client = clientFor(bench.faulty.endpoint, 3)
+    // the table does not know one of the records that the indexes name
+    bench.faulty.play(({ operation, body }) =>
+      operation === 'BatchGetItem' ? { kind: 'REWRITE', body: body.replaceAll(sequenceKey(2), sequenceKey(99)) } : PASS,
+    )
+    const history = new AuditHistory(client, bench.table)
+    await expect(history.by('user', writer.tenant, 'physician')).rejects.toThrow(StoreUnavailable)
+    bench.faulty.play(() => PASS)
+    expect(numbersOf(await history.by('user', writer.tenant, 'physician'))).toHaveLength(2)
+    client.destroy()
+  })
+})
+
+describe('P7: the records of one request', () => {
+  it('P7: alone, in a lane of several hundred', async () => {
+    const writer = bench.writer()
+    const ids: string[] = []
+    for (const second of upTo(120)) ids.push(await request(writer, second * 10, [second * 3, second * 3 + 1, second * 3 + 2]))
+    for (const second of [1, 2, 59, 60, 61, 119, 120]) {
+      expect(numbersOf(await bench.history.ofRequest(writer.tenant, String(ids[second - 1])))).toEqual([
+        second * 3,
+        second * 3 + 1,
+        second * 3 + 2,
+      ])
+    }
+  })
+
+  it('P7: also where they were stored long after they were decided, behind later ones', async () => {
+    const writer = bench.writer()
+    for (const second of upTo(40)) await request(writer, second, [second])
+    const early = await request(writer, 60, [1_000])
+    // requests of second 20 whose records waited until now
+    let late = ''
+    for (const number of upTo(60)) late = await request(writer, 20, [1_000 + number])
+    // and one that goes on for longer than any answer may take, as an import does
+    const long = newRequestId(writer.process, at(30), randomBytes)
+    await writer.log.append({ ...writer.context, requestId: long }, [access(2_000, { at: at(30 + 300) })], Date.now() + 5_000)
+    expect(numbersOf(await bench.history.ofRequest(writer.tenant, early))).toEqual([1_000])
+    expect(numbersOf(await bench.history.ofRequest(writer.tenant, late))).toEqual([1_000 + 60])
+    expect(numbersOf(await bench.history.ofRequest(writer.tenant, long))).toEqual([2_000])
+  })
+
+  it('P7: across the lane that retired in the middle of it and its successor', async () => {
+    const writer = bench.writer()
+    const { requestId } = writer.context
+    await writer.append([1, 2], 5_000, { at: Date.now() as Instant })
+    writer.meets([CUT, refuse('AccessDeniedException')])
+    await expect(writer.append([3])).rejects.toThrow(AuditUnavailable)
+    await writer.append([4], 5_000, { at: (Date.now() + 1) as Instant })
+    expect(await writer.lanes()).toHaveLength(2)
+    expect(numbersOf(await bench.history.ofRequest(writer.tenant, requestId))).toEqual([1, 2, 4])
+  })
+
+  it('P7: beside another process of the tenant at the same time', async () => {
+    const one = bench.writer()
+    const other = bench.writer({ tenant: one.tenant })
+    const [here, there] = await Promise.all([request(one, 5, [1]), request(other, 5, [2])])
+    expect(numbersOf(await bench.history.ofRequest(one.tenant, here))).toEqual([1])
+    expect(numbersOf(await bench.history.ofRequest(one.tenant, there))).toEqual([2])
+  })
+
+  it('P7: also where a number is missing', async () => {
+    const writer = bench.writer()
+    let last = ''
+    for (const second of upTo(15)) last = await request(writer, second * 100, [second])
+    const first = (await writer.stored())[0]?.requestId ?? ''
+    for (const sequence of [8, 4]) {
+      const key = { l: { S: laneKey(writer.tenant, `${writer.process}.1`) }, n: { S: sequenceKey(sequence) } }
+      await bench.direct.send(new DeleteItemCommand({ TableName: bench.table, Key: key }))
+    }
+    expect(numbersOf(await bench.history.ofRequest(writer.tenant, first))).toEqual([1])
+    expect(numbersOf(await bench.history.ofRequest(writer.tenant, last))).toEqual([15])
+  })
+
+  it('P7: none for what is no request id, and for one that left none', async () => {
+    const writer = bench.writer()
+    await writer.append([1])
+    for (const text of ['', 'nonsense', '../..', 'A'.repeat(24), newRequestId(writer.process, 1, randomBytes)]) {
+      expect(await bench.history.ofRequest(writer.tenant, text)).toEqual([])
+    }
+  })
+})

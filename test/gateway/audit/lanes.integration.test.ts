@@ -1,0 +1,181 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Trail } from '../../../gateway/audit/trail.ts'
+import { parseReceipts } from '../../../gateway/audit/verify/receipt.ts'
+import { Deadline } from '../../../gateway/model/deadline.ts'
+import { AuditUnavailable } from '../../../gateway/model/failures.ts'
+import { access } from './examples.ts'
+import { CUT, type Fault, HANG, PASS, refuse } from '../../hostile/faults.ts'
+import { aMoment, expectIntact, LaneBench, laneOf, numbersOf, upTo, type Writer } from './lane-bench.ts'
+
+let bench: LaneBench
+beforeAll(async () => {
+  bench = await LaneBench.start()
+})
+afterAll(async () => {
+  await bench.stop()
+})
+beforeEach(() => bench.faulty.play(() => PASS))
+
+const SLOW: Fault = { kind: 'DELAY', milliseconds: 400 }
+
+/** Appends that do not come together: each finds the ones before it under way. */
+async function oneByOne(writer: Writer, numbers: readonly number[], withinMs?: number): Promise<Promise<unknown>[]> {
+  const appends: Promise<unknown>[] = []
+  for (const number of numbers) {
+    const append = writer.append([number], withinMs)
+    append.catch(() => undefined)
+    appends.push(append)
+    await aMoment()
+  }
+  return appends
+}
+
+/** What is stored of the tenant, each lane of it intact. */
+async function storedNumbers(writer: Writer): Promise<number[]> {
+  const lanes = [...(await writer.storedByLane()).values()]
+  for (const entries of lanes) expectIntact(entries)
+  return lanes
+    .flatMap(numbersOf)
+    .map(Number)
+    .toSorted((a, b) => a - b)
+}
+
+const inTime = (milliseconds: number) =>
+  new Deadline(Date.now() + milliseconds, { now: Date.now, monotonic: () => performance.now() })
+
+describe('P7: how many lanes there are', () => {
+  it('P7: one, while one request comes after the other', async () => {
+    const writer = bench.writer()
+    for (const number of upTo(8)) await writer.append([number])
+    expect(await writer.lanes()).toEqual([`${writer.process}.1`])
+  })
+
+  it.each([4, 2, 1])('P7: up to %i beside each other, and then the next transaction takes all who wait', async (lanes) => {
+    const writer = bench.writer(lanes === 4 ? {} : { lanes })
+    writer.meets([], SLOW)
+    await Promise.all(await oneByOne(writer, upTo(10)))
+    // by its token, since an engine may refuse one, which is then sent again
+    const sent = new Map(writer.sent().map(({ ClientRequestToken, TransactItems }) => [ClientRequestToken, TransactItems.length]))
+    expect([...sent.values()]).toEqual([
+      ...upTo(lanes).map(() => 2),
+      // one transaction of the rest, in the lane that was free first
+      10 - lanes,
+    ])
+    expect(await writer.lanes()).toEqual(upTo(lanes).map((lane) => `${writer.process}.${lane}`))
+    expect(await storedNumbers(writer)).toEqual(upTo(10))
+  })
+
+  it('P7: each tenant has its own', async () => {
+    const writer = bench.writer({ lanes: 1 })
+    const elsewhere = bench.tenant()
+    writer.meets([], HANG)
+    const stuck = writer.append([1], 300)
+    stuck.catch(() => undefined)
+    await aMoment()
+    await writer.log.append({ ...writer.context, tenant: elsewhere }, [access(2)], Date.now() + 5_000)
+    await expect(stuck).rejects.toThrow(AuditUnavailable)
+  })
+})
+
+describe('P2: a lane in trouble keeps nobody else', () => {
+  it('P2: one that is throttled holds back its own transaction, and is the last choice afterwards', async () => {
+    const writer = bench.writer()
+    await writer.append([0])
+    const first = `${writer.process}.1`
+    let throttled = true
+    let refusals = 0
+    bench.faulty.play(({ body }) => {
+      if (!throttled || !body.includes(`#${first}"`)) return PASS
+      refusals++
+      return refuse('ThrottlingException')
+    })
+    const held = writer.append([1], 60_000)
+    await expect.poll(() => refusals).toBeGreaterThan(0)
+    for (const number of upTo(20, 2)) await writer.append([number])
+    // it is the last choice among those that there are: once more, now that there is another
+    const before = refusals
+    await expect.poll(() => refusals, { timeout: 10_000 }).toBeGreaterThan(before)
+    throttled = false
+    await held
+    expect((await writer.append([21])).lane).not.toBe(first)
+    expect(await writer.lanes()).toHaveLength(2)
+    expect(await storedNumbers(writer)).toEqual(upTo(21, 0))
+    expect(writer.events).toEqual([])
+  })
+
+  it('P2: one that is stuck keeps nobody from being stored', async () => {
+    const writer = bench.writer()
+    writer.meets([HANG])
+    const stuck = writer.append([1], 60_000)
+    await aMoment()
+    for (const number of upTo(20, 2)) await writer.append([number])
+    expect(numbersOf(await writer.stored(1))).toEqual([])
+    await stuck
+    expect(await storedNumbers(writer)).toEqual(upTo(20))
+  })
+})
+
+describe('P2: the table is out of reach, and many wait', () => {
+  it('P2: each is told by its deadline, none is sent that waited beyond it, and the lanes go on afterwards', async () => {
+    const writer = bench.writer()
+    writer.meets([], HANG)
+    const inFlight = await oneByOne(writer, upTo(4), 400)
+    const waiting = await oneByOne(writer, upTo(60, 5), 400)
+    for (const { status } of await Promise.allSettled([...inFlight, ...waiting])) expect(status).toBe('rejected')
+    // the lanes themselves have not had an answer yet
+    expect(writer.events).toEqual([])
+    expect(writer.sent()).toHaveLength(4)
+    await expect.poll(() => writer.events.filter(({ event }) => event === 'AUDIT_LANE_RETIRED').length, { timeout: 5_000 }).toBe(4)
+    writer.meets([])
+    // what lingers arrives, what waited does not
+    await expect.poll(async () => [...(await writer.storedByLane()).values()].flatMap(numbersOf).length, { timeout: 5_000 }).toBe(4)
+    for (const number of upTo(74, 71)) await writer.append([number])
+    expect(await storedNumbers(writer)).toEqual([...upTo(4), ...upTo(74, 71)])
+    // one request after the other, and yet each retirement is told at once
+    const told = [...(await writer.storedByLane()).values()].map(([first]) => first?.succeeds).filter((text) => text !== undefined)
+    expect(told.toSorted()).toEqual(upTo(4).map((lane) => `${writer.process}.${lane}/0`))
+  })
+
+  it('P7: a successor is the first choice, also beside lanes that are free', async () => {
+    const writer = bench.writer()
+    writer.meets([], SLOW)
+    await Promise.all(await oneByOne(writer, upTo(3)))
+    writer.meets([CUT, refuse('AccessDeniedException')])
+    await expect(writer.append([4])).rejects.toThrow(AuditUnavailable)
+    const receipt = await writer.append([5])
+    expect((await writer.stored(receipt.lane))[0]?.succeeds).toBe(`${writer.process}.1/1`)
+    expect(await writer.lanes()).toHaveLength(4)
+    expect(await storedNumbers(writer)).toEqual([1, 2, 3, 5])
+  })
+})
+
+describe('P2: one request with many values', () => {
+  it('P2: 800 of them take no lane more than three transactions, and the receipt proves them all', async () => {
+    const writer = bench.writer()
+    writer.meets([])
+    const trail = new Trail(writer.log, writer.context, Date.now, inTime(20_000))
+    for (const number of upTo(800)) trail.note(access(number))
+    const { text = '' } = await trail.settle()
+    const sent = new Map(writer.sent().map((transaction) => [transaction.ClientRequestToken, transaction]))
+    const rounds = Map.groupBy(sent.values(), laneOf)
+    expect(rounds.size).toBe(4)
+    // a lane that had to send again meanwhile leaves to another what it would have taken
+    const again = writer.sent().length - sent.size
+    expect(Math.max(...[...rounds.values()].map(({ length }) => length))).toBeLessThanOrEqual(3 + again)
+    const lanes = await writer.storedByLane()
+    const receipts = parseReceipts(text) ?? []
+    expect(new Set(receipts.map(({ lane }) => lane))).toEqual(new Set(lanes.keys()))
+    for (const { lane, sequence, hash } of receipts) expect(lanes.get(lane)?.at(-1)).toMatchObject({ lane, sequence, hash })
+    expect(await storedNumbers(writer)).toEqual(upTo(800))
+  })
+
+  it('P2: 99 of them leave together, through one lane', async () => {
+    const writer = bench.writer()
+    writer.meets([])
+    const trail = new Trail(writer.log, writer.context, Date.now, inTime(20_000))
+    for (const number of upTo(99)) trail.note(access(number))
+    const { text = '' } = await trail.settle()
+    expect(writer.sent()).toHaveLength(1)
+    expect(text.split(' ')).toHaveLength(1)
+  })
+})

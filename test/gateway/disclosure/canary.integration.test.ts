@@ -1,0 +1,40 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findMarkers } from '../../harness/canary-markers.ts'
+import { type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
+
+let clinic: RunningClinic
+
+beforeAll(async () => {
+  clinic = await runClinic({ riverside: 1, lakeside: 1 })
+})
+// searches everything, as the end of every suite does
+afterAll(() => clinic.stop())
+
+describe('P8: the canary patient', () => {
+  it('is nobody to all others, and leaves no event with those who test', async () => {
+    const { status, data, errors } = await clinic.ask('physician', clinic.canary.patient.query, { id: clinic.canary.id })
+    expect({ status, data, code: errors[0]?.extensions['code'] }).toEqual({
+      status: 200,
+      data: { patient: null },
+      code: 'NOT_FOUND',
+    })
+    expect(clinic.events.map(({ event }) => event)).toEqual(['REQUEST'])
+  })
+
+  it('is read in full, so that every value was open in the process', async () => {
+    const { patient } = clinic.canary
+    const given = (await clinic.readCanary()).map(({ body }) => body).join('\n')
+    const closed = [...patient.markers.byPath].filter(([, marker]) => !given.includes(marker)).map(([path]) => path)
+    // what is sealed of every record and is no field, and what nobody sees more of than the last four digits
+    expect(closed.filter((path) => !/^source$|\(\w+\)$/.test(path))).toEqual(['Patient.ssn'])
+    expect(patient.markers.unsearchable).toEqual([])
+    expect(new Set(patient.records.map(({ ref }) => ref.type)).size).toBe(12)
+  })
+
+  it('is found in what its own user is given', async () => {
+    const bytes = Buffer.from((await clinic.readCanary()).map(({ body }) => body).join('\n'))
+    expect(findMarkers([{ name: 'the answer', bytes }], clinic.canary.patient.markers.byPath)).toContain(
+      'the answer: plain of Patient.address.city',
+    )
+  })
+})

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest'
+import { compilePolicy } from '../../../directives/compile.ts'
+import { newDisclosureCounter } from '../../../gateway/disclosure/disclosure-counter.ts'
+import { FailureReasons } from '../../../gateway/disclosure/failure-reasons.ts'
+import { NODE_IDS, type PublicIds } from '../../../gateway/access/public-ids.ts'
+import { RecordValues } from '../../../gateway/disclosure/record-values.ts'
+import type { RecordState } from '../../../gateway/disclosure/record-view.ts'
+import type { AccessRecord } from '../../../gateway/model/access-record.ts'
+import type { PatientId, RecordId, RequestId, SchemaPath, TenantId, TypeName } from '../../../gateway/model/ids.ts'
+import { callerWith, factsOf, NOW } from '../decide/clinic-policy.ts'
+
+const sdl = `type Query { person(id: ID!): Person }
+type Person @record(patient: "id") { id: ID! @notPhi(because: "for a test")
+  mrn: String @phi(category: IDENTITY, identifier: MRN)
+    @minimumNecessary(roles: [RESEARCHER], purposes: [HRESCH], relationship: ORGANIZATION, view: PSEUDONYM) }`
+const { policy } = compilePolicy([{ name: 'pseudonym.graphql', sdl }], { relationships: 'unchecked' })
+const MRN = 'Person.mrn' as SchemaPath
+
+function given(ids: PublicIds) {
+  const ref = { type: 'Person' as TypeName, patient: 'p' as PatientId, id: 'p' as RecordId }
+  const state: RecordState = {
+    ref,
+    version: 1,
+    erased: false,
+    metadata: { open: {}, references: {} },
+    facts: factsOf(['ORGANIZATION']),
+    outcomes: new Map(),
+  }
+  const noted: AccessRecord[] = []
+  const counter = newDisclosureCounter()
+  const failures = new FailureReasons({ requestId: 'r' as RequestId, tenant: 'riverside' as TenantId, events: () => undefined })
+  const caller = callerWith(['RESEARCHER'], 'HRESCH')
+  const note = (record: AccessRecord): void => void noted.push(record)
+  const parts = { caller, now: NOW, policy, computed: {}, ids, counter, failures, note, notices: new Set<string>() }
+  const record = { version: 1, metadata: state.metadata, value: () => 'MRN-1' }
+  new RecordValues(parts, state, record).settle(new Set([MRN]), 'RESERVED')
+  return { outcome: state.outcomes.get(MRN), noted, counter }
+}
+
+describe('C18: the view PSEUDONYM', () => {
+  it('gives what stands for the place, and not the value', () => {
+    const { outcome, noted } = given({ ...NODE_IDS, standIn: ({ id }, path) => `stand-in of ${id} ${path}` })
+    expect(outcome).toEqual({ outcome: 'MASKED', view: 'PSEUDONYM', value: 'stand-in of p Person.mrn' })
+    expect(noted).toMatchObject([{ outcome: 'MASKED', view: 'PSEUDONYM' }])
+  })
+
+  it('is null without a study', () => {
+    const { outcome, counter } = given(NODE_IDS)
+    expect(outcome).toEqual({ outcome: 'MASKED', view: 'PSEUDONYM', value: null })
+    expect(counter.resolved).toBe(0)
+  })
+})

@@ -1,0 +1,369 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { authorRelationship } from '../../../gateway/access/author.ts'
+import { tokenIdentity } from '../../../gateway/access/identity.ts'
+import { membershipRelationship } from '../../../gateway/access/memberships.ts'
+import { SealedRecord } from '../../../gateway/crypto/sealed-record.ts'
+import { searchKey, searchToken } from '../../../gateway/crypto/blind-index.ts'
+import { compilePolicy } from '../../../directives/compile.ts'
+import { searchIndexes } from '../../../directives/searchable.ts'
+import { createGateway } from '../../../gateway/create-gateway.ts'
+import { openStore, type SealedStore } from '../../../gateway/admin/open-store.ts'
+import { searchMender } from '../../../gateway/admin/search-admin.ts'
+import { foundBy } from '../../../gateway/disclosure/edge-resolvers.ts'
+import { clinicLock } from '../../../schema/clinic.ts'
+import { SealedSource } from '../../../gateway/store/sealed-source.ts'
+import { AccessTable } from '../../../gateway/store/access.ts'
+import { buryKeys } from '../../../gateway/store/key-destruction.ts'
+import type { Consent } from '../../../gateway/model/consent.ts'
+import { StoreUnavailable, VersionConflict } from '../../../gateway/model/failures.ts'
+import type { Instant } from '../../../gateway/model/ids.ts'
+import type { Category, Relationship, Sensitivity } from '../../../directives/policy.ts'
+import { type ClinicAnswer, read, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
+import { Admissions, commit } from '../admitted.ts'
+import { at, auditOf, nodesAt, RIVERSIDE, workOf } from '../asking.ts'
+import { DatabaseHand, flipped, type Item, recordItem } from '../store/database-hand.ts'
+import { BREAK } from '../mutations/emergency-ward.ts'
+
+let clinic: RunningClinic
+let store: SealedStore
+let ward: Admissions
+
+beforeAll(async () => {
+  clinic = await runClinic({ riverside: 1, lakeside: 1 })
+  store = await openStore(RIVERSIDE, '0'.repeat(64), clinic.stack.env, searchIndexes(clinicLock()))
+  ward = new Admissions(store)
+  await ward.write('ann', [patient('ann', 'MR 1')], ['physician'])
+})
+afterAll(async () => {
+  await store.close()
+  await clinic.stop()
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+const patient = (name: string, mrn: string, phone = '') => ward.record(name, 'Patient', '', { mrn, phone })
+const coverage = (name: string, subscriberId: string, labels: readonly string[] = []) =>
+  ward.record(name, 'Coverage', subscriberId, { subscriberId }, { labels: labels as readonly Sensitivity[] })
+
+const QUERY = `query ($mrn: String, $phone: String, $memberId: String) {
+  found: patientsByIdentifier(mrn: $mrn, phone: $phone, memberId: $memberId, first: 100) { edges { node { id } } } }`
+type Ask = RunningClinic['ask']
+const search = async (
+  user: string,
+  values: Record<string, string>,
+  { ask = (...asked) => clinic.ask(...asked), purpose }: { ask?: Ask; purpose?: string } = {},
+): Promise<ClinicAnswer> => await ask(user, QUERY, values, purpose === undefined ? undefined : { 'x-purpose-of-use': purpose })
+const found = ({ data }: ClinicAnswer): unknown[] => nodesAt(data, 'found').map((node) => at(node, 'id'))
+const codes = ({ errors }: ClinicAnswer): unknown[] => errors.map(({ extensions }) => extensions['code'])
+const told = async (answer: ClinicAnswer): Promise<string[]> =>
+  (await auditOf(clinic, answer)).map(({ path, outcome, reason = '' }) => `${path} ${outcome} ${reason}`.trim())
+const ROOT = 'Query.patientsByIdentifier'
+
+describe('P1: what a search opens is counted', () => {
+  it('apart from the values of the answer, and operators are told', async () => {
+    const answer = await search('frontdesk', { mrn: 'MR 1' })
+    expect([found(answer), answer.phi.resolved]).toEqual([[ward.id('ann')], 0])
+    const of = (event: string) => clinic.events.filter((one) => one.event === event)
+    expect(of('REQUEST').at(-1)).toMatchObject({ requestId: answer.phi.requestId, resolved: 0, searched: 1 })
+    // somebody else`s is neither opened nor counted
+    const none = await search('patient', { mrn: 'MR 1' })
+    expect(found(none)).toEqual([])
+    expect(of('REQUEST').at(-1)).toMatchObject({ requestId: none.phi.requestId, metadata: 0, searched: 0 })
+  })
+
+  it('against the hour: beyond it nothing is given and nothing is opened', async () => {
+    const { ask } = await clinic.another({ env: { PHI_LIMITS: '{"hour": {"STAFF": 1}}' } })
+    expect(found(await search('billing', { mrn: 'MR 1' }, { ask }))).toEqual([ward.id('ann')])
+    const openings = vi.spyOn(SealedRecord.prototype, 'openField')
+    const beyond = await search('billing', { mrn: 'MR 1' }, { ask })
+    expect([beyond.status, beyond.data, codes(beyond)]).toEqual([429, undefined, ['PHI_BUDGET_EXCEEDED']])
+    expect(openings).not.toHaveBeenCalled()
+    expect(await told(beyond)).toEqual([`${ROOT} DENIED BUDGET`])
+  })
+})
+
+describe('P9: who may be found cannot be said while facts are away', () => {
+  it('whose relationships cannot be read finds nothing out, and is told so, never an empty list', async () => {
+    const openings = vi.spyOn(SealedRecord.prototype, 'openField')
+    vi.spyOn(AccessTable.prototype, 'load').mockRejectedValue(new StoreUnavailable())
+    const answer = await search('physician', { mrn: 'MR 1' })
+    expect([answer.status, answer.data, codes(answer)]).toEqual([200, { found: null }, ['FIELD_UNAVAILABLE']])
+    expect(await told(answer)).toEqual([`${ROOT} UNAVAILABLE STORE`])
+    expect(openings).not.toHaveBeenCalled()
+  })
+
+  it('while consents cannot be read, what needs one is unavailable, and the rest is found as it is read', async () => {
+    await ward.write('bound', [patient('bound', 'MR 4'), coverage('bound', 'ETH 4', ['ETH'])])
+    vi.spyOn(AccessTable.prototype, 'load').mockRejectedValue(new StoreUnavailable())
+    expect(found(await search('frontdesk', { mrn: 'MR 4' }))).toEqual([ward.id('bound')])
+    const openings = vi.spyOn(SealedRecord.prototype, 'openField')
+    const answer = await search('frontdesk', { memberId: 'ETH 4' })
+    expect([answer.data, codes(answer)]).toEqual([{ found: null }, ['FIELD_UNAVAILABLE']])
+    expect(await told(answer)).toEqual([`${ROOT} UNAVAILABLE STORE`])
+    expect(openings).not.toHaveBeenCalled()
+  })
+
+  it('in an emergency the one patient of it is found, whatever is away, and nobody else', async () => {
+    await ward.write('unknown', [patient('unknown', 'MR 2')])
+    const id = ward.id('unknown')
+    const emergency = { purpose: 'BTG' }
+    const before = await search('physician', { mrn: 'MR 2' }, emergency)
+    expect([found(before), await told(before)]).toEqual([[], [`${ROOT} DENIED PURPOSE`]])
+    // that there is somebody of this id a clinician may know: so the id is what an emergency begins with
+    const known = await clinic.ask('physician', 'query ($id: ID!) { patient(id: $id) { id mrn } }', { id })
+    expect(at(known.data, 'patient')).toEqual({ id, mrn: null })
+    expect((await clinic.ask('physician', BREAK, { id }, { 'x-purpose-of-use': 'BTG' })).errors).toEqual([])
+    vi.spyOn(AccessTable.prototype, 'load').mockRejectedValue(new StoreUnavailable())
+    expect(found(await search('physician', { mrn: 'MR 2' }, emergency))).toEqual([id])
+    // their own care team is no footing for this purpose
+    expect(found(await search('physician', { mrn: 'MR 1' }, emergency))).toEqual([])
+  })
+})
+
+describe('P9: an erased patient', () => {
+  it.each(['frontdesk', 'patient'])('is found by no value that was theirs; for %s as one whom nobody knows', async (user) => {
+    const name = `gone for ${user}`
+    await ward.write(name, [patient(name, 'MR 3')])
+    // keys in memory are those of before
+    if (user === 'frontdesk') expect(found(await search(user, { mrn: 'MR 3' }))).toEqual([ward.id(name)])
+    const { services } = clinic
+    const { patient: whose } = ward.ref(name)
+    await commit(services, await buryKeys(services, RIVERSIDE, whose, services.now() as Instant), whose)
+    await search(user, { mrn: 'nobody' })
+    const openings = vi.spyOn(SealedRecord.prototype, 'openField')
+    const events = clinic.events.length
+    const gone = await workOf(clinic, () => search(user, { mrn: 'MR 3' }))
+    const nobody = await workOf(clinic, () => search(user, { mrn: 'nobody at all' }))
+    expect([found(gone.result), codes(gone.result)]).toEqual([[], []])
+    expect(gone.result.text.replaceAll(gone.result.phi.requestId, '')).toBe(
+      nobody.result.text.replaceAll(nobody.result.phi.requestId, ''),
+    )
+    expect(await told(gone.result)).toEqual([user === 'frontdesk' ? `${ROOT} ABSENT` : `${ROOT} DENIED NOT_FOUND`])
+    if (user === 'patient') expect(gone.requests).toEqual(nobody.requests)
+    expect(openings).not.toHaveBeenCalled()
+    expect(clinic.events.slice(events).filter(({ event }) => event !== 'REQUEST')).toEqual([])
+  })
+})
+
+describe('what closes a record closes it to a search', () => {
+  const limited = (name: string, categories: readonly string[], labeled: boolean) =>
+    ward.membership(name, 'PROXY', 'RelatedPerson/proxy', [{ scope: { categories: categories as readonly Category[], labeled } }])
+
+  it('a proxy within limits finds by what is inside of them', async () => {
+    await ward.write('child', [patient('child', 'MR 5'), coverage('child', 'PLAIN 5'), coverage('child', 'HIV 5', ['HIV'])])
+    await ward.change(limited('child', ['COVERAGE'], false))
+    for (const values of [{ mrn: 'MR 5' }, { memberId: 'HIV 5' }]) {
+      const answer = await search('proxy', values)
+      expect([found(answer), answer.errors, answer.phi.denied]).toEqual([[], [], 0])
+      expect(await told(answer)).toContain(`${ROOT} DENIED RELATIONSHIP`)
+    }
+    expect(found(await search('proxy', { memberId: 'PLAIN 5' }))).toEqual([ward.id('child')])
+    await ward.change(limited('child', ['COVERAGE', 'IDENTITY'], true))
+    for (const values of [{ mrn: 'MR 5' }, { memberId: 'HIV 5' }]) {
+      expect(found(await search('proxy', values))).toEqual([ward.id('child')])
+    }
+  })
+
+  it('42 CFR 2.32: who is found by a record of substance use is told what reading it tells', async () => {
+    const permit: Consent = { id: 'part-2', effect: 'PERMIT', labels: ['ETH' as Sensitivity] }
+    await ward.write('permits', [patient('permits', 'MR 6'), coverage('permits', 'ETH 6', ['ETH'])], [], [permit])
+    const noticesOf = ({ text }: ClinicAnswer): unknown => at(JSON.parse(text), 'extensions', 'phi', 'notices')
+    const reading = await clinic.ask(
+      'billing',
+      'query ($id: ID!) { patient(id: $id) { coverages { edges { node { subscriberId } } } } }',
+      { id: ward.id('permits') },
+    )
+    expect(noticesOf(reading)).toEqual([expect.stringContaining('42 CFR part 2')])
+    const searched = await search('billing', { memberId: 'ETH 6' })
+    expect([found(searched), noticesOf(searched)]).toEqual([[ward.id('permits')], noticesOf(reading)])
+    const other = await search('billing', { mrn: 'MR 6' })
+    expect([found(other), noticesOf(other)]).toEqual([[ward.id('permits')], undefined])
+  })
+})
+
+describe('P11: the author of a record', () => {
+  const SDL = `
+    type Query { byNumber(number: String! @reads(field: "Note.number"), first: Int = 20, after: String): PatientConnection }
+    type Patient @record(patient: "id") @minimumNecessary(roles: [PHYSICIAN, NURSE]) {
+      id: ID! @notPhi(because: "random")
+      familyName: String @phi(category: IDENTITY, identifier: NAME)
+    }
+    type Note @record {
+      id: ID! @notPhi(because: "random")
+      number: String @phi(category: NOTE, identifier: OTHER) @searchable
+        @minimumNecessary(roles: [PHYSICIAN])
+        @minimumNecessary(roles: [NURSE], relationship: AUTHOR)
+    }
+    type PatientConnection { edges: [PatientEdge!]!  pageInfo: PageInfo!  mayBeIncomplete: Boolean! }
+    type PatientEdge { cursor: String!  node: Patient }
+    type PageInfo { hasNextPage: Boolean!  hasPreviousPage: Boolean!  startCursor: String  endCursor: String }
+  `
+
+  it('and nothing else finds nobody by it: whose it is stands in it, and it is not opened', async () => {
+    const { access: table, keyring, events, records, audit, process, search: entries } = clinic.services
+    const typeDefs = [{ name: 'notes.graphql', sdl: SDL }]
+    const names = new Set(['CARE_TEAM', 'AUTHOR'] as Relationship[])
+    const { lock } = compilePolicy(typeDefs, { relationships: names })
+    const { PHI_ISSUER: issuer, PHI_AUDIENCE: audience, PHI_JWKS_URI: jwksUri } = clinic.stack.env
+    const gateway = await createGateway({
+      typeDefs,
+      resolvers: { Query: { byNumber: foundBy('Patient') } },
+      lock,
+      relationships: new Map([
+        ['CARE_TEAM' as Relationship, membershipRelationship('CARE_TEAM', { table, keyring, events })],
+        ['AUTHOR' as Relationship, authorRelationship],
+      ]),
+      sources: new Map([['dynamodb', new SealedSource(records, keyring)]]),
+      search: entries,
+      identity: (policy) => tokenIdentity({ issuer, audience, jwksUri }, policy),
+      keys: keyring,
+      audit: { log: audit, process },
+      events,
+    })
+    const notes = await openStore(RIVERSIDE, '0'.repeat(64), clinic.stack.env, searchIndexes(lock))
+    const of = new Admissions(notes)
+    const note = of.record('noted', 'Note', 'one', { number: 'N 1' }, { author: 'Practitioner/nurse' })
+    await of.write('noted', [of.record('noted', 'Patient', '', { familyName: 'Noted' }), note], ['physician'])
+    const ask = async (user: string): Promise<ClinicAnswer> =>
+      read(await gateway.handle(await clinic.requestOf(user, '{ found: byNumber(number: "N 1") { edges { node { id } } } }')))
+    expect(found(await ask('physician'))).toEqual([of.id('noted')])
+    const openings = vi.spyOn(SealedRecord.prototype, 'openField')
+    const answer = await ask('nurse')
+    expect([found(answer), answer.errors]).toEqual([[], []])
+    expect(await told(answer)).toEqual(['Query.byNumber DENIED RELATIONSHIP'])
+    expect(openings).not.toHaveBeenCalled()
+    await notes.close()
+    await gateway.stop()
+  })
+})
+
+describe('P11: no count beyond who may be found', () => {
+  const RESIDENTS = 60
+
+  beforeAll(async () => {
+    const names = Array.from({ length: RESIDENTS }, (_, number) => `resident ${number}`)
+    while (names.length > 0) {
+      const some = names.splice(0, 10)
+      await Promise.all(
+        some.map((name) => ward.write(name, [patient(name, `home ${name}`, '800')], name.endsWith('7') ? ['physician'] : [])),
+      )
+    }
+  })
+
+  it('of more than are looked at, the caller finds those who are theirs', async () => {
+    const openings = vi.spyOn(SealedRecord.prototype, 'openField')
+    const answer = await search('physician', { phone: '800' })
+    const theirs = [7, 17, 27, 37, 47, 57].map((number) => ward.id(`resident ${number}`))
+    expect(found(answer).toSorted()).toEqual(theirs.toSorted())
+    expect(openings).toHaveBeenCalledTimes(theirs.length)
+    const denied = (await auditOf(clinic, answer)).filter(({ outcome }) => outcome === 'DENIED')
+    expect(denied).toHaveLength(RESIDENTS - theirs.length)
+  })
+
+  it('who may find more than are looked at is refused, and finds one of them by a second value', async () => {
+    const openings = vi.spyOn(SealedRecord.prototype, 'openField')
+    const answer = await search('frontdesk', { phone: '800' })
+    expect([answer.status, codes(answer)]).toEqual([400, ['OPERATION_TOO_COSTLY']])
+    expect(openings).not.toHaveBeenCalled()
+    expect(found(await search('frontdesk', { phone: '800', mrn: 'home resident 33' }))).toEqual([ward.id('resident 33')])
+  })
+
+  it('P5: a patient of somewhere else is told nothing of them, and one record says how many', async () => {
+    const answer = await search('patient', { phone: '800' })
+    const nobody = await search('patient', { phone: '801' })
+    expect(answer.text.replaceAll(answer.phi.requestId, '')).toBe(nobody.text.replaceAll(nobody.phi.requestId, ''))
+    const entries = await auditOf(clinic, answer)
+    expect(entries.map(({ outcome, count }) => [outcome, count])).toEqual([['DENIED', RESIDENTS]])
+  })
+})
+
+describe('P6: what was taken from the search table or put there is noticed and mended', { timeout: 60_000 }, () => {
+  const INDEXES = searchIndexes(clinicLock())
+  let hand: DatabaseHand
+  let sound: number
+
+  const mend = async () => await searchMender(clinic.services, 'f'.repeat(64), INDEXES).mend(RIVERSIDE, () => undefined)
+  async function rowOf(mrn: string, name: string): Promise<Item> {
+    const index = INDEXES.find(({ path }) => path === 'Patient.mrn')
+    if (index === undefined) throw new Error('no such index')
+    const key = await clinic.services.keyring.useKey(RIVERSIDE, 'index')
+    const token = searchToken(key, RIVERSIDE, index, searchKey(index, () => mrn) ?? [])
+    const { patient: whose, id } = ward.ref(name)
+    return { pk: { S: `${RIVERSIDE}#Patient.mrn#${token}` }, sk: { S: `${whose}#${id}` } }
+  }
+
+  beforeAll(async () => {
+    hand = new DatabaseHand(clinic)
+    await ward.write('buried', [patient('buried', 'MR 90')])
+    const { services } = clinic
+    const { patient: whose } = ward.ref('buried')
+    await commit(services, await buryKeys(services, RIVERSIDE, whose, services.now() as Instant), whose)
+  })
+
+  it('what is left of erased patients goes; then all is as it has to be, and stays so', async () => {
+    const first = await mend()
+    expect(first).toMatchObject({ written: 0, refused: 0 })
+    expect(first.removed).toBeGreaterThan(0)
+    await expect(hand.read(await rowOf('MR 90', 'buried'), 'SEARCH')).rejects.toThrow()
+    sound = first.sound
+    expect(await mend()).toEqual({ sound, written: 0, removed: 0, refused: 0 })
+  })
+
+  it('one removed and two planted: the command tells of both, the audit has them, and searches are right again', async () => {
+    const taken = await rowOf('MR 1', 'ann')
+    const planted = [await rowOf('MR 999', 'ann'), { ...taken, sk: { S: 'no such keys' } }]
+    await hand.remove(taken, 'SEARCH')
+    for (const row of planted) await hand.put(row, 'SEARCH')
+    expect(found(await search('frontdesk', { mrn: 'MR 1' }))).toEqual([])
+    const ran = await promisify(execFile)(process.execPath, ['cli/phi.ts', 'search', 'reindex', '--tenant', RIVERSIDE], {
+      cwd: fileURLToPath(new URL('../../..', import.meta.url)),
+      env: { ...process.env, ...clinic.stack.env },
+    }).catch((failure: unknown) => failure)
+    expect(ran).toMatchObject({ code: 3, stdout: `sound ${sound - 1}, written 1, removed 2, refused 0\n` })
+    expect(found(await search('frontdesk', { mrn: 'MR 1' }))).toEqual([ward.id('ann')])
+    for (const row of planted) await expect(hand.read(row, 'SEARCH')).rejects.toThrow()
+    const { patient: whose } = ward.ref('ann')
+    const entries = await clinic.services.history.by('patient', RIVERSIDE, whose)
+    const mended = entries.filter(({ path }) => path === '#search-entry')
+    expect(mended.map(({ action, outcome, count }) => `${action} ${outcome} ${String(count)}`).toSorted()).toEqual([
+      'CREATE WRITTEN 1',
+      'DELETE WRITTEN 1',
+    ])
+  })
+
+  it('a field that became searchable is found after it, in every record', async () => {
+    const before = await openStore(RIVERSIDE, '0'.repeat(64), clinic.stack.env)
+    await new Admissions(before).write('early', [patient('early', 'MR 91', '91'), coverage('early', 'SUB 91')])
+    await before.close()
+    expect(found(await search('frontdesk', { memberId: 'SUB 91' }))).toEqual([])
+    // somebody writes the record at that moment: what was read of it counts for nothing, and is read again
+    const conflict = vi.spyOn(clinic.services.audit, 'commit').mockRejectedValueOnce(new VersionConflict())
+    expect(await mend()).toEqual({ sound, written: 3, removed: 0, refused: 0 })
+    expect(conflict).toHaveBeenCalledTimes(2)
+    sound += 3
+    for (const values of [{ memberId: 'SUB 91' }, { mrn: 'MR 91', phone: '91' }]) {
+      expect(found(await search('frontdesk', values))).toEqual([ward.id('early')])
+    }
+  })
+
+  it('of a patient whose record is damaged or gone nothing is written or removed, and that is told', async () => {
+    const row = await rowOf('MR 1', 'ann')
+    const item = await hand.read(recordItem(ward.id('ann')))
+    await hand.put({ ...item, m: flipped(item['m']) })
+    expect(await mend()).toMatchObject({ written: 0, removed: 0, refused: 1 })
+    await hand.remove(item)
+    expect(await mend()).toMatchObject({ written: 0, removed: 0, refused: 1 })
+    await hand.put(item)
+    const key = { pk: item['pk'] ?? { S: '' }, sk: { S: 'KEY' } }
+    const keys = await hand.read(key, 'KEYS')
+    await hand.remove(key, 'KEYS')
+    expect(await mend()).toMatchObject({ written: 0, removed: 0, refused: 1 })
+    await hand.put(keys, 'KEYS')
+    expect(await hand.read(row, 'SEARCH')).toEqual(row)
+    expect(await mend()).toEqual({ sound, written: 0, removed: 0, refused: 0 })
+  })
+})

@@ -1,0 +1,36 @@
+import { fromEvent, toResult } from '../../../../gateway/http/lambda-event.ts'
+import { startHttpApi } from '../../../../infra/local/api-gateway.ts'
+import { fetchToken } from '../../../../infra/local/token.ts'
+import { type RunningClinic, runClinic } from '../../../harness/running-clinic.ts'
+
+/** The clinic as clients meet it: the function behind an HTTP API on this machine, and tokens to ask with. */
+export interface ServedClinic {
+  readonly clinic: RunningClinic
+  /** `http://127.0.0.1:PORT/graphql` */
+  readonly url: string
+  /** How many requests have come so far; a test tells by it what a client took from its cache. */
+  readonly requests: () => number
+  token(user: string): Promise<string>
+  stop(): Promise<void>
+}
+
+export async function serveClinic(patients: { riverside?: number; lakeside?: number } = {}): Promise<ServedClinic> {
+  const clinic = await runClinic(patients)
+  let requests = 0
+  // as in functions/graphql.ts, over services that the test can look into
+  const handler: Parameters<typeof startHttpApi>[0]['routes']['POST /graphql'] = async (event, context) => {
+    requests += 1
+    return toResult(await clinic.gateway.handle(fromEvent(event, context, clinic.services.now())))
+  }
+  const api = await startHttpApi({ port: 0, routes: { 'POST /graphql': handler, 'GET /graphql': handler } })
+  return {
+    clinic,
+    url: `${api.url}/graphql`,
+    requests: () => requests,
+    token: (user) => fetchToken(clinic.stack, user),
+    stop: async () => {
+      await api.stop()
+      await clinic.stop()
+    },
+  }
+}

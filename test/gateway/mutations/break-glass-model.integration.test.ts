@@ -1,0 +1,144 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Consent } from '../../../gateway/model/consent.ts'
+import { StoreUnavailable } from '../../../gateway/model/failures.ts'
+import type { Sensitivity } from '../../../directives/policy.ts'
+import { type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
+import { at, nodesAt } from '../asking.ts'
+import { admit, BREAK, CHART, END, openWard, type Ward } from './emergency-ward.ts'
+
+const MINUTE = 60_000
+const USERS = ['physician', 'nurse'] as const
+const LABELS = [[], ['PSY'], ['ETH'], ['PSY', 'ETH'], ['PSYTHPN'], ['HIV', 'PSYTHPN']] as const
+type User = (typeof USERS)[number]
+
+const CONSENTS: Readonly<Record<string, readonly Consent[] | 'AWAY'>> = {
+  nothing: [],
+  away: 'AWAY',
+  permitEth: [{ id: 'a', effect: 'PERMIT', labels: ['ETH'] as readonly string[] as Sensitivity[] }],
+  permitBoth: [{ id: 'b', effect: 'PERMIT', labels: ['ETH', 'PSYTHPN'] as readonly string[] as Sensitivity[] }],
+  denyPsy: [{ id: 'c', effect: 'DENY', labels: ['PSY'] as readonly string[] as Sensitivity[] }],
+  denyAll: [{ id: 'd', effect: 'DENY' }],
+}
+
+type Step =
+  | { readonly act: 'BREAK'; readonly user: User; readonly patient: number; readonly minutes: number }
+  | { readonly act: 'END'; readonly user: User; readonly of: number }
+  | { readonly act: 'WAIT'; readonly minutes: number }
+  | { readonly act: 'CONSENT'; readonly says: string }
+
+const user = fc.constantFrom(...USERS)
+const patient = fc.constantFrom(0, 1)
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ act: fc.constant('BREAK' as const), user, patient, minutes: fc.constantFrom(1, 10, 60) }) },
+  fc.record({ act: fc.constant('END' as const), user, of: fc.nat(3) }),
+  fc.record({ act: fc.constant('WAIT' as const), minutes: fc.constantFrom(1, 9, 30) }),
+  fc.record({ act: fc.constant('CONSENT' as const), says: fc.constantFrom(...Object.keys(CONSENTS)) }),
+)
+
+/**
+ * Break-glass as people would say it, written apart from what decides: who broke the glass last, for how long, and what of the
+ * chart may then be seen under which word of the patient.
+ */
+class Model {
+  minute = 0
+  says = 'nothing'
+  readonly made: { user: User; patient: number; until: number; ended: boolean; id: string }[] = []
+
+  broke(made: Omit<Model['made'][number], 'ended'>): void {
+    for (const one of this.made) if (one.user === made.user && one.patient === made.patient) one.ended = true
+    this.made.push({ ...made, ended: false })
+  }
+
+  isOpen(by: User, of: number): boolean {
+    return this.made.some((one) => one.user === by && one.patient === of && !one.ended && this.minute < one.until)
+  }
+
+  chart(by: User, of: number): string[] {
+    if (!this.isOpen(by, of) || this.says === 'denyAll') return []
+    const hidden: Record<string, string[]> = {
+      nothing: ['ETH'],
+      away: ['ETH'],
+      permitEth: [],
+      permitBoth: [],
+      denyPsy: ['PSY', 'ETH'],
+    }
+    const closed = ['PSYTHPN', ...(hidden[this.says] ?? [])]
+    return LABELS.filter((labels) => !labels.some((label) => closed.includes(label))).map((labels) => labels.join(' '))
+  }
+}
+
+let clinic: RunningClinic
+let ward: Ward
+let patients: readonly string[]
+let ahead = 0
+let says: readonly Consent[] | 'AWAY' = []
+
+beforeAll(async () => {
+  clinic = await runClinic({ riverside: 1, lakeside: 1 })
+  patients = [await admit(clinic, 'Model-one', LABELS), await admit(clinic, 'Model-two', LABELS)]
+  // minutes pass by this clock alone
+  const start = Date.now()
+  const { services } = await clinic.another({ now: () => start + ahead })
+  ward = await openWard(clinic, services, {
+    consents: (_tenant, asked) =>
+      says === 'AWAY'
+        ? Promise.reject(new StoreUnavailable())
+        : Promise.resolve(new Map(asked.map((one) => [one, says as Consent[]]))),
+  })
+})
+afterAll(async () => {
+  await ward.stop()
+  await clinic.stop()
+})
+
+const chartOf = async (by: User, of: number, purpose: string): Promise<string[]> => {
+  const { data } = await ward.ask(by, CHART, { id: patients[of] }, purpose)
+  return nodesAt(data, 'patient', 'conditions')
+    .flatMap((node) => (node === null ? [] : [String(at(node, 'code', 'text'))]))
+    .toSorted()
+}
+
+describe('C02: break-glass does what its description says', () => {
+  it('after any acts, in any order, each user sees of each patient what the model says, and nothing for another purpose', async () => {
+    let shown = 0
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), async (steps) => {
+        // what an earlier run left open has ended by now
+        ahead += 300 * MINUTE
+        const began = ahead
+        const model = new Model()
+        says = []
+        for (const one of steps) {
+          if (one.act === 'BREAK') {
+            const { data } = await ward.ask(one.user, BREAK, { id: patients[one.patient], minutes: one.minutes })
+            const id = String(at(data, 'breakGlass', 'id'))
+            model.broke({ user: one.user, patient: one.patient, until: model.minute + one.minutes, id })
+          } else if (one.act === 'END') {
+            const target = model.made[one.of]
+            if (target === undefined) continue
+            await ward.ask(one.user, END, { id: target.id })
+            if (target.user === one.user) target.ended = true
+          } else if (one.act === 'WAIT') {
+            model.minute += one.minutes
+            ahead = began + model.minute * MINUTE
+          } else {
+            model.says = one.says
+            says = CONSENTS[one.says] ?? []
+          }
+        }
+        for (const by of USERS) {
+          for (const of of [0, 1]) {
+            const expected = model.chart(by, of).toSorted()
+            shown += expected.length
+            expect(await chartOf(by, of, 'BTG')).toEqual(expected)
+            expect(await chartOf(by, of, 'TREAT')).toEqual([])
+          }
+        }
+      }),
+      { numRuns: 25 },
+    )
+    // a model under which nothing is ever open would agree with a gateway that is shut
+    expect(shown).toBeGreaterThan(20)
+  })
+})

@@ -1,0 +1,118 @@
+import { breakGlassGrants } from '../../../gateway/access/break-glass.ts'
+import { tokenIdentity } from '../../../gateway/access/identity.ts'
+import { membershipRelationship } from '../../../gateway/access/memberships.ts'
+import { organizationRelationship } from '../../../gateway/access/organization.ts'
+import type { ConsentSource } from '../../../gateway/access/attribute-loader.ts'
+import { lockDigest } from '../../../directives/compile.ts'
+import { createGateway } from '../../../gateway/create-gateway.ts'
+import { openStore } from '../../../gateway/admin/open-store.ts'
+import { fetchToken } from '../../../infra/local/token.ts'
+import { clinicResolvers } from '../../../resolvers/clinic.ts'
+import { clinicLock, clinicTypeDefs } from '../../../schema/clinic.ts'
+import { SealedSource } from '../../../gateway/store/sealed-source.ts'
+import type { PatientId, SchemaPath, TypeName } from '../../../gateway/model/ids.ts'
+import { encodeNodeId } from '../../../gateway/model/node-id.ts'
+import type { Relationship, Sensitivity } from '../../../directives/policy.ts'
+import type { NewRecord } from '../../../gateway/model/record.ts'
+import { type ClinicAnswer, read, type RunningClinic } from '../../harness/running-clinic.ts'
+import { RIVERSIDE } from '../asking.ts'
+
+/** A gateway over the clinic's tables whose patients' consents are those of a test. */
+export interface Ward {
+  ask(user: string, query: string, variables?: Record<string, unknown>, purpose?: string): Promise<ClinicAnswer>
+  stop(): Promise<void>
+}
+
+/** @param jwksUri where the keys of the identity provider are; the stack's when left out */
+export async function openWard(
+  clinic: Pick<RunningClinic, 'stack'>,
+  services: RunningClinic['services'],
+  consents: ConsentSource,
+  jwksUri = clinic.stack.env.PHI_JWKS_URI,
+): Promise<Ward> {
+  const { access: table, breakGlass, keyring, events, records, audit, process, now } = services
+  const { PHI_ISSUER: issuer, PHI_AUDIENCE: audience } = clinic.stack.env
+  const membership = (kind: 'CARE_TEAM' | 'SELF' | 'PROXY') =>
+    [kind as string as Relationship, membershipRelationship(kind, { table, keyring, events })] as const
+  const gateway = await createGateway({
+    typeDefs: clinicTypeDefs(),
+    resolvers: clinicResolvers,
+    lock: clinicLock(),
+    relationships: new Map([
+      membership('CARE_TEAM'),
+      membership('SELF'),
+      membership('PROXY'),
+      ['ORGANIZATION' as Relationship, organizationRelationship(records)],
+    ]),
+    emergencies: breakGlassGrants({
+      table: breakGlass,
+      keyring,
+      events,
+      now,
+      mostMinutes: 240,
+      exists: async (tenant, patient, { signal }) => (await records.indexRoot(tenant, patient, signal)) !== undefined,
+    }),
+    consents,
+    sources: new Map([['dynamodb', new SealedSource(records, keyring)]]),
+    identity: (policy) => tokenIdentity({ issuer, audience, jwksUri }, policy),
+    // the clock of a test goes on while its users' sign-ins stay what they were
+    stepUpSeconds: 31_536_000,
+    keys: keyring,
+    audit: { log: audit, process },
+    events,
+    now,
+  })
+  const tokens = new Map<string, Promise<string>>()
+  return {
+    ask: async (user, query, variables, purpose = 'BTG') => {
+      const token = tokens.get(user) ?? fetchToken(clinic.stack, user)
+      tokens.set(user, token)
+      const headers = { 'content-type': 'application/json', authorization: `Bearer ${await token}`, 'x-purpose-of-use': purpose }
+      const body = JSON.stringify({ query, variables })
+      return read(await gateway.handle({ method: 'POST', headers, body, sourceIp: '127.0.0.1' }))
+    },
+    stop: () => gateway.stop(),
+  }
+}
+
+/**
+ * A patient on nobody's care team, with a condition for each of the lists of labels.
+ * @returns the patient's node id; a condition's code has its labels as text, `PSY ETH`
+ */
+export async function admit(
+  { stack }: Pick<RunningClinic, 'stack'>,
+  name: string,
+  labels: readonly (readonly string[])[],
+): Promise<string> {
+  const store = await openStore(RIVERSIDE, lockDigest(clinicLock()), stack.env)
+  try {
+    const id = store.idFor('Patient', name)
+    const patient = id as string as PatientId
+    const self = { type: 'Patient' as TypeName, patient, id }
+    const record = (
+      ref: NewRecord['ref'],
+      path: string,
+      value: NewRecord['values'] extends ReadonlyMap<SchemaPath, infer V> ? V : never,
+      of: readonly string[],
+    ): NewRecord => ({
+      ref,
+      values: new Map([[path as SchemaPath, value]]),
+      metadata: { open: {}, references: {}, date: '2026-01-01T00:00:00.000Z', labels: of as readonly Sensitivity[] },
+    })
+    const conditions = labels.map((of) => {
+      const ref = { type: 'Condition' as TypeName, patient, id: store.idFor('Condition', `${name} ${of.join(' ')}`) }
+      return record(ref, 'Condition.code', { coding: [], text: of.join(' ') }, of)
+    })
+    await store.write({ patient, records: [record(self, 'Patient.familyName', name, []), ...conditions], memberships: [] })
+    return encodeNodeId(self)
+  } finally {
+    await store.close()
+  }
+}
+
+export const BREAK = `mutation ($id: ID!, $minutes: Int) {
+  breakGlass(patientId: $id, reason: "found unconscious", minutes: $minutes) { id until }
+}`
+export const END = 'mutation ($id: ID!) { endBreakGlass(id: $id) { endedAt } }'
+export const CHART =
+  'query ($id: ID!) { patient(id: $id) { familyName conditions(first: 50) { edges { node { code { text } } } } } }'

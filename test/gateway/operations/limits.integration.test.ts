@@ -1,0 +1,191 @@
+import { getIntrospectionQuery } from 'graphql'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { SEED_VARIABLE } from '../../hostile/suite-weather.ts'
+import { SealedRecord } from '../../../gateway/crypto/sealed-record.ts'
+import { Deadline } from '../../../gateway/model/deadline.ts'
+import type { TenantId, UserId } from '../../../gateway/model/ids.ts'
+import { type ClinicAnswer, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
+import { auditOf, first, nodesAt, patientsOf, workOf } from '../asking.ts'
+
+let clinic: RunningClinic
+let id: string
+
+beforeAll(async () => {
+  clinic = await runClinic({ riverside: 6, lakeside: 1 })
+  id = first(await patientsOf(clinic, 'physician'))
+})
+afterAll(() => clinic.stop())
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+const PATIENT = 'query ($id: ID!) { patient(id: $id) { familyName givenName gender } }'
+
+const NAME = 'canaryOfLimits'
+function refusedAs({ status, data, errors, text }: ClinicAnswer, code: string, as: number): void {
+  expect(text).not.toContain(NAME)
+  expect(data).toBeUndefined()
+  expect(errors.map(({ extensions }) => extensions)).toEqual([{ code }])
+  expect(errors[0]).not.toHaveProperty('path')
+  expect(status).toBe(as)
+}
+
+/** Asks, and sees to it that nothing was loaded, opened or recorded. */
+async function refusedBeforeLoading(query: string, variables?: Record<string, unknown>): Promise<void> {
+  const openings = vi.spyOn(SealedRecord.prototype, 'openField')
+  const { result, requests } = await workOf(clinic, () => clinic.ask('physician', query, variables))
+  refusedAs(result, 'OPERATION_TOO_COSTLY', 400)
+  expect(requests).toEqual({ records: 0, access: 0, keys: 0, kms: 0 })
+  expect(openings).not.toHaveBeenCalled()
+  expect(await auditOf(clinic, result)).toEqual([])
+}
+
+const times = (count: number, one: (number: number) => string): string => Array.from({ length: count }, (_, n) => one(n)).join(' ')
+const nested = (levels: number): string =>
+  `{ patient(id: "${NAME}") { ${times(levels, () => 'observations { edges { node { patient {')} id ${times(levels, () => '} } } }')} } }`
+const doubling = (levels: number): string =>
+  times(levels, (n) => `fragment F${n} on Viewer { ...F${n + 1} ...F${n + 1} }`) + ` fragment F${levels} on Viewer { tenant }`
+
+describe('an operation that costs more than any screen needs is refused before anything is loaded', () => {
+  it.each([
+    ['deep', nested(4)],
+    [
+      'deep within fragments',
+      `{ viewer { tenant } } fragment A on Patient { ...B } fragment B on Patient ${nested(4).slice(2 + `patient(id: "${NAME}") `.length, -2)} query { patient(id: "a") { ...A } }`,
+    ],
+    ['broad at the top', `{ ${times(21, (n) => `${NAME}${n}: viewer { tenant }`)} }`],
+    [
+      'broad at the top by fragments',
+      `{ ${times(6, () => '...R')} } fragment R on Query { ${times(4, () => 'viewer { tenant }')} }`,
+    ],
+    ['of many aliases', `{ viewer { ${times(101, (n) => `${NAME}${n}: tenant`)} } }`],
+    ['of many directives', `{ viewer { ${times(101, () => 'tenant @include(if: true)')} } }`],
+    ['of one field with many directives', `{ viewer { tenant ${times(101, () => '@include(if: true)')} } }`],
+    ['unfolding to very much', `{ viewer { ...F0 } } ${doubling(12)}`],
+    ['unfolding without an end', `{ viewer { ...F0 } } ${doubling(100)}`],
+  ])('%s', async (what, query) => {
+    const answer = await clinic.ask('physician', query)
+    expect(answer.text).not.toContain(NAME)
+    expect([what, answer.status, answer.errors[0]?.extensions['code']]).toEqual([what, 400, 'OPERATION_TOO_COSTLY'])
+    expect(answer.data).toBeUndefined()
+  })
+
+  it('by values: page by page within each other, variables known', async () => {
+    const query = `query ($many: Int) { patients(first: $many) { edges { node { familyName
+      observations(first: 50) { edges { node { category effectiveDateTime } } } } } } }`
+    await refusedBeforeLoading(query, { many: 50 })
+    expect((await clinic.ask('physician', query, { many: 6 })).status).toBe(200)
+  })
+
+  it('by values: many roots of one full page each', async () => {
+    const page = 'patients(first: 100) { edges { node { familyName ssn mrn } } }'
+    await refusedBeforeLoading(`{ ${times(18, (n) => `${NAME}${n}: ${page}`)} }`)
+  })
+
+  it('as the deployment says, by kind of role', async () => {
+    const { ask } = await clinic.another({ env: { PHI_LIMITS: '{"operation": {"CLINICIAN": 2}}' } })
+    refusedAs(await ask('physician', PATIENT, { id }), 'OPERATION_TOO_COSTLY', 400)
+    expect((await ask('billing', PATIENT, { id })).status).toBe(200)
+  })
+})
+
+describe('the schema is told to nobody in production', () => {
+  it.each(['production', 'prod-eu'])('neither by introspection nor by suggestions, at %s', async (stage) => {
+    const { ask } = await clinic.another({ env: { PHI_STAGE: stage } })
+    for (const query of [getIntrospectionQuery(), '{ __type(name: "Patient") { name } }']) {
+      const answer = await ask('physician', query)
+      expect([answer.status, answer.errors[0]?.extensions['code']]).toEqual([400, 'GRAPHQL_VALIDATION_FAILED'])
+      expect(answer.data).toBeUndefined()
+    }
+    const near = await ask('physician', '{ patients { edges { node { familyNam } } } }')
+    expect(near.errors.map(({ message }) => message)).toEqual(['The operation does not fit the schema.'])
+    expect((await clinic.ask('physician', getIntrospectionQuery())).status).toBe(200)
+  })
+})
+
+describe('a user is given so many values within an hour', () => {
+  const within = (limits: string) => clinic.another({ env: { PHI_LIMITS: limits } })
+
+  it('to the last value of them, over all processes, and not one beyond', async () => {
+    const limits = '{"hour": {"STAFF": 7}}'
+    const [one, two] = [await within(limits), await within(limits)]
+    expect((await one.ask('frontdesk', PATIENT, { id })).phi.resolved).toBe(3)
+    expect((await two.ask('frontdesk', PATIENT, { id })).phi.resolved).toBe(3)
+    const openings = vi.spyOn(SealedRecord.prototype, 'openField')
+    const beyond = await one.ask('frontdesk', PATIENT, { id })
+    expect(openings).not.toHaveBeenCalled()
+    refusedAs(beyond, 'PHI_BUDGET_EXCEEDED', 429)
+    const audit = await auditOf(clinic, beyond)
+    expect(audit.map(({ outcome, reason }) => [outcome, reason])).toEqual(Array(3).fill(['DENIED', 'BUDGET']))
+    // what is left is left
+    const less = await two.ask('frontdesk', 'query ($id: ID!) { patient(id: $id) { familyName } }', { id })
+    expect(less.phi.resolved).toBe(1)
+    // nobody else`s
+    expect((await one.ask('billing', PATIENT, { id })).status).toBe(200)
+  })
+
+  it('P1 P2: what was given before the budget ended does not leave either, and its audit stays', async () => {
+    // the patient first, a tick later the list
+    const { ask } = await within('{"hour": {"CLINICIAN": 2}}')
+    const query =
+      'query ($id: ID!) { patient(id: $id) { familyName ssn conditions(first: 5) { edges { node { code { text } clinicalStatus recordedDate } } } } }'
+    const answer = await ask('nurse', query, { id })
+    refusedAs(answer, 'PHI_BUDGET_EXCEEDED', 429)
+    const audit = await auditOf(clinic, answer)
+    const reasons = new Set(audit.filter(({ outcome }) => outcome === 'DENIED').map(({ reason }) => reason))
+    expect(audit.filter(({ outcome }) => outcome === 'DISCLOSED').map(({ path }) => path)).toContain('Patient.familyName')
+    expect([...reasons].toSorted()).toEqual(['BUDGET', 'ROLE'])
+  })
+
+  it('counts what is granted alone: a refusal costs nothing', async () => {
+    const { ask, services } = await within('{"hour": {"OVERSIGHT": 0}}')
+    const before = services.budgets.counter.requests
+    expect((await ask('auditor', PATIENT, { id })).status).toBe(200)
+    expect(services.budgets.counter.requests).toBe(before)
+  })
+
+  it('asks once for all that a tick of the answer wants', async () => {
+    const { ask, services } = await clinic.another()
+    const query = '{ a: patients { edges { node { familyName birthDate } } } }'
+    const before = services.budgets.counter.requests
+    const answer = await ask('frontdesk', query)
+    expect(nodesAt(answer.data, 'a')).toHaveLength(6)
+    expect(services.budgets.counter.requests).toBe(before + 1)
+  })
+
+  it.each([
+    ['physician', 'TREAT', 'DISCLOSED'],
+    ['physician', 'ETREAT', 'DISCLOSED'],
+    ['frontdesk', 'HOPERAT', 'UNAVAILABLE'],
+  ])('while nobody can count, for %s and %s each value is %s', async (user, purpose, outcome) => {
+    const { ask, events } = await clinic.another({ env: { PHI_TABLE_BUDGETS: 'gone' } })
+    const answer = await ask(
+      user,
+      'query ($id: ID!) { patient(id: $id) { id familyName } }',
+      { id },
+      { 'x-purpose-of-use': purpose },
+    )
+    expect(answer.status).toBe(200)
+    const open = outcome === 'DISCLOSED'
+    expect(answer.data).toEqual({ patient: { id, familyName: open ? (expect.any(String) as unknown) : null } })
+    expect(answer.errors.map(({ extensions }) => extensions['code'])).toEqual(open ? [] : ['FIELD_UNAVAILABLE'])
+    expect((await auditOf(clinic, answer)).map((entry) => entry.outcome)).toEqual([outcome])
+    expect(events.map(({ event }) => event)).toContain('STORE_UNAVAILABLE')
+  })
+
+  it('never adds more than there is, however many ask at once', async () => {
+    const { budgets } = clinic.services
+    const deadline = new Deadline(Date.now() + 8_000, { now: Date.now, monotonic: () => performance.now() })
+    const account = { tenant: 'riverside' as TenantId, user: 'somebody' as UserId, hour: 1 }
+    const asked = await Promise.all(Array.from({ length: 25 }, () => budgets.reserve(account, 9, 100, deadline)))
+    let added = 9 * asked.filter((isAdded) => isAdded).length
+    while (await budgets.reserve(account, 1, 100, deadline)) added++
+    expect(added).toBeLessThanOrEqual(100)
+    // what was added and not heard of is added once more when it is asked again: in bad weather a user has less
+    const lost = process.env[SEED_VARIABLE] === undefined ? 0 : 100
+    expect(added).toBeGreaterThanOrEqual(100 - lost)
+    const before = budgets.counter.requests
+    expect(await budgets.reserve({ ...account, hour: 2 }, 101, 100, deadline)).toBe(false)
+    expect(budgets.counter.requests).toBe(before)
+  })
+})

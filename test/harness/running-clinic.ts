@@ -1,0 +1,201 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openImporter } from '../../cli/open-importer.ts'
+import { seedDemo } from '../../infra/local/demo/seed.ts'
+import { DEMO_USERS } from '../../infra/local/users.ts'
+import { lockDigest } from '../../directives/compile.ts'
+import { searchIndexes } from '../../directives/searchable.ts'
+import { composeGateway, openServices, type Services } from '../../gateway/compose.ts'
+import type { Gateway } from '../../gateway/create-gateway.ts'
+import type { HttpRequest, HttpResponse } from '../../gateway/http/messages.ts'
+import { openStore } from '../../gateway/admin/open-store.ts'
+import { operatorEvents } from '../../gateway/telemetry/operator-events.ts'
+import { startStack, type Stack } from '../../infra/local/stack.ts'
+import { fetchToken } from '../../infra/local/token.ts'
+import { clinicResolvers } from '../../resolvers/clinic.ts'
+import { clinicLock, clinicTypeDefs } from '../../schema/clinic.ts'
+import { kmsInWeather } from '../hostile/suite-weather.ts'
+import type { GatewayEvent } from '../../gateway/telemetry/events.ts'
+import type { Clock } from '../../gateway/model/record.ts'
+import { listenToUrls } from './asked-urls.ts'
+import { Canary, type CanaryAsk, CANARY_USERS } from './canary.ts'
+
+/** An answer as a client reads it. */
+export interface ClinicAnswer {
+  readonly status: number
+  readonly headers: HttpResponse['headers']
+  /** The body as it came, for comparisons by byte. */
+  readonly text: string
+  readonly data: Record<string, unknown> | null | undefined
+  readonly errors: readonly {
+    readonly message: string
+    readonly path?: readonly (string | number)[]
+    readonly extensions: Record<string, unknown>
+  }[]
+  readonly phi: {
+    readonly requestId: string
+    readonly resolved?: number
+    readonly denied?: number
+    readonly masked?: readonly {
+      readonly coordinate: string
+      readonly view: string
+      readonly count: number
+      readonly paths: readonly unknown[]
+    }[]
+    readonly receipt?: string | null
+  }
+}
+
+/**
+ * The whole system in this process, on a data folder of its own: engine, KMS stand-in, identity provider, seeded patients
+ * and the gateway over real clients and real tokens. A canary patient in a tenant of its own is read at the start and, under
+ * faults, at the end; nothing that left the system or was kept by it may hold a value of that patient (P8).
+ */
+export interface RunningClinic {
+  readonly stack: Stack
+  readonly services: Services
+  readonly gateway: Gateway
+  readonly canary: Canary
+  /** Reads the canary patient as everybody who may, in the first process. */
+  readCanary(): Promise<HttpResponse[]>
+  /** What was told to operators, in order. */
+  readonly events: readonly GatewayEvent[]
+  /** What a demo user sends, for a test that hands it to a gateway itself. */
+  requestOf(
+    user: string,
+    query: string,
+    variables?: Readonly<Record<string, unknown>>,
+    headers?: Record<string, string>,
+  ): Promise<HttpRequest>
+  /** Asks as a demo user. */
+  ask(user: string, query: string, variables?: Record<string, unknown>, headers?: Record<string, string>): Promise<ClinicAnswer>
+  /** A second process of the same function: services and gateway of its own over the same tables, keys cold. */
+  another(options?: {
+    now?: Clock
+    env?: Record<string, string>
+  }): Promise<Pick<RunningClinic, 'services' | 'gateway' | 'ask' | 'events'>>
+  /** @throws CanaryLeak */
+  stop(): Promise<void>
+}
+
+export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<RunningClinic> {
+  const dataFolder = mkdtempSync(join(tmpdir(), 'phi-test-'))
+  // an engine that all tests share, as DynamoDB Local is, tells them apart by the names of their tables
+  const users = [...DEMO_USERS, ...CANARY_USERS]
+  const stack = await startStack({ dataFolder, port: 0, namespace: `test-${randomUUID()}`, users })
+  const weather = await kmsInWeather(stack.env.AWS_ENDPOINT_URL_KMS)
+  const [canary] = await Promise.all([
+    Canary.seed((tenant) => openStore(tenant, lockDigest(clinicLock()), stack.env, searchIndexes(clinicLock()))),
+    seedDemo({ stage: stack.env.PHI_STAGE, openImporter, riverside, lakeside, log: () => undefined }),
+  ])
+  const silence = listenToUrls((url) => canary.asked(url))
+  // what is told of the canary's own requests is searched, and is not what a suite did
+  let aside = false
+  const tokens = new Map<string, Promise<string>>()
+  const opened: { stop(): Promise<void> }[] = []
+
+  const requestOf: RunningClinic['requestOf'] = async (user, query, variables, headers) => {
+    const token = tokens.get(user) ?? fetchToken(stack, user)
+    tokens.set(user, token)
+    return {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${await token}`, 'user-agent': 'vitest', ...headers },
+      body: JSON.stringify({ query, ...(variables && { variables }) }),
+      sourceIp: '127.0.0.1',
+    }
+  }
+
+  const open = async ({ now = Date.now, env = {} }: { now?: Clock; env?: Record<string, string> } = {}) => {
+    const events: GatewayEvent[] = []
+    const environment = { ...stack.env, ...env }
+    const operator = operatorEvents({ stage: 'test', now, print: (line) => canary.printed(line) })
+    const tell = (event: GatewayEvent): void => {
+      canary.told(event)
+      operator(event)
+      if (!aside) events.push(event)
+    }
+    const services = openServices(environment, { now, events: tell })
+    const composed = await composeGateway(services, environment, {
+      typeDefs: clinicTypeDefs(),
+      resolvers: clinicResolvers,
+      lock: clinicLock(),
+    })
+    opened.push({
+      stop: async () => {
+        await composed.stop()
+        services.close()
+      },
+    })
+    const gateway: Gateway = {
+      stop: () => composed.stop(),
+      handle: async (request) => {
+        const response = await composed.handle(request)
+        canary.answered(response)
+        return response
+      },
+    }
+    const ask: RunningClinic['ask'] = async (user, query, variables, headers) => {
+      return read(await gateway.handle(await requestOf(user, query, variables, headers)))
+    }
+    const askAside: CanaryAsk = async (user, query, variables) => await composed.handle(await requestOf(user, query, variables))
+    return { services, gateway, events, ask, askAside }
+  }
+  const { askAside, ...first } = await open()
+  const disturb = async (): Promise<void> => {
+    const { PHI_KMS_KEY_ID: key, PHI_TABLE_RECORDS: records } = stack.env
+    const deaf = await open({ env: { PHI_TABLE_AUDIT: 'gone' } })
+    stack.kms.setState(key, 'Disabled')
+    await canary.read(deaf.askAside)
+    stack.kms.setState(key, 'Enabled')
+    await canary.read(deaf.askAside)
+    await canary.misplace(askAside)
+    await canary.tamper(stack.dynamodb, records)
+    await canary.read(askAside)
+  }
+  aside = true
+  await canary.read(askAside)
+  aside = false
+  return {
+    stack,
+    canary,
+    readCanary: () => canary.read(askAside),
+    requestOf,
+    ...first,
+    another: open,
+    stop: async () => {
+      aside = true
+      try {
+        await disturb()
+        await canary.keepTables(
+          stack.dynamodb,
+          Object.entries(stack.env).flatMap(([name, value]) => (/^PHI_TABLE_/.test(name) ? value : [])),
+        )
+      } finally {
+        silence()
+        for (const part of opened) await part.stop()
+        await weather.stop()
+        await stack.stop()
+      }
+      canary.search(dataFolder)
+      rmSync(dataFolder, { recursive: true, force: true })
+    },
+  }
+}
+
+export function read(response: HttpResponse): ClinicAnswer {
+  const body = JSON.parse(response.body) as {
+    data?: ClinicAnswer['data']
+    errors?: ClinicAnswer['errors']
+    extensions: { phi: ClinicAnswer['phi'] }
+  }
+  return {
+    status: response.status,
+    headers: response.headers,
+    text: response.body,
+    data: body.data,
+    errors: body.errors ?? [],
+    phi: body.extensions.phi,
+  }
+}

@@ -1,0 +1,261 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { AuditEntry } from '../../../gateway/audit/entry.ts'
+import { verifyLanes } from '../../../gateway/audit/verify/lanes.ts'
+import { DROP_ANSWER, PASS } from '../faults.ts'
+import { STORMY_KMS } from '../kms-weather.ts'
+import { seeded } from '../seeded.ts'
+import { STORMY_STORE } from '../store-weather.ts'
+import { findLeaks } from '../../harness/leak-search.ts'
+import { type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
+import { expectIntact } from '../../gateway/audit/lane-bench.ts'
+import { first, LAKESIDE, RIVERSIDE, STUDY } from '../../gateway/asking.ts'
+import { Pseudonyms } from '../../../gateway/crypto/pseudonym.ts'
+import { decodeNodeId } from '../../../gateway/model/node-id.ts'
+import { departures, disclosedIn, isExcused, secretsIn, valueName } from './disclosed.ts'
+import { type Lanes, readLanes } from './lanes.ts'
+import { type Question, questionsOf, WIDE } from './questions.ts'
+import { atATime, startStorm, type Storm, type TimedAnswer } from './storm.ts'
+
+// Requests to two processes, with every fault of the store and of KMS switched on: four hundred of them, or as many rounds as
+// CAMPAIGN_ROUNDS says. The gate asks for five, which is more than a thousand; CAMPAIGN_SEED makes another campaign.
+const SEED = Number(process.env['CAMPAIGN_SEED'] ?? 20_261)
+const ROUNDS = Number(process.env['CAMPAIGN_ROUNDS'] ?? 2)
+const REQUESTS_A_ROUND = 204
+const WIDTH = 20
+const WITHIN_MS = 8_000
+/** What a busy machine may take until it runs the timer of a deadline that has passed, and its answer. */
+const SCHEDULING_MS = 1_000
+/** Less than DynamoDB's own 1,000, so that a few wide answers at once press a lane, however many lanes there are. */
+const UNITS_A_SECOND = 500
+/** Keys are held for 300 s: between two rounds so much passes that each is asked of KMS again. */
+const NAP_MS = 301_000
+const OUTAGE_MS = 2_000
+/** Wide questions at once: more than the lanes of one process take in a second. */
+const PRESSING = 12
+/** A transaction that nobody waits for any more is still resolved; this is longer than any fault lasts. */
+const LINGER_MS = 2_000
+
+interface Asked extends TimedAnswer {
+  readonly question: Question
+  readonly calm: TimedAnswer
+}
+
+let clinic: RunningClinic
+let storm: Storm
+/** What the demo's study calls records. */
+let pseudonyms: Pseudonyms
+const asked: Asked[] = []
+/** What was answered while no transaction was heard of. */
+const unheard: TimedAnswer[] = []
+/** What the indexes showed of the audit while it was written. */
+const seenByIndex: AuditEntry[] = []
+const lanes = new Map<string, Lanes>()
+let slept = 0
+let keysStandStill: number | undefined
+
+beforeAll(async () => {
+  clinic = await runClinic({ riverside: 22, lakeside: 2 })
+  const questions = await questionsOf(clinic)
+  const key = await clinic.services.keyring.useKey(RIVERSIDE, 'pseudonym')
+  pseudonyms = new Pseudonyms(key, { tenant: RIVERSIDE, protocol: STUDY })
+  storm = await startStorm(clinic, {
+    seed: SEED,
+    processes: 2,
+    now: () => Date.now() + slept,
+    unitsASecond: UNITS_A_SECOND,
+    keyClock: () => keysStandStill ?? Date.now(),
+  })
+  const calm = await atATime(4, questions, (question) => storm.ask(clinic, question, WITHIN_MS))
+  const random = seeded(SEED, 'questions')
+  const subject = decodeNodeId(String(first(questions).variables?.['id']))?.patient ?? ''
+
+  /** One question of each tenant. */
+  const ends = [first(questions), ...questions.filter(({ tenant }) => tenant === 'lakeside').slice(0, 1)]
+
+  const askOne = async (number: number, index: number): Promise<Asked> => {
+    const process = storm.processes[index % storm.processes.length] ?? clinic
+    const question = questions[number] ?? first(questions)
+    return { question, calm: calm[number] ?? first(calm), ...(await storm.ask(process, question, WITHIN_MS)) }
+  }
+
+  storm.store.blow(STORMY_STORE)
+  storm.kms.blow(STORMY_KMS)
+  for (let round = 0; round < ROUNDS; round++) {
+    const chosen = Array.from({ length: REQUESTS_A_ROUND }, () => Math.floor(random() * questions.length))
+    asked.push(...(await atATime(WIDTH, chosen, askOne)))
+    // an auditor who reads by an index what was written a moment ago; a store in this weather may fail her
+    const [process] = storm.processes
+    seenByIndex.push(...((await process?.services.history.by('patient', RIVERSIDE, subject).catch(() => [])) ?? []))
+    slept += NAP_MS
+  }
+  // a key recovers from nothing for a moment, however slow the machine is: a few wide answers at once press it
+  storm.kms.calm()
+  keysStandStill = Date.now()
+  const wide = questions.findIndex(({ query }) => query === WIDE)
+  const pressing = atATime(
+    PRESSING,
+    Array.from({ length: PRESSING }, () => wide),
+    (number) => askOne(number, 0),
+  )
+  const before = storm.store.counts.WRITE_UNITS
+  const end = Date.now() + WITHIN_MS / 2
+  while (storm.store.counts.WRITE_UNITS === before && Date.now() < end) await sleep(20)
+  keysStandStill = undefined
+  asked.push(...(await pressing))
+
+  // for a moment nobody hears that records were stored: lanes retire, and hold what nobody was told of
+  storm.store.calm()
+  storm.proxy.play(({ operation }) => (operation === 'TransactWriteItems' ? DROP_ANSWER : PASS))
+  for (const process of storm.processes)
+    unheard.push(...(await atATime(2, ends, (question) => storm.ask(process, question, OUTAGE_MS))))
+  storm.proxy.play(storm.store.script)
+  await sleep(LINGER_MS)
+  // whatever retired has a successor from now on
+  for (const process of storm.processes) {
+    for (const question of ends) await storm.ask(process, question, WITHIN_MS)
+  }
+  for (const tenant of [RIVERSIDE, LAKESIDE])
+    lanes.set(tenant, await readLanes(clinic.stack.dynamodb, clinic.stack.env.PHI_TABLE_AUDIT, tenant))
+}, 400_000)
+afterAll(async () => {
+  await clinic.stop()
+  await storm.stop()
+})
+
+const lanesOf = (tenant: string): Lanes => {
+  const found = lanes.get(tenant)
+  if (!found) throw new Error('no lanes were read')
+  return found
+}
+const entriesOf = (tenant: string): AuditEntry[] => [...lanesOf(tenant).entries.values()].flat()
+const withData = (): Asked[] => asked.filter(({ answer }) => answer.data !== undefined && answer.data !== null)
+
+describe('P2 and P7: requests in the worst of weathers', () => {
+  it('the campaign was one: every fault was injected, every kind of answer given', () => {
+    expect(asked.length).toBeGreaterThanOrEqual(ROUNDS * REQUESTS_A_ROUND)
+    for (const { counts } of [storm.store, storm.kms]) {
+      expect(Object.entries(counts).filter(([, count]) => count === 0)).toEqual([])
+    }
+    const right = asked.filter(({ answer, calm }) => departures(calm.answer.data, answer.data).length === 0)
+    // weather in which nothing is answered would prove nothing
+    expect(right.length).toBeGreaterThan(asked.length / 2)
+    const outcomes = new Set(entriesOf(RIVERSIDE).map(({ outcome }) => outcome))
+    for (const outcome of ['ABSENT', 'DENIED', 'DISCLOSED', 'MASKED', 'UNAVAILABLE']) expect(outcomes).toContain(outcome)
+  })
+
+  it('P2: each value in a response that left has exactly one durable record, and each record of one stands for a value', () => {
+    const counted = new Map<string, Map<string, number>>()
+    for (const { requestId, recordType, recordId, path, outcome } of [RIVERSIDE, LAKESIDE].flatMap(entriesOf)) {
+      if (outcome !== 'DISCLOSED' && outcome !== 'MASKED') continue
+      const values = counted.get(requestId) ?? new Map<string, number>()
+      const name = valueName(recordType, recordId, path)
+      counted.set(requestId, values.set(name, (values.get(name) ?? 0) + 1))
+    }
+    let values = 0
+    for (const { answer, question } of withData()) {
+      const disclosed = disclosedIn(answer.data, (id) => decodeNodeId(id) ?? pseudonyms.open(id))
+      values += disclosed.size
+      const recorded = [...(counted.get(answer.phi.requestId) ?? [])].map(([name, count]) => `${name} x${count}`)
+      expect(recorded.toSorted(), question.query).toEqual([...disclosed].map((name) => `${name} x1`).toSorted())
+    }
+    expect(values).toBeGreaterThan(1_000)
+  })
+
+  it('P2: what was stored without anybody hearing of it was answered with AUDIT_UNAVAILABLE', () => {
+    expect(unheard.length).toBeGreaterThan(0)
+    for (const { answer } of unheard) expect([answer.status, answer.data]).toEqual([503, undefined])
+  })
+
+  it('P2: no request has a value recorded twice, whether it was answered or not', () => {
+    const names = [RIVERSIDE, LAKESIDE]
+      .flatMap(entriesOf)
+      .map(
+        ({ requestId, patient, recordType, recordId, path }) =>
+          `${requestId} ${patient ?? ''} ${valueName(recordType, recordId, path)}`,
+      )
+    expect(names.length - new Set(names).size).toBe(0)
+  })
+
+  // by other code than the verifier's, and against what the processes told of their retirements, which no log knows
+  it('P7: no lane has a gap, a wrong hash or a retirement that its successor does not declare', () => {
+    for (const tenant of [RIVERSIDE, LAKESIDE]) {
+      const { registered, entries } = lanesOf(tenant)
+      for (const held of entries.values()) expectIntact(held)
+      expect([...entries.keys()].filter((lane) => !registered.has(lane))).toEqual([])
+      const retired = new Map(
+        storm.processes
+          .flatMap(({ events }) => events)
+          .flatMap((event) =>
+            event.event === 'AUDIT_LANE_RETIRED' && event.tenant === tenant ? [[event.lane, event.sequence]] : [],
+          ),
+      )
+      expect(retired.size).toBeGreaterThan(0)
+      const openings = [...entries.values()].flatMap(([opening]) => (opening?.succeeds === undefined ? [] : [opening]))
+      const declared = openings.map(({ succeeds }) => String(succeeds))
+      // a successor that retired before anything of it was acknowledged leaves what it declares to the next one
+      const lasting = openings.filter(({ lane }) => retired.get(lane) !== 0).map(({ succeeds }) => succeeds)
+      expect(new Set(lasting).size).toBe(lasting.length)
+      for (const declaration of declared) {
+        const [lane = '', sequence] = declaration.split('/')
+        expect(retired.get(lane)).toBe(Number(sequence))
+        // the retired lane may hold what was on its way when it retired, and nothing more
+        const beyond = (entries.get(lane)?.length ?? 0) - Number(sequence)
+        expect(beyond).toBeGreaterThanOrEqual(0)
+        expect(beyond).toBeLessThanOrEqual(99)
+      }
+      const ended = [...retired].filter(([, sequence]) => sequence > 0).map(([lane, sequence]) => `${lane}/${sequence}`)
+      expect(ended.filter((end) => !declared.includes(end))).toEqual([])
+    }
+  })
+
+  it('P7: what it leaves behind is an unaltered log to the offline verifier', () => {
+    const registered = new Map([RIVERSIDE, LAKESIDE].map((tenant) => [tenant, [...lanesOf(tenant).registered]] as const))
+    const { count, findings } = verifyLanes([RIVERSIDE, LAKESIDE].flatMap(entriesOf), registered)
+    expect(count).toBeGreaterThan(1_000)
+    expect(findings).toEqual([])
+  })
+
+  it('P7: an index that lags shows less than there is, and never anything else', () => {
+    const stored = new Set(entriesOf(RIVERSIDE).map(({ hash }) => hash))
+    expect(seenByIndex.length).toBeGreaterThan(0)
+    expect(seenByIndex.filter(({ hash }) => !stored.has(hash))).toEqual([])
+  })
+
+  it('P9: an answer is right, or null with an error in that place, or a typed failure', () => {
+    for (const { question, answer, calm } of asked) {
+      if (answer.data === undefined) {
+        expect(answer.status, question.query).toBe(503)
+        // the audit could not be had, or it could not be found out whether the caller is still signed in
+        const [code, ...more] = answer.errors.map(({ extensions }) => extensions['code'])
+        expect(['AUDIT_UNAVAILABLE', 'SESSIONS_UNAVAILABLE'], question.query).toContain(code)
+        expect(more).toEqual([])
+        continue
+      }
+      expect(answer.status).toBe(200)
+      const wrong = departures(calm.answer.data, answer.data).filter(({ place, isNull }) => !isNull || !isExcused(answer, place))
+      expect(wrong, question.query).toEqual([])
+      const codes = new Set(answer.errors.map(({ extensions }) => extensions['code']))
+      for (const code of ['FIELD_UNAVAILABLE', 'UNAUTHORIZED_FIELD_OR_TYPE', 'NOT_FOUND']) codes.delete(code)
+      expect([...codes]).toEqual([])
+    }
+  })
+
+  it('P9: no request outlives its deadline', () => {
+    const longest = Math.max(...asked.map(({ milliseconds }) => milliseconds))
+    expect(longest).toBeLessThan(WITHIN_MS + SCHEDULING_MS)
+  })
+
+  it('P8: nothing of what patients have stands in what operators were told, or in an answer without data', () => {
+    const secrets = new Set(asked.flatMap(({ calm }) => secretsIn(calm.answer.data)))
+    expect(secrets.size).toBeGreaterThan(20)
+    const told = storm.processes.flatMap(({ events }) => events)
+    const silent = asked.filter(({ answer }) => answer.data === undefined).map(({ answer }) => answer.text)
+    const haystacks = [
+      // the names of an event's fields are words that a status may have too
+      { name: 'events', bytes: Buffer.from(JSON.stringify(told.map((event) => Object.values<unknown>(event)))) },
+      { name: 'failures', bytes: Buffer.from(silent.join('\n')) },
+    ]
+    expect(findLeaks(haystacks, secrets)).toEqual([])
+  })
+})

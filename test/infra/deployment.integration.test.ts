@@ -1,0 +1,255 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { METRICS, NAMESPACE } from '../../gateway/telemetry/operator-metrics.ts'
+import { readFragment } from '../../infra/local/tables.ts'
+
+const many = <T extends z.ZodType>(one: T) => z.union([one.transform((item) => [item]), z.array(one)])
+const statement = z.object({
+  Sid: z.string().optional(),
+  Effect: z.enum(['Allow', 'Deny']),
+  Action: many(z.string()),
+  Resource: many(z.unknown()),
+  Condition: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
+})
+const resources = z.object({
+  Resources: z.record(
+    z.string(),
+    z.object({ Type: z.string(), Condition: z.string().optional(), Properties: z.record(z.string(), z.unknown()) }),
+  ),
+})
+const policy = z.object({ PolicyDocument: z.object({ Statement: z.array(statement) }) })
+const keyPolicy = z.object({ KeyPolicy: z.object({ Statement: z.array(statement.omit({ Resource: true })) }) })
+
+const fragment = (name: string) => resources.parse(readFragment(new URL(`../../infra/${name}`, import.meta.url))).Resources
+// CI gives the packaged template here; elsewhere the fragments are what there is to read
+const packaged = process.env['PHI_PACKAGED']
+const source =
+  packaged === undefined
+    ? { ...fragment('functions.yml'), ...fragment('keys.yml'), ...fragment('tables.yml'), ...fragment('alarms.yml') }
+    : template(packaged)
+
+function template(file: string) {
+  return resources.parse(JSON.parse(readFileSync(file, 'utf8'))).Resources
+}
+
+const statements = policy.parse(source['GraphqlPolicy']?.Properties).PolicyDocument.Statement
+/** `AuditTable`, however the template names it. */
+const names = (resource: unknown, id: string): boolean => new RegExp(`"${id}[".]|\\{${id}\\.`).test(JSON.stringify(resource))
+const on = (id: string) => statements.filter((one) => one.Resource.some((resource) => names(resource, id)))
+const allowed = (id: string): string[] =>
+  on(id)
+    .filter((one) => one.Effect === 'Allow')
+    .flatMap((one) => one.Action)
+
+describe('P7: the role of the GraphQL function can append to the audit, and nothing else', () => {
+  it('by a put within a transaction alone', () => {
+    expect(allowed('AuditTable')).toEqual(['dynamodb:PutItem'])
+    const [append] = on('AuditTable').filter((one) => one.Effect === 'Allow')
+    expect(append?.Condition).toEqual({ StringEquals: { 'dynamodb:EnclosingOperation': 'TransactWriteItems' } })
+  })
+
+  it('and is denied every way to change or remove an item, whatever else comes to allow it', () => {
+    const denied = on('AuditTable').filter((one) => one.Effect === 'Deny')
+    const always = denied.filter((one) => Object.keys(one.Condition).length === 0).flatMap((one) => one.Action)
+    expect(always).toEqual(
+      expect.arrayContaining(
+        ['UpdateItem', 'DeleteItem', 'BatchWriteItem', 'PartiQLInsert', 'PartiQLUpdate', 'PartiQLDelete', 'DeleteTable'].map(
+          (action) => `dynamodb:${action}`,
+        ),
+      ),
+    )
+    expect(denied).toContainEqual(
+      expect.objectContaining({
+        Action: ['dynamodb:PutItem'],
+        Condition: { StringNotEquals: { 'dynamodb:EnclosingOperation': 'TransactWriteItems' } },
+      }),
+    )
+  })
+})
+
+describe('the role of the GraphQL function has the least that it needs', () => {
+  it('reads records, memberships and keys, and writes none of them', () => {
+    const reads = ['dynamodb:GetItem', 'dynamodb:BatchGetItem']
+    expect(allowed('RecordsTable')).toEqual([...reads, 'dynamodb:Query'])
+    expect(allowed('AccessTable')).toEqual([...reads, 'dynamodb:Query', 'dynamodb:Query'])
+    expect(allowed('KeysTable')).toEqual(reads)
+    expect(allowed('SessionsTable')).toEqual(['dynamodb:BatchGetItem', 'dynamodb:UpdateItem'])
+  })
+
+  it('P2: writes grants of break-glass in transactions alone', () => {
+    expect(allowed('BreakGlassTable')).toEqual([
+      'dynamodb:BatchGetItem',
+      'dynamodb:Query',
+      'dynamodb:PutItem',
+      'dynamodb:DeleteItem',
+    ])
+    const enclosed = { 'dynamodb:EnclosingOperation': 'TransactWriteItems' }
+    expect(on('BreakGlassTable').filter(({ Action }) => Action.includes('dynamodb:PutItem'))).toEqual([
+      expect.objectContaining({ Effect: 'Allow', Condition: { StringEquals: enclosed } }),
+      expect.objectContaining({ Effect: 'Deny', Condition: { StringNotEquals: enclosed } }),
+    ])
+  })
+
+  it('counts budgets, and cannot read, set back or remove them', () => {
+    expect(allowed('BudgetsTable')).toEqual(['dynamodb:UpdateItem'])
+  })
+
+  it('counts who was not let in, and cannot read or take back what it counted', () => {
+    expect(allowed('SecurityTable')).toEqual(['dynamodb:UpdateItem'])
+    expect(source['SecurityTable']).toMatchObject({
+      Properties: { TimeToLiveSpecification: { AttributeName: 'expires', Enabled: true } },
+    })
+  })
+
+  it('P11: asks the search table for one value at a time, and can neither list nor change it', () => {
+    expect(allowed('SearchTable')).toEqual(['dynamodb:Query'])
+  })
+
+  it('has no wildcard in an action or a resource', () => {
+    for (const one of statements.filter(({ Effect }) => Effect === 'Allow')) {
+      expect(one.Action.join()).not.toContain('*')
+      expect(one.Resource).not.toContain('*')
+    }
+  })
+
+  it('P6: opens tenant keys only under the context of their use, by role and by key alike', () => {
+    const condition = {
+      StringEquals: { 'kms:EncryptionContext:use': 'tenant-key' },
+      Null: { 'kms:EncryptionContext:tenant': 'false' },
+      'ForAllValues:StringEquals': { 'kms:EncryptionContextKeys': ['tenant', 'use', 'version'] },
+    }
+    const seal = {
+      StringEquals: { 'kms:EncryptionContext:use': 'issuer-keys' },
+      Null: { 'kms:EncryptionContext:issuer': 'false' },
+      'ForAllValues:StringEquals': { 'kms:EncryptionContextKeys': ['use', 'issuer'] },
+    }
+    const [opens, seals] = [
+      { Action: ['kms:Decrypt'], Condition: condition },
+      { Action: ['kms:Encrypt', 'kms:Decrypt'], Condition: seal },
+    ]
+    expect(on('TenantKey')).toEqual([
+      expect.objectContaining({ Effect: 'Allow', ...opens }),
+      expect.objectContaining({ Effect: 'Allow', ...seals }),
+    ])
+    const uses = keyPolicy
+      .parse(source['TenantKey']?.Properties)
+      .KeyPolicy.Statement.filter((one) => one.Action.some((action) => /kms:(?:\*|.*crypt|Generate)/.test(action)))
+    expect(uses).toEqual([
+      expect.objectContaining({ Sid: 'OpenTenantKeys', ...opens }),
+      expect.objectContaining({ Sid: 'SealIssuerKeys', ...seals }),
+    ])
+  })
+
+  it("P6: opens tenants' own keys under the same conditions, only those named, and none where none is named", () => {
+    const own = source['GraphqlTenantsOwnKeysPolicy']
+    expect(own?.Condition).toBe('HasTenantsOwnKeys')
+    const [shared] = on('TenantKey')
+    const [only, ...others] = policy.parse(own?.Properties).PolicyDocument.Statement
+    expect(others).toEqual([])
+    expect(only).toMatchObject({ Effect: 'Allow', Action: ['kms:Decrypt'], Condition: shared?.Condition })
+    expect(JSON.stringify(only?.Resource)).toMatch(/^\[\{"Fn::Split":\[",",[^*]*\]\}\]$/)
+  })
+
+  it('uses the keys of the tables through DynamoDB alone', () => {
+    for (const id of ['RecordsTableKey', 'KeysTableKey', 'AuditTableKey']) {
+      expect(on(id)).toHaveLength(1)
+      expect(on(id)[0]?.Action).toEqual(['kms:Decrypt'])
+      expect(JSON.stringify(on(id)[0]?.Condition)).toContain('kms:ViaService')
+    }
+  })
+})
+
+describe('tables are kept', () => {
+  it.each([
+    'RecordsTable',
+    'HistoryTable',
+    'AccessTable',
+    'BreakGlassTable',
+    'KeysTable',
+    'SessionsTable',
+    'AuditTable',
+    'BudgetsTable',
+    'SecurityTable',
+    'SearchTable',
+  ])('%s', (id) => {
+    expect(source[id]).toMatchObject({
+      Properties: {
+        DeletionProtectionEnabled: true,
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+        SSESpecification: { SSEEnabled: true, SSEType: 'KMS' },
+      },
+    })
+  })
+})
+
+describe('operators are told', () => {
+  const stage = z.array(z.object({ Name: z.literal('stage'), Value: z.string() })).length(1)
+  const metric = z.object({ Namespace: z.literal(NAMESPACE), MetricName: z.string(), Dimensions: stage })
+  const alarm = z.object({
+    AlarmDescription: z.string().min(80),
+    AlarmActions: z.tuple([z.object({ Ref: z.literal('AlarmTopic') })]),
+    TreatMissingData: z.literal('notBreaching'),
+    ComparisonOperator: z.literal('GreaterThanThreshold'),
+    Threshold: z.number(),
+  })
+  const several = z.object({
+    Metrics: z.array(
+      z.object({ Expression: z.string() }).or(z.object({ Id: z.string(), MetricStat: z.object({ Metric: metric }) })),
+    ),
+  })
+  const alarms = Object.entries(source).flatMap(([id, { Type, Properties }]) =>
+    Type === 'AWS::CloudWatch::Alarm' ? [[id, Properties] as const] : [],
+  )
+  const metricsOf = (properties: Readonly<Record<string, unknown>>): string[] =>
+    'Metrics' in properties
+      ? several.parse(properties).Metrics.flatMap((one) => ('MetricStat' in one ? one.MetricStat.Metric.MetricName : []))
+      : [metric.parse(properties).MetricName]
+
+  it.each(alarms)('%s: what to do, on the topic, and of metrics that the code publishes', (_id, properties) => {
+    alarm.parse(properties)
+    const named = metricsOf(properties)
+    expect(named.length).toBeGreaterThan(0)
+    for (const name of named) expect(Object.keys(METRICS)).toContain(name)
+  })
+
+  it('P6, P7: at the first integrity failure, broken glass, forged item, fenced lane, unrecorded access, missing key and fault', () => {
+    const atOnce = alarms.filter(([, { Threshold }]) => Threshold === 0).flatMap(([, properties]) => metricsOf(properties))
+    expect(atOnce.toSorted()).toEqual([
+      'AuditRefusals',
+      'BrokenGlasses',
+      'ForgedAccessItems',
+      'IntegrityFailures',
+      'InternalFaults',
+      'KeyFailures',
+      'LanesFenced',
+    ])
+  })
+
+  it('of a surge of credentials that are not taken, and not of each', () => {
+    expect(source['RefusedCredentialsAlarm']).toMatchObject({
+      Properties: { MetricName: 'RefusedCredentials', Statistic: 'Sum', Period: 300, Threshold: 500 },
+    })
+  })
+
+  it('when more is denied than given, by metrics that its expression names', () => {
+    const { Metrics: metrics } = several.parse(source['DenialRateAlarm']?.Properties)
+    const [expression] = metrics.flatMap((one) => ('Expression' in one ? one.Expression : []))
+    const ids = metrics.flatMap((one) => ('MetricStat' in one ? one.Id : []))
+    expect(metricsOf(source['DenialRateAlarm']?.Properties ?? {}).toSorted()).toEqual(['DeniedValues', 'ResolvedValues'])
+    expect([...new Set(expression?.match(/[a-z]+/g))].toSorted()).toEqual(ids.toSorted())
+  })
+
+  it('through a topic with a key of its own, which CloudWatch of this account alone may publish with', () => {
+    expect(source['AlarmTopic']).toMatchObject({ Properties: { KmsMasterKeyId: { Ref: 'AlarmsKey' } } })
+    const uses = keyPolicy
+      .parse(source['AlarmsKey']?.Properties)
+      .KeyPolicy.Statement.filter((one) => one.Action.some((action) => /kms:(?:\*|.*crypt|Generate)/.test(action)))
+    expect(uses).toEqual([
+      expect.objectContaining({
+        Sid: 'PublishAlarms',
+        Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+      }),
+    ])
+  })
+})

@@ -1,0 +1,173 @@
+import fc from 'fast-check'
+import { parse, validate } from 'graphql'
+import { expect, vi } from 'vitest'
+import type { AuditEntry } from '../../gateway/audit/entry.ts'
+import { openImporter } from '../../cli/open-importer.ts'
+import { Pseudonyms } from '../../gateway/crypto/pseudonym.ts'
+import { SealedRecord } from '../../gateway/crypto/sealed-record.ts'
+import { mostValues } from '../../gateway/operations/cost.ts'
+import { DEFAULT_LIMITS } from '../../gateway/operations/value-limits.ts'
+import type { PatientId, RecordId, RecordRef, TenantId, TypeName } from '../../gateway/model/ids.ts'
+import { encodeNodeId } from '../../gateway/model/node-id.ts'
+import type { IdFor } from '../../fhir/record.ts'
+import { type RunningClinic, runClinic } from '../harness/running-clinic.ts'
+import { clinic as compiled } from '../gateway/decide/clinic-policy.ts'
+import { at, auditOf, RIVERSIDE, STUDY } from '../gateway/asking.ts'
+import { accountOf, line } from './account.ts'
+import { CURSOR, foretell, type Plain } from './oracle.ts'
+import { type Operation, operations, type Pools } from './operations.ts'
+import { type Rule, Rules } from './plain-rules.ts'
+import { plainSchema } from './plain-schema.ts'
+import { type PlainCaller, plainCallers, type PlainWorld, plainWorld, type Tenant } from './plain-world.ts'
+
+const COUNTS = { riverside: 22, lakeside: 2 } as const
+
+/** The running clinic beside all that it holds in plain text. */
+export interface Clinic {
+  readonly running: RunningClinic
+  readonly world: PlainWorld
+}
+
+export async function openClinic(): Promise<Clinic> {
+  const running = await runClinic(COUNTS)
+  const key = await running.services.keyring.useKey(RIVERSIDE, 'pseudonym')
+  const pseudonyms = new Pseudonyms(key, { tenant: RIVERSIDE, protocol: STUDY })
+  const ids = { encode: pseudonyms.seal.bind(pseudonyms), decode: pseudonyms.open.bind(pseudonyms) }
+  return { running, world: plainWorld(COUNTS, { riverside: await idsOf('riverside'), lakeside: await idsOf('lakeside') }, ids) }
+}
+
+/** Ids are derived with a key of the tenant: which record has which is asked of the one who gives them. */
+async function idsOf(tenant: Tenant): Promise<IdFor> {
+  const importer = await openImporter(tenant as string as TenantId)
+  await importer.close()
+  return (type, sourceId) => importer.idFor(type, sourceId)
+}
+
+/** A run is the same for the same seed; both may be set for a longer or another one. */
+const SEED = Number(process.env['ORACLE_SEED'] ?? 20_261)
+const RUNS = Number(process.env['ORACLE_RUNS'] ?? 150)
+
+/**
+ * Asks the clinic generated questions, and fails with the smallest that it answers otherwise than the rules and the data say.
+ * The failure names the seed.
+ *
+ * @returns how often the audit held each outcome, so that a test can see that the questions were not idle
+ */
+export async function agrees({ running, world }: Clinic, rules: readonly Rule[]): Promise<ReadonlyMap<string, number>> {
+  const schema = plainSchema()
+  const plain: Plain = { schema, rules: new Rules(rules), world, now: new Date() }
+  const question = fc.record({ caller: callers(world), operation: operations(schema, poolsOf(world, rules)) })
+  const met = new Map<string, number>()
+  await fc.assert(
+    fc.asyncProperty(question, async ({ caller, operation }) => {
+      for (const entry of await answersAsForetold(running, plain, caller, operation)) {
+        const kind = line(entry.action, entry.outcome, entry.reason, entry.outcome === 'MASKED' ? entry.view : undefined)
+        met.set(kind, (met.get(kind) ?? 0) + 1)
+      }
+    }),
+    { seed: SEED, numRuns: RUNS, interruptAfterTimeLimit: 30_000 + RUNS * 500, markInterruptAsFailure: true },
+  )
+  return met
+}
+
+/** Who sees much is asked more often than who sees nothing. */
+function callers(world: PlainWorld): fc.Arbitrary<PlainCaller> {
+  const all = plainCallers(world)
+  const seeing = all.filter(
+    ({ role, purpose }) => !['PROXY', 'AUDITOR', 'PRIVACY_OFFICER', 'ADMIN'].includes(role) && purpose !== 'BTG',
+  )
+  return fc
+    .oneof({ weight: 8, arbitrary: fc.constantFrom(...seeing) }, { weight: 2, arbitrary: fc.constantFrom(...all) })
+    .map((caller) => Object.assign(caller, { toString: () => `${caller.user} for ${caller.purpose}` }))
+}
+
+async function answersAsForetold(
+  running: RunningClinic,
+  plain: Plain,
+  caller: PlainCaller,
+  operation: Operation,
+): Promise<readonly AuditEntry[]> {
+  const document = parse(operation.text)
+  expect(validate(plain.schema.schema, document), operation.text).toEqual([])
+  const headers = { 'x-purpose-of-use': caller.purpose }
+  const passed = new Map<string, number>()
+  const variables: Record<string, unknown> = { ...operation.variables }
+  for (const { variable, count, query } of operation.passes) {
+    const { data } = await running.ask(caller.user, query, {}, headers)
+    const cursor = at(data, 'list', 'pageInfo', 'endCursor') ?? at(data, 'patient', 'list', 'pageInfo', 'endCursor')
+    if (typeof cursor !== 'string') continue
+    variables[variable] = cursor
+    passed.set(cursor, count)
+  }
+  const expected = foretell(plain, { caller, document, variables, passed })
+  const openings = vi.spyOn(SealedRecord.prototype, 'openField')
+  try {
+    const answer = await running.ask(caller.user, operation.text, variables, headers)
+    const most = mostValues(compiled.schema, compiled.policy, { document, name: undefined, variables })
+    if (most > DEFAULT_LIMITS.operation.CLINICIAN) {
+      expect(answer).toMatchObject({ status: 400, errors: [{ extensions: { code: 'OPERATION_TOO_COSTLY' } }] })
+      expect(openings).not.toHaveBeenCalled()
+      return []
+    }
+    expect(answer.status, answer.text).toBe(200)
+    expect(openings.mock.calls.length, 'no more is opened than the estimate').toBeLessThanOrEqual(most)
+    expect(answer.phi.resolved, 'no more is given than the estimate').toBeLessThanOrEqual(most)
+    const entries = await auditOf(running, answer, caller.tenant as string as TenantId)
+    expect(accountOf(answer, entries, openings.mock.calls.length, expected.data, CURSOR)).toEqual(expected)
+    expect(new Set(entries.map(({ user, purpose }) => `${user} ${purpose}`)).size).toBeLessThan(2)
+    return entries
+  } finally {
+    openings.mockRestore()
+  }
+}
+
+/** How many records of each type of a patient the ids of are drawn from. */
+const OF_EACH = 2
+
+function poolsOf({ tenants, pseudonyms }: PlainWorld, rules: readonly Rule[]): Pools {
+  const { records, patients } = tenants.riverside
+  // the own record of the patient, of both teams, of one team, of none
+  const chosen = [0, 4, 14, COUNTS.riverside - 1].flatMap((index) => patients[index] ?? [])
+  const ids = new Map<string, string[]>()
+  const codes = new Map<string, Set<string>>()
+  const categories = new Set<string>()
+  const dates = new Set<string>()
+  for (const patient of chosen) {
+    const ofType = new Map<string, number>()
+    for (const { ref, metadata } of records.values()) {
+      if ((ref.patient as string) !== patient) continue
+      const number = (ofType.get(ref.type) ?? 0) + 1
+      ofType.set(ref.type, number)
+      if (number > OF_EACH) continue
+      ids.set(ref.type, [...(ids.get(ref.type) ?? []), encodeNodeId(ref), pseudonyms.encode(ref)])
+      const known = codes.get(ref.type) ?? new Set()
+      codes.set(ref.type, known)
+      for (const code of metadata.codes ?? []) known.add(code)
+      if (metadata.category !== undefined) categories.add(metadata.category)
+      if (metadata.date !== undefined) for (const length of [4, 7, 10, 24]) dates.add(metadata.date.slice(0, length))
+    }
+  }
+  const foreign = [...tenants.lakeside.records.values()].map(({ ref }) => ref)
+  const made = (type: string, patient: string, id: string): string =>
+    encodeNodeId({ type: type as TypeName, patient: patient as PatientId, id: id as RecordId } satisfies RecordRef)
+  const madeUp = Buffer.alloc(16, 7).toString('base64url')
+  const own = patients[0] ?? madeUp
+  return {
+    ids,
+    strangeIds: [
+      ...foreign.slice(0, 3).map(encodeNodeId),
+      // nobody, nothing of a patient who is there, a type that is none, a patient under another's id, a record that is no patient
+      made('Patient', madeUp, madeUp),
+      made('Observation', own, madeUp),
+      made('Viewer', own, own),
+      made('Patient', own, madeUp),
+      ...(ids.get('Observation') ?? []).slice(0, 1),
+      'no id at all',
+      '',
+    ],
+    codes: new Map([...codes].map(([type, known]) => [type, [...known]])),
+    categories: [...categories],
+    dates: [...dates].toSorted(),
+    telling: new Set(rules.filter(({ view }) => view !== 'FULL').flatMap(({ path }) => path.split('.').slice(1))),
+  }
+}

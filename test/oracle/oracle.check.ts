@@ -1,0 +1,33 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readShared } from '../shared/folder.ts'
+import { agrees, type Clinic, openClinic } from './agreement.ts'
+import { type Rule, rulesFromCsv, rulesOf } from './plain-rules.ts'
+import { READABLE } from './readable.ts'
+
+const PATIENCE_MS = 300_000
+
+const published = rulesFromCsv(readShared('grants.csv'))
+const row = ({ role, purposes, relationship, path, view }: Rule): string =>
+  [role, purposes.join(' '), relationship, path, view].join(',')
+
+let clinic: Clinic
+
+beforeAll(async () => {
+  clinic = await openClinic()
+})
+afterAll(() => clinic.running.stop())
+
+describe('the published table of who may read what', () => {
+  it('is what the project`s own tests go by', () => {
+    expect(rulesOf(READABLE).map(row).toSorted()).toEqual(published.map(row).toSorted())
+  })
+
+  it(
+    'P1 P3 P4 P5 P9 P11 P12: foretells every answer and its audit',
+    async () => {
+      const met = await agrees(clinic, published)
+      expect(met.get('READ DISCLOSED')).toBeGreaterThan(0)
+    },
+    PATIENCE_MS,
+  )
+})

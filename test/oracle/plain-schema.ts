@@ -1,0 +1,58 @@
+import {
+  buildASTSchema,
+  concatAST,
+  type DocumentNode,
+  type GraphQLField,
+  type GraphQLNamedType,
+  type GraphQLSchema,
+  isInterfaceType,
+  isObjectType,
+  Kind,
+  parse,
+  visit,
+} from 'graphql'
+import { clinicTypeDefs } from '../../schema/clinic.ts'
+
+/** The shipped clinic's types and fields, without any rule: what may be asked, and nothing of who may see it. */
+export interface PlainSchema {
+  readonly schema: GraphQLSchema
+  /** Types whose objects are records: those that an id points to. */
+  readonly recordTypes: readonly string[]
+  /** The field that a filter looks into, by `Patient.observations(since:)`. */
+  readonly filters: ReadonlyMap<string, string>
+}
+
+export function plainSchema(): PlainSchema {
+  const document = concatAST(clinicTypeDefs().map(({ sdl }) => parse(sdl)))
+  const schema = buildASTSchema(visit(document, { Directive: () => null }))
+  const node = schema.getType('Node')
+  const recordTypes = isInterfaceType(node) ? schema.getPossibleTypes(node).map(({ name }) => name) : []
+  return { schema, recordTypes: recordTypes.toSorted(), filters: filtersOf(document) }
+}
+
+/** The fields of an object or an interface; none for what is neither. */
+export function fieldsOf(schema: GraphQLSchema, type: string): Readonly<Record<string, GraphQLField<unknown, unknown>>> {
+  const found = schema.getType(type)
+  return isObjectType(found) || isInterfaceType(found) ? found.getFields() : {}
+}
+
+/** `ObservationConnection` leads to `Observation`; undefined for what is no connection. */
+export function connectionTarget({ name }: GraphQLNamedType): string | undefined {
+  return name.endsWith('Connection') ? name.slice(0, -'Connection'.length) : undefined
+}
+
+/** Which field a filter looks into is a fact of the data, and is written at the argument alone. */
+function filtersOf(document: DocumentNode): ReadonlyMap<string, string> {
+  const filters = new Map<string, string>()
+  for (const type of document.definitions) {
+    if (type.kind !== Kind.OBJECT_TYPE_DEFINITION) continue
+    for (const field of type.fields ?? []) {
+      for (const argument of field.arguments ?? []) {
+        const reads = argument.directives?.find(({ name }) => name.value === 'reads')?.arguments?.[0]?.value
+        if (reads?.kind !== Kind.STRING) continue
+        filters.set(`${type.name.value}.${field.name.value}(${argument.name.value}:)`, reads.value)
+      }
+    }
+  }
+  return filters
+}

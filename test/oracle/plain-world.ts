@@ -1,0 +1,101 @@
+import { demoBundles } from '../../infra/local/demo/bundles.ts'
+import { DEMO_CARE_TEAMS, DEMO_USERS, type DemoUser } from '../../infra/local/users.ts'
+import { mapBundle } from '../../fhir/map-bundle.ts'
+import type { IdFor } from '../../fhir/record.ts'
+import type { RecordRef, TenantId } from '../../gateway/model/ids.ts'
+import { decodeNodeId, encodeNodeId } from '../../gateway/model/node-id.ts'
+import type { NewRecord } from '../../gateway/model/record.ts'
+
+export type Tenant = DemoUser['tenant']
+
+/** All demo records in plain text, as they are before anything is sealed. */
+/** How a caller knows records. */
+export interface PlainIds {
+  encode(ref: RecordRef): string
+  decode(text: string): RecordRef | undefined
+}
+
+export interface PlainWorld {
+  /** What the study of the demo calls records: with a key, which is asked of the one who holds it. */
+  readonly pseudonyms: PlainIds
+  readonly tenants: Readonly<Record<Tenant, PlainTenant>>
+}
+
+export interface PlainTenant {
+  readonly records: ReadonlyMap<string, NewRecord>
+  /** Patients' ids in the order of the demo: the first is patient 1. */
+  readonly patients: readonly string[]
+}
+
+export const recordKey = ({ type, patient, id }: RecordRef): string => `${type}/${patient}/${id}`
+
+/** @param idFor by tenant: under which id a record of the demo is stored */
+export function plainWorld(
+  counts: Readonly<Record<Tenant, number>>,
+  idFor: Readonly<Record<Tenant, IdFor>>,
+  pseudonyms: PlainIds,
+): PlainWorld {
+  const tenant = (name: Tenant): PlainTenant => {
+    const records = new Map<string, NewRecord>()
+    const patients: string[] = []
+    for (const bundle of demoBundles({ tenant: name, count: counts[name] })) {
+      const mapped = mapBundle(bundle, { tenant: name as string as TenantId, idFor: idFor[name], assign: new Map() })
+      for (const patient of mapped.patients) {
+        patients.push(patient.patient)
+        for (const record of patient.records) records.set(recordKey(record.ref), record)
+      }
+    }
+    return { records, patients }
+  }
+  return { pseudonyms, tenants: { riverside: tenant('riverside'), lakeside: tenant('lakeside') } }
+}
+
+/** The study of the demo is about so many patients, and a researcher stands to nobody else. */
+const IN_STUDY = 12
+
+/** What a role may do beside reading fields: which purposes it may claim, and whether it may learn that a patient exists. */
+const ROLES: Readonly<Record<string, { readonly purposes: readonly string[]; readonly seesExistence?: true }>> = {
+  PHYSICIAN: { purposes: ['TREAT', 'ETREAT', 'BTG'], seesExistence: true },
+  NURSE: { purposes: ['TREAT', 'ETREAT', 'BTG'], seesExistence: true },
+  FRONT_DESK: { purposes: ['HOPERAT'], seesExistence: true },
+  BILLING: { purposes: ['HPAYMT'], seesExistence: true },
+  RESEARCHER: { purposes: ['HRESCH'] },
+  PATIENT: { purposes: ['PATRQT'] },
+  PROXY: { purposes: ['PATRQT'] },
+  PARTNER: { purposes: ['HPAYMT'] },
+  PRIVACY_OFFICER: { purposes: ['HOPERAT'] },
+  AUDITOR: { purposes: ['HOPERAT'] },
+  ADMIN: { purposes: ['HOPERAT'] },
+}
+
+export interface PlainCaller {
+  readonly user: string
+  readonly tenant: Tenant
+  readonly role: string
+  readonly purpose: string
+  readonly mayClaim: readonly string[]
+  readonly seesExistence: boolean
+  readonly ids: PlainIds
+  /** How the caller stands to a patient of the own tenant. */
+  readonly relationships: (patient: string) => ReadonlySet<string>
+}
+
+/** Every demo user under every purpose that the user's role may claim. */
+export function plainCallers({ tenants, pseudonyms }: PlainWorld): PlainCaller[] {
+  return DEMO_USERS.flatMap(({ name, tenant, role, fhirUser }) => {
+    const { purposes, seesExistence = false } = ROLES[role] ?? { purposes: [] }
+    const numbers = new Map(tenants[tenant].patients.map((patient, index) => [patient, index + 1]))
+    const team = DEMO_CARE_TEAMS.find(({ user }) => user === name)?.patients ?? 0
+    const relationships = (patient: string): ReadonlySet<string> => {
+      const number = numbers.get(patient)
+      if (number === undefined || (role === 'RESEARCHER' && number > IN_STUDY)) return new Set()
+      return new Set([
+        'ORGANIZATION',
+        ...(number <= team ? ['CARE_TEAM'] : []),
+        ...(fhirUser === `Patient/${tenant}-${number}` ? ['SELF'] : []),
+      ])
+    }
+    const ids = role === 'RESEARCHER' ? pseudonyms : { encode: encodeNodeId, decode: decodeNodeId }
+    return purposes.map((purpose) => ({ ids, user: name, tenant, role, purpose, mayClaim: purposes, seesExistence, relationships }))
+  })
+}

@@ -1,0 +1,82 @@
+import { getNamedType, isObjectType, type GraphQLResolveInfo } from 'graphql'
+import { describe, expect, it, vi } from 'vitest'
+import { compilePolicy } from '../../directives/compile.ts'
+import type { GatewayContext } from '../../gateway/disclosure/leaf-resolvers.ts'
+import { RecordView } from '../../gateway/disclosure/record-view.ts'
+import { clinicResolvers } from '../../resolvers/clinic.ts'
+import { clinicTypeDefs } from '../../schema/clinic.ts'
+import type { PatientId, RecordId, RecordRef, TypeName } from '../../gateway/model/ids.ts'
+
+const { schema, policy } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
+const edges = [...policy.classes]
+  .filter(([, kind]) => kind === 'EDGE')
+  .map(([coordinate]) => coordinate.split('.') as [string, string])
+const toMany = edges.filter(([type, field]) => target(type, field).endsWith('Connection'))
+const toOne = edges.filter(([type, field]) => !target(type, field).endsWith('Connection'))
+
+function target(type: string, field: string): string {
+  const found = schema.getType(type)
+  const output = isObjectType(found) ? found.getFields()[field]?.type : undefined
+  if (output === undefined) throw new Error('the schema lacks a field that the table names')
+  return getNamedType(output).name
+}
+
+const patient = 'p'.repeat(22) as PatientId
+const visit = 'v'.repeat(22) as RecordId
+const record = (type: string, references: Record<string, RecordId> = {}) =>
+  new RecordView({
+    ref: { type: type as TypeName, patient, id: 'r'.repeat(22) as RecordId },
+    version: 1,
+    erased: false,
+    metadata: { open: {}, references },
+    facts: { relationships: new Set(), consent: { rules: new Map(), given: [] } },
+    outcomes: new Map(),
+  })
+
+/** Resolves one edge and tells what the scope was asked for; the scope's own answer comes back as it is. */
+async function resolve(type: string, field: string, source: unknown) {
+  const follow = vi.fn((_ref: RecordRef) => Promise.resolve('followed'))
+  const ofPatient = vi.fn((_patient: RecordView, _type: TypeName, _args: object) => Promise.resolve('listed'))
+  // the edges of the clinic use these two methods of it and nothing else
+  const scope = { follow, connections: { ofPatient } } as unknown as GatewayContext['scope']
+  const answer: unknown = await clinicResolvers[type]?.[field]?.(source, { first: 3 }, { scope }, {} as GraphQLResolveInfo)
+  return { answer, follow, ofPatient }
+}
+
+describe('the edges of the clinic', () => {
+  it('every root and edge of the schema has a resolver, and nothing else has one', () => {
+    const given = Object.entries(clinicResolvers).flatMap(([type, fields]) =>
+      Object.keys(fields).map((field) => `${type}.${field}`),
+    )
+    const wanted = [...policy.classes].filter(([, kind]) => kind === 'EDGE' || kind === 'ROOT').map(([coordinate]) => coordinate)
+    expect(given.toSorted()).toEqual(wanted.toSorted())
+    expect([toMany.length, toOne.length]).toEqual([11, 16])
+  })
+
+  it.each(toMany)('%s.%s lists records of the type that its connection holds', async (type, field) => {
+    const owner = record(type)
+    const { answer, ofPatient } = await resolve(type, field, owner)
+    expect(answer).toBe('listed')
+    expect(ofPatient.mock.calls[0]?.slice(0, 3)).toEqual([owner, target(type, field).replace(/Connection$/, ''), { first: 3 }])
+  })
+
+  it.each(toOne)('%s.%s follows to a record of the same patient', async (type, field) => {
+    const { answer, follow } = await resolve(type, field, record(type, { encounter: visit }))
+    const to = target(type, field)
+    expect(answer).toBe('followed')
+    expect(follow.mock.calls[0]?.[0]).toEqual({ type: to, patient, id: to === 'Patient' ? patient : visit })
+  })
+
+  it.each(toOne.filter(([, field]) => field === 'encounter'))('%s.%s is null without a reference', async (type, field) => {
+    const { answer, follow } = await resolve(type, field, record(type, { elsewhere: visit }))
+    expect(answer).toBeNull()
+    expect(follow).not.toHaveBeenCalled()
+  })
+
+  it.each(edges)('%s.%s gives nothing of what no record loader made', async (type, field) => {
+    const { answer, follow, ofPatient } = await resolve(type, field, { ref: { patient } })
+    expect(answer).toBeNull()
+    expect(follow).not.toHaveBeenCalled()
+    expect(ofPatient).not.toHaveBeenCalled()
+  })
+})

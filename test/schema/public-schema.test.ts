@@ -1,0 +1,63 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { buildSchema, isObjectType, printSchema } from 'graphql'
+import { describe, expect, it } from 'vitest'
+import { printPublicSchema } from '../../cli/schema.ts'
+import { compilePolicy } from '../../directives/compile.ts'
+import { clinicTypeDefs } from '../../schema/clinic.ts'
+import { compile, NOT_PHI, PHI, sdl } from '../directives/clinic-fixture.ts'
+
+const typeDefs = clinicTypeDefs()
+const text = printPublicSchema(compilePolicy(typeDefs, { relationships: 'unchecked' }).schema)
+
+describe('the SDL for clients', () => {
+  it('parses, and prints the same again', () => {
+    expect(`${printSchema(buildSchema(text))}\n`).toBe(text)
+  })
+
+  it('says nothing of who may see what', () => {
+    expect(text).not.toMatch(/@(?:phi|notPhi|minimumNecessary|record|reads)\b|\bdirective\b|^enum (?!BreakGlassFinding )/m)
+    expect(text).not.toMatch(/PHYSICIAN|What no line of a field says/)
+  })
+
+  it('describes types and fields', () => {
+    const patient = buildSchema(text).getType('Patient')
+    expect(patient?.description).toBe('A person who receives care (FHIR R4 Patient).')
+    expect(isObjectType(patient) && patient.getFields()['mrn']?.description).toBe('The medical record number')
+  })
+
+  it('is the same in whatever order the files come', () => {
+    expect(printPublicSchema(compilePolicy(typeDefs.toReversed(), { relationships: 'unchecked' }).schema)).toBe(text)
+  })
+
+  it("keeps a deployment's own enums, inputs and scalars that fields use", () => {
+    const { schema } = compile(
+      sdl(
+        `color: Color ${PHI} at(in: Where): Stamp ${NOT_PHI}`,
+        'enum Color { RED } scalar Stamp input Where { zone: Zone } enum Zone { UTC } enum Forgotten { A }',
+      ),
+    )
+    const printed = printPublicSchema(schema)
+    expect(printed).toMatch(/enum Color \{[^]*input Where \{[^]*enum Zone \{/)
+    expect(printed).toContain('scalar Stamp')
+    expect(printed).not.toMatch(/Forgotten|Sensitivity|RoleKind/)
+  })
+})
+
+describe('phi schema', () => {
+  const script =
+    "import { schemaCommand } from './cli/schema.ts'; await schemaCommand().parseAsync(process.argv.slice(1), { from: 'user' })"
+  const phi = (...args: string[]) =>
+    promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script, '--', ...args], {
+      cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    })
+
+  it('prints it', async () => {
+    expect((await phi('print', '--public')).stdout).toBe(text)
+  })
+
+  it('asks for --public by name', async () => {
+    await expect(phi('print')).rejects.toMatchObject({ code: 1, stdout: '' })
+  })
+})
