@@ -1,7 +1,7 @@
 import { Argument, Command, Option } from 'commander'
 import type { KeyRotation, RenewableUse } from '../gateway/crypto/key-rotation.ts'
 import { lockDigest } from '../directives/compile.ts'
-import { openKeyKeeping } from '../gateway/admin/key-admin.ts'
+import { keyAdmin } from '../gateway/admin/key-admin.ts'
 import { clinicLock } from '../schema/clinic.ts'
 import type { PatientId, TenantId } from '../gateway/model/ids.ts'
 import { decodeNodeId } from '../gateway/model/node-id.ts'
@@ -54,7 +54,7 @@ export function keysCommand(): Command {
 }
 
 async function keeping<T>(work: (rotation: KeyRotation) => Promise<T>): Promise<T> {
-  const keeping = openKeyKeeping(lockDigest(clinicLock()), process.env)
+  const keeping = keyAdmin(lockDigest(clinicLock()), process.env)
   try {
     return await work(keeping.rotation)
   } finally {

@@ -5,7 +5,8 @@ import { NoStack, readStackFile } from '../infra/local/stack-file.ts'
 import { auditCommand } from './audit.ts'
 import { importCommand } from './import.ts'
 import { keysCommand } from './keys.ts'
-import { openImporter } from './open-importer.ts'
+import { openImporter } from '../gateway/admin/open-importer.ts'
+import { clinicLock } from '../schema/clinic.ts'
 import { policyCommand } from './policy.ts'
 import { schemaCommand } from './schema.ts'
 import { searchCommand } from './search.ts'
@@ -38,7 +39,7 @@ const program = new Command('phi')
   .addCommand(policyCommand())
   .addCommand(schemaCommand())
   .addCommand(tokenCommand())
-  .addCommand(importCommand({ openImporter }))
+  .addCommand(importCommand({ openImporter: (tenant) => openImporter(tenant, clinicLock()) }))
   .addCommand(auditCommand())
   .addCommand(keysCommand())
   .addCommand(searchCommand())

@@ -10,7 +10,7 @@ import { columns } from '../directives/table.ts'
 import { NoStack, readStackFile } from '../infra/local/stack-file.ts'
 import { fetchToken, NoToken } from '../infra/local/token.ts'
 import { clinicTypeDefs } from '../schema/clinic.ts'
-import type { SchemaPath } from '../gateway/model/ids.ts'
+import type { SchemaPath } from '../directives/coordinates.ts'
 
 interface ExplainOptions {
   readonly user?: string

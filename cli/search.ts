@@ -1,9 +1,9 @@
 import { Command } from 'commander'
 import { lockDigest } from '../directives/compile.ts'
 import { searchIndexes } from '../directives/searchable.ts'
-import { openSearchKeeping } from '../gateway/admin/search-admin.ts'
+import { searchAdmin } from '../gateway/admin/search-admin.ts'
 import { clinicLock } from '../schema/clinic.ts'
-import type { MendCounts } from '../gateway/store/search-reindexer.ts'
+import type { ReindexCounts } from '../gateway/store/search-reindexer.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
 import { tenantOption } from './tenant-option.ts'
 
@@ -17,9 +17,9 @@ export function searchCommand(): Command {
     .requiredOption('--tenant <tenant>', 'whose records', tenantOption)
     .action(async ({ tenant }: { tenant: TenantId }) => {
       const lock = clinicLock()
-      const keeping = openSearchKeeping(lockDigest(lock), process.env, searchIndexes(lock))
+      const keeping = searchAdmin(lockDigest(lock), process.env, searchIndexes(lock))
       try {
-        const counts = await keeping.mender.mend(tenant, (so) => void process.stderr.write(`${line(so)}\n`))
+        const counts = await keeping.reindexer.reindex(tenant, (so) => void process.stderr.write(`${line(so)}\n`))
         process.stdout.write(`${line(counts)}\n`)
         if (counts.refused > 0) process.exitCode = 1
         else if (counts.written + counts.removed > 0) process.exitCode = MENDED
@@ -30,5 +30,5 @@ export function searchCommand(): Command {
   return new Command('search').description('the table by which patients are found').addCommand(reindex)
 }
 
-const line = ({ sound, written, removed, refused }: MendCounts): string =>
+const line = ({ sound, written, removed, refused }: ReindexCounts): string =>
   `sound ${sound}, written ${written}, removed ${removed}, refused ${refused}`

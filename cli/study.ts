@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { lockDigest } from '../directives/compile.ts'
-import { openStudies, type StudyDesk, UnknownSubject } from '../gateway/admin/study-admin.ts'
+import { openStudyAdmin, type StudyAdmin, UnknownSubject } from '../gateway/admin/study-admin.ts'
 import { clinicLock } from '../schema/clinic.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
 import { StageRefused, refuseProduction } from '../gateway/model/stage.ts'
@@ -16,8 +16,8 @@ export function studyCommand(): Command {
     .addCommand(
       ofTenant('list', 'print the studies, with researchers and periods; whom they are about is not told').action(
         async ({ tenant }: OfTenant, command: Command) => {
-          await atDesk(tenant, command, async (desk) => {
-            const studies = await desk.list()
+          await withAdmin(tenant, command, async (admin) => {
+            const studies = await admin.list()
             return studies.length === 0 ? 'no studies' : studies.map(lineOf).join('\n')
           })
         },
@@ -27,9 +27,9 @@ export function studyCommand(): Command {
       ofTenant('put', 'write a study: what its file says is then what holds')
         .argument('<file>', 'JSON: protocol, title, researchers, since, until, patients')
         .action(async (file: string, { tenant }: OfTenant, command: Command) => {
-          await atDesk(tenant, command, async (desk) => {
+          await withAdmin(tenant, command, async (admin) => {
             const { study, patients } = readStudyFile(textOf(file))
-            const { given, unchanged, ended } = await desk.put(study, patients)
+            const { given, unchanged, ended } = await admin.put(study, patients)
             return `places given ${given}, unchanged ${unchanged}, ended ${ended}`
           })
         }),
@@ -38,8 +38,8 @@ export function studyCommand(): Command {
       ofTenant('end', 'end a study now')
         .argument('<protocol>', 'how the protocol is called')
         .action(async (protocol: string, { tenant }: OfTenant, command: Command) => {
-          await atDesk(tenant, command, async (desk) => {
-            const done = await desk.end(protocol)
+          await withAdmin(tenant, command, async (admin) => {
+            const done = await admin.end(protocol)
             if (done === 'UNKNOWN') throw new StudyRefused('UNKNOWN_STUDY')
             return done === 'ENDED' ? 'ended' : 'had ended before'
           })
@@ -55,14 +55,14 @@ function ofTenant(name: string, description: string): Command {
   return new Command(name).description(description).requiredOption('--tenant <tenant>', 'whose study it is', tenantOption)
 }
 
-async function atDesk(tenant: TenantId, command: Command, act: (desk: StudyDesk) => Promise<string>): Promise<void> {
+async function withAdmin(tenant: TenantId, command: Command, act: (admin: StudyAdmin) => Promise<string>): Promise<void> {
   try {
     refuseProduction(process.env)
-    const desk = openStudies(tenant, lockDigest(clinicLock()), process.env)
+    const admin = openStudyAdmin(tenant, lockDigest(clinicLock()), process.env)
     try {
-      process.stdout.write(`${await act(desk)}\n`)
+      process.stdout.write(`${await act(admin)}\n`)
     } finally {
-      desk.close()
+      admin.close()
     }
   } catch (failure) {
     const refused = failure instanceof UnknownSubject ? new StudyRefused('UNKNOWN_PATIENT', failure.place) : failure

@@ -1,5 +1,5 @@
 import { isObjectType, type GraphQLSchema } from 'graphql'
-import type { Coordinate } from '../gateway/model/ids.ts'
+import type { Coordinate } from './coordinates.ts'
 import type { CallPolicy, Role, RolePolicy } from './policy.ts'
 import type { FaultList } from './fault.ts'
 import { readDirective } from './read-directives.ts'

@@ -1,5 +1,5 @@
 import type { GraphQLObjectType, GraphQLSchema } from 'graphql'
-import type { Coordinate } from '../gateway/model/ids.ts'
+import type { Coordinate } from './coordinates.ts'
 import type { CoordinateClass } from './policy.ts'
 import type { FaultList } from './fault.ts'
 import { has, readDirective, type AnyField } from './read-directives.ts'

@@ -8,7 +8,7 @@ import {
   type GraphQLObjectType,
   type GraphQLSchema,
 } from 'graphql'
-import type { Coordinate, SchemaPath } from '../gateway/model/ids.ts'
+import type { Coordinate, SchemaPath } from './coordinates.ts'
 import type { CoordinateClass, PhiPolicy } from './policy.ts'
 import type { FaultList } from './fault.ts'
 import { has, type AnyField } from './read-directives.ts'

@@ -1,6 +1,6 @@
 import type { GraphQLSchema } from 'graphql'
 import { createHash } from 'node:crypto'
-import type { Coordinate, SchemaPath } from '../gateway/model/ids.ts'
+import type { Coordinate, SchemaPath } from './coordinates.ts'
 import type { PhiPolicy, PolicyTable } from './policy.ts'
 import { readCalls } from './calls.ts'
 import { classifyInterfaces } from './classify-interfaces.ts'

@@ -1,5 +1,5 @@
 import { getNamedType, isLeafType, isObjectType, type GraphQLNamedType, type GraphQLSchema } from 'graphql'
-import type { SchemaPath } from '../gateway/model/ids.ts'
+import type { SchemaPath } from './coordinates.ts'
 import type { FreeTextInside } from './policy.ts'
 import type { PhiSite } from './classify.ts'
 import type { FaultList } from './fault.ts'

@@ -1,6 +1,6 @@
 import { isInterfaceType, isNonNullType, isObjectType, type GraphQLSchema } from 'graphql'
 import type { RecordPolicy } from './policy.ts'
-import type { TypeName } from '../gateway/model/ids.ts'
+import type { TypeName } from './coordinates.ts'
 import type { FaultList } from './fault.ts'
 import { DIRECTIVE_NAMES, definedPlaces, directiveFault, directiveNodes, has, readDirective, signature } from './read-directives.ts'
 import { objectTypes, type TypeKinds } from './type-kinds.ts'

@@ -1,4 +1,4 @@
-import type { SchemaPath } from '../gateway/model/ids.ts'
+import type { SchemaPath } from './coordinates.ts'
 import type { Action, FreeTextInside, Grant, PhiPolicy, PolicyTable, PurposeOfUse } from './policy.ts'
 import { freeTextPaths } from './free-text.ts'
 

@@ -1,4 +1,4 @@
-import type { Branded, Coordinate, SchemaPath, TypeName } from '../gateway/model/ids.ts'
+import type { Branded, Coordinate, SchemaPath, TypeName } from './coordinates.ts'
 
 /** A value of the schema's enum `Role`. A deployment adds its own; code knows kinds, never a role's name. */
 export type Role = Branded<string, 'Role'>

@@ -1,5 +1,5 @@
 import type { GraphQLSchema } from 'graphql'
-import type { SchemaPath } from '../gateway/model/ids.ts'
+import type { SchemaPath } from './coordinates.ts'
 import type { Normalization, SearchIndex } from './policy.ts'
 import type { PhiSite } from './classify.ts'
 import { parseLock } from './lock.ts'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { authorOf } from './author.ts'
 import { CodeableConcept, type Concept, Text, codeOf } from './datatypes.ts'
-import { WHY, flawOf } from './mapping-issue.ts'
+import { ISSUES, schemaIssue } from './mapping-issue.ts'
 import { DateTime, Period } from './instant.ts'
 import { assemble } from './record.ts'
 import { type MapResource, factsOf } from './subject.ts'
@@ -10,7 +10,7 @@ import { type MapResource, factsOf } from './subject.ts'
 const AllergyIntolerance = z.object({
   clinicalStatus: CodeableConcept.optional(),
   category: z.array(Text).default([]),
-  criticality: z.enum(['low', 'high', 'unable-to-assess'], { error: WHY.code }).optional(),
+  criticality: z.enum(['low', 'high', 'unable-to-assess'], { error: ISSUES.code }).optional(),
   code: CodeableConcept.optional(),
   onsetDateTime: DateTime.optional(),
   onsetPeriod: Period.optional(),
@@ -20,7 +20,7 @@ const AllergyIntolerance = z.object({
 
 export const mapAllergyIntolerance: MapResource = (entry, { patient, references, idFor }) => {
   const parsed = AllergyIntolerance.safeParse(entry.resource)
-  if (!parsed.success) return flawOf('AllergyIntolerance', parsed.error)
+  if (!parsed.success) return schemaIssue('AllergyIntolerance', parsed.error)
   const { clinicalStatus, category, criticality, code, onsetDateTime, onsetPeriod, recordedDate, reaction } = parsed.data
   const reactions = reaction.flatMap(({ manifestation }) => manifestation).filter((one): one is Concept => one !== undefined)
   return assemble({

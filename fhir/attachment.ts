@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { MAX_TEXT_BYTES, Text } from './datatypes.ts'
-import { type Flaw, WHY, flaw } from './mapping-issue.ts'
+import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
 import { plainText } from './plain-text.ts'
 
 /** @source https://hl7.org/fhir/R4/datatypes.html#Attachment */
@@ -20,7 +20,7 @@ const CHARSET = /;\s*charset\s*=\s*"?([A-Za-z0-9._:-]{1,40})"?/i
  * The text of the first attachment that holds one: several are the same document in several forms. An attachment that only
  * says where its content is has none, and so has one that is not text.
  */
-export function attachedText(where: string, attachments: readonly (Attachment | undefined)[]): string | Flaw | undefined {
+export function attachedText(where: string, attachments: readonly (Attachment | undefined)[]): string | MappingIssue | undefined {
   for (const attachment of attachments) {
     const { contentType, data } = attachment ?? {}
     if (contentType === undefined || data === undefined || data === '') continue
@@ -34,17 +34,17 @@ export function attachedText(where: string, attachments: readonly (Attachment | 
   return undefined
 }
 
-function decoded(where: string, data: string, charset: string): string | Flaw {
+function decoded(where: string, data: string, charset: string): string | MappingIssue {
   // a line break in every 76th character is how mail writes base64
-  if (data.length > MAX_DATA_CHARACTERS * 1.1) return flaw(where, WHY.text)
+  if (data.length > MAX_DATA_CHARACTERS * 1.1) return mappingIssue(where, ISSUES.text)
   const packed = data.replace(/\s+/g, '')
-  if (packed.length > MAX_DATA_CHARACTERS + 4) return flaw(where, WHY.text)
-  if (packed.length % 4 !== 0 || !BASE64.test(packed)) return flaw(where, WHY.base64)
+  if (packed.length > MAX_DATA_CHARACTERS + 4) return mappingIssue(where, ISSUES.text)
+  if (packed.length % 4 !== 0 || !BASE64.test(packed)) return mappingIssue(where, ISSUES.base64)
   try {
     const text = new TextDecoder(charset, { fatal: true }).decode(Buffer.from(packed, 'base64'))
-    return Buffer.byteLength(text) > MAX_TEXT_BYTES ? flaw(where, WHY.text) : text
+    return Buffer.byteLength(text) > MAX_TEXT_BYTES ? mappingIssue(where, ISSUES.text) : text
   } catch {
     // the decoder's own message names the charset, which is text of the input
-    return flaw(where, WHY.charset)
+    return mappingIssue(where, ISSUES.charset)
   }
 }

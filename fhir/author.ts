@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { IdentifiedEntry } from './bundle.ts'
 import { Reference } from './datatypes.ts'
-import { isFlaw } from './mapping-issue.ts'
+import { isMappingIssue } from './mapping-issue.ts'
 import { practitionerOf } from './practitioner.ts'
 import type { References } from './references.ts'
 
@@ -34,6 +34,6 @@ export function authorOf({ type, resource }: IdentifiedEntry, references: Refere
   const named = Some.safeParse(resource[element])
   if (!named.success) return undefined
   const writers = named.data.map((one) => practitionerOf(one, resource, references)).filter((one) => one !== 'other')
-  const known = writers.map((one) => (isFlaw(one) ? undefined : one.fhirUser))
+  const known = writers.map((one) => (isMappingIssue(one) ? undefined : one.fhirUser))
   return new Set(known).size === 1 ? known[0] : undefined
 }

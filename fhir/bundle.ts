@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Fault, WHOLE_BUNDLE, WHY, flaw } from './mapping-issue.ts'
+import { type EntryIssue, WHOLE_BUNDLE, ISSUES, mappingIssue } from './mapping-issue.ts'
 import { RESOURCE_TYPES } from './resource-types.ts'
 
 export interface Entry {
@@ -34,18 +34,18 @@ const Deletion = z.object({ request: z.object({ method: z.literal('DELETE') }) }
  *
  * @source https://hl7.org/fhir/R4/bundle.html
  */
-export function readEntries(bundle: unknown): { readonly entries: readonly Entry[]; readonly faults: readonly Fault[] } {
+export function readEntries(bundle: unknown): { readonly entries: readonly Entry[]; readonly faults: readonly EntryIssue[] } {
   const parsed = Bundle.safeParse(bundle)
-  if (!parsed.success) return { entries: [], faults: [{ entry: WHOLE_BUNDLE, ...flaw('Bundle', WHY.bundle) }] }
+  if (!parsed.success) return { entries: [], faults: [{ entry: WHOLE_BUNDLE, ...mappingIssue('Bundle', ISSUES.bundle) }] }
   const entries: Entry[] = []
-  const faults: Fault[] = []
+  const faults: EntryIssue[] = []
   const seen = new Set<string>()
   for (const [index, candidate] of parsed.data.entry.entries()) {
     const entry = readEntry(index, candidate)
     if ('reason' in entry) {
       faults.push(entry)
     } else if (entry.id !== undefined && seen.has(`${entry.type}/${entry.id}`)) {
-      faults.push({ entry: index, ...flaw(entry.type, WHY.duplicate) })
+      faults.push({ entry: index, ...mappingIssue(entry.type, ISSUES.duplicate) })
     } else {
       seen.add(`${entry.type}/${entry.id ?? ''}`)
       entries.push(entry)
@@ -54,16 +54,16 @@ export function readEntries(bundle: unknown): { readonly entries: readonly Entry
   return { entries, faults }
 }
 
-function readEntry(index: number, candidate: unknown): Entry | Fault {
+function readEntry(index: number, candidate: unknown): Entry | EntryIssue {
   const parsed = BundleEntry.safeParse(candidate)
   if (!parsed.success) {
     const deletion = Deletion.safeParse(candidate).success
-    return { entry: index, ...flaw('Bundle.entry', deletion ? WHY.deletion : WHY.entry) }
+    return { entry: index, ...mappingIssue('Bundle.entry', deletion ? ISSUES.deletion : ISSUES.entry) }
   }
   const { fullUrl, resource } = parsed.data
   const type = resource['resourceType']
   if (typeof type !== 'string' || !RESOURCE_TYPES.has(type)) {
-    return { entry: index, ...flaw('Bundle.entry.resource.resourceType', WHY.type) }
+    return { entry: index, ...mappingIssue('Bundle.entry.resource.resourceType', ISSUES.type) }
   }
   const id = Object.hasOwn(resource, 'id') ? resource['id'] : URN_UUID.exec(fullUrl ?? '')?.[1]
   return {

@@ -3,7 +3,7 @@ import type { PatientId } from '../gateway/model/ids.ts'
 import type { NewRecord } from '../gateway/model/record.ts'
 import type { IdentifiedEntry } from './bundle.ts'
 import { CodeableConcept, type Concept, Reference, present } from './datatypes.ts'
-import { type Flaw, WHY, flaw, flawOf, isFlaw } from './mapping-issue.ts'
+import { type MappingIssue, ISSUES, mappingIssue, schemaIssue, isMappingIssue } from './mapping-issue.ts'
 import { type FhirPeriod, Period, endInstant, firstInstant } from './instant.ts'
 import { type Practitioner, practitionerOf } from './practitioner.ts'
 import { type IdFor, assemble, sourceDigest } from './record.ts'
@@ -11,7 +11,7 @@ import type { References } from './references.ts'
 
 /** @source https://hl7.org/fhir/R4/careteam.html */
 const CareTeam = z.object({
-  status: z.enum(['proposed', 'active', 'suspended', 'inactive', 'entered-in-error'], { error: WHY.code }).optional(),
+  status: z.enum(['proposed', 'active', 'suspended', 'inactive', 'entered-in-error'], { error: ISSUES.code }).optional(),
   period: Period.default({}),
   participant: z
     .array(z.object({ role: z.array(CodeableConcept).default([]), member: Reference.optional(), period: Period.default({}) }))
@@ -24,7 +24,7 @@ export interface CareTeamReading {
   /** The FHIR identities that become members, with the time of each. */
   readonly stays: readonly { readonly fhirUser: string; readonly period: FhirPeriod }[]
   readonly practitioners: readonly { readonly key: string; readonly assignments: readonly string[] }[]
-  readonly flaws: readonly Flaw[]
+  readonly flaws: readonly MappingIssue[]
 }
 
 export interface CareTeamContext {
@@ -42,20 +42,20 @@ export interface CareTeamContext {
  * without a known status gives nothing (P3). The team's period bounds each participant's: who stays on a list that has
  * ended has ended too.
  */
-export function mapCareTeam(entry: IdentifiedEntry, context: CareTeamContext): CareTeamReading | Flaw {
+export function mapCareTeam(entry: IdentifiedEntry, context: CareTeamContext): CareTeamReading | MappingIssue {
   const parsed = CareTeam.safeParse(entry.resource)
-  if (!parsed.success) return flawOf('CareTeam', parsed.error)
+  if (!parsed.success) return schemaIssue('CareTeam', parsed.error)
   const { status, period: teamPeriod, participant } = parsed.data
   const records: NewRecord[] = []
   const stays: { fhirUser: string; period: FhirPeriod }[] = []
   const practitioners: { key: string; assignments: readonly string[] }[] = []
-  const flaws: Flaw[] = status === undefined ? [flaw('CareTeam.status', WHY.status)] : []
+  const flaws: MappingIssue[] = status === undefined ? [mappingIssue('CareTeam.status', ISSUES.status)] : []
   const places = new Map<string, number>()
   for (const { role, member, period: own } of participant) {
     if (member === undefined) continue
     const practitioner = practitionerOf(member, entry.resource, context.references)
     if (practitioner === 'other') continue
-    if (isFlaw(practitioner)) {
+    if (isMappingIssue(practitioner)) {
       flaws.push(practitioner)
       continue
     }
@@ -64,13 +64,13 @@ export function mapCareTeam(entry: IdentifiedEntry, context: CareTeamContext): C
     practitioners.push({ key: practitioner.key, assignments })
     const period = overlap(teamPeriod, own)
     if (period === undefined) {
-      flaws.push(flaw('CareTeam.participant.period', WHY.outside))
+      flaws.push(mappingIssue('CareTeam.participant.period', ISSUES.outside))
       continue
     }
     const place = (places.get(practitioner.key) ?? 0) + 1
     places.set(practitioner.key, place)
     const record = memberRecord(entry, { practitioner, userId: users[0] ?? practitioner.key, role, period, place }, context)
-    if (isFlaw(record)) flaws.push(record)
+    if (isMappingIssue(record)) flaws.push(record)
     else records.push(record)
     if (status === 'active' || (status === 'inactive' && period.end !== undefined)) {
       for (const fhirUser of new Set([practitioner.fhirUser ?? [], users].flat())) stays.push({ fhirUser, period })
@@ -88,7 +88,7 @@ interface Place {
   readonly place: number
 }
 
-function memberRecord(entry: IdentifiedEntry, member: Place, { patient, idFor }: CareTeamContext): NewRecord | Flaw {
+function memberRecord(entry: IdentifiedEntry, member: Place, { patient, idFor }: CareTeamContext): NewRecord | MappingIssue {
   const { practitioner, userId, period, place } = member
   const open = { userId, ...(practitioner.displayName !== undefined && { displayName: practitioner.displayName }) }
   const sourceId = `${entry.id}/${practitioner.key}`

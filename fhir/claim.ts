@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { IdentifiedEntry } from './bundle.ts'
 import { CodeableConcept, type Concept, Reference, Text } from './datatypes.ts'
 import { Diagnosed } from './condition.ts'
-import { type Flaw, WHY, flaw, flawOf, isFlaw } from './mapping-issue.ts'
+import { type MappingIssue, ISSUES, mappingIssue, schemaIssue, isMappingIssue } from './mapping-issue.ts'
 import { unfit } from './inspect.ts'
 import { DateTime } from './instant.ts'
 import { assemble } from './record.ts'
@@ -15,7 +15,7 @@ const Diagnosis = z.object({
 
 /** @source https://hl7.org/fhir/R4/claim.html */
 const Claim = z.object({
-  status: z.enum(['active', 'cancelled', 'draft', 'entered-in-error'], { error: WHY.code }).optional(),
+  status: z.enum(['active', 'cancelled', 'draft', 'entered-in-error'], { error: ISSUES.code }).optional(),
   created: DateTime.optional(),
   item: z.array(z.object({ encounter: z.array(Reference).default([]) })).default([]),
   total: z.object({ value: z.number().optional(), currency: Text.optional() }).optional(),
@@ -24,7 +24,7 @@ const Claim = z.object({
 
 export const mapClaim: MapResource = (entry, context) => {
   const parsed = Claim.safeParse(entry.resource)
-  if (!parsed.success) return flawOf('Claim', parsed.error)
+  if (!parsed.success) return schemaIssue('Claim', parsed.error)
   const { status, created, item, total, diagnosis: said } = parsed.data
   const places = item.flatMap((one) => one.encounter).map((reference) => encounterOf('Claim', entry, reference, context))
   const strange = places.find((place) => typeof place === 'object')
@@ -34,9 +34,9 @@ export const mapClaim: MapResource = (entry, context) => {
   for (const [index, one] of said.entries()) {
     const found = diagnosisOf(`Claim.diagnosis[${index}]`, one, entry, context)
     if (found === undefined) continue
-    if (!isFlaw(found)) diagnosis.push(found)
+    if (!isMappingIssue(found)) diagnosis.push(found)
     // a list that names somebody else's illness is wrong as a whole; one that lacks a line can be told so
-    else if (found.reason.endsWith(WHY.otherPatient)) return found
+    else if (found.reason.endsWith(ISSUES.otherPatient)) return found
     else context.note(found)
   }
   return assemble({
@@ -60,16 +60,17 @@ function diagnosisOf(
   { diagnosisCodeableConcept: said, diagnosisReference: reference }: z.output<typeof Diagnosis>,
   entry: IdentifiedEntry,
   { references, subject }: SubjectContext,
-): Concept | Flaw | undefined {
+): Concept | MappingIssue | undefined {
   if (reference === undefined) return said
-  if (said !== undefined) return flaw(`${where}.diagnosis[x]`, WHY.oneValue)
+  if (said !== undefined) return mappingIssue(`${where}.diagnosis[x]`, ISSUES.oneValue)
   const target = references.follow(reference, entry.resource)
-  if (target.kind !== 'entry' && target.kind !== 'contained') return flaw(where, WHY.reference)
+  if (target.kind !== 'entry' && target.kind !== 'contained') return mappingIssue(where, ISSUES.reference)
   const { type, resource } = target.kind === 'entry' ? target.entry : target
-  if (type !== 'Condition') return flaw(where, WHY.reference)
-  if (target.kind === 'entry' && saysOtherPatient(target.entry, subject, references)) return flaw(where, WHY.otherPatient)
+  if (type !== 'Condition') return mappingIssue(where, ISSUES.reference)
+  if (target.kind === 'entry' && saysOtherPatient(target.entry, subject, references))
+    return mappingIssue(where, ISSUES.otherPatient)
   const found = unfit('Condition', resource)
   if (found) return found
   const condition = Diagnosed.safeParse(resource)
-  return condition.success ? condition.data.code : flawOf('Condition', condition.error)
+  return condition.success ? condition.data.code : schemaIssue('Condition', condition.error)
 }

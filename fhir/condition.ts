@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { authorOf } from './author.ts'
 import { CodeableConcept, Reference, codeOf } from './datatypes.ts'
-import { flawOf } from './mapping-issue.ts'
+import { schemaIssue } from './mapping-issue.ts'
 import { DateTime, WrittenPeriod } from './instant.ts'
 import { assemble } from './record.ts'
 import { type MapResource, encounterOf, factsOf } from './subject.ts'
@@ -21,7 +21,7 @@ const Condition = z.object({
 
 export const mapCondition: MapResource = (entry, context) => {
   const parsed = Condition.safeParse(entry.resource)
-  if (!parsed.success) return flawOf('Condition', parsed.error)
+  if (!parsed.success) return schemaIssue('Condition', parsed.error)
   const { clinicalStatus, category, code, recordedDate, ...read } = parsed.data
   const encounter = encounterOf('Condition', entry, read.encounter, context)
   if (typeof encounter === 'object') return encounter

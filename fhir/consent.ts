@@ -4,14 +4,14 @@ import type { Instant, RecordId } from '../gateway/model/ids.ts'
 import type { PurposeOfUse, Sensitivity } from '../directives/policy.ts'
 import type { IdentifiedEntry } from './bundle.ts'
 import { Coding, Reference } from './datatypes.ts'
-import { type Flaw, WHY, flaw, flawOf, isFlaw } from './mapping-issue.ts'
+import { type MappingIssue, ISSUES, mappingIssue, schemaIssue, isMappingIssue } from './mapping-issue.ts'
 import { Period, endInstant, firstInstant } from './instant.ts'
 import { practitionerOf } from './practitioner.ts'
 import type { IdFor } from './record.ts'
 import type { References } from './references.ts'
 
 const Rule = z.object({
-  type: z.enum(['permit', 'deny'], { error: WHY.code }).optional(),
+  type: z.enum(['permit', 'deny'], { error: ISSUES.code }).optional(),
   period: Period.optional(),
   actor: z.array(z.object({ reference: Reference })).default([]),
   action: z.array(z.object({ coding: z.array(Coding).default([]) })).default([]),
@@ -34,12 +34,12 @@ const Provision: z.ZodType<Provision> = Rule.extend({
 
 /** @source https://hl7.org/fhir/R4/consent.html */
 const ConsentResource = z.object({
-  status: z.enum(['draft', 'proposed', 'active', 'rejected', 'inactive', 'entered-in-error'], { error: WHY.code }),
+  status: z.enum(['draft', 'proposed', 'active', 'rejected', 'inactive', 'entered-in-error'], { error: ISSUES.code }),
   provision: Provision.optional(),
 })
 
 interface ConsentReading extends ConsentChanges {
-  readonly flaws: readonly Flaw[]
+  readonly flaws: readonly MappingIssue[]
 }
 
 interface ConsentContext {
@@ -59,15 +59,15 @@ const READING: ReadonlySet<string> = new Set(['access', 'use', 'disclose'])
  * What a patient permits and denies, rule by rule. What a rule says that cannot be expressed here makes a permission permit nothing and
  * a denial deny more: it is told as a flaw, and nobody sees what the patient may have closed.
  */
-export function mapConsent(entry: IdentifiedEntry, context: ConsentContext): ConsentReading | Flaw {
+export function mapConsent(entry: IdentifiedEntry, context: ConsentContext): ConsentReading | MappingIssue {
   const parsed = ConsentResource.safeParse(entry.resource)
-  if (!parsed.success) return flawOf('Consent', parsed.error)
+  if (!parsed.success) return schemaIssue('Consent', parsed.error)
   const id = context.idFor('Consent', entry.id)
   const { status, provision } = parsed.data
   if (status !== 'active') return { given: [], withdrawn: [id], flaws: [] }
   const rules = provision === undefined ? [] : [...typed(provision, [])]
-  if (rules.length === 0) return flaw('Consent.provision.type', WHY.shape)
-  const flaws: Flaw[] = []
+  if (rules.length === 0) return mappingIssue('Consent.provision.type', ISSUES.shape)
+  const flaws: MappingIssue[] = []
   const given: Consent[] = []
   for (const { rule, above } of rules) {
     // a rule holds within what stands above it
@@ -90,14 +90,14 @@ function consentsOf(
   above: readonly Rule[],
   { resource }: IdentifiedEntry,
   { references, idFor, assign }: ConsentContext,
-  flaws: Flaw[],
+  flaws: MappingIssue[],
 ): Draft[] {
   const permits = rule.type === 'permit'
   const where = 'Consent.provision'
   let lost = false
   const parts = [...above, rule]
   // what is denied above is not opened below: denials win here
-  if (permits && above.some(({ type }) => type === 'deny')) flaws.push(flaw(where, WHY.exception))
+  if (permits && above.some(({ type }) => type === 'deny')) flaws.push(mappingIssue(where, ISSUES.exception))
   const narrowest = <T>(of: (part: Rule) => readonly T[]): readonly T[] => {
     const said = parts.map(of).filter((list) => list.length > 0)
     // a permission that is narrowed twice would have to be both
@@ -130,7 +130,7 @@ function consentsOf(
       target.kind === 'entry' ? [target.entry.type, target.entry.id] : target.kind === 'outside' ? [target.type, target.id] : []
     if (type === 'Organization' && of !== undefined) return [`Organization/${of}`]
     const found = practitionerOf(reference, resource, references)
-    if (found === 'other' || isFlaw(found)) return undefined
+    if (found === 'other' || isMappingIssue(found)) return undefined
     const users = [
       ...(found.fhirUser === undefined ? [] : [found.fhirUser]),
       ...found.spellings.flatMap((one) => assign.get(one) ?? []),
@@ -142,7 +142,7 @@ function consentsOf(
   if (Object.values(all).some((said) => said.some((one) => one === undefined))) lost = true
   // what is not named is permitted by nothing
   if (permits && labels.length === 0) return []
-  if (lost) flaws.push(flaw(where, permits ? WHY.permitsLess : WHY.deniesMore))
+  if (lost) flaws.push(mappingIssue(where, permits ? ISSUES.permitsLess : ISSUES.deniesMore))
   if (permits && lost) return []
   const since = parts.flatMap(({ period }) => (period?.start === undefined ? [] : [Date.parse(firstInstant(period.start))]))
   const until = parts.flatMap(({ period }) => (period?.end === undefined ? [] : [Date.parse(endInstant(period.end))]))

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { NewRecord } from '../gateway/model/record.ts'
 import { type Entry, type IdentifiedEntry, isObject } from './bundle.ts'
 import { CodeableConcept, Reference, Text, codeOf, present } from './datatypes.ts'
-import { type Flaw, WHY, flaw, flawOf } from './mapping-issue.ts'
+import { type MappingIssue, ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { WrittenPeriod, saidPeriod } from './instant.ts'
 import { leftOutFor } from './left-out.ts'
 import { NamedReference, partyName } from './party.ts'
@@ -43,10 +43,10 @@ export function mapContainedCoverages(
   entry: IdentifiedEntry,
   context: SubjectContext,
   seen: Set<string>,
-): readonly (NewRecord | Flaw)[] {
+): readonly (NewRecord | MappingIssue)[] {
   return heldCoverages(entry)
     .filter((resource) => leftOutFor('Coverage', resource) === undefined)
-    .flatMap((resource): (NewRecord | Flaw)[] => {
+    .flatMap((resource): (NewRecord | MappingIssue)[] => {
       const found = mapContained(entry, resource, context)
       if ('reason' in found) return [found]
       if (seen.has(found.ref.id)) return []
@@ -64,16 +64,16 @@ function heldCoverages({ resource }: Entry): readonly Resource[] {
   return contained.filter(isObject).filter((one) => one['resourceType'] === 'Coverage')
 }
 
-function mapContained(entry: IdentifiedEntry, resource: Resource, context: SubjectContext): NewRecord | Flaw {
+function mapContained(entry: IdentifiedEntry, resource: Resource, context: SubjectContext): NewRecord | MappingIssue {
   const beneficiary = Reference.safeParse(resource['beneficiary']).data
   const whose = context.references.follow(beneficiary, entry.resource)
-  if (whose.kind !== 'entry') return flaw('Coverage.beneficiary', WHY.patient)
-  if (whose.entry !== context.subject) return flaw('Coverage.beneficiary', WHY.otherPatient)
+  if (whose.kind !== 'entry') return mappingIssue('Coverage.beneficiary', ISSUES.patient)
+  if (whose.entry !== context.subject) return mappingIssue('Coverage.beneficiary', ISSUES.otherPatient)
   const read = readCoverage(resource, entry.resource, context)
   if ('reason' in read) return read
   const { values, facts } = read
   const said = present(values)
-  if (Object.keys(said).length === 0) return flaw('Coverage', WHY.shape)
+  if (Object.keys(said).length === 0) return mappingIssue('Coverage', ISSUES.shape)
   const identity = contentDigest(said)
   return assemble({
     type: 'Coverage',
@@ -93,9 +93,9 @@ interface ReadCoverage {
 type ReadConcept = z.output<typeof CodeableConcept>
 
 /** @param container what the references of a contained resource are resolved in; the resource itself where it is none */
-function readCoverage(resource: Resource, container: Resource, context: SubjectContext): ReadCoverage | Flaw {
+function readCoverage(resource: Resource, container: Resource, context: SubjectContext): ReadCoverage | MappingIssue {
   const parsed = Coverage.safeParse(resource)
-  if (!parsed.success) return flawOf('Coverage', parsed.error)
+  if (!parsed.success) return schemaIssue('Coverage', parsed.error)
   const { type, subscriberId, period, payor } = parsed.data
   const name = payor.map((one) => partyName(one, container, ['Organization'], context, 'loose')).find((one) => one !== undefined)
   return {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { WHY } from './mapping-issue.ts'
+import { ISSUES } from './mapping-issue.ts'
 
 // FHIR's data types, read down to what the API carries of them. What is not named here does not travel: extensions,
 // user selections, and above all the `display` of references, where the patient's name likes to stand.
@@ -10,7 +10,7 @@ export const MAX_TEXT_BYTES = 200 * 1024
 /** Text of at most 200 KB; empty text is text that is not there. */
 export const Text = z
   .string()
-  .refine((text) => text.length <= MAX_TEXT_BYTES && Buffer.byteLength(text) <= MAX_TEXT_BYTES, { error: WHY.text })
+  .refine((text) => text.length <= MAX_TEXT_BYTES && Buffer.byteLength(text) <= MAX_TEXT_BYTES, { error: ISSUES.text })
   .transform((text) => (text.trim() === '' ? undefined : text))
 
 /** A list of texts. FHIR writes null where only an extension stands. @source https://hl7.org/fhir/R4/json.html#primitive */
@@ -41,7 +41,7 @@ export interface Concept {
 /** The comparator changes what the number means, so it is read although the API has no field for it. */
 export const Quantity = z.object({
   value: z.number().optional(),
-  comparator: z.enum(['<', '<=', '>=', '>'], { error: WHY.code }).optional(),
+  comparator: z.enum(['<', '<=', '>=', '>'], { error: ISSUES.code }).optional(),
   unit: Text.optional(),
   code: Text.optional(),
 })

@@ -4,7 +4,7 @@ import { Attachment, attachedText } from './attachment.ts'
 import { authorOf } from './author.ts'
 import type { IdentifiedEntry } from './bundle.ts'
 import { CodeableConcept, MAX_TEXT_BYTES, Reference, Text, codeOf } from './datatypes.ts'
-import { type Flaw, WHY, flawOf } from './mapping-issue.ts'
+import { type MappingIssue, ISSUES, schemaIssue } from './mapping-issue.ts'
 import { DateTime, WrittenPeriod } from './instant.ts'
 import { NamedReference, partyName } from './party.ts'
 import { plainText } from './plain-text.ts'
@@ -25,16 +25,16 @@ const DiagnosticReport = z.object({
   performer: z.array(NamedReference).default([]),
   conclusion: Text.optional(),
   presentedForm: z.array(Attachment).default([]),
-  text: z.object({ div: z.string().max(MAX_NARRATIVE, { error: WHY.text }).optional() }).optional(),
+  text: z.object({ div: z.string().max(MAX_NARRATIVE, { error: ISSUES.text }).optional() }).optional(),
 })
 
 /**
  * The text of a report as a document of the patient; `without text` where the report only gathers observations, which are
  * records themselves.
  */
-export function mapDiagnosticReport(entry: IdentifiedEntry, context: SubjectContext): NewRecord | Flaw | 'without text' {
+export function mapDiagnosticReport(entry: IdentifiedEntry, context: SubjectContext): NewRecord | MappingIssue | 'without text' {
   const parsed = DiagnosticReport.safeParse(entry.resource)
-  if (!parsed.success) return flawOf('DiagnosticReport', parsed.error)
+  if (!parsed.success) return schemaIssue('DiagnosticReport', parsed.error)
   const { category, code, effectiveDateTime, effectivePeriod, issued, performer, conclusion, presentedForm } = parsed.data
   const encounter = encounterOf('DiagnosticReport', entry, parsed.data.encounter, context)
   if (typeof encounter === 'object') return encounter

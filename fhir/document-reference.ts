@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Attachment, attachedText } from './attachment.ts'
 import { authorOf } from './author.ts'
 import { CodeableConcept, Reference, codeOf } from './datatypes.ts'
-import { flawOf } from './mapping-issue.ts'
+import { schemaIssue } from './mapping-issue.ts'
 import { DateTime, WrittenPeriod } from './instant.ts'
 import { NamedReference, partyName } from './party.ts'
 import { assemble } from './record.ts'
@@ -20,7 +20,7 @@ const DocumentReference = z.object({
 
 export const mapDocumentReference: MapResource = (entry, context) => {
   const parsed = DocumentReference.safeParse(entry.resource)
-  if (!parsed.success) return flawOf('DocumentReference', parsed.error)
+  if (!parsed.success) return schemaIssue('DocumentReference', parsed.error)
   const { type, category, author, content, context: made } = parsed.data
   const encounter = encounterOf('DocumentReference', entry, made?.encounter[0], context)
   if (typeof encounter === 'object') return encounter

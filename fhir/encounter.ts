@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { CodeableConcept, Coding, codeOf, codesOf } from './datatypes.ts'
-import { WHY, flawOf } from './mapping-issue.ts'
+import { ISSUES, schemaIssue } from './mapping-issue.ts'
 import { WrittenPeriod, saidPeriod } from './instant.ts'
 import { NamedReference, partyName } from './party.ts'
 import { assemble } from './record.ts'
@@ -20,7 +20,7 @@ const STATUSES = [
 
 /** @source https://hl7.org/fhir/R4/encounter.html */
 const Encounter = z.object({
-  status: z.enum(STATUSES, { error: WHY.code }).optional(),
+  status: z.enum(STATUSES, { error: ISSUES.code }).optional(),
   class: Coding.optional(),
   type: z.array(CodeableConcept).default([]),
   period: WrittenPeriod.optional(),
@@ -34,7 +34,7 @@ const PARTS = ['PPRF', 'ATND']
 
 export const mapEncounter: MapResource = (entry, context) => {
   const parsed = Encounter.safeParse(entry.resource)
-  if (!parsed.success) return flawOf('Encounter', parsed.error)
+  if (!parsed.success) return schemaIssue('Encounter', parsed.error)
   const { status, class: kind, type, period, reasonCode, serviceProvider, participant } = parsed.data
   const rank = (types: (typeof participant)[number]['type']): number => {
     const place = PARTS.findIndex((part) => types.some((one) => codesOf(one).includes(part)))

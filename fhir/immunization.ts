@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { CodeableConcept } from './datatypes.ts'
-import { WHY, flawOf } from './mapping-issue.ts'
+import { ISSUES, schemaIssue } from './mapping-issue.ts'
 import { DateTime } from './instant.ts'
 import { assemble } from './record.ts'
 import { type MapResource, factsOf } from './subject.ts'
 
 /** @source https://hl7.org/fhir/R4/immunization.html */
 const Immunization = z.object({
-  status: z.enum(['completed', 'entered-in-error', 'not-done'], { error: WHY.code }).optional(),
+  status: z.enum(['completed', 'entered-in-error', 'not-done'], { error: ISSUES.code }).optional(),
   vaccineCode: CodeableConcept,
   occurrenceDateTime: DateTime.optional(),
   recorded: DateTime.optional(),
@@ -15,7 +15,7 @@ const Immunization = z.object({
 
 export const mapImmunization: MapResource = (entry, { patient, idFor }) => {
   const parsed = Immunization.safeParse(entry.resource)
-  if (!parsed.success) return flawOf('Immunization', parsed.error)
+  if (!parsed.success) return schemaIssue('Immunization', parsed.error)
   const { status, vaccineCode, occurrenceDateTime, recorded } = parsed.data
   return assemble({
     type: 'Immunization',

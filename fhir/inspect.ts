@@ -1,4 +1,4 @@
-import { type Flaw, WHY, flaw } from './mapping-issue.ts'
+import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
 
 /** Real resources stay below 20; contained ones and extensions of extensions fit well within this. */
 const MAX_DEPTH = 48
@@ -13,21 +13,21 @@ const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype'])
  * A modifier extension may negate what it stands in; who does not understand it must not process the element.
  * @source https://hl7.org/fhir/R4/extensibility.html#modifierExtension
  */
-export function unfit(type: string, resource: object): Flaw | undefined {
+export function unfit(type: string, resource: object): MappingIssue | undefined {
   const open: { value: unknown; depth: number }[] = [{ value: resource, depth: 1 }]
   for (let next = open.pop(); next; next = open.pop()) {
     const { value, depth } = next
-    if (!fitsUtf8(value)) return flaw(type, WHY.unicode)
+    if (!fitsUtf8(value)) return mappingIssue(type, ISSUES.unicode)
     if (typeof value !== 'object' || value === null) continue
-    if (depth > MAX_DEPTH) return flaw(type, WHY.depth)
+    if (depth > MAX_DEPTH) return mappingIssue(type, ISSUES.depth)
     if (Array.isArray(value)) {
       for (const item of value) open.push({ value: item, depth: depth + 1 })
       continue
     }
     for (const [key, item] of Object.entries(value)) {
-      if (FORBIDDEN.has(key)) return flaw(type, WHY.key)
-      if (!key.isWellFormed()) return flaw(type, WHY.unicode)
-      if (key === 'modifierExtension') return flaw(type, WHY.modifier)
+      if (FORBIDDEN.has(key)) return mappingIssue(type, ISSUES.key)
+      if (!key.isWellFormed()) return mappingIssue(type, ISSUES.unicode)
+      if (key === 'modifierExtension') return mappingIssue(type, ISSUES.modifier)
       open.push({ value: item, depth: depth + 1 })
     }
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { WHY } from './mapping-issue.ts'
+import { ISSUES } from './mapping-issue.ts'
 
 // FHIR writes times at four precisions. The text is kept as it came: a day made up for `2019-03` would be a false fact.
 
@@ -7,17 +7,17 @@ const DATE = /^(?<year>\d{4})(?:-(?<month>0[1-9]|1[0-2])(?:-(?<day>0[1-9]|[12]\d
 const TIME = /^(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d{1,9})?(?:Z|[+-](?:(?:0\d|1[0-3]):[0-5]\d|14:00))$/
 
 /** `YYYY`, `YYYY-MM` or `YYYY-MM-DD`, a day that exists. @source https://hl7.org/fhir/R4/datatypes.html#date */
-export const PartialDate = z.string().refine(isDate, { error: WHY.date, abort: true })
+export const PartialDate = z.string().refine(isDate, { error: ISSUES.date, abort: true })
 
 /** A partial date, or date and time with zone. @source https://hl7.org/fhir/R4/datatypes.html#dateTime */
 // aborts: the order of a period is compared only when both of its ends are times
-export const DateTime = z.string().refine(isDateTime, { error: WHY.dateTime, abort: true })
+export const DateTime = z.string().refine(isDateTime, { error: ISSUES.dateTime, abort: true })
 
 /** Start and end as written, the start not after the end. @source https://hl7.org/fhir/R4/datatypes.html#Period */
 export const Period = z
   .object({ start: DateTime.optional(), end: DateTime.optional() })
   .refine(({ start, end }) => start === undefined || end === undefined || firstInstant(start) < endInstant(end), {
-    error: WHY.periodOrder,
+    error: ISSUES.periodOrder,
   })
   .transform(({ start, end }): FhirPeriod => ({ ...(start !== undefined && { start }), ...(end !== undefined && { end }) }))
 

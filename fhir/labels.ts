@@ -67,13 +67,13 @@ export class CodeLabels {
     yield* this.#exact.get(keyOf(null, code)) ?? []
     if (typeof system !== 'string') return
     yield* this.#exact.get(keyOf(system, code)) ?? []
-    for (let end = 1; end <= Math.min(code.length, LONGEST_BEGINNING); end++) {
+    for (let end = 1; end <= Math.min(code.length, MAX_BEGINNING); end++) {
       yield* this.#beginnings.get(keyOf(system, code.slice(0, end))) ?? []
     }
   }
 }
 
-const LONGEST_BEGINNING = 16
+const MAX_BEGINNING = 16
 
 /** Codes are compared without regard to case and, as exporters leave it out, without the dot of ICD-10-CM. */
 const keyOf = (system: string | null, code: string): string => `${system ?? ''}\n${code.toUpperCase().replace('.', '')}`

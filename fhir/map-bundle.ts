@@ -1,5 +1,6 @@
 import type { Consent, ConsentChanges } from '../gateway/model/consent.ts'
-import type { PatientId, SchemaPath, TenantId } from '../gateway/model/ids.ts'
+import type { SchemaPath } from '../directives/coordinates.ts'
+import type { PatientId, TenantId } from '../gateway/model/ids.ts'
 import type { MinorsPolicy } from '../gateway/model/minors.ts'
 import type { Membership, MembershipPeriod, NewRecord } from '../gateway/model/record.ts'
 import { mapAllergyIntolerance } from './allergy-intolerance.ts'
@@ -13,13 +14,13 @@ import { Reference } from './datatypes.ts'
 import { mapDiagnosticReport } from './diagnostic-report.ts'
 import { mapDocumentReference } from './document-reference.ts'
 import { mapEncounter } from './encounter.ts'
-import { type Fault, type Flaw, WHY, flaw, isFlaw } from './mapping-issue.ts'
+import { type EntryIssue, type MappingIssue, ISSUES, mappingIssue, isMappingIssue } from './mapping-issue.ts'
 import { mapImmunization } from './immunization.ts'
 import { unfit } from './inspect.ts'
 import { type CodeLabels, codeLabels } from './labels.ts'
 import { type Imported, isImported, leftOutFor } from './left-out.ts'
 import { mapMedicationRequest } from './medication-request.ts'
-import { Stays } from './membership.ts'
+import { MembershipPeriods } from './membership.ts'
 import { mapObservation } from './observation.ts'
 import { mapPatient } from './patient.ts'
 import { mapProcedure } from './procedure.ts'
@@ -62,7 +63,7 @@ export interface MappedBundle {
   readonly unknown: ReadonlyMap<string, number>
   /** Resources that say of themselves that they do not hold (`Observation entered-in-error`), and reports without text, counted. */
   readonly leftOut: ReadonlyMap<string, number>
-  readonly faults: readonly Fault[]
+  readonly faults: readonly EntryIssue[]
   /** Who stands on care teams, by `Practitioner/ID`. */
   readonly practitioners: ReadonlyMap<string, MappedPractitioner>
 }
@@ -106,7 +107,7 @@ interface Chart {
   readonly entry: IdentifiedEntry
   readonly patient: PatientId
   readonly records: NewRecord[]
-  readonly stays: Stays
+  readonly stays: MembershipPeriods
   /** When relatives act for the patient, by FHIR identity; without periods where they do not, or do no more. */
   readonly proxies: Map<string, readonly MembershipPeriod[]>
   /** The ids of coverages that other resources hold, each taken once. */
@@ -118,14 +119,14 @@ class Mapping {
   readonly #options: MapOptions
   readonly #labels: CodeLabels
   readonly #references: References
-  readonly #faults: Fault[]
+  readonly #faults: EntryIssue[]
   readonly #charts = new Map<Entry, Chart>()
   readonly #encounters = new Set<Entry>()
   readonly #unknown = new Map<string, number>()
   readonly #leftOut = new Map<string, number>()
   readonly #practitioners = new Map<string, { assignments: readonly string[]; patients: Set<PatientId> }>()
 
-  constructor(options: MapOptions, references: References, faults: readonly Fault[]) {
+  constructor(options: MapOptions, references: References, faults: readonly EntryIssue[]) {
     this.#options = options
     this.#labels = options.labels ?? codeLabels()
     this.#references = references
@@ -137,11 +138,11 @@ class Mapping {
     if (entry.type !== 'Patient') return false
     if (!this.#readable(entry)) return true
     const record = mapPatient(entry, this.#options.idFor)
-    if (isFlaw(record)) this.#fault(entry, record)
+    if (isMappingIssue(record)) this.#fault(entry, record)
     else {
       const { patient } = record.ref
       const consents = { given: [], withdrawn: [] }
-      const empty = { stays: new Stays(), proxies: new Map(), coverages: new Set<string>(), consents }
+      const empty = { stays: new MembershipPeriods(), proxies: new Map(), coverages: new Set<string>(), consents }
       this.#charts.set(entry, { entry, patient, records: [record], ...empty })
     }
     return true
@@ -200,8 +201,8 @@ class Mapping {
     }
   }
 
-  #keep(entry: Entry, { records }: Chart, record: NewRecord | Flaw): void {
-    if (isFlaw(record)) {
+  #keep(entry: Entry, { records }: Chart, record: NewRecord | MappingIssue): void {
+    if (isMappingIssue(record)) {
       this.#fault(entry, record)
       return
     }
@@ -225,7 +226,7 @@ class Mapping {
     if (chart === undefined) return
     const { idFor, assign } = this.#options
     const read = mapConsent(entry, { references: this.#references, idFor, assign })
-    if (isFlaw(read)) {
+    if (isMappingIssue(read)) {
       this.#fault(entry, read)
       return
     }
@@ -257,7 +258,7 @@ class Mapping {
   }
 
   #contextOf(entry: Entry, { patient, entry: subject }: Chart): SubjectContext {
-    const note = (flaw: Flaw): void => {
+    const note = (flaw: MappingIssue): void => {
       this.#fault(entry, flaw)
     }
     return { patient, subject, references: this.#references, idFor: this.#options.idFor, encounters: this.#encounters, note }
@@ -266,7 +267,7 @@ class Mapping {
   #takeCareTeam(entry: IdentifiedEntry, { patient, records, stays }: Chart): void {
     const { idFor, assign } = this.#options
     const team = mapCareTeam(entry, { patient, references: this.#references, idFor, assign })
-    if (isFlaw(team)) {
+    if (isMappingIssue(team)) {
       this.#fault(entry, team)
       return
     }
@@ -286,17 +287,17 @@ class Mapping {
     const subject = Reference.safeParse(entry.resource[element])
     const target = this.#references.follow(subject.data, entry.resource)
     const chart = target.kind === 'entry' ? this.#charts.get(target.entry) : undefined
-    if (chart === undefined) this.#fault(entry, flaw(`${entry.type}.${element}`, WHY.patient))
+    if (chart === undefined) this.#fault(entry, mappingIssue(`${entry.type}.${element}`, ISSUES.patient))
     return chart
   }
 
   #readable(entry: Entry): entry is IdentifiedEntry {
-    const found = isIdentified(entry) ? unfit(entry.type, entry.resource) : flaw(`${entry.type}.id`, WHY.id)
+    const found = isIdentified(entry) ? unfit(entry.type, entry.resource) : mappingIssue(`${entry.type}.id`, ISSUES.id)
     if (found) this.#fault(entry, found)
     return found === undefined
   }
 
-  #fault({ index }: Entry, { reason }: Flaw): void {
+  #fault({ index }: Entry, { reason }: MappingIssue): void {
     this.#faults.push({ entry: index, reason })
   }
 }

@@ -4,18 +4,18 @@ import type { z } from 'zod'
  * Why something was not imported: a type and path of FHIR, and one of the fixed texts below. Never a value, a key or an id
  * of the input (P8), so that a fault may be printed, logged and sent on.
  */
-export interface Flaw {
+export interface MappingIssue {
   readonly reason: string
 }
 
-export interface Fault extends Flaw {
+export interface EntryIssue extends MappingIssue {
   /** The place in `Bundle.entry`, from 0; `WHOLE_BUNDLE` when the bundle itself is at fault. */
   readonly entry: number
 }
 
 export const WHOLE_BUNDLE = -1
 
-export const WHY = {
+export const ISSUES = {
   shape: 'missing or of the wrong type',
   code: 'not a code of its value set',
   value: 'not valid',
@@ -49,31 +49,31 @@ export const WHY = {
   outside: 'does not overlap the period of the care team',
 } as const
 
-export type Why = (typeof WHY)[keyof typeof WHY]
+export type IssueText = (typeof ISSUES)[keyof typeof ISSUES]
 
-export function flaw(where: string, why: Why): Flaw {
+export function mappingIssue(where: string, why: IssueText): MappingIssue {
   return { reason: `${where}: ${why}` }
 }
 
-export function isFlaw(candidate: object): candidate is Flaw {
+export function isMappingIssue(candidate: object): candidate is MappingIssue {
   return 'reason' in candidate
 }
 
 /** The first issue of a failed parse. The path holds our schemas' own keys and array places, and nothing of the input. */
-export function flawOf(type: string, error: z.ZodError): Flaw {
+export function schemaIssue(type: string, error: z.ZodError): MappingIssue {
   const issue = error.issues[0]
   const where = (issue?.path ?? []).reduce<string>(
     (path, step) => (typeof step === 'number' ? `${path}[${step}]` : `${path}.${String(step)}`),
     type,
   )
-  return flaw(where, whyOf(issue))
+  return mappingIssue(where, issueTextOf(issue))
 }
 
-const TEXTS: ReadonlySet<string> = new Set(Object.values(WHY))
+const TEXTS: ReadonlySet<string> = new Set(Object.values(ISSUES))
 
-function whyOf(issue: z.core.$ZodIssue | undefined): Why {
-  if (issue?.code === 'invalid_type') return WHY.shape
+function issueTextOf(issue: z.core.$ZodIssue | undefined): IssueText {
+  if (issue?.code === 'invalid_type') return ISSUES.shape
   // zod's own texts quote what they expected; only ours are known to quote nothing
-  if (issue && TEXTS.has(issue.message)) return issue.message as Why
-  return WHY.value
+  if (issue && TEXTS.has(issue.message)) return issue.message as IssueText
+  return ISSUES.value
 }

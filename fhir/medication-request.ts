@@ -3,7 +3,7 @@ import { authorOf } from './author.ts'
 import type { IdentifiedEntry } from './bundle.ts'
 import { CodeableConcept, type Concept, Reference, codeOf } from './datatypes.ts'
 import { Dosage, dosageText } from './dosage.ts'
-import { type Flaw, WHY, flaw, flawOf, isFlaw } from './mapping-issue.ts'
+import { type MappingIssue, ISSUES, mappingIssue, schemaIssue, isMappingIssue } from './mapping-issue.ts'
 import { unfit } from './inspect.ts'
 import { DateTime } from './instant.ts'
 import { NamedReference, namesSubject, partyName } from './party.ts'
@@ -14,7 +14,7 @@ const STATUSES = ['active', 'on-hold', 'cancelled', 'completed', 'entered-in-err
 
 /** @source https://hl7.org/fhir/R4/medicationrequest.html */
 const MedicationRequest = z.object({
-  status: z.enum(STATUSES, { error: WHY.code }).optional(),
+  status: z.enum(STATUSES, { error: ISSUES.code }).optional(),
   category: z.array(CodeableConcept).default([]),
   medicationCodeableConcept: CodeableConcept.optional(),
   medicationReference: NamedReference.optional(),
@@ -29,15 +29,15 @@ const Medication = z.object({ code: CodeableConcept.optional() })
 
 export const mapMedicationRequest: MapResource = (entry, context) => {
   const parsed = MedicationRequest.safeParse(entry.resource)
-  if (!parsed.success) return flawOf('MedicationRequest', parsed.error)
+  if (!parsed.success) return schemaIssue('MedicationRequest', parsed.error)
   const { status, category, medicationCodeableConcept, medicationReference, authoredOn, requester, dosageInstruction } = parsed.data
   if (medicationCodeableConcept !== undefined && medicationReference !== undefined) {
-    return flaw('MedicationRequest.medication[x]', WHY.oneValue)
+    return mappingIssue('MedicationRequest.medication[x]', ISSUES.oneValue)
   }
   const encounter = encounterOf('MedicationRequest', entry, parsed.data.encounter, context)
   if (typeof encounter === 'object') return encounter
   const medication = medicationCodeableConcept ?? medicationAt(medicationReference, entry, context)
-  if (isFlaw(medication)) return medication
+  if (isMappingIssue(medication)) return medication
   const name = partyName(requester, entry.resource, ['Practitioner', 'Organization'], context)
   return assemble({
     type: 'MedicationRequest',
@@ -61,22 +61,22 @@ function medicationAt(
   said: NamedReference | undefined,
   entry: IdentifiedEntry,
   { references, subject }: SubjectContext,
-): Concept | Flaw {
+): Concept | MappingIssue {
   const where = 'MedicationRequest.medication[x]'
-  if (said === undefined) return flaw(where, WHY.shape)
+  if (said === undefined) return mappingIssue(where, ISSUES.shape)
   const target = references.follow(said.reference, entry.resource)
   if (target.kind === 'entry' || target.kind === 'contained') {
     const { type, resource } = target.kind === 'entry' ? target.entry : target
-    if (type !== 'Medication') return flaw(where, WHY.reference)
+    if (type !== 'Medication') return mappingIssue(where, ISSUES.reference)
     const found = unfit('Medication', resource)
     if (found) return found
     const medication = Medication.safeParse(resource)
-    if (!medication.success) return flawOf('Medication', medication.error)
-    return medication.data.code ?? flaw('Medication.code', WHY.shape)
+    if (!medication.success) return schemaIssue('Medication', medication.error)
+    return medication.data.code ?? mappingIssue('Medication.code', ISSUES.shape)
   }
   // the display of a medication names no subject, but files have been seen that write one everywhere
   const { display } = said
   const elsewhere = target.kind === 'nowhere' ? said.reference === undefined : target.type === 'Medication'
-  if (!elsewhere || display === undefined || namesSubject(display, subject)) return flaw(where, WHY.reference)
+  if (!elsewhere || display === undefined || namesSubject(display, subject)) return mappingIssue(where, ISSUES.reference)
   return { coding: [], text: display }
 }

@@ -3,11 +3,11 @@ import type { Membership } from '../gateway/model/record.ts'
 import { type FhirPeriod, endInstant, firstInstant } from './instant.ts'
 
 /** UTC with milliseconds, so that texts compare as times; `until` is the first instant that is no longer part of it. */
-type Stay = Membership['periods'][number]
+type Period = Membership['periods'][number]
 
 /** The stays of everybody on the care teams of one patient, merged into one membership for each person. */
-export class Stays {
-  readonly #byUser = new Map<string, Stay[]>()
+export class MembershipPeriods {
+  readonly #byUser = new Map<string, Period[]>()
 
   add(fhirUser: string, period: FhirPeriod): void {
     const stays = this.#byUser.get(fhirUser) ?? []
@@ -26,8 +26,8 @@ export class Stays {
   }
 }
 
-function merged(stays: readonly Stay[]): Stay[] {
-  const result: Stay[] = []
+function merged(stays: readonly Period[]): Period[] {
+  const result: Period[] = []
   for (const stay of [...stays].sort((one, other) => (since(one) < since(other) ? -1 : since(one) > since(other) ? 1 : 0))) {
     const last = result.at(-1)
     if (last && since(stay) <= until(last)) result[result.length - 1] = joined(last, stay)
@@ -36,11 +36,11 @@ function merged(stays: readonly Stay[]): Stay[] {
   return result
 }
 
-function joined(one: Stay, other: Stay): Stay {
+function joined(one: Period, other: Period): Period {
   const later = until(one) > until(other) ? one : other
   return { ...(one.since !== undefined && { since: one.since }), ...(later.until !== undefined && { until: later.until }) }
 }
 
 // before and after every four-digit year
-const since = (stay: Stay): string => stay.since ?? '0'
-const until = (stay: Stay): string => stay.until ?? 'open'
+const since = (stay: Period): string => stay.since ?? '0'
+const until = (stay: Period): string => stay.until ?? 'open'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { CodeableConcept, Reference, codeOf, present } from './datatypes.ts'
-import { flawOf } from './mapping-issue.ts'
+import { schemaIssue } from './mapping-issue.ts'
 import { DateTime, Period } from './instant.ts'
 import { VALUE_CHOICES, observedValue, refineValue } from './observed-value.ts'
 import { assemble } from './record.ts'
@@ -26,7 +26,7 @@ const Observation = z
 
 export const mapObservation: MapResource = (entry, context) => {
   const parsed = Observation.safeParse(entry.resource)
-  if (!parsed.success) return flawOf('Observation', parsed.error)
+  if (!parsed.success) return schemaIssue('Observation', parsed.error)
   const observation = parsed.data
   const encounter = encounterOf('Observation', entry, observation.encounter, context)
   if (typeof encounter === 'object') return encounter

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { CodeableConcept, type Concept, Quantity, Text, present } from './datatypes.ts'
-import { WHY } from './mapping-issue.ts'
+import { ISSUES } from './mapping-issue.ts'
 import { DateTime } from './instant.ts'
 
 /** What the API has a place for: one of three kinds of value, or none. */
@@ -36,8 +36,8 @@ const UNSUPPORTED = ['valueRange', 'valueRatio', 'valueSampledData', 'valuePerio
 export function refineValue(read: ReadChoices, context: z.core.$RefinementCtx): void {
   const given = (Object.keys(VALUE_CHOICES) as (keyof ReadChoices)[]).filter((choice) => read[choice] !== undefined)
   const lost = UNSUPPORTED.find((choice) => given.includes(choice))
-  if (lost) context.addIssue({ code: 'custom', message: WHY.unsupportedValue, path: [lost] })
-  else if (given.length > 1) context.addIssue({ code: 'custom', message: WHY.oneValue, path: ['value[x]'] })
+  if (lost) context.addIssue({ code: 'custom', message: ISSUES.unsupportedValue, path: [lost] })
+  else if (given.length > 1) context.addIssue({ code: 'custom', message: ISSUES.oneValue, path: ['value[x]'] })
 }
 
 /**

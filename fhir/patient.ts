@@ -3,7 +3,7 @@ import type { PatientId } from '../gateway/model/ids.ts'
 import type { NewRecord } from '../gateway/model/record.ts'
 import type { IdentifiedEntry } from './bundle.ts'
 import { Address, CodeableConcept, ContactPoint, HumanName, Identifier, Text, codeOf, codesOf, preferred } from './datatypes.ts'
-import { type Flaw, WHY, flawOf } from './mapping-issue.ts'
+import { type MappingIssue, ISSUES, schemaIssue } from './mapping-issue.ts'
 import { DateTime, PartialDate, dateOf } from './instant.ts'
 import { type IdFor, assemble, sourceDigest } from './record.ts'
 
@@ -24,7 +24,7 @@ const Patient = z.object({
   identifier: z.array(Identifier).default([]),
   name: z.array(HumanName).default([]),
   telecom: z.array(ContactPoint).default([]),
-  gender: z.enum(['male', 'female', 'other', 'unknown'], { error: WHY.code }).optional(),
+  gender: z.enum(['male', 'female', 'other', 'unknown'], { error: ISSUES.code }).optional(),
   birthDate: PartialDate.optional(),
   deceasedDateTime: DateTime.optional(),
   address: z.array(Address).default([]),
@@ -34,9 +34,9 @@ const Patient = z.object({
 })
 
 /** The patient's own record, whose id is the patient's id, or what is wrong with the resource. */
-export function mapPatient(entry: IdentifiedEntry, idFor: IdFor): NewRecord | Flaw {
+export function mapPatient(entry: IdentifiedEntry, idFor: IdFor): NewRecord | MappingIssue {
   const parsed = Patient.safeParse(entry.resource)
-  if (!parsed.success) return flawOf('Patient', parsed.error)
+  if (!parsed.success) return schemaIssue('Patient', parsed.error)
   const { identifier, name, telecom, address, communication, extension, deceasedDateTime, ...patient } = parsed.data
   const called = preferred(name, ['official', 'usual', ''])
   const home = preferred(address, ['home', ''])

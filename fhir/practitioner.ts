@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { HumanName, Reference, preferred } from './datatypes.ts'
-import { type Flaw, WHY, flaw } from './mapping-issue.ts'
+import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
 import { type References, type Target, identifiersOf } from './references.ts'
 
 /** Somebody on a care team, as far as the bundle knows. */
@@ -15,7 +15,7 @@ export interface Practitioner {
 }
 
 /** Patients, relatives, organizations and teams stand on care teams too; they are not the ones who ask. */
-export type Member = Practitioner | Flaw | 'other'
+export type Member = Practitioner | MappingIssue | 'other'
 
 type Resource = Readonly<Record<string, unknown>>
 
@@ -34,7 +34,7 @@ export function practitionerOf(reference: string | undefined, careTeam: Resource
   const target = references.follow(reference, careTeam)
   if (typeOf(target) !== 'PractitionerRole') return practitionerAt(target)
   const role = resourceOf(target)
-  if (role === undefined) return flaw(WHERE, WHY.reference)
+  if (role === undefined) return mappingIssue(WHERE, ISSUES.reference)
   const practitioner = Reference.safeParse(role['practitioner']).data
   // a contained role refers to its neighbors within the care team
   return practitionerAt(references.follow(practitioner, target.kind === 'contained' ? careTeam : role))
@@ -42,7 +42,7 @@ export function practitionerOf(reference: string | undefined, careTeam: Resource
 
 function practitionerAt(target: Target): Member {
   const type = typeOf(target)
-  if (type === undefined || type === 'PractitionerRole') return flaw(WHERE, WHY.reference)
+  if (type === undefined || type === 'PractitionerRole') return mappingIssue(WHERE, ISSUES.reference)
   if (type !== 'Practitioner') return 'other'
   const resource = resourceOf(target)
   const conditional = (resource === undefined ? [] : identifiersOf(resource))
@@ -50,7 +50,7 @@ function practitionerAt(target: Target): Member {
     .map((identifier) => `Practitioner?identifier=${identifier}`)
   const fhirUser = fhirUserOf(target)
   const key = fhirUser ?? (target.kind === 'conditional' ? target.query : conditional[0])
-  if (key === undefined) return flaw(WHERE, WHY.reference)
+  if (key === undefined) return mappingIssue(WHERE, ISSUES.reference)
   const displayName = resource === undefined ? undefined : displayNameOf(resource)
   return {
     key,

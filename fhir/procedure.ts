@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { authorOf } from './author.ts'
 import { CodeableConcept, Reference, codeOf } from './datatypes.ts'
-import { WHY, flaw, flawOf } from './mapping-issue.ts'
+import { ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, WrittenPeriod, saidPeriod } from './instant.ts'
 import { assemble } from './record.ts'
 import { type MapResource, encounterOf, factsOf } from './subject.ts'
@@ -19,7 +19,7 @@ const STATUSES = [
 
 /** @source https://hl7.org/fhir/R4/procedure.html */
 const Procedure = z.object({
-  status: z.enum(STATUSES, { error: WHY.code }).optional(),
+  status: z.enum(STATUSES, { error: ISSUES.code }).optional(),
   category: CodeableConcept.optional(),
   code: CodeableConcept.optional(),
   encounter: Reference.optional(),
@@ -29,9 +29,9 @@ const Procedure = z.object({
 
 export const mapProcedure: MapResource = (entry, context) => {
   const parsed = Procedure.safeParse(entry.resource)
-  if (!parsed.success) return flawOf('Procedure', parsed.error)
+  if (!parsed.success) return schemaIssue('Procedure', parsed.error)
   const { status, category, code, performedDateTime: at, performedPeriod } = parsed.data
-  if (at !== undefined && performedPeriod !== undefined) return flaw('Procedure.performed[x]', WHY.oneValue)
+  if (at !== undefined && performedPeriod !== undefined) return mappingIssue('Procedure.performed[x]', ISSUES.oneValue)
   const encounter = encounterOf('Procedure', entry, parsed.data.encounter, context)
   if (typeof encounter === 'object') return encounter
   // a period without an end is one that goes on, so a single time is both of its ends

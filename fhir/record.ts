@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
-import type { PatientId, RecordId, SchemaPath, TypeName } from '../gateway/model/ids.ts'
+import type { SchemaPath, TypeName } from '../directives/coordinates.ts'
+import type { PatientId, RecordId } from '../gateway/model/ids.ts'
 import type { Sensitivity } from '../directives/policy.ts'
 import type { Json, NewRecord, RecordMetadata } from '../gateway/model/record.ts'
 import { MAX_TEXT_BYTES } from './datatypes.ts'
-import { type Flaw, WHY, flaw } from './mapping-issue.ts'
+import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
 
 /** Goes into every digest: a mapping that reads more of the same source makes every record of it a changed one. */
 const MAPPING_VERSION = 4
@@ -39,7 +40,7 @@ export interface Assembly {
 }
 
 /** A record with what is present of its values, or why the store could not hold it. */
-export function assemble({ type, patient, id, values, metadata }: Assembly): NewRecord | Flaw {
+export function assemble({ type, patient, id, values, metadata }: Assembly): NewRecord | MappingIssue {
   const present = new Map<SchemaPath, Json>()
   let total = 0
   for (const [field, value] of Object.entries(values)) {
@@ -48,11 +49,11 @@ export function assemble({ type, patient, id, values, metadata }: Assembly): New
     const size = Buffer.byteLength(JSON.stringify(value))
     // quotes and escapes of a text that is just short enough are not counted against it
     const told = typeof value === 'string' ? Buffer.byteLength(value) : size
-    if (told > MAX_TEXT_BYTES) return flaw(path, WHY.text)
+    if (told > MAX_TEXT_BYTES) return mappingIssue(path, ISSUES.text)
     total += size
     present.set(path as SchemaPath, value as Json)
   }
-  if (total > MAX_RECORD_BYTES) return flaw(type, WHY.size)
+  if (total > MAX_RECORD_BYTES) return mappingIssue(type, ISSUES.size)
   return { ref: { type: type as TypeName, patient, id }, values: present, metadata }
 }
 

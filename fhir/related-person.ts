@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { MINORS, type MinorsPolicy, minorProxyPeriods } from '../gateway/model/minors.ts'
 import type { MembershipPeriod } from '../gateway/model/record.ts'
 import { CodeableConcept, type Concept } from './datatypes.ts'
-import { type Flaw, WHY, flaw, flawOf } from './mapping-issue.ts'
+import { type MappingIssue, ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { Period, endInstant, firstInstant } from './instant.ts'
 
 const Codes = z.array(z.tuple([z.string(), z.string()])).transform((all) => new Set(all.map(([code]) => code)))
@@ -25,7 +25,7 @@ const RelatedPerson = z.object({
 interface Representation {
   readonly periods: readonly MembershipPeriod[]
   readonly leftOut?: 'inactive' | 'not known to be active' | 'no personal representative'
-  readonly flaw?: Flaw
+  readonly flaw?: MappingIssue
 }
 
 /**
@@ -46,14 +46,14 @@ export function representationOf(
 ): Representation {
   const none = { periods: [] }
   const parsed = RelatedPerson.safeParse(resource)
-  if (!parsed.success) return { ...none, flaw: flawOf('RelatedPerson', parsed.error) }
+  if (!parsed.success) return { ...none, flaw: schemaIssue('RelatedPerson', parsed.error) }
   const { active, relationship, period } = parsed.data
   if (active !== true) return { ...none, leftOut: active === false ? 'inactive' : 'not known to be active' }
   const footings = footingsOf(relationship)
   if (footings.length === 0) return { ...none, leftOut: 'no personal representative' }
   const asMinor = birthDate === undefined ? [] : minorProxyPeriods(birthDate, minors)
   const ofAge = asMinor.at(-1)?.until
-  if (ofAge === undefined) return { ...none, flaw: flaw('RelatedPerson.patient', WHY.age) }
+  if (ofAge === undefined) return { ...none, flaw: mappingIssue('RelatedPerson.patient', ISSUES.age) }
   const own: MembershipPeriod = {
     ...(period.start !== undefined && { since: firstInstant(period.start) }),
     ...(period.end !== undefined && { until: endInstant(period.end) }),

@@ -2,7 +2,7 @@ import type { PatientId, RecordId } from '../gateway/model/ids.ts'
 import type { NewRecord, RecordMetadata } from '../gateway/model/record.ts'
 import type { Entry, IdentifiedEntry } from './bundle.ts'
 import { type Concept, Reference, codesOf } from './datatypes.ts'
-import { type Flaw, WHY, flaw } from './mapping-issue.ts'
+import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
 import { firstInstant } from './instant.ts'
 import type { Imported } from './left-out.ts'
 import { type IdFor, sourceDigest } from './record.ts'
@@ -18,11 +18,11 @@ export interface SubjectContext {
   /** The encounters of the bundle that became records: a reference to another one would lead to nothing. */
   readonly encounters: ReadonlySet<Entry>
   /** Tells what is missing of a record that is imported all the same. */
-  readonly note: (flaw: Flaw) => void
+  readonly note: (flaw: MappingIssue) => void
 }
 
 /** One resource of a patient as a record, or what is wrong with it. */
-export type MapResource = (entry: IdentifiedEntry, context: SubjectContext) => NewRecord | Flaw
+export type MapResource = (entry: IdentifiedEntry, context: SubjectContext) => NewRecord | MappingIssue
 
 /** The element that names the patient. */
 const SUBJECT: Readonly<Record<string, string>> = {
@@ -49,11 +49,11 @@ export function encounterOf(
   entry: IdentifiedEntry,
   reference: string | undefined,
   { subject, references, idFor, encounters }: SubjectContext,
-): RecordId | Flaw | undefined {
+): RecordId | MappingIssue | undefined {
   const target = references.follow(reference, entry.resource)
   if (target.kind === 'outside' && target.type === 'Encounter') return idFor('Encounter', target.id)
   if (target.kind !== 'entry' || target.entry.type !== 'Encounter' || target.entry.id === undefined) return undefined
-  if (saysOtherPatient(target.entry, subject, references)) return flaw(`${type}.encounter`, WHY.otherPatient)
+  if (saysOtherPatient(target.entry, subject, references)) return mappingIssue(`${type}.encounter`, ISSUES.otherPatient)
   return encounters.has(target.entry) ? idFor('Encounter', target.entry.id) : undefined
 }
 

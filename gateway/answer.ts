@@ -27,16 +27,16 @@ export interface Answer {
  * is no way to make one (P2).
  */
 export function answer(scope: RequestScope, receipt: AuditReceipt, data: unknown, thrown: readonly AnswerError[]): Answer {
-  const { requestId, counter, refusals, notices, budget } = scope
+  const { requestId, counter, errors: responseErrors, notices, budget } = scope
   // whatever a resolver made of the error: what was kept back is not told apart from what is not there
   if (budget.spent) return failure(requestId, 'PHI_BUDGET_EXCEEDED')
   const fatal = thrown.find(({ extensions }) => HTTP_STATUS[extensions.code] !== 200)
   if (fatal !== undefined) return failure(requestId, fatal.extensions.code)
-  const errors = [...thrown, ...refusals.errors()]
+  const errors = [...thrown, ...responseErrors.errors()]
   const phi = {
     requestId,
     resolved: counter.resolved,
-    masked: refusals.masked(),
+    masked: responseErrors.masked(),
     denied: counter.denied,
     receipt: receipt.text ?? null,
     ...(notices.size > 0 && { notices: [...notices] }),

@@ -10,8 +10,8 @@ import { ClaimMap } from './access/claims.ts'
 import { SealedKeySets } from './access/issuer-key-sets.ts'
 import { membershipRelationship } from './access/memberships.ts'
 import { organizationRelationship } from './access/organization.ts'
-import type { EmergencySource } from './access/attribute-loader.ts'
-import { RefusalTally } from './access/auth-failure-counter.ts'
+import type { BreakGlassSource } from './access/attribute-loader.ts'
+import { AuthFailureCounter } from './access/auth-failure-counter.ts'
 import type { RelationshipRegistry } from './access/relationships.ts'
 import { SessionSettings } from './access/session-limits.ts'
 import { TableSessions } from './access/sessions.ts'
@@ -24,7 +24,7 @@ import type { KmsKeys } from './crypto/kms-keys.ts'
 import { type DigestSeal, KmsSeal } from './crypto/kms-seal.ts'
 import { AwsKms, type Kms } from './crypto/kms.ts'
 import type { SdlSource } from '../directives/parse-sources.ts'
-import type { Resolvers } from './disclosure/leaf-resolvers.ts'
+import type { Resolvers } from './mutations/gateway-context.ts'
 import { AccessTable } from './store/access.ts'
 import { BreakGlassTable } from './store/break-glass.ts'
 import { BudgetTable } from './store/budgets.ts'
@@ -166,13 +166,13 @@ function clinicRelationships({ access, keyring, events, records }: Services): Re
 }
 
 /** Break-glass of the shipped clinic: a patient is there when the index of the patient's records is. */
-function clinicEmergencies({ breakGlass, breakGlassMinutes, keyring, events, now, records }: Services): EmergencySource {
+function clinicBreakGlass({ breakGlass, breakGlassMinutes, keyring, events, now, records }: Services): BreakGlassSource {
   return breakGlassGrants({
     table: breakGlass,
     keyring,
     events,
     now,
-    mostMinutes: breakGlassMinutes,
+    maxMinutes: breakGlassMinutes,
     exists: async (tenant, patient, { signal }) => (await records.indexRoot(tenant, patient, signal)) !== undefined,
   })
 }
@@ -197,7 +197,7 @@ export async function composeGateway(
   return await createGateway({
     ...clinic,
     relationships: clinicRelationships(services),
-    emergencies: clinicEmergencies(services),
+    breakGlass: clinicBreakGlass(services),
     studies: storedStudies(services),
     consents: storedConsents({ table: services.access, keyring: services.keyring, events: services.events }),
     sources: new Map([['dynamodb', new SealedSource(services.records, services.keyring)]]),
@@ -206,7 +206,7 @@ export async function composeGateway(
     limits: LimitsEnvironment.parse(env).PHI_LIMITS,
     identity: (policy) => tokenIdentity(issuer, policy),
     sessions: (policy) => new TableSessions({ table: services.sessions, policy, settings: PHI_SESSIONS, now, events }),
-    refusals: new RefusalTally({ table: services.security, now, events }),
+    authFailures: new AuthFailureCounter({ table: services.security, now, events }),
     stepUpSeconds: PHI_SESSIONS.stepUpSeconds,
     keys: services.keyring,
     audit: { log: services.audit, process: services.process },

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Identity } from './access/identity.ts'
-import type { ConsentSource, EmergencySource } from './access/attribute-loader.ts'
-import type { RefusalCounter } from './access/auth-failure-counter.ts'
+import type { ConsentSource, BreakGlassSource } from './access/attribute-loader.ts'
+import type { AuthFailurePort } from './access/auth-failure-counter.ts'
 import type { RelationshipRegistry } from './access/relationships.ts'
 import type { Sessions } from './access/sessions.ts'
 import type { StudySource } from './access/studies.ts'
@@ -13,7 +13,7 @@ import type { SdlSource } from '../directives/parse-sources.ts'
 import { computedFault, type ComputedFields } from './disclosure/computed-fields.ts'
 import type { DisclosureCounter } from './disclosure/disclosure-counter.ts'
 import type { BudgetSource } from './disclosure/phi-budget.ts'
-import type { Resolvers } from './disclosure/leaf-resolvers.ts'
+import type { Resolvers } from './mutations/gateway-context.ts'
 import { SERVED_VIEWS } from './disclosure/views.ts'
 import type { RecordSource } from './store/record-source.ts'
 import type { SearchSource } from './store/search.ts'
@@ -24,7 +24,7 @@ import { AuditUnavailable, Failure, MfaRequired, SessionExpired, Unauthenticated
 import type { RequestId } from './model/ids.ts'
 import type { PolicyTable } from '../directives/policy.ts'
 import type { Clock } from './model/record.ts'
-import { actingOf } from './access/effective-subject.ts'
+import { resolveEffectiveSubject } from './access/effective-subject.ts'
 import { refusal } from './answer.ts'
 import { executableSchema } from './executable-schema.ts'
 import { OperationEngine } from './execution.ts'
@@ -58,7 +58,7 @@ export interface GatewayParts {
   /** How it is found out who stands in which relationship: a source for each that a grant names. */
   readonly relationships: RelationshipRegistry
   /** Who broke the glass for whom. Left out: nobody can. */
-  readonly emergencies?: EmergencySource
+  readonly breakGlass?: BreakGlassSource
   /** What patients permit and deny. Left out: nobody said anything, so that what needs a consent is closed. */
   readonly consents?: ConsentSource
   /** Under which studies research is done, and on whom. Left out: researchers are given nothing. */
@@ -78,7 +78,7 @@ export interface GatewayParts {
   /** Whether those with a token are still signed in. Left out: a token is good until it ends, and nothing ends it before. */
   readonly sessions?: (policy: PolicyTable) => Sessions
   /** Counts who was not let in, and why. Left out: nobody counts. */
-  readonly refusals?: RefusalCounter
+  readonly authFailures?: AuthFailurePort
   /** How recent a sign-in must be for a root that asks for one, in seconds; 300 when left out. */
   readonly stepUpSeconds?: number
   /** Opens what is sealed, and hides what an answer must carry and nobody may read: cursors, ids that lead nowhere. */
@@ -127,7 +127,7 @@ export class SchemaRefused extends Error {
  * @throws PolicyFaults, SchemaRefused, UnheldField: a schema with any fault does not start
  */
 export async function createGateway(parts: GatewayParts): Promise<Gateway> {
-  const { relationships, emergencies, consents, sources, computed = {}, keys: keyring, audit, now = Date.now } = parts
+  const { relationships, breakGlass, consents, sources, computed = {}, keys: keyring, audit, now = Date.now } = parts
   const { budgets, search, limits = DEFAULT_LIMITS } = parts
   const { events = operatorEvents({ stage: UNNAMED_STAGE, now }) } = parts
   const { schema, policy, lock } = compilePolicy(parts.typeDefs, { relationships: new Set(relationships.keys()) })
@@ -141,7 +141,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   }
   const unserved = computedFault(policy, computed)
   if (unserved !== undefined) throw new SchemaRefused(unserved)
-  const facts = { relationships, ...(emergencies && { emergencies }), ...(consents && { consents }) }
+  const facts = { relationships, ...(breakGlass && { breakGlass }), ...(consents && { consents }) }
   const { stepUpSeconds = STEP_UP_SECONDS } = parts
   const sessions = parts.sessions?.(policy)
   const stepUpWithin = stepUpSeconds * 1000
@@ -180,7 +180,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
     if (refused !== undefined) return refusal(requestId, request, 'BAD_REQUEST', refused)
     const body = parseBody(request.body)
     const named = request.headers['x-research-study']
-    const acting = await actingOf(
+    const acting = await resolveEffectiveSubject(
       caller,
       named,
       { policy, facts, keyring, now, ...(studies && { studies }) },
@@ -208,7 +208,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
       )
     } catch (error) {
       const fault = credentialFault(error)
-      if (fault !== undefined) parts.refusals?.note(request.sourceIp, fault)
+      if (fault !== undefined) parts.authFailures?.count(request.sourceIp, fault)
       if (error instanceof Failure) return refusal(requestId, request, error.code)
       events(internalFault(requestId, error))
       return refusal(requestId, request, 'INTERNAL')
@@ -222,10 +222,10 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
       const deadline = new Deadline(request.deadline ?? started + REQUEST_MS, { now, monotonic: () => performance.now() })
       const passage: Passage = { requestId, deadline, values: NO_VALUES }
       // what came before is written while this one is answered, and only who is not let in waits for it
-      parts.refusals?.begin(deadline)
+      parts.authFailures?.startFlush(deadline)
       const response = await answeredInTime(request, passage)
       const { status } = response
-      if (status === 401) await parts.refusals?.settle(deadline)
+      if (status === 401) await parts.authFailures?.flush(deadline)
       const { resolved, denied, unavailable } = status === 200 ? passage.values : NO_VALUES
       // what was opened stays opened, whether or not an answer left
       const { metadata, searched } = passage.values

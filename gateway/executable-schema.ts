@@ -2,8 +2,9 @@ import { addResolversToSchema } from '@graphql-tools/schema'
 import { applyMiddleware } from 'graphql-middleware'
 import { defaultFieldResolver, type GraphQLSchema, isObjectType } from 'graphql'
 import { shieldRules } from './access/shield-rules.ts'
-import { type GatewayContext, interfaceNames, leafResolvers, type Resolvers } from './disclosure/leaf-resolvers.ts'
-import type { Coordinate } from './model/ids.ts'
+import { interfaceNames, leafResolvers } from './disclosure/leaf-resolvers.ts'
+import type { GatewayContext, Resolvers } from './mutations/gateway-context.ts'
+import type { Coordinate } from '../directives/coordinates.ts'
 import type { CoordinateClass, PolicyTable } from '../directives/policy.ts'
 
 /** A field of the schema is not held as its class asks. The gateway does not start. */

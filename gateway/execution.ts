@@ -9,6 +9,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql'
 import { MESSAGES } from './model/failure-messages.ts'
 import type { RequestScope } from './disclosure/request-scope.ts'
+import type { MutationScope } from './mutations/mutation-scope.ts'
 import type { EventSink } from './telemetry/events.ts'
 import { AuditUnavailable, Failure, type FailureCode } from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
@@ -16,7 +17,7 @@ import { answer, type AnswerError, challenge, failure, isFailureCode } from './a
 import { DocumentStore } from './operations/document-store.ts'
 import { answerType, type GraphQLBody, type HttpRequest, type HttpResponse } from './http/messages.ts'
 import { internalFault } from './telemetry/internal-fault.ts'
-import { MOST_TOKENS, withinLimits } from './operations/operation-limits.ts'
+import { MAX_TOKENS, withinLimits } from './operations/operation-limits.ts'
 
 /** The operation that a document and a name amount to, validated and not yet executed. */
 export interface ResolvedOperation {
@@ -29,6 +30,7 @@ export interface ResolvedOperation {
 /** What an operation is executed with, or the code by which it is refused before anything of it is. */
 export interface OpenedScope {
   readonly scope: RequestScope
+  readonly mutations: MutationScope
   readonly refused?: FailureCode
 }
 
@@ -38,6 +40,7 @@ interface Execution {
   /** Opens the request's scope when the operation is known, which the audit records name. */
   readonly open: (operation: ResolvedOperation) => OpenedScope
   scope?: RequestScope
+  mutations?: MutationScope
 }
 
 export interface ExecutionOptions {
@@ -67,7 +70,7 @@ export class OperationEngine {
       hideSchemaDetailsFromClientErrors: true,
       includeStacktraceInErrorResponses: false,
       stopOnTerminationSignals: false,
-      parseOptions: { maxLexicalTokens: MOST_TOKENS },
+      parseOptions: { maxLexicalTokens: MAX_TOKENS },
       documentStore: new DocumentStore(),
       validationRules: [withinLimits],
       // Apollo's own messages quote documents and variables
@@ -142,8 +145,9 @@ function disclosurePlugin(events: EventSink, stepUpSeconds: number): ApolloServe
           // called for an operation that is not there as well, and for one of a kind that the schema does not have
           if (operation === undefined || !schema.getRootType(operation.operation)) throw coded('OPERATION_RESOLUTION_FAILURE')
           const variables = request.variables ?? {}
-          const { scope, refused } = contextValue.open({ document, name: operation.name?.value, variables })
+          const { scope, mutations, refused } = contextValue.open({ document, name: operation.name?.value, variables })
           contextValue.scope = scope
+          contextValue.mutations = mutations
           if (refused !== undefined) throw coded(refused)
           return Promise.resolve()
         },

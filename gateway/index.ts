@@ -22,8 +22,8 @@ export type { PolicyTable, Relationship, Role } from '../directives/policy.ts'
 
 // resolvers of roots and edges, functions of computed fields
 export { foundBy, panelOf, patientOf, recordById, recordsOf, referenced } from './disclosure/edge-resolvers.ts'
-export type { GatewayContext, Resolver, Resolvers } from './disclosure/leaf-resolvers.ts'
-export { endSession, revokeClient, revokeUser } from './disclosure/session-calls.ts'
+export type { GatewayContext, Resolver, Resolvers } from './mutations/gateway-context.ts'
+export { endSession, revokeClient, revokeUser } from './mutations/session-mutations.ts'
 export type { ComputedField, ComputedFields } from './disclosure/computed-fields.ts'
 
 // who asks, and how they stand to a patient
@@ -36,10 +36,14 @@ export { type DigestSeal, KmsSeal } from './crypto/kms-seal.ts'
 export { SessionSettings } from './access/session-limits.ts'
 export { TableSessions, type SessionParts, type Sessions } from './access/sessions.ts'
 export { SessionTable } from './store/sessions.ts'
-export { RefusalTally, type RefusalCounter, type TallyParts } from './access/auth-failure-counter.ts'
+export {
+  AuthFailureCounter as RefusalTally,
+  type AuthFailurePort as RefusalCounter,
+  type AuthFailureParts as TallyParts,
+} from './access/auth-failure-counter.ts'
 export { SecurityTable } from './store/security.ts'
 export type { CredentialFault } from './model/credential-fault.ts'
-export type { RelationshipRegistry, RelationshipSource, Standing } from './access/relationships.ts'
+export type { RelationshipRegistry, RelationshipSource, RelationshipPeriod as Standing } from './access/relationships.ts'
 export { authorRelationship } from './access/author.ts'
 export { membershipRelationship, sealMembership } from './access/memberships.ts'
 export { MINORS, minorProxyPeriods, type MinorsPolicy } from './model/minors.ts'
@@ -59,6 +63,7 @@ export { IntegrityFailure, KeyUnavailable, StoreUnavailable } from './model/fail
 export type { Json, Membership, MembershipPeriod, NewRecord, RecordMetadata, RelationshipScope } from './model/record.ts'
 export { encodeNodeId, decodeNodeId } from './model/node-id.ts'
 export { tenantId } from './model/ids.ts'
+export type { SchemaPath, TypeName } from '../directives/coordinates.ts'
 export type {
   Instant,
   NodeId,
@@ -66,16 +71,19 @@ export type {
   RecordId,
   RecordRef,
   RequestId,
-  SchemaPath,
   TenantId,
-  TypeName,
   UserId,
 } from './model/ids.ts'
 
 // keys, audit and the services of a process over AWS
 export { openServices, type Env, type Services } from './compose.ts'
 export { openStore, type SealedStore } from './admin/open-store.ts'
-export { openStudies, type StudyCounts, type StudyDesk, UnknownSubject } from './admin/study-admin.ts'
+export {
+  openStudyAdmin as openStudies,
+  type StudyCounts,
+  type StudyAdmin as StudyDesk,
+  UnknownSubject,
+} from './admin/study-admin.ts'
 export type { Study } from './model/study.ts'
 export { Keyring, type KeyringParts } from './crypto/keyring.ts'
 export { AwsKms, type Kms } from './crypto/kms.ts'

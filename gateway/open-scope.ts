@@ -12,15 +12,17 @@ import { footprint } from './operations/footprint.ts'
 import { type ComputedFields, withInputs } from './disclosure/computed-fields.ts'
 import type { BudgetSource } from './disclosure/phi-budget.ts'
 import { RequestScope } from './disclosure/request-scope.ts'
+import { MutationScope } from './mutations/mutation-scope.ts'
 import type { RecordSource } from './store/record-source.ts'
 import type { SearchSource } from './store/search.ts'
 import type { Deadline } from './model/deadline.ts'
 import type { Caller } from './model/decision.ts'
 import type { EventSink } from './telemetry/events.ts'
 import { OperationTooCostly } from './model/failures.ts'
-import type { Instant, RequestId, SchemaPath } from './model/ids.ts'
+import type { SchemaPath } from '../directives/coordinates.ts'
+import type { Instant, RequestId } from './model/ids.ts'
 import type { Clock } from './model/record.ts'
-import type { Acting } from './access/effective-subject.ts'
+import type { EffectiveSubject } from './access/effective-subject.ts'
 import type { OpenedScope, ResolvedOperation } from './execution.ts'
 import type { GraphQLBody, HttpRequest } from './http/messages.ts'
 import { limitOf, type Limits } from './operations/value-limits.ts'
@@ -48,15 +50,15 @@ export interface Arrival {
   readonly requestId: RequestId
   readonly request: HttpRequest
   readonly body: GraphQLBody
-  readonly acting: Acting
+  readonly acting: EffectiveSubject
   readonly deadline: Deadline
 }
 
 /** The part of a request's time that is for reading; what is left is for the audit of what was read, or could not be. */
 const READ_SHARE = 0.7
 /** Texts that are the caller's own are bounded, so that an audit record stays small. */
-const LONGEST_NAME = 64
-const LONGEST_USER_AGENT = 256
+const MAX_NAME = 64
+const MAX_USER_AGENT = 256
 
 /**
  * The scope of an operation that is about to be executed: its audit trail, and what role and purpose allow of its footprint.
@@ -68,7 +70,7 @@ const LONGEST_USER_AGENT = 256
 export function openScope(
   parts: ScopeServices,
   { schema, policy }: Pick<CompiledPolicy, 'schema' | 'policy'>,
-  { requestId, request, body, acting: { caller, facts, ids }, deadline }: Arrival,
+  { requestId, request, body, acting: { caller, sources: facts, ids }, deadline }: Arrival,
   { document, name, variables }: ResolvedOperation,
 ): OpenedScope {
   const now = parts.now() as Instant
@@ -83,7 +85,7 @@ export function openScope(
   const stale = rootsToStepUp(policy, roots, caller, now, parts.stepUpWithin)
   for (const root of stale) {
     const action = root.startsWith(`${schema.getMutationType()?.name ?? ''}.`) ? 'UPDATE' : 'READ'
-    trail.note({ path: root as string as SchemaPath, action, outcome: 'DENIED', reason: 'STEP_UP' })
+    trail.record({ path: root as string as SchemaPath, action, outcome: 'DENIED', reason: 'STEP_UP' })
   }
   const { sessions, sources, computed, keyring, events } = parts
   const reading = deadline.share(READ_SHARE)
@@ -96,7 +98,6 @@ export function openScope(
     sources,
     ids,
     ...facts,
-    ...(sessions && { sessions }),
     computed,
     ...(budgets && { budgets }),
     ...(search && { search }),
@@ -107,7 +108,23 @@ export function openScope(
     events,
     deadline: reading,
   })
-  return { scope, ...(stale.length > 0 && { refused: 'STEP_UP_REQUIRED' }) }
+  const mutations = new MutationScope(
+    {
+      requestId,
+      caller,
+      now,
+      policy,
+      ids,
+      keyring,
+      trail,
+      events,
+      deadline: reading,
+      ...(facts.breakGlass && { breakGlass: facts.breakGlass }),
+      ...(sessions && { sessions }),
+    },
+    scope,
+  )
+  return { scope, mutations, ...(stale.length > 0 && { refused: 'STEP_UP_REQUIRED' }) }
 }
 
 function auditContext(
@@ -129,13 +146,13 @@ function auditContext(
     persisted: false,
     policy,
     operationHash: createHash('sha256').update(query).digest('hex'),
-    ...(operation !== undefined && { operation: operation.slice(0, LONGEST_NAME) }),
+    ...(operation !== undefined && { operation: operation.slice(0, MAX_NAME) }),
     ...(organization !== undefined && { organization }),
     ...(client !== undefined && { client }),
     ...(session !== undefined && { session }),
     ...(typeof study === 'string' && { study }),
     ...(sourceIp !== undefined && { sourceIp }),
-    ...(userAgent !== undefined && { userAgent: userAgent.slice(0, LONGEST_USER_AGENT) }),
+    ...(userAgent !== undefined && { userAgent: userAgent.slice(0, MAX_USER_AGENT) }),
     ...traceOf(headers['traceparent']),
   }
 }

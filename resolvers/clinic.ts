@@ -1,6 +1,15 @@
-import { foundBy, panelOf, patientOf, recordById, recordsOf, referenced } from '../gateway/disclosure/edge-resolvers.ts'
-import type { Resolvers } from '../gateway/disclosure/leaf-resolvers.ts'
-import { endSession, revokeClient, revokeUser } from '../gateway/disclosure/session-calls.ts'
+import {
+  endSession,
+  foundBy,
+  panelOf,
+  patientOf,
+  recordById,
+  recordsOf,
+  referenced,
+  type Resolvers,
+  revokeClient,
+  revokeUser,
+} from '../gateway/index.ts'
 
 // The roots and edges of the shipped clinic. Every leaf is generated from the policy table.
 
@@ -25,13 +34,13 @@ export const clinicResolvers: Resolvers = {
     patients: panelOf('Patient'),
     patientsByIdentifier: foundBy('Patient'),
     patientByNameAndBirthDate: foundBy('Patient'),
-    breakGlassGrants: async (_source, args, { scope }, info) => await scope.reviews.page(args, info),
+    breakGlassGrants: async (_source, args, { mutations }, info) => await mutations.reviews.page(args, info),
     explainAccess: async (_source, args, { scope }, info) => await scope.explainAccess(args, info),
   },
   Mutation: {
-    breakGlass: async (_source, args, { scope }, info) => await scope.emergencies.breakGlass(args, info),
-    endBreakGlass: async (_source, args, { scope }, info) => await scope.emergencies.endBreakGlass(args, info),
-    reviewBreakGlass: async (_source, args, { scope }, info) => await scope.emergencies.reviewBreakGlass(args, info),
+    breakGlass: async (_source, args, { mutations }, info) => await mutations.breakGlass.breakGlass(args, info),
+    endBreakGlass: async (_source, args, { mutations }, info) => await mutations.breakGlass.endBreakGlass(args, info),
+    reviewBreakGlass: async (_source, args, { mutations }, info) => await mutations.breakGlass.reviewBreakGlass(args, info),
     endSession,
     revokeUser,
     revokeClient,

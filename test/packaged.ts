@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type * as Entry from '../gateway/index.ts'
-import { clinicTypeDefs } from '../schema/clinic.ts'
-import { openImporter } from '../cli/open-importer.ts'
+import { clinicLock, clinicTypeDefs } from '../schema/clinic.ts'
+import { openImporter } from '../gateway/admin/open-importer.ts'
 import { seedDemo } from '../infra/local/demo/seed.ts'
 import { type Handler, startHttpApi } from '../infra/local/api-gateway.ts'
 import { startStack } from '../infra/local/stack.ts'
@@ -22,7 +22,13 @@ interface Answer {
 const dataFolder = mkdtempSync(join(tmpdir(), 'phi-packaged-'))
 const stack = await startStack({ dataFolder, port: 0 })
 try {
-  await seedDemo({ stage: stack.env.PHI_STAGE, openImporter, riverside: 2, lakeside: 1, log: () => undefined })
+  await seedDemo({
+    stage: stack.env.PHI_STAGE,
+    openImporter: (tenant) => openImporter(tenant, clinicLock()),
+    riverside: 2,
+    lakeside: 1,
+    log: () => undefined,
+  })
   const bundle = (await import(new URL('../dist/graphql/index.mjs', import.meta.url).href)) as { handler: Handler }
   const api = await startHttpApi({ port: 0, routes: { 'POST /graphql': bundle.handler } })
   try {

@@ -32,7 +32,7 @@ const Listed = z.object({
 })
 
 /** A client with more treatments than so many pages hold is answered with an error, and not with some of them. */
-const MOST_PAGES = 50
+const MAX_PAGES = 50
 
 /** Treatments of the practice server at `url`. */
 export class PracticeServer implements RecordSource {
@@ -71,7 +71,7 @@ export class PracticeServer implements RecordSource {
     const entries: { position: ListPosition; version: number }[] = []
     let page: number | undefined = 0
     for (let pages = 0; page !== undefined; pages++) {
-      if (pages === MOST_PAGES) throw new StoreUnavailable()
+      if (pages === MAX_PAGES) throw new StoreUnavailable()
       const question = { tenant, client: uuidOf(patient), page }
       const listed: z.infer<typeof Listed> = await this.#ask(Listed, 'treatments/list', question, deadline)
       for (const { id, version, performedOn } of listed.treatments) {

@@ -12,7 +12,7 @@ export interface PracticeRoster {
 export function samePractice(roster: PracticeRoster): RelationshipSource {
   return {
     // asked once for all clients of a batch; one who is left out stands in no relationship
-    standings: async ({ tenant, organization }, clients) => {
+    periods: async ({ tenant, organization }, clients) => {
       const standing = organization === undefined ? [] : await roster.among(tenant, organization, clients)
       return new Map(standing.map((client) => [client, [{}]]))
     },

@@ -1,29 +1,33 @@
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Consent } from '../model/consent.ts'
 import type { Deadline } from '../model/deadline.ts'
-import type { Caller, Emergency } from '../model/decision.ts'
+import type { Caller, BreakGlassGrantRef } from '../model/decision.ts'
 import { storeOverdue } from '../model/failures.ts'
 import type { Instant, PatientId, TenantId } from '../model/ids.ts'
 import type { Relationship } from '../../directives/policy.ts'
-import type { EmergencyActs, EmergencyReviews } from './break-glass-port.ts'
+import type { BreakGlassPort, BreakGlassReviewPort } from './break-glass-port.ts'
 import type { RelationshipScope } from '../model/record.ts'
-import { type Held, type RelationshipRegistry, relationshipsOf } from './relationships.ts'
+import { type HeldRelationships, type RelationshipRegistry, relationshipsOf } from './relationships.ts'
 
 /** Where the emergencies of a caller are found: the glass that was broken, for each of the patients. */
-export interface EmergencySource {
+export interface BreakGlassSource {
   /** Those that hold now. @throws StoreUnavailable, KeyUnavailable */
-  emergencies(caller: Caller, patients: readonly PatientId[], deadline: Deadline): Promise<ReadonlyMap<PatientId, Emergency>>
+  activeGrants(
+    caller: Caller,
+    patients: readonly PatientId[],
+    deadline: Deadline,
+  ): Promise<ReadonlyMap<PatientId, BreakGlassGrantRef>>
   /** How the glass is broken and put back; left out where that is done elsewhere. */
-  readonly acts?: EmergencyActs
+  readonly port?: BreakGlassPort
   /** How they are reviewed; left out where that is done elsewhere. */
-  readonly reviews?: EmergencyReviews
+  readonly reviews?: BreakGlassReviewPort
 }
 
 /**
  * What is kept of a patient's consents. TAMPERED: something of it was taken away or put back, which may have been a denial.
- * UNROOTED: nothing at all is kept of the patient, which is so for one who does not exist and for no other.
+ * NO_MANIFEST: nothing at all is kept of the patient, which is so for one who does not exist and for no other.
  */
-export type KnownConsents = readonly Consent[] | ConsentsOfErased | 'TAMPERED' | 'UNROOTED'
+export type KnownConsents = readonly Consent[] | ConsentsOfErased | 'TAMPERED' | 'NO_MANIFEST'
 
 /** The consents of a patient whose keys were destroyed, as far as is known where consents are kept. */
 interface ConsentsOfErased {
@@ -38,25 +42,25 @@ export interface ConsentSource {
 }
 
 /** What is known of one caller and one patient, before any record of the patient is. */
-export interface KnownFacts extends Held {
-  readonly emergency?: Emergency
+export interface SubjectAttributes extends HeldRelationships {
+  readonly breakGlass?: BreakGlassGrantRef
   /** Undefined where they could not be found out. */
   readonly consents: readonly Consent[] | undefined
   /** Whether something is kept of the patient, who is therefore there; undefined where nobody tells. */
-  readonly rooted?: boolean
+  readonly hasManifest?: boolean
   /** The patient's keys were destroyed: any that are found were put back, or are remembered from before. */
   readonly erased?: true
 }
 
-export interface FactSources {
+export interface AttributeSources {
   readonly relationships: RelationshipRegistry
   /** None: the glass cannot be broken. */
-  readonly emergencies?: EmergencySource
+  readonly breakGlass?: BreakGlassSource
   /** None: no patient has said anything, so that what needs a consent is closed. */
   readonly consents?: ConsentSource
 }
 
-interface FactParts extends FactSources {
+interface AttributeParts extends AttributeSources {
   readonly caller: Caller
   readonly now: Instant
   readonly deadline: Deadline
@@ -68,48 +72,52 @@ interface FactParts extends FactSources {
 const SOURCE_SHARE = 0.8
 
 /** One relationship to one patient: whether it holds, and within which limits. */
-interface HeldOne {
+interface RelationshipState {
   readonly holds: boolean
   readonly scopes: readonly RelationshipScope[] | undefined
 }
 
 /** What is known of a caller and their patients during one request: each is asked for once, so that list, record and edge decide alike. */
-export class PatientFacts {
-  readonly #parts: FactParts
-  readonly #relationships = new Map<string, HeldOne>()
-  readonly #emergencies = new Map<PatientId, Emergency | undefined>()
+export class AttributeLoader {
+  readonly #parts: AttributeParts
+  readonly #relationships = new Map<string, RelationshipState>()
+  readonly #breakGlass = new Map<PatientId, BreakGlassGrantRef | undefined>()
   readonly #consents = new Map<PatientId, KnownConsents | undefined>()
 
-  constructor(parts: FactParts) {
+  constructor(parts: AttributeParts) {
     this.#parts = parts
   }
 
   /** What was found damaged, or could not be found out, is asked for again. */
-  async of(names: ReadonlySet<Relationship>, patients: readonly PatientId[]): Promise<ReadonlyMap<PatientId, KnownFacts>> {
+  async attributesFor(
+    names: ReadonlySet<Relationship>,
+    patients: readonly PatientId[],
+  ): Promise<ReadonlyMap<PatientId, SubjectAttributes>> {
     // one that is silent ends before the rest is given up with it; what is read of one table within one share is read at once
     const share = this.#parts.deadline.share(SOURCE_SHARE)
     const [held] = await Promise.all([
       this.#held(names, patients, share),
-      this.#askEmergencies(patients, share),
+      this.#askBreakGlass(patients, share),
       this.#askConsents(patients, share),
     ])
     return new Map(
-      patients.map((patient): [PatientId, KnownFacts] => {
-        const emergency = this.#emergencies.get(patient)
+      patients.map((patient): [PatientId, SubjectAttributes] => {
+        const breakGlass = this.#breakGlass.get(patient)
         const known = held.get(patient) ?? { relationships: new Set() }
         const told = this.#consents.get(patient)
         const erased = typeof told === 'object' && 'erased' in told
         const consents = typeof told === 'string' ? undefined : erased ? told.consents : told
-        const damage = known.damage ?? consentDamage(told, known.relationships.size > 0 || emergency !== undefined)
-        const rooted = damage === 'UNROOTED' ? false : told === undefined || this.#parts.consents === undefined ? undefined : true
+        const damage = known.damage ?? consentDamage(told, known.relationships.size > 0 || breakGlass !== undefined)
+        const hasManifest =
+          damage === 'NO_MANIFEST' ? false : told === undefined || this.#parts.consents === undefined ? undefined : true
         const facts = {
           ...known,
           ...(damage !== undefined && { damage }),
-          ...(rooted !== undefined && { rooted }),
+          ...(hasManifest !== undefined && { hasManifest }),
           ...(erased && { erased }),
           consents,
         }
-        return [patient, { ...facts, ...(emergency !== undefined && { emergency }) }]
+        return [patient, { ...facts, ...(breakGlass !== undefined && { breakGlass }) }]
       }),
     )
   }
@@ -118,9 +126,9 @@ export class PatientFacts {
     names: ReadonlySet<Relationship>,
     patients: readonly PatientId[],
     share: Deadline,
-  ): Promise<ReadonlyMap<PatientId, Held>> {
+  ): Promise<ReadonlyMap<PatientId, HeldRelationships>> {
     const { relationships, caller, now, reasonOf } = this.#parts
-    const held = new Map<PatientId, Held>()
+    const held = new Map<PatientId, HeldRelationships>()
     const missing: PatientId[] = []
     for (const patient of patients) {
       const answers = [...names].map((name) => [name, this.#relationships.get(`${name} ${patient}`)] as const)
@@ -146,13 +154,13 @@ export class PatientFacts {
   }
 
   /** Asked for those alone who say that it is one. That nobody knows is no emergency: it fails closed. */
-  async #askEmergencies(patients: readonly PatientId[], share: Deadline): Promise<void> {
-    const { caller, emergencies, reasonOf } = this.#parts
-    const missing = patients.filter((patient) => !this.#emergencies.has(patient))
-    if (caller.purpose !== 'BTG' || emergencies === undefined || missing.length === 0) return
+  async #askBreakGlass(patients: readonly PatientId[], share: Deadline): Promise<void> {
+    const { caller, breakGlass, reasonOf } = this.#parts
+    const missing = patients.filter((patient) => !this.#breakGlass.has(patient))
+    if (caller.purpose !== 'BTG' || breakGlass === undefined || missing.length === 0) return
     try {
-      const found = await share.wait(() => emergencies.emergencies(caller, missing, share), storeOverdue)
-      for (const patient of missing) this.#emergencies.set(patient, found.get(patient))
+      const found = await share.wait(() => breakGlass.activeGrants(caller, missing, share), storeOverdue)
+      for (const patient of missing) this.#breakGlass.set(patient, found.get(patient))
     } catch (error) {
       reasonOf(error)
     }
@@ -179,6 +187,6 @@ export class PatientFacts {
 }
 
 /** Nobody knows what a patient denied of whom consents were taken away; it matters to those alone to whom something may be open. */
-function consentDamage(told: KnownConsents | undefined, mayOpen: boolean): Held['damage'] {
-  return typeof told === 'string' && (mayOpen || told === 'UNROOTED') ? told : undefined
+function consentDamage(told: KnownConsents | undefined, mayOpen: boolean): HeldRelationships['damage'] {
+  return typeof told === 'string' && (mayOpen || told === 'NO_MANIFEST') ? told : undefined
 }

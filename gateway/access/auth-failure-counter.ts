@@ -1,4 +1,4 @@
-import type { RefusalLine, SecurityTable } from '../store/security.ts'
+import type { AuthFailureLine, SecurityTable } from '../store/security.ts'
 import type { CredentialFault } from '../model/credential-fault.ts'
 import type { Deadline } from '../model/deadline.ts'
 import { causeName, type EventSink } from '../telemetry/events.ts'
@@ -7,16 +7,16 @@ import type { Clock } from '../model/record.ts'
 import { sourceNetwork } from './source-network.ts'
 
 /** Counts whom the gateway did not let in. None of it throws. */
-export interface RefusalCounter {
+export interface AuthFailurePort {
   /** @param source the other end of the connection, as the trusted front saw it */
-  note(source: string | undefined, fault: CredentialFault): void
+  count(source: string | undefined, fault: CredentialFault): void
   /** Begins to write what is due, and waits for nothing. */
-  begin(deadline: Deadline): void
+  startFlush(deadline: Deadline): void
   /** The same, and waits for it for a moment: a process may be frozen once it has answered. */
-  settle(deadline: Deadline): Promise<void>
+  flush(deadline: Deadline): Promise<void>
 }
 
-export interface TallyParts {
+export interface AuthFailureParts {
   readonly table: Pick<SecurityTable, 'add'>
   readonly now: Clock
   readonly events: EventSink
@@ -27,9 +27,9 @@ const WRITE_EVERY_MS = 5_000
 /** Requests to the table at a time; what is left over waits for the next. */
 const LINES_AT_ONCE = 25
 /** Sources told apart within a minute. All others are one. */
-const MOST_SOURCES = 100
+const MAX_SOURCES = 100
 /** Lines that wait while the table is away; the oldest go first. */
-const MOST_LINES = 500
+const MAX_LINES = 500
 /** How long one writing may take, and how long an answer waits for it. */
 const SEND_MS = 1_000
 const WAIT_MS = 200
@@ -37,7 +37,7 @@ const MINUTE_MS = 60_000
 /** No address: what came from more sources than are told apart. */
 const OTHERS = 'other'
 
-interface Line extends RefusalLine {
+interface Line extends AuthFailureLine {
   readonly counts: Map<CredentialFault, number>
 }
 
@@ -48,8 +48,8 @@ interface Line extends RefusalLine {
  * A process that ends between two writings takes what came since the last one with it. A writing whose answer was lost is
  * repeated and may count twice.
  */
-export class RefusalTally implements RefusalCounter {
-  readonly #parts: TallyParts
+export class AuthFailureCounter implements AuthFailurePort {
+  readonly #parts: AuthFailureParts
   readonly #lines = new Map<string, Line>()
   #minute = 0
   /** Sources of this minute that are told apart. */
@@ -59,22 +59,22 @@ export class RefusalTally implements RefusalCounter {
   #untold = 0
   #lost = 0
 
-  constructor(parts: TallyParts) {
+  constructor(parts: AuthFailureParts) {
     this.#parts = parts
   }
 
-  note(ip: string | undefined, fault: CredentialFault): void {
+  count(ip: string | undefined, fault: CredentialFault): void {
     const now = this.#parts.now()
     const minute = now - (now % MINUTE_MS)
     if (minute !== this.#minute) this.#sources.clear()
     this.#minute = minute
     this.#untold++
     const source = sourceNetwork(ip)
-    if (this.#sources.size < MOST_SOURCES) this.#sources.add(source)
+    if (this.#sources.size < MAX_SOURCES) this.#sources.add(source)
     this.#add({ minute, source: this.#sources.has(source) ? source : OTHERS, counts: new Map([[fault, 1]]) })
   }
 
-  begin(deadline: Deadline): void {
+  startFlush(deadline: Deadline): void {
     const now = this.#parts.now()
     const since = this.#begunAt === undefined ? WRITE_EVERY_MS : now - this.#begunAt
     if (this.#lines.size === 0 || this.#writing !== undefined || deadline.left === 0) return
@@ -86,8 +86,8 @@ export class RefusalTally implements RefusalCounter {
     })
   }
 
-  async settle(deadline: Deadline): Promise<void> {
-    this.begin(deadline)
+  async flush(deadline: Deadline): Promise<void> {
+    this.startFlush(deadline)
     if (this.#writing === undefined) return
     let timer: NodeJS.Timeout | undefined
     const enough = new Promise<void>((resolve) => {
@@ -97,7 +97,7 @@ export class RefusalTally implements RefusalCounter {
     clearTimeout(timer)
   }
 
-  #add({ minute, source, counts }: RefusalLine): void {
+  #add({ minute, source, counts }: AuthFailureLine): void {
     const name = nameOf({ minute, source })
     let line = this.#lines.get(name)
     if (line === undefined) {
@@ -110,7 +110,7 @@ export class RefusalTally implements RefusalCounter {
 
   #dropOldest(): void {
     const [oldest] = this.#lines
-    if (this.#lines.size <= MOST_LINES || oldest === undefined) return
+    if (this.#lines.size <= MAX_LINES || oldest === undefined) return
     this.#lines.delete(oldest[0])
     for (const count of oldest[1].counts.values()) this.#lost += count
   }
@@ -120,7 +120,7 @@ export class RefusalTally implements RefusalCounter {
     const taken = [...this.#lines].slice(0, LINES_AT_ONCE)
     // what comes while these are on their way begins anew
     for (const [name] of taken) this.#lines.delete(name)
-    if (this.#untold > 0) events({ event: 'CREDENTIALS_REFUSED', count: this.#untold })
+    if (this.#untold > 0) events({ event: 'AUTH_FAILURES', count: this.#untold })
     this.#untold = 0
     const sent = await Promise.allSettled(taken.map(async ([, line]) => await table.add(line, signal)))
     const failed = sent.flatMap((one, index) =>
@@ -130,9 +130,13 @@ export class RefusalTally implements RefusalCounter {
     const [first] = failed
     if (first === undefined) return
     const { why } = first
-    events({ event: 'REFUSALS_UNWRITTEN', cause: causeName(why instanceof StoreUnavailable ? why.cause : why), lost: this.#lost })
+    events({
+      event: 'AUTH_FAILURES_UNWRITTEN',
+      cause: causeName(why instanceof StoreUnavailable ? why.cause : why),
+      lost: this.#lost,
+    })
     this.#lost = 0
   }
 }
 
-const nameOf = ({ minute, source }: Pick<RefusalLine, 'minute' | 'source'>): string => `${minute} ${source}`
+const nameOf = ({ minute, source }: Pick<AuthFailureLine, 'minute' | 'source'>): string => `${minute} ${source}`

@@ -7,7 +7,7 @@ import type { RelationshipSource } from './relationships.ts'
  * @source 45 CFR 164.508(a)(2)(i)(A): the originator of psychotherapy notes uses them for treatment
  */
 export const authorRelationship: RelationshipSource = {
-  standings: () => Promise.resolve(new Map()),
+  periods: () => Promise.resolve(new Map()),
   panel: () => Promise.resolve([]),
   ofRecord: ({ fhirUser }, { author }) => fhirUser !== undefined && author === fhirUser,
 }

@@ -1,10 +1,10 @@
-import type { GlassWrite } from '../store/break-glass.ts'
+import type { BreakGlassWrite } from '../store/break-glass.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { Caller } from '../model/decision.ts'
 import type { Instant, PatientId } from '../model/ids.ts'
 
 /** A glass that was broken, as its holder knows it. */
-export interface EmergencyGrant {
+export interface BreakGlassGrant {
   /** 16 random bytes as 22 base64url characters; stands in the audit as `BREAK_GLASS id`. */
   readonly id: string
   readonly patient: PatientId
@@ -15,7 +15,7 @@ export interface EmergencyGrant {
   readonly ended?: Instant
 }
 
-interface EmergencyRequest {
+interface BreakGlassRequest {
   readonly patient: PatientId
   /** In the clinician's words: it may hold PHI, and is kept sealed. */
   readonly reason: string
@@ -24,33 +24,33 @@ interface EmergencyRequest {
 
 /** A grant as it will be, and what has to be written for it, in one transaction with its audit record. */
 export interface PreparedGrant {
-  readonly grant: EmergencyGrant
+  readonly grant: BreakGlassGrant
   /** None: it is so already. */
-  readonly items: readonly GlassWrite[]
+  readonly items: readonly BreakGlassWrite[]
 }
 
 /** How the glass is broken and put back. Nothing is written here: the writing commits with its audit record. */
-export interface EmergencyActs {
+export interface BreakGlassPort {
   /** The longest that a glass stays broken. */
-  readonly mostMinutes: number
+  readonly maxMinutes: number
   /**
    * One patient to one caller from now on; a grant that the caller has for the patient already ends with it.
    * @returns undefined where the tenant has no such patient
    * @throws StoreUnavailable, KeyUnavailable
    */
-  breaking(caller: Caller, request: EmergencyRequest, now: Instant, deadline: Deadline): Promise<PreparedGrant | undefined>
+  prepareGrant(caller: Caller, request: BreakGlassRequest, now: Instant, deadline: Deadline): Promise<PreparedGrant | undefined>
   /**
    * The end of the caller's own grant.
    * @returns undefined where the caller has none of this id
    * @throws StoreUnavailable, KeyUnavailable, IntegrityFailure
    */
-  ending(caller: Caller, patient: PatientId, id: string, now: Instant, deadline: Deadline): Promise<PreparedGrant | undefined>
+  prepareEnd(caller: Caller, patient: PatientId, id: string, now: Instant, deadline: Deadline): Promise<PreparedGrant | undefined>
 }
 
 export type Finding = 'APPROPRIATE' | 'INAPPROPRIATE' | 'FOLLOW_UP'
 
 /** A grant as who reviews it knows it. What somebody wrote is opened when it is asked for, and not before. */
-export interface ReviewedGrant extends EmergencyGrant {
+export interface ReviewedGrant extends BreakGlassGrant {
   /** Who broke the glass. */
   readonly user: string
   /** @throws IntegrityFailure, KeyUnavailable */
@@ -72,7 +72,7 @@ export interface QueuedGrant {
 }
 
 /** How a use of break-glass is reviewed (45 CFR 164.308(a)(1)(ii)(D)). Nothing is written here. */
-export interface EmergencyReviews {
+export interface BreakGlassReviewPort {
   /**
    * Up to `limit` grants of the tenant, oldest first: those with a final finding, or all others.
    * @throws StoreUnavailable, KeyUnavailable
@@ -87,7 +87,7 @@ export interface EmergencyReviews {
    * @returns undefined where the tenant has none of this id; OWN for the caller's own; OPEN while it is not over
    * @throws StoreUnavailable, KeyUnavailable, IntegrityFailure; VersionConflict where there is a final finding already
    */
-  reviewing(
+  prepareReview(
     caller: Caller,
     patient: PatientId,
     id: string,
@@ -100,7 +100,7 @@ export interface EmergencyReviews {
    * @returns undefined where the tenant has none of this id
    * @throws StoreUnavailable, KeyUnavailable, IntegrityFailure
    */
-  ending(
+  prepareEnd(
     tenant: Caller['tenant'],
     patient: PatientId,
     id: string,

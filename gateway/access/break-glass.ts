@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import type { Keyring } from '../crypto/keyring.ts'
-import type { UseKey } from '../crypto/tenant-keys.ts'
+import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { userToken } from '../crypto/tokens.ts'
-import { type BreakGlassTable, glassPlace, glassRootPlace, queuePlace } from '../store/break-glass.ts'
+import { type BreakGlassTable, grantPlace, grantManifestPlace, queuePlace } from '../store/break-glass.ts'
 import type { Deadline } from '../model/deadline.ts'
-import type { Caller, Emergency } from '../model/decision.ts'
+import type { Caller, BreakGlassGrantRef } from '../model/decision.ts'
 import type { EventSink } from '../telemetry/events.ts'
 import { IntegrityFailure } from '../model/failures.ts'
 import type { Instant, PatientId, TenantId } from '../model/ids.ts'
 import type { Clock } from '../model/record.ts'
 import { breakGlassReviews } from './break-glass-reviews.ts'
-import type { EmergencyActs, PreparedGrant } from './break-glass-port.ts'
-import { grantOf, isOpen, type Kept, keptOf, sealText, writesOf } from './stored-grant.ts'
-import type { EmergencySource } from './attribute-loader.ts'
-import { type Rooted, readRooted, rootedItem } from './manifest-items.ts'
+import type { BreakGlassPort, PreparedGrant } from './break-glass-port.ts'
+import { grantOf, isOpen, type StoredGrant, parseStoredGrant, sealText, writesOf } from './stored-grant.ts'
+import type { BreakGlassSource } from './attribute-loader.ts'
+import { type ManifestItem, readManifestItems, verifyAgainstManifest } from './manifest-items.ts'
 
 export interface BreakGlassParts {
   readonly table: BreakGlassTable
@@ -23,17 +23,17 @@ export interface BreakGlassParts {
   readonly events: EventSink
   readonly now: Clock
   /** The longest that a glass stays broken, in minutes. */
-  readonly mostMinutes: number
+  readonly maxMinutes: number
 }
 
 /** What was read of one user and patient, and what it means. */
 interface Reading {
-  readonly key: UseKey<'access'>
+  readonly key: PurposeKey<'access'>
   readonly user: string
   /** By patient, as they were read: what is written is written over them. */
   readonly roots: ReadonlyMap<PatientId, Uint8Array>
   /** By patient: the newest grant, or what is wrong with it. */
-  readonly known: ReadonlyMap<PatientId, Rooted<Kept>>
+  readonly known: ReadonlyMap<PatientId, ManifestItem<StoredGrant>>
 }
 
 const MINUTE_MS = 60_000
@@ -47,18 +47,18 @@ const ID_BYTES = 16
  * of the database can make none, prolong none, and put none back that was ended. What does not fit opens nothing and is told
  * to operators.
  */
-export function breakGlassGrants({ table, keyring, exists, events, now: clock, mostMinutes }: BreakGlassParts): EmergencySource {
+export function breakGlassGrants({ table, keyring, exists, events, now: clock, maxMinutes }: BreakGlassParts): BreakGlassSource {
   const read = async ({ tenant, user: name }: Caller, patients: readonly PatientId[], deadline: Deadline): Promise<Reading> => {
-    const [key, lookup] = await Promise.all([keyring.useKey(tenant, 'access'), keyring.useKey(tenant, 'lookup')])
+    const [key, lookup] = await Promise.all([keyring.purposeKey(tenant, 'access'), keyring.purposeKey(tenant, 'lookup')])
     const user = userToken(lookup, name)
     const roots = new Map<PatientId, Uint8Array>()
-    const known = await readRooted({ tenant, events }, patients, async (pending) => {
+    const known = await readManifestItems({ tenant, events }, patients, async (pending) => {
       const loaded = await table.load(tenant, user, pending, deadline.signal)
       for (const [patient, root] of loaded.roots) roots.set(patient, root)
       return new Map(
         pending.map((patient) => [
           patient,
-          rootedGrant(key, { tenant, patient, user }, loaded.roots.get(patient), loaded.items.get(patient)),
+          verifiedGrant(key, { tenant, patient, user }, loaded.roots.get(patient), loaded.items.get(patient)),
         ]),
       )
     })
@@ -66,45 +66,53 @@ export function breakGlassGrants({ table, keyring, exists, events, now: clock, m
   }
 
   /** The items of a grant and of what it replaces, with the root that lists it. */
-  const prepare = (tenant: TenantId, { key, user, roots }: Reading, kept: Kept, ...ended: readonly Kept[]): PreparedGrant => {
-    const patient = kept.patient as PatientId
-    const queued = [kept, ...ended].map((one) => ({ place: queuePlace(tenant, 'REVIEW', one.since as Instant, one.id), kept: one }))
-    const put = [{ place: glassPlace(tenant, patient, user), kept }, ...queued]
-    return { grant: grantOf(kept), items: writesOf({ table, key, tenant, patient }, roots.get(patient), { put }) }
+  const prepare = (
+    tenant: TenantId,
+    { key, user, roots }: Reading,
+    grant: StoredGrant,
+    ...ended: readonly StoredGrant[]
+  ): PreparedGrant => {
+    const patient = grant.patient as PatientId
+    const queued = [grant, ...ended].map((one) => ({
+      place: queuePlace(tenant, 'REVIEW', one.since as Instant, one.id),
+      grant: one,
+    }))
+    const put = [{ place: grantPlace(tenant, patient, user), grant }, ...queued]
+    return { grant: grantOf(grant), items: writesOf({ table, key, tenant, patient }, roots.get(patient), { put }) }
   }
 
-  const acts: EmergencyActs = {
-    mostMinutes,
-    async breaking(caller, { patient, reason, minutes }, now, deadline) {
+  const port: BreakGlassPort = {
+    maxMinutes,
+    async prepareGrant(caller, { patient, reason, minutes }, now, deadline) {
       const { tenant, user } = caller
       const [isThere, reading] = await Promise.all([exists(tenant, patient, deadline), read(caller, [patient], deadline)])
       if (!isThere) return undefined
       const id = randomBytes(ID_BYTES).toString('base64url')
       const sealed = sealText(reading.key, tenant, { patient, id }, 'REASON', reason)
-      const kept: Kept = { id, patient, user, reason: sealed, since: now, until: now + minutes * MINUTE_MS }
+      const grant: StoredGrant = { id, patient, user, reason: sealed, since: now, until: now + minutes * MINUTE_MS }
       const before = reading.known.get(patient)
       // what was tampered with is told of and written anew: it must not stand in the way of an emergency
       const replaced = before?.kind === 'FOUND' && isOpen(before.content, now) ? [{ ...before.content, ended: now }] : []
-      return prepare(tenant, reading, kept, ...replaced)
+      return prepare(tenant, reading, grant, ...replaced)
     },
-    async ending(caller, patient, id, now, deadline) {
+    async prepareEnd(caller, patient, id, now, deadline) {
       const reading = await read(caller, [patient], deadline)
       const known = reading.known.get(patient)
       if (known?.kind === 'FAULT') throw new IntegrityFailure()
-      const kept = known?.kind === 'FOUND' ? known.content : undefined
-      if (kept?.id !== id) return undefined
-      if (!isOpen(kept, now)) return { grant: grantOf(kept), items: [] }
-      return prepare(caller.tenant, reading, { ...kept, ended: now })
+      const grant = known?.kind === 'FOUND' ? known.content : undefined
+      if (grant?.id !== id) return undefined
+      if (!isOpen(grant, now)) return { grant: grantOf(grant), items: [] }
+      return prepare(caller.tenant, reading, { ...grant, ended: now })
     },
   }
 
   return {
-    acts,
+    port,
     reviews: breakGlassReviews({ table, keyring, events }),
-    async emergencies(caller, patients, deadline) {
+    async activeGrants(caller, patients, deadline) {
       const { known } = await read(caller, patients, deadline)
       const now = clock()
-      const found = new Map<PatientId, Emergency>()
+      const found = new Map<PatientId, BreakGlassGrantRef>()
       for (const [patient, one] of known) {
         if (one.kind !== 'FOUND' || !isOpen(one.content, now)) continue
         found.set(patient, { grant: one.content.id, until: one.content.until as Instant })
@@ -115,14 +123,19 @@ export function breakGlassGrants({ table, keyring, exists, events, now: clock, m
 }
 
 /** What root and item together say of a user's newest grant. */
-function rootedGrant(
-  key: UseKey<'access'>,
+function verifiedGrant(
+  key: PurposeKey<'access'>,
   { tenant, patient, user }: { tenant: TenantId; patient: PatientId; user: string },
   root: Uint8Array | undefined,
   item: Uint8Array | undefined,
-): Rooted<Kept> {
+): ManifestItem<StoredGrant> {
   // a root begins with the first grant: until then there is neither
-  if (root === undefined) return item === undefined ? { kind: 'NONE', erased: false } : { kind: 'FAULT', what: 'ROOT_MISSING' }
-  const place = glassPlace(tenant, patient, user)
-  return rootedItem({ key, place, rootPlace: glassRootPlace(tenant, patient), name: place.sk }, item, root, keptOf)
+  if (root === undefined) return item === undefined ? { kind: 'NONE', erased: false } : { kind: 'FAULT', what: 'MANIFEST_MISSING' }
+  const place = grantPlace(tenant, patient, user)
+  return verifyAgainstManifest(
+    { key, place, manifestPlace: grantManifestPlace(tenant, patient), name: place.sk },
+    item,
+    root,
+    parseStoredGrant,
+  )
 }

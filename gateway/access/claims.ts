@@ -5,7 +5,7 @@ import { type Instant, type TenantId, tenantId, type UserId } from '../model/ids
 /** The longest text that a claim may be: a name, an id. */
 const text = z.string().min(1).max(128)
 /** A deployment's issuer may put groups of all kinds into a token; those that are no role are dropped. */
-const MOST_ROLES = 64
+const MAX_ROLES = 64
 
 /**
  * Where an issuer's access tokens say what. Names are those of claims at the top of the token; an issuer that prefixes them with a
@@ -75,7 +75,7 @@ const seconds = z
   .max(1e11)
   .transform((time) => Math.floor(time * 1000) as Instant)
 const Payload = z.record(z.string(), z.unknown())
-const Roles = z.array(text).min(1).max(MOST_ROLES)
+const Roles = z.array(text).min(1).max(MAX_ROLES)
 const Methods = z.array(text).max(16)
 const Audience = z.union([text, z.array(text).max(16)])
 const MACHINE_LIFETIME_MS = 3_600_000

@@ -1,15 +1,15 @@
 import * as z from 'zod'
 import { sealAccessItem } from '../crypto/access-seal.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import type { UseKey } from '../crypto/tenant-keys.ts'
-import { type AccessItem, accessKey, type AccessKey, accessRootKey, type AccessTable } from '../store/access.ts'
+import type { PurposeKey } from '../crypto/tenant-keys.ts'
+import { type AccessItem, accessKey, type AccessKey, accessManifestKey, type AccessTable } from '../store/access.ts'
 import type { Consent, ConsentChanges } from '../model/consent.ts'
 import type { EventSink } from '../telemetry/events.ts'
 import { IntegrityFailure } from '../model/failures.ts'
 import type { PatientId, TenantId } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
 import type { ConsentSource, KnownConsents } from './attribute-loader.ts'
-import { type Rooted, readRooted, rootedItem } from './manifest-items.ts'
+import { type ManifestItem, readManifestItems, verifyAgainstManifest } from './manifest-items.ts'
 
 const Content = z.object({
   consents: z.array(
@@ -29,7 +29,7 @@ const Content = z.object({
 
 /**
  * The consents of patients: one sealed item each in the access table, listed by the patient's access root like a membership, so
- * that none can be made, put back or taken away unseen. What is damaged is told as such and never as a shorter list: it may be
+ * that none can be made, put back or taken away unseen. What is damaged is answers as such and never as a shorter list: it may be
  * a denial that is missing.
  */
 export function storedConsents(parts: {
@@ -40,37 +40,37 @@ export function storedConsents(parts: {
   const { table, keyring, events } = parts
   return {
     async consents(tenant, patients, { signal }) {
-      const key = await keyring.useKey(tenant, 'access')
-      const look = async (pending: readonly PatientId[]): Promise<ReadonlyMap<PatientId, Rooted<readonly Consent[]>>> => {
+      const key = await keyring.purposeKey(tenant, 'access')
+      const look = async (pending: readonly PatientId[]): Promise<ReadonlyMap<PatientId, ManifestItem<readonly Consent[]>>> => {
         const { items, roots } = await table.load(tenant, pending.map(consentsOf), signal)
         const found = new Map(items.map((item) => [item.patient, item]))
         return new Map(
-          pending.map((patient) => [patient, rootedConsents(key, tenant, patient, found.get(patient), roots.get(patient))]),
+          pending.map((patient) => [patient, verifiedConsents(key, tenant, patient, found.get(patient), roots.get(patient))]),
         )
       }
-      const told = new Map<PatientId, KnownConsents>()
-      for (const [patient, rooted] of await readRooted({ tenant, events }, patients, look)) {
-        if (rooted.kind === 'FOUND' || rooted.kind === 'NONE') {
-          const consents = rooted.kind === 'FOUND' ? rooted.content : []
-          told.set(patient, rooted.erased ? { erased: true, consents } : consents)
-        } else told.set(patient, rooted.kind === 'UNROOTED' ? 'UNROOTED' : 'TAMPERED')
+      const answers = new Map<PatientId, KnownConsents>()
+      for (const [patient, item] of await readManifestItems({ tenant, events }, patients, look)) {
+        if (item.kind === 'FOUND' || item.kind === 'NONE') {
+          const consents = item.kind === 'FOUND' ? item.content : []
+          answers.set(patient, item.erased ? { erased: true, consents } : consents)
+        } else answers.set(patient, item.kind === 'NO_MANIFEST' ? 'NO_MANIFEST' : 'TAMPERED')
       }
-      return told
+      return answers
     },
   }
 }
 
-function rootedConsents(
-  key: UseKey<'access'>,
+function verifiedConsents(
+  key: PurposeKey<'access'>,
   tenant: TenantId,
   patient: PatientId,
   item: AccessItem | undefined,
   root: Uint8Array | undefined,
-): Rooted<readonly Consent[]> {
+): ManifestItem<readonly Consent[]> {
   const place = { tenant, ...accessKey(tenant, consentsOf(patient)) }
-  const rootPlace = { tenant, ...accessRootKey(tenant, patient) }
-  return rootedItem(
-    { key, place, rootPlace, name: place.sk },
+  const manifestPlace = { tenant, ...accessManifestKey(tenant, patient) }
+  return verifyAgainstManifest(
+    { key, place, manifestPlace, name: place.sk },
     item?.sealed,
     root,
     (content) => Content.safeParse(content).data?.consents as readonly Consent[] | undefined,
@@ -89,10 +89,10 @@ export async function sealConsents(
   patient: PatientId,
   changes: ConsentChanges,
 ): Promise<AccessItem | undefined> {
-  const key = await keyring.useKey(tenant, 'access')
+  const key = await keyring.purposeKey(tenant, 'access')
   const asked = consentsOf(patient)
   const { items, roots } = await access.load(tenant, [asked])
-  const known = rootedConsents(key, tenant, patient, items[0], roots.get(patient))
+  const known = verifiedConsents(key, tenant, patient, items[0], roots.get(patient))
   if (known.kind === 'FAULT') throw new IntegrityFailure()
   const before = known.kind === 'FOUND' ? known.content : []
   const after = changed(before, changes)

@@ -1,4 +1,4 @@
-import type { FactSources } from './attribute-loader.ts'
+import type { AttributeSources } from './attribute-loader.ts'
 import { asResearcher, besideResearch, NO_SUBJECTS, studyOf, unknownSubjects, withinStudy } from './research.ts'
 import type { StudySource } from './studies.ts'
 import type { Keyring } from '../crypto/keyring.ts'
@@ -12,15 +12,15 @@ import type { PolicyTable } from '../../directives/policy.ts'
 import type { Clock } from '../model/record.ts'
 
 /** As whom a caller acts in one request, to whom they stand so, and by which ids they know records. */
-export interface Acting {
+export interface EffectiveSubject {
   readonly caller: Caller
-  readonly facts: FactSources
+  readonly sources: AttributeSources
   readonly ids: PublicIds
 }
 
-interface ActingParts {
+interface EffectiveSubjectParts {
   readonly policy: PolicyTable
-  readonly facts: FactSources
+  readonly facts: AttributeSources
   /** None: nobody acts under a study, so that researchers are given nothing. */
   readonly studies?: StudySource
   readonly keyring: Keyring
@@ -35,23 +35,27 @@ interface ActingParts {
  *
  * @param named the header `x-research-study`
  */
-export async function actingOf(
+export async function resolveEffectiveSubject(
   caller: Caller,
   named: string | undefined,
-  { policy, facts, studies, keyring, now }: ActingParts,
+  { policy, facts, studies, keyring, now }: EffectiveSubjectParts,
   deadline: Deadline,
-): Promise<Acting> {
+): Promise<EffectiveSubject> {
   const researcher = asResearcher(caller, policy)
-  if (researcher === undefined) return { caller: besideResearch(caller, policy), facts, ids: NODE_IDS }
+  if (researcher === undefined) return { caller: besideResearch(caller, policy), sources: facts, ids: NODE_IDS }
   // an emergency is no research: where it would be found is left out
   const { relationships, consents } = facts
-  const standing = { ...(consents && { consents }) }
-  const nobody = { caller: researcher, facts: { ...standing, relationships: withinStudy(relationships, NO_SUBJECTS) }, ids: NO_IDS }
+  const consentSource = { ...(consents && { consents }) }
+  const nobody = {
+    caller: researcher,
+    sources: { ...consentSource, relationships: withinStudy(relationships, NO_SUBJECTS) },
+    ids: NO_IDS,
+  }
   if (studies === undefined) return nobody
   try {
     const { tenant } = caller
     const [all, key] = await deadline.wait(
-      () => Promise.all([studies.studies(tenant, deadline), keyring.useKey(tenant, 'pseudonym')]),
+      () => Promise.all([studies.studies(tenant, deadline), keyring.purposeKey(tenant, 'pseudonym')]),
       storeOverdue,
     )
     const study = studyOf(all, researcher, named, now() as Instant)
@@ -59,14 +63,14 @@ export async function actingOf(
     const { protocol } = study
     return {
       caller: { ...researcher, study: protocol },
-      facts: { ...standing, relationships: withinStudy(relationships, studies.subjects(protocol)) },
+      sources: { ...consentSource, relationships: withinStudy(relationships, studies.subjects(protocol)) },
       ids: studyIds(new Pseudonyms(key, { tenant, protocol }), protocol),
     }
   } catch (failure) {
     if (!isPassing(failure)) throw failure
     return {
       caller: researcher,
-      facts: { ...standing, relationships: withinStudy(relationships, unknownSubjects(failure)) },
+      sources: { ...consentSource, relationships: withinStudy(relationships, unknownSubjects(failure)) },
       ids: unknownIds(failure),
     }
   }

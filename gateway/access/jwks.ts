@@ -13,7 +13,7 @@ const PAUSE_MS = 30_000
 const FIRST_PAUSE_MS = 1_000
 const TIMEOUT_MS = 1_500
 /** A set of keys is a few kilobytes. */
-const LARGEST_SET = 256 * 1024
+const MAX_SET = 256 * 1024
 const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost'])
 
 /** Which key an algorithm is used with. Each is asymmetric: a public key never serves as a secret (RFC 8725 section 2.1). */
@@ -100,7 +100,7 @@ export class KeptKeys implements JwksCache {
 
   /** Takes the set that another process kept, where it is newer than what there is here. @throws what the issuer's answer was */
   async #fallBack(last: StoredKeySet | undefined, error: unknown): Promise<Jwks> {
-    if (last === undefined || last.text.length > LARGEST_SET) throw error
+    if (last === undefined || last.text.length > MAX_SET) throw error
     if (last.at <= (this.#kept?.at ?? 0) || this.#now() - last.at >= KEPT_MS) throw error
     const set = await this.#keeper?.verified(last)
     if (set === undefined) throw error
@@ -153,6 +153,6 @@ async function fetchText(uri: string): Promise<string> {
   const response = await fetch(uri, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) })
   if (!response.ok) throw new Unauthenticated()
   const text = await response.text()
-  if (text.length > LARGEST_SET) throw new Unauthenticated()
+  if (text.length > MAX_SET) throw new Unauthenticated()
   return text
 }

@@ -1,29 +1,29 @@
-import { accessDigest, isBuried, openAccessRoot } from '../crypto/access-manifest.ts'
+import { accessDigest, areKeysDestroyed, openAccessManifest } from '../crypto/access-manifest.ts'
 import { type AccessItemPlace, openAccessItem } from '../crypto/access-seal.ts'
-import type { UseKey } from '../crypto/tenant-keys.ts'
+import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import type { AccessFault, EventSink } from '../telemetry/events.ts'
 import { IntegrityFailure } from '../model/failures.ts'
 import type { PatientId, TenantId } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
 
 /** What an item and the root that lists it say together. `erased`: the root says that the patient's keys were destroyed. */
-export type Rooted<T> =
+export type ManifestItem<T> =
   | { readonly kind: 'FOUND'; readonly content: T; readonly digest: string; readonly erased: boolean }
   /** Neither the root nor the table knows of it. */
   | { readonly kind: 'NONE'; readonly erased: boolean }
   /** There is no root. */
-  | { readonly kind: 'UNROOTED' }
+  | { readonly kind: 'NO_MANIFEST' }
   | { readonly kind: 'FAULT'; readonly what: AccessFault }
 
-interface RootedPlaces {
-  readonly key: UseKey<'access'>
+interface ManifestPlaces {
+  readonly key: PurposeKey<'access'>
   readonly place: AccessItemPlace
-  readonly rootPlace: AccessItemPlace
+  readonly manifestPlace: AccessItemPlace
   /** What the root calls the item. */
   readonly name: string
 }
 
-const fault = (what: AccessFault): Rooted<never> => ({ kind: 'FAULT', what })
+const fault = (what: AccessFault): ManifestItem<never> => ({ kind: 'FAULT', what })
 
 /**
  * Holds an item against the root of its patient, `docs/sealed-field.md` section 7: it counts where the root lists this very item.
@@ -31,16 +31,16 @@ const fault = (what: AccessFault): Rooted<never> => ({ kind: 'FAULT', what })
  * @param parse the content of an item that was sealed by us; undefined where it is none
  * @throws KeyUnavailable
  */
-export function rootedItem<T>(
-  { key, place, rootPlace, name }: RootedPlaces,
+export function verifyAgainstManifest<T>(
+  { key, place, manifestPlace, name }: ManifestPlaces,
   item: Uint8Array | undefined,
   root: Uint8Array | undefined,
   parse: (content: Json) => T | undefined,
-): Rooted<T> {
-  if (root === undefined) return { kind: 'UNROOTED' }
+): ManifestItem<T> {
+  if (root === undefined) return { kind: 'NO_MANIFEST' }
   try {
-    const opened = openAccessRoot(key, rootPlace, root)
-    const erased = isBuried(opened)
+    const opened = openAccessManifest(key, manifestPlace, root)
+    const erased = areKeysDestroyed(opened)
     const digest = opened.items.get(name)
     if (digest === undefined) return item === undefined ? { kind: 'NONE', erased } : fault('NOT_LISTED')
     if (item === undefined) return fault('MISSING')
@@ -48,7 +48,7 @@ export function rootedItem<T>(
     const content = parse(openAccessItem(key, place, item))
     return content === undefined ? fault('ALTERED') : { kind: 'FOUND', content, digest, erased }
   } catch (error) {
-    if (error instanceof IntegrityFailure) return fault('ROOT_ALTERED')
+    if (error instanceof IntegrityFailure) return fault('MANIFEST_ALTERED')
     throw error
   }
 }
@@ -61,22 +61,22 @@ const READS = 3
  *
  * @param look one read of all of them; a patient who is left out is left out
  */
-export async function readRooted<T>(
+export async function readManifestItems<T>(
   { tenant, events }: { readonly tenant: TenantId; readonly events: EventSink },
   patients: readonly PatientId[],
-  look: (pending: readonly PatientId[]) => Promise<ReadonlyMap<PatientId, Rooted<T>>>,
-): Promise<ReadonlyMap<PatientId, Rooted<T>>> {
-  const told = new Map<PatientId, Rooted<T>>()
+  look: (pending: readonly PatientId[]) => Promise<ReadonlyMap<PatientId, ManifestItem<T>>>,
+): Promise<ReadonlyMap<PatientId, ManifestItem<T>>> {
+  const told = new Map<PatientId, ManifestItem<T>>()
   let pending = patients
   for (let attempt = 1; pending.length > 0; attempt++) {
     const doubtful: PatientId[] = []
-    for (const [patient, rooted] of await look(pending)) {
-      if (rooted.kind === 'FAULT' && attempt < READS) {
+    for (const [patient, item] of await look(pending)) {
+      if (item.kind === 'FAULT' && attempt < READS) {
         doubtful.push(patient)
         continue
       }
-      if (rooted.kind === 'FAULT') events({ event: 'ACCESS_ITEM_FORGED', tenant, patient, what: rooted.what })
-      told.set(patient, rooted)
+      if (item.kind === 'FAULT') events({ event: 'ACCESS_ITEM_FORGED', tenant, patient, what: item.what })
+      told.set(patient, item)
     }
     pending = doubtful
   }

@@ -1,15 +1,22 @@
 import * as z from 'zod'
 import { sealAccessItem } from '../crypto/access-seal.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import type { UseKey } from '../crypto/tenant-keys.ts'
+import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { subjectToken } from '../crypto/tokens.ts'
-import { accessKey, type AccessItem, type AccessKey, type AccessKind, accessRootKey, type AccessTable } from '../store/access.ts'
+import {
+  accessKey,
+  type AccessItem,
+  type AccessKey,
+  type AccessKind,
+  accessManifestKey,
+  type AccessTable,
+} from '../store/access.ts'
 import type { Caller } from '../model/decision.ts'
 import type { EventSink } from '../telemetry/events.ts'
 import type { Instant, PatientId, TenantId } from '../model/ids.ts'
 import type { Json, Membership, MembershipPeriod } from '../model/record.ts'
-import type { Known, RelationshipSource, Standing } from './relationships.ts'
-import { type Rooted, readRooted, rootedItem } from './manifest-items.ts'
+import type { RelationshipAnswer, RelationshipSource, RelationshipPeriod } from './relationships.ts'
+import { type ManifestItem, readManifestItems, verifyAgainstManifest } from './manifest-items.ts'
 
 const since = z.number().optional()
 const until = z.number().optional()
@@ -35,34 +42,34 @@ interface MembershipParts {
  */
 export function membershipRelationship(kind: AccessKind, { table, keyring, events }: MembershipParts): RelationshipSource {
   const subjectOf = async (caller: Caller): Promise<string | undefined> =>
-    caller.fhirUser === undefined ? undefined : subjectToken(await keyring.useKey(caller.tenant, 'lookup'), caller.fhirUser)
+    caller.fhirUser === undefined ? undefined : subjectToken(await keyring.purposeKey(caller.tenant, 'lookup'), caller.fhirUser)
 
   return {
-    async standings(caller, patients, { signal }) {
+    async periods(caller, patients, { signal }) {
       const { tenant } = caller
       const subject = await subjectOf(caller)
       if (subject === undefined) return new Map()
-      const key = await keyring.useKey(tenant, 'access')
-      const look = async (pending: readonly PatientId[]): Promise<ReadonlyMap<PatientId, Rooted<Stored>>> => {
+      const key = await keyring.purposeKey(tenant, 'access')
+      const look = async (pending: readonly PatientId[]): Promise<ReadonlyMap<PatientId, ManifestItem<Stored>>> => {
         const wanted = pending.map((patient) => ({ kind, patient, subject }))
         const { items, roots } = await table.load(tenant, wanted, signal)
         const found = new Map(items.map((item) => [item.patient, item]))
         return new Map(
           wanted.map((asked) => {
             const { patient } = asked
-            return [patient, rootedMembership(key, tenant, asked, found.get(patient), roots.get(patient))]
+            return [patient, verifiedMembership(key, tenant, asked, found.get(patient), roots.get(patient))]
           }),
         )
       }
-      const standings = new Map<PatientId, Known>()
-      for (const [patient, rooted] of await readRooted({ tenant, events }, patients, look)) {
-        if (rooted.kind === 'FOUND') standings.set(patient, standingsOf(rooted.content))
-        else if (rooted.kind === 'NONE') standings.set(patient, [])
+      const periods = new Map<PatientId, RelationshipAnswer>()
+      for (const [patient, item] of await readManifestItems({ tenant, events }, patients, look)) {
+        if (item.kind === 'FOUND') periods.set(patient, periodsOf(item.content))
+        else if (item.kind === 'NONE') periods.set(patient, [])
         // whether there ought to be a root is known to who finds the patient to exist
-        else if (rooted.kind === 'UNROOTED') standings.set(patient, 'UNROOTED')
-        else if (rooted.what !== 'NOT_LISTED') standings.set(patient, 'TAMPERED')
+        else if (item.kind === 'NO_MANIFEST') periods.set(patient, 'NO_MANIFEST')
+        else if (item.what !== 'NOT_LISTED') periods.set(patient, 'TAMPERED')
       }
-      return standings
+      return periods
     },
     async panel(caller, after, limit, deadline) {
       const subject = await subjectOf(caller)
@@ -72,20 +79,25 @@ export function membershipRelationship(kind: AccessKind, { table, keyring, event
 }
 
 /** What is held of one person and patient against the patient's root. */
-function rootedMembership(
-  key: UseKey<'access'>,
+function verifiedMembership(
+  key: PurposeKey<'access'>,
   tenant: TenantId,
   asked: AccessKey,
   item: AccessItem | undefined,
   root: Uint8Array | undefined,
-): Rooted<Stored> {
+): ManifestItem<Stored> {
   const place = { tenant, ...accessKey(tenant, asked) }
-  const rootPlace = { tenant, ...accessRootKey(tenant, asked.patient) }
-  return rootedItem({ key, place, rootPlace, name: place.sk }, item?.sealed, root, (content) => Content.safeParse(content).data)
+  const manifestPlace = { tenant, ...accessManifestKey(tenant, asked.patient) }
+  return verifyAgainstManifest(
+    { key, place, manifestPlace, name: place.sk },
+    item?.sealed,
+    root,
+    (content) => Content.safeParse(content).data,
+  )
 }
 
-const standingsOf = ({ periods, limited = [] }: Stored): readonly Standing[] =>
-  [...periods, ...limited] as unknown as readonly Standing[]
+const periodsOf = ({ periods, limited = [] }: Stored): readonly RelationshipPeriod[] =>
+  [...periods, ...limited] as unknown as readonly RelationshipPeriod[]
 
 /**
  * The item of a membership, sealed for its place.
@@ -95,7 +107,11 @@ export async function sealMembership(keyring: Keyring, tenant: TenantId, members
   const key = await keyOf(keyring, tenant, membership)
   return {
     ...key,
-    sealed: sealAccessItem(await keyring.useKey(tenant, 'access'), { tenant, ...accessKey(tenant, key) }, contentOf(membership)),
+    sealed: sealAccessItem(
+      await keyring.purposeKey(tenant, 'access'),
+      { tenant, ...accessKey(tenant, key) },
+      contentOf(membership),
+    ),
   }
 }
 
@@ -110,14 +126,14 @@ export async function membershipChanged(
   tenant: TenantId,
   memberships: readonly Membership[],
 ): Promise<Membership[]> {
-  const seal = await keyring.useKey(tenant, 'access')
+  const seal = await keyring.purposeKey(tenant, 'access')
   const keys = await Promise.all(memberships.map(async (membership) => await keyOf(keyring, tenant, membership)))
   const stored = new Map<string, string>()
   const { items, roots } = await table.load(tenant, keys)
   for (const item of items) {
     const place = { tenant, ...accessKey(tenant, item) }
     // one that was tampered with is written anew
-    const known = rootedMembership(seal, tenant, item, item, roots.get(item.patient))
+    const known = verifiedMembership(seal, tenant, item, item, roots.get(item.patient))
     if (known.kind === 'FOUND') stored.set(`${place.pk} ${place.sk}`, JSON.stringify(known.content))
   }
   const present = new Set(items.map((item) => accessKey(tenant, item)).map(({ pk, sk }) => `${pk} ${sk}`))
@@ -132,7 +148,7 @@ export async function membershipChanged(
 }
 
 async function keyOf(keyring: Keyring, tenant: TenantId, { patient, relationship, fhirUser }: Membership): Promise<AccessKey> {
-  return { kind: relationship, patient, subject: subjectToken(await keyring.useKey(tenant, 'lookup'), fhirUser) }
+  return { kind: relationship, patient, subject: subjectToken(await keyring.purposeKey(tenant, 'lookup'), fhirUser) }
 }
 
 function contentOf({ periods }: Membership): Json {

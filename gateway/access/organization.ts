@@ -7,7 +7,7 @@ import type { RelationshipSource } from './relationships.ts'
  */
 export function organizationRelationship(directory: PatientDirectory): RelationshipSource {
   return {
-    standings: (_caller, patients) => Promise.resolve(new Map(patients.map((patient) => [patient, [{}]]))),
+    periods: (_caller, patients) => Promise.resolve(new Map(patients.map((patient) => [patient, [{}]]))),
     panel: (caller, after, limit, deadline) => directory.patients(caller.tenant, after, limit, deadline),
   }
 }

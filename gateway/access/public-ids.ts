@@ -1,5 +1,6 @@
 import type { Pseudonyms } from '../crypto/pseudonym.ts'
-import type { RecordRef, SchemaPath } from '../model/ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { RecordRef } from '../model/ids.ts'
 import { decodeNodeId, encodeNodeId } from '../model/node-id.ts'
 
 /** The ids that one caller is given and may send: one seam for all of them, or a researcher would get a real one somewhere. */

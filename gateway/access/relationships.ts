@@ -7,7 +7,7 @@ import type { Relationship } from '../../directives/policy.ts'
 import type { RecordMetadata, RelationshipScope } from '../model/record.ts'
 
 /** From when until when a relationship holds, in milliseconds; open where left out. `until` is exclusive. */
-export interface Standing {
+export interface RelationshipPeriod {
   readonly since?: Instant
   readonly until?: Instant
   /** How much it opens while it holds; all of what its grants open where left out. */
@@ -16,17 +16,17 @@ export interface Standing {
 
 /**
  * What a source knows of one patient. TAMPERED: what it keeps of caller and patient was taken away or put back as it was before,
- * so that nobody knows whether they stand in the relationship. UNROOTED: it keeps nothing at all of the patient, which is so
+ * so that nobody knows whether they stand in the relationship. NO_MANIFEST: it keeps nothing at all of the patient, which is so
  * for one who does not exist and for no other.
  */
-export type Known = readonly Standing[] | 'TAMPERED' | 'UNROOTED'
+export type RelationshipAnswer = readonly RelationshipPeriod[] | 'TAMPERED' | 'NO_MANIFEST'
 
 /** What is known of the caller towards one patient. What is damaged counts for nothing. */
-export interface Held {
+export interface HeldRelationships {
   readonly relationships: ReadonlySet<Relationship>
   /** Those that hold within limits alone. */
   readonly limits?: RelationshipLimits
-  readonly damage?: 'TAMPERED' | 'UNROOTED'
+  readonly damage?: 'TAMPERED' | 'NO_MANIFEST'
   /** Those of which a service did not tell whether they hold, and why. */
   readonly unknown?: ReadonlyMap<Relationship, OutcomeReason>
 }
@@ -34,13 +34,13 @@ export interface Held {
 /** One relationship: how a deployment finds out who stands in it. Asked once a batch, never once a field. */
 export interface RelationshipSource {
   /**
-   * The standings of the caller towards each of the patients; a patient with none is left out.
+   * The periods of the caller towards each of the patients; a patient with none is left out.
    * @throws StoreUnavailable, KeyUnavailable
    */
-  standings(caller: Caller, patients: readonly PatientId[], deadline: Deadline): Promise<ReadonlyMap<PatientId, Known>>
+  periods(caller: Caller, patients: readonly PatientId[], deadline: Deadline): Promise<ReadonlyMap<PatientId, RelationshipAnswer>>
   /**
    * Up to `limit` patients towards whom the caller may stand so, in the order of their ids as text, after the one given.
-   * Asked again by `standings` before anything follows from it; fewer than `limit` means that there are no more.
+   * Asked again by `periods` before anything follows from it; fewer than `limit` means that there are no more.
    * @throws StoreUnavailable, KeyUnavailable
    */
   panel(caller: Caller, after: PatientId | undefined, limit: number, deadline: Deadline): Promise<readonly PatientId[]>
@@ -68,14 +68,14 @@ export async function relationshipsOf(
   now: Instant,
   deadline: Deadline,
   reasonOf: (failure: unknown) => OutcomeReason,
-): Promise<ReadonlyMap<PatientId, Held>> {
+): Promise<ReadonlyMap<PatientId, HeldRelationships>> {
   const unknown = new Map<Relationship, OutcomeReason>()
   const asked = await Promise.all(
     [...names].map(async (name) => {
       try {
         const source = registry.get(name)
         if (source === undefined) return [name, NOTHING] as const
-        return [name, await deadline.wait(() => source.standings(caller, patients, deadline), storeOverdue)] as const
+        return [name, await deadline.wait(() => source.periods(caller, patients, deadline), storeOverdue)] as const
       } catch (error) {
         unknown.set(name, reasonOf(error))
         return [name, NOTHING] as const
@@ -83,16 +83,16 @@ export async function relationshipsOf(
     }),
   )
   return new Map(
-    patients.map((patient): [PatientId, Held] => {
+    patients.map((patient): [PatientId, HeldRelationships] => {
       const relationships = new Set<Relationship>()
       const limits = new Map<Relationship, readonly RelationshipScope[]>()
-      let damage: Held['damage']
+      let damage: HeldRelationships['damage']
       for (const [name, answers] of asked) {
         const known = answers.get(patient) ?? []
         if (known === 'TAMPERED') damage = known
-        else if (known === 'UNROOTED') damage ??= known
+        else if (known === 'NO_MANIFEST') damage ??= known
         else {
-          const holding = known.filter((standing) => holds(standing, now))
+          const holding = known.filter((period) => isCurrent(period, now))
           if (holding.length > 0) relationships.add(name)
           const scopes = holding.flatMap(({ scope }) => scope ?? [])
           // one that holds without limits makes the others say nothing
@@ -105,8 +105,8 @@ export async function relationshipsOf(
   )
 }
 
-const NOTHING: ReadonlyMap<PatientId, Known> = new Map()
+const NOTHING: ReadonlyMap<PatientId, RelationshipAnswer> = new Map()
 
-export function holds({ since, until }: Standing, now: Instant): boolean {
+export function isCurrent({ since, until }: RelationshipPeriod, now: Instant): boolean {
   return (since === undefined || since <= now) && (until === undefined || now < until)
 }

@@ -3,7 +3,7 @@ import type { Instant } from '../model/ids.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 import type { RelationshipScope } from '../model/record.ts'
 import type { Study } from '../model/study.ts'
-import type { RelationshipRegistry, RelationshipSource, Standing } from './relationships.ts'
+import type { RelationshipRegistry, RelationshipSource, RelationshipPeriod } from './relationships.ts'
 
 /**
  * The caller as they are to anything but research: a role of kind RESEARCH reads under a study or nothing, whatever a line of the
@@ -55,10 +55,10 @@ export function withinStudy(registry: RelationshipRegistry, subjects: Relationsh
     [...registry].map(([name, source]) => [
       name,
       {
-        async standings(caller, patients, deadline) {
+        async periods(caller, patients, deadline) {
           const [inStudy, own] = await Promise.all([
-            subjects.standings(caller, patients, deadline),
-            source.standings(caller, patients, deadline),
+            subjects.periods(caller, patients, deadline),
+            source.periods(caller, patients, deadline),
           ])
           return new Map(
             [...inStudy].map(([patient, known]) => {
@@ -77,7 +77,7 @@ export function withinStudy(registry: RelationshipRegistry, subjects: Relationsh
 }
 
 /** One that ends before it begins never holds; what either of them limits is limited. */
-function overlapOf(one: Standing, other: Standing): Standing {
+function overlapOf(one: RelationshipPeriod, other: RelationshipPeriod): RelationshipPeriod {
   const since = [one.since, other.since].filter((at) => at !== undefined).toSorted((a, b) => b - a)[0]
   const until = [one.until, other.until].filter((at) => at !== undefined).toSorted((a, b) => a - b)[0]
   const scope = narrower(one.scope, other.scope)
@@ -92,11 +92,11 @@ function narrower(one: RelationshipScope | undefined, other: RelationshipScope |
 
 /** Nobody, for whoever acts under no study. */
 export const NO_SUBJECTS: RelationshipSource = {
-  standings: () => Promise.resolve(new Map()),
+  periods: () => Promise.resolve(new Map()),
   panel: () => Promise.resolve([]),
 }
 
 /** Nobody knows whom it is about: each question fails as the asking for the study did. */
 export function unknownSubjects(failure: Error): RelationshipSource {
-  return { standings: () => Promise.reject(failure), panel: () => Promise.reject(failure) }
+  return { periods: () => Promise.reject(failure), panel: () => Promise.reject(failure) }
 }

@@ -39,7 +39,7 @@ const CLOCK_TOLERANCE_MS = 60_000
 /** While the table is away: how long what was read of a session stands, and how often the table is tried for it. */
 const WARM_MS = 5 * 60_000
 const RETRY_MS = 5_000
-const MOST_KNOWN = 10_000
+const MAX_KNOWN = 10_000
 
 interface Known extends SessionState {
   readonly readAt: number
@@ -56,7 +56,7 @@ interface Known extends SessionState {
  */
 export class TableSessions implements Sessions {
   readonly #parts: SessionParts
-  readonly #known = new LRUCache<string, Known>({ max: MOST_KNOWN })
+  readonly #known = new LRUCache<string, Known>({ max: MAX_KNOWN })
   /** Requests of one session that come at once to a cold process ask the table once. */
   readonly #reading = new Map<string, Promise<Known>>()
 

@@ -9,7 +9,7 @@ import {
   isObjectType,
 } from 'graphql'
 import type { Caller, Denial } from '../model/decision.ts'
-import type { Coordinate, SchemaPath } from '../model/ids.ts'
+import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
 import type { PhiPolicy, PolicyTable } from '../../directives/policy.ts'
 import { refuseBeforeRecord } from '../decide/decide.ts'
 

@@ -1,5 +1,6 @@
 import type { Caller } from '../model/decision.ts'
-import type { Coordinate, Instant } from '../model/ids.ts'
+import type { Coordinate } from '../../directives/coordinates.ts'
+import type { Instant } from '../model/ids.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 
 /**

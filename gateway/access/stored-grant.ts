@@ -1,12 +1,19 @@
 import * as z from 'zod'
-import { accessDigest, type AccessRoot, openAccessRoot, sealAccessRoot } from '../crypto/access-manifest.ts'
+import { accessDigest, type AccessManifest, openAccessManifest, sealAccessManifest } from '../crypto/access-manifest.ts'
 import { type AccessItemPlace, openAccessItem, sealAccessItem } from '../crypto/access-seal.ts'
-import type { UseKey } from '../crypto/tenant-keys.ts'
-import { type BreakGlassTable, glassName, glassRootPlace, glassTextPlace, type GlassWrite, queuedAs } from '../store/break-glass.ts'
+import type { PurposeKey } from '../crypto/tenant-keys.ts'
+import {
+  type BreakGlassTable,
+  grantName,
+  grantManifestPlace,
+  grantTextPlace,
+  type BreakGlassWrite,
+  queuedAs,
+} from '../store/break-glass.ts'
 import { IntegrityFailure } from '../model/failures.ts'
 import type { Instant, PatientId, TenantId } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
-import type { EmergencyGrant } from './break-glass-port.ts'
+import type { BreakGlassGrant } from './break-glass-port.ts'
 
 const Content = z.object({
   id: z.string(),
@@ -27,14 +34,14 @@ const Content = z.object({
     .optional(),
 })
 
-/** A grant as it is kept: for its holder, and for who reviews it. */
-export type Kept = z.infer<typeof Content>
+/** A grant as it is grant: for its holder, and for who reviews it. */
+export type StoredGrant = z.infer<typeof Content>
 
-export const keptOf = (content: Json): Kept | undefined => Content.safeParse(content).data
+export const parseStoredGrant = (content: Json): StoredGrant | undefined => Content.safeParse(content).data
 
-export const isOpen = ({ until, ended }: Kept, now: number): boolean => ended === undefined && now < until
+export const isOpen = ({ until, ended }: StoredGrant, now: number): boolean => ended === undefined && now < until
 
-export const grantOf = ({ id, patient, since, until, ended }: Kept): EmergencyGrant => ({
+export const grantOf = ({ id, patient, since, until, ended }: StoredGrant): BreakGlassGrant => ({
   id,
   patient: patient as PatientId,
   since: since as Instant,
@@ -43,48 +50,54 @@ export const grantOf = ({ id, patient, since, until, ended }: Kept): EmergencyGr
 })
 
 /** Whose texts they are: they open for that grant alone. */
-type Owner = Pick<Kept, 'patient' | 'id'>
+type Owner = Pick<StoredGrant, 'patient' | 'id'>
 
 const placeOf = (tenant: TenantId, { patient, id }: Owner, text: 'REASON' | 'NOTE'): AccessItemPlace =>
-  glassTextPlace(tenant, patient as PatientId, text, id)
+  grantTextPlace(tenant, patient as PatientId, text, id)
 
 /** @throws ValueNotSealable */
-export function sealText(key: UseKey<'access'>, tenant: TenantId, owner: Owner, kind: 'REASON' | 'NOTE', text: string): string {
+export function sealText(key: PurposeKey<'access'>, tenant: TenantId, owner: Owner, kind: 'REASON' | 'NOTE', text: string): string {
   return Buffer.from(sealAccessItem(key, placeOf(tenant, owner, kind), text)).toString('base64url')
 }
 
 /** @throws IntegrityFailure, KeyUnavailable */
-export function openText(key: UseKey<'access'>, tenant: TenantId, owner: Owner, kind: 'REASON' | 'NOTE', sealed: string): string {
+export function openText(
+  key: PurposeKey<'access'>,
+  tenant: TenantId,
+  owner: Owner,
+  kind: 'REASON' | 'NOTE',
+  sealed: string,
+): string {
   const text = openAccessItem(key, placeOf(tenant, owner, kind), Buffer.from(sealed, 'base64url'))
   if (typeof text !== 'string') throw new IntegrityFailure()
   return text
 }
 
 /** Of how many grants a root keeps the place in a queue: some 100 KB of its 200. An emergency must not fail for those before it. */
-const MOST_QUEUED = 1_000
+const MAX_QUEUED = 1_000
 
 /** What changes of the grants of one patient. */
 interface GrantChanges {
-  readonly put: readonly { readonly place: AccessItemPlace; readonly kept: Kept }[]
+  readonly put: readonly { readonly place: AccessItemPlace; readonly grant: StoredGrant }[]
   readonly removed?: readonly AccessItemPlace[]
 }
 
 /** The writing of a patient's grants, with the root that lists each of them; it fails when the root is not any more what was read. */
 export function writesOf(
-  { table, key, tenant, patient }: { table: BreakGlassTable; key: UseKey<'access'>; tenant: TenantId; patient: PatientId },
+  { table, key, tenant, patient }: { table: BreakGlassTable; key: PurposeKey<'access'>; tenant: TenantId; patient: PatientId },
   before: Uint8Array | undefined,
   { put, removed = [] }: GrantChanges,
-): readonly GlassWrite[] {
-  const items = put.map(({ place, kept }) => ({ place, sealed: sealAccessItem(key, place, kept as Json) }))
+): readonly BreakGlassWrite[] {
+  const items = put.map(({ place, grant }) => ({ place, sealed: sealAccessItem(key, place, grant as Json) }))
   const { version, items: listedBefore } = rootOf(key, tenant, patient, before)
   const listed = new Map(listedBefore)
-  for (const place of removed) listed.delete(glassName(patient, place))
-  for (const { place, sealed } of items) listed.set(glassName(patient, place), accessDigest(sealed))
+  for (const place of removed) listed.delete(grantName(patient, place))
+  for (const { place, sealed } of items) listed.set(grantName(patient, place), accessDigest(sealed))
   const queued = [...listed.keys()].filter((name) => queuedAs(tenant, name) !== undefined)
   // those that were reviewed go first, the oldest of them before the others
-  for (const name of queued.toSorted(reviewedFirst).slice(0, Math.max(0, queued.length - MOST_QUEUED))) listed.delete(name)
-  const place = glassRootPlace(tenant, patient)
-  const root = { place, sealed: sealAccessRoot(key, place, { version: version + 1, items: listed }) }
+  for (const name of queued.toSorted(reviewedFirst).slice(0, Math.max(0, queued.length - MAX_QUEUED))) listed.delete(name)
+  const place = grantManifestPlace(tenant, patient)
+  const root = { place, sealed: sealAccessManifest(key, place, { version: version + 1, items: listed }) }
   return table.write(root, before, items, removed)
 }
 
@@ -93,11 +106,11 @@ const reviewedFirst = (a: string, b: string): number =>
   isReviewed(a) === isReviewed(b) ? (a < b ? -1 : 1) : isReviewed(a) ? -1 : 1
 
 /** The root as it is, or a new one where there is none that opens: all other grants of the patient are closed then. */
-function rootOf(key: UseKey<'access'>, tenant: TenantId, patient: PatientId, sealed: Uint8Array | undefined): AccessRoot {
-  const none: AccessRoot = { version: 0, items: new Map() }
+function rootOf(key: PurposeKey<'access'>, tenant: TenantId, patient: PatientId, sealed: Uint8Array | undefined): AccessManifest {
+  const none: AccessManifest = { version: 0, items: new Map() }
   if (sealed === undefined) return none
   try {
-    return openAccessRoot(key, glassRootPlace(tenant, patient), sealed)
+    return openAccessManifest(key, grantManifestPlace(tenant, patient), sealed)
   } catch (error) {
     if (error instanceof IntegrityFailure) return none
     throw error

@@ -47,13 +47,13 @@ export function storedStudies({ studies: table, access, keyring, events }: Study
   const members = membershipRelationship('STUDY', { table: access, keyring, events })
   return {
     async studies(tenant, { signal }) {
-      const [key, sealed] = await Promise.all([keyring.useKey(tenant, 'access'), table.load(tenant, signal)])
+      const [key, sealed] = await Promise.all([keyring.purposeKey(tenant, 'access'), table.load(tenant, signal)])
       return sealed === undefined ? [] : opened(key, tenant, sealed)
     },
     subjects(protocol) {
       const fhirUser = studyReference(protocol)
       return {
-        standings: (caller, patients, deadline) => members.standings({ ...caller, fhirUser }, patients, deadline),
+        periods: (caller, patients, deadline) => members.periods({ ...caller, fhirUser }, patients, deadline),
         panel: (caller, after, limit, deadline) => members.panel({ ...caller, fhirUser }, after, limit, deadline),
       }
     },
@@ -73,7 +73,7 @@ export async function studyWritten(
 ): Promise<ReturnType<StudyTable['put']> | undefined> {
   const written = Content.safeParse({ studies: [study] })
   if (!written.success) throw new BadUserInput()
-  const key = await keyring.useKey(tenant, 'access')
+  const key = await keyring.purposeKey(tenant, 'access')
   const before = await table.load(tenant)
   const known = before === undefined ? [] : opened(key, tenant, before)
   const others = known.filter(({ protocol }) => protocol !== study.protocol)

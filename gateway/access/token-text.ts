@@ -2,7 +2,7 @@ import type { CredentialFault } from '../model/credential-fault.ts'
 import { Unauthenticated } from '../model/failures.ts'
 
 /** Characters. API Gateway takes some 10 KB of headers; the tokens of the issuers that are known stay far below. */
-const LONGEST_TOKEN = 8_192
+const MAX_TOKEN = 8_192
 const SCHEME = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i
 const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g
 
@@ -21,7 +21,7 @@ const KEY_ID = /^[\w.=+/-]{1,128}$/
  */
 export function tokenOf(authorization: string | undefined): string {
   if (authorization === undefined || authorization === '') throw refused('ABSENT')
-  if (authorization.length > LONGEST_TOKEN) throw refused('OVERSIZED')
+  if (authorization.length > MAX_TOKEN) throw refused('OVERSIZED')
   const [, token] = SCHEME.exec(authorization) ?? []
   const [header, payload] = token?.split('.') ?? []
   if (token === undefined || header === undefined || payload === undefined) throw refused('MALFORMED')

@@ -5,10 +5,11 @@ import { newRequestId } from '../audit/request-id.ts'
 import type { KeyAct, KeyChanger, KeyChanges } from '../crypto/key-changes.ts'
 import { KeyRotation } from '../crypto/key-rotation.ts'
 import { VersionConflict } from '../model/failures.ts'
-import type { Instant, SchemaPath } from '../model/ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { Instant } from '../model/ids.ts'
 import { type Env, openServices, type Services } from '../compose.ts'
 
-export interface KeyKeeping {
+export interface KeyAdmin {
   readonly rotation: KeyRotation
   close(): void
 }
@@ -28,7 +29,7 @@ const DEADLINE_MS = 30_000
  * @param policy digest of the policy lock, for the audit
  * @throws ZodError for a missing variable
  */
-export function openKeyKeeping(policy: string, env: Env): KeyKeeping {
+export function keyAdmin(policy: string, env: Env): KeyAdmin {
   const services = openServices(env)
   return { rotation: keyRotation(services, policy), close: () => services.close() }
 }

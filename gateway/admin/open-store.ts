@@ -8,7 +8,8 @@ import { derivedId } from '../crypto/tokens.ts'
 import { HistoryTable } from '../store/history.ts'
 import { RecordWriter, type WriteCounts } from '../store/record-writer.ts'
 import type { ConsentChanges } from '../model/consent.ts'
-import type { PatientId, RecordId, TenantId, TypeName } from '../model/ids.ts'
+import type { TypeName } from '../../directives/coordinates.ts'
+import type { PatientId, RecordId, TenantId } from '../model/ids.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
 import type { Membership, NewRecord } from '../model/record.ts'
 import type { Study } from '../model/study.ts'
@@ -49,7 +50,7 @@ export async function openStore(
   const historyTable = env['PHI_TABLE_HISTORY']
   if (historyTable === undefined) throw new TypeError('PHI_TABLE_HISTORY is not set')
   await keyring.createTenant(tenant)
-  const identifier = await keyring.useKey(tenant, 'identifier')
+  const identifier = await keyring.purposeKey(tenant, 'identifier')
   const writer = new RecordWriter({ ...services, searchable, history: new HistoryTable(historyTable) })
   const importing: Omit<AuditContext, 'requestId'> = {
     tenant,

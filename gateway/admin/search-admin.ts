@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { userInfo } from 'node:os'
 import type { AuditContext } from '../audit/entry.ts'
 import { newRequestId } from '../audit/request-id.ts'
-import { SearchMender } from '../store/search-reindexer.ts'
-import type { Instant, SchemaPath } from '../model/ids.ts'
+import { SearchReindexer } from '../store/search-reindexer.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { Instant } from '../model/ids.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
 import { type Env, openServices, type Services } from '../compose.ts'
 
-export interface SearchKeeping {
-  readonly mender: SearchMender
+export interface SearchAdmin {
+  readonly reindexer: SearchReindexer
   close(): void
 }
 
@@ -25,15 +26,15 @@ const DEADLINE_MS = 30_000
  * @param searchable the blind indexes of the schema (`searchIndexes` of its lock)
  * @throws ZodError for a missing variable
  */
-export function openSearchKeeping(policy: string, env: Env, searchable: readonly SearchIndex[]): SearchKeeping {
+export function searchAdmin(policy: string, env: Env, searchable: readonly SearchIndex[]): SearchAdmin {
   const services = openServices(env)
-  return { mender: searchMender(services, policy, searchable), close: () => services.close() }
+  return { reindexer: searchReindexer(services, policy, searchable), close: () => services.close() }
 }
 
 /** Mends over the services of a process. A change and its audit record are stored together or not at all. */
-export function searchMender(services: Services, policy: string, searchable: readonly SearchIndex[]): SearchMender {
+export function searchReindexer(services: Services, policy: string, searchable: readonly SearchIndex[]): SearchReindexer {
   const { audit, process, now } = services
-  return new SearchMender({
+  return new SearchReindexer({
     ...services,
     searchable,
     commit: async (tenant, { patient, what, rows, items }) => {

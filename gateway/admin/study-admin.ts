@@ -8,7 +8,8 @@ import { subjectToken } from '../crypto/tokens.ts'
 import { HistoryTable } from '../store/history.ts'
 import { RecordWriter } from '../store/record-writer.ts'
 import { Deadline } from '../model/deadline.ts'
-import type { Instant, PatientId, SchemaPath, TenantId } from '../model/ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { Instant, PatientId, TenantId } from '../model/ids.ts'
 import type { Membership } from '../model/record.ts'
 import { type Study, studyReference } from '../model/study.ts'
 import { type Env, openServices, type Services } from '../compose.ts'
@@ -32,7 +33,7 @@ export interface StudyCounts {
 }
 
 /** Where the studies of one tenant are written, and whom they are about. */
-export interface StudyDesk {
+export interface StudyAdmin {
   /** @throws StoreUnavailable, KeyUnavailable, IntegrityFailure */
   list(): Promise<readonly Study[]>
   /**
@@ -63,7 +64,7 @@ const AT_ONCE = 100
  * @param policy digest of the policy lock, for the audit
  * @throws ZodError for a missing variable
  */
-export function openStudies(tenant: TenantId, policy: string, env: Env): StudyDesk {
+export function openStudyAdmin(tenant: TenantId, policy: string, env: Env): StudyAdmin {
   const services = openServices(env)
   const { keyring, access, now } = services
   const historyTable = env['PHI_TABLE_HISTORY']
@@ -82,7 +83,7 @@ export function openStudies(tenant: TenantId, policy: string, env: Env): StudyDe
     }
   }
   const placed = async (protocol: string): Promise<readonly PatientId[]> => {
-    const subject = subjectToken(await keyring.useKey(tenant, 'lookup'), studyReference(protocol))
+    const subject = subjectToken(await keyring.purposeKey(tenant, 'lookup'), studyReference(protocol))
     const all: PatientId[] = []
     for (;;) {
       const some = await access.patientsOf(tenant, 'STUDY', subject, all.at(-1), AT_ONCE, deadline())

@@ -56,7 +56,7 @@ export class Trail {
     this.#deadline = deadline
   }
 
-  note(record: AccessRecord): void {
+  record(record: AccessRecord): void {
     this.#count++
     this.#disclosed ||= record.outcome === 'DISCLOSED' || record.outcome === 'MASKED'
     if (this.#pending.push({ ...record, at: this.#now() as Instant }) >= BATCH) this.#send()
@@ -82,7 +82,7 @@ export class Trail {
 
   /** @throws AuditUnavailable */
   async settle(): Promise<Receipt> {
-    for (const record of this.#edges.splice(0)) this.note(record())
+    for (const record of this.#edges.splice(0)) this.record(record())
     if (this.#pending.length > 0) this.#send()
     const receipts = (await Promise.all(this.#writes)).flat()
     return new Receipt(this.#count, this.#disclosed ? lastOfEachLane(receipts) : undefined)

@@ -5,7 +5,7 @@ import type { Json } from '../model/record.ts'
 import { ENVELOPE_FORMAT, envelopeKeyVersion, openEnvelope, sealEnvelope } from './envelope.ts'
 import { fromPaddedText, toPaddedText } from './padded-text.ts'
 import { lengthPrefixed, u32, type RandomBytes } from './parts.ts'
-import type { UseKey } from './tenant-keys.ts'
+import type { PurposeKey } from './tenant-keys.ts'
 
 /** Where an item of the access table stands: the whole primary key, as it is stored. */
 export interface AccessItemPlace {
@@ -23,7 +23,7 @@ export interface AccessItemPlace {
  * @throws ValueNotSealable
  */
 export function sealAccessItem(
-  key: UseKey<'access'>,
+  key: PurposeKey<'access'>,
   place: AccessItemPlace,
   content: Json,
   random: RandomBytes = randomBytes,
@@ -32,7 +32,7 @@ export function sealAccessItem(
 }
 
 /** @throws IntegrityFailure when it was not sealed at this place; KeyUnavailable when the tenant's key cannot be had */
-export function openAccessItem(key: UseKey<'access'>, place: AccessItemPlace, sealed: Uint8Array): Json {
+export function openAccessItem(key: PurposeKey<'access'>, place: AccessItemPlace, sealed: Uint8Array): Json {
   const version = envelopeKeyVersion(sealed)
   const openWith = key.byVersion(version)
   if (!openWith) throw new IntegrityFailure()

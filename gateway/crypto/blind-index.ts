@@ -1,10 +1,11 @@
 import { KeyUnavailable } from '../model/failures.ts'
-import type { SchemaPath, TenantId } from '../model/ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { TenantId } from '../model/ids.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
 import { hkdfSha256, hmacSha256, keyFrom } from './derive.ts'
 import { normalized } from './normalization.ts'
 import { lengthPrefixed } from './parts.ts'
-import type { UseKey } from './tenant-keys.ts'
+import type { PurposeKey } from './tenant-keys.ts'
 
 const INFO = 'phi-gateway/search/v1'
 const NO_SALT = new Uint8Array(0)
@@ -35,7 +36,7 @@ export function searchKey(index: SearchIndex, valueOf: (path: SchemaPath) => unk
  *
  * @throws KeyUnavailable when the tenant's key cannot be had
  */
-export function searchToken(key: UseKey<'index'>, tenant: TenantId, index: SearchIndex, parts: SearchKey): string {
+export function searchToken(key: PurposeKey<'index'>, tenant: TenantId, index: SearchIndex, parts: SearchKey): string {
   const root = key.byVersion(TOKEN_KEY_VERSION)
   if (!root) throw new KeyUnavailable()
   const fieldKey = keyFrom(hkdfSha256(root, NO_SALT, lengthPrefixed(INFO, tenant, ...partsOf(index)), 32))

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { BadUserInput, IntegrityFailure } from '../model/failures.ts'
 import type { Caller } from '../model/decision.ts'
-import type { Coordinate, PatientId } from '../model/ids.ts'
+import type { Coordinate } from '../../directives/coordinates.ts'
+import type { PatientId } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
 import { sha256 } from './derive.ts'
 import { ENVELOPE_FORMAT, envelopeKeyVersion, openEnvelope, sealEnvelope } from './envelope.ts'
 import { canonicalText, fromPaddedText, toPaddedText } from './padded-text.ts'
 import { lengthPrefixed, u32, type RandomBytes } from './parts.ts'
-import type { UseKey } from './tenant-keys.ts'
+import type { PurposeKey } from './tenant-keys.ts'
 
 /** Characters of base64url. A position is a date and an id: the longest that we make is far below. */
 const LONGEST = 2048
@@ -27,7 +28,12 @@ export interface CursorBound {
  *
  * @throws ValueNotSealable
  */
-export function sealCursor(key: UseKey<'cursor'>, bound: CursorBound, position: Json, random: RandomBytes = randomBytes): string {
+export function sealCursor(
+  key: PurposeKey<'cursor'>,
+  bound: CursorBound,
+  position: Json,
+  random: RandomBytes = randomBytes,
+): string {
   return sealEnvelope(key, cursorAad(bound, key.version), toPaddedText(position), random).toString('base64url')
 }
 
@@ -37,7 +43,7 @@ export function sealCursor(key: UseKey<'cursor'>, bound: CursorBound, position: 
  * @throws BadUserInput for any other text, always the same
  * @throws KeyUnavailable when the tenant's key cannot be had
  */
-export function openCursor(key: UseKey<'cursor'>, bound: CursorBound, text: string): Json {
+export function openCursor(key: PurposeKey<'cursor'>, bound: CursorBound, text: string): Json {
   try {
     const bytes = decoded(text)
     const version = envelopeKeyVersion(bytes)

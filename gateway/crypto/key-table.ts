@@ -10,7 +10,7 @@ export interface WrappedTenantKey {
   readonly kmsKey: string
 }
 
-export interface WrappedUseKey {
+export interface WrappedPurposeKey {
   readonly use: KeyUse
   readonly version: number
   readonly tenantKeyVersion: number
@@ -32,7 +32,7 @@ export interface WrappedPatientKey {
 /** All keys of a tenant that are not a patient's: one item, all versions, so that they load together. */
 export interface TenantKeyItem {
   readonly versions: readonly WrappedTenantKey[]
-  readonly uses: readonly WrappedUseKey[]
+  readonly uses: readonly WrappedPurposeKey[]
 }
 
 /** All versions of a patient's key. One without any version opens nothing and is not an error to load. */

@@ -16,7 +16,7 @@ import { contextOf, type KmsKeys, openTenantKey } from './kms-keys.ts'
 import type { Kms } from './kms.ts'
 import type { RandomBytes } from './parts.ts'
 import { type Destroyed, PatientKeyHandle, type WrapKeys } from './patient-keys.ts'
-import { TenantKeys, type UseKey } from './tenant-keys.ts'
+import { TenantKeys, type PurposeKey } from './tenant-keys.ts'
 import { destroyedBy } from './tombstone.ts'
 import { newWrappedKey, wrapKeyFrom } from './wrap.ts'
 
@@ -124,7 +124,7 @@ export class Keyring {
   }
 
   /** @throws KeyUnavailable when the tenant or the use has no key, or KMS refuses; IntegrityFailure; StoreUnavailable */
-  async useKey<Use extends KeyUse>(tenant: TenantId, use: Use): Promise<UseKey<Use>> {
+  async purposeKey<Use extends KeyUse>(tenant: TenantId, use: Use): Promise<PurposeKey<Use>> {
     const keys = await this.#tenantKeys(tenant)
     return keys.useKey(use, this.#now())
   }

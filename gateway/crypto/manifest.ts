@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { IntegrityFailure } from '../model/failures.ts'
 import { hmacMatches, hmacSha256, sha256 } from './derive.ts'
 import { isVersion } from './parts.ts'
-import type { PlacePrefix } from './record-binding.ts'
+import type { AadPrefix } from './record-binding.ts'
 
 // The bytes of a record's manifest: `docs/sealed-field.md` section 6.
 
@@ -11,7 +11,7 @@ const METADATA_LENGTH_AT = 9
 const METADATA_AT = 13
 const DIGEST_BYTES = 16
 const MAC_BYTES = 32
-const MOST_PATHS = 0xffff
+const MAX_PATHS = 0xffff
 const SHORTEST = METADATA_AT + 2 + MAC_BYTES
 
 /** Relative to the type: `birthDate`, `address.city`. */
@@ -30,10 +30,10 @@ export interface ManifestContent {
 export const sealedDigest = (sealed: Uint8Array): Buffer => sha256(sealed).subarray(0, DIGEST_BYTES)
 
 /** @throws RangeError for a version or a path that a manifest cannot hold: a fault of the caller, not of data */
-export function encodeManifest(key: KeyObject, place: PlacePrefix, content: ManifestContent): Buffer {
+export function encodeManifest(key: KeyObject, place: AadPrefix, content: ManifestContent): Buffer {
   const { recordVersion, keyVersion, metadata, digests } = content
   if (!isVersion(recordVersion) || !isVersion(keyVersion)) throw new RangeError('A version is out of range.')
-  if (digests.size > MOST_PATHS) throw new RangeError('A record has too many fields.')
+  if (digests.size > MAX_PATHS) throw new RangeError('A record has too many fields.')
   const header = Buffer.allocUnsafe(METADATA_AT)
   header.writeUInt8(FORMAT)
   header.writeUInt32BE(recordVersion, 1)
@@ -67,7 +67,7 @@ export function manifestKeyVersion(bytes: Uint8Array): number {
  *
  * @throws IntegrityFailure when it was not made for this record, or is not exactly what `encodeManifest` makes
  */
-export function openManifest(key: KeyObject, place: PlacePrefix, bytes: Uint8Array): ManifestContent {
+export function openManifest(key: KeyObject, place: AadPrefix, bytes: Uint8Array): ManifestContent {
   if (bytes.length < SHORTEST || bytes[0] !== FORMAT) throw new IntegrityFailure()
   const manifest = viewOf(bytes)
   const listed = manifest.subarray(0, -MAC_BYTES)

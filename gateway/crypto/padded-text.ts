@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import canonicalize from 'canonicalize'
 import { Failure, IntegrityFailure } from '../model/failures.ts'
-import type { SchemaPath } from '../model/ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { Json } from '../model/record.ts'
 
 /** The longest text of a value, in bytes of UTF-8: DynamoDB's item of 400 KB has to hold more than one. */
@@ -9,7 +9,7 @@ export const MAX_TEXT_BYTES = 200 * 1024
 
 const LENGTH_BYTES = 4
 const SMALLEST_BUCKET = 48
-const LARGEST_DOUBLED_BUCKET = 6144
+const MAX_DOUBLED_BUCKET = 6144
 
 /** A value that cannot be sealed, refused before anything is written. */
 export class ValueNotSealable extends Failure {
@@ -27,8 +27,8 @@ export class ValueNotSealable extends Failure {
 /** The size of the padded text, in bytes, for so many bytes of length and text: 48, 96, ... 6144, 12288, 18432, ... */
 export function bucketFor(bytes: number): number {
   let bucket = SMALLEST_BUCKET
-  while (bucket < bytes && bucket < LARGEST_DOUBLED_BUCKET) bucket *= 2
-  return bucket >= bytes ? bucket : Math.ceil(bytes / LARGEST_DOUBLED_BUCKET) * LARGEST_DOUBLED_BUCKET
+  while (bucket < bytes && bucket < MAX_DOUBLED_BUCKET) bucket *= 2
+  return bucket >= bytes ? bucket : Math.ceil(bytes / MAX_DOUBLED_BUCKET) * MAX_DOUBLED_BUCKET
 }
 
 /**

@@ -1,9 +1,10 @@
 import { createCipheriv, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { KeyUnavailable } from '../model/failures.ts'
-import type { PatientId, RecordId, RecordRef, SchemaPath, TenantId, TypeName } from '../model/ids.ts'
+import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { PatientId, RecordId, RecordRef, TenantId } from '../model/ids.ts'
 import { deriveKey, hmacSha256 } from './derive.ts'
 import { lengthPrefixed } from './parts.ts'
-import type { UseKey } from './tenant-keys.ts'
+import type { PurposeKey } from './tenant-keys.ts'
 
 // The ids that a study is given instead of ours: `docs/sealed-field.md`, pseudonyms, and ADR 0014 for why it is made so.
 
@@ -39,7 +40,7 @@ export class Pseudonyms {
   readonly #standIn: KeyObject
 
   /** @throws KeyUnavailable when the tenant's key cannot be had */
-  constructor(key: UseKey<'pseudonym'>, { tenant, protocol }: PseudonymBound) {
+  constructor(key: PurposeKey<'pseudonym'>, { tenant, protocol }: PseudonymBound) {
     const secret = key.byVersion(KEY_VERSION)
     if (secret === undefined) throw new KeyUnavailable()
     this.#bound = lengthPrefixed(tenant, protocol, Buffer.of(FORMAT))

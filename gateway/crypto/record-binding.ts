@@ -1,18 +1,19 @@
-import type { Branded, PatientId, SchemaPath, TenantId } from '../model/ids.ts'
-import type { RecordPlace } from '../model/record.ts'
+import type { Branded, SchemaPath } from '../../directives/coordinates.ts'
+import type { PatientId, TenantId } from '../model/ids.ts'
+import type { RecordBinding } from '../model/record.ts'
 import { lengthPrefixed, u32 } from './parts.ts'
 import { ENVELOPE_FORMAT } from './envelope.ts'
 
 /** The parts of an AAD that all values of one record share. Built once a record: 0.3 us a field instead of 4.4. */
-export type PlacePrefix = Branded<Buffer, 'PlacePrefix'>
+export type AadPrefix = Branded<Buffer, 'PlacePrefix'>
 
 /** `lp(tenant) | lp(patient) | lp(type) | lp(record id)` */
-export function placePrefix({ tenant, patient, type, id }: RecordPlace): PlacePrefix {
-  return lengthPrefixed(tenant, patient, type, id) as PlacePrefix
+export function aadPrefix({ tenant, patient, type, id }: RecordBinding): AadPrefix {
+  return lengthPrefixed(tenant, patient, type, id) as AadPrefix
 }
 
 /** The AAD of a sealed field: it names the field, so that a ciphertext moved anywhere else does not open (P6). */
-export function fieldAad(prefix: PlacePrefix, path: SchemaPath, keyVersion: number): Buffer {
+export function fieldAad(prefix: AadPrefix, path: SchemaPath, keyVersion: number): Buffer {
   return pathAad(prefix, path, keyVersion)
 }
 
@@ -20,17 +21,17 @@ export function fieldAad(prefix: PlacePrefix, path: SchemaPath, keyVersion: numb
 const METADATA_PATH = '#metadata'
 
 /** The AAD of a record's metadata: that of a field, and the record version, so that old metadata does not open anew. */
-export function metadataAad(prefix: PlacePrefix, recordVersion: number, keyVersion: number): Buffer {
+export function metadataAad(prefix: AadPrefix, recordVersion: number, keyVersion: number): Buffer {
   return Buffer.concat([pathAad(prefix, METADATA_PATH, keyVersion), lengthPrefixed(u32(recordVersion))])
 }
 
 /** The AAD of a part of a patient's index: `#index`, or `#index/7` for a chunk. A part is at home with its patient alone. */
 export function indexAad(tenant: TenantId, patient: PatientId, part: string, keyVersion: number): Buffer {
-  return pathAad(lengthPrefixed(tenant, patient) as PlacePrefix, part, keyVersion)
+  return pathAad(lengthPrefixed(tenant, patient) as AadPrefix, part, keyVersion)
 }
 
 // one allocation and no intermediate buffers: this runs once for each opened value
-function pathAad(prefix: PlacePrefix, path: string, keyVersion: number): Buffer {
+function pathAad(prefix: AadPrefix, path: string, keyVersion: number): Buffer {
   const pathLength = Buffer.byteLength(path, 'utf8')
   const aad = Buffer.allocUnsafe(prefix.length + pathLength + 11)
   let at = prefix.copy(aad)

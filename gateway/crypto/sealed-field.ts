@@ -1,11 +1,11 @@
 import { IntegrityFailure } from '../model/failures.ts'
-import type { SchemaPath } from '../model/ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { Json, RecordMetadata } from '../model/record.ts'
 import { envelopeKeyVersion, openEnvelope, sealEnvelope } from './envelope.ts'
 import { fromPaddedText, toPaddedText } from './padded-text.ts'
 import type { RandomBytes } from './parts.ts'
 import type { PatientKey, PatientKeys } from './patient-keys.ts'
-import { fieldAad, metadataAad, type PlacePrefix } from './record-binding.ts'
+import { fieldAad, metadataAad, type AadPrefix } from './record-binding.ts'
 
 /** What a request has opened: one more for each decryption that gave a plaintext. Belongs to the request (P1). */
 export interface OpeningCounter {
@@ -18,7 +18,7 @@ export interface OpeningCounter {
  *
  * @throws ValueNotSealable
  */
-export function sealField(key: PatientKey, place: PlacePrefix, path: SchemaPath, value: Json, random: RandomBytes): Buffer {
+export function sealField(key: PatientKey, place: AadPrefix, path: SchemaPath, value: Json, random: RandomBytes): Buffer {
   const sealWith = { version: key.version, key: key.seal }
   return sealEnvelope(sealWith, fieldAad(place, path, key.version), toPaddedText(value, path), random)
 }
@@ -30,7 +30,7 @@ export function sealField(key: PatientKey, place: PlacePrefix, path: SchemaPath,
  */
 export function openField(
   keys: PatientKeys,
-  place: PlacePrefix,
+  place: AadPrefix,
   path: SchemaPath,
   sealed: Uint8Array,
   counter: OpeningCounter,
@@ -44,7 +44,7 @@ export function openField(
 /** Sealed metadata, `docs/sealed-field.md` section 5. @throws ValueNotSealable */
 export function sealMetadata(
   key: PatientKey,
-  place: PlacePrefix,
+  place: AadPrefix,
   recordVersion: number,
   metadata: RecordMetadata,
   random: RandomBytes,
@@ -56,7 +56,7 @@ export function sealMetadata(
 /** @throws IntegrityFailure when it was not sealed for this record and this version of it */
 export function openMetadata(
   keys: PatientKeys,
-  place: PlacePrefix,
+  place: AadPrefix,
   recordVersion: number,
   sealed: Uint8Array,
   counter: OpeningCounter,

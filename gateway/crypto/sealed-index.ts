@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import * as z from 'zod'
 import { IntegrityFailure } from '../model/failures.ts'
-import type { PatientId, RecordId, TenantId, TypeName } from '../model/ids.ts'
+import type { TypeName } from '../../directives/coordinates.ts'
+import type { PatientId, RecordId, TenantId } from '../model/ids.ts'
 import type { ListPosition } from '../model/list.ts'
 import { sha256 } from './derive.ts'
 import { envelopeKeyVersion, openEnvelope, sealEnvelope } from './envelope.ts'
@@ -62,7 +63,7 @@ const Chunk = z.array(z.tuple([z.string(), z.string(), z.number(), texts, z.stri
 const ROOT = '#index'
 const chunkPart = (number: number): string => `${ROOT}/${number}`
 /** Far above what 250 entries take: a bound for what a forged text could unfold to. */
-const LARGEST_UNFOLDED = 4_000_000
+const MAX_UNFOLDED = 4_000_000
 
 export const chunkDigest = (sealed: Uint8Array): string => sha256(sealed).toString('base64url', 0, 16)
 
@@ -152,7 +153,7 @@ function open(keys: PatientKeys, { tenant, patient }: IndexPlace, part: string, 
   if (key === undefined) throw new IntegrityFailure()
   const packed = fromPaddedBytes(openEnvelope(key.seal, indexAad(tenant, patient, part, version), sealed))
   try {
-    return inflateRawSync(packed, { maxOutputLength: LARGEST_UNFOLDED }).toString('utf8')
+    return inflateRawSync(packed, { maxOutputLength: MAX_UNFOLDED }).toString('utf8')
   } catch {
     throw new IntegrityFailure()
   }

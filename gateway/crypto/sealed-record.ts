@@ -1,11 +1,11 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { IntegrityFailure } from '../model/failures.ts'
-import type { SchemaPath, TypeName } from '../model/ids.ts'
-import type { Json, RecordMetadata, RecordPlace } from '../model/record.ts'
+import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { Json, RecordMetadata, RecordBinding } from '../model/record.ts'
 import { encodeManifest, manifestKeyVersion, openManifest, sealedDigest } from './manifest.ts'
 import type { RandomBytes } from './parts.ts'
 import type { PatientKeys } from './patient-keys.ts'
-import { placePrefix, type PlacePrefix } from './record-binding.ts'
+import { aadPrefix, type AadPrefix } from './record-binding.ts'
 import { openField, openMetadata, sealField, sealMetadata, type OpeningCounter } from './sealed-field.ts'
 
 /** What is stored of a record: the manifest, and beside it one attribute for each present value. */
@@ -27,13 +27,13 @@ export type Verdict = 'OPEN' | 'ABSENT' | 'INTEGRITY'
  */
 export function sealRecord(
   keys: PatientKeys,
-  place: RecordPlace,
+  place: RecordBinding,
   version: number,
   record: { readonly values: ReadonlyMap<SchemaPath, Json>; readonly metadata: RecordMetadata },
   random: RandomBytes = randomBytes,
 ): SealedBytes {
   const key = keys.current()
-  const prefix = placePrefix(place)
+  const prefix = aadPrefix(place)
   const fields = new Map<SchemaPath, Uint8Array>()
   const digests = new Map<string, Uint8Array>()
   for (const [path, value] of record.values) {
@@ -58,7 +58,7 @@ export class SealedRecord {
   readonly metadata: RecordMetadata
   readonly #keys: PatientKeys
   readonly #type: TypeName
-  readonly #prefix: PlacePrefix
+  readonly #prefix: AadPrefix
   readonly #digests: ReadonlyMap<string, Uint8Array>
   readonly #counter: OpeningCounter
   /** Attributes whose digest was found right, so that a verdict and the opening after it hash once. */
@@ -69,16 +69,16 @@ export class SealedRecord {
    * @throws IntegrityFailure when manifest or metadata were not made for this place, or a key version is unknown
    * @throws KeyUnavailable when the patient's key cannot be had
    */
-  static open(keys: PatientKeys, place: RecordPlace, manifest: Uint8Array, counter: OpeningCounter): SealedRecord {
+  static open(keys: PatientKeys, place: RecordBinding, manifest: Uint8Array, counter: OpeningCounter): SealedRecord {
     return new SealedRecord(keys, place, manifest, counter)
   }
 
-  private constructor(keys: PatientKeys, place: RecordPlace, manifest: Uint8Array, counter: OpeningCounter) {
+  private constructor(keys: PatientKeys, place: RecordBinding, manifest: Uint8Array, counter: OpeningCounter) {
     const key = keys.byVersion(manifestKeyVersion(manifest))
     if (!key) throw new IntegrityFailure()
     this.#keys = keys
     this.#type = place.type
-    this.#prefix = placePrefix(place)
+    this.#prefix = aadPrefix(place)
     this.#counter = counter
     const content = openManifest(key.manifest, this.#prefix, manifest)
     const ownKeys: PatientKeys = { current: () => key, byVersion: (version) => (version === key.version ? key : undefined) }

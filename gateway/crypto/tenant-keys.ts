@@ -8,14 +8,14 @@ import {
   sealingVersion,
   type TenantKeyItem,
   type WrappedTenantKey,
-  type WrappedUseKey,
+  type WrappedPurposeKey,
 } from './key-table.ts'
 import { isVersion } from './parts.ts'
 import type { WrapKeys } from './patient-keys.ts'
 import { unwrapKey, wrapKeyFrom } from './wrap.ts'
 
 /** A tenant's key for one use: the newest version that seals, and the way to the others. */
-export interface UseKey<Use extends KeyUse = KeyUse> {
+export interface PurposeKey<Use extends KeyUse = KeyUse> {
   readonly use: Use
   readonly version: number
   readonly key: KeyObject
@@ -85,7 +85,7 @@ export class TenantKeys {
    * @param now milliseconds since the epoch: it says which version seals
    * @throws KeyUnavailable when the tenant has no key for this use, or its tenant key cannot be had; IntegrityFailure
    */
-  async useKey<Use extends KeyUse>(use: Use, now: number): Promise<UseKey<Use>> {
+  async useKey<Use extends KeyUse>(use: Use, now: number): Promise<PurposeKey<Use>> {
     const versions = this.#item.uses.filter((candidate) => candidate.use === use)
     const wrapKeys = await this.wrapKeys(new Set(versions.map(({ tenantKeyVersion }) => tenantKeyVersion)))
     const byVersion = (version: number): KeyObject | undefined => {
@@ -98,7 +98,7 @@ export class TenantKeys {
     return { use, version, key, byVersion }
   }
 
-  #unwrapUse({ use, version, tenantKeyVersion, wrapped }: WrappedUseKey, wrapKeys: WrapKeys): KeyObject {
+  #unwrapUse({ use, version, tenantKeyVersion, wrapped }: WrappedPurposeKey, wrapKeys: WrapKeys): KeyObject {
     const name = `${use}#${version}`
     const ready = this.#uses.get(name)
     if (ready) return ready

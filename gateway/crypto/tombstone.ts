@@ -6,7 +6,7 @@ import { type AccessItemPlace, openAccessItem, sealAccessItem } from './access-s
 import type { PatientKeyItem } from './key-table.ts'
 import type { RandomBytes } from './parts.ts'
 import type { Destroyed } from './patient-keys.ts'
-import type { UseKey } from './tenant-keys.ts'
+import type { PurposeKey } from './tenant-keys.ts'
 
 // What stands where a patient's keys were, sealed: `docs/sealed-field.md`, tombstones.
 
@@ -28,7 +28,7 @@ const placeOf = (tenant: TenantId, patient: PatientId): AccessItemPlace => ({
 })
 
 export function sealTombstone(
-  key: UseKey<'access'>,
+  key: PurposeKey<'access'>,
   tenant: TenantId,
   patient: PatientId,
   { at, versions }: Tombstone,
@@ -38,7 +38,7 @@ export function sealTombstone(
 }
 
 /** @throws IntegrityFailure when it was not sealed for this patient's keys; KeyUnavailable when the tenant's key cannot be had */
-export function openTombstone(key: UseKey<'access'>, tenant: TenantId, patient: PatientId, sealed: Uint8Array): Tombstone {
+export function openTombstone(key: PurposeKey<'access'>, tenant: TenantId, patient: PatientId, sealed: Uint8Array): Tombstone {
   const content = Content.safeParse(openAccessItem(key, placeOf(tenant, patient), sealed))
   if (!content.success) throw new IntegrityFailure()
   return { at: content.data.at as Instant, versions: content.data.versions }
@@ -51,7 +51,7 @@ export function openTombstone(key: UseKey<'access'>, tenant: TenantId, patient: 
  * @param access the tenant's key, or why it cannot be had: then nobody knows whether the tombstone is authentic
  */
 export function destroyedBy(
-  access: UseKey<'access'> | KeyUnavailable | IntegrityFailure,
+  access: PurposeKey<'access'> | KeyUnavailable | IntegrityFailure,
   tenant: TenantId,
   patient: PatientId,
   { tombstone, versions }: PatientKeyItem,

@@ -13,7 +13,7 @@ export type ConsentVerdict =
   /** The patient's consents could not be read, and it depends on them. */
   | { readonly kind: 'UNKNOWN' }
 
-type Asker = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
+type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
 
 const OPEN: ConsentVerdict = { kind: 'OPEN' }
 const CLOSED: ConsentVerdict = { kind: 'CLOSED' }
@@ -31,7 +31,7 @@ const OWN: ReadonlySet<string> = new Set(['SELF', 'PROXY'])
 export function consentVerdict(
   labels: ReadonlySet<Sensitivity>,
   footing: Footing,
-  caller: Asker,
+  caller: Subject,
   { rules, given, record }: ConsentFacts,
   now: Instant,
 ): ConsentVerdict {
@@ -59,7 +59,7 @@ export function consentVerdict(
 
 function speaksOf(
   { actor, roles, purposes, records, since, until }: Consent,
-  caller: Asker,
+  caller: Subject,
   record: ConsentSubject | undefined,
   now: Instant,
 ): boolean {

@@ -1,10 +1,10 @@
-import type { Caller, Decision, Denial, Facts, Permit, Refusal, Undecided } from '../model/decision.ts'
+import type { Caller, Decision, Denial, Facts, Permit, Refusal, Indeterminate } from '../model/decision.ts'
 import type { Instant } from '../model/ids.ts'
 import type { Action, Grant, PhiPolicy, Relationship, View } from '../../directives/policy.ts'
 import { consentVerdict } from './consent.ts'
-import { reaches } from './relationship-limits.ts'
+import { isWithinLimits } from './relationship-limits.ts'
 
-type Asker = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
+type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
 
 /**
  * Decides whether a caller may see one field of one patient's record.
@@ -17,32 +17,32 @@ type Asker = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
  */
 export function decide(
   policy: PhiPolicy | undefined,
-  caller: Asker,
+  caller: Subject,
   facts: Facts,
   now: Instant,
   action: Action = 'READ',
 ): Decision {
   if (policy === undefined) return { outcome: 'DENIED', reason: 'UNKNOWN_FIELD', breakGlass: false }
 
-  const emergency =
+  const breakGlass =
     caller.purpose === 'BTG' && facts.breakGlass !== undefined && facts.breakGlass.until > now ? facts.breakGlass : undefined
   let best: Permit | undefined
-  let open: Undecided | undefined
+  let open: Indeterminate | undefined
   let closed: Denial | undefined
   for (const grant of policy.grants) {
     if (!grant.actions.has(action)) continue
     const missing = firstMissing(policy, grant, caller, facts)
-    const byEmergency = missing !== undefined && emergency !== undefined && opensInEmergency(grant, caller)
-    if (missing === 'RELATIONSHIP' && !byEmergency && facts.unknown?.has(grant.relationship) === true) {
-      open ??= { outcome: 'UNDECIDED', rule: grant.rule }
+    const byBreakGlass = missing !== undefined && breakGlass !== undefined && opensByBreakGlass(grant, caller)
+    if (missing === 'RELATIONSHIP' && !byBreakGlass && facts.unknown?.has(grant.relationship) === true) {
+      open ??= { outcome: 'INDETERMINATE', rule: grant.rule }
     }
-    if (missing !== undefined && !byEmergency) continue
+    if (missing !== undefined && !byBreakGlass) continue
     const { view, relationship, rule } = grant
-    const verdict = consentVerdict(policy.sensitivity, byEmergency ? 'BREAK_GLASS' : relationship, caller, facts.consent, now)
-    if (verdict.kind === 'UNKNOWN') open = { outcome: 'UNDECIDED', rule }
+    const verdict = consentVerdict(policy.sensitivity, byBreakGlass ? 'BREAK_GLASS' : relationship, caller, facts.consent, now)
+    if (verdict.kind === 'UNKNOWN') open = { outcome: 'INDETERMINATE', rule }
     if (verdict.kind === 'CLOSED') closed ??= { outcome: 'DENIED', reason: 'CONSENT', rule, breakGlass: false }
     if (verdict.kind !== 'OPEN' || (best !== undefined && REVEALS[view] <= REVEALS[best.view])) continue
-    const basis = footingOf(relationship, byEmergency ? emergency : undefined, verdict.consent)
+    const basis = footingOf(relationship, byBreakGlass ? breakGlass : undefined, verdict.consent)
     best = { outcome: view === 'FULL' ? 'GRANTED' : 'MASKED', view, rule, ...basis }
   }
   return best ?? open ?? closed ?? refuse(policy, caller, facts, action)
@@ -51,10 +51,10 @@ export function decide(
 /** What a permit stands on: the consent that had to be given, else the emergency, else the relationship. */
 function footingOf(
   relationship: Relationship,
-  emergency: { readonly grant: string } | undefined,
+  breakGlass: { readonly grant: string } | undefined,
   consent: string | undefined,
 ): Pick<Permit, 'basis' | 'basisId'> {
-  if (emergency !== undefined) return { basis: 'BREAK_GLASS', basisId: emergency.grant }
+  if (breakGlass !== undefined) return { basis: 'BREAK_GLASS', basisId: breakGlass.grant }
   return consent === undefined ? { basis: relationship } : { basis: 'CONSENT', basisId: consent }
 }
 
@@ -62,18 +62,18 @@ function footingOf(
  * What role and purpose alone allow, before any record is known: undefined when some record could grant the field, else
  * the refusal that every record will give.
  */
-export function refuseBeforeRecord(policy: PhiPolicy | undefined, caller: Asker, action: Action = 'READ'): Denial | undefined {
+export function refuseBeforeRecord(policy: PhiPolicy | undefined, caller: Subject, action: Action = 'READ'): Denial | undefined {
   if (policy === undefined) return { outcome: 'DENIED', reason: 'UNKNOWN_FIELD', breakGlass: false }
   const possible = policy.grants.some(
     (grant) =>
       grant.actions.has(action) &&
       overlap(grant.roles, caller.roles) &&
-      (grant.purposes.has(caller.purpose) || (caller.purpose === 'BTG' && opensInEmergency(grant, caller))),
+      (grant.purposes.has(caller.purpose) || (caller.purpose === 'BTG' && opensByBreakGlass(grant, caller))),
   )
   return possible ? undefined : refuse(policy, caller, { relationships: new Set() }, action)
 }
 
-function refuse(policy: PhiPolicy, caller: Asker, facts: RelationshipFacts, action: Action): Denial {
+function refuse(policy: PhiPolicy, caller: Subject, facts: RelationshipFacts, action: Action): Denial {
   let closest: { grant: Grant; reason: Missing } | undefined
   for (const grant of policy.grants) {
     if (!grant.actions.has(action)) continue
@@ -84,12 +84,12 @@ function refuse(policy: PhiPolicy, caller: Asker, facts: RelationshipFacts, acti
     outcome: 'DENIED',
     reason: closest?.reason ?? 'ROLE',
     ...(closest && { rule: closest.grant.rule }),
-    breakGlass: policy.grants.some((grant) => grant.actions.has(action) && opensInEmergency(grant, caller)),
+    breakGlass: policy.grants.some((grant) => grant.actions.has(action) && opensByBreakGlass(grant, caller)),
   }
 }
 
 /** An emergency stands for treatment and a missing place on the care team. It never stands for a role. */
-function opensInEmergency(grant: Grant, caller: Asker): boolean {
+function opensByBreakGlass(grant: Grant, caller: Subject): boolean {
   return grant.breakGlass && grant.relationship === 'CARE_TEAM' && grant.purposes.has('TREAT') && overlap(grant.roles, caller.roles)
 }
 
@@ -98,10 +98,10 @@ type Missing = Extract<Refusal, 'ROLE' | 'PURPOSE' | 'RELATIONSHIP'>
 /** Before any record is known there are no consents, and no relationship that could be limited. */
 type RelationshipFacts = Pick<Facts, 'relationships' | 'limits'> & Partial<Pick<Facts, 'consent'>>
 
-function firstMissing(policy: PhiPolicy, grant: Grant, caller: Asker, facts: RelationshipFacts): Missing | undefined {
+function firstMissing(policy: PhiPolicy, grant: Grant, caller: Subject, facts: RelationshipFacts): Missing | undefined {
   if (!overlap(grant.roles, caller.roles)) return 'ROLE'
   if (!grant.purposes.has(caller.purpose)) return 'PURPOSE'
-  if (!facts.relationships.has(grant.relationship) || !reaches(grant.relationship, policy, facts)) return 'RELATIONSHIP'
+  if (!facts.relationships.has(grant.relationship) || !isWithinLimits(grant.relationship, policy, facts)) return 'RELATIONSHIP'
   return undefined
 }
 

@@ -1,9 +1,10 @@
 import type { Consent } from '../model/consent.ts'
 import type { Caller, Decision, Denial, Facts, Refusal } from '../model/decision.ts'
-import type { Instant, SchemaPath } from '../model/ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { Instant } from '../model/ids.ts'
 import type { Action, PolicyTable, Relationship, View } from '../../directives/policy.ts'
 import { decide } from './decide.ts'
-import { inputKeptBack } from './decide-inputs.ts'
+import { firstRefusedInput } from './decide-inputs.ts'
 
 /** What would be answered for one path, and by which line of the schema. */
 export interface PathExplanation {
@@ -22,7 +23,7 @@ export interface PathExplanation {
   readonly consentCouldClose: boolean
 }
 
-type Asker = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization' | 'study'>
+type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization' | 'study'>
 type Table = Pick<PolicyTable, 'phi' | 'computed' | 'consent'>
 
 /** The broadest denial that there is. */
@@ -38,7 +39,7 @@ const DENY_ALL: Consent = { id: '', effect: 'DENY' }
 export function explainPath(
   table: Table,
   path: SchemaPath,
-  caller: Asker,
+  caller: Subject,
   facts: Facts | undefined,
   now: Instant,
   action: Action = 'READ',
@@ -49,13 +50,13 @@ export function explainPath(
   if (decision.outcome === 'DENIED') return denied(decision)
   const base = facts ?? possible
   const consentCouldClose = under({ ...base, consent: { ...base.consent, given: [DENY_ALL] } }).outcome === 'DENIED'
-  if (facts === undefined || decision.outcome === 'UNDECIDED') {
+  if (facts === undefined || decision.outcome === 'INDETERMINATE') {
     const most = under(possible)
     if (most.outcome === 'DENIED') return denied(most)
     const without = under({ relationships: new Set(), consent: possible.consent })
     return {
       outcome: 'DEPENDS',
-      ...(most.outcome !== 'UNDECIDED' && { view: most.view }),
+      ...(most.outcome !== 'INDETERMINATE' && { view: most.view }),
       rule: most.rule,
       dependsOn: dependencies(table, path, caller, facts, possible, now, action),
       breakGlass: without.outcome === 'DENIED' && without.breakGlass,
@@ -70,10 +71,10 @@ function denied({ reason, rule, breakGlass }: Denial): PathExplanation {
   return { outcome: 'DENIED', reason, ...(rule !== undefined && { rule }), dependsOn: [], breakGlass, consentCouldClose: false }
 }
 
-function decided(table: Table, path: SchemaPath, caller: Asker, facts: Facts, now: Instant, action: Action): Decision {
+function decided(table: Table, path: SchemaPath, caller: Subject, facts: Facts, now: Instant, action: Action): Decision {
   const decision = decide(table.phi.get(path), caller, facts, now, action)
-  if (decision.outcome === 'DENIED' || decision.outcome === 'UNDECIDED') return decision
-  return inputKeptBack(table, path, caller, facts, now) ?? decision
+  if (decision.outcome === 'DENIED' || decision.outcome === 'INDETERMINATE') return decision
+  return firstRefusedInput(table, path, caller, facts, now) ?? decision
 }
 
 /** What is known, and wherever something is not known, what opens most. */
@@ -97,7 +98,7 @@ function atBest(table: Table, path: SchemaPath, facts: Facts | undefined, now: I
 function dependencies(
   table: Table,
   path: SchemaPath,
-  caller: Asker,
+  caller: Subject,
   facts: Facts | undefined,
   possible: Facts,
   now: Instant,
@@ -108,7 +109,7 @@ function dependencies(
   for (const [index, field] of fields.entries()) {
     for (const grant of field.grants) {
       const alone = decide({ ...field, grants: [grant] }, caller, possible, now, index === 0 ? action : 'READ')
-      if (alone.outcome === 'DENIED' || alone.outcome === 'UNDECIDED') continue
+      if (alone.outcome === 'DENIED' || alone.outcome === 'INDETERMINATE') continue
       if (alone.basis === 'BREAK_GLASS') names.add('BREAK_GLASS')
       else if (facts?.relationships.has(grant.relationship) !== true) names.add(grant.relationship)
     }

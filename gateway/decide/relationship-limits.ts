@@ -9,7 +9,11 @@ type Limited = Pick<Facts, 'limits'> & { readonly consent?: Facts['consent'] }
  *
  * @source 45 CFR 164.502(g)(3): a parent acts for a minor as far as the minor does not act alone
  */
-export function reaches(relationship: Relationship, { category, sensitivity }: PhiPolicy, { limits, consent }: Limited): boolean {
+export function isWithinLimits(
+  relationship: Relationship,
+  { category, sensitivity }: PhiPolicy,
+  { limits, consent }: Limited,
+): boolean {
   const scopes = limits?.get(relationship)
   if (scopes === undefined) return true
   const isLabeled = sensitivity.size > 0 || (consent?.record?.labels.size ?? 0) > 0
@@ -17,7 +21,7 @@ export function reaches(relationship: Relationship, { category, sensitivity }: P
 }
 
 /** Whether a relationship that holds reaches a record with its labels at all, whatever the field. */
-export function reachesRecord(relationship: Relationship, { limits, consent }: Pick<Facts, 'limits' | 'consent'>): boolean {
+export function isRecordWithinLimits(relationship: Relationship, { limits, consent }: Pick<Facts, 'limits' | 'consent'>): boolean {
   const scopes = limits?.get(relationship)
   if (scopes === undefined || (consent.record?.labels.size ?? 0) === 0) return true
   return scopes.some(({ labeled }) => labeled)

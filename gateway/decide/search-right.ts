@@ -1,20 +1,25 @@
-import type { Caller, Decision, Denial, Facts, Permit, Undecided } from '../model/decision.ts'
+import type { Caller, Decision, Denial, Facts, Permit, Indeterminate } from '../model/decision.ts'
 import type { Instant } from '../model/ids.ts'
 import type { PhiPolicy } from '../../directives/policy.ts'
 import { decide, refuseBeforeRecord } from './decide.ts'
 
-type Asker = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
+type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
 
 /**
  * Whether a caller may find this patient by a field: an argument is a read, so that it needs FULL READ or SEARCH (P11). Who
  * sees the last four digits of a number may not search by it, for each guess would tell more of it.
  */
-export function maySearch(policy: PhiPolicy | undefined, caller: Asker, facts: Facts, now: Instant): Permit | Denial | Undecided {
+export function maySearch(
+  policy: PhiPolicy | undefined,
+  caller: Subject,
+  facts: Facts,
+  now: Instant,
+): Permit | Denial | Indeterminate {
   const read = decide(policy, caller, facts, now)
   if (read.outcome === 'GRANTED') return read
   const search = decide(policy, caller, facts, now, 'SEARCH')
   if (search.outcome === 'GRANTED') return search
-  const open = [read, search].find(({ outcome }) => outcome === 'UNDECIDED')
+  const open = [read, search].find(({ outcome }) => outcome === 'INDETERMINATE')
   return open ?? asDenial(read)
 }
 
@@ -22,7 +27,7 @@ export function maySearch(policy: PhiPolicy | undefined, caller: Asker, facts: F
  * What role and purpose alone say of searching by a field: undefined when some patient could be found by it, else the refusal,
  * before anything is looked up.
  */
-export function searchRefused(policy: PhiPolicy | undefined, caller: Asker, now: Instant): Denial | undefined {
+export function searchRefused(policy: PhiPolicy | undefined, caller: Subject, now: Instant): Denial | undefined {
   if (policy === undefined) return refuseBeforeRecord(policy, caller)
   // the most that could be known of a patient in favor of the caller
   const facts: Facts = {

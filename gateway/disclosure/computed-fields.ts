@@ -1,4 +1,5 @@
-import type { Instant, SchemaPath } from '../model/ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { Instant } from '../model/ids.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 import type { Json } from '../model/record.ts'
 

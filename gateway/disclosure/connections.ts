@@ -4,18 +4,19 @@ import type { Trail } from '../audit/trail.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Caller, Denial } from '../model/decision.ts'
 import { BadUserInput, Erased } from '../model/failures.ts'
-import type { Coordinate, Instant, RecordRef, SchemaPath, TypeName } from '../model/ids.ts'
+import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { Instant, RecordRef } from '../model/ids.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
-import type { AccessNotes } from './access-recorder.ts'
+import type { AccessRecorder } from './access-recorder.ts'
 import { type Connection, ConnectionEdge, page } from './connection-edge.ts'
 import type { FailureReasons } from './failure-reasons.ts'
 import type { PatientSearch } from './patient-search.ts'
-import type { PatientStanding } from './record-visibility.ts'
+import type { RecordVisibility } from './record-visibility.ts'
 import type { CursorPage, PageArguments, RecordLists } from './record-lists.ts'
 import type { RecordLoader } from './record-loader.ts'
 import { type RecordView, recordKey, whereOf } from './record-view.ts'
-import type { Refusals } from './response-errors.ts'
-import { Undecided } from './missing-decision.ts'
+import type { ResponseErrors } from './response-errors.ts'
+import { MissingDecisionError } from './missing-decision.ts'
 
 type Place = GraphQLResolveInfo['path']
 
@@ -26,13 +27,13 @@ interface ConnectionParts {
   readonly caller: Caller
   readonly now: Instant
   readonly policy: PolicyTable
-  readonly standing: PatientStanding
+  readonly visibility: RecordVisibility
   readonly lists: RecordLists
   readonly searches: PatientSearch
   readonly loader: RecordLoader
   readonly failures: FailureReasons
-  readonly refusals: Refusals
-  readonly notes: AccessNotes
+  readonly errors: ResponseErrors
+  readonly recorder: AccessRecorder
   readonly trail: Trail
   /** The PHI paths that the answer selects of a type, at a place within what a field gives. */
   readonly plan: (info: GraphQLResolveInfo, type: TypeName, within: readonly string[]) => ReadonlySet<SchemaPath>
@@ -51,9 +52,9 @@ export class Connections {
   async ofPatient(patient: RecordView, type: TypeName, args: PageArguments, info: GraphQLResolveInfo): Promise<Connection | null> {
     const path = patient.path(info.fieldName)
     const outcome = patient.outcome(info.fieldName)
-    if (outcome === undefined) throw new Undecided(path)
+    if (outcome === undefined) throw new MissingDecisionError(path)
     if (outcome.outcome !== 'PERMITTED') {
-      this.#parts.refusals.note(path, patient.key, outcome, info.path)
+      this.#parts.errors.record(path, patient.key, outcome, info.path)
       return null
     }
     if (!this.#mayFilter(patient, args, info)) return null
@@ -65,13 +66,13 @@ export class Connections {
     } catch (error) {
       // between the reading of the patient and of the list
       if (error instanceof Erased) {
-        this.#parts.notes.once(`${patient.key} ${path} ERASED`, { ...at, outcome: 'ERASED', rule, basis })
-        this.#parts.refusals.note(path, patient.key, { outcome: 'ERASED' }, info.path)
+        this.#parts.recorder.recordOnce(`${patient.key} ${path} ERASED`, { ...at, outcome: 'ERASED', rule, basis })
+        this.#parts.errors.record(path, patient.key, { outcome: 'ERASED' }, info.path)
         return null
       }
       const reason = this.#passing(error)
-      this.#parts.notes.once(`${patient.key} ${path} ${reason}`, { ...at, outcome: 'UNAVAILABLE', reason, rule, basis })
-      this.#parts.refusals.unavailable(path, patient.key, info.path)
+      this.#parts.recorder.recordOnce(`${patient.key} ${path} ${reason}`, { ...at, outcome: 'UNAVAILABLE', reason, rule, basis })
+      this.#parts.errors.unavailable(path, patient.key, info.path)
       return null
     }
     const given = this.#edgeOf(`${patient.key} ${path}`, (count) => ({ ...at, outcome: 'DISCLOSED', view, rule, basis, count }))
@@ -87,10 +88,10 @@ export class Connections {
     args: PageArguments,
     info: GraphQLResolveInfo,
   ): Promise<Connection> {
-    const isClosed = this.#parts.standing.closedInList(type, patient.facts)
+    const isClosed = this.#parts.visibility.closedInList(type, patient.facts)
     const next = async (from: PageArguments): Promise<CursorPage> => {
       const listed = await this.#parts.lists.ofPatient(patient.ref.patient, type, coordinate, { ...args, ...from }, isClosed)
-      for (const ref of listed.leftOut) this.#leftOut(ref, this.#parts.standing.leavingOut(type, patient.facts))
+      for (const ref of listed.leftOut) this.#leftOut(ref, this.#parts.visibility.leavingOut(type, patient.facts))
       return listed
     }
     const paths = this.#parts.plan(info, type, ['edges', 'node'])
@@ -104,7 +105,7 @@ export class Connections {
     let { more } = listed
     // that there is another page must not tell of records that are closed one by one
     const isOneByOne =
-      this.#parts.standing.ofRecords(type).size > 0 ||
+      this.#parts.visibility.ofRecords(type).size > 0 ||
       patient.facts.consent.given?.some(({ effect, records }) => effect === 'DENY' && records !== undefined) === true
     if (more && isOneByOne) {
       for (let found = 0; found === 0 && listed.more; ) {
@@ -121,7 +122,7 @@ export class Connections {
     const path = `${ref.type}.id` as SchemaPath
     const { patient, type: recordType, id: recordId } = ref
     const access = { patient, recordType, recordId, path, action: 'READ', outcome: 'DENIED', reason } as const
-    this.#parts.notes.once(`${recordKey(ref)} CLOSED`, access, 'UNCOUNTED')
+    this.#parts.recorder.recordOnce(`${recordKey(ref)} CLOSED`, access, 'UNCOUNTED')
   }
 
   /** The caller's patients: the care team's, the tenant's, or the own record. */
@@ -129,7 +130,7 @@ export class Connections {
     const coordinate = `${info.parentType.name}.${info.fieldName}` as Coordinate
     try {
       return await this.#page(
-        await this.#parts.lists.panel(type, this.#parts.standing.admitting(type), coordinate, args),
+        await this.#parts.lists.panel(type, this.#parts.visibility.admitting(type), coordinate, args),
         type,
         args,
         info,
@@ -150,7 +151,7 @@ export class Connections {
   nodeOf({ loaded, record }: ConnectionEdge, coordinate: Coordinate, place: Place): RecordView | null {
     if (loaded.kind === 'FOUND') return loaded.record
     // the list says that there is one: it cannot be given, which is another thing than that there is none
-    this.#parts.refusals.unavailable(coordinate, record, place)
+    this.#parts.errors.unavailable(coordinate, record, place)
     return null
   }
 
@@ -166,9 +167,9 @@ export class Connections {
       if (path === undefined || value === undefined || value === null) continue
       const field = policy.phi.get(path)
       const read = decide(field, caller, patient.facts, now)
-      if (read.outcome === 'UNDECIDED') {
+      if (read.outcome === 'INDETERMINATE') {
         allowed = false
-        this.#parts.refusals.unavailable(path, patient.key, info.path)
+        this.#parts.errors.unavailable(path, patient.key, info.path)
         continue
       }
       if (read.outcome === 'GRANTED' || decide(field, caller, patient.facts, now, 'SEARCH').outcome === 'GRANTED') continue
@@ -176,8 +177,8 @@ export class Connections {
       const denial: Denial =
         read.outcome === 'DENIED' ? read : { outcome: 'DENIED', reason: 'ROLE', rule: read.rule, breakGlass: false }
       const { reason, rule } = denial
-      this.#parts.refusals.note(path, patient.key, { outcome: 'DENIED', denial }, info.path)
-      this.#parts.notes.once(`${patient.key} SEARCH ${path}`, {
+      this.#parts.errors.record(path, patient.key, { outcome: 'DENIED', denial }, info.path)
+      this.#parts.recorder.recordOnce(`${patient.key} SEARCH ${path}`, {
         patient: patient.ref.patient,
         path,
         action: 'SEARCH',
@@ -214,7 +215,7 @@ export class Connections {
   }
 
   /** An edge is one access however many pages of it the request takes; its count is known at the end. */
-  #edgeOf(key: string, record: (count: number) => Parameters<Trail['note']>[0]): Set<string> {
+  #edgeOf(key: string, record: (count: number) => Parameters<Trail['record']>[0]): Set<string> {
     const known = this.#edges.get(key)
     if (known !== undefined) return known
     const given = new Set<string>()
@@ -225,13 +226,13 @@ export class Connections {
 
   #unavailable(error: unknown, coordinate: string, record: string, place: Place): null {
     this.#passing(error)
-    this.#parts.refusals.unavailable(coordinate, record, place)
+    this.#parts.errors.unavailable(coordinate, record, place)
     return null
   }
 
   /** What kind of passing trouble it is; the caller's own mistakes and faults of the gateway go on. */
   #passing(error: unknown): OutcomeReason {
     if (error instanceof BadUserInput) throw error
-    return this.#parts.failures.of(error)
+    return this.#parts.failures.classify(error)
   }
 }

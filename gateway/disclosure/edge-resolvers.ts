@@ -1,12 +1,13 @@
-import type { RecordId, TypeName } from '../model/ids.ts'
+import type { TypeName } from '../../directives/coordinates.ts'
+import type { RecordId } from '../model/ids.ts'
 import { BadUserInput } from '../model/failures.ts'
-import type { Resolver } from './leaf-resolvers.ts'
+import type { ReadResolver } from './leaf-resolvers.ts'
 import { RecordView } from './record-view.ts'
 
 // The resolvers that most schemas need, for roots and edges. What they lead to is decided by the request's scope.
 
 /** A root `client(id: ID!): Client`. Without a type it is `node(id: ID!): Node`. */
-export function recordById(type?: string): Resolver {
+export function recordById(type?: string): ReadResolver {
   return async (_source, { id }, { scope }, info) => {
     if (typeof id !== 'string') throw new BadUserInput()
     return await scope.byId(id, type as TypeName | undefined, info)
@@ -14,23 +15,23 @@ export function recordById(type?: string): Resolver {
 }
 
 /** A root `clients(first: Int, after: String): ClientConnection`: whom the caller stands in a relationship to. */
-export function panelOf(type: string): Resolver {
+export function panelOf(type: string): ReadResolver {
   return async (_source, args, { scope }, info) => await scope.connections.panel(type as TypeName, args, info)
 }
 
 /** A root `clientsByPhone(phone: String @reads(field: "Client.phone"), first: Int, after: String): ClientConnection`. */
-export function foundBy(type: string): Resolver {
+export function foundBy(type: string): ReadResolver {
   return async (_source, args, { scope }, info) => await scope.connections.found(type as TypeName, args, info)
 }
 
 /** The edge from the record that is the patient to all records of one type: a connection with a grant of its own. */
-export function recordsOf(type: string): Resolver {
+export function recordsOf(type: string): ReadResolver {
   return async (patient, args, { scope }, info) =>
     patient instanceof RecordView ? await scope.connections.ofPatient(patient, type as TypeName, args, info) : null
 }
 
 /** The edge from a record to the one that is its patient. */
-export function patientOf(type: string): Resolver {
+export function patientOf(type: string): ReadResolver {
   return async (record, _args, { scope }, info) => {
     if (!(record instanceof RecordView)) return null
     const { patient } = record.ref
@@ -39,7 +40,7 @@ export function patientOf(type: string): Resolver {
 }
 
 /** The edge from a record to another one of the same patient, by a reference of its metadata; null when it has none. */
-export function referenced(type: string, reference: string): Resolver {
+export function referenced(type: string, reference: string): ReadResolver {
   return async (record, _args, { scope }, info) => {
     const id = record instanceof RecordView ? record.reference(reference) : undefined
     return record instanceof RecordView && id !== undefined

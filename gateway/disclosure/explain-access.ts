@@ -1,9 +1,9 @@
 import type { GraphQLSchema } from 'graphql'
 import { explainPath, type PathExplanation } from '../decide/explain.ts'
-import type { KnownFacts, PatientFacts } from '../access/attribute-loader.ts'
+import type { SubjectAttributes, AttributeLoader } from '../access/attribute-loader.ts'
 import type { Trail } from '../audit/trail.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import type { UseKey } from '../crypto/tenant-keys.ts'
+import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { lookupToken } from '../crypto/tokens.ts'
 import { grantInWords } from '../../directives/grant-words.ts'
 import { type Passage, routes, type Way } from '../operations/routes.ts'
@@ -12,14 +12,15 @@ import type { OutcomeReason } from '../model/access-record.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { Caller, Facts } from '../model/decision.ts'
 import { BadUserInput, IntegrityFailure, keyOverdue, storeOverdue } from '../model/failures.ts'
-import type { Coordinate, Instant, PatientId, RecordRef, SchemaPath, TypeName } from '../model/ids.ts'
+import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { Instant, PatientId, RecordRef } from '../model/ids.ts'
 import { encodeNodeId } from '../model/node-id.ts'
 import type { Action, PolicyTable } from '../../directives/policy.ts'
 import { decoyOf } from './decoy.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { FailureReasons } from './failure-reasons.ts'
 import { assumptions, OperationRefused, readOperation } from '../operations/operation-text.ts'
-import type { PatientStanding } from './record-visibility.ts'
+import type { RecordVisibility } from './record-visibility.ts'
 import { where } from './record-values.ts'
 
 interface PlannedPath extends PathExplanation {
@@ -45,9 +46,9 @@ interface ExplainerParts {
   /** Values that the caller may ask for in one operation. */
   readonly mostInOperation: number
   readonly sources: ReadonlyMap<string, RecordSource>
-  readonly facts: PatientFacts
+  readonly facts: AttributeLoader
   readonly failures: FailureReasons
-  readonly standing: PatientStanding
+  readonly visibility: RecordVisibility
   readonly keyring: Keyring
   readonly trail: Trail
   readonly counter: DisclosureCounter
@@ -98,7 +99,7 @@ export class AccessExplainer {
     const paths = walked(facts).map((planned) => ({ ...planned, ...this.#grantOf(planned) }))
     // without a patient nothing is told of anybody
     const about = patient === undefined ? ({ outcome: 'ABSENT' } as const) : ({ ...where(patient), outcome: 'DISCLOSED' } as const)
-    trail.note({ ...about, path: ROOT, action: 'READ', paths: asked })
+    trail.record({ ...about, path: ROOT, action: 'READ', paths: asked })
     return { purpose: caller.purpose, policy: policy.digest, assumed: assumptions(document), paths }
   }
 
@@ -174,33 +175,33 @@ export class AccessExplainer {
   async #factsOf(ref: RecordRef, asked: readonly SchemaPath[]): Promise<Facts | 'NOT_FOUND' | 'UNAVAILABLE'> {
     const { caller, keyring, counter, trail } = this.#parts
     const types = new Set([ref.type, ...asked.map((path) => path.slice(0, path.indexOf('.')) as TypeName)])
-    const names = new Set([...types].flatMap((type) => [...this.#parts.standing.admitting(type)]))
-    const knowing = this.#settled(() => this.#parts.facts.of(names, [ref.patient]), storeOverdue)
+    const names = new Set([...types].flatMap((type) => [...this.#parts.visibility.admitting(type)]))
+    const knowing = this.#settled(() => this.#parts.facts.attributesFor(names, [ref.patient]), storeOverdue)
     const [known, exists, lookup] = await Promise.all([
       knowing,
       this.#settled(() => this.#exists(ref, knowing), storeOverdue),
-      this.#settled(() => keyring.useKey(caller.tenant, 'lookup'), keyOverdue),
+      this.#settled(() => keyring.purposeKey(caller.tenant, 'lookup'), keyOverdue),
     ])
     const failed = [known, exists, lookup].find((settled) => 'failure' in settled)
     if (failed !== undefined && 'failure' in failed) return this.#unavailable(ref, failed.failure)
     if (!('value' in known && 'value' in exists && 'value' in lookup)) return this.#unavailable(ref, 'STORE')
-    const standing = this.#standing(ref, known.value.get(ref.patient), exists.value)
-    if (standing === 'DAMAGED') return this.#unavailable(ref, this.#parts.failures.of(new IntegrityFailure(), ref))
-    if (standing === 'UNKNOWN') return this.#unavailable(ref, 'STORE')
-    if (standing !== 'HIDDEN') return standing
+    const visibility = this.#visibility(ref, known.value.get(ref.patient), exists.value)
+    if (visibility === 'DAMAGED') return this.#unavailable(ref, this.#parts.failures.classify(new IntegrityFailure(), ref))
+    if (visibility === 'UNKNOWN') return this.#unavailable(ref, 'STORE')
+    if (visibility !== 'HIDDEN') return visibility
     counter.denied++
-    trail.note({ ...this.#hidden(ref, exists.value, lookup.value), path: ROOT, action: 'READ', outcome: 'DENIED', paths: asked })
+    trail.record({ ...this.#hidden(ref, exists.value, lookup.value), path: ROOT, action: 'READ', outcome: 'DENIED', paths: asked })
     return 'NOT_FOUND'
   }
 
-  #standing(ref: RecordRef, known: KnownFacts | undefined, exists: boolean): Facts | 'HIDDEN' | 'UNKNOWN' | 'DAMAGED' {
+  #visibility(ref: RecordRef, known: SubjectAttributes | undefined, exists: boolean): Facts | 'HIDDEN' | 'UNKNOWN' | 'DAMAGED' {
     if (known === undefined) return 'HIDDEN'
     // who keeps nothing of a patient at all is nobody, unless there is one
-    if (known.damage === 'TAMPERED' || (known.damage === 'UNROOTED' && exists)) return 'DAMAGED'
-    return exists ? this.#parts.standing.of(ref, known) : 'HIDDEN'
+    if (known.damage === 'TAMPERED' || (known.damage === 'NO_MANIFEST' && exists)) return 'DAMAGED'
+    return exists ? this.#parts.visibility.visibilityOf(ref, known) : 'HIDDEN'
   }
 
-  #hidden(ref: RecordRef, exists: boolean, lookup: UseKey<'lookup'>) {
+  #hidden(ref: RecordRef, exists: boolean, lookup: PurposeKey<'lookup'>) {
     return exists
       ? ({ ...where(ref), reason: 'RELATIONSHIP' } as const)
       : ({ patient: lookupToken(lookup, encodeNodeId(ref)), reason: 'NOT_FOUND' } as const)
@@ -209,39 +210,39 @@ export class AccessExplainer {
   #unavailable(ref: RecordRef, reason: OutcomeReason): 'UNAVAILABLE' {
     const { counter, trail } = this.#parts
     counter.unavailable++
-    trail.note({ ...where(ref), path: ROOT, action: 'READ', outcome: 'UNAVAILABLE', reason })
+    trail.record({ ...where(ref), path: ROOT, action: 'READ', outcome: 'UNAVAILABLE', reason })
     return 'UNAVAILABLE'
   }
 
   /** Whether there is such a record. To a source that is told that nobody may know of it, none is opened. */
-  async #exists(ref: RecordRef, knowing: Promise<Settled<ReadonlyMap<PatientId, KnownFacts>>>): Promise<boolean> {
+  async #exists(ref: RecordRef, knowing: Promise<Settled<ReadonlyMap<PatientId, SubjectAttributes>>>): Promise<boolean> {
     const { caller, policy, sources, counter, deadline } = this.#parts
     const source = sources.get(policy.records.get(ref.type)?.source ?? '')
     const hidden = !caller.seesExistence && (await this.#isHidden(ref, knowing))
     const found = await source?.load(caller.tenant, [hidden ? decoyOf(ref) : ref], new Set(), {
-      work: caller.seesExistence ? 'least' : 'always',
+      timing: caller.seesExistence ? 'fast' : 'uniform',
       deadline,
       counter,
       listed: () => undefined,
-      mayKnow: () => Promise.resolve(false),
+      isVisible: () => Promise.resolve(false),
       erased: () => Promise.resolve(false),
-      mayKnowOpened: () => false,
+      isVisibleOpened: () => false,
     })
     return hidden || (found !== undefined && found.length > 0)
   }
 
   /** One who is there and whom the caller may not know of: a place where nothing is, is read instead, as for an answer (P5). */
-  async #isHidden(ref: RecordRef, knowing: Promise<Settled<ReadonlyMap<PatientId, KnownFacts>>>): Promise<boolean> {
+  async #isHidden(ref: RecordRef, knowing: Promise<Settled<ReadonlyMap<PatientId, SubjectAttributes>>>): Promise<boolean> {
     const settled = await knowing
     const known = 'value' in settled ? settled.value.get(ref.patient) : undefined
-    return known?.rooted === true && !this.#parts.standing.mayKnow(ref, undefined, known)
+    return known?.hasManifest === true && !this.#parts.visibility.isVisible(ref, undefined, known)
   }
 
   async #settled<T>(work: () => Promise<T>, late: () => Error): Promise<Settled<T>> {
     try {
       return { value: await this.#parts.deadline.wait(work, late) }
     } catch (error) {
-      return { failure: this.#parts.failures.of(error) }
+      return { failure: this.#parts.failures.classify(error) }
     }
   }
 }

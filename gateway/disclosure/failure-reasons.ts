@@ -1,7 +1,8 @@
 import type { OutcomeReason } from '../model/access-record.ts'
 import { causeName, type EventSink } from '../telemetry/events.ts'
 import { type Failure, IntegrityFailure, KeyUnavailable, StoreUnavailable } from '../model/failures.ts'
-import type { RecordRef, RequestId, SchemaPath, TenantId } from '../model/ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { RecordRef, RequestId, TenantId } from '../model/ids.ts'
 
 /** What failures mean for the answers of one request, and what operators are told of them. */
 export class FailureReasons {
@@ -18,7 +19,7 @@ export class FailureReasons {
   }
 
   /** @throws the error itself where it is none that an answer can be given with: the request fails whole */
-  of(error: unknown, record?: RecordRef, path?: SchemaPath): OutcomeReason {
+  classify(error: unknown, record?: RecordRef, path?: SchemaPath): OutcomeReason {
     if (error instanceof KeyUnavailable) return this.#outage('KEY_UNAVAILABLE', 'KEY', error)
     if (error instanceof StoreUnavailable) return this.#outage('STORE_UNAVAILABLE', 'STORE', error)
     if (!(error instanceof IntegrityFailure)) throw error

@@ -1,17 +1,18 @@
 import { getNamedType, type GraphQLFieldResolver, type GraphQLSchema, isInterfaceType, isObjectType } from 'graphql'
-import type { Coordinate } from '../model/ids.ts'
+import type { Coordinate } from '../../directives/coordinates.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 import { ConnectionEdge } from './connection-edge.ts'
 import type { RequestScope } from './request-scope.ts'
 import { RecordView } from './record-view.ts'
 
-/** What resolvers find in the context. Apollo copies it field by field, so the scope, which has private parts, is one. */
-export interface GatewayContext {
+/** The part of the GraphQL context that discloses. */
+export interface DisclosureContext {
   readonly scope: RequestScope
 }
 
-export type Resolver = GraphQLFieldResolver<unknown, GatewayContext, Record<string, unknown>>
-export type Resolvers = Readonly<Record<string, Readonly<Record<string, Resolver>>>>
+/** A resolver that reads. */
+export type ReadResolver = GraphQLFieldResolver<unknown, DisclosureContext, Record<string, unknown>>
+type ReadResolvers = Readonly<Record<string, Readonly<Record<string, ReadResolver>>>>
 
 /** A leaf was reached with something that no record loader made. */
 class NotARecord extends Error {
@@ -25,8 +26,8 @@ class NotARecord extends Error {
  * A resolver for every leaf, from its class in the policy table. A `@phi` leaf reads through a synchronous guard what was
  * decided and opened before; no resolver of a leaf can open anything.
  */
-export function leafResolvers(schema: GraphQLSchema, policy: PolicyTable): Resolvers {
-  const resolvers: Record<string, Record<string, Resolver>> = {}
+export function leafResolvers(schema: GraphQLSchema, policy: PolicyTable): ReadResolvers {
+  const resolvers: Record<string, Record<string, ReadResolver>> = {}
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isObjectType(type) || type.name.startsWith('__')) continue
     for (const [field, { type: given }] of Object.entries(type.getFields())) {
@@ -41,7 +42,7 @@ export function leafResolvers(schema: GraphQLSchema, policy: PolicyTable): Resol
   return resolvers
 }
 
-function leafResolver(policy: PolicyTable, coordinate: Coordinate, type: string, field: string): Resolver | undefined {
+function leafResolver(policy: PolicyTable, coordinate: Coordinate, type: string, field: string): ReadResolver | undefined {
   switch (policy.classes.get(coordinate)) {
     case 'VALUE':
       return (source, _args, { scope }, info) => scope.read(asRecord(source, coordinate), field, info.path)

@@ -1,5 +1,5 @@
 import type { Facts } from '../model/decision.ts'
-import type { SchemaPath } from '../model/ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 
 /**

@@ -6,23 +6,24 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { lookupToken } from '../crypto/tokens.ts'
 import type { AccessRecord, OutcomeReason } from '../model/access-record.ts'
 import { BadUserInput, keyOverdue, OperationTooCostly } from '../model/failures.ts'
-import type { Coordinate, PatientId, RecordId, SchemaPath, TypeName } from '../model/ids.ts'
-import type { AccessNotes } from './access-recorder.ts'
+import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { PatientId, RecordId } from '../model/ids.ts'
+import type { AccessRecorder } from './access-recorder.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { PhiBudget } from './phi-budget.ts'
 import { type CursorPage, type PageArguments, pageSize } from './record-lists.ts'
-import type { Refusals } from './response-errors.ts'
+import type { ResponseErrors } from './response-errors.ts'
 import { type CandidateParts, type HiddenCandidate, SearchCandidates } from './search-candidates.ts'
 import { refusalOf, type Search, SearchComparison } from './search-comparison.ts'
 import { searchedValues, searchTerms, type WantedTerm } from './search-terms.ts'
 
 interface SearchParts extends CandidateParts {
   readonly budget: PhiBudget
-  readonly notes: AccessNotes
+  readonly recorder: AccessRecorder
   readonly keyring: Keyring
   readonly trail: Trail
   readonly counter: DisclosureCounter
-  readonly refusals: Refusals
+  readonly errors: ResponseErrors
   /** What must go along with the answer. */
   readonly notices: Set<string>
 }
@@ -48,7 +49,7 @@ export class PatientSearch {
 
   /**
    * A page of those who are found, in the order of their ids; null where an argument is refused, or where it cannot be found out
-   * who they are, which is told in `refusals`.
+   * who they are, which is told in `errors`.
    *
    * @throws BadUserInput where nothing is asked for, or what nobody could have; OperationTooCostly where more records have a value
    *   than are looked at; PhiBudgetExceeded
@@ -63,7 +64,7 @@ export class PatientSearch {
     let reason: OutcomeReason
     try {
       const [index, cursor] = await deadline.wait(
-        () => Promise.all([keyring.useKey(caller.tenant, 'index'), keyring.useKey(caller.tenant, 'cursor')]),
+        () => Promise.all([keyring.purposeKey(caller.tenant, 'index'), keyring.purposeKey(caller.tenant, 'cursor')]),
         keyOverdue,
       )
       const terms = searchTerms(policy, values, index, caller.tenant)
@@ -87,25 +88,26 @@ export class PatientSearch {
       reason = found
     } catch (error) {
       const at = { path: coordinate as string as SchemaPath, paths: [...values.keys()], action: 'SEARCH' } as const
-      if (error instanceof OperationTooCostly) this.#parts.notes.once(`SEARCH ${coordinate} MANY`, { ...at, outcome: 'DENIED' })
-      reason = failures.of(error)
-      this.#parts.notes.once(`SEARCH ${coordinate} ${reason}`, { ...at, outcome: 'UNAVAILABLE', reason })
+      if (error instanceof OperationTooCostly)
+        this.#parts.recorder.recordOnce(`SEARCH ${coordinate} MANY`, { ...at, outcome: 'DENIED' })
+      reason = failures.classify(error)
+      this.#parts.recorder.recordOnce(`SEARCH ${coordinate} ${reason}`, { ...at, outcome: 'UNAVAILABLE', reason })
     }
-    this.#parts.refusals.unavailable(coordinate, coordinate, info.path)
+    this.#parts.errors.unavailable(coordinate, coordinate, info.path)
     return null
   }
 
   /** Each argument by role and purpose alone: what is refused here is told and recorded, and nothing is looked up. */
   #allowed(paths: readonly SchemaPath[], coordinate: Coordinate, info: GraphQLResolveInfo): boolean {
-    const { policy, caller, now, refusals } = this.#parts
+    const { policy, caller, now, errors } = this.#parts
     let allowed = true
     for (const path of paths) {
       const denial = searchRefused(policy.phi.get(path), caller, now)
       if (denial === undefined) continue
       allowed = false
-      refusals.note(path, coordinate, { outcome: 'DENIED', denial }, info.path)
+      errors.record(path, coordinate, { outcome: 'DENIED', denial }, info.path)
       const key = `SEARCH ${coordinate} ${path}`
-      this.#parts.notes.once(key, { path, action: 'SEARCH', ...refusalOf(denial) })
+      this.#parts.recorder.recordOnce(key, { path, action: 'SEARCH', ...refusalOf(denial) })
     }
     return allowed
   }
@@ -140,8 +142,8 @@ export class PatientSearch {
   async #search(type: TypeName, coordinate: Coordinate, terms: readonly WantedTerm[]): Promise<Search | OutcomeReason> {
     const { caller, keyring, deadline } = this.#parts
     const [found, lookup] = await Promise.all([
-      this.#candidates.of(type, terms, this.#comparison.opening),
-      deadline.wait(() => keyring.useKey(caller.tenant, 'lookup'), keyOverdue),
+      this.#candidates.find(type, terms, this.#comparison.opening),
+      deadline.wait(() => keyring.purposeKey(caller.tenant, 'lookup'), keyOverdue),
     ])
     const at = { path: coordinate as string as SchemaPath, paths: terms.flatMap(({ paths }) => paths), action: 'SEARCH' } as const
     if ('reason' in found) {
@@ -169,7 +171,7 @@ export class PatientSearch {
   /** What is denied here is told to nobody, by a count neither. */
   #note(record: AccessRecord): void {
     if (record.outcome === 'UNAVAILABLE') this.#parts.counter.unavailable++
-    this.#parts.trail.note(record)
+    this.#parts.trail.record(record)
   }
 }
 

@@ -1,14 +1,15 @@
-import type { KnownFacts } from '../access/attribute-loader.ts'
+import type { SubjectAttributes } from '../access/attribute-loader.ts'
 import type { FoundRecord, LoadOptions, RecordSource } from '../store/record-source.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { Caller } from '../model/decision.ts'
-import type { PatientId, RecordRef, SchemaPath } from '../model/ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { PatientId, RecordRef } from '../model/ids.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 import { withInputs } from './computed-fields.ts'
 import { decoyOf } from './decoy.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
-import type { PatientStanding } from './record-visibility.ts'
+import type { RecordVisibility } from './record-visibility.ts'
 import { recordKey } from './record-view.ts'
 
 /** A record that is wanted at some place of the answer, and the PHI paths selected there. */
@@ -20,7 +21,7 @@ export interface Wanted {
 }
 
 export type FoundRecords = ReadonlyMap<string, FoundRecord>
-export type HeldByPatient = ReadonlyMap<PatientId, KnownFacts>
+export type AttributesByPatient = ReadonlyMap<PatientId, SubjectAttributes>
 export type Settled<T> = { readonly value: T } | { readonly failure: OutcomeReason }
 
 interface FetchParts {
@@ -28,7 +29,7 @@ interface FetchParts {
   readonly policy: PolicyTable
   readonly grantable: ReadonlySet<SchemaPath>
   readonly sources: ReadonlyMap<string, RecordSource>
-  readonly standing: PatientStanding
+  readonly visibility: RecordVisibility
   readonly counter: DisclosureCounter
   readonly deadline: Deadline
 }
@@ -42,7 +43,7 @@ export class RecordFetch {
   }
 
   /** One batch for records of one source that need the same values; what no record could grant is not asked for. */
-  async of(wanted: readonly Wanted[], holding: Promise<Settled<HeldByPatient>>): Promise<FoundRecords> {
+  async fetch(wanted: readonly Wanted[], holding: Promise<Settled<AttributesByPatient>>): Promise<FoundRecords> {
     const { caller, policy, grantable, sources, counter, deadline } = this.#parts
     // for a caller who may not learn that a patient exists, a hit must cost what a miss costs
     const asking = caller.seesExistence ? wanted : await this.#withDecoys(wanted, holding)
@@ -57,10 +58,10 @@ export class RecordFetch {
       if (group === undefined) groups.set(key, { source, refs: [ref], paths: new Set(asked) })
       else group.refs.push(ref)
     }
-    const work = caller.seesExistence ? 'least' : 'always'
+    const timing = caller.seesExistence ? 'fast' : 'uniform'
     const versions = new Map(wanted.map(({ ref, listed }) => [recordKey(ref), listed]))
     const options: LoadOptions = {
-      work,
+      timing,
       deadline,
       counter,
       // of a patient, a panel knows no more than that there is one
@@ -68,20 +69,20 @@ export class RecordFetch {
         const version = versions.get(recordKey(ref))
         return version === 0 ? undefined : version
       },
-      mayKnow: async (ref) => {
+      isVisible: async (ref) => {
         const held = await holding
         // a decoy is nobody's: that there is none may be known
         if (!versions.has(recordKey(ref))) return true
         if (!('value' in held)) return false
-        const { standing } = this.#parts
-        if (standing.mayKnow(ref, versions.get(recordKey(ref)), held.value.get(ref.patient))) return true
-        return standing.ofRecords(ref.type).size > 0 ? 'BY_RECORD' : false
+        const { visibility } = this.#parts
+        if (visibility.isVisible(ref, versions.get(recordKey(ref)), held.value.get(ref.patient))) return true
+        return visibility.ofRecords(ref.type).size > 0 ? 'BY_RECORD' : false
       },
       erased: async (ref) => {
         const held = await holding
         return 'value' in held && held.value.get(ref.patient)?.erased === true
       },
-      mayKnowOpened: (ref, metadata) => this.#parts.standing.byRecord(ref.type, metadata).size > 0,
+      isVisibleOpened: (ref, metadata) => this.#parts.visibility.byRecord(ref.type, metadata).size > 0,
     }
     const found = await Promise.all(
       [...groups.values()].map(
@@ -95,15 +96,15 @@ export class RecordFetch {
    * What is asked of the sources for a caller who may not learn that a patient exists: relationships first, and then of one whom the
    * caller may not know of a place where nothing is. The record itself is not fetched, and cannot tell by what it holds.
    */
-  async #withDecoys(wanted: readonly Wanted[], holding: Promise<Settled<HeldByPatient>>): Promise<readonly Wanted[]> {
-    const { standing } = this.#parts
+  async #withDecoys(wanted: readonly Wanted[], holding: Promise<Settled<AttributesByPatient>>): Promise<readonly Wanted[]> {
+    const { visibility } = this.#parts
     const held = await holding
     return wanted.map((one) => {
       const decoy = { ...one, ref: decoyOf(one.ref) }
       const known = 'value' in held ? held.value.get(one.ref.patient) : undefined
       // where nobody tells whether the patient is there, the source has to; so does a record that tells whose it is
-      const isTold = known?.rooted === true && standing.ofRecords(one.ref.type).size === 0
-      return isTold && !standing.mayKnow(one.ref, one.listed, known) ? decoy : one
+      const isTold = known?.hasManifest === true && visibility.ofRecords(one.ref.type).size === 0
+      return isTold && !visibility.isVisible(one.ref, one.listed, known) ? decoy : one
     })
   }
 }

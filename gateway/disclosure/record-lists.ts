@@ -1,14 +1,15 @@
-import type { KnownFacts, PatientFacts } from '../access/attribute-loader.ts'
+import type { SubjectAttributes, AttributeLoader } from '../access/attribute-loader.ts'
 import type { RelationshipRegistry } from '../access/relationships.ts'
 import { type CursorBound, openCursor, sealCursor } from '../crypto/cursor.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import type { UseKey } from '../crypto/tenant-keys.ts'
+import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import type { RecordSource } from '../store/record-source.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { Caller } from '../model/decision.ts'
 import { BadUserInput, keyOverdue, storeOverdue, StoreUnavailable } from '../model/failures.ts'
-import type { Coordinate, PatientId, RecordId, RecordRef, TypeName } from '../model/ids.ts'
-import { LARGEST_PAGE, type ListPosition, type ListRequest } from '../model/list.ts'
+import type { Coordinate, TypeName } from '../../directives/coordinates.ts'
+import type { PatientId, RecordId, RecordRef } from '../model/ids.ts'
+import { MAX_PAGE, type ListPosition, type ListRequest } from '../model/list.ts'
 import type { PolicyTable, Relationship } from '../../directives/policy.ts'
 import type { Json } from '../model/record.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
@@ -35,7 +36,7 @@ export interface ListParts {
   readonly policy: PolicyTable
   readonly sources: ReadonlyMap<string, RecordSource>
   readonly relationships: RelationshipRegistry
-  readonly facts: PatientFacts
+  readonly facts: AttributeLoader
   readonly ids: PublicIds
   readonly keyring: Keyring
   readonly counter: DisclosureCounter
@@ -96,7 +97,7 @@ export class RecordLists {
     const bound: CursorBound = { caller, coordinate, filter: [{}, ...ids.bound()] }
     const after =
       args.after === undefined || args.after === null ? undefined : (text(openCursor(cursor, bound, text(args.after))) as PatientId)
-    const found = await deadline.wait(() => this.#standing(names, after, size + 1), storeOverdue)
+    const found = await deadline.wait(() => this.#visibility(names, after, size + 1), storeOverdue)
     return {
       items: found.slice(0, size).map((patient) => ({
         ref: { type, patient, id: patient as string as RecordId },
@@ -109,13 +110,13 @@ export class RecordLists {
     }
   }
 
-  async #cursorKey(): Promise<UseKey<'cursor'>> {
+  async #cursorKey(): Promise<PurposeKey<'cursor'>> {
     const { caller, keyring, deadline } = this.#parts
-    return await deadline.wait(() => keyring.useKey(caller.tenant, 'cursor'), keyOverdue)
+    return await deadline.wait(() => keyring.purposeKey(caller.tenant, 'cursor'), keyOverdue)
   }
 
   /** Candidates of a panel are asked again before they count: an ended membership stands in the index still. */
-  async #standing(names: ReadonlySet<Relationship>, after: PatientId | undefined, limit: number): Promise<PatientId[]> {
+  async #visibility(names: ReadonlySet<Relationship>, after: PatientId | undefined, limit: number): Promise<PatientId[]> {
     const { caller, relationships, deadline } = this.#parts
     const panels = [...names].flatMap((name) => relationships.get(name) ?? [])
     const found: PatientId[] = []
@@ -123,9 +124,9 @@ export class RecordLists {
     for (;;) {
       const lists = await Promise.all(panels.map(async (source) => await source.panel(caller, from, limit, deadline)))
       const candidates = inOneOrder(lists, limit)
-      const held = await this.#parts.facts.of(names, candidates)
+      const held = await this.#parts.facts.attributesFor(names, candidates)
       // one of whom is not known what holds is a gap with an error, never a shorter list
-      const counts = (of: KnownFacts | undefined): boolean =>
+      const counts = (of: SubjectAttributes | undefined): boolean =>
         of !== undefined && (of.relationships.size > 0 || of.damage !== undefined)
       // nor is a list that a service kept back shorter: there is none
       if ([...held.values()].some((of) => !counts(of) && of.unknown !== undefined)) throw new StoreUnavailable()
@@ -151,7 +152,7 @@ function openPosition(value: Json): ListPosition {
 }
 
 export function pageSize(first: unknown): number {
-  if (typeof first !== 'number' || !Number.isInteger(first) || first < 1 || first > LARGEST_PAGE) throw new BadUserInput()
+  if (typeof first !== 'number' || !Number.isInteger(first) || first < 1 || first > MAX_PAGE) throw new BadUserInput()
   return first
 }
 

@@ -1,8 +1,8 @@
 import DataLoader from 'dataloader'
-import type { KnownFacts, PatientFacts } from '../access/attribute-loader.ts'
+import type { SubjectAttributes, AttributeLoader } from '../access/attribute-loader.ts'
 import type { Trail } from '../audit/trail.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import type { UseKey } from '../crypto/tenant-keys.ts'
+import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { lookupToken } from '../crypto/tokens.ts'
 import type { OpenRecord, RecordSource } from '../store/record-source.ts'
 import type { AccessRecord, OutcomeReason } from '../model/access-record.ts'
@@ -11,17 +11,18 @@ import type { Deadline } from '../model/deadline.ts'
 import type { Caller } from '../model/decision.ts'
 import type { EventSink } from '../telemetry/events.ts'
 import { type Failure, IntegrityFailure, keyOverdue, PhiBudgetExceeded, storeOverdue } from '../model/failures.ts'
-import type { Instant, PatientId, RecordRef, RequestId, SchemaPath } from '../model/ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { Instant, PatientId, RecordRef, RequestId } from '../model/ids.ts'
 import { encodeNodeId } from '../model/node-id.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 import type { ComputedFields } from './computed-fields.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { FailureReasons } from './failure-reasons.ts'
 import type { PathOutcome } from './path-outcome.ts'
-import type { PatientStanding } from './record-visibility.ts'
+import type { RecordVisibility } from './record-visibility.ts'
 import type { PhiBudget } from './phi-budget.ts'
 import type { PublicIds } from '../access/public-ids.ts'
-import { type FoundRecords, type HeldByPatient, RecordFetch, type Settled, type Wanted } from './record-fetch.ts'
+import { type FoundRecords, type AttributesByPatient, RecordFetch, type Settled, type Wanted } from './record-fetch.ts'
 import { existenceOf, given, RecordValues, type ValueParts, where } from './record-values.ts'
 import { RecordView, recordKey, type RecordState } from './record-view.ts'
 
@@ -51,7 +52,7 @@ function subjectOf({ id }: RecordRef, { metadata: { labels, references } }: Open
   return { id, labels: new Set(labels), ...(encounter !== undefined && { encounter }) }
 }
 
-const NOTHING_KNOWN: KnownFacts = { relationships: new Set(), consents: undefined }
+const NOTHING_KNOWN: SubjectAttributes = { relationships: new Set(), consents: undefined }
 
 /** A record that was reached, and the paths that the answer has asked it for. */
 interface Known {
@@ -71,8 +72,8 @@ export interface LoaderOptions {
   /** By path: a function for each `@computed` field. */
   readonly computed: ComputedFields
   readonly ids: PublicIds
-  readonly standing: PatientStanding
-  readonly facts: PatientFacts
+  readonly visibility: RecordVisibility
+  readonly facts: AttributeLoader
   readonly failures: FailureReasons
   readonly budget: PhiBudget
   readonly keyring: Keyring
@@ -97,7 +98,7 @@ export class RecordLoader {
   /** Records on their way, by key: whoever wants one of them meanwhile waits, or its values would be opened twice (P1). */
   readonly #settling = new Map<string, Promise<void>>()
   /** Hides, in the audit, an id that leads nowhere. */
-  #lookup: UseKey<'lookup'> | undefined
+  #lookup: PurposeKey<'lookup'> | undefined
   readonly #batch = new DataLoader<Wanted, Entry>((wanted) => this.#load(wanted), { cache: false })
 
   readonly #fetch: RecordFetch
@@ -173,22 +174,22 @@ export class RecordLoader {
   async #settle(wanted: readonly Wanted[]): Promise<void> {
     const { caller, keyring, facts } = this.#options
     const patients = [...new Set(wanted.map(({ ref }) => ref.patient))]
-    const names = new Set(wanted.flatMap(({ ref }) => [...this.#options.standing.admitting(ref.type)]))
+    const names = new Set(wanted.flatMap(({ ref }) => [...this.#options.visibility.admitting(ref.type)]))
     const reach = async () => {
-      const holding = this.#settled(() => facts.of(names, patients), storeOverdue)
+      const holding = this.#settled(() => facts.attributesFor(names, patients), storeOverdue)
       return await Promise.all([
-        this.#settled(() => this.#fetch.of(wanted, holding), storeOverdue),
+        this.#settled(() => this.#fetch.fetch(wanted, holding), storeOverdue),
         holding,
-        this.#settled(() => keyring.useKey(caller.tenant, 'lookup'), keyOverdue),
+        this.#settled(() => keyring.purposeKey(caller.tenant, 'lookup'), keyOverdue),
       ])
     }
     let [found, held, lookup] = await reach()
     // a patient who is being written for the first time has records a moment before relationships were asked for: read once more
-    if (this.#unrooted(found, held).length > 0) {
+    if (this.#withoutManifest(found, held).length > 0) {
       ;[found, held, lookup] = await reach()
       const { tenant } = caller
-      const forged = { event: 'ACCESS_ITEM_FORGED', tenant, what: 'ROOT_MISSING' } as const
-      for (const patient of this.#unrooted(found, held)) this.#options.events({ ...forged, patient })
+      const forged = { event: 'ACCESS_ITEM_FORGED', tenant, what: 'MANIFEST_MISSING' } as const
+      for (const patient of this.#withoutManifest(found, held)) this.#options.events({ ...forged, patient })
     }
     if ('value' in lookup) this.#lookup = lookup.value
     const reached = wanted.map((one) => ({
@@ -213,16 +214,16 @@ export class RecordLoader {
   }
 
   /** Patients who exist, although the table of relationships knows nothing of them. */
-  #unrooted(found: Settled<FoundRecords>, held: Settled<HeldByPatient>): PatientId[] {
+  #withoutManifest(found: Settled<FoundRecords>, held: Settled<AttributesByPatient>): PatientId[] {
     if ('failure' in found || 'failure' in held) return []
     const patients = new Set([...found.value.values()].map(({ ref }) => ref.patient))
-    return [...patients].filter((patient) => held.value.get(patient)?.damage === 'UNROOTED')
+    return [...patients].filter((patient) => held.value.get(patient)?.damage === 'NO_MANIFEST')
   }
 
   #entry(
     { ref, paths, listed }: Wanted,
     found: Settled<FoundRecords>,
-    held: Settled<HeldByPatient>,
+    held: Settled<AttributesByPatient>,
     before: Entry | undefined,
   ): Entry | Ready {
     if ('failure' in held) return this.#unavailable(ref, paths, held.failure)
@@ -231,28 +232,28 @@ export class RecordLoader {
     if ('failure' in found) return this.#unavailable(ref, paths, found.failure)
     const record = found.value.get(recordKey(ref))
     // whether the caller may see the record cannot be said: that is no answer of no (P6)
-    if (damage === 'TAMPERED' || (damage === 'UNROOTED' && record !== undefined)) {
-      return this.#unavailable(ref, paths, this.#options.failures.of(new IntegrityFailure(), ref))
+    if (damage === 'TAMPERED' || (damage === 'NO_MANIFEST' && record !== undefined)) {
+      return this.#unavailable(ref, paths, this.#options.failures.classify(new IntegrityFailure(), ref))
     }
-    const { standing } = this.#options
-    const mayKnow = standing.mayKnow(ref, listed, { relationships: known.relationships, emergency: known.emergency })
-    const byRecord = !mayKnow && standing.ofRecords(ref.type).size > 0
+    const { visibility } = this.#options
+    const isVisible = visibility.isVisible(ref, listed, { relationships: known.relationships, breakGlass: known.breakGlass })
+    const byRecord = !isVisible && visibility.ofRecords(ref.type).size > 0
     // whether it may be known of depends on what a service did not tell: that is no answer of no either
-    const doubt = [...standing.admitting(ref.type)].flatMap((name) => unknown?.get(name) ?? [])[0]
+    const doubt = [...visibility.admitting(ref.type)].flatMap((name) => unknown?.get(name) ?? [])[0]
     const hidden = (): Entry => {
-      if (!mayKnow && doubt !== undefined) return this.#unavailable(ref, paths, doubt)
+      if (!isVisible && doubt !== undefined) return this.#unavailable(ref, paths, doubt)
       // a list names it and it is not there: somebody took it away behind the gateway's back (P6)
-      if (listed !== undefined) return this.#unavailable(ref, paths, this.#options.failures.of(new IntegrityFailure(), ref))
+      if (listed !== undefined) return this.#unavailable(ref, paths, this.#options.failures.classify(new IntegrityFailure(), ref))
       // it was there when this request first reached it: what changed since is not what this answer tells of
       if (before?.kind === 'FOUND') return this.#unavailable(ref, paths, 'VERSION')
       // one whom the caller may not know of was not looked for, and is there when something is kept of the patient
       return this.#notFound(
         ref,
         paths,
-        record !== undefined || (!mayKnow && !this.#options.caller.seesExistence && known.rooted === true),
+        record !== undefined || (!isVisible && !this.#options.caller.seesExistence && known.hasManifest === true),
       )
     }
-    if (record === undefined || (!mayKnow && !byRecord)) return hidden()
+    if (record === undefined || (!isVisible && !byRecord)) return hidden()
     let open: OpenRecord
     try {
       open = record.open(this.#options.counter)
@@ -261,15 +262,15 @@ export class RecordLoader {
     } catch (error) {
       // whose record it is cannot be said: to one who would be told by nothing else, it is as if it were not there
       if (byRecord) return hidden()
-      return this.#unavailable(ref, paths, this.#options.failures.of(error, ref))
+      return this.#unavailable(ref, paths, this.#options.failures.classify(error, ref))
     }
     // of its type a patient has one record, erased or not
     const isOwn = this.#options.policy.records.get(ref.type)?.patient === 'id'
     if (open.erased === true && isOwn && (ref.id as string) !== ref.patient) return this.#notFound(ref, paths, false)
-    const own = standing.byRecord(ref.type, open.metadata)
+    const own = visibility.byRecord(ref.type, open.metadata)
     if (byRecord && own.size === 0) return hidden()
-    const facts = before?.kind === 'FOUND' ? before.state.facts : standing.factsOf(known, subjectOf(ref, open), own)
-    const closed = standing.closed(ref.type, facts)
+    const facts = before?.kind === 'FOUND' ? before.state.facts : visibility.factsOf(known, subjectOf(ref, open), own)
+    const closed = visibility.closed(ref.type, facts)
     if (closed === 'UNKNOWN') return this.#unavailable(ref, paths, 'STORE')
     if (closed !== 'OPEN') return this.#closed(ref, open.version, paths, closed)
     const state: RecordState =
@@ -306,7 +307,7 @@ export class RecordLoader {
 
   #note(record: AccessRecord): void {
     if (record.outcome === 'UNAVAILABLE') this.#options.counter.unavailable++
-    this.#options.trail.note(record)
+    this.#options.trail.record(record)
   }
 
   /** What cannot be had, or not in time, is an outcome of the paths that need it; the rest is given. */
@@ -314,7 +315,7 @@ export class RecordLoader {
     try {
       return { value: await this.#options.deadline.wait(work, late) }
     } catch (error) {
-      return { failure: this.#options.failures.of(error) }
+      return { failure: this.#options.failures.classify(error) }
     }
   }
 }

@@ -1,10 +1,11 @@
 import { decide } from '../decide/decide.ts'
-import { inputKeptBack } from '../decide/decide-inputs.ts'
+import { firstRefusedInput } from '../decide/decide-inputs.ts'
 import type { OpenRecord } from '../store/record-source.ts'
 import type { AccessRecord } from '../model/access-record.ts'
-import type { Caller, Decision, Denial, Permit, Undecided } from '../model/decision.ts'
+import type { Caller, Decision, Denial, Permit, Indeterminate } from '../model/decision.ts'
 import { Erased } from '../model/failures.ts'
-import type { Instant, PatientId, RecordRef, SchemaPath, TypeName } from '../model/ids.ts'
+import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { Instant, PatientId, RecordRef } from '../model/ids.ts'
 import type { PolicyTable, View } from '../../directives/policy.ts'
 import type { Json } from '../model/record.ts'
 import type { ComputedFields } from './computed-fields.ts'
@@ -89,7 +90,7 @@ export class RecordValues {
     }
     const decision = this.#decide(path)
     if (decision.outcome === 'DENIED') return this.#denied(at, decision)
-    if (decision.outcome === 'UNDECIDED') return this.#undecided(at, decision.rule)
+    if (decision.outcome === 'INDETERMINATE') return this.#undecided(at, decision.rule)
     // the edge itself is recorded when it is known how many records it gave
     if (this.#parts.policy.phi.get(path)?.class === 'EDGE' && !this.#state.erased) return { outcome: 'PERMITTED', permit: decision }
     const inputDenied = this.#inputDenied(path)
@@ -132,9 +133,9 @@ export class RecordValues {
   }
 
   /** Asked before any input is opened, so that none is opened for nothing (P1). */
-  #inputDenied(path: SchemaPath): Denial | Undecided | undefined {
+  #inputDenied(path: SchemaPath): Denial | Indeterminate | undefined {
     const { caller, policy, now } = this.#parts
-    return inputKeptBack(policy, path, caller, this.#state.facts, now)
+    return firstRefusedInput(policy, path, caller, this.#state.facts, now)
   }
 
   #shown(at: At, { outcome, view, rule, basis, basisId }: Permit): PathOutcome {
@@ -166,7 +167,7 @@ export class RecordValues {
       return foundOrAbsent(this.#record.value(path))
     } catch (error) {
       if (error instanceof Erased) return { outcome: 'ERASED' }
-      return { outcome: 'UNAVAILABLE', reason: this.#parts.failures.of(error, this.#state.ref, path) }
+      return { outcome: 'UNAVAILABLE', reason: this.#parts.failures.classify(error, this.#state.ref, path) }
     }
   }
 

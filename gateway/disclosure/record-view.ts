@@ -1,5 +1,6 @@
 import { Erased } from '../model/failures.ts'
-import type { RecordId, RecordRef, SchemaPath, TypeName } from '../model/ids.ts'
+import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { RecordId, RecordRef } from '../model/ids.ts'
 import type { Facts } from '../model/decision.ts'
 import type { Json, RecordMetadata } from '../model/record.ts'
 import type { PathOutcome } from './path-outcome.ts'

@@ -1,14 +1,15 @@
 import { consentVerdict, type Footing } from '../decide/consent.ts'
-import type { KnownFacts } from '../access/attribute-loader.ts'
+import type { SubjectAttributes } from '../access/attribute-loader.ts'
 import type { RelationshipRegistry } from '../access/relationships.ts'
-import { reachesRecord } from '../decide/relationship-limits.ts'
+import { isRecordWithinLimits } from '../decide/relationship-limits.ts'
 import type { ConsentSubject } from '../model/consent.ts'
 import type { Caller, Facts } from '../model/decision.ts'
-import type { Instant, RecordId, RecordRef, TypeName } from '../model/ids.ts'
+import type { TypeName } from '../../directives/coordinates.ts'
+import type { Instant, RecordId, RecordRef } from '../model/ids.ts'
 import type { PolicyTable, Relationship, Sensitivity } from '../../directives/policy.ts'
 import type { RecordMetadata } from '../model/record.ts'
 
-interface StandingParts {
+interface VisibilityParts {
   readonly caller: Caller
   readonly now: Instant
   readonly policy: PolicyTable
@@ -21,11 +22,11 @@ type Closure = 'OPEN' | 'CONSENT' | 'RELATIONSHIP' | 'UNKNOWN'
 const NO_LABELS: ReadonlySet<Sensitivity> = new Set()
 
 /** What a caller may know of a patient and of their records as wholes, before any field is decided: that there are such, and whether consents close them. */
-export class PatientStanding {
-  readonly #parts: StandingParts
+export class RecordVisibility {
+  readonly #parts: VisibilityParts
   readonly #admitting = new Map<TypeName, ReadonlySet<Relationship>>()
 
-  constructor(parts: StandingParts) {
+  constructor(parts: VisibilityParts) {
     this.#parts = parts
   }
 
@@ -47,12 +48,12 @@ export class PatientStanding {
   }
 
   /** Whether this caller may learn that a record exists. Where a patient is unrooted, it has to be found out whether there is one. */
-  mayKnow(
+  isVisible(
     ref: RecordRef,
     listed: number | undefined,
-    held: { readonly [Name in 'damage' | 'emergency' | 'relationships']?: KnownFacts[Name] | undefined } | undefined,
+    held: { readonly [Name in 'damage' | 'breakGlass' | 'relationships']?: SubjectAttributes[Name] | undefined } | undefined,
   ): boolean {
-    if (listed !== undefined || held?.damage === 'UNROOTED' || held?.emergency !== undefined) return true
+    if (listed !== undefined || held?.damage === 'NO_MANIFEST' || held?.breakGlass !== undefined) return true
     if ([...this.admitting(ref.type)].some((name) => held?.relationships?.has(name) === true)) return true
     const { caller, policy } = this.#parts
     return caller.seesExistence && policy.records.get(ref.type)?.patient === 'id'
@@ -72,7 +73,7 @@ export class PatientStanding {
 
   /** What decisions about one record stand on. @param own the relationships that hold for this record alone */
   factsOf(
-    { relationships, limits, unknown, emergency, consents }: KnownFacts,
+    { relationships, limits, unknown, breakGlass, consents }: SubjectAttributes,
     record: ConsentSubject,
     own: ReadonlySet<Relationship> = new Set(),
   ): Facts {
@@ -80,18 +81,18 @@ export class PatientStanding {
       relationships: own.size === 0 ? relationships : new Set([...relationships, ...own]),
       ...(limits !== undefined && { limits }),
       ...(unknown !== undefined && { unknown: new Set(unknown.keys()) }),
-      ...(emergency !== undefined && { breakGlass: emergency }),
+      ...(breakGlass !== undefined && { breakGlass }),
       consent: { rules: this.#parts.policy.consent, given: consents, record },
     }
   }
 
   /** What decisions about a patient stand on of whom nothing is opened, or that this caller may know nothing of them, or that nobody can tell. */
-  of(ref: RecordRef, known: KnownFacts): Facts | 'HIDDEN' | 'UNKNOWN' {
-    const { relationships, unknown, emergency, damage } = known
-    const mayKnow = this.mayKnow(ref, undefined, { relationships, emergency })
+  visibilityOf(ref: RecordRef, known: SubjectAttributes): Facts | 'HIDDEN' | 'UNKNOWN' {
+    const { relationships, unknown, breakGlass, damage } = known
+    const isVisible = this.isVisible(ref, undefined, { relationships, breakGlass })
     const doubt = [...this.admitting(ref.type)].some((name) => unknown?.has(name) === true)
-    if (damage !== undefined || (!mayKnow && doubt)) return 'UNKNOWN'
-    if (!mayKnow) return 'HIDDEN'
+    if (damage !== undefined || (!isVisible && doubt)) return 'UNKNOWN'
+    if (!isVisible) return 'HIDDEN'
     const facts = this.factsOf(known, { id: ref.id, labels: NO_LABELS })
     const closed = this.closed(ref.type, facts)
     if (closed !== 'OPEN') return closed === 'UNKNOWN' ? 'UNKNOWN' : 'HIDDEN'
@@ -132,7 +133,7 @@ export class PatientStanding {
     const { caller, now } = this.#parts
     const { relationships, breakGlass, consent } = facts
     const held = [...this.admitting(type)].filter((name) => relationships.has(name))
-    const footings: Footing[] = held.filter((name) => reachesRecord(name, facts))
+    const footings: Footing[] = held.filter((name) => isRecordWithinLimits(name, facts))
     if (breakGlass !== undefined) footings.push('BREAK_GLASS')
     if (footings.length === 0 && held.length > 0) return 'RELATIONSHIP'
     const verdicts = footings.map((footing) => consentVerdict(NO_LABELS, footing, caller, consent, now).kind)

@@ -1,40 +1,37 @@
 import { type GraphQLResolveInfo, isObjectType } from 'graphql'
 import { createHash } from 'node:crypto'
-import { type FactSources, PatientFacts } from '../access/attribute-loader.ts'
-import type { Sessions } from '../access/sessions.ts'
+import { type AttributeSources, AttributeLoader } from '../access/attribute-loader.ts'
 import type { Trail } from '../audit/trail.ts'
 import { createPlanner, type Planner } from '../operations/plan.ts'
 import type { SearchSource } from '../store/search.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Caller, Denial } from '../model/decision.ts'
 import { BadUserInput } from '../model/failures.ts'
-import type { Coordinate, PatientId, RecordId, RecordRef, RequestId, SchemaPath, TypeName } from '../model/ids.ts'
+import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { PatientId, RecordId, RecordRef, RequestId } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
-import { AccessNotes } from './access-recorder.ts'
+import { AccessRecorder } from './access-recorder.ts'
 import { Connections } from './connections.ts'
 import { type DisclosureCounter, newDisclosureCounter } from './disclosure-counter.ts'
-import { EmergencyDesk } from './emergency-desk.ts'
 import { AccessExplainer, type AccessPlan } from './explain-access.ts'
 import { FailureReasons } from './failure-reasons.ts'
 import { type BudgetSource, PhiBudget } from './phi-budget.ts'
 import { PatientSearch } from './patient-search.ts'
-import { PatientStanding } from './record-visibility.ts'
+import { RecordVisibility } from './record-visibility.ts'
 import type { PublicIds } from '../access/public-ids.ts'
 import { RecordLists } from './record-lists.ts'
 import { RecordLoader, type LoaderOptions } from './record-loader.ts'
 import { RecordView, recordKey, whereOf } from './record-view.ts'
-import { Refusals } from './response-errors.ts'
-import { ReviewQueue } from './review-queue.ts'
-import { Undecided } from './missing-decision.ts'
+import { ResponseErrors } from './response-errors.ts'
+import { MissingDecisionError } from './missing-decision.ts'
 
 type Place = GraphQLResolveInfo['path']
 
 export interface ScopeParts
-  extends Omit<LoaderOptions, 'budget' | 'counter' | 'facts' | 'failures' | 'notices' | 'standing'>,
-    FactSources {
+  extends Omit<LoaderOptions, 'budget' | 'counter' | 'facts' | 'failures' | 'notices' | 'visibility'>,
+    AttributeSources {
   /** The ids that the caller is given and sends. */
   readonly ids: PublicIds
-  readonly sessions?: Sessions
   readonly budgets?: BudgetSource
   /** Where records are found by a value; none: nobody is. */
   readonly search?: SearchSource
@@ -50,40 +47,36 @@ export interface ScopeParts
  */
 export class RequestScope {
   readonly counter: DisclosureCounter = newDisclosureCounter()
-  readonly refusals = new Refusals()
+  readonly errors = new ResponseErrors()
   /** What the answer tells along with what it discloses. */
   readonly notices = new Set<string>()
   readonly connections: Connections
-  /** Where the glass is broken and put back. */
-  readonly emergencies: EmergencyDesk
-  /** Where it is looked at afterwards. */
-  readonly reviews: ReviewQueue
   readonly budget: PhiBudget
+  readonly failures: FailureReasons
+  readonly recorder: AccessRecorder
   readonly #parts: ScopeParts
   readonly #planner: Planner
   readonly #loader: RecordLoader
-  readonly #notes: AccessNotes
   readonly #explainer: AccessExplainer
 
   constructor(parts: ScopeParts) {
     const { budgets, mostInHour, policy, caller } = parts
-    const { counter, notices, refusals } = this
+    const { counter, notices, errors } = this
     this.#parts = parts
     this.#planner = createPlanner(policy)
     const failures = new FailureReasons({ ...parts, tenant: caller.tenant })
-    const reasonOf = (failure: unknown): OutcomeReason => failures.of(failure)
+    this.failures = failures
+    const reasonOf = (failure: unknown): OutcomeReason => failures.classify(failure)
     this.budget = new PhiBudget({ ...parts, reasonOf, most: mostInHour, ...(budgets && { source: budgets }) })
-    const facts = new PatientFacts({ ...parts, reasonOf })
-    const standing = new PatientStanding(parts)
-    const shared = { ...parts, facts, standing, failures, counter, refusals }
-    this.#notes = new AccessNotes(shared)
+    const facts = new AttributeLoader({ ...parts, reasonOf })
+    const visibility = new RecordVisibility(parts)
+    const shared = { ...parts, facts, visibility, failures, counter, errors }
+    this.recorder = new AccessRecorder(shared)
     this.#loader = new RecordLoader({ ...shared, notices, budget: this.budget })
     const lists = new RecordLists(shared)
-    const searches = new PatientSearch({ ...shared, notices, notes: this.#notes, budget: this.budget })
+    const searches = new PatientSearch({ ...shared, notices, recorder: this.recorder, budget: this.budget })
     const plan = this.#plan.bind(this)
-    this.connections = new Connections({ ...shared, lists, searches, loader: this.#loader, notes: this.#notes, plan })
-    this.emergencies = new EmergencyDesk({ ...shared, notes: this.#notes })
-    this.reviews = new ReviewQueue({ ...shared, notes: this.#notes })
+    this.connections = new Connections({ ...shared, lists, searches, loader: this.#loader, recorder: this.recorder, plan })
     this.#explainer = new AccessExplainer(shared)
   }
 
@@ -99,10 +92,6 @@ export class RequestScope {
     return this.#parts.ids
   }
 
-  get sessions(): Sessions | undefined {
-    return this.#parts.sessions
-  }
-
   get trail(): Trail {
     return this.#parts.trail
   }
@@ -111,8 +100,8 @@ export class RequestScope {
   read(record: RecordView, field: string, place: Place): Json {
     const outcome = record.outcome(field)
     const path = record.path(field)
-    if (outcome === undefined || outcome.outcome === 'PERMITTED') throw new Undecided(path)
-    this.refusals.note(path, record.key, outcome, place)
+    if (outcome === undefined || outcome.outcome === 'PERMITTED') throw new MissingDecisionError(path)
+    this.errors.record(path, record.key, outcome, place)
     return outcome.outcome === 'DISCLOSED' || outcome.outcome === 'MASKED' ? outcome.value : null
   }
 
@@ -138,9 +127,9 @@ export class RequestScope {
     const ref = decoded !== undefined && decoded.type === type ? decoded : undefined
     const asked = typeof patientId === 'string' ? (ref ?? this.#nowhere(patientId, type)) : undefined
     const explained = await this.#explainer.explain(info.schema, args, asked)
-    if (explained === 'NOT_FOUND') this.refusals.notFound(info.path)
+    if (explained === 'NOT_FOUND') this.errors.notFound(info.path)
     else if (explained === 'UNAVAILABLE') {
-      this.refusals.unavailable(`${info.parentType.name}.${info.fieldName}`, info.fieldName, info.path)
+      this.errors.unavailable(`${info.parentType.name}.${info.fieldName}`, info.fieldName, info.path)
     } else return explained
     return null
   }
@@ -148,7 +137,7 @@ export class RequestScope {
   /** A root or an edge that role or purpose close, whatever the record. */
   refuse(denial: Denial, coordinate: Coordinate, source: unknown, args: Record<string, unknown>, info: GraphQLResolveInfo): null {
     const at = source instanceof RecordView ? source.key : coordinate
-    this.refusals.note(coordinate, at, { outcome: 'DENIED', denial }, info.path)
+    this.errors.record(coordinate, at, { outcome: 'DENIED', denial }, info.path)
     const path = coordinate as string as SchemaPath
     // an edge that is PHI itself was decided and recorded with its parent
     if (source instanceof RecordView && this.#parts.policy.phi.has(path)) return null
@@ -156,7 +145,7 @@ export class RequestScope {
     const asked = typeof id === 'string' ? this.ids.decode(id) : undefined
     const whose = source instanceof RecordView ? whereOf(source) : asked && { patient: asked.patient }
     const { reason, rule } = denial
-    this.#notes.once(`${coordinate} ${source instanceof RecordView ? source.key : (asked?.patient ?? '')}`, {
+    this.recorder.recordOnce(`${coordinate} ${source instanceof RecordView ? source.key : (asked?.patient ?? '')}`, {
       ...whose,
       path,
       action: info.parentType === info.schema.getMutationType() ? 'UPDATE' : 'READ',
@@ -174,24 +163,24 @@ export class RequestScope {
       case 'FOUND':
         return loaded.record
       case 'NOT_FOUND':
-        this.refusals.notFound(info.path)
+        this.errors.notFound(info.path)
         return null
       case 'CLOSED':
         // an edge to it leads nowhere, as where there is none
         if (!byId) return null
         // asked for by its id it is not found, and counts as what is not found does
         this.counter.denied += Math.max(1, paths.size)
-        this.refusals.notFound(info.path)
+        this.errors.notFound(info.path)
         return null
       case 'UNAVAILABLE':
-        this.refusals.unavailable(`${info.parentType.name}.${info.fieldName}`, recordKey(ref), info.path)
+        this.errors.unavailable(`${info.parentType.name}.${info.fieldName}`, recordKey(ref), info.path)
         return null
     }
   }
 
   #plan(info: GraphQLResolveInfo, name: TypeName, within: readonly string[]): ReadonlySet<SchemaPath> {
     const type = info.schema.getType(name)
-    if (!isObjectType(type)) throw new Undecided(name)
+    if (!isObjectType(type)) throw new MissingDecisionError(name)
     return this.#planner(info, type, within)
   }
 

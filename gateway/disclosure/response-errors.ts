@@ -8,7 +8,7 @@ import type { PathOutcome } from './path-outcome.ts'
 type ResponsePath = GraphQLResolveInfo['path']
 
 /** An entry of `errors`, as plain data: a GraphQLError for each row costs many times the query. */
-export interface RefusalError {
+export interface ResponseError {
   readonly message: string
   /** Of the first occurrence. */
   readonly path: readonly (string | number)[]
@@ -40,12 +40,12 @@ interface Gathered<Extra> {
 }
 
 /** Gathers, while the answer is made, which of its places are null or masked and why; one entry for a path and reason. */
-export class Refusals {
-  readonly #errors = new Map<string, Gathered<Omit<RefusalError['extensions'], 'count' | 'paths'>>>()
+export class ResponseErrors {
+  readonly #errors = new Map<string, Gathered<Omit<ResponseError['extensions'], 'count' | 'paths'>>>()
   readonly #masked = new Map<string, Gathered<{ coordinate: string; view: View }>>()
 
   /** Notes what a leaf or an edge answered at one place. `record` tells values apart. */
-  note(coordinate: string, record: string, outcome: PathOutcome, place: ResponsePath): void {
+  record(coordinate: string, record: string, outcome: PathOutcome, place: ResponsePath): void {
     switch (outcome.outcome) {
       case 'DENIED': {
         const { reason, rule, breakGlass } = outcome.denial
@@ -89,7 +89,7 @@ export class Refusals {
   }
 
   /** The entries of `errors`, in the order in which they came up. */
-  errors(): RefusalError[] {
+  errors(): ResponseError[] {
     return [...this.#errors.values()].map(({ extra, records, places }) => ({
       message: MESSAGES[extra.code],
       path: flatten(places[0]),

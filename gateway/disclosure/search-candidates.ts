@@ -1,5 +1,5 @@
 import { maySearch } from '../decide/search-right.ts'
-import type { KnownFacts, PatientFacts } from '../access/attribute-loader.ts'
+import type { SubjectAttributes, AttributeLoader } from '../access/attribute-loader.ts'
 import { sha256 } from '../crypto/derive.ts'
 import type { OpeningCounter } from '../crypto/sealed-field.ts'
 import type { FoundRecord, RecordSource } from '../store/record-source.ts'
@@ -8,11 +8,12 @@ import type { OutcomeReason } from '../model/access-record.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { Caller, Denial, Facts } from '../model/decision.ts'
 import { IntegrityFailure, OperationTooCostly, storeOverdue, StoreUnavailable } from '../model/failures.ts'
-import type { Instant, PatientId, RecordId, RecordRef, SchemaPath, TypeName } from '../model/ids.ts'
-import { MOST_CANDIDATES, MOST_LISTED } from '../model/list.ts'
+import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { Instant, PatientId, RecordId, RecordRef } from '../model/ids.ts'
+import { MAX_CANDIDATES, MAX_LISTED } from '../model/list.ts'
 import type { PolicyTable, Relationship } from '../../directives/policy.ts'
 import type { FailureReasons } from './failure-reasons.ts'
-import type { PatientStanding } from './record-visibility.ts'
+import type { RecordVisibility } from './record-visibility.ts'
 import { recordKey } from './record-view.ts'
 import type { WantedTerm } from './search-terms.ts'
 
@@ -56,10 +57,10 @@ export interface CandidateParts {
   readonly sources: ReadonlyMap<string, RecordSource>
   /** None: there is nothing to find anybody by. */
   readonly search?: SearchSource
-  readonly facts: PatientFacts
+  readonly facts: AttributeLoader
   readonly failures: FailureReasons
   readonly deadline: Deadline
-  readonly standing: PatientStanding
+  readonly visibility: RecordVisibility
 }
 
 /** Finds who may have the values that are searched for, and decides about each before anything is opened (P1, P11). */
@@ -75,26 +76,26 @@ export class SearchCandidates {
    * there is somebody who is not theirs or nobody (P5).
    *
    * @param counter counts what is opened of records' metadata
-   * @throws StoreUnavailable, KeyUnavailable; OperationTooCostly where more than `MOST_LISTED` records are listed under a
-   *   term, or the caller may find more than `MOST_CANDIDATES`
+   * @throws StoreUnavailable, KeyUnavailable; OperationTooCostly where more than `MAX_LISTED` records are listed under a
+   *   term, or the caller may find more than `MAX_CANDIDATES`
    */
-  async of(type: TypeName, terms: readonly WantedTerm[], counter: OpeningCounter): Promise<Candidates | CandidatesUnknown> {
+  async find(type: TypeName, terms: readonly WantedTerm[], counter: OpeningCounter): Promise<Candidates | CandidatesUnknown> {
     const { caller, facts, deadline } = this.#parts
     const listed = await this.#listed(terms)
     if (listed.size === 0 && caller.seesExistence) return { open: [], hidden: [], records: new Map() }
     const names = this.#names(type, terms)
     const { asked, hidden } = await this.#fewEnough(names, terms, listed.size === 0 ? nobody(terms) : listed)
     const patients = [...asked.keys()]
-    const holding = deadline.wait(() => facts.of(names, patients), storeOverdue)
+    const holding = deadline.wait(() => facts.attributesFor(names, patients), storeOverdue)
     const decided = holding.then(
       (held) => new Map(patients.map((patient) => [patient, this.#decided(patient, terms, held.get(patient))])),
     )
     // nobody is nothing that may be known, as one who is hidden
-    const mayKnow = async (patient: PatientId) => listed.size > 0 && (await decided).get(patient)?.kind === 'OPEN'
+    const isVisible = async (patient: PatientId) => listed.size > 0 && (await decided).get(patient)?.kind === 'OPEN'
     const [verdicts, held, records] = await Promise.all([
       decided,
       holding,
-      this.#load([...asked.values()].flat(), { counter, mayKnow, holding }),
+      this.#load([...asked.values()].flat(), { counter, isVisible, holding }),
     ])
     const open: Candidate[] = []
     for (const [patient, hits] of asked) {
@@ -102,8 +103,8 @@ export class SearchCandidates {
       const damage = held.get(patient)?.damage
       const exists = hits.some(({ ref }) => records.has(recordKey(ref)))
       // whether the caller may find the patient cannot be said: that is no answer of no (P6)
-      if (damage === 'TAMPERED' || (damage === 'UNROOTED' && exists)) {
-        return { patient, reason: this.#parts.failures.of(new IntegrityFailure(), hits[0]?.ref) }
+      if (damage === 'TAMPERED' || (damage === 'NO_MANIFEST' && exists)) {
+        return { patient, reason: this.#parts.failures.classify(new IntegrityFailure(), hits[0]?.ref) }
       }
       if (verdict.kind === 'UNKNOWN') return { patient, reason: 'STORE' }
       // of one whose keys were destroyed no value can be told, and an entry that is left finds nobody
@@ -124,7 +125,7 @@ export class SearchCandidates {
     const found = await Promise.all(terms.map(async (term) => ({ term, hits: await this.#hits(term) })))
     const byPatient = new Map<PatientId, CandidateHit[]>()
     for (const { term, hits } of found) {
-      if (hits.length > MOST_LISTED) throw new OperationTooCostly()
+      if (hits.length > MAX_LISTED) throw new OperationTooCostly()
       for (const { patient, id } of hits) {
         const known = byPatient.get(patient) ?? []
         byPatient.set(patient, known)
@@ -138,7 +139,7 @@ export class SearchCandidates {
   async #hits(term: WantedTerm) {
     const { caller, search, deadline } = this.#parts
     if (search === undefined) throw new StoreUnavailable()
-    return await deadline.wait(() => search.hits(caller.tenant, term, MOST_LISTED, deadline), storeOverdue)
+    return await deadline.wait(() => search.hits(caller.tenant, term, MAX_LISTED, deadline), storeOverdue)
   }
 
   /**
@@ -148,16 +149,16 @@ export class SearchCandidates {
    * @throws OperationTooCostly
    */
   async #fewEnough(names: ReadonlySet<Relationship>, terms: readonly WantedTerm[], listed: Listed): Promise<FewEnough> {
-    const most = MOST_CANDIDATES * terms.length
+    const most = MAX_CANDIDATES * terms.length
     const hidden: HiddenCandidate[] = []
     if (countOf(listed) <= most) return { asked: listed, hidden }
     const { facts, deadline } = this.#parts
     const asked = new Map<PatientId, readonly CandidateHit[]>()
     const left = [...listed]
     while (left.length > 0) {
-      const some = left.splice(0, MOST_CANDIDATES)
+      const some = left.splice(0, MAX_CANDIDATES)
       const patients = some.map(([patient]) => patient)
-      const held = await deadline.wait(() => facts.of(names, patients), storeOverdue)
+      const held = await deadline.wait(() => facts.attributesFor(names, patients), storeOverdue)
       for (const [patient, hits] of some) {
         const known = held.get(patient)
         const verdict = this.#decided(patient, terms, known)
@@ -173,20 +174,20 @@ export class SearchCandidates {
 
   /** Every relationship that a right to one of the fields, or to the patient's record, could stand on. */
   #names(type: TypeName, terms: readonly WantedTerm[]): ReadonlySet<Relationship> {
-    const { caller, policy, standing } = this.#parts
+    const { caller, policy, visibility } = this.#parts
     const grants = terms.flatMap(({ paths }) => paths.flatMap((path) => policy.phi.get(path)?.grants ?? []))
     const applying = grants.filter(
       ({ roles, purposes }) => purposes.has(caller.purpose) && [...roles].some((role) => caller.roles.has(role)),
     )
-    return new Set([...standing.admitting(type), ...applying.map(({ relationship }) => relationship)])
+    return new Set([...visibility.admitting(type), ...applying.map(({ relationship }) => relationship)])
   }
 
-  #decided(patient: PatientId, terms: readonly WantedTerm[], known: KnownFacts | undefined): Verdict {
+  #decided(patient: PatientId, terms: readonly WantedTerm[], known: SubjectAttributes | undefined): Verdict {
     if (known === undefined) return { kind: 'UNKNOWN' }
-    const facts = this.#parts.standing.factsOf(known, { id: patient as string as RecordId, labels: new Set() })
+    const facts = this.#parts.visibility.factsOf(known, { id: patient as string as RecordId, labels: new Set() })
     for (const path of new Set(terms.flatMap(({ paths }) => paths))) {
       const decision = this.#search(path, facts)
-      if (decision.outcome === 'UNDECIDED') return { kind: 'UNKNOWN' }
+      if (decision.outcome === 'INDETERMINATE') return { kind: 'UNKNOWN' }
       if (decision.outcome === 'DENIED') return { kind: 'HIDDEN', denial: decision }
     }
     return { kind: 'OPEN', facts }
@@ -197,7 +198,7 @@ export class SearchCandidates {
     return maySearch(policy.phi.get(path), caller, facts, now)
   }
 
-  async #load(hits: readonly CandidateHit[], { counter, mayKnow, holding }: Loading): Promise<ReadonlyMap<string, FoundRecord>> {
+  async #load(hits: readonly CandidateHit[], { counter, isVisible, holding }: Loading): Promise<ReadonlyMap<string, FoundRecord>> {
     const { caller, policy, sources, deadline } = this.#parts
     const byType = Map.groupBy(hits, ({ term }) => term.type)
     const loaded = await Promise.all(
@@ -206,15 +207,15 @@ export class SearchCandidates {
         if (source === undefined) throw new StoreUnavailable()
         const refs = [...new Map(of.map(({ ref }) => [recordKey(ref), ref])).values()]
         const paths = new Set(of.flatMap(({ term }) => term.paths))
-        const work = caller.seesExistence ? 'least' : 'always'
+        const timing = caller.seesExistence ? 'fast' : 'uniform'
         const options = {
-          work,
+          timing,
           deadline,
           counter,
           listed: () => undefined,
-          mayKnow: (ref: RecordRef) => mayKnow(ref.patient),
+          isVisible: (ref: RecordRef) => isVisible(ref.patient),
           // that somebody is the author of a record makes the patient nobody's find
-          mayKnowOpened: () => false,
+          isVisibleOpened: () => false,
           erased: async (ref: RecordRef) => (await holding).get(ref.patient)?.erased === true,
         } as const
         return await deadline.wait(() => source.load(caller.tenant, refs, paths, options), storeOverdue)
@@ -235,8 +236,8 @@ const countOf = (listed: Listed): number => [...listed.values()].reduce((sum, hi
 
 interface Loading {
   readonly counter: OpeningCounter
-  readonly mayKnow: (patient: PatientId) => Promise<boolean>
-  readonly holding: Promise<ReadonlyMap<PatientId, KnownFacts>>
+  readonly isVisible: (patient: PatientId) => Promise<boolean>
+  readonly holding: Promise<ReadonlyMap<PatientId, SubjectAttributes>>
 }
 
 type Verdict =

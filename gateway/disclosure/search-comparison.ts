@@ -6,9 +6,10 @@ import type { OpenRecord } from '../store/record-source.ts'
 import type { AccessRecord, OutcomeReason } from '../model/access-record.ts'
 import type { Denial, Permit } from '../model/decision.ts'
 import { IntegrityFailure, PhiBudgetExceeded } from '../model/failures.ts'
-import type { Coordinate, PatientId, SchemaPath } from '../model/ids.ts'
+import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
+import type { PatientId } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
-import type { AccessNotes } from './access-recorder.ts'
+import type { AccessRecorder } from './access-recorder.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import { noticesOf } from './notices.ts'
 import type { PhiBudget } from './phi-budget.ts'
@@ -19,7 +20,7 @@ import type { WantedTerm } from './search-terms.ts'
 
 interface ComparisonParts extends CandidateParts {
   readonly budget: PhiBudget
-  readonly notes: AccessNotes
+  readonly recorder: AccessRecorder
   readonly trail: Trail
   readonly counter: DisclosureCounter
   /** Records what is told to nobody, by a count neither. */
@@ -93,7 +94,7 @@ export class SearchComparison {
     const reserved = await budget.reserve([...values].filter((value) => !this.#opened.has(value)).length)
     const path = coordinate as string as SchemaPath
     if (reserved === 'SPENT') {
-      for (const { patient } of wanted) trail.note({ patient, path, action: 'SEARCH', outcome: 'DENIED', reason: 'BUDGET' })
+      for (const { patient } of wanted) trail.record({ patient, path, action: 'SEARCH', outcome: 'DENIED', reason: 'BUDGET' })
       throw new PhiBudgetExceeded()
     }
     for (const candidate of wanted) {
@@ -126,19 +127,19 @@ export class SearchComparison {
           return { has: false }
         } else matched.set(hit.term, compared)
       } catch (error) {
-        return { unknown: failures.of(error, hit.ref) }
+        return { unknown: failures.classify(error, hit.ref) }
       }
     }
     for (const hit of unproven) {
       // a record that was changed meanwhile is listed there no more; what stays listed somebody put there
       if (!(await this.#candidates.stillListed(hit))) continue
-      const reason = failures.of(new IntegrityFailure(), hit.ref, hit.term.index.path)
+      const reason = failures.classify(new IntegrityFailure(), hit.ref, hit.term.index.path)
       this.#parts.note({ ...where(hit.ref), path: hit.term.index.path, action: 'SEARCH', outcome: 'UNAVAILABLE', reason })
     }
     if (candidate.hits.some(({ term }) => !matched.has(term))) return { has: false }
     const compared = [...matched.values()]
     for (const record of compared.flatMap(({ records }) => records)) {
-      this.#parts.notes.once(`SEARCH ${record.patient ?? ''} ${record.recordId ?? ''} ${record.path}`, record)
+      this.#parts.recorder.recordOnce(`SEARCH ${record.patient ?? ''} ${record.recordId ?? ''} ${record.path}`, record)
     }
     return { has: true, notices: compared.flatMap(({ notices }) => notices) }
   }
@@ -153,7 +154,7 @@ export class SearchComparison {
     const permits: Permit[] = []
     for (const path of term.paths) {
       const decision = maySearch(policy.phi.get(path), caller, facts, now)
-      if (decision.outcome === 'UNDECIDED') return 'UNKNOWN'
+      if (decision.outcome === 'INDETERMINATE') return 'UNKNOWN'
       if (decision.outcome === 'DENIED') return decision
       permits.push(decision)
     }

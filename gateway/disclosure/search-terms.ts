@@ -1,8 +1,9 @@
 import { partsOf, type SearchKey, searchKey, searchToken } from '../crypto/blind-index.ts'
-import type { UseKey } from '../crypto/tenant-keys.ts'
+import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import type { SearchTerm } from '../store/search.ts'
 import { BadUserInput } from '../model/failures.ts'
-import type { SchemaPath, TenantId, TypeName } from '../model/ids.ts'
+import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { TenantId } from '../model/ids.ts'
 import type { PolicyTable, SearchIndex } from '../../directives/policy.ts'
 
 /** One index that is searched, and what for. Held in memory alone: the token is all that leaves it. */
@@ -39,7 +40,7 @@ export function searchedValues(
 export function searchTerms(
   { searchable }: Pick<PolicyTable, 'searchable'>,
   values: ReadonlyMap<SchemaPath, unknown>,
-  key: UseKey<'index'>,
+  key: PurposeKey<'index'>,
   tenant: TenantId,
 ): readonly WantedTerm[] {
   const indexes = [...searchable.values()]

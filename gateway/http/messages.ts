@@ -82,7 +82,7 @@ function parseMediaType(text: string): { essence: string; charset: string | unde
 }
 
 /** GraphQL over HTTP's POST body, and how much of it is read at all. */
-const LARGEST_BODY = 256 * 1024
+const MAX_BODY = 256 * 1024
 const Body = z.object({
   query: z.string(),
   operationName: z.string().nullish(),
@@ -94,7 +94,7 @@ export type GraphQLBody = z.infer<typeof Body>
 
 /** @throws BadRequest, which says nothing of what was in the body */
 export function parseBody(text: string): GraphQLBody {
-  if (text.length > LARGEST_BODY) throw new BadRequest()
+  if (text.length > MAX_BODY) throw new BadRequest()
   let json: unknown
   try {
     json = JSON.parse(text)

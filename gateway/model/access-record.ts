@@ -1,4 +1,5 @@
-import type { PatientId, RecordId, SchemaPath, TypeName } from './ids.ts'
+import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { PatientId, RecordId } from './ids.ts'
 import type { Refusal } from './decision.ts'
 import type { Action, View } from '../../directives/policy.ts'
 

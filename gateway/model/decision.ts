@@ -28,7 +28,7 @@ export interface Caller {
 }
 
 /** A glass that was broken: for one caller and one patient, until a moment. */
-export interface Emergency {
+export interface BreakGlassGrantRef {
   /** The id of its grant. */
   readonly grant: string
   readonly until: Instant
@@ -41,7 +41,7 @@ export interface Facts {
   readonly limits?: RelationshipLimits
   /** Those of which it could not be found out whether they hold. */
   readonly unknown?: ReadonlySet<Relationship>
-  readonly breakGlass?: Emergency
+  readonly breakGlass?: BreakGlassGrantRef
   readonly consent: ConsentFacts
 }
 
@@ -76,9 +76,9 @@ export interface Denial {
 }
 
 /** A service did not tell what the decision needs: neither yes nor no. */
-export interface Undecided {
-  readonly outcome: 'UNDECIDED'
+export interface Indeterminate {
+  readonly outcome: 'INDETERMINATE'
   readonly rule: string
 }
 
-export type Decision = Permit | Denial | Undecided
+export type Decision = Permit | Denial | Indeterminate

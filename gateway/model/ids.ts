@@ -1,7 +1,6 @@
-// The identifiers of the house. Brands keep apart what is all text underneath.
+// Identifiers of records, callers and requests. Brands keep apart types that are all text at run time.
 
-declare const brand: unique symbol
-export type Branded<T, Name extends string> = T & { readonly [brand]: Name }
+import type { Branded, TypeName } from '../../directives/coordinates.ts'
 
 /** `riverside`: lower-case letters, digits and hyphens, so that it can stand in a key between separators. */
 export type TenantId = Branded<string, 'TenantId'>
@@ -13,12 +12,6 @@ export type RecordId = Branded<string, 'RecordId'>
 export type UserId = Branded<string, 'UserId'>
 /** 18 bytes as 24 base64url characters: process, time and randomness, see `gateway/audit/request-id.ts`. */
 export type RequestId = Branded<string, 'RequestId'>
-/** The name of a GraphQL object type with `@record`. */
-export type TypeName = Branded<string, 'TypeName'>
-/** `Patient.birthDate`, `Patient.address.city`: where a field stands in the schema, never a response key (P4). */
-export type SchemaPath = Branded<string, 'SchemaPath'>
-/** `Patient.birthDate`, `Address.city`: a type and one of its fields. */
-export type Coordinate = Branded<string, 'Coordinate'>
 /** Milliseconds since the epoch. */
 export type Instant = Branded<number, 'Instant'>
 /** What a client holds and sends back: opaque, self-locating, see `gateway/model/node-id.ts`. */

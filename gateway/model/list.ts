@@ -1,4 +1,5 @@
-import type { PatientId, RecordId, TypeName } from './ids.ts'
+import type { TypeName } from '../../directives/coordinates.ts'
+import type { PatientId, RecordId } from './ids.ts'
 
 /** A place in a list that is ordered newest first, and by id where dates are the same. */
 export interface ListPosition {
@@ -36,13 +37,13 @@ export interface ListedPage {
 }
 
 /** The most records that one page holds, in any list. */
-export const LARGEST_PAGE = 100
+export const MAX_PAGE = 100
 
 /** The most records that are looked at for one value that is searched for, of those that the caller may find. */
-export const MOST_CANDIDATES = 50
+export const MAX_CANDIDATES = 50
 
 /** The most records that may have a value which is searched for: what more of a tenant have is no identifier. */
-export const MOST_LISTED = 500
+export const MAX_LISTED = 500
 
 /** Negative when `a` stands before `b`. */
 export function newestFirst(a: ListPosition, b: ListPosition): number {

@@ -50,7 +50,7 @@ export function minorProxyPeriods(birthDate: string, policy: MinorsPolicy = MINO
   const [, year, month = '01', day = '01'] = DATE.exec(birthDate) ?? []
   const { limitedFrom, until, scope } = policy
   const isOrdered = Number.isInteger(limitedFrom) && Number.isInteger(until) && limitedFrom >= 0 && limitedFrom <= until
-  if (year === undefined || !isOrdered || until > LONGEST_AGE) return []
+  if (year === undefined || !isOrdered || until > MAX_AGE) return []
   const birthday = (age: number): string => {
     const inYear = Number(year) + age
     // who was born on a 29th of February comes of age on the 28th in other years
@@ -61,4 +61,4 @@ export function minorProxyPeriods(birthDate: string, policy: MinorsPolicy = MINO
   return [{ until: limits }, ...(limits < end ? [{ since: limits, until: end, scope }] : [])]
 }
 
-const LONGEST_AGE = 150
+const MAX_AGE = 150

@@ -1,4 +1,5 @@
-import type { NodeId, PatientId, RecordId, RecordRef, TypeName } from './ids.ts'
+import type { TypeName } from '../../directives/coordinates.ts'
+import type { NodeId, PatientId, RecordId, RecordRef } from './ids.ts'
 
 /**
  * A node id is base64url of `format(1) = 1 | type length(1) | type | patient(16) | record(16)`.

@@ -1,4 +1,5 @@
-import type { RecordId, RecordRef, SchemaPath, TenantId } from './ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { RecordId, RecordRef, TenantId } from './ids.ts'
 import type { Category, Sensitivity } from '../../directives/policy.ts'
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
@@ -34,7 +35,7 @@ export interface NewRecord {
 }
 
 /** Where a sealed value belongs, and the only place where it opens (P6). */
-export interface RecordPlace extends RecordRef {
+export interface RecordBinding extends RecordRef {
   readonly tenant: TenantId
 }
 

@@ -13,8 +13,8 @@ import {
   type SelectionSetNode,
   type ValueNode,
 } from 'graphql'
-import type { Coordinate, SchemaPath, TypeName } from '../model/ids.ts'
-import { LARGEST_PAGE, MOST_CANDIDATES } from '../model/list.ts'
+import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import { MAX_PAGE, MAX_CANDIDATES } from '../model/list.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 import type { AnyField } from '../../directives/read-directives.ts'
 import { collectFields, type SelectionContext } from './selection.ts'
@@ -28,7 +28,7 @@ interface AskedOperation {
 }
 
 /** Fields that a walk looks at before it gives up; the answer has no fewer places. */
-const MOST_PLACES = 10_000
+const MAX_PLACES = 10_000
 
 /**
  * The most PHI values that an operation could have opened and recorded, whoever asks and whatever the data: the paths of each
@@ -88,7 +88,7 @@ class CostWalk {
     const byKey = Map.groupBy(collectFields(this.#context, type, sets), (node) => node.alias?.value ?? node.name.value)
     for (const nodes of byKey.values()) {
       this.#places += nodes.length
-      if (this.#places > MOST_PLACES) this.values = Infinity
+      if (this.#places > MAX_PLACES) this.values = Infinity
       if (this.values > this.#enough) return
       const name = nodes[0]?.name.value ?? ''
       const path = `${prefix}.${name}` as SchemaPath
@@ -123,7 +123,7 @@ class CostWalk {
   #searched(coordinate: string, { args }: AnyField, nodes: readonly FieldNode[]): number {
     if (this.#policy.classes.get(coordinate as Coordinate) !== 'ROOT') return 0
     const given = new Set(nodes.flatMap((node) => (node.arguments ?? []).map(({ name }) => name.value)))
-    return MOST_CANDIDATES * args.filter(({ name }) => given.has(name) && this.#policy.reads.has(`${coordinate}(${name}:)`)).length
+    return MAX_CANDIDATES * args.filter(({ name }) => given.has(name) && this.#policy.reads.has(`${coordinate}(${name}:)`)).length
   }
 
   /** How many objects stand at a field: those of a full page, where it leads to many. A connection's `edges` are its page. */
@@ -137,7 +137,7 @@ class CostWalk {
   #pageSize(field: AnyField, node: FieldNode): number {
     const given = node.arguments?.find(({ name }) => name.value === 'first')?.value
     const value = (given && this.#valueOf(given)) ?? field.args.find(({ name }) => name === 'first')?.defaultValue
-    return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= LARGEST_PAGE ? value : LARGEST_PAGE
+    return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_PAGE ? value : MAX_PAGE
   }
 
   /** A whole number, undefined where nothing is given, and text for all that is no size. */

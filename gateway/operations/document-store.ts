@@ -8,7 +8,7 @@ import type { DocumentNode } from 'graphql'
 const TOKEN_BYTES = 500
 const CHARACTER_BYTES = 2
 /** A hundred documents of 300 tokens. Apollo's own store counts 30 MB of JSON, which are 130 MB in memory. */
-const MOST_BYTES = 16_000_000
+const MAX_BYTES = 16_000_000
 
 /**
  * Documents that were parsed and found valid, by their hash; those that were not asked for longest go first. A client that
@@ -18,7 +18,7 @@ export class DocumentStore {
   readonly #documents: LRUCache<string, DocumentNode>
 
   /** @param most bytes that all documents together may take, by the estimate of `documentBytes` */
-  constructor(most = MOST_BYTES) {
+  constructor(most = MAX_BYTES) {
     this.#documents = new LRUCache({ maxSize: most, sizeCalculation: documentBytes })
   }
 

@@ -17,7 +17,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql'
-import type { Coordinate, SchemaPath } from '../model/ids.ts'
+import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 import { readDirective, type AnyField, type Definition } from '../../directives/read-directives.ts'
 import { collectFields, type SelectionContext } from './selection.ts'

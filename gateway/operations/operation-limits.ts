@@ -4,16 +4,16 @@ import { OperationTooCostly } from '../model/failures.ts'
 // What a document may look like, whoever sends it. How many values it may ask for is another question: `gateway/operations/cost.ts`.
 
 /** Documents are read to this many tokens; more is refused before it is parsed. */
-export const MOST_TOKENS = 4_000
+export const MAX_TOKENS = 4_000
 /** Fields inside of each other; the introspection that tools send has fifteen. */
 const DEEPEST = 16
 /** Of one operation, at its top. */
-const MOST_ROOTS = 20
+const MAX_ROOTS = 20
 /** Of the whole document. */
-const MOST_ALIASES = 100
-const MOST_DIRECTIVES = 100
+const MAX_ALIASES = 100
+const MAX_DIRECTIVES = 100
 /** Of one operation, each fragment counted wherever it is spread. */
-const MOST_FIELDS = 4_000
+const MAX_FIELDS = 4_000
 
 /**
  * Refuses a document whose shape costs more than any screen needs. One rule among graphql's own, so that it comes before
@@ -38,9 +38,9 @@ function isWithinLimits(document: DocumentNode): boolean {
     }
     for (const variable of part.variableDefinitions ?? []) shapes.directives += variable.directives?.length ?? 0
     const { depth, roots, fields } = shapes.of(part.selectionSet)
-    if (depth > DEEPEST || roots > MOST_ROOTS || fields > MOST_FIELDS) return false
+    if (depth > DEEPEST || roots > MAX_ROOTS || fields > MAX_FIELDS) return false
   }
-  return shapes.aliases <= MOST_ALIASES && shapes.directives <= MOST_DIRECTIVES
+  return shapes.aliases <= MAX_ALIASES && shapes.directives <= MAX_DIRECTIVES
 }
 
 interface Shape {

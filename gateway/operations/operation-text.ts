@@ -1,7 +1,7 @@
 import { getOperationAST, GraphQLError, parse, validate, visit, Kind } from 'graphql'
 import type { DocumentNode, GraphQLSchema, OperationDefinitionNode } from 'graphql'
 import { mostValues } from './cost.ts'
-import { MOST_TOKENS, withinLimits } from './operation-limits.ts'
+import { MAX_TOKENS, withinLimits } from './operation-limits.ts'
 import { Failure, type FailureCode } from '../model/failures.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 
@@ -37,7 +37,7 @@ export function readOperation(
 ): { readonly document: DocumentNode; readonly operation: OperationDefinitionNode } {
   let document: DocumentNode
   try {
-    document = parse(text, { maxTokens: MOST_TOKENS })
+    document = parse(text, { maxTokens: MAX_TOKENS })
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error
     // the parser's error quotes the text: it goes no further

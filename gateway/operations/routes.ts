@@ -1,6 +1,6 @@
 import { getNamedType, Kind, type DocumentNode, type FieldNode, type GraphQLField, type GraphQLObjectType } from 'graphql'
 import type { GraphQLSchema, OperationDefinitionNode, SelectionSetNode } from 'graphql'
-import type { Coordinate, SchemaPath } from '../model/ids.ts'
+import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 import { fragmentsOf, possibleTypes, withDefaults } from './footprint.ts'
 import { collectFields, type SelectionContext } from './selection.ts'

@@ -1,17 +1,23 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
-import { accessDigest, type AccessRoot, buriedRoot, openAccessRoot, sealAccessRoot } from '../crypto/access-manifest.ts'
-import type { UseKey } from '../crypto/tenant-keys.ts'
+import {
+  accessDigest,
+  type AccessManifest,
+  manifestAfterKeyDestruction,
+  openAccessManifest,
+  sealAccessManifest,
+} from '../crypto/access-manifest.ts'
+import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { IntegrityFailure, VersionConflict } from '../model/failures.ts'
 import type { PatientId, TenantId } from '../model/ids.ts'
-import { type AccessItem, accessKey, accessRootKey, type AccessTable } from './access.ts'
+import { type AccessItem, accessKey, accessManifestKey, type AccessTable } from './access.ts'
 
 /** A patient's access items while they are being written, one transaction after the other, with the root that lists them. */
 export class AccessWriter {
   readonly #table: AccessTable
-  readonly #key: UseKey<'access'>
+  readonly #key: PurposeKey<'access'>
   readonly #tenant: TenantId
   readonly #patient: PatientId
-  #root: AccessRoot
+  #root: AccessManifest
   /** The root as it is stored, and as it will be when the transaction under way commits. */
   #stored: Uint8Array | undefined
   #pending: Uint8Array | undefined
@@ -23,7 +29,7 @@ export class AccessWriter {
    */
   static async open(
     table: AccessTable,
-    key: UseKey<'access'>,
+    key: PurposeKey<'access'>,
     tenant: TenantId,
     patient: PatientId,
     isNew: boolean,
@@ -37,7 +43,7 @@ export class AccessWriter {
 
   private constructor(
     table: AccessTable,
-    key: UseKey<'access'>,
+    key: PurposeKey<'access'>,
     tenant: TenantId,
     patient: PatientId,
     stored: Uint8Array | undefined,
@@ -50,7 +56,7 @@ export class AccessWriter {
     this.#root =
       stored === undefined
         ? { version: 0, items: new Map() }
-        : openAccessRoot(key, { tenant, ...accessRootKey(tenant, patient) }, stored)
+        : openAccessManifest(key, { tenant, ...accessManifestKey(tenant, patient) }, stored)
   }
 
   /**
@@ -70,14 +76,14 @@ export class AccessWriter {
   }
 
   /** The writing of the root that tells of the patient's keys being destroyed. */
-  writeBuried(tombstone: Uint8Array): TransactWriteItem {
-    this.#root = buriedRoot(this.#root, tombstone)
+  writeKeyDestruction(tombstone: Uint8Array): TransactWriteItem {
+    this.#root = manifestAfterKeyDestruction(this.#root, tombstone)
     return this.#putRoot()
   }
 
   #putRoot(): TransactWriteItem {
-    const place = { tenant: this.#tenant, ...accessRootKey(this.#tenant, this.#patient) }
-    this.#pending = sealAccessRoot(this.#key, place, this.#root)
+    const place = { tenant: this.#tenant, ...accessManifestKey(this.#tenant, this.#patient) }
+    this.#pending = sealAccessManifest(this.#key, place, this.#root)
     return this.#table.putRoot(this.#tenant, this.#patient, this.#pending, this.#stored)
   }
 

@@ -44,7 +44,7 @@ export const accessKey = (tenant: TenantId, { kind, patient, subject }: AccessKe
 })
 
 /** The key of a patient's root. */
-export const accessRootKey = (tenant: TenantId, patient: PatientId): Key => ({ pk: `${tenant}#${patient}`, sk: ROOT })
+export const accessManifestKey = (tenant: TenantId, patient: PatientId): Key => ({ pk: `${tenant}#${patient}`, sk: ROOT })
 
 export class AccessTable {
   readonly #client: DynamoDBClient
@@ -67,7 +67,7 @@ export class AccessTable {
    */
   async load(tenant: TenantId, wanted: readonly AccessKey[], signal?: AbortSignal): Promise<LoadedAccess> {
     const byKey = new Map(wanted.map((key) => [`${key.patient}\n${key.kind}#${key.subject}`, key]))
-    const keys = wanted.flatMap((key) => [accessKey(tenant, key), accessRootKey(tenant, key.patient)])
+    const keys = wanted.flatMap((key) => [accessKey(tenant, key), accessManifestKey(tenant, key.patient)])
     const roots = new Map<PatientId, Uint8Array>()
     const items: AccessItem[] = []
     for (const item of await this.#read(keys, signal)) {
@@ -109,7 +109,7 @@ export class AccessTable {
 
   /** @throws StoreUnavailable */
   async root(tenant: TenantId, patient: PatientId): Promise<Uint8Array | undefined> {
-    const [item] = await batchGet(this.#client, this.counter, this.#table, [accessRootKey(tenant, patient)])
+    const [item] = await batchGet(this.#client, this.counter, this.#table, [accessManifestKey(tenant, patient)])
     return item && (item['v']?.B ?? new Uint8Array())
   }
 
@@ -156,7 +156,7 @@ export class AccessTable {
 
   /** The writing of a patient's root, which fails when it was changed in between: no writer loses another's change. */
   putRoot(tenant: TenantId, patient: PatientId, root: Uint8Array, before: Uint8Array | undefined): TransactWriteItem {
-    const { pk, sk } = accessRootKey(tenant, patient)
+    const { pk, sk } = accessManifestKey(tenant, patient)
     const Item = { pk: { S: pk }, sk: { S: sk }, v: { B: root } }
     const condition =
       before === undefined

@@ -4,16 +4,16 @@ import type { Instant, PatientId, TenantId } from '../model/ids.ts'
 import { batchGet, type Key, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 
 /** One action of the transaction that a grant is written with. */
-export type GlassWrite = TransactWriteItem
+export type BreakGlassWrite = TransactWriteItem
 
 /** A sealed item and where it stands. */
-export interface GlassItem {
+export interface BreakGlassItem {
   readonly place: AccessItemPlace
   readonly sealed: Uint8Array
 }
 
 /** By patient: the root, and the newest grant of one user. */
-export interface LoadedGlass {
+export interface LoadedGrants {
   readonly roots: ReadonlyMap<PatientId, Uint8Array>
   readonly items: ReadonlyMap<PatientId, Uint8Array>
 }
@@ -25,25 +25,26 @@ const TIME_DIGITS = 14
 const at = (tenant: TenantId, pk: string, sk: string): AccessItemPlace => ({ tenant, table: 'break-glass', pk, sk })
 
 /** The newest grant of a user for a patient. @param user a keyed hash of the user's name */
-export const glassPlace = (tenant: TenantId, patient: PatientId, user: string): AccessItemPlace =>
+export const grantPlace = (tenant: TenantId, patient: PatientId, user: string): AccessItemPlace =>
   at(tenant, `${tenant}#${patient}`, `USER#${user}`)
 
 /** The list of the newest grants of a patient. */
-export const glassRootPlace = (tenant: TenantId, patient: PatientId): AccessItemPlace => at(tenant, `${tenant}#${patient}`, ROOT)
+export const grantManifestPlace = (tenant: TenantId, patient: PatientId): AccessItemPlace =>
+  at(tenant, `${tenant}#${patient}`, ROOT)
 
 /** REVIEW: what nobody has found right or wrong yet. REVIEWED: what somebody has. */
-export type GlassQueue = 'REVIEW' | 'REVIEWED'
+export type ReviewQueueName = 'REVIEW' | 'REVIEWED'
 
 /** A grant in a queue of its tenant, in the order of time. No patient is called so: an id has 22 characters. */
-export const queuePlace = (tenant: TenantId, queue: GlassQueue, since: Instant, id: string): AccessItemPlace =>
+export const queuePlace = (tenant: TenantId, queue: ReviewQueueName, since: Instant, id: string): AccessItemPlace =>
   at(tenant, `${tenant}#${queue}`, `${String(since).padStart(TIME_DIGITS, '0')}#${id}`)
 
 /** Where a text of a grant is sealed for; it stands within the grant, and is opened apart from it. */
-export const glassTextPlace = (tenant: TenantId, patient: PatientId, text: 'REASON' | 'NOTE', id: string): AccessItemPlace =>
+export const grantTextPlace = (tenant: TenantId, patient: PatientId, text: 'REASON' | 'NOTE', id: string): AccessItemPlace =>
   at(tenant, `${tenant}#${patient}`, `${text}#${id}`)
 
 /** What the root of a patient calls an item of the patient: of a queue, by queue, time and id. */
-export function glassName(patient: PatientId, { tenant, pk, sk }: AccessItemPlace): string {
+export function grantName(patient: PatientId, { tenant, pk, sk }: AccessItemPlace): string {
   return pk === `${tenant}#${patient}` ? sk : `${pk.slice(tenant.length + 1)}#${sk}`
 }
 
@@ -72,12 +73,12 @@ export class BreakGlassTable {
    * What there is of one user's grants, with the roots of the patients. A write may stand between the two.
    * @throws StoreUnavailable
    */
-  async load(tenant: TenantId, user: string, patients: readonly PatientId[], signal?: AbortSignal): Promise<LoadedGlass> {
-    const keys = patients.flatMap((patient) => [glassPlace(tenant, patient, user), glassRootPlace(tenant, patient)])
+  async load(tenant: TenantId, user: string, patients: readonly PatientId[], signal?: AbortSignal): Promise<LoadedGrants> {
+    const keys = patients.flatMap((patient) => [grantPlace(tenant, patient, user), grantManifestPlace(tenant, patient)])
     return await this.#read(tenant, keys, signal)
   }
 
-  async #read(tenant: TenantId, keys: readonly Key[], signal: AbortSignal | undefined): Promise<LoadedGlass> {
+  async #read(tenant: TenantId, keys: readonly Key[], signal: AbortSignal | undefined): Promise<LoadedGrants> {
     const roots = new Map<PatientId, Uint8Array>()
     const items = new Map<PatientId, Uint8Array>()
     const wanted = keys.map(({ pk, sk }) => ({ pk, sk }))
@@ -93,7 +94,7 @@ export class BreakGlassTable {
     return (
       await this.#read(
         tenant,
-        patients.map((patient) => glassRootPlace(tenant, patient)),
+        patients.map((patient) => grantManifestPlace(tenant, patient)),
         signal,
       )
     ).roots
@@ -111,13 +112,13 @@ export class BreakGlassTable {
    */
   async queue(
     tenant: TenantId,
-    queue: GlassQueue,
+    queue: ReviewQueueName,
     after: string | undefined,
     limit: number,
     signal?: AbortSignal,
-  ): Promise<readonly GlassItem[]> {
+  ): Promise<readonly BreakGlassItem[]> {
     const pk = `${tenant}#${queue}`
-    const found: GlassItem[] = []
+    const found: BreakGlassItem[] = []
     let next: Record<string, AttributeValue> | undefined
     do {
       this.counter.requests++
@@ -140,11 +141,11 @@ export class BreakGlassTable {
 
   /** The writing of a root, which fails when it is not any more what was read, and of what the condition on it guards. */
   write(
-    root: GlassItem,
+    root: BreakGlassItem,
     before: Uint8Array | undefined,
-    items: readonly GlassItem[],
+    items: readonly BreakGlassItem[],
     removed: readonly AccessItemPlace[] = [],
-  ): GlassWrite[] {
+  ): BreakGlassWrite[] {
     const condition =
       before === undefined
         ? { ConditionExpression: 'attribute_not_exists(pk)' }
@@ -156,7 +157,7 @@ export class BreakGlassTable {
     ]
   }
 
-  #put({ place: { pk, sk }, sealed }: GlassItem): NonNullable<GlassWrite['Put']> {
+  #put({ place: { pk, sk }, sealed }: BreakGlassItem): NonNullable<BreakGlassWrite['Put']> {
     return { TableName: this.#table, Item: { pk: { S: pk }, sk: { S: sk }, v: { B: sealed } } }
   }
 }

@@ -19,7 +19,7 @@ export interface ReadRecord {
 export type IndexVerdict = 'SOUND' | 'ABSENT' | 'BROKEN' | Failure
 
 /** What records are held against: the roots that were read with them, and the keys of their patients. */
-export interface HeldAgainst {
+export interface IndexContext {
   readonly tenant: TenantId
   readonly roots: ReadonlyMap<PatientId, Uint8Array>
   readonly keys: ReadonlyMap<PatientId, PatientKeys>
@@ -39,9 +39,9 @@ interface Asked {
  * @returns a verdict for each, in order; a failure where root or chunk do not open
  * @throws StoreUnavailable
  */
-export async function heldAgainstIndex(
+export async function verifyAgainstIndex(
   table: RecordTable,
-  { tenant, roots, keys }: HeldAgainst,
+  { tenant, roots, keys }: IndexContext,
   records: readonly ReadRecord[],
   counter: OpeningCounter,
   signal?: AbortSignal,
@@ -96,7 +96,7 @@ function verdictOf({ ref, found }: ReadRecord, chunks: readonly ChunkSummary[], 
 
 async function entriesOf(
   table: RecordTable,
-  { tenant, keys }: Omit<HeldAgainst, 'roots'>,
+  { tenant, keys }: Omit<IndexContext, 'roots'>,
   asked: readonly Asked[],
   counter: OpeningCounter,
   signal: AbortSignal | undefined,

@@ -11,7 +11,7 @@ import {
   sealRoot,
 } from '../crypto/sealed-index.ts'
 import { IntegrityFailure, VersionConflict } from '../model/failures.ts'
-import type { TypeName } from '../model/ids.ts'
+import type { TypeName } from '../../directives/coordinates.ts'
 import { PatientIndex, type TouchedChunk } from './patient-index.ts'
 import type { RecordTable } from './records.ts'
 

@@ -7,7 +7,7 @@ import { type AccessTable } from './access.ts'
 import { AccessWriter } from './access-writer.ts'
 import type { DynamoKeyTable } from './keys.ts'
 
-interface BurialParts {
+interface KeyDestructionParts {
   readonly keys: DynamoKeyTable
   readonly access: AccessTable
   readonly keyring: Keyring
@@ -24,14 +24,14 @@ interface BurialParts {
  * @throws KeyUnavailable when the patient has no keys; IntegrityFailure where a tombstone is not authentic, or the root is not
  *   whole; StoreUnavailable
  */
-export async function buryKeys(
-  { keys, access, keyring }: BurialParts,
+export async function destroyPatientKeys(
+  { keys, access, keyring }: KeyDestructionParts,
   tenant: TenantId,
   patient: PatientId,
   at: Instant,
 ): Promise<readonly TransactWriteItem[]> {
   const before = (await keys.load(tenant, { tenantItem: false, patients: [patient] })).patients.get(patient)
-  const key = await keyring.useKey(tenant, 'access')
+  const key = await keyring.purposeKey(tenant, 'access')
   if (before?.tombstone !== undefined) {
     openTombstone(key, tenant, patient, before.tombstone)
     if (before.versions.length > 0) throw new IntegrityFailure()
@@ -40,5 +40,5 @@ export async function buryKeys(
   if (before === undefined || before.versions.length === 0) throw new KeyUnavailable()
   const tombstone = sealTombstone(key, tenant, patient, { at, versions: before.versions.map(({ version }) => version) })
   const root = await AccessWriter.open(access, key, tenant, patient, false)
-  return [keys.bury(tenant, patient, before, tombstone), root.writeBuried(tombstone)]
+  return [keys.destroy(tenant, patient, before, tombstone), root.writeKeyDestruction(tombstone)]
 }

@@ -49,7 +49,7 @@ export class DynamoKeyTable implements KeyTable {
   }
 
   async createTenant(tenant: TenantId, { versions, uses }: TenantKeyItem): Promise<'created' | 'exists'> {
-    const item: Item = { ...tenantKey(tenant), versions: tenantVersions(versions), uses: useKeys(uses) }
+    const item: Item = { ...tenantKey(tenant), versions: tenantVersions(versions), uses: purposeKeyAttributes(uses) }
     try {
       this.counter.requests++
       await this.#client.send(
@@ -69,7 +69,7 @@ export class DynamoKeyTable implements KeyTable {
   }
 
   /** The writing of a tombstone over a patient's keys, all versions, which fails where they are no longer what was read. */
-  bury(tenant: TenantId, patient: PatientId, before: PatientKeyItem, tombstone: Uint8Array): TransactWriteItem {
+  destroy(tenant: TenantId, patient: PatientId, before: PatientKeyItem, tombstone: Uint8Array): TransactWriteItem {
     return {
       Update: {
         TableName: this.#table,
@@ -105,9 +105,9 @@ export class DynamoKeyTable implements KeyTable {
         ExpressionAttributeNames: { '#uses': 'uses' },
         ExpressionAttributeValues: {
           ':versionsBefore': tenantVersions(before.versions),
-          ':usesBefore': useKeys(before.uses),
+          ':usesBefore': purposeKeyAttributes(before.uses),
           ':versions': tenantVersions(after.versions),
-          ':uses': useKeys(after.uses),
+          ':uses': purposeKeyAttributes(after.uses),
         },
       },
     })
@@ -152,7 +152,7 @@ const tenantVersions = (versions: TenantKeyItem['versions']): AttributeValue => 
   })),
 })
 
-const useKeys = (uses: TenantKeyItem['uses']): AttributeValue => ({
+const purposeKeyAttributes = (uses: TenantKeyItem['uses']): AttributeValue => ({
   L: uses.map(({ use, ...key }) => ({ M: { use: { S: use }, ...wrappedKey(key) } })),
 })
 

@@ -1,5 +1,6 @@
 import type { ChunkSummary, IndexEntry, IndexRoot } from '../crypto/sealed-index.ts'
-import type { RecordId, TypeName } from '../model/ids.ts'
+import type { TypeName } from '../../directives/coordinates.ts'
+import type { RecordId } from '../model/ids.ts'
 import { type ListFilter, type ListPosition, type ListRequest, newestFirst } from '../model/list.ts'
 
 /** So that the index of 10,000 records stays in items of some ten kilobytes, of which a page reads one or two. */

@@ -1,6 +1,7 @@
 import type { OpeningCounter } from '../crypto/sealed-field.ts'
 import type { Deadline } from '../model/deadline.ts'
-import type { PatientId, RecordRef, SchemaPath, TenantId } from '../model/ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { PatientId, RecordRef, TenantId } from '../model/ids.ts'
 import type { ListedPage, ListRequest } from '../model/list.ts'
 import type { Json, RecordMetadata } from '../model/record.ts'
 
@@ -27,7 +28,7 @@ export interface FoundRecord {
 
 export interface LoadOptions {
   /** `always` where a record that is not there must cost what one that is there costs (P5). */
-  readonly work: 'least' | 'always'
+  readonly timing: 'fast' | 'uniform'
   /** Until when somebody waits for the records. */
   readonly deadline: Deadline
   /** The version at which a list of this request named the record; undefined where it is asked for in another way. */
@@ -36,8 +37,8 @@ export interface LoadOptions {
    * Whether the caller may know that the record exists. Nothing is read or opened beyond the first batch for one who may not (P5).
    * BY_RECORD: what is sealed beside the record says so, and `mayKnowOpened` is asked of it before anything further is read.
    */
-  readonly mayKnow: (ref: RecordRef) => Promise<boolean | 'BY_RECORD'>
-  readonly mayKnowOpened: (ref: RecordRef, metadata: RecordMetadata) => boolean
+  readonly isVisible: (ref: RecordRef) => Promise<boolean | 'BY_RECORD'>
+  readonly isVisibleOpened: (ref: RecordRef, metadata: RecordMetadata) => boolean
   /** Whether the patient's keys are known to be destroyed: keys that are found all the same were put back (P6), or remembered. */
   readonly erased: (ref: RecordRef) => Promise<boolean>
   /** What is opened to find out whether a record is the present one, is counted here. */

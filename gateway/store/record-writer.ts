@@ -8,7 +8,8 @@ import type { OpeningCounter } from '../crypto/sealed-field.ts'
 import type { IndexEntry } from '../crypto/sealed-index.ts'
 import { SealedRecord, sealRecord } from '../crypto/sealed-record.ts'
 import { BadUserInput, IntegrityFailure, VersionConflict } from '../model/failures.ts'
-import type { Instant, PatientId, SchemaPath, TenantId, TypeName } from '../model/ids.ts'
+import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { Instant, PatientId, TenantId } from '../model/ids.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
 import type { Clock, NewRecord } from '../model/record.ts'
 import type { AccessItem, AccessTable } from './access.ts'
@@ -95,12 +96,17 @@ export class RecordWriter {
       newKey = keyTable.put(tenant, patient, item)
     }
     const isNew = newKey !== undefined
-    const { index, stored } = await this.#standing(keys, tenant, patient, records, isNew)
-    const search = new SearchWriter(this.#parts.search, await keyring.useKey(tenant, 'index'), tenant, this.#parts.searchable ?? [])
+    const { index, stored } = await this.#currentIndex(keys, tenant, patient, records, isNew)
+    const search = new SearchWriter(
+      this.#parts.search,
+      await keyring.purposeKey(tenant, 'index'),
+      tenant,
+      this.#parts.searchable ?? [],
+    )
     const { units, counts } = await this.#units(context, keys, records, stored, search)
     units.push(...this.#accessUnits(patient, access))
     if (units.length === 0) return counts
-    const allowed = await AccessWriter.open(this.#parts.access, await keyring.useKey(tenant, 'access'), tenant, patient, isNew)
+    const allowed = await AccessWriter.open(this.#parts.access, await keyring.purposeKey(tenant, 'access'), tenant, patient, isNew)
     units.sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0))
     // a new patient's key goes with the first; one after the other, since each change of the index stands on the one before
     let before = newKey === undefined ? [] : [newKey]
@@ -125,7 +131,7 @@ export class RecordWriter {
    *
    * @throws IntegrityFailure where that does not hold however often it is read: a write in between looks like this once
    */
-  async #standing(
+  async #currentIndex(
     keys: PatientKeys,
     tenant: TenantId,
     patient: PatientId,

@@ -6,7 +6,8 @@ import {
   type TransactWriteItem,
 } from '@aws-sdk/client-dynamodb'
 import type { Deadline } from '../model/deadline.ts'
-import type { PatientId, RecordId, RecordRef, SchemaPath, TenantId, TypeName } from '../model/ids.ts'
+import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { PatientId, RecordId, RecordRef, TenantId } from '../model/ids.ts'
 import { batchGet, type Item, type Key, project, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 
 /** A record as it lies there: nothing of it can be read without its patient's key. */

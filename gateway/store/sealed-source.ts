@@ -5,9 +5,10 @@ import { chunkFits, type IndexEntry, openChunk, openRoot } from '../crypto/seale
 import { SealedRecord } from '../crypto/sealed-record.ts'
 import type { Deadline } from '../model/deadline.ts'
 import { Erased, Failure, IntegrityFailure, KeyUnavailable } from '../model/failures.ts'
-import type { PatientId, RecordId, RecordRef, SchemaPath, TenantId } from '../model/ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { PatientId, RecordId, RecordRef, TenantId } from '../model/ids.ts'
 import { type ListedPage, type ListRequest, newestFirst } from '../model/list.ts'
-import { failureOr, heldAgainstIndex } from './index-check.ts'
+import { failureOr, verifyAgainstIndex } from './index-check.ts'
 import { chunksFor, passes } from './patient-index.ts'
 import type { FoundRecord, LoadOptions, OpenRecord, RecordSource } from './record-source.ts'
 import type { RecordTable, StoredRecord } from './records.ts'
@@ -26,21 +27,21 @@ export class SealedSource implements RecordSource {
     tenant: TenantId,
     refs: readonly RecordRef[],
     paths: ReadonlySet<SchemaPath>,
-    { work, listed, mayKnow, mayKnowOpened, erased, counter, deadline: { signal } }: LoadOptions,
+    { timing, listed, isVisible, isVisibleOpened, erased, counter, deadline: { signal } }: LoadOptions,
   ): Promise<readonly FoundRecord[]> {
     const patients = patientsOf(refs)
     // a key that cannot be had says nothing of whether a record is there: it is told when the record is opened
     const [loaded, cached] = await Promise.all([
       // what a list has named was held against the index when the list was made
       this.#table.loadWithRoots(tenant, refs, paths, patientsOf(refs.filter((ref) => listed(ref) === undefined)), signal),
-      this.#keyring.patientKeys(tenant, patients, work === 'always' ? 'always' : 'cached').catch((error: unknown) => {
+      this.#keyring.patientKeys(tenant, patients, timing === 'uniform' ? 'always' : 'cached').catch((error: unknown) => {
         if (error instanceof Failure) return error
         throw error
       }),
     ])
     const answers = new Map(loaded.records.map(({ ref }) => [nameOf(ref), refused(ref, cached)]))
     if (cached instanceof Failure) return [...answers.values()]
-    const [known, gone] = await Promise.all([Promise.all(refs.map(mayKnow)), Promise.all(refs.map(erased))])
+    const [known, gone] = await Promise.all([Promise.all(refs.map(isVisible)), Promise.all(refs.map(erased))])
     const buried = new Set(refs.filter((_, index) => gone[index]).map(({ patient }) => patient))
     const keys = await this.#withoutRemembered(tenant, cached, buried)
     // with a patient's keys went what told which records there are: of all of them it is said that they were erased
@@ -61,7 +62,7 @@ export class SealedSource implements RecordSource {
         const record = stored.get(nameOf(ref))
         const opened = record && failureOr(() => open(tenant, record, keys.get(ref.patient), counter))
         // who is told by the record alone is told nothing by one that is not there, or does not open
-        if (byRecord.has(ref) && (opened === undefined || opened instanceof Failure || !mayKnowOpened(ref, opened.metadata)))
+        if (byRecord.has(ref) && (opened === undefined || opened instanceof Failure || !isVisibleOpened(ref, opened.metadata)))
           continue
         if (opened instanceof Failure) answers.set(nameOf(ref), refused(ref, opened))
         else if (listed(ref) === undefined || (opened !== undefined && opened.version !== listed(ref))) unheld.push({ ref, opened })
@@ -71,7 +72,7 @@ export class SealedSource implements RecordSource {
         ref,
         found: opened && { version: opened.version, date: opened.metadata.date ?? '' },
       }))
-      const verdicts = await heldAgainstIndex(this.#table, { tenant, roots, keys }, asked, counter, signal)
+      const verdicts = await verifyAgainstIndex(this.#table, { tenant, roots, keys }, asked, counter, signal)
       for (const [index, { ref, opened }] of unheld.entries()) {
         const verdict = verdicts[index] ?? 'BROKEN'
         if (verdict === 'BROKEN') doubtful.push(ref)

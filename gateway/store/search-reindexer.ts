@@ -1,9 +1,10 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import type { Keyring } from '../crypto/keyring.ts'
 import { SealedRecord } from '../crypto/sealed-record.ts'
-import type { UseKey } from '../crypto/tenant-keys.ts'
+import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { IntegrityFailure, KeyUnavailable, VersionConflict } from '../model/failures.ts'
-import type { PatientId, RecordId, RecordRef, TenantId, TypeName } from '../model/ids.ts'
+import type { TypeName } from '../../directives/coordinates.ts'
+import type { PatientId, RecordId, RecordRef, TenantId } from '../model/ids.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
 import type { DynamoKeyTable } from './keys.ts'
 import { IndexWriter } from './index-writer.ts'
@@ -12,7 +13,7 @@ import type { SearchRow, SearchTable } from './search.ts'
 import { SearchWriter, valuesOf } from './search-writer.ts'
 
 /** Search rows by what was found of them. */
-export interface MendCounts {
+export interface ReindexCounts {
   /** As they have to be. */
   sound: number
   /** Missing, and written. */
@@ -24,25 +25,25 @@ export interface MendCounts {
 }
 
 /** One change of the rows of a patient, to be stored with the record of the audit that tells of it. */
-export interface Mend {
+export interface ReindexChange {
   readonly patient: PatientId
   readonly what: 'WRITTEN' | 'REMOVED'
   readonly rows: readonly SearchRow[]
   readonly items: readonly TransactWriteItem[]
 }
 
-export interface MenderParts {
+export interface ReindexerParts {
   readonly records: RecordTable
   readonly search: SearchTable
   readonly keys: DynamoKeyTable
   readonly keyring: Keyring
   readonly searchable: readonly SearchIndex[]
   /** Stores a change as a whole. @throws VersionConflict where a record was changed meanwhile */
-  readonly commit: (tenant: TenantId, mend: Mend) => Promise<void>
+  readonly commit: (tenant: TenantId, mend: ReindexChange) => Promise<void>
 }
 
 /** What a patient's rows have to be, and the records that say so, as they are stored. */
-interface Standing {
+interface ExpectedRows {
   readonly rows: ReadonlyMap<string, SearchRow>
   /** By `Type#id`; none where the patient's keys were destroyed: no record says anything any more. */
   readonly manifests: ReadonlyMap<string, Uint8Array> | undefined
@@ -58,10 +59,10 @@ const ROWS_AT_ONCE = 40
  * stands for nothing is removed. Each change is conditional on the record that it follows from. It may end at any moment: a
  * further run leaves alone what is right.
  */
-export class SearchMender {
-  readonly #parts: MenderParts
+export class SearchReindexer {
+  readonly #parts: ReindexerParts
 
-  constructor(parts: MenderParts) {
+  constructor(parts: ReindexerParts) {
     this.#parts = parts
   }
 
@@ -69,8 +70,8 @@ export class SearchMender {
    * @param told called as it goes on
    * @throws KeyUnavailable when the tenant has no keys; StoreUnavailable, AuditUnavailable
    */
-  async mend(tenant: TenantId, told: (counts: MendCounts) => void): Promise<MendCounts> {
-    const key = await this.#parts.keyring.useKey(tenant, 'index')
+  async reindex(tenant: TenantId, told: (counts: ReindexCounts) => void): Promise<ReindexCounts> {
+    const key = await this.#parts.keyring.purposeKey(tenant, 'index')
     const counts = { sound: 0, written: 0, removed: 0, refused: 0 }
     const refused = new Set<PatientId>()
     for await (const page of this.#parts.keys.pages(tenant)) {
@@ -104,35 +105,35 @@ export class SearchMender {
     return false
   }
 
-  async #complete(tenant: TenantId, key: UseKey<'index'>, patient: PatientId, counts: MendCounts): Promise<void> {
-    const standing = await this.#standing(tenant, key, patient)
-    const rows = [...standing.rows.values()]
+  async #complete(tenant: TenantId, key: PurposeKey<'index'>, patient: PatientId, counts: ReindexCounts): Promise<void> {
+    const expected = await this.#expectedRows(tenant, key, patient)
+    const rows = [...expected.rows.values()]
     const there = await this.#parts.search.present(rows)
     const missing = rows.filter((row) => !there.has(nameOf(row)))
-    await this.#commit(tenant, patient, standing, 'WRITTEN', missing)
+    await this.#commit(tenant, patient, expected, 'WRITTEN', missing)
     counts.sound += rows.length - missing.length
     counts.written += missing.length
   }
 
   async #scrub(
     tenant: TenantId,
-    key: UseKey<'index'>,
+    key: PurposeKey<'index'>,
     patient: PatientId,
     rows: readonly SearchRow[],
-    counts: MendCounts,
+    counts: ReindexCounts,
   ): Promise<void> {
     // read after the row was: a row that was written in between is among those that have to be
-    const standing = await this.#standing(tenant, key, patient)
-    const wrong = rows.filter((row) => !standing.rows.has(nameOf(row)))
-    await this.#commit(tenant, patient, standing, 'REMOVED', wrong)
+    const expected = await this.#expectedRows(tenant, key, patient)
+    const wrong = rows.filter((row) => !expected.rows.has(nameOf(row)))
+    await this.#commit(tenant, patient, expected, 'REMOVED', wrong)
     counts.removed += wrong.length
   }
 
   async #commit(
     tenant: TenantId,
     patient: PatientId,
-    { manifests }: Standing,
-    what: Mend['what'],
+    { manifests }: ExpectedRows,
+    what: ReindexChange['what'],
     all: readonly SearchRow[],
   ): Promise<void> {
     const { records, search, commit } = this.#parts
@@ -159,7 +160,7 @@ export class SearchMender {
    *
    * @throws IntegrityFailure where records and index do not agree however often they are read; KeyUnavailable, StoreUnavailable
    */
-  async #standing(tenant: TenantId, key: UseKey<'index'>, patient: PatientId): Promise<Standing> {
+  async #expectedRows(tenant: TenantId, key: PurposeKey<'index'>, patient: PatientId): Promise<ExpectedRows> {
     const { records, search, keyring, searchable } = this.#parts
     const rows = new Map<string, SearchRow>()
     const manifests = new Map<string, Uint8Array>()

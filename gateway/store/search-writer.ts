@@ -2,8 +2,9 @@ import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import type { PatientKeys } from '../crypto/patient-keys.ts'
 import { SealedRecord } from '../crypto/sealed-record.ts'
 import { partsOf, searchKey, searchToken } from '../crypto/blind-index.ts'
-import type { UseKey } from '../crypto/tenant-keys.ts'
-import type { RecordRef, SchemaPath, TenantId } from '../model/ids.ts'
+import type { PurposeKey } from '../crypto/tenant-keys.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { RecordRef, TenantId } from '../model/ids.ts'
 import { IntegrityFailure } from '../model/failures.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
 import type { Json } from '../model/record.ts'
@@ -15,11 +16,11 @@ type ValueOf = (path: SchemaPath) => unknown
 /** The search entries of a tenant's records while they are being written. */
 export class SearchWriter {
   readonly #table: SearchTable
-  readonly #key: UseKey<'index'>
+  readonly #key: PurposeKey<'index'>
   readonly #tenant: TenantId
   readonly #indexes: readonly SearchIndex[]
 
-  constructor(table: SearchTable, key: UseKey<'index'>, tenant: TenantId, indexes: readonly SearchIndex[]) {
+  constructor(table: SearchTable, key: PurposeKey<'index'>, tenant: TenantId, indexes: readonly SearchIndex[]) {
     this.#table = table
     this.#key = key
     this.#tenant = tenant

@@ -1,5 +1,6 @@
 import { type DynamoDBClient, QueryCommand, ScanCommand, type TransactWriteItem } from '@aws-sdk/client-dynamodb'
-import type { PatientId, RecordId, SchemaPath, TenantId, TypeName } from '../model/ids.ts'
+import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { PatientId, RecordId, TenantId } from '../model/ids.ts'
 import type { Deadline } from '../model/deadline.ts'
 import { batchGet, type Item, type Key, project, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 

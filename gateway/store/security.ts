@@ -4,7 +4,7 @@ import type { CredentialFault } from '../model/credential-fault.ts'
 import { type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 
 /** What came from one source within one minute and was not let in. */
-export interface RefusalLine {
+export interface AuthFailureLine {
   /** Milliseconds since the epoch, at the beginning of the minute. */
   readonly minute: number
   readonly source: string
@@ -34,7 +34,7 @@ export class SecurityTable {
    *
    * @throws StoreUnavailable, also where it was added and the answer was lost
    */
-  async add({ minute, source, counts }: RefusalLine, signal: AbortSignal): Promise<void> {
+  async add({ minute, source, counts }: AuthFailureLine, signal: AbortSignal): Promise<void> {
     const time = new Date(minute).toISOString()
     const added = [...counts].map(([fault, count], index) => ({ fault, count, name: `#k${index}`, value: `:k${index}` }))
     this.counter.requests++

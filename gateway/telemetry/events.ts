@@ -1,4 +1,5 @@
-import type { RecordRef, RequestId, SchemaPath, TenantId } from '../model/ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { RecordRef, RequestId, TenantId } from '../model/ids.ts'
 
 /**
  * What the gateway tells its operators. Each event is a fixed shape: there is no free text in which a value could
@@ -38,9 +39,9 @@ export type GatewayEvent =
   | { readonly event: 'KEY_UNAVAILABLE'; readonly requestId: RequestId; readonly tenant: TenantId; readonly cause: string }
   | { readonly event: 'STORE_UNAVAILABLE'; readonly requestId: RequestId; readonly tenant: TenantId; readonly cause: string }
   /** So many were not let in since this process told it last; nobody of them is known. */
-  | { readonly event: 'CREDENTIALS_REFUSED'; readonly count: number }
+  | { readonly event: 'AUTH_FAILURES'; readonly count: number }
   /** They could not be counted in the security table; `lost` of them never will be. */
-  | { readonly event: 'REFUSALS_UNWRITTEN'; readonly cause: string; readonly lost: number }
+  | { readonly event: 'AUTH_FAILURES_UNWRITTEN'; readonly cause: string; readonly lost: number }
   /** The key set that is kept of the issuer could not be read or written; tokens are verified with what the process has. */
   | { readonly event: 'ISSUER_KEYS'; readonly what: 'NOT_READ' | 'NOT_KEPT'; readonly cause: string }
   /** What stands as the issuer's kept key set was not written by this deployment. It counted for nothing. */
@@ -65,7 +66,7 @@ export type GatewayEvent =
   | { readonly event: 'PROCESS_WARNING'; readonly cause: string }
 
 /** What is wrong with an access item of a patient, or with the root that lists them. */
-export type AccessFault = 'NOT_LISTED' | 'MISSING' | 'ALTERED' | 'ROOT_MISSING' | 'ROOT_ALTERED'
+export type AccessFault = 'NOT_LISTED' | 'MISSING' | 'ALTERED' | 'MANIFEST_MISSING' | 'MANIFEST_ALTERED'
 
 /** Where events go; it must not throw. */
 export type EventSink = (event: GatewayEvent) => void

@@ -31,7 +31,7 @@ export const METRICS = {
 type Counts = Partial<Record<keyof typeof METRICS, number>>
 
 /** Requests that have had an event and no end yet. More at once than a function ever has; past it the oldest is published early. */
-const MOST_OPEN = 256
+const MAX_OPEN = 256
 
 /**
  * Metrics for operators, as lines of CloudWatch's embedded metric format: one for a request, with all that happened in it, and
@@ -54,7 +54,7 @@ export function operatorMetrics(stage: string, { now, print }: { now: Clock; pri
     } else if ('requestId' in event) {
       open.set(event.requestId, sum(open.get(event.requestId) ?? {}, counts))
       const [oldest] = open
-      if (open.size <= MOST_OPEN || oldest === undefined) return
+      if (open.size <= MAX_OPEN || oldest === undefined) return
       open.delete(oldest[0])
       publish(event.event, oldest[1])
     } else if (Object.keys(counts).length > 0) {
@@ -81,9 +81,9 @@ function countsOf(event: GatewayEvent): Counts {
       return { KeyFailures: 1 }
     case 'STORE_UNAVAILABLE':
       return { StoreFailures: 1 }
-    case 'CREDENTIALS_REFUSED':
+    case 'AUTH_FAILURES':
       return { RefusedCredentials: event.count }
-    case 'REFUSALS_UNWRITTEN':
+    case 'AUTH_FAILURES_UNWRITTEN':
     case 'ISSUER_KEYS':
       return { StoreFailures: 1 }
     case 'AUDIT_REFUSED':

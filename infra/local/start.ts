@@ -6,12 +6,13 @@ import { seedOnce } from './seeding.ts'
 import { DATA_FOLDER } from './stack-file.ts'
 import { startStack } from './stack.ts'
 import { tour } from './tour.ts'
+import { clinicLock } from '../../schema/clinic.ts'
 
 // `npm start [-- --fresh] [--patients N]`, PORT and PHI_DATA from the environment: the whole system on this machine.
 
 const DEFAULT_PORT = 4000
 const DEFAULT_PATIENTS = 60
-const MOST_PATIENTS = 10_000
+const MAX_PATIENTS = 10_000
 
 const log = (line: string): void => console.log(line)
 
@@ -31,9 +32,15 @@ async function start(): Promise<void> {
     // only now: both read the environment when they are loaded, as on Lambda
     const [{ handler }, { openImporter }] = await Promise.all([
       import('../../functions/graphql.ts'),
-      import('../../cli/open-importer.ts'),
+      import('../../gateway/admin/open-importer.ts'),
     ])
-    const seeded = await seedOnce({ stack, dataFolder: DATA_FOLDER, patients: patients ?? DEFAULT_PATIENTS, openImporter, log })
+    const seeded = await seedOnce({
+      stack,
+      dataFolder: DATA_FOLDER,
+      patients: patients ?? DEFAULT_PATIENTS,
+      openImporter: (tenant) => openImporter(tenant, clinicLock()),
+      log,
+    })
     if (!seeded && patients !== undefined)
       log('The demo patients are there already; to have another number: npm start -- --fresh --patients N')
     const api = await startHttpApi({ port, routes: { 'POST /graphql': handler, 'GET /graphql': handler, 'GET /health': health } })
@@ -54,7 +61,7 @@ function options(): { fresh: boolean; patients: number | undefined; port: number
   const { values } = parseArgs({ options: { fresh: { type: 'boolean', default: false }, patients: { type: 'string' } } })
   return {
     fresh: values.fresh,
-    patients: values.patients === undefined ? undefined : wholeNumber('--patients', values.patients, 0, MOST_PATIENTS),
+    patients: values.patients === undefined ? undefined : wholeNumber('--patients', values.patients, 0, MAX_PATIENTS),
     port: wholeNumber('PORT', process.env['PORT'] ?? String(DEFAULT_PORT), 1, 65_534),
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type MapOptions, type MappedBundle, mapBundle } from '../../fhir/map-bundle.ts'
-import type { RecordId, SchemaPath, TenantId } from '../../gateway/model/ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { RecordId, TenantId } from '../../gateway/model/ids.ts'
 import type { Json, NewRecord } from '../../gateway/model/record.ts'
 
 // A small clinic in FHIR, written by hand. Each test changes what it is about.

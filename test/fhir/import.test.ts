@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { assignments } from '../../cli/assignments.ts'
 import { type ImportReport, importCommand, runImport } from '../../cli/import.ts'
 import { type Progress, progressOn } from '../../cli/progress.ts'
-import { openImporter } from '../../cli/open-importer.ts'
+import { openImporter } from '../../gateway/admin/open-importer.ts'
 import type { Importer, WriteCounts } from '../../fhir/importer.ts'
 import type { MappedPatient } from '../../fhir/map-bundle.ts'
 import { codeLabels } from '../../fhir/labels.ts'
@@ -18,6 +18,7 @@ import { startStack } from '../../infra/local/stack.ts'
 import { StoreUnavailable, VersionConflict } from '../../gateway/model/failures.ts'
 import { refuseProduction, StageRefused } from '../../gateway/model/stage.ts'
 import { bundle, careTeam, idFor, observation, patient, riverside } from './clinic.ts'
+import { clinicLock } from '../../schema/clinic.ts'
 
 /** Keeps digests by record, as the sealed store does, and counts how many writes run at once. */
 class MemoryImporter implements Importer {
@@ -190,7 +191,7 @@ describe('the command', () => {
       expect(exitCode).toBe(1)
       expect(importer.closed).toBe(false)
       // nor is the store opened for whoever asks for it past the command
-      await expect(openImporter(riverside)).rejects.toThrow(StageRefused)
+      await expect(openImporter(riverside, clinicLock())).rejects.toThrow(StageRefused)
     },
   )
 

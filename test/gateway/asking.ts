@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { AuditEntry } from '../../gateway/audit/entry.ts'
 import { Pseudonyms } from '../../gateway/crypto/pseudonym.ts'
-import type { PatientId, RecordId, TenantId, TypeName } from '../../gateway/model/ids.ts'
+import type { TypeName } from '../../directives/coordinates.ts'
+import type { PatientId, RecordId, TenantId } from '../../gateway/model/ids.ts'
 import { decodeNodeId, encodeNodeId } from '../../gateway/model/node-id.ts'
 import type { ClinicAnswer, RunningClinic } from '../harness/running-clinic.ts'
 
@@ -48,7 +49,7 @@ export async function pseudonymOf(
 ): Promise<string> {
   const ref = decodeNodeId(nodeId)
   if (ref === undefined) throw new Error('no node id')
-  return new Pseudonyms(await services.keyring.useKey(RIVERSIDE, 'pseudonym'), { tenant: RIVERSIDE, protocol }).seal(ref)
+  return new Pseudonyms(await services.keyring.purposeKey(RIVERSIDE, 'pseudonym'), { tenant: RIVERSIDE, protocol }).seal(ref)
 }
 
 export async function auditOf(

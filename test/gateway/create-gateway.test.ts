@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Identity } from '../../gateway/access/identity.ts'
 import { PolicyFaults } from '../../directives/fault.ts'
-import type { Resolvers } from '../../gateway/disclosure/leaf-resolvers.ts'
+import type { Resolvers } from '../../gateway/mutations/gateway-context.ts'
 import { type GatewayParts, SchemaRefused } from '../../gateway/create-gateway.ts'
 import { UnheldField } from '../../gateway/executable-schema.ts'
 import { AuditUnavailable, MfaRequired, StoreUnavailable, Unauthenticated } from '../../gateway/model/failures.ts'
@@ -10,7 +10,7 @@ import { callerWith, clinic } from './decide/clinic-policy.ts'
 import { compile, NOT_PHI, PHI, sdl } from '../directives/clinic-fixture.ts'
 import { bodyOf, gatewayOver } from './stand-ins.ts'
 
-const nobody = { standings: () => Promise.resolve(new Map()), panel: () => Promise.resolve([]) }
+const nobody = { periods: () => Promise.resolve(new Map()), panel: () => Promise.resolve([]) }
 const relationships: GatewayParts['relationships'] = new Map([
   ['CARE_TEAM' as Relationship, nobody],
   ['ORGANIZATION' as Relationship, nobody],

@@ -9,7 +9,8 @@ import {
 } from 'graphql'
 import { compilePolicy, type CompiledPolicy } from '../../directives/compile.ts'
 import { clinicTypeDefs } from '../../schema/clinic.ts'
-import type { PatientId, RecordId, SchemaPath, TypeName } from '../../gateway/model/ids.ts'
+import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { PatientId, RecordId } from '../../gateway/model/ids.ts'
 import type { Json, Membership, NewRecord } from '../../gateway/model/record.ts'
 import { Markers } from './canary-markers.ts'
 

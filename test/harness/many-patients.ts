@@ -1,15 +1,16 @@
 import { type AttributeValue, BatchWriteItemCommand, type DynamoDBClient, type TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import { randomBytes } from 'node:crypto'
 import { type LoadedKeys } from '../../gateway/crypto/key-table.ts'
-import { sealAccessRoot } from '../../gateway/crypto/access-manifest.ts'
+import { sealAccessManifest } from '../../gateway/crypto/access-manifest.ts'
 import { Keyring } from '../../gateway/crypto/keyring.ts'
 import { chunkDigest, sealChunk, sealRoot } from '../../gateway/crypto/sealed-index.ts'
 import { sealRecord } from '../../gateway/crypto/sealed-record.ts'
-import type { UseKey } from '../../gateway/crypto/tenant-keys.ts'
+import type { PurposeKey } from '../../gateway/crypto/tenant-keys.ts'
 import type { Services } from '../../gateway/compose.ts'
-import { accessRootKey } from '../../gateway/store/access.ts'
+import { accessManifestKey } from '../../gateway/store/access.ts'
 import { PatientIndex } from '../../gateway/store/patient-index.ts'
-import type { NodeId, PatientId, RecordId, SchemaPath, TenantId, TypeName } from '../../gateway/model/ids.ts'
+import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { NodeId, PatientId, RecordId, TenantId } from '../../gateway/model/ids.ts'
 import { encodeNodeId } from '../../gateway/model/node-id.ts'
 import type { Json } from '../../gateway/model/record.ts'
 
@@ -46,7 +47,7 @@ export async function fillWithPatients(
   const known = await keys.load(tenant, { tenantItem: true, patients: [] })
   const table = { load: (): Promise<LoadedKeys> => Promise.resolve(known), createTenant: keys.createTenant.bind(keys) }
   const keyring = new Keyring({ kms, table, now, kmsKeysFor })
-  const access = await keyring.useKey(tenant, 'access')
+  const access = await keyring.purposeKey(tenant, 'access')
   const ids: NodeId[] = []
   const place = async (): Promise<void> => {
     while (ids.length < count) {
@@ -66,7 +67,7 @@ const ownRecord = (patient: PatientId): RecordId => patient as string as RecordI
 async function sealed(
   { records, access: accessTable, keys: keyTable }: Table,
   keyring: Keyring,
-  access: UseKey<'access'>,
+  access: PurposeKey<'access'>,
   tenant: TenantId,
   patient: PatientId,
 ): Promise<TransactWriteItem[]> {
@@ -80,7 +81,7 @@ async function sealed(
     .map(({ number, entries }) => ({ number, chunk: sealChunk(handle, { tenant, patient }, number, entries) }))
   const digests = new Map(chunks.map(({ number, chunk }) => [number, chunkDigest(chunk)]))
   const root = sealRoot(handle, { tenant, patient }, { ...index.root(digests, 1), own: { type: PATIENT, version: 1 } })
-  const accessRoot = sealAccessRoot(access, { tenant, ...accessRootKey(tenant, patient) }, { version: 1, items: new Map() })
+  const accessRoot = sealAccessManifest(access, { tenant, ...accessManifestKey(tenant, patient) }, { version: 1, items: new Map() })
   return [
     keyTable.put(tenant, patient, item),
     ...records.put(tenant, { ref, ...record }),

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openImporter } from '../../cli/open-importer.ts'
+import { openImporter } from '../../gateway/admin/open-importer.ts'
 import { seedDemo } from '../../infra/local/demo/seed.ts'
 import { DEMO_USERS } from '../../infra/local/users.ts'
 import { lockDigest } from '../../directives/compile.ts'
@@ -88,7 +88,13 @@ export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<
   const weather = await kmsInWeather(stack.env.AWS_ENDPOINT_URL_KMS)
   const [canary] = await Promise.all([
     Canary.seed((tenant) => openStore(tenant, lockDigest(clinicLock()), stack.env, searchIndexes(clinicLock()))),
-    seedDemo({ stage: stack.env.PHI_STAGE, openImporter, riverside, lakeside, log: () => undefined }),
+    seedDemo({
+      stage: stack.env.PHI_STAGE,
+      openImporter: (tenant) => openImporter(tenant, clinicLock()),
+      riverside,
+      lakeside,
+      log: () => undefined,
+    }),
   ])
   const silence = listenToUrls((url) => canary.asked(url))
   // what is told of the canary's own requests is searched, and is not what a suite did

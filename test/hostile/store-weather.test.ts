@@ -15,7 +15,7 @@ import { itemBytes, unitsOf } from './item-size.ts'
 import { type HostileProxy, startProxy } from './proxy.ts'
 import { STORMY_STORE, storeWeather, type StoreWeather } from './store-weather.ts'
 
-const LONGEST_LAG = 1_000
+const MAX_LAG = 1_000
 
 let engine: Engine
 let proxy: HostileProxy
@@ -28,7 +28,7 @@ let items = 0
 beforeAll(async () => {
   engine = await startEngine({ env: {} })
   proxy = await startProxy(engine.endpoint)
-  weather = storeWeather({ engine: engine.endpoint, seed: 1, now: () => now, longestLag: LONGEST_LAG })
+  weather = storeWeather({ engine: engine.endpoint, seed: 1, now: () => now, longestLag: MAX_LAG })
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
   client = new DynamoDBClient({ endpoint: proxy.endpoint, region: 'us-east-1', credentials, maxAttempts: 1 })
   tables = await createTables(client, 'weather')
@@ -163,7 +163,7 @@ describe('weather before DynamoDB', () => {
       const { found, more } = await seen()
       expect(more).toBe(true)
       steps.push(found)
-      now += LONGEST_LAG / 3
+      now += MAX_LAG / 3
     }
     expect(steps[0]).toBe(0)
     expect(steps[1]).toBeGreaterThan(0)

@@ -2,12 +2,13 @@ import fc from 'fast-check'
 import { parse, validate } from 'graphql'
 import { expect, vi } from 'vitest'
 import type { AuditEntry } from '../../gateway/audit/entry.ts'
-import { openImporter } from '../../cli/open-importer.ts'
+import { openImporter } from '../../gateway/admin/open-importer.ts'
 import { Pseudonyms } from '../../gateway/crypto/pseudonym.ts'
 import { SealedRecord } from '../../gateway/crypto/sealed-record.ts'
 import { mostValues } from '../../gateway/operations/cost.ts'
 import { DEFAULT_LIMITS } from '../../gateway/operations/value-limits.ts'
-import type { PatientId, RecordId, RecordRef, TenantId, TypeName } from '../../gateway/model/ids.ts'
+import type { TypeName } from '../../directives/coordinates.ts'
+import type { PatientId, RecordId, RecordRef, TenantId } from '../../gateway/model/ids.ts'
 import { encodeNodeId } from '../../gateway/model/node-id.ts'
 import type { IdFor } from '../../fhir/record.ts'
 import { type RunningClinic, runClinic } from '../harness/running-clinic.ts'
@@ -19,6 +20,7 @@ import { type Operation, operations, type Pools } from './operations.ts'
 import { type Rule, Rules } from './plain-rules.ts'
 import { plainSchema } from './plain-schema.ts'
 import { type PlainCaller, plainCallers, type PlainWorld, plainWorld, type Tenant } from './plain-world.ts'
+import { clinicLock } from '../../schema/clinic.ts'
 
 const COUNTS = { riverside: 22, lakeside: 2 } as const
 
@@ -30,7 +32,7 @@ export interface Clinic {
 
 export async function openClinic(): Promise<Clinic> {
   const running = await runClinic(COUNTS)
-  const key = await running.services.keyring.useKey(RIVERSIDE, 'pseudonym')
+  const key = await running.services.keyring.purposeKey(RIVERSIDE, 'pseudonym')
   const pseudonyms = new Pseudonyms(key, { tenant: RIVERSIDE, protocol: STUDY })
   const ids = { encode: pseudonyms.seal.bind(pseudonyms), decode: pseudonyms.open.bind(pseudonyms) }
   return { running, world: plainWorld(COUNTS, { riverside: await idsOf('riverside'), lakeside: await idsOf('lakeside') }, ids) }
@@ -38,7 +40,7 @@ export async function openClinic(): Promise<Clinic> {
 
 /** Ids are derived with a key of the tenant: which record has which is asked of the one who gives them. */
 async function idsOf(tenant: Tenant): Promise<IdFor> {
-  const importer = await openImporter(tenant as string as TenantId)
+  const importer = await openImporter(tenant as string as TenantId, clinicLock())
   await importer.close()
   return (type, sourceId) => importer.idFor(type, sourceId)
 }

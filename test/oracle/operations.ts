@@ -69,7 +69,7 @@ export interface Pools {
 
 const EDGES_DEEP = 3
 const WRAPS_DEEP = 2
-const MOST_SELECTIONS = 60
+const MAX_SELECTIONS = 60
 /** Names that are taken from one field and given to another. */
 const ALIASES = ['a', 'b', 'id', 'ssn', 'familyName', 'status', 'code', 'period', 'node', 'edges', 'encounter', 'patient']
 
@@ -296,7 +296,7 @@ class Printer {
   readonly #variables: Record<string, unknown> = {}
   readonly #passes: Pass[] = []
   /** The gateway reads documents of a bounded length; a larger one would say no more than two small ones. */
-  #room = MOST_SELECTIONS
+  #room = MAX_SELECTIONS
   /** What stands under each name in the answer: two that differ must not share one where they could meet. */
   readonly #keys = new Map<string, string>()
 

@@ -1,5 +1,6 @@
 import { type DocumentNode, execute, getNamedType, type GraphQLResolveInfo } from 'graphql'
-import type { PatientId, RecordId, RecordRef, SchemaPath, TypeName } from '../../gateway/model/ids.ts'
+import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { PatientId, RecordId, RecordRef } from '../../gateway/model/ids.ts'
 import type { NewRecord } from '../../gateway/model/record.ts'
 import { type Rules, shown, type Verdict, withoutText } from './plain-rules.ts'
 import { connectionTarget, fieldsOf, type PlainSchema } from './plain-schema.ts'

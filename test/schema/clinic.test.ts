@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { searchIndexes } from '../../directives/searchable.ts'
 import { compilePolicy } from '../../directives/compile.ts'
 import { grantRows } from '../../directives/table.ts'
-import type { Coordinate, SchemaPath } from '../../gateway/model/ids.ts'
+import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
 import type { CoordinateClass, Role } from '../../directives/policy.ts'
 import { clinicLock, clinicTypeDefs } from '../../schema/clinic.ts'
 

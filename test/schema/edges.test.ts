@@ -1,11 +1,12 @@
 import { getNamedType, isObjectType, type GraphQLResolveInfo } from 'graphql'
 import { describe, expect, it, vi } from 'vitest'
 import { compilePolicy } from '../../directives/compile.ts'
-import type { GatewayContext } from '../../gateway/disclosure/leaf-resolvers.ts'
+import type { GatewayContext } from '../../gateway/mutations/gateway-context.ts'
 import { RecordView } from '../../gateway/disclosure/record-view.ts'
 import { clinicResolvers } from '../../resolvers/clinic.ts'
 import { clinicTypeDefs } from '../../schema/clinic.ts'
-import type { PatientId, RecordId, RecordRef, TypeName } from '../../gateway/model/ids.ts'
+import type { TypeName } from '../../directives/coordinates.ts'
+import type { PatientId, RecordId, RecordRef } from '../../gateway/model/ids.ts'
 
 const { schema, policy } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
 const edges = [...policy.classes]
@@ -38,8 +39,8 @@ async function resolve(type: string, field: string, source: unknown) {
   const follow = vi.fn((_ref: RecordRef) => Promise.resolve('followed'))
   const ofPatient = vi.fn((_patient: RecordView, _type: TypeName, _args: object) => Promise.resolve('listed'))
   // the edges of the clinic use these two methods of it and nothing else
-  const scope = { follow, connections: { ofPatient } } as unknown as GatewayContext['scope']
-  const answer: unknown = await clinicResolvers[type]?.[field]?.(source, { first: 3 }, { scope }, {} as GraphQLResolveInfo)
+  const context = { scope: { follow, connections: { ofPatient } } } as unknown as GatewayContext
+  const answer: unknown = await clinicResolvers[type]?.[field]?.(source, { first: 3 }, context, {} as GraphQLResolveInfo)
   return { answer, follow, ofPatient }
 }
 

@@ -42,7 +42,7 @@ describe('C05: each decision is the one that is published', () => {
   }
 
   it('for every role, purpose, relationship and path, one relationship at a time', () => {
-    const count = { GRANTED: 0, MASKED: 0, DENIED: 0, UNDECIDED: 0 }
+    const count = { GRANTED: 0, MASKED: 0, DENIED: 0, INDETERMINATE: 0 }
     const wrong: string[] = []
     for (const role of policy.roles.keys()) {
       for (const purpose of PURPOSES) {
@@ -63,10 +63,10 @@ describe('C05: each decision is the one that is published', () => {
       }
     }
     expect(wrong).toEqual([])
-    const { GRANTED, MASKED, DENIED, UNDECIDED } = count
+    const { GRANTED, MASKED, DENIED, INDETERMINATE } = count
     const asked = policy.roles.size * PURPOSES.length * (RELATIONSHIPS.length + 1) * policy.phi.size
     expect(GRANTED + MASKED + DENIED).toBe(asked)
-    expect(UNDECIDED).toBe(0)
+    expect(INDETERMINATE).toBe(0)
     expect(GRANTED + MASKED).toBe(views.size)
     console.info(
       `${asked} combinations: ${GRANTED} granted, ${MASKED} masked, ${DENIED} denied; ${published.length} rows published`,

@@ -4,7 +4,7 @@ import { readBundles, sourceFiles } from '../../fhir/files.ts'
 import { mapBundle } from '../../fhir/map-bundle.ts'
 import { openStore } from '../../gateway/admin/open-store.ts'
 import { encodeNodeId } from '../../gateway/model/node-id.ts'
-import type { TypeName } from '../../gateway/model/ids.ts'
+import type { TypeName } from '../../directives/coordinates.ts'
 import { at, auditOf, first, nodesAt, RIVERSIDE } from '../gateway/asking.ts'
 import { type RunningClinic, runClinic } from '../harness/running-clinic.ts'
 

@@ -59,7 +59,7 @@ export function verifySeals(
 ): SealReport {
   const findings: SealFinding[] = compareHeads(checkpoints)
   const bySize = Map.groupBy(checkpoints, ({ size }) => size)
-  const lanes = new Map([...Map.groupBy(entries, ({ lane }) => lane)].map(([lane, group]) => [lane, new Held(group)]))
+  const lanes = new Map([...Map.groupBy(entries, ({ lane }) => lane)].map(([lane, group]) => [lane, new LoadedSeals(group)]))
   const ends = new Map<string, number>()
   // undefined from the first leaf on that is not there: no root after it can be known
   let tree: Frontier | undefined = EMPTY
@@ -108,7 +108,7 @@ export function verifySeals(
 }
 
 /** The records of a lane, one for each sequence, taken from the first on. */
-class Held {
+class LoadedSeals {
   readonly #entries: readonly ChainedEntry[]
   #taken = 0
 

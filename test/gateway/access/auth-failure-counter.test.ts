@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
-import { RefusalTally } from '../../../gateway/access/auth-failure-counter.ts'
+import { AuthFailureCounter } from '../../../gateway/access/auth-failure-counter.ts'
 import { sourceNetwork } from '../../../gateway/access/source-network.ts'
-import type { RefusalLine } from '../../../gateway/store/security.ts'
+import type { AuthFailureLine } from '../../../gateway/store/security.ts'
 import type { CredentialFault } from '../../../gateway/model/credential-fault.ts'
 import { Deadline } from '../../../gateway/model/deadline.ts'
 import type { GatewayEvent } from '../../../gateway/telemetry/events.ts'
@@ -16,7 +16,7 @@ function tallying(answer: () => Promise<void> = () => Promise.resolve()) {
   const stored = new Map<string, Partial<Record<CredentialFault, number>>>()
   const state = { now: START, answer }
   const events: GatewayEvent[] = []
-  const add = vi.fn(async ({ minute, source, counts }: RefusalLine) => {
+  const add = vi.fn(async ({ minute, source, counts }: AuthFailureLine) => {
     // as they are when they are sent: what is counted later belongs to the next
     const sent = [...counts]
     await state.answer()
@@ -25,10 +25,10 @@ function tallying(answer: () => Promise<void> = () => Promise.resolve()) {
     for (const [fault, count] of sent) line[fault] = (line[fault] ?? 0) + count
     stored.set(name, line)
   })
-  const tally = new RefusalTally({ table: { add }, now: () => state.now, events: (event) => void events.push(event) })
+  const tally = new AuthFailureCounter({ table: { add }, now: () => state.now, events: (event) => void events.push(event) })
   const later = async (ms: number): Promise<void> => {
     state.now += ms
-    await tally.settle(deadline())
+    await tally.flush(deadline())
   }
   return { tally, stored, state, events, add, later }
 }
@@ -37,34 +37,34 @@ describe('failures before authentication are added up', () => {
   it('by source, minute and kind: the first is written at once, then every five seconds', async () => {
     const { tally, stored, add, later, events } = tallying()
     for (let n = 0; n < 100; n++) {
-      tally.note('203.0.113.7', n % 2 === 0 ? 'SIGNATURE' : 'EXPIRED')
+      tally.count('203.0.113.7', n % 2 === 0 ? 'SIGNATURE' : 'EXPIRED')
       await later(10)
     }
     expect(add).toHaveBeenCalledTimes(1)
     await later(5_000)
     expect(add).toHaveBeenCalledTimes(2)
     expect(Object.fromEntries(stored)).toEqual({ '0 203.0.113.7': { SIGNATURE: 50, EXPIRED: 50 } })
-    tally.note('203.0.113.8', 'ABSENT')
+    tally.count('203.0.113.8', 'ABSENT')
     await later(MINUTE)
-    tally.note('203.0.113.8', 'ABSENT')
+    tally.count('203.0.113.8', 'ABSENT')
     await later(5_000)
     expect(stored.get('0 203.0.113.8')).toEqual({ ABSENT: 1 })
     expect(stored.get('1 203.0.113.8')).toEqual({ ABSENT: 1 })
-    const told = events.flatMap((event) => (event.event === 'CREDENTIALS_REFUSED' ? [event.count] : []))
+    const told = events.flatMap((event) => (event.event === 'AUTH_FAILURES' ? [event.count] : []))
     expect(told.reduce((sum, count) => sum + count)).toBe(102)
     expect(told).toHaveLength(add.mock.calls.length)
   })
 
   it('and of many sources only a hundred are told apart within a minute, at most 25 at a time', async () => {
     const { tally, stored, add, later } = tallying()
-    for (let n = 0; n < 1_000; n++) tally.note(`10.0.${n >> 8}.${n & 255}`, 'SIGNATURE')
+    for (let n = 0; n < 1_000; n++) tally.count(`10.0.${n >> 8}.${n & 255}`, 'SIGNATURE')
     await later(0)
     expect(add).toHaveBeenCalledTimes(25)
     for (let n = 0; n < 4; n++) await later(5_000)
     expect(stored.size).toBe(101)
     expect(stored.get('0 other')).toEqual({ SIGNATURE: 900 })
     // a new minute tells others apart
-    tally.note('10.9.9.9', 'SIGNATURE')
+    tally.count('10.9.9.9', 'SIGNATURE')
     await later(MINUTE)
     expect(add).toHaveBeenCalledTimes(102)
   })
@@ -76,11 +76,11 @@ describe('while the table is away', () => {
       Promise.reject(new StoreUnavailable({ cause: new RangeError('secret') })),
     )
     for (let n = 0; n < 3; n++) {
-      tally.note('203.0.113.7', 'EXPIRED')
+      tally.count('203.0.113.7', 'EXPIRED')
       await later(5_000)
     }
     expect(stored.size).toBe(0)
-    expect(events).toContainEqual({ event: 'REFUSALS_UNWRITTEN', cause: 'RangeError', lost: 0 })
+    expect(events).toContainEqual({ event: 'AUTH_FAILURES_UNWRITTEN', cause: 'RangeError', lost: 0 })
     state.answer = () => Promise.resolve()
     await later(5_000)
     expect(Object.fromEntries(stored)).toEqual({ '0 203.0.113.7': { EXPIRED: 3 } })
@@ -89,39 +89,39 @@ describe('while the table is away', () => {
   it('at most 500 lines wait, the oldest go first, and it is told how much was lost', async () => {
     const { tally, stored, state, events, later } = tallying(() => Promise.reject(new StoreUnavailable()))
     for (let minute = 0; minute < 10; minute++) {
-      for (let n = 0; n < 100; n++) tally.note(`10.0.${minute}.${n}`, 'EXPIRED')
+      for (let n = 0; n < 100; n++) tally.count(`10.0.${minute}.${n}`, 'EXPIRED')
       await later(MINUTE)
     }
     state.answer = () => Promise.resolve()
     for (let n = 0; n < 25; n++) await later(5_000)
     expect(stored.size).toBe(500)
-    const lost = events.flatMap((event) => (event.event === 'REFUSALS_UNWRITTEN' ? [event.lost] : []))
+    const lost = events.flatMap((event) => (event.event === 'AUTH_FAILURES_UNWRITTEN' ? [event.lost] : []))
     expect(lost.reduce((sum, one) => sum + one)).toBe(500)
   })
 
   it('an answer waits for it a moment and no longer, and one writing at a time is on its way', async () => {
     let answer = (): void => undefined
     const { tally, stored, state, add } = tallying(() => new Promise((resolve) => (answer = resolve)))
-    tally.note('203.0.113.7', 'EXPIRED')
-    await tally.settle(deadline())
+    tally.count('203.0.113.7', 'EXPIRED')
+    await tally.flush(deadline())
     expect(stored.size).toBe(0)
-    tally.note('203.0.113.7', 'EXPIRED')
+    tally.count('203.0.113.7', 'EXPIRED')
     state.now += 5_000
-    tally.begin(deadline())
+    tally.startFlush(deadline())
     expect(add).toHaveBeenCalledTimes(1)
     answer()
     await vi.waitFor(() => {
       expect(stored.get('0 203.0.113.7')).toEqual({ EXPIRED: 1 })
     })
     state.answer = () => Promise.resolve()
-    await tally.settle(deadline())
+    await tally.flush(deadline())
     expect(stored.get('0 203.0.113.7')).toEqual({ EXPIRED: 2 })
   })
 
   it('after the end of a request nothing is begun', async () => {
     const { tally, add } = tallying()
-    tally.note('203.0.113.7', 'EXPIRED')
-    await tally.settle(new Deadline(Date.now() - 1, { now: Date.now, monotonic: () => performance.now() }))
+    tally.count('203.0.113.7', 'EXPIRED')
+    await tally.flush(new Deadline(Date.now() - 1, { now: Date.now, monotonic: () => performance.now() }))
     expect(add).not.toHaveBeenCalled()
   })
 })

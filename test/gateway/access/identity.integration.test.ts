@@ -107,7 +107,7 @@ describe('failures before authentication go to a table of their own', () => {
     expect(JSON.stringify(await clinic.stack.dynamodb.send(new ScanCommand({ TableName: table() })))).not.toMatch(
       /canary|physician|ADMIN/,
     )
-    const told = events.flatMap((event) => (event.event === 'CREDENTIALS_REFUSED' ? [event.count] : []))
+    const told = events.flatMap((event) => (event.event === 'AUTH_FAILURES' ? [event.count] : []))
     expect(told.reduce((sum, count) => sum + count)).toBe(200)
   })
 
@@ -126,7 +126,7 @@ describe('failures before authentication go to a table of their own', () => {
       JSON.stringify({ status, headers, body: body.replaceAll(/"requestId":"[^"]*"/g, '') })
     expect(bytes(away)).toBe(bytes(here))
     expect(away.status).toBe(401)
-    expect(events).toContainEqual({ event: 'REFUSALS_UNWRITTEN', cause: 'ResourceNotFoundException', lost: 0 })
+    expect(events).toContainEqual({ event: 'AUTH_FAILURES_UNWRITTEN', cause: 'ResourceNotFoundException', lost: 0 })
   })
 
   it('a session that has ended is one of them', async () => {

@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { membershipChanged, membershipRelationship, sealMembership } from '../../../gateway/access/memberships.ts'
 import { relationshipsOf } from '../../../gateway/access/relationships.ts'
-import { accessDigest, sealAccessRoot } from '../../../gateway/crypto/access-manifest.ts'
+import { accessDigest, sealAccessManifest } from '../../../gateway/crypto/access-manifest.ts'
 import {
   AccessTable,
   type AccessItem,
   accessKey,
   type AccessKey,
-  accessRootKey,
+  accessManifestKey,
   type LoadedAccess,
 } from '../../../gateway/store/access.ts'
 import type { AccessFault, GatewayEvent } from '../../../gateway/telemetry/events.ts'
@@ -85,8 +85,8 @@ async function join(...memberships: readonly Membership[]): Promise<void> {
 async function list(patient: PatientId): Promise<void> {
   const own = [...table.items.values()].filter((item) => item.patient === patient)
   const items = new Map(own.map((item) => [accessKey(RIVERSIDE, item).sk, accessDigest(item.sealed)]))
-  const place = { tenant: RIVERSIDE, ...accessRootKey(RIVERSIDE, patient) }
-  table.roots.set(patient, sealAccessRoot(await house.ring.useKey(RIVERSIDE, 'access'), place, { version: 1, items }))
+  const place = { tenant: RIVERSIDE, ...accessManifestKey(RIVERSIDE, patient) }
+  table.roots.set(patient, sealAccessManifest(await house.ring.purposeKey(RIVERSIDE, 'access'), place, { version: 1, items }))
 }
 
 const source = (kind: Membership['relationship'] = 'CARE_TEAM') =>
@@ -142,7 +142,7 @@ describe('P13: a membership holds for its periods', () => {
 
 describe('P6: a membership counts only where it was sealed', () => {
   const open = [{}]
-  const standings = async (who = caller) => Object.fromEntries(await source().standings(who, [ANNA, BERT], deadline))
+  const periods = async (who = caller) => Object.fromEntries(await source().periods(who, [ANNA, BERT], deadline))
   const told = (patient: PatientId, what: AccessFault) => ({ event: 'ACCESS_ITEM_FORGED', tenant: RIVERSIDE, patient, what })
   const HOLDS = [{}]
 
@@ -153,16 +153,16 @@ describe('P6: a membership counts only where it was sealed', () => {
     await list(BERT)
     table.store(RIVERSIDE, { ...own, patient: BERT })
     table.store(RIVERSIDE, { ...others, patient: ANNA, subject: own.subject })
-    expect(await standings()).toEqual({})
+    expect(await periods()).toEqual({})
     expect(events).toEqual([told(ANNA, 'NOT_LISTED'), told(BERT, 'NOT_LISTED')])
     table.store(RIVERSIDE, { ...own, kind: 'SELF' })
-    expect(await source('SELF').standings(caller, [ANNA], deadline)).toEqual(new Map())
+    expect(await source('SELF').periods(caller, [ANNA], deadline)).toEqual(new Map())
   })
 
   it('one that was sealed for its place and is not listed counts for nothing', async () => {
     await join(membership(ANNA, open, 'Practitioner/other'))
     table.store(RIVERSIDE, await sealMembership(house.ring, RIVERSIDE, membership(ANNA, open)))
-    expect(await standings()).toEqual({ [BERT]: 'UNROOTED' })
+    expect(await periods()).toEqual({ [BERT]: 'NO_MANIFEST' })
     expect(events).toEqual([told(ANNA, 'NOT_LISTED')])
   })
 
@@ -172,9 +172,9 @@ describe('P6: a membership counts only where it was sealed', () => {
     const sealed = Uint8Array.from([...table.items.values()][0]?.sealed ?? [])
     sealed[sealed.length - 1] = (sealed.at(-1) ?? 0) ^ 1
     table.store(RIVERSIDE, { ...item, sealed })
-    expect(await standings()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: HOLDS })
+    expect(await periods()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: HOLDS })
     table.store(RIVERSIDE, { ...item, sealed: new Uint8Array() })
-    expect(await standings()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: HOLDS })
+    expect(await periods()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: HOLDS })
     expect(events).toEqual([told(ANNA, 'ALTERED'), told(ANNA, 'ALTERED')])
   })
 
@@ -184,7 +184,7 @@ describe('P6: a membership counts only where it was sealed', () => {
     await join(membership(ANNA, [{ until: '2026-01-01T00:00:00.000Z' }]))
     if (yesterday !== undefined) table.store(RIVERSIDE, yesterday)
     for (const [key, { patient }] of table.items) if (patient === BERT) table.items.delete(key)
-    expect(await standings()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: 'TAMPERED' })
+    expect(await periods()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: 'TAMPERED' })
     expect(events).toEqual([told(ANNA, 'ALTERED'), told(BERT, 'MISSING')])
   })
 
@@ -193,13 +193,13 @@ describe('P6: a membership counts only where it was sealed', () => {
     const earlier = table.roots.get(ANNA) ?? new Uint8Array()
     await join(membership(ANNA, open))
     for (const [root, what] of [
-      [table.roots.get(BERT), 'ROOT_ALTERED'],
-      [new Uint8Array(), 'ROOT_ALTERED'],
+      [table.roots.get(BERT), 'MANIFEST_ALTERED'],
+      [new Uint8Array(), 'MANIFEST_ALTERED'],
       [earlier, 'ALTERED'],
     ] as const) {
       events.length = 0
       table.roots.set(ANNA, root ?? new Uint8Array())
-      expect(await standings()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: HOLDS })
+      expect(await periods()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: HOLDS })
       expect(events).toEqual([told(ANNA, what)])
     }
   })
@@ -207,7 +207,7 @@ describe('P6: a membership counts only where it was sealed', () => {
   it('a root that is missing is told apart from a patient who has none of it: by who knows whether there is a patient', async () => {
     await join(membership(ANNA, open))
     table.roots.delete(ANNA)
-    expect(await standings()).toEqual({ [ANNA]: 'UNROOTED', [BERT]: 'UNROOTED' })
+    expect(await periods()).toEqual({ [ANNA]: 'NO_MANIFEST', [BERT]: 'NO_MANIFEST' })
     // one read, as for a patient who does not exist (P5)
     expect(table.loads).toBe(1)
   })
@@ -224,25 +224,25 @@ describe('P6: a membership counts only where it was sealed', () => {
       for (const [patient, root] of after) table.roots.set(patient, root)
       return loaded
     }
-    expect(await standings()).toEqual({ [ANNA]: HOLDS, [BERT]: HOLDS })
+    expect(await periods()).toEqual({ [ANNA]: HOLDS, [BERT]: HOLDS })
     expect(events).toEqual([])
   })
 
   it('a caller without a FHIR identity stands in none, and has no panel', async () => {
     await join(membership(ANNA, open))
     const nobody = callerWith(['NURSE'], 'TREAT')
-    expect(await standings(nobody)).toEqual({})
+    expect(await periods(nobody)).toEqual({})
     expect(await source().panel(nobody, undefined, 10, deadline)).toEqual([])
   })
 
   it('a table or a key that cannot be had is a failure, never a no', async () => {
     await join(membership(ANNA, open))
     table.down = true
-    await expect(standings()).rejects.toThrow(StoreUnavailable)
+    await expect(periods()).rejects.toThrow(StoreUnavailable)
     table.down = false
     house.ring = house.newRing()
     house.kms.down = true
-    await expect(standings()).rejects.toThrow(KeyUnavailable)
+    await expect(periods()).rejects.toThrow(KeyUnavailable)
   })
 })
 

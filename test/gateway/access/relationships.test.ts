@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { PatientFacts } from '../../../gateway/access/attribute-loader.ts'
+import { AttributeLoader } from '../../../gateway/access/attribute-loader.ts'
 import {
-  holds,
-  type Known,
+  isCurrent,
+  type RelationshipAnswer,
   relationshipsOf,
   type RelationshipSource,
-  type Standing,
+  type RelationshipPeriod,
 } from '../../../gateway/access/relationships.ts'
 import { Deadline } from '../../../gateway/model/deadline.ts'
 import { StoreUnavailable } from '../../../gateway/model/failures.ts'
@@ -23,12 +23,12 @@ const reasonOf = (): 'STORE' => 'STORE'
 const at = (time: number): Instant => time as Instant
 
 /** A source that says the same whoever asks, and counts how often it was asked. */
-function says(standings: ReadonlyMap<PatientId, readonly Standing[]>): RelationshipSource & { asked: number } {
+function says(periods: ReadonlyMap<PatientId, readonly RelationshipPeriod[]>): RelationshipSource & { asked: number } {
   return {
     asked: 0,
-    standings() {
+    periods() {
       this.asked++
-      return Promise.resolve(standings)
+      return Promise.resolve(periods)
     },
     panel: () => Promise.resolve([]),
   }
@@ -66,7 +66,7 @@ describe('relationships are asked in batches', () => {
 
   it('P9: of a source that fails nobody knows, which is another thing than no; the others are told', async () => {
     const broken: RelationshipSource = {
-      standings: () => Promise.reject(new StoreUnavailable()),
+      periods: () => Promise.reject(new StoreUnavailable()),
       panel: () => Promise.resolve([]),
     }
     const registry = new Map([
@@ -79,20 +79,20 @@ describe('relationships are asked in batches', () => {
 })
 
 describe('P6: what is damaged counts for nothing', () => {
-  const damaged = (known: Known): RelationshipSource => ({
-    standings: () => Promise.resolve(new Map([[ANNA, known]])),
+  const damaged = (known: RelationshipAnswer): RelationshipSource => ({
+    periods: () => Promise.resolve(new Map([[ANNA, known]])),
     panel: () => Promise.resolve([]),
   })
 
   it('and is said, whatever else holds; that something was tampered with goes before that nothing is kept', async () => {
     const registry = new Map([
       [CARE_TEAM, damaged([{}])],
-      [SELF, damaged('UNROOTED')],
+      [SELF, damaged('NO_MANIFEST')],
       ['PROXY' as Relationship, damaged('TAMPERED')],
     ])
     const held = async (...names: Relationship[]) =>
       (await relationshipsOf(registry, new Set(names), caller, [ANNA, BERT], at(5), deadline, reasonOf)).get(ANNA)
-    expect(await held(CARE_TEAM, SELF)).toEqual({ relationships: new Set([CARE_TEAM]), damage: 'UNROOTED' })
+    expect(await held(CARE_TEAM, SELF)).toEqual({ relationships: new Set([CARE_TEAM]), damage: 'NO_MANIFEST' })
     expect(await held('PROXY' as Relationship, SELF)).toEqual({ relationships: new Set(), damage: 'TAMPERED' })
     expect(await held(SELF, 'PROXY' as Relationship)).toEqual({ relationships: new Set(), damage: 'TAMPERED' })
   })
@@ -101,31 +101,31 @@ describe('P6: what is damaged counts for nothing', () => {
 describe('the relationships of a request', () => {
   it('are asked for once towards each patient; what is damaged is asked for again', async () => {
     const asked: PatientId[][] = []
-    const known = new Map<PatientId, Known>([
+    const known = new Map<PatientId, RelationshipAnswer>([
       [ANNA, [{}]],
-      [BERT, 'UNROOTED'],
+      [BERT, 'NO_MANIFEST'],
     ])
     const source: RelationshipSource = {
-      standings: (_caller, patients) => {
+      periods: (_caller, patients) => {
         asked.push([...patients])
         return Promise.resolve(known)
       },
       panel: () => Promise.resolve([]),
     }
-    const held = new PatientFacts({ deadline, reasonOf, caller, now: at(5), relationships: new Map([[CARE_TEAM, source]]) })
+    const held = new AttributeLoader({ deadline, reasonOf, caller, now: at(5), relationships: new Map([[CARE_TEAM, source]]) })
     const names = new Set([CARE_TEAM])
-    const first = await held.of(names, [ANNA, BERT])
-    expect(await held.of(names, [ANNA, BERT])).toEqual(first)
-    expect(await held.of(names, [ANNA])).toEqual(new Map([[ANNA, { relationships: names, consents: [] }]]))
+    const first = await held.attributesFor(names, [ANNA, BERT])
+    expect(await held.attributesFor(names, [ANNA, BERT])).toEqual(first)
+    expect(await held.attributesFor(names, [ANNA])).toEqual(new Map([[ANNA, { relationships: names, consents: [] }]]))
     expect(asked).toEqual([[ANNA, BERT], [BERT]])
     // another relationship is another question
-    await held.of(new Set([CARE_TEAM, SELF]), [ANNA])
+    await held.attributesFor(new Set([CARE_TEAM, SELF]), [ANNA])
     expect(asked).toHaveLength(3)
   })
 })
 
 describe('P13: a relationship holds from its beginning until just before its end', () => {
-  it.each<[Standing, now: number, expected: boolean]>([
+  it.each<[RelationshipPeriod, now: number, expected: boolean]>([
     [{}, 0, true],
     [{ since: at(10) }, 9, false],
     [{ since: at(10) }, 10, true],
@@ -135,7 +135,7 @@ describe('P13: a relationship holds from its beginning until just before its end
     [{ since: at(20), until: at(10) }, 15, false],
     [{ since: at(10), until: at(10) }, 10, false],
   ])('%j at %d: %s', (standing, now, expected) => {
-    expect(holds(standing, at(now))).toBe(expected)
+    expect(isCurrent(standing, at(now))).toBe(expected)
   })
 
   it('of several stays one is enough', async () => {

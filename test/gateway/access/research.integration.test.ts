@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { DEMO_STUDIES } from '../../../infra/local/users.ts'
 import { openStore, type SealedStore } from '../../../gateway/admin/open-store.ts'
-import { openStudies, type StudyDesk } from '../../../gateway/admin/study-admin.ts'
+import { openStudyAdmin, type StudyAdmin } from '../../../gateway/admin/study-admin.ts'
 import { keyRotation } from '../../../gateway/admin/key-admin.ts'
 import { studiesKey } from '../../../gateway/store/studies.ts'
-import type { Instant, PatientId, RecordId, SchemaPath, TenantId, TypeName } from '../../../gateway/model/ids.ts'
+import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
+import type { Instant, PatientId, RecordId, TenantId } from '../../../gateway/model/ids.ts'
 import { encodeNodeId } from '../../../gateway/model/node-id.ts'
 import type { Identifier } from '../../../directives/policy.ts'
 import type { Json, NewRecord } from '../../../gateway/model/record.ts'
@@ -408,10 +409,10 @@ it('the study of the demo is the one that these tests know', () => {
 describe('C18: studies as they are administered', () => {
   const PROTOCOL = 'DESK-1'
   const written = (until = LATER) => ({ protocol: PROTOCOL, researchers: [RESEARCHER], until })
-  let desk: StudyDesk
+  let desk: StudyAdmin
 
   beforeAll(() => {
-    desk = openStudies(RIVERSIDE, '0'.repeat(64), clinic.stack.env)
+    desk = openStudyAdmin(RIVERSIDE, '0'.repeat(64), clinic.stack.env)
   })
   afterAll(() => {
     desk.close()
@@ -474,7 +475,7 @@ describe('C18: studies as they are administered', () => {
   })
 
   it('a tenant that there is not gets no keys by being asked about', async () => {
-    const nowhere = openStudies('nowhere' as TenantId, '0'.repeat(64), clinic.stack.env)
+    const nowhere = openStudyAdmin('nowhere' as TenantId, '0'.repeat(64), clinic.stack.env)
     await expect(nowhere.list()).rejects.toMatchObject({ name: 'KeyUnavailable' })
     await expect(nowhere.put(written(), [patientId(1)])).rejects.toBeInstanceOf(Error)
     nowhere.close()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { asResearcher, besideResearch, NO_SUBJECTS, studyOf, withinStudy } from '../../../gateway/access/research.ts'
-import type { Known, RelationshipSource } from '../../../gateway/access/relationships.ts'
+import type { RelationshipAnswer, RelationshipSource } from '../../../gateway/access/relationships.ts'
 import { Deadline } from '../../../gateway/model/deadline.ts'
 import type { Caller } from '../../../gateway/model/decision.ts'
 import type { Instant, PatientId } from '../../../gateway/model/ids.ts'
@@ -60,40 +60,43 @@ describe('P3: a study is found, or there is none', () => {
 
 describe('P3: under a study each relationship holds towards its patients alone', () => {
   const [p, q] = ['p', 'q'] as PatientId[] as [PatientId, PatientId]
-  const source = (known: Readonly<Record<string, Known>>): RelationshipSource => ({
-    standings: () => Promise.resolve(new Map(Object.entries(known) as [PatientId, Known][])),
+  const source = (known: Readonly<Record<string, RelationshipAnswer>>): RelationshipSource => ({
+    periods: () => Promise.resolve(new Map(Object.entries(known) as [PatientId, RelationshipAnswer][])),
     panel: () => Promise.resolve(Object.keys(known) as PatientId[]),
   })
   const everybody = source({ p: [{}], q: [{}] })
   const within = async (own: RelationshipSource, subjects: RelationshipSource) => {
     const held = withinStudy(new Map([['ORGANIZATION' as Relationship, own]]), subjects).get('ORGANIZATION' as Relationship)
     const caller = callerWith(['RESEARCHER'], 'HRESCH')
-    const standings = await held?.standings(caller, [p, q], deadline)
-    return { standings: Object.fromEntries(standings ?? []), panel: await held?.panel(caller, undefined, 9, deadline) }
+    const periods = await held?.periods(caller, [p, q], deadline)
+    return { periods: Object.fromEntries(periods ?? []), panel: await held?.panel(caller, undefined, 9, deadline) }
   }
 
   it('who is not in the study is nobody, whatever the relationship says', async () => {
-    expect(await within(everybody, source({ p: [{}] }))).toEqual({ standings: { p: [{}] }, panel: ['p'] })
-    expect(await within(everybody, NO_SUBJECTS)).toEqual({ standings: {}, panel: [] })
-    expect((await within(source({}), source({ p: [{}] }))).standings).toEqual({ p: [] })
+    expect(await within(everybody, source({ p: [{}] }))).toEqual({ periods: { p: [{}] }, panel: ['p'] })
+    expect(await within(everybody, NO_SUBJECTS)).toEqual({ periods: {}, panel: [] })
+    expect((await within(source({}), source({ p: [{}] }))).periods).toEqual({ p: [] })
   })
 
   it('both must hold at once', async () => {
     const [early, late] = [{ until: 5 as Instant }, { since: 5 as Instant, until: 9 as Instant }]
-    const { standings } = await within(source({ p: [early], q: [{ since: 3 as Instant }] }), source({ p: [late], q: [early] }))
-    expect(standings).toEqual({ p: [{ since: 5, until: 5 }], q: [{ since: 3, until: 5 }] })
+    const { periods } = await within(source({ p: [early], q: [{ since: 3 as Instant }] }), source({ p: [late], q: [early] }))
+    expect(periods).toEqual({ p: [{ since: 5, until: 5 }], q: [{ since: 3, until: 5 }] })
   })
 
   it('what one of them limits is limited', async () => {
     const some = { scope: { categories: ['CLINICAL', 'NOTE'], labeled: true } } as const
     const others = { scope: { categories: ['NOTE', 'CONTACT'], labeled: false } } as const
-    const { standings } = await within(source({ p: [some], q: [some] }), source({ p: [{}], q: [others] }))
-    expect(standings).toEqual({ p: [some], q: [{ scope: { categories: ['NOTE'], labeled: false } }] })
+    const { periods } = await within(source({ p: [some], q: [some] }), source({ p: [{}], q: [others] }))
+    expect(periods).toEqual({ p: [some], q: [{ scope: { categories: ['NOTE'], labeled: false } }] })
   })
 
   it('P6: what was tampered with is told as such', async () => {
-    expect((await within(everybody, source({ p: 'TAMPERED', q: 'UNROOTED' }))).standings).toEqual({ p: 'TAMPERED', q: 'UNROOTED' })
-    expect((await within(source({ p: 'TAMPERED', q: 'TAMPERED' }), source({ p: [{}], q: [] }))).standings).toEqual({
+    expect((await within(everybody, source({ p: 'TAMPERED', q: 'NO_MANIFEST' }))).periods).toEqual({
+      p: 'TAMPERED',
+      q: 'NO_MANIFEST',
+    })
+    expect((await within(source({ p: 'TAMPERED', q: 'TAMPERED' }), source({ p: [{}], q: [] }))).periods).toEqual({
       p: 'TAMPERED',
       q: [],
     })

@@ -1,5 +1,6 @@
 import type { AuditContext, TimedAccess } from '../../../gateway/audit/entry.ts'
-import type { Instant, PatientId, RequestId, SchemaPath, TenantId, TypeName } from '../../../gateway/model/ids.ts'
+import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
+import type { Instant, PatientId, RequestId, TenantId } from '../../../gateway/model/ids.ts'
 
 const RIVERSIDE = 'riverside' as TenantId
 const PATIENT = 'AAECAwQFBgcICQoLDA0ODw' as PatientId

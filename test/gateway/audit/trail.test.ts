@@ -47,7 +47,7 @@ function trailed(): { log: SlowLog; trail: Trail } {
 }
 
 const note = (trail: Trail, count: number): void => {
-  for (let number = 1; number <= count; number++) trail.note(access(number))
+  for (let number = 1; number <= count; number++) trail.record(access(number))
 }
 
 describe('P2: the receipt of a request', () => {
@@ -104,7 +104,7 @@ describe('P2: the receipt of a request', () => {
 
   it.each(['DENIED', 'ABSENT', 'UNAVAILABLE', 'ERASED'] as const)('P5: has no text where everything was %s', async (outcome) => {
     const { log, trail } = trailed()
-    trail.note(access(1, { outcome }))
+    trail.record(access(1, { outcome }))
     const settling = trail.settle()
     log.store(0)
     expect(await settling).toMatchObject({ count: 1, text: undefined })

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { openAccessItem, sealAccessItem } from '../../../gateway/crypto/access-seal.ts'
 import { derivedId, lookupToken, subjectToken } from '../../../gateway/crypto/tokens.ts'
 import { IntegrityFailure, KeyUnavailable } from '../../../gateway/model/failures.ts'
-import type { TenantId, TypeName } from '../../../gateway/model/ids.ts'
+import type { TypeName } from '../../../directives/coordinates.ts'
+import type { TenantId } from '../../../gateway/model/ids.ts'
 import { rawKey, useKey } from './place-fixtures.ts'
 
 const access = useKey('access')

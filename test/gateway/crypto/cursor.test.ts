@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { openCursor, sealCursor, type CursorBound } from '../../../gateway/crypto/cursor.ts'
 import { BadUserInput } from '../../../gateway/model/failures.ts'
-import type { Coordinate, TenantId, UserId } from '../../../gateway/model/ids.ts'
+import type { Coordinate } from '../../../directives/coordinates.ts'
+import type { TenantId, UserId } from '../../../gateway/model/ids.ts'
 import { OTHER_PATIENT, PATIENT, rawKey, useKey } from './place-fixtures.ts'
 
 const key = useKey('cursor')

@@ -1,21 +1,22 @@
-import { accessDigest, sealAccessRoot } from '../../../gateway/crypto/access-manifest.ts'
+import { accessDigest, sealAccessManifest } from '../../../gateway/crypto/access-manifest.ts'
 import { sealAccessItem } from '../../../gateway/crypto/access-seal.ts'
 import { searchToken } from '../../../gateway/crypto/blind-index.ts'
 import { sealCursor } from '../../../gateway/crypto/cursor.ts'
-import { placePrefix, fieldAad } from '../../../gateway/crypto/record-binding.ts'
+import { aadPrefix, fieldAad } from '../../../gateway/crypto/record-binding.ts'
 import { SealedRecord, sealRecord } from '../../../gateway/crypto/sealed-record.ts'
 import { sealField, sealMetadata } from '../../../gateway/crypto/sealed-field.ts'
 import { derivedId, subjectToken } from '../../../gateway/crypto/tokens.ts'
 import { sealTombstone } from '../../../gateway/crypto/tombstone.ts'
 import { wrapKey, wrapKeyFrom } from '../../../gateway/crypto/wrap.ts'
-import type { Coordinate, Instant, UserId } from '../../../gateway/model/ids.ts'
+import type { Coordinate } from '../../../directives/coordinates.ts'
+import type { Instant, UserId } from '../../../gateway/model/ids.ts'
 import { counter, countingRandom, path, PATIENT, patientKeys, PLACE, rawKey, useKey } from './place-fixtures.ts'
 
 /** The examples of `docs/sealed-field.md` by name, as the code makes them. */
 export function examples(): ReadonlyMap<string, string> {
   const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
   const keys = patientKeys({ 1: rawKey(0x20) })
-  const prefix = placePrefix(PLACE)
+  const prefix = aadPrefix(PLACE)
   const birthDate = path('Patient.birthDate')
   const { tenant } = PLACE
   const metadata = { open: {}, references: {} }
@@ -31,7 +32,7 @@ export function examples(): ReadonlyMap<string, string> {
 
   const access = sealAccessItem(useKey('access'), { tenant, pk: 'pk', sk: 'sk' }, { since: '2024-01-01' }, countingRandom())
   const listed = { version: 2, items: new Map([['CARE_TEAM#x', accessDigest(access)]]) }
-  const accessRoot = sealAccessRoot(useKey('access'), { tenant, pk: 'pk', sk: '#ROOT' }, listed, countingRandom())
+  const accessRoot = sealAccessManifest(useKey('access'), { tenant, pk: 'pk', sk: '#ROOT' }, listed, countingRandom())
   const destroyed = { at: 1_735_689_600_000 as Instant, versions: [1] }
   const bound = {
     caller: { tenant, user: 'u1' as UserId, purpose: 'TREAT' },

@@ -29,7 +29,7 @@ async function sealKeys(ring = house.newRing(), versions = [1]): Promise<string[
 const useKeys = async () =>
   await Promise.all(
     (['access', 'cursor', 'lookup', 'identifier'] as const).map(async (use) =>
-      (await house.newRing().useKey(RIVERSIDE, use)).byVersion(1)?.export().toString('hex'),
+      (await house.newRing().purposeKey(RIVERSIDE, use)).byVersion(1)?.export().toString('hex'),
     ),
   )
 
@@ -94,7 +94,7 @@ describe('a new tenant key', () => {
 
   it('is used for new patients at once, also by a process that has the old one in memory', async () => {
     const warm = house.newRing()
-    await warm.useKey(RIVERSIDE, 'access')
+    await warm.purposeKey(RIVERSIDE, 'access')
     await house.rotation().rotate(RIVERSIDE)
     const { item, handle } = await warm.newPatientKey(RIVERSIDE, NOBODY)
     expect(item.versions).toMatchObject([{ version: 1, tenantKeyVersion: 2 }])
@@ -177,14 +177,14 @@ describe('a new key for what is written', () => {
   })
 
   it('of a use seals after six minutes, longer than any process keeps the item', async () => {
-    const sealing = async () => (await house.newRing().useKey(RIVERSIDE, 'access')).version
+    const sealing = async () => (await house.newRing().purposeKey(RIVERSIDE, 'access')).version
     expect(await house.rotation().renewUse(RIVERSIDE, 'access')).toBe(2)
     house.time += 6 * MINUTE - 1
     expect(await sealing()).toBe(1)
     house.time += 1
     expect(await sealing()).toBe(2)
-    expect((await house.newRing().useKey(RIVERSIDE, 'access')).byVersion(1)).toBeDefined()
-    expect((await house.newRing().useKey(RIVERSIDE, 'cursor')).version).toBe(1)
+    expect((await house.newRing().purposeKey(RIVERSIDE, 'access')).byVersion(1)).toBeDefined()
+    expect((await house.newRing().purposeKey(RIVERSIDE, 'cursor')).version).toBe(1)
   })
 
   it('is rewrapped with all versions', async () => {

@@ -20,7 +20,7 @@ describe('one KMS call a tenant, however many patients', () => {
     expect(house.table.loads).toEqual([{ tenantItem: true, patients }])
 
     await house.ring.patientKeys(RIVERSIDE, patients, 'cached')
-    await house.ring.useKey(RIVERSIDE, 'cursor')
+    await house.ring.purposeKey(RIVERSIDE, 'cursor')
     expect(house.ring.counts).toEqual({ kms: 1, tableLoads: 1 })
   })
 
@@ -29,7 +29,7 @@ describe('one KMS call a tenant, however many patients', () => {
     const patients = await house.withPatients(200)
     const answers = await Promise.all(patients.map((patient) => house.ring.patientKeys(RIVERSIDE, [patient], 'always')))
     answers.forEach((handles, i) => expect(handles.get(patients[i] ?? NOBODY)?.current().version).toBe(1))
-    await Promise.all(patients.map(() => house.ring.useKey(RIVERSIDE, 'access')))
+    await Promise.all(patients.map(() => house.ring.purposeKey(RIVERSIDE, 'access')))
     expect(house.kms.decrypts).toBe(1)
     expect(house.table.loads.filter(({ tenantItem }) => tenantItem)).toHaveLength(1)
   })
@@ -102,10 +102,10 @@ describe('P13: a key leaves memory at its age', () => {
     house.kms.down = true
     house.time += 299_000
     expect((await house.ring.patientKeys(RIVERSIDE, [late], 'cached')).size).toBe(1)
-    await house.ring.useKey(RIVERSIDE, 'access')
+    await house.ring.purposeKey(RIVERSIDE, 'access')
     house.time += 1000
     await expect(house.ring.patientKeys(RIVERSIDE, [late], 'cached')).rejects.toThrow(KeyUnavailable)
-    await expect(house.ring.useKey(RIVERSIDE, 'access')).rejects.toThrow(KeyUnavailable)
+    await expect(house.ring.purposeKey(RIVERSIDE, 'access')).rejects.toThrow(KeyUnavailable)
   })
 
   it('a clock that was set back prolongs nothing', async () => {
@@ -197,8 +197,8 @@ describe('P6: a wrapped key opens only in its own place', () => {
       const cursor = item.uses.find(({ use }) => use === 'cursor')
       return { ...item, uses: item.uses.map((key) => (key.use === 'access' && cursor ? { ...cursor, use: 'access' } : key)) }
     })
-    await expect(house.ring.useKey(RIVERSIDE, 'access')).rejects.toThrow(IntegrityFailure)
-    expect((await house.ring.useKey(RIVERSIDE, 'cursor')).version).toBe(1)
+    await expect(house.ring.purposeKey(RIVERSIDE, 'access')).rejects.toThrow(IntegrityFailure)
+    expect((await house.ring.purposeKey(RIVERSIDE, 'cursor')).version).toBe(1)
   })
 })
 
@@ -210,7 +210,9 @@ describe('a tenant', () => {
     await house.ring.createTenant(RIVERSIDE)
     expect(house.table.tenants.get(RIVERSIDE)).toBe(first)
     const uses: KeyUse[] = ['access', 'cursor', 'lookup', 'identifier', 'pseudonym', 'index']
-    const keys = await Promise.all(uses.map(async (use) => (await house.ring.useKey(RIVERSIDE, use)).key.export().toString('hex')))
+    const keys = await Promise.all(
+      uses.map(async (use) => (await house.ring.purposeKey(RIVERSIDE, use)).key.export().toString('hex')),
+    )
     expect(new Set(keys).size).toBe(uses.length)
   })
 
@@ -218,13 +220,13 @@ describe('a tenant', () => {
     const house = new KeyHouse()
     const [one, two] = [house.newRing(), house.newRing()]
     await Promise.all([one.createTenant(RIVERSIDE), two.createTenant(RIVERSIDE)])
-    const [a, b] = await Promise.all([one.useKey(RIVERSIDE, 'index'), two.useKey(RIVERSIDE, 'index')])
+    const [a, b] = await Promise.all([one.purposeKey(RIVERSIDE, 'index'), two.purposeKey(RIVERSIDE, 'index')])
     expect(a.key.equals(b.key)).toBe(true)
   })
 
   it('without keys opens nothing', async () => {
     const { ring } = new KeyHouse()
-    await expect(ring.useKey(RIVERSIDE, 'access')).rejects.toThrow(KeyUnavailable)
+    await expect(ring.purposeKey(RIVERSIDE, 'access')).rejects.toThrow(KeyUnavailable)
     await expect(ring.patientKeys(RIVERSIDE, [NOBODY], 'always')).rejects.toThrow(KeyUnavailable)
     await expect(ring.newPatientKey(RIVERSIDE, NOBODY)).rejects.toThrow(KeyUnavailable)
   })
@@ -233,8 +235,8 @@ describe('a tenant', () => {
     const house = new KeyHouse()
     await house.withPatients(0)
     alterTenant(house, (item) => ({ ...item, uses: item.uses.filter(({ use }) => use !== 'index') }))
-    await expect(house.ring.useKey(RIVERSIDE, 'index')).rejects.toThrow(KeyUnavailable)
-    expect((await house.ring.useKey(RIVERSIDE, 'access')).version).toBe(1)
+    await expect(house.ring.purposeKey(RIVERSIDE, 'index')).rejects.toThrow(KeyUnavailable)
+    expect((await house.ring.purposeKey(RIVERSIDE, 'access')).version).toBe(1)
   })
 })
 
@@ -272,12 +274,12 @@ describe('rotation of the tenant key', () => {
     const refused = await house.ring.patientKeys(RIVERSIDE, [old, fresh], 'cached')
     expect(refused.get(fresh)?.current().version).toBe(1)
     expect(() => refused.get(old)?.current()).toThrow(KeyUnavailable)
-    await expect(house.ring.useKey(RIVERSIDE, 'access')).rejects.toThrow(KeyUnavailable)
+    await expect(house.ring.purposeKey(RIVERSIDE, 'access')).rejects.toThrow(KeyUnavailable)
 
     house.kms.refuses = undefined
     const handles = await house.ring.patientKeys(RIVERSIDE, [old], 'cached')
     expect(handles.get(old)?.current().version).toBe(1)
-    expect((await house.ring.useKey(RIVERSIDE, 'access')).version).toBe(1)
+    expect((await house.ring.purposeKey(RIVERSIDE, 'access')).version).toBe(1)
   })
 })
 
@@ -319,7 +321,7 @@ describe('patients that several requests miss at once', () => {
   it('one who came to be meanwhile is found by who asked after it', async () => {
     const house = new KeyHouse()
     await house.withPatients(0)
-    await house.ring.useKey(RIVERSIDE, 'access')
+    await house.ring.purposeKey(RIVERSIDE, 'access')
     const { item } = await house.newRing().newPatientKey(RIVERSIDE, NOBODY)
     const load = house.table.load.bind(house.table)
     let written: (() => void) | undefined

@@ -3,9 +3,10 @@ import type { KeyUse } from '../../../gateway/crypto/key-table.ts'
 import { patientKeyFrom, type PatientKeys } from '../../../gateway/crypto/patient-keys.ts'
 import type { RandomBytes } from '../../../gateway/crypto/parts.ts'
 import type { OpeningCounter } from '../../../gateway/crypto/sealed-field.ts'
-import type { UseKey } from '../../../gateway/crypto/tenant-keys.ts'
-import type { PatientId, RecordId, SchemaPath, TenantId, TypeName } from '../../../gateway/model/ids.ts'
-import type { RecordPlace } from '../../../gateway/model/record.ts'
+import type { PurposeKey } from '../../../gateway/crypto/tenant-keys.ts'
+import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
+import type { PatientId, RecordId, TenantId } from '../../../gateway/model/ids.ts'
+import type { RecordBinding } from '../../../gateway/model/record.ts'
 
 /** 32 bytes that count up from `first`. */
 export const rawKey = (first: number): Buffer => Buffer.from(Array.from({ length: 32 }, (_, i) => (first + i) & 0xff))
@@ -26,7 +27,7 @@ export function patientKeys(raw: Readonly<Record<number, Buffer>>): PatientKeys 
   return { current: () => current, byVersion: (version) => keys.get(version) }
 }
 
-export function useKey<Use extends KeyUse>(use: Use, raw: Buffer = rawKey(0x60), version = 1): UseKey<Use> {
+export function useKey<Use extends KeyUse>(use: Use, raw: Buffer = rawKey(0x60), version = 1): PurposeKey<Use> {
   const key = createSecretKey(raw)
   return { use, version, key, byVersion: (asked) => (asked === version ? key : undefined) }
 }
@@ -38,7 +39,7 @@ export const path = (text: string): SchemaPath => text as SchemaPath
 export const PATIENT = 'AAECAwQFBgcICQoLDA0ODw' as PatientId
 export const OTHER_PATIENT = 'EBESExQVFhcYGRobHB0eHw' as PatientId
 
-export const PLACE: RecordPlace = {
+export const PLACE: RecordBinding = {
   tenant: 'riverside' as TenantId,
   patient: PATIENT,
   type: 'Patient' as TypeName,
@@ -46,7 +47,7 @@ export const PLACE: RecordPlace = {
 }
 
 /** The same place but for one of its parts. */
-export const ELSEWHERE: Readonly<Record<string, RecordPlace>> = {
+export const ELSEWHERE: Readonly<Record<string, RecordBinding>> = {
   tenant: { ...PLACE, tenant: 'lakeside' as TenantId },
   patient: { ...PLACE, patient: OTHER_PATIENT },
   type: { ...PLACE, type: 'Observation' as TypeName },

@@ -2,12 +2,13 @@ import fc from 'fast-check'
 import { createSecretKey, randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { Pseudonyms, PSEUDONYM_LENGTH } from '../../../gateway/crypto/pseudonym.ts'
-import type { UseKey } from '../../../gateway/crypto/tenant-keys.ts'
+import type { PurposeKey } from '../../../gateway/crypto/tenant-keys.ts'
 import { KeyUnavailable } from '../../../gateway/model/failures.ts'
-import type { PatientId, RecordId, RecordRef, SchemaPath, TenantId, TypeName } from '../../../gateway/model/ids.ts'
+import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
+import type { PatientId, RecordId, RecordRef, TenantId } from '../../../gateway/model/ids.ts'
 import { decodeNodeId, encodeNodeId } from '../../../gateway/model/node-id.ts'
 
-function useKey(byte: number): UseKey<'pseudonym'> {
+function useKey(byte: number): PurposeKey<'pseudonym'> {
   const [one, two] = [byte, byte + 100].map((fill) => createSecretKey(Buffer.alloc(32, fill)))
   if (one === undefined || two === undefined) throw new TypeError('two keys')
   return { use: 'pseudonym', version: 2, key: two, byVersion: (version) => (version === 1 ? one : two) }

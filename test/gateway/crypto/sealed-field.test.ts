@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { sealEnvelope } from '../../../gateway/crypto/envelope.ts'
 import { bucketFor, MAX_TEXT_BYTES, toPaddedText, ValueNotSealable } from '../../../gateway/crypto/padded-text.ts'
-import { fieldAad, placePrefix } from '../../../gateway/crypto/record-binding.ts'
+import { fieldAad, aadPrefix } from '../../../gateway/crypto/record-binding.ts'
 import { openField, openMetadata, sealField, sealMetadata } from '../../../gateway/crypto/sealed-field.ts'
 import { IntegrityFailure } from '../../../gateway/model/failures.ts'
 import type { Json } from '../../../gateway/model/record.ts'
@@ -10,7 +10,7 @@ import { counter, ELSEWHERE, path, patientKeys, PLACE, rawKey } from './place-fi
 
 const raw = rawKey(0x20)
 const keys = patientKeys({ 1: raw })
-const prefix = placePrefix(PLACE)
+const prefix = aadPrefix(PLACE)
 const BIRTH_DATE = path('Patient.birthDate')
 const seal = (value: Json) => sealField(keys.current(), prefix, BIRTH_DATE, value, randomBytes)
 const open = (sealed: Uint8Array) => openField(keys, prefix, BIRTH_DATE, sealed, counter())
@@ -81,7 +81,7 @@ describe('P6: a ciphertext opens only in its own place', () => {
   const sealed = seal('1984-02-29')
 
   it.each(Object.entries(ELSEWHERE))('P6: a value moved to another %s does not open', (_, place) => {
-    expect(() => openField(keys, placePrefix(place), BIRTH_DATE, sealed, counter())).toThrow(IntegrityFailure)
+    expect(() => openField(keys, aadPrefix(place), BIRTH_DATE, sealed, counter())).toThrow(IntegrityFailure)
   })
 
   it('P6: a value moved to another path does not open', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { hmacSha256 } from '../../../gateway/crypto/derive.ts'
-import { placePrefix } from '../../../gateway/crypto/record-binding.ts'
+import { aadPrefix } from '../../../gateway/crypto/record-binding.ts'
 import { SealedRecord, sealRecord, type SealedBytes } from '../../../gateway/crypto/sealed-record.ts'
 import { IntegrityFailure } from '../../../gateway/model/failures.ts'
-import type { SchemaPath } from '../../../gateway/model/ids.ts'
+import type { SchemaPath } from '../../../directives/coordinates.ts'
 import type { Json, RecordMetadata } from '../../../gateway/model/record.ts'
 import { counter, ELSEWHERE, path, patientKeys, PLACE, rawKey } from './place-fixtures.ts'
 
@@ -156,5 +156,5 @@ function spliceMetadata(into: Uint8Array, from: Uint8Array): Buffer {
 /** The same manifest with its MAC made anew: what only a holder of the key could do. */
 function remade(manifest: Uint8Array): Buffer {
   const listed = manifest.subarray(0, -32)
-  return Buffer.concat([listed, hmacSha256(keys.current().manifest, placePrefix(PLACE), listed)])
+  return Buffer.concat([listed, hmacSha256(keys.current().manifest, aadPrefix(PLACE), listed)])
 }

@@ -60,7 +60,7 @@ describe('P9: keys that were destroyed', () => {
     ;[patient = NOBODY, other = NOBODY] = patients
   })
   const bury = async (): Promise<void> => {
-    const key = await house.newRing().useKey(RIVERSIDE, 'access')
+    const key = await house.newRing().purposeKey(RIVERSIDE, 'access')
     house.table.patients.set(patient, { versions: [], tombstone: sealTombstone(key, RIVERSIDE, patient, AT) })
   }
   const handleOf = async (ring = house.ring, read: 'cached' | 'always' = 'cached') => {
@@ -109,7 +109,7 @@ describe('P9: keys that were destroyed', () => {
 
   it('P6: are not erased by a tombstone beside keys, nor by one that does not open; it is looked at each time', async () => {
     const keys = house.table.patients.get(patient)
-    const key = await house.newRing().useKey(RIVERSIDE, 'access')
+    const key = await house.newRing().purposeKey(RIVERSIDE, 'access')
     const items = [
       { versions: keys?.versions ?? [], tombstone: sealTombstone(key, RIVERSIDE, patient, AT) },
       { versions: [], tombstone: sealTombstone(key, RIVERSIDE, other, AT) },

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { openAccessRoot, sealAccessRoot } from '../../../gateway/crypto/access-manifest.ts'
+import { openAccessManifest, sealAccessManifest } from '../../../gateway/crypto/access-manifest.ts'
 import { openAccessItem, sealAccessItem, type AccessItemPlace } from '../../../gateway/crypto/access-seal.ts'
 import { openCursor, sealCursor, type CursorBound } from '../../../gateway/crypto/cursor.ts'
 import type { RandomBytes } from '../../../gateway/crypto/parts.ts'
-import { placePrefix } from '../../../gateway/crypto/record-binding.ts'
+import { aadPrefix } from '../../../gateway/crypto/record-binding.ts'
 import { openField, sealField } from '../../../gateway/crypto/sealed-field.ts'
 import {
   chunkFits,
@@ -17,8 +17,9 @@ import {
 import { SealedRecord, sealRecord } from '../../../gateway/crypto/sealed-record.ts'
 import { unwrapKey, wrapKey, wrapKeyFrom, type WrapPlace } from '../../../gateway/crypto/wrap.ts'
 import { BadUserInput, IntegrityFailure } from '../../../gateway/model/failures.ts'
-import type { PatientId, SchemaPath, TenantId } from '../../../gateway/model/ids.ts'
-import type { Json, RecordMetadata, RecordPlace } from '../../../gateway/model/record.ts'
+import type { SchemaPath } from '../../../directives/coordinates.ts'
+import type { PatientId, TenantId } from '../../../gateway/model/ids.ts'
+import type { Json, RecordMetadata, RecordBinding } from '../../../gateway/model/record.ts'
 import { counter, patientKeys, useKey } from './place-fixtures.ts'
 
 // Bytes are hexadecimal, cursors are texts. The files stay as they are: what was sealed once has to open for good.
@@ -35,7 +36,7 @@ interface Accept {
     comment: string
     patientKey: string
     keyVersion: number
-    place: RecordPlace
+    place: RecordBinding
     path: SchemaPath
     value: Json
     nonce: string
@@ -45,7 +46,7 @@ interface Accept {
     comment: string
     patientKey: string
     keyVersion: number
-    place: RecordPlace
+    place: RecordBinding
     version: number
     metadata: RecordMetadata
     values: Record<SchemaPath, Json>
@@ -94,12 +95,12 @@ interface Accept {
 }
 
 interface Reject {
-  fields: { why: string; patientKeys: Record<string, string>; place: RecordPlace; path: SchemaPath; sealed: string }[]
-  manifests: { why: string; patientKeys: Record<string, string>; place: RecordPlace; manifest: string }[]
+  fields: { why: string; patientKeys: Record<string, string>; place: RecordBinding; path: SchemaPath; sealed: string }[]
+  manifests: { why: string; patientKeys: Record<string, string>; place: RecordBinding; manifest: string }[]
   verdicts: {
     why: string
     patientKeys: Record<string, string>
-    place: RecordPlace
+    place: RecordBinding
     manifest: string
     path: SchemaPath
     attribute: string | null
@@ -136,7 +137,7 @@ function replay(...nonces: string[]): RandomBytes {
 describe('vectors that must open', () => {
   it.each(accept.fields)('field: $comment', ({ patientKey, keyVersion, place, path, value, nonce, sealed }) => {
     const keys = keysOf({ [keyVersion]: patientKey })
-    const prefix = placePrefix(place)
+    const prefix = aadPrefix(place)
     expect(openField(keys, prefix, path, bytes(sealed), counter())).toEqual(value)
     expect(sealField(keys.current(), prefix, path, value, replay(nonce)).toString('hex')).toBe(sealed)
   })
@@ -170,8 +171,8 @@ describe('vectors that must open', () => {
   it.each(accept.accessRoots)('access root: $comment', ({ key, keyVersion, place, version, items, nonce, sealed }) => {
     const access = useKey('access', bytes(key), keyVersion)
     const root = { version, items: new Map(Object.entries(items)) }
-    expect(openAccessRoot(access, place, bytes(sealed))).toEqual(root)
-    expect(Buffer.from(sealAccessRoot(access, place, root, replay(nonce))).toString('hex')).toBe(sealed)
+    expect(openAccessManifest(access, place, bytes(sealed))).toEqual(root)
+    expect(Buffer.from(sealAccessManifest(access, place, root, replay(nonce))).toString('hex')).toBe(sealed)
   })
 
   it.each(accept.indexes)('index: $comment', ({ patientKey, keyVersion, place, root, own, chunks }) => {
@@ -196,7 +197,7 @@ describe('vectors that must open', () => {
 
 describe('P6: vectors that must not open', () => {
   it.each(reject.fields)('P6: field: $why', ({ patientKeys: keys, place, path, sealed }) => {
-    expect(() => openField(keysOf(keys), placePrefix(place), path, bytes(sealed), counter())).toThrow(IntegrityFailure)
+    expect(() => openField(keysOf(keys), aadPrefix(place), path, bytes(sealed), counter())).toThrow(IntegrityFailure)
   })
 
   it.each(reject.manifests)('P6: manifest: $why', ({ patientKeys: keys, place, manifest }) => {
@@ -218,7 +219,7 @@ describe('P6: vectors that must not open', () => {
   })
 
   it.each(reject.accessRoots)('P6: access root: $why', ({ key, keyVersion, place, sealed }) => {
-    expect(() => openAccessRoot(useKey('access', bytes(key), keyVersion), place, bytes(sealed))).toThrow(IntegrityFailure)
+    expect(() => openAccessManifest(useKey('access', bytes(key), keyVersion), place, bytes(sealed))).toThrow(IntegrityFailure)
   })
 
   it.each(reject.indexRoots)('P6: index root: $why', ({ patientKeys: keys, place, sealed }) => {

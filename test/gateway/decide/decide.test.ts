@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decide, refuseBeforeRecord } from '../../../gateway/decide/decide.ts'
 import type { Decision } from '../../../gateway/model/decision.ts'
-import type { Coordinate, SchemaPath } from '../../../gateway/model/ids.ts'
+import type { Coordinate, SchemaPath } from '../../../directives/coordinates.ts'
 import type { Action, Grant, PhiPolicy, PurposeOfUse, Relationship, Role, View } from '../../../directives/policy.ts'
 import { callerWith, clinic, factsOf, NOW, RELATIONSHIPS } from './clinic-policy.ts'
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { decide } from '../../../gateway/decide/decide.ts'
 import { explainPath } from '../../../gateway/decide/explain.ts'
 import type { Facts } from '../../../gateway/model/decision.ts'
-import type { SchemaPath } from '../../../gateway/model/ids.ts'
+import type { SchemaPath } from '../../../directives/coordinates.ts'
 import type { PurposeOfUse } from '../../../directives/policy.ts'
 import { compile, sdl } from '../../directives/clinic-fixture.ts'
 import { callerWith, clinic, factsOf, NOW, RELATIONSHIPS } from './clinic-policy.ts'
@@ -26,7 +26,7 @@ describe('C06: an explanation is the decision, in more words', () => {
             expect(rest.rule).toBe(decision.rule)
             if (decision.outcome === 'DENIED')
               expect(rest).toMatchObject({ reason: decision.reason, breakGlass: decision.breakGlass })
-            else if (decision.outcome !== 'UNDECIDED') expect(rest.view).toBe(decision.view)
+            else if (decision.outcome !== 'INDETERMINATE') expect(rest.view).toBe(decision.view)
             asked++
           }
         }

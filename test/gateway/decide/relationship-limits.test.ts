@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { decide } from '../../../gateway/decide/decide.ts'
-import { reaches, reachesRecord } from '../../../gateway/decide/relationship-limits.ts'
+import { isWithinLimits, isRecordWithinLimits } from '../../../gateway/decide/relationship-limits.ts'
 import type { Facts } from '../../../gateway/model/decision.ts'
 import type { Instant, RecordId } from '../../../gateway/model/ids.ts'
 import type { PhiPolicy, Relationship, Sensitivity } from '../../../directives/policy.ts'
@@ -39,14 +39,14 @@ describe('C06: a relationship within limits', () => {
   it('grants nothing of a record that bears a label, unless its scope says so', () => {
     expect(granted(limited([PLAIN], ['HIV']))).toEqual([])
     expect(granted(limited([{ ...PLAIN, labeled: true }], ['HIV']))).toEqual(granted(limited([PLAIN])))
-    expect(reachesRecord(PROXY, limited([PLAIN], ['HIV']))).toBe(false)
-    expect(reachesRecord(PROXY, limited([PLAIN]))).toBe(true)
+    expect(isRecordWithinLimits(PROXY, limited([PLAIN], ['HIV']))).toBe(false)
+    expect(isRecordWithinLimits(PROXY, limited([PLAIN]))).toBe(true)
   })
 
   it('a field that bears a sensitivity is labeled as a record is', () => {
     const field = { ...(readable[0] as PhiPolicy), category: 'CLINICAL', sensitivity: new Set(['HIV' as Sensitivity]) } as const
-    expect(reaches(PROXY, field, limited([PLAIN]))).toBe(false)
-    expect(reaches(PROXY, field, limited([{ ...PLAIN, labeled: true }]))).toBe(true)
+    expect(isWithinLimits(PROXY, field, limited([PLAIN]))).toBe(false)
+    expect(isWithinLimits(PROXY, field, limited([{ ...PLAIN, labeled: true }]))).toBe(true)
   })
 
   it('of several scopes each stands for itself: what none of them opens, both together do not', () => {

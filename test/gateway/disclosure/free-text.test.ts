@@ -3,7 +3,7 @@ import { compilePolicy, type CompiledPolicy } from '../../../directives/compile.
 import { PolicyFaults } from '../../../directives/fault.ts'
 import { diffLocks } from '../../../directives/lock-diff.ts'
 import { withoutFreeText } from '../../../gateway/disclosure/free-text.ts'
-import type { SchemaPath } from '../../../gateway/model/ids.ts'
+import type { SchemaPath } from '../../../directives/coordinates.ts'
 import type { Json } from '../../../gateway/model/record.ts'
 import { clinic } from '../decide/clinic-policy.ts'
 

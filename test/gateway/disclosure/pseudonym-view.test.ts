@@ -6,7 +6,8 @@ import { NODE_IDS, type PublicIds } from '../../../gateway/access/public-ids.ts'
 import { RecordValues } from '../../../gateway/disclosure/record-values.ts'
 import type { RecordState } from '../../../gateway/disclosure/record-view.ts'
 import type { AccessRecord } from '../../../gateway/model/access-record.ts'
-import type { PatientId, RecordId, RequestId, SchemaPath, TenantId, TypeName } from '../../../gateway/model/ids.ts'
+import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
+import type { PatientId, RecordId, RequestId, TenantId } from '../../../gateway/model/ids.ts'
 import { callerWith, factsOf, NOW } from '../decide/clinic-policy.ts'
 
 const sdl = `type Query { person(id: ID!): Person }

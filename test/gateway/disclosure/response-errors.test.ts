@@ -1,7 +1,7 @@
 import type { GraphQLResolveInfo } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import type { PathOutcome } from '../../../gateway/disclosure/path-outcome.ts'
-import { Refusals } from '../../../gateway/disclosure/response-errors.ts'
+import { ResponseErrors } from '../../../gateway/disclosure/response-errors.ts'
 import type { Denial } from '../../../gateway/model/decision.ts'
 
 /** A place of an answer as GraphQL gives it: a list of keys, linked from the last. */
@@ -21,10 +21,10 @@ const row = (index: number, key: string) => place('patients', 'edges', index, 'n
 
 describe('P9: one entry for a path and reason', () => {
   it('counts records and names every place', () => {
-    const refusals = new Refusals()
-    refusals.note('Patient.ssn', 'anna', denied(), row(0, 'ssn'))
-    refusals.note('Patient.ssn', 'bert', denied(), row(1, 'ssn'))
-    refusals.note('Patient.ssn', 'bert', denied(), row(1, 'again'))
+    const refusals = new ResponseErrors()
+    refusals.record('Patient.ssn', 'anna', denied(), row(0, 'ssn'))
+    refusals.record('Patient.ssn', 'bert', denied(), row(1, 'ssn'))
+    refusals.record('Patient.ssn', 'bert', denied(), row(1, 'again'))
     expect(refusals.errors()).toEqual([
       {
         message: 'This may not be disclosed to you.',
@@ -54,15 +54,15 @@ describe('P9: one entry for a path and reason', () => {
     ['another outcome', 'Patient.ssn', { outcome: 'UNAVAILABLE', reason: 'INTEGRITY' }],
     ['an erased value', 'Patient.ssn', { outcome: 'ERASED' }],
   ])('%s has an entry of its own', (_what, coordinate, other) => {
-    const refusals = new Refusals()
-    refusals.note('Patient.ssn', 'anna', denied(), row(0, 'ssn'))
-    refusals.note(coordinate, 'anna', other, row(0, 'other'))
+    const refusals = new ResponseErrors()
+    refusals.record('Patient.ssn', 'anna', denied(), row(0, 'ssn'))
+    refusals.record(coordinate, 'anna', other, row(0, 'other'))
     expect(refusals.errors()).toHaveLength(2)
   })
 
   it('a denial without a rule says none', () => {
-    const refusals = new Refusals()
-    refusals.note(
+    const refusals = new ResponseErrors()
+    refusals.record(
       'Patient.new',
       'anna',
       { outcome: 'DENIED', denial: { outcome: 'DENIED', reason: 'UNKNOWN_FIELD', breakGlass: false } },
@@ -79,7 +79,7 @@ describe('P9: one entry for a path and reason', () => {
   })
 
   it('each of the six outcomes is told apart', () => {
-    const refusals = new Refusals()
+    const refusals = new ResponseErrors()
     const outcomes: PathOutcome[] = [
       { outcome: 'DISCLOSED', value: 'x' },
       masked,
@@ -88,7 +88,7 @@ describe('P9: one entry for a path and reason', () => {
       { outcome: 'ERASED' },
       { outcome: 'UNAVAILABLE', reason: 'STORE' },
     ]
-    for (const [index, outcome] of outcomes.entries()) refusals.note('Patient.ssn', 'anna', outcome, row(index, 'ssn'))
+    for (const [index, outcome] of outcomes.entries()) refusals.record('Patient.ssn', 'anna', outcome, row(index, 'ssn'))
     expect(refusals.errors().map(({ extensions }) => extensions.code)).toEqual([
       'UNAUTHORIZED_FIELD_OR_TYPE',
       'FIELD_ERASED',
@@ -100,10 +100,10 @@ describe('P9: one entry for a path and reason', () => {
 
 describe('what is told of masked values', () => {
   it('stands apart from errors, without the value', () => {
-    const refusals = new Refusals()
-    refusals.note('Patient.ssn', 'anna', masked, row(0, 'ssn'))
-    refusals.note('Patient.ssn', 'anna', masked, row(0, 'again'))
-    refusals.note('Patient.ssn', 'bert', masked, row(1, 'ssn'))
+    const refusals = new ResponseErrors()
+    refusals.record('Patient.ssn', 'anna', masked, row(0, 'ssn'))
+    refusals.record('Patient.ssn', 'anna', masked, row(0, 'again'))
+    refusals.record('Patient.ssn', 'bert', masked, row(1, 'ssn'))
     expect(refusals.errors()).toEqual([])
     expect(refusals.masked()).toEqual([
       {
@@ -123,7 +123,7 @@ describe('what is told of masked values', () => {
 
 describe('P5: what is not found', () => {
   it('says its code and nothing more, once for each place', () => {
-    const refusals = new Refusals()
+    const refusals = new ResponseErrors()
     refusals.notFound(place('first'))
     refusals.notFound(place('second'))
     refusals.notFound(place('second'))
@@ -136,9 +136,9 @@ describe('P5: what is not found', () => {
 
 describe('P8: what is unavailable', () => {
   it('says that it is, not why', () => {
-    const refusals = new Refusals()
-    refusals.note('Patient.ssn', 'anna', { outcome: 'UNAVAILABLE', reason: 'INTEGRITY' }, row(0, 'ssn'))
-    refusals.note('Patient.ssn', 'bert', { outcome: 'UNAVAILABLE', reason: 'KEY' }, row(1, 'ssn'))
+    const refusals = new ResponseErrors()
+    refusals.record('Patient.ssn', 'anna', { outcome: 'UNAVAILABLE', reason: 'INTEGRITY' }, row(0, 'ssn'))
+    refusals.record('Patient.ssn', 'bert', { outcome: 'UNAVAILABLE', reason: 'KEY' }, row(1, 'ssn'))
     const [entry] = refusals.errors()
     expect(entry).toMatchObject({ extensions: { code: 'FIELD_UNAVAILABLE', count: 2 } })
     expect(JSON.stringify(entry)).not.toMatch(/INTEGRITY|KEY|anna|bert/)

@@ -11,12 +11,12 @@ import { compilePolicy } from '../../../directives/compile.ts'
 import { searchIndexes } from '../../../directives/searchable.ts'
 import { createGateway } from '../../../gateway/create-gateway.ts'
 import { openStore, type SealedStore } from '../../../gateway/admin/open-store.ts'
-import { searchMender } from '../../../gateway/admin/search-admin.ts'
+import { searchReindexer } from '../../../gateway/admin/search-admin.ts'
 import { foundBy } from '../../../gateway/disclosure/edge-resolvers.ts'
 import { clinicLock } from '../../../schema/clinic.ts'
 import { SealedSource } from '../../../gateway/store/sealed-source.ts'
 import { AccessTable } from '../../../gateway/store/access.ts'
-import { buryKeys } from '../../../gateway/store/key-destruction.ts'
+import { destroyPatientKeys } from '../../../gateway/store/key-destruction.ts'
 import type { Consent } from '../../../gateway/model/consent.ts'
 import { StoreUnavailable, VersionConflict } from '../../../gateway/model/failures.ts'
 import type { Instant } from '../../../gateway/model/ids.ts'
@@ -25,7 +25,7 @@ import { type ClinicAnswer, read, type RunningClinic, runClinic } from '../../ha
 import { Admissions, commit } from '../admitted.ts'
 import { at, auditOf, nodesAt, RIVERSIDE, workOf } from '../asking.ts'
 import { DatabaseHand, flipped, type Item, recordItem } from '../store/database-hand.ts'
-import { BREAK } from '../mutations/emergency-ward.ts'
+import { BREAK } from '../mutations/break-glass-ward.ts'
 
 let clinic: RunningClinic
 let store: SealedStore
@@ -132,7 +132,7 @@ describe('P9: an erased patient', () => {
     if (user === 'frontdesk') expect(found(await search(user, { mrn: 'MR 3' }))).toEqual([ward.id(name)])
     const { services } = clinic
     const { patient: whose } = ward.ref(name)
-    await commit(services, await buryKeys(services, RIVERSIDE, whose, services.now() as Instant), whose)
+    await commit(services, await destroyPatientKeys(services, RIVERSIDE, whose, services.now() as Instant), whose)
     await search(user, { mrn: 'nobody' })
     const openings = vi.spyOn(SealedRecord.prototype, 'openField')
     const events = clinic.events.length
@@ -286,11 +286,11 @@ describe('P6: what was taken from the search table or put there is noticed and m
   let hand: DatabaseHand
   let sound: number
 
-  const mend = async () => await searchMender(clinic.services, 'f'.repeat(64), INDEXES).mend(RIVERSIDE, () => undefined)
+  const mend = async () => await searchReindexer(clinic.services, 'f'.repeat(64), INDEXES).reindex(RIVERSIDE, () => undefined)
   async function rowOf(mrn: string, name: string): Promise<Item> {
     const index = INDEXES.find(({ path }) => path === 'Patient.mrn')
     if (index === undefined) throw new Error('no such index')
-    const key = await clinic.services.keyring.useKey(RIVERSIDE, 'index')
+    const key = await clinic.services.keyring.purposeKey(RIVERSIDE, 'index')
     const token = searchToken(key, RIVERSIDE, index, searchKey(index, () => mrn) ?? [])
     const { patient: whose, id } = ward.ref(name)
     return { pk: { S: `${RIVERSIDE}#Patient.mrn#${token}` }, sk: { S: `${whose}#${id}` } }
@@ -301,7 +301,7 @@ describe('P6: what was taken from the search table or put there is noticed and m
     await ward.write('buried', [patient('buried', 'MR 90')])
     const { services } = clinic
     const { patient: whose } = ward.ref('buried')
-    await commit(services, await buryKeys(services, RIVERSIDE, whose, services.now() as Instant), whose)
+    await commit(services, await destroyPatientKeys(services, RIVERSIDE, whose, services.now() as Instant), whose)
   })
 
   it('what is left of erased patients goes; then all is as it has to be, and stays so', async () => {

@@ -8,7 +8,8 @@ import { clinicLock } from '../../../schema/clinic.ts'
 import { SearchTable } from '../../../gateway/store/search.ts'
 import type { Consent } from '../../../gateway/model/consent.ts'
 import { StoreUnavailable } from '../../../gateway/model/failures.ts'
-import type { PatientId, RecordRef, SchemaPath, TenantId, TypeName } from '../../../gateway/model/ids.ts'
+import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
+import type { PatientId, RecordRef, TenantId } from '../../../gateway/model/ids.ts'
 import { encodeNodeId } from '../../../gateway/model/node-id.ts'
 import type { Json, NewRecord } from '../../../gateway/model/record.ts'
 import { type ClinicAnswer, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
@@ -112,7 +113,7 @@ async function told(answer: ClinicAnswer, tenant: TenantId = RIVERSIDE): Promise
 async function rowOf(path: string, value: string, name: string, type = 'Patient'): Promise<Item> {
   const index = INDEXES.find((one) => one.path === (path as SchemaPath))
   if (index === undefined) throw new Error('no such index')
-  const key = await clinic.services.keyring.useKey(RIVERSIDE, 'index')
+  const key = await clinic.services.keyring.purposeKey(RIVERSIDE, 'index')
   const token = searchToken(key, RIVERSIDE, index, searchKey(index, () => value) ?? [])
   const { patient, id } = refOf(name, type)
   return { pk: { S: `${RIVERSIDE}#${path}#${token}` }, sk: { S: `${patient}#${id}` } }

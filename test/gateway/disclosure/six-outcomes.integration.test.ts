@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { SealedRecord } from '../../../gateway/crypto/sealed-record.ts'
 import { keyRotation } from '../../../gateway/admin/key-admin.ts'
 import { openStore, type SealedStore } from '../../../gateway/admin/open-store.ts'
-import { buryKeys } from '../../../gateway/store/key-destruction.ts'
+import { destroyPatientKeys } from '../../../gateway/store/key-destruction.ts'
 import { Erased, IntegrityFailure, VersionConflict } from '../../../gateway/model/failures.ts'
 import type { Instant } from '../../../gateway/model/ids.ts'
 import type { Sensitivity } from '../../../directives/policy.ts'
@@ -51,7 +51,7 @@ const admit = (patient: string): Promise<string> => ward.write(patient, chart(pa
 
 async function bury(id: string, services = clinic.services): Promise<void> {
   const { patient } = refOf(id)
-  await commit(services, await buryKeys(services, RIVERSIDE, patient, Date.now() as Instant), patient)
+  await commit(services, await destroyPatientKeys(services, RIVERSIDE, patient, Date.now() as Instant), patient)
 }
 const keyItem = (id: string): Item => ({ pk: { S: `${RIVERSIDE}#${refOf(id).patient}` }, sk: { S: 'KEY' } })
 
@@ -292,14 +292,14 @@ describe('P13: an erasure', () => {
   it('is one conditional write: it fails when keys were changed meanwhile, and once done it is done', async () => {
     const id = await admit('twice')
     const { patient } = refOf(id)
-    const items = await buryKeys(clinic.services, RIVERSIDE, patient, Date.now() as Instant)
+    const items = await destroyPatientKeys(clinic.services, RIVERSIDE, patient, Date.now() as Instant)
     await keyRotation(clinic.services, DIGEST).renewPatient(RIVERSIDE, patient)
     const before = [await hand.read(keyItem(id), 'KEYS'), await hand.read(accessRoot(id), 'ACCESS')]
     await expect(commit(clinic.services, items, patient)).rejects.toThrow(VersionConflict)
     expect([await hand.read(keyItem(id), 'KEYS'), await hand.read(accessRoot(id), 'ACCESS')]).toEqual(before)
     await bury(id)
     expect(Object.keys(await hand.read(keyItem(id), 'KEYS')).toSorted()).toEqual(['pk', 'sk', 'tombstone'])
-    expect(await buryKeys(clinic.services, RIVERSIDE, patient, Date.now() as Instant)).toEqual([])
+    expect(await destroyPatientKeys(clinic.services, RIVERSIDE, patient, Date.now() as Instant)).toEqual([])
     expect(await keyRotation(clinic.services, DIGEST).rewrap(RIVERSIDE, () => undefined)).toMatchObject({ refused: 0 })
   })
 })
@@ -374,6 +374,6 @@ describe('P6: what is no erasure is never told as one', () => {
     later += KEY_LIFE_MS + 1
     await expectUnavailable()
     await hand.put({ ...tombstone, ...keyItem(id) }, 'KEYS')
-    await expect(buryKeys(cold.services, RIVERSIDE, refOf(id).patient, 1 as Instant)).rejects.toThrow(IntegrityFailure)
+    await expect(destroyPatientKeys(cold.services, RIVERSIDE, refOf(id).patient, 1 as Instant)).rejects.toThrow(IntegrityFailure)
   })
 })

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { TypeName } from '../../../gateway/model/ids.ts'
+import type { TypeName } from '../../../directives/coordinates.ts'
 import { decodeNodeId, encodeNodeId } from '../../../gateway/model/node-id.ts'
 import { type ClinicAnswer, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
 import {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { PatientId, RecordId, RecordRef, TypeName } from '../../../gateway/model/ids.ts'
+import type { TypeName } from '../../../directives/coordinates.ts'
+import type { PatientId, RecordId, RecordRef } from '../../../gateway/model/ids.ts'
 import { decodeNodeId, encodeNodeId } from '../../../gateway/model/node-id.ts'
 
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'

@@ -5,7 +5,7 @@ import { StoreUnavailable } from '../../../gateway/model/failures.ts'
 import type { Sensitivity } from '../../../directives/policy.ts'
 import { type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
 import { at, nodesAt } from '../asking.ts'
-import { admit, BREAK, CHART, END, openWard, type Ward } from './emergency-ward.ts'
+import { admit, BREAK, CHART, END, openWard, type Ward } from './break-glass-ward.ts'
 
 const MINUTE = 60_000
 const USERS = ['physician', 'nurse'] as const

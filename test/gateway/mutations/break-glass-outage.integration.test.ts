@@ -8,7 +8,7 @@ import { CUT, HANG, PASS } from '../../hostile/faults.ts'
 import { type HostileProxy, startProxy } from '../../hostile/proxy.ts'
 import { type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
 import { at, auditOf, nodesAt, outcomesOf } from '../asking.ts'
-import { admit, BREAK, CHART, openWard, type Ward } from './emergency-ward.ts'
+import { admit, BREAK, CHART, openWard, type Ward } from './break-glass-ward.ts'
 
 let clinic: RunningClinic
 let proxy: HostileProxy

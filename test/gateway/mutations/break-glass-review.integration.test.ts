@@ -11,7 +11,7 @@ import type { Relationship, Role } from '../../../directives/policy.ts'
 import { type ClinicAnswer, read, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
 import { at, auditOf, first, nodesAt, outcomesOf, patientsOf, RIVERSIDE } from '../asking.ts'
 import { DatabaseHand, flipped, type Item, refOf } from '../store/database-hand.ts'
-import { admit, BREAK, CHART, END } from './emergency-ward.ts'
+import { admit, BREAK, CHART, END } from './break-glass-ward.ts'
 
 const MINUTE = 60_000
 const REASON = 'found unconscious'
@@ -230,13 +230,13 @@ describe('P3: the review is the privacy officer`s', () => {
     })
     let caller = both('physician')
     const exists = (): Promise<boolean> => Promise.resolve(true)
-    const never = { standings: () => Promise.resolve(new Map()), panel: () => Promise.resolve([]) }
+    const never = { periods: () => Promise.resolve(new Map()), panel: () => Promise.resolve([]) }
     const gateway = await createGateway({
       typeDefs: clinicTypeDefs(),
       resolvers: clinicResolvers,
       lock: clinicLock(),
       relationships: new Map(['CARE_TEAM', 'SELF', 'PROXY', 'ORGANIZATION'].map((name) => [name as Relationship, never])),
-      emergencies: breakGlassGrants({ table, keyring, exists, events, now: Date.now, mostMinutes: 60 }),
+      breakGlass: breakGlassGrants({ table, keyring, exists, events, now: Date.now, maxMinutes: 60 }),
       sources: new Map([['dynamodb', new SealedSource(records, keyring)]]),
       identity: () => ({ callerOf: () => Promise.resolve(caller) }),
       keys: keyring,

@@ -249,10 +249,10 @@ describe('P6: a writer of the database makes no emergency', () => {
     await hand.put(mine, 'BREAK_GLASS')
     for (const root of [flipped(own.root['v']), others.root['v'] ?? { S: '' }]) {
       await hand.put({ ...own.root, v: root }, 'BREAK_GLASS')
-      expect(await forged(read(), offPanel)).toEqual(['ROOT_ALTERED'])
+      expect(await forged(read(), offPanel)).toEqual(['MANIFEST_ALTERED'])
     }
     await hand.remove(own.root, 'BREAK_GLASS')
-    expect(await forged(read(), offPanel)).toEqual(['ROOT_MISSING'])
+    expect(await forged(read(), offPanel)).toEqual(['MANIFEST_MISSING'])
     await hand.put(own.root, 'BREAK_GLASS')
     await hand.remove({ pk: pk ?? { S: '' }, sk: sk ?? { S: '' } }, 'BREAK_GLASS')
     expect(await forged(read(), offPanel)).toEqual(['MISSING'])

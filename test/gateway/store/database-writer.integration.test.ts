@@ -2,13 +2,14 @@ import { TransactionCanceledException, TransactWriteItemsCommand } from '@aws-sd
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openStore, type SealedStore } from '../../../gateway/admin/open-store.ts'
-import { openAccessRoot } from '../../../gateway/crypto/access-manifest.ts'
+import { openAccessManifest } from '../../../gateway/crypto/access-manifest.ts'
 import { SealedRecord } from '../../../gateway/crypto/sealed-record.ts'
 import type { AccessItem } from '../../../gateway/store/access.ts'
 import { AccessWriter } from '../../../gateway/store/access-writer.ts'
 import type { AccessFault } from '../../../gateway/telemetry/events.ts'
 import { IntegrityFailure, VersionConflict } from '../../../gateway/model/failures.ts'
-import type { PatientId, RecordRef, SchemaPath, TypeName } from '../../../gateway/model/ids.ts'
+import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
+import type { PatientId, RecordRef } from '../../../gateway/model/ids.ts'
 import { encodeNodeId } from '../../../gateway/model/node-id.ts'
 import type { Sensitivity } from '../../../directives/policy.ts'
 import type { Json, Membership, NewRecord, RecordMetadata } from '../../../gateway/model/record.ts'
@@ -247,10 +248,10 @@ describe('P6: a write between two reads is no tampering', () => {
     )
     for (const other of others) await other.close()
     for (const result of written) if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(VersionConflict)
-    const key = await clinic.services.keyring.useKey(RIVERSIDE, 'access')
+    const key = await clinic.services.keyring.purposeKey(RIVERSIDE, 'access')
     const root = await hand.read(accessRoot(chart.patient), 'ACCESS')
     const place = { tenant: RIVERSIDE, pk: root['pk']?.S ?? '', sk: root['sk']?.S ?? '' }
-    const listed = openAccessRoot(key, place, root['v']?.B ?? new Uint8Array()).items
+    const listed = openAccessManifest(key, place, root['v']?.B ?? new Uint8Array()).items
     const there = (await hand.all(chart.patient, 'ACCESS')).flatMap(({ sk }) => (sk?.S === '#ROOT' ? [] : (sk?.S ?? '')))
     expect([...listed.keys()].toSorted()).toEqual(there.toSorted())
     expect(there).toHaveLength(written.filter(({ status }) => status === 'fulfilled').length)
@@ -261,7 +262,7 @@ describe('P6: a write between two reads is no tampering', () => {
 describe('P6: the root of access items', () => {
   it('is written over the one that was read, and over no other', async () => {
     const { patient } = refOf((await admit()).patient)
-    const key = await clinic.services.keyring.useKey(RIVERSIDE, 'access')
+    const key = await clinic.services.keyring.purposeKey(RIVERSIDE, 'access')
     const open = () => AccessWriter.open(clinic.services.access, key, RIVERSIDE, patient, false)
     const [one, two] = [await open(), await open()]
     const item: AccessItem = { kind: 'CARE_TEAM', patient, subject: 'somebody', sealed: randomBytes(81) }
@@ -325,7 +326,7 @@ describe('P6: a membership that was added', () => {
       await hand.put({ ...item, pk: accessRoot(chart.patient)['pk'] ?? { S: '' } }, 'ACCESS')
     }
     await expectNoticed(OWN, chart.patient, ['patient'], { ...FAMILY, record: chart.patient })
-    expect((await ask(OWN, chart.patient)).events).toContainEqual(forged(chart, 'ROOT_ALTERED'))
+    expect((await ask(OWN, chart.patient)).events).toContainEqual(forged(chart, 'MANIFEST_ALTERED'))
   })
 
   it('P6: taken away, put back as it was before it ended, or put back with the root, is no answer of no', async () => {
@@ -368,7 +369,7 @@ describe('P6: a membership that was added', () => {
     await hand.remove(accessRoot(chart.patient), 'ACCESS')
     await expectNoticed(OWN, chart.patient, ['patient'], { ...FAMILY, record: chart.patient })
     await expectNoticed(BY_ID, chart.allergy, ['node'], { ...ALLERGY, record: chart.allergy })
-    expect((await ask(OWN, chart.patient)).events).toContainEqual(forged(chart, 'ROOT_MISSING'))
+    expect((await ask(OWN, chart.patient)).events).toContainEqual(forged(chart, 'MANIFEST_MISSING'))
     // nor does an import begin another root
     const { patient } = refOf(chart.patient)
     await expect(store.write({ patient, records: [], memberships: [onTeam(patient, ENDED)] })).rejects.toThrow(IntegrityFailure)

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ChunkSummary, IndexEntry, IndexRoot } from '../../../gateway/crypto/sealed-index.ts'
 import { CHUNK_ENTRIES, chunksAfter, chunksFor, passes, PatientIndex } from '../../../gateway/store/patient-index.ts'
-import type { RecordId, TypeName } from '../../../gateway/model/ids.ts'
+import type { TypeName } from '../../../directives/coordinates.ts'
+import type { RecordId } from '../../../gateway/model/ids.ts'
 import { type ListFilter, type ListPosition, newestFirst } from '../../../gateway/model/list.ts'
 
 const OBSERVATION = 'Observation' as TypeName

@@ -1,5 +1,6 @@
 import type { GatewayEvent } from '../../../gateway/telemetry/events.ts'
-import type { PatientId, RecordId, RequestId, SchemaPath, TenantId, TypeName } from '../../../gateway/model/ids.ts'
+import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
+import type { PatientId, RecordId, RequestId, TenantId } from '../../../gateway/model/ids.ts'
 
 export const REQUEST = 'AQIDBAUGAYvP5WgAAQIDBAUG' as RequestId
 const tenant = 'riverside' as TenantId
@@ -29,8 +30,8 @@ const ALL: { readonly [Name in GatewayEvent['event']]: Extract<GatewayEvent, { e
   BREAK_GLASS: { event: 'BREAK_GLASS', requestId: REQUEST, tenant, patient: 'AAAAAAAAAAAAAAAAAAAAAA', what: 'BROKEN' },
   KEY_UNAVAILABLE: { event: 'KEY_UNAVAILABLE', requestId: REQUEST, tenant, cause: 'DisabledException' },
   STORE_UNAVAILABLE: { event: 'STORE_UNAVAILABLE', requestId: REQUEST, tenant, cause: 'TimeoutError' },
-  CREDENTIALS_REFUSED: { event: 'CREDENTIALS_REFUSED', count: 7 },
-  REFUSALS_UNWRITTEN: { event: 'REFUSALS_UNWRITTEN', cause: 'TimeoutError', lost: 2 },
+  AUTH_FAILURES: { event: 'AUTH_FAILURES', count: 7 },
+  AUTH_FAILURES_UNWRITTEN: { event: 'AUTH_FAILURES_UNWRITTEN', cause: 'TimeoutError', lost: 2 },
   ISSUER_KEYS: { event: 'ISSUER_KEYS', what: 'NOT_KEPT', cause: 'TimeoutError' },
   ISSUER_KEYS_FORGED: { event: 'ISSUER_KEYS_FORGED' },
   AUDIT_REFUSED: { event: 'AUDIT_REFUSED', tenant, lane, cause: 'AccessDeniedException' },

@@ -2,7 +2,8 @@ import { describe, expect, it, vi } from 'vitest'
 import { operatorEvents } from '../../../gateway/telemetry/operator-events.ts'
 import { operatorLog } from '../../../gateway/telemetry/operator-log.ts'
 import type { EventSink, GatewayEvent } from '../../../gateway/telemetry/events.ts'
-import type { PatientId, RecordId, RecordRef, SchemaPath, TenantId, TypeName } from '../../../gateway/model/ids.ts'
+import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
+import type { PatientId, RecordId, RecordRef, TenantId } from '../../../gateway/model/ids.ts'
 import { BARE_EVENTS, EVENTS, REQUEST } from './operator-examples.ts'
 
 const SECRET = '999-62-6858'
@@ -91,7 +92,7 @@ describe('P8: the log prints events and nothing else', () => {
     )
     for (const event of EVENTS) sink(event)
     const out = streams.filter(([, stream]) => stream === 'stdout').map(([message]) => message)
-    expect(new Set(out)).toEqual(new Set(['REQUEST', 'BREAK_GLASS', 'CREDENTIALS_REFUSED', 'PROCESS_WARNING']))
+    expect(new Set(out)).toEqual(new Set(['REQUEST', 'BREAK_GLASS', 'AUTH_FAILURES', 'PROCESS_WARNING']))
   })
 })
 

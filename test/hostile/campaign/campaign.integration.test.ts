@@ -57,7 +57,7 @@ let keysStandStill: number | undefined
 beforeAll(async () => {
   clinic = await runClinic({ riverside: 22, lakeside: 2 })
   const questions = await questionsOf(clinic)
-  const key = await clinic.services.keyring.useKey(RIVERSIDE, 'pseudonym')
+  const key = await clinic.services.keyring.purposeKey(RIVERSIDE, 'pseudonym')
   pseudonyms = new Pseudonyms(key, { tenant: RIVERSIDE, protocol: STUDY })
   storm = await startStorm(clinic, {
     seed: SEED,

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { OtherFormat, seedOnce } from '../../../infra/local/seeding.ts'
 import { startStack, type Stack } from '../../../infra/local/stack.ts'
-import { openImporter } from '../../../cli/open-importer.ts'
+import { openImporter } from '../../../gateway/admin/open-importer.ts'
+import { clinicLock } from '../../../schema/clinic.ts'
 
 let folder: string
 let stack: Stack
@@ -20,7 +21,14 @@ afterAll(async () => {
 })
 
 it('seeds once; data of another format are neither read nor written over', async () => {
-  const seed = () => seedOnce({ stack, dataFolder: folder, patients: 1, openImporter, log: () => undefined })
+  const seed = () =>
+    seedOnce({
+      stack,
+      dataFolder: folder,
+      patients: 1,
+      openImporter: (tenant) => openImporter(tenant, clinicLock()),
+      log: () => undefined,
+    })
   expect(await seed()).toBe(true)
   expect(await seed()).toBe(false)
   for (const marker of [{ riverside: 1, lakeside: 1 }, { format: 1_000 }]) {

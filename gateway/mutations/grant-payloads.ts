@@ -1,17 +1,18 @@
 import type { GraphQLResolveInfo } from 'graphql'
-import type { EmergencyGrant, ReviewedGrant } from '../access/break-glass-port.ts'
+import type { BreakGlassGrant, ReviewedGrant } from '../access/break-glass-port.ts'
 import { Failure } from '../model/failures.ts'
-import type { RecordId, SchemaPath, TypeName } from '../model/ids.ts'
+import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { RecordId } from '../model/ids.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
-import type { AccessNotes } from './access-recorder.ts'
-import type { FailureReasons } from './failure-reasons.ts'
+import type { AccessRecorder } from '../disclosure/access-recorder.ts'
+import type { FailureReasons } from '../disclosure/failure-reasons.ts'
 import type { PublicIds } from '../access/public-ids.ts'
-import type { Refusals } from './response-errors.ts'
+import type { ResponseErrors } from '../disclosure/response-errors.ts'
 
 export const GRANT = 'BreakGlassGrant' as TypeName
 
 /** A grant as the API gives it, type `BreakGlassGrant`. */
-export interface GrantAnswer {
+export interface GrantPayload {
   readonly id: string
   readonly patientId: string
   /** RFC 3339. */
@@ -24,7 +25,7 @@ export interface GrantAnswer {
 type Opened = (args: unknown, context: unknown, info: GraphQLResolveInfo) => string | null
 
 /** The same to who reviews it. */
-interface ReviewAnswer extends GrantAnswer {
+interface ReviewPayload extends GrantPayload {
   readonly userId: string
   readonly reason: Opened
   readonly reviewed: boolean
@@ -34,18 +35,18 @@ interface ReviewAnswer extends GrantAnswer {
   readonly note: Opened
 }
 
-interface AnswerParts {
+interface PayloadParts {
   readonly policy: PolicyTable
   readonly ids: PublicIds
-  readonly notes: AccessNotes
+  readonly recorder: AccessRecorder
   readonly failures: FailureReasons
-  readonly refusals: Refusals
+  readonly errors: ResponseErrors
 }
 
-export function grantAnswer(
-  { policy, ids }: Pick<AnswerParts, 'policy' | 'ids'>,
-  { id, patient, since, until, ended }: EmergencyGrant,
-): GrantAnswer {
+export function grantPayload(
+  { policy, ids }: Pick<PayloadParts, 'policy' | 'ids'>,
+  { id, patient, since, until, ended }: BreakGlassGrant,
+): GrantPayload {
   const type = [...policy.records.values()].find((record) => record.patient === 'id')?.type ?? ('' as TypeName)
   return {
     id: ids.encode({ type: GRANT, patient, id: id as RecordId }),
@@ -57,8 +58,8 @@ export function grantAnswer(
 }
 
 /** Each opening of what somebody wrote is recorded, once a request. */
-export function reviewAnswer(parts: AnswerParts, grant: ReviewedGrant): ReviewAnswer {
-  const { notes, failures, refusals } = parts
+export function reviewPayload(parts: PayloadParts, grant: ReviewedGrant): ReviewPayload {
+  const { recorder, failures, errors } = parts
   const { review } = grant
   const opening = (field: 'reason' | 'note', open: (() => string) | undefined): Opened => {
     const path = `${GRANT}.${field}` as SchemaPath
@@ -67,18 +68,18 @@ export function reviewAnswer(parts: AnswerParts, grant: ReviewedGrant): ReviewAn
       if (open === undefined) return null
       try {
         const text = open()
-        notes.once(`${path} ${grant.id}`, { ...at, outcome: 'DISCLOSED' })
+        recorder.recordOnce(`${path} ${grant.id}`, { ...at, outcome: 'DISCLOSED' })
         return text
       } catch (error) {
         if (!(error instanceof Failure)) throw error
-        notes.once(`${path} ${grant.id}`, { ...at, outcome: 'UNAVAILABLE', reason: failures.of(error) })
-        refusals.unavailable(path, grant.id, info.path)
+        recorder.recordOnce(`${path} ${grant.id}`, { ...at, outcome: 'UNAVAILABLE', reason: failures.classify(error) })
+        errors.unavailable(path, grant.id, info.path)
         return null
       }
     }
   }
   return {
-    ...grantAnswer(parts, grant),
+    ...grantPayload(parts, grant),
     userId: grant.user,
     reason: opening('reason', grant.reason),
     reviewed: review !== undefined && review.finding !== 'FOLLOW_UP',

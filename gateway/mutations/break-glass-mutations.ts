@@ -1,6 +1,6 @@
 import type { GraphQLResolveInfo } from 'graphql'
-import type { EmergencyActs, EmergencyReviews, Finding, PreparedGrant, PreparedReview } from '../access/break-glass-port.ts'
-import type { EmergencySource } from '../access/attribute-loader.ts'
+import type { BreakGlassPort, BreakGlassReviewPort, Finding, PreparedGrant, PreparedReview } from '../access/break-glass-port.ts'
+import type { BreakGlassSource } from '../access/attribute-loader.ts'
 import type { Trail } from '../audit/trail.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { lookupToken } from '../crypto/tokens.ts'
@@ -9,42 +9,43 @@ import type { Deadline } from '../model/deadline.ts'
 import type { Caller } from '../model/decision.ts'
 import type { EventSink } from '../telemetry/events.ts'
 import { AuditUnavailable, BadUserInput, Failure, keyOverdue, storeOverdue, VersionConflict } from '../model/failures.ts'
-import type { Coordinate, Instant, RecordId, RecordRef, RequestId, SchemaPath } from '../model/ids.ts'
+import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
+import type { Instant, RecordId, RecordRef, RequestId } from '../model/ids.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
-import type { DisclosureCounter } from './disclosure-counter.ts'
-import type { AccessNotes } from './access-recorder.ts'
-import type { FailureReasons } from './failure-reasons.ts'
-import { GRANT, type GrantAnswer, grantAnswer, reviewAnswer } from './grant-answers.ts'
+import type { DisclosureCounter } from '../disclosure/disclosure-counter.ts'
+import type { AccessRecorder } from '../disclosure/access-recorder.ts'
+import type { FailureReasons } from '../disclosure/failure-reasons.ts'
+import { GRANT, type GrantPayload, grantPayload, reviewPayload } from './grant-payloads.ts'
 import type { PublicIds } from '../access/public-ids.ts'
-import type { Refusals } from './response-errors.ts'
+import type { ResponseErrors } from '../disclosure/response-errors.ts'
 
-interface DeskParts {
+export interface BreakGlassParts {
   readonly requestId: RequestId
   readonly caller: Caller
   readonly now: Instant
   readonly policy: PolicyTable
   readonly ids: PublicIds
-  readonly emergencies?: EmergencySource
+  readonly breakGlass?: BreakGlassSource
   readonly keyring: Keyring
   readonly trail: Trail
   readonly events: EventSink
   readonly failures: FailureReasons
-  readonly refusals: Refusals
+  readonly errors: ResponseErrors
   readonly counter: DisclosureCounter
-  readonly notes: AccessNotes
+  readonly recorder: AccessRecorder
   readonly deadline: Deadline
 }
 
 /** Characters of a reason: a sentence or two, and no chart. */
-const LONGEST_REASON = 500
+const MAX_REASON = 500
 /** Characters of a reviewer's note. */
-const LONGEST_NOTE = 2_000
+const MAX_NOTE = 2_000
 const FINDINGS: ReadonlySet<unknown> = new Set<Finding>(['APPROPRIATE', 'INAPPROPRIATE', 'FOLLOW_UP'])
 /** Two who break the glass for one patient at once meet at its root; the second one reads it again. */
 const ATTEMPTS = 5
 
 /** A schema has a mutation for which the gateway was given nothing. */
-class NoEmergencySource extends Error {
+class NoBreakGlassPort extends Error {
   override readonly name = 'NoEmergencySource'
 }
 
@@ -53,13 +54,13 @@ class OwnGrant extends Error {
   override readonly name = 'OwnGrant'
 }
 
-type What = 'BROKEN' | 'ENDED' | 'REVIEWED'
+type Change = 'BROKEN' | 'ENDED' | 'REVIEWED'
 
 /** Breaks the glass and puts it back. Each act commits with its audit record, and is told to operators at once. */
-export class EmergencyDesk {
-  readonly #parts: DeskParts
+export class BreakGlassMutations {
+  readonly #parts: BreakGlassParts
 
-  constructor(parts: DeskParts) {
+  constructor(parts: BreakGlassParts) {
     this.#parts = parts
   }
 
@@ -68,19 +69,19 @@ export class EmergencyDesk {
    * @returns null where there is no such patient, or it cannot be found out, which the answer's errors tell apart
    * @throws BadUserInput, AuditUnavailable, VersionConflict
    */
-  async breakGlass(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<GrantAnswer | null> {
+  async breakGlass(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<GrantPayload | null> {
     const { caller, policy, now } = this.#parts
-    const acts = this.#acts()
+    const port = this.#port()
     const { patientId, minutes } = args
     const reason = typeof args['reason'] === 'string' ? args['reason'].trim() : ''
-    if (typeof patientId !== 'string' || reason === '' || reason.length > LONGEST_REASON) throw new BadUserInput()
-    if (typeof minutes !== 'number' || !Number.isInteger(minutes) || minutes < 1 || minutes > acts.mostMinutes) {
+    if (typeof patientId !== 'string' || reason === '' || reason.length > MAX_REASON) throw new BadUserInput()
+    if (typeof minutes !== 'number' || !Number.isInteger(minutes) || minutes < 1 || minutes > port.maxMinutes) {
       throw new BadUserInput()
     }
     const ref = this.#parts.ids.decode(patientId)
     const isPatient = ref !== undefined && policy.records.get(ref.type)?.patient === 'id' && (ref.patient as string) === ref.id
     return await this.#act(patientId, isPatient ? ref : undefined, 'BROKEN', info, async ({ patient }, deadline) =>
-      acts.breaking(caller, { patient, reason, minutes }, now, deadline),
+      port.prepareGrant(caller, { patient, reason, minutes }, now, deadline),
     )
   }
 
@@ -88,9 +89,9 @@ export class EmergencyDesk {
    * Ends the caller's own grant, and to who oversees the tenant anybody's; one that has ended stays as it is.
    * @throws BadUserInput, AuditUnavailable, VersionConflict
    */
-  async endBreakGlass({ id }: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<GrantAnswer | null> {
+  async endBreakGlass({ id }: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<GrantPayload | null> {
     const { caller, now } = this.#parts
-    const acts = this.#acts()
+    const port = this.#port()
     const reviews = this.#oversees(info) ? this.#reviews() : undefined
     return await this.#act(
       grantId(id),
@@ -98,8 +99,8 @@ export class EmergencyDesk {
       'ENDED',
       info,
       async ({ patient, id: grant }, deadline) =>
-        (await acts.ending(caller, patient, grant, now, deadline)) ??
-        (await reviews?.ending(caller.tenant, patient, grant, now, deadline)),
+        (await port.prepareEnd(caller, patient, grant, now, deadline)) ??
+        (await reviews?.prepareEnd(caller.tenant, patient, grant, now, deadline)),
     )
   }
 
@@ -107,14 +108,14 @@ export class EmergencyDesk {
    * What somebody finds about a grant that is over. Nobody reviews their own.
    * @throws BadUserInput, AuditUnavailable, VersionConflict
    */
-  async reviewBreakGlass(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<GrantAnswer | null> {
-    const { caller, now, refusals, notes } = this.#parts
+  async reviewBreakGlass(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<GrantPayload | null> {
+    const { caller, now, errors, recorder } = this.#parts
     const { id, finding } = args
     const reviews = this.#reviews()
     const note = typeof args['note'] === 'string' && args['note'].trim() !== '' ? args['note'].trim() : undefined
-    if (!isFinding(finding) || (note?.length ?? 0) > LONGEST_NOTE) throw new BadUserInput()
+    if (!isFinding(finding) || (note?.length ?? 0) > MAX_NOTE) throw new BadUserInput()
     const review = async ({ patient, id: grant }: RecordRef, deadline: Deadline): Promise<PreparedReview | undefined> => {
-      const prepared = await reviews.reviewing(caller, patient, grant, { finding, note }, now, deadline)
+      const prepared = await reviews.prepareReview(caller, patient, grant, { finding, note }, now, deadline)
       if (prepared === 'OWN') throw new OwnGrant()
       // what goes on yet cannot be judged: it can be ended
       if (prepared === 'OPEN') throw new BadUserInput()
@@ -127,9 +128,9 @@ export class EmergencyDesk {
       if (!(error instanceof OwnGrant) || ref === undefined) throw error
       const path = `${info.parentType.name}.${info.fieldName}` as SchemaPath
       const denial = { outcome: 'DENIED', reason: 'RELATIONSHIP', breakGlass: false } as const
-      refusals.note(path, ref.id, { outcome: 'DENIED', denial }, info.path)
+      errors.record(path, ref.id, { outcome: 'DENIED', denial }, info.path)
       const at = { patient: ref.patient, recordType: GRANT, recordId: ref.id, path, action: 'UPDATE' } as const
-      notes.once(`${path} ${ref.id}`, { ...at, outcome: 'DENIED', reason: 'RELATIONSHIP' })
+      recorder.recordOnce(`${path} ${ref.id}`, { ...at, outcome: 'DENIED', reason: 'RELATIONSHIP' })
       return null
     }
   }
@@ -141,48 +142,48 @@ export class EmergencyDesk {
     return [...caller.roles].some((role) => mayCall?.has(role) === true && policy.roles.get(role)?.kind === 'OVERSIGHT')
   }
 
-  #reviews(): EmergencyReviews {
-    const reviews = this.#parts.emergencies?.reviews
-    if (reviews === undefined) throw new NoEmergencySource()
+  #reviews(): BreakGlassReviewPort {
+    const reviews = this.#parts.breakGlass?.reviews
+    if (reviews === undefined) throw new NoBreakGlassPort()
     return reviews
   }
 
-  #acts(): EmergencyActs {
-    const acts = this.#parts.emergencies?.acts
-    if (acts === undefined) throw new NoEmergencySource()
-    return acts
+  #port(): BreakGlassPort {
+    const port = this.#parts.breakGlass?.port
+    if (port === undefined) throw new NoBreakGlassPort()
+    return port
   }
 
   async #act(
     asked: string,
     ref: RecordRef | undefined,
-    what: What,
+    change: Change,
     info: GraphQLResolveInfo,
     prepare: (ref: RecordRef, deadline: Deadline) => Promise<PreparedGrant | PreparedReview | undefined>,
-  ): Promise<GrantAnswer | null> {
+  ): Promise<GrantPayload | null> {
     const { deadline } = this.#parts
     const path = `${info.parentType.name}.${info.fieldName}` as SchemaPath
-    const at = { path, action: what === 'BROKEN' ? 'CREATE' : 'UPDATE' } as const
+    const at = { path, action: change === 'BROKEN' ? 'CREATE' : 'UPDATE' } as const
     for (let attempt = 1; ; attempt++) {
       try {
         const prepared = ref && (await deadline.wait(() => prepare(ref, deadline), storeOverdue))
         if (prepared === undefined) return await this.#notFound(asked, at, info)
-        if (prepared.items.length > 0) await this.#commit(prepared, at, what)
+        if (prepared.items.length > 0) await this.#commit(prepared, at, change)
         const { grant } = prepared
-        return 'reason' in grant ? reviewAnswer(this.#parts, grant) : grantAnswer(this.#parts, grant)
+        return 'reason' in grant ? reviewPayload(this.#parts, grant) : grantPayload(this.#parts, grant)
       } catch (error) {
         if (error instanceof VersionConflict && attempt < ATTEMPTS) continue
         if (!(error instanceof Failure) || error.code !== 'FIELD_UNAVAILABLE') throw error
-        const reason = this.#parts.failures.of(error)
-        this.#parts.trail.note({ ...at, ...(ref && { patient: ref.patient }), outcome: 'UNAVAILABLE', reason })
+        const reason = this.#parts.failures.classify(error)
+        this.#parts.trail.record({ ...at, ...(ref && { patient: ref.patient }), outcome: 'UNAVAILABLE', reason })
         this.#parts.counter.unavailable++
-        this.#parts.refusals.unavailable(path, asked, info.path)
+        this.#parts.errors.unavailable(path, asked, info.path)
         return null
       }
     }
   }
 
-  async #commit({ grant, items }: PreparedGrant, at: Pick<AccessRecord, 'path' | 'action'>, what: What): Promise<void> {
+  async #commit({ grant, items }: PreparedGrant, at: Pick<AccessRecord, 'path' | 'action'>, change: Change): Promise<void> {
     const { trail, events, requestId, caller } = this.#parts
     const { patient, id } = grant
     const told = { event: 'BREAK_GLASS', requestId, tenant: caller.tenant, patient } as const
@@ -191,20 +192,20 @@ export class EmergencyDesk {
       await trail.commit(items, record as AccessRecord)
     } catch (error) {
       // it may have been stored all the same: who watches over emergencies hears of one too many rather than of one too few
-      if (error instanceof AuditUnavailable && what !== 'REVIEWED') events({ ...told, what: 'UNCERTAIN' })
+      if (error instanceof AuditUnavailable && change !== 'REVIEWED') events({ ...told, what: 'UNCERTAIN' })
       throw error
     }
     // a review opens nothing
-    if (what !== 'REVIEWED') events({ ...told, what })
+    if (change !== 'REVIEWED') events({ ...told, what: change })
   }
 
   /** What is not there, another tenant's and another one's grant are told and recorded alike (P5). */
   async #notFound(asked: string, at: Pick<AccessRecord, 'path' | 'action'>, info: GraphQLResolveInfo): Promise<null> {
-    const { caller, keyring, deadline, trail, counter, refusals } = this.#parts
-    const lookup = await deadline.wait(() => keyring.useKey(caller.tenant, 'lookup'), keyOverdue)
-    trail.note({ ...at, patient: lookupToken(lookup, asked), outcome: 'DENIED', reason: 'NOT_FOUND' })
+    const { caller, keyring, deadline, trail, counter, errors } = this.#parts
+    const lookup = await deadline.wait(() => keyring.purposeKey(caller.tenant, 'lookup'), keyOverdue)
+    trail.record({ ...at, patient: lookupToken(lookup, asked), outcome: 'DENIED', reason: 'NOT_FOUND' })
     counter.denied++
-    refusals.notFound(info.path)
+    errors.notFound(info.path)
     return null
   }
 

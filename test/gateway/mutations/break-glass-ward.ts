@@ -10,7 +10,8 @@ import { fetchToken } from '../../../infra/local/token.ts'
 import { clinicResolvers } from '../../../resolvers/clinic.ts'
 import { clinicLock, clinicTypeDefs } from '../../../schema/clinic.ts'
 import { SealedSource } from '../../../gateway/store/sealed-source.ts'
-import type { PatientId, SchemaPath, TypeName } from '../../../gateway/model/ids.ts'
+import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
+import type { PatientId } from '../../../gateway/model/ids.ts'
 import { encodeNodeId } from '../../../gateway/model/node-id.ts'
 import type { Relationship, Sensitivity } from '../../../directives/policy.ts'
 import type { NewRecord } from '../../../gateway/model/record.ts'
@@ -44,12 +45,12 @@ export async function openWard(
       membership('PROXY'),
       ['ORGANIZATION' as Relationship, organizationRelationship(records)],
     ]),
-    emergencies: breakGlassGrants({
+    breakGlass: breakGlassGrants({
       table: breakGlass,
       keyring,
       events,
       now,
-      mostMinutes: 240,
+      maxMinutes: 240,
       exists: async (tenant, patient, { signal }) => (await records.indexRoot(tenant, patient, signal)) !== undefined,
     }),
     consents,

@@ -1,0 +1,12 @@
+import type { GraphQLFieldResolver } from 'graphql'
+import type { DisclosureContext } from '../disclosure/leaf-resolvers.ts'
+import type { MutationScope } from './mutation-scope.ts'
+
+/** The GraphQL context of one request. Apollo copies it field by field, so objects with private members are its fields. */
+export interface GatewayContext extends DisclosureContext {
+  readonly mutations: MutationScope
+}
+
+/** A resolver of a root or an edge. */
+export type Resolver = GraphQLFieldResolver<unknown, GatewayContext, Record<string, unknown>>
+export type Resolvers = Readonly<Record<string, Readonly<Record<string, Resolver>>>>
