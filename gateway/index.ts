@@ -37,13 +37,13 @@ export { SessionSettings } from './access/session-limits.ts'
 export { TableSessions, type SessionParts, type Sessions } from './access/sessions.ts'
 export { SessionTable } from './store/sessions.ts'
 export {
-  AuthFailureCounter as RefusalTally,
-  type AuthFailurePort as RefusalCounter,
-  type AuthFailureParts as TallyParts,
+  AuthFailureCounter,
+  type AuthFailurePort,
+  type AuthFailureParts,
 } from './access/auth-failure-counter.ts'
 export { SecurityTable } from './store/security.ts'
 export type { CredentialFault } from './model/credential-fault.ts'
-export type { RelationshipRegistry, RelationshipSource, RelationshipPeriod as Standing } from './access/relationships.ts'
+export type { RelationshipRegistry, RelationshipSource, RelationshipPeriod } from './access/relationships.ts'
 export { authorRelationship } from './access/author.ts'
 export { membershipRelationship, sealMembership } from './access/memberships.ts'
 export { MINORS, minorProxyPeriods, type MinorsPolicy } from './model/minors.ts'
@@ -79,9 +79,9 @@ export type {
 export { openServices, type Env, type Services } from './compose.ts'
 export { openStore, type SealedStore } from './admin/open-store.ts'
 export {
-  openStudyAdmin as openStudies,
+  openStudyAdmin,
   type StudyCounts,
-  type StudyAdmin as StudyDesk,
+  type StudyAdmin,
   UnknownSubject,
 } from './admin/study-admin.ts'
 export type { Study } from './model/study.ts'
