@@ -14,7 +14,7 @@ it('P7: the verifier runs in a browser', async () => {
   const { outputFiles } = await build({
     stdin: {
       contents: ['lanes', 'seals', 'checkpoint', 'verifier-key', 'export', 'receipt', 'ranges']
-        .map((name) => `export * from './audit/verify/${name}.ts'`)
+        .map((name) => `export * from './gateway/audit/verify/${name}.ts'`)
         .join('\n'),
       resolveDir: root,
     },

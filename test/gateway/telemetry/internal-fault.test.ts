@@ -14,7 +14,7 @@ const withStack = (message: string, stack: string): Error => Object.assign(new E
 describe('P8: a fault is told by the name of its class and its place in the code', () => {
   it('with function, file, line and column, and without the folders of the machine', () => {
     const [first] = framesOf(new RangeError(SECRET))
-    expect(first).toMatch(/^gateway\/internal-fault\.test\.ts:\d+:\d+$/)
+    expect(first).toMatch(/^telemetry\/internal-fault\.test\.ts:\d+:\d+$/)
     expect(told(new RangeError(SECRET))).not.toContain(process.cwd())
     expect(
       framesOf(
