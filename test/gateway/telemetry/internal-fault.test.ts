@@ -20,7 +20,7 @@ describe('P8: a fault is told by the name of its class and its place in the code
       framesOf(
         withStack('m', 'Error: m\n    at async Lane.submit (file:///srv/secret/audit/lane.ts:97:10)\n    at node:internal/x:1:2'),
       ),
-    ).toEqual(['Lane.submit gateway/audit/lane.ts:97:10', 'node:internal/x:1:2'])
+    ).toEqual(['Lane.submit audit/lane.ts:97:10', 'node:internal/x:1:2'])
   })
 
   it.each([
