@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import { composeGateway, openServices } from '../gateway/compose.ts'
-import { tellProcessFaults } from '../gateway/telemetry/process-faults.ts'
+import { reportProcessFaults } from '../gateway/telemetry/process-faults.ts'
 import { clinicResolvers } from '../resolvers/clinic.ts'
 import { clinicLock, clinicTypeDefs } from '../schema/clinic.ts'
 import { fromEvent, toResult } from '../gateway/http/lambda-event.ts'
@@ -8,7 +8,7 @@ import { orLastResort } from './last-resort.ts'
 
 // Made once when the function starts. Nothing of a request is kept here: the next one belongs to another caller.
 const services = openServices(process.env)
-tellProcessFaults(process, services.events)
+reportProcessFaults(process, services.events)
 const gateway = await composeGateway(services, process.env, {
   typeDefs: clinicTypeDefs(),
   resolvers: clinicResolvers,

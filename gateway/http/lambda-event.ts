@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import type { HttpRequest, HttpResponse } from './messages.ts'
 
-/** What is kept of the function's time for sending the answer. */
+/** Part of the function's time that is reserved for sending the response. */
 const MARGIN_MS = 500
 
 /** @source https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html payload format 2.0 */

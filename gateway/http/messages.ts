@@ -1,14 +1,14 @@
 import * as z from 'zod'
 import { BadRequest } from '../model/failures.ts'
 
-/** A request as the gateway takes it, whatever brought it. */
+/** An HTTP request, independent of the service that delivers it. */
 export interface HttpRequest {
   readonly method: string
-  /** Lower-case names; several values of one name joined by a comma. */
+  /** Names are in lower case. Several values of one name are joined by a comma. */
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: string
   readonly sourceIp?: string
-  /** Milliseconds since the epoch after which nobody waits for the answer. */
+  /** Milliseconds since the epoch. A response after this time no longer reaches the client. */
   readonly deadline?: number
 }
 
@@ -18,21 +18,21 @@ export interface HttpResponse {
   readonly body: string
 }
 
-/** What an answer may be written as. Of two that a client likes alike, the first. */
+/** Media types of responses. If the client prefers both equally, the first one is used. */
 const ANSWER_TYPES = ['application/json', 'application/graphql-response+json'] as const
 type AnswerType = (typeof ANSWER_TYPES)[number]
 
 /**
- * What to write the answer as, or undefined when the client accepts nothing that there is. Without an `Accept` it is
- * `application/json`, which clients from before GraphQL over HTTP expect.
+ * Negotiates the media type of the response. Returns undefined if the client accepts none of them. Without an `Accept` header
+ * the type is `application/json`, because clients older than GraphQL over HTTP expect it.
  *
  * @source https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1 and https://graphql.github.io/graphql-over-http/draft/
  */
 export function answerType({ accept }: HttpRequest['headers']): AnswerType | undefined {
   if (accept === undefined || accept.trim() === '') return ANSWER_TYPES[0]
   const ranges = accept.split(',').map(parseMediaType)
-  // the most specific range decides for a type: `application/json;q=0, */*` is anything but JSON
-  const wished = ANSWER_TYPES.flatMap((type) => {
+  // the most specific range wins: `application/json;q=0, */*` accepts everything except JSON
+  const accepted = ANSWER_TYPES.flatMap((type) => {
     const matches = [type, 'application/*', '*/*'].flatMap((name, breadth) =>
       ranges.flatMap(({ essence, charset, quality }, place) =>
         essence === name && (charset ?? UTF_8) === UTF_8 ? [{ breadth, place, quality }] : [],
@@ -41,27 +41,27 @@ export function answerType({ accept }: HttpRequest['headers']): AnswerType | und
     const match = matches[0]
     return match !== undefined && match.quality > 0 ? [{ type, ...match }] : []
   })
-  return wished.toSorted((a, b) => b.quality - a.quality || a.breadth - b.breadth || a.place - b.place)[0]?.type
+  return accepted.toSorted((a, b) => b.quality - a.quality || a.breadth - b.breadth || a.place - b.place)[0]?.type
 }
 
 /**
- * Whether the body is of a type that is read: JSON in UTF-8, not compressed. A form or plain text is what a browser sends for
- * any page that asks it to, without asking us first.
+ * Whether the gateway reads a body of this type: uncompressed JSON in UTF-8. Forms and plain text are refused, because any
+ * web page can make a browser send them without a CORS preflight.
  */
-function isBodyTaken({ 'content-type': type, 'content-encoding': encoding }: HttpRequest['headers']): boolean {
+function isBodyTypeSupported({ 'content-type': type, 'content-encoding': encoding }: HttpRequest['headers']): boolean {
   const { essence, charset = UTF_8 } = parseMediaType(type ?? '')
   return essence === 'application/json' && charset === UTF_8 && ['', 'identity'].includes((encoding ?? '').trim().toLowerCase())
 }
 
-/** The status by which HTTP itself refuses a request for its types, or undefined. */
+/** The HTTP status for an unsupported media type, or undefined if the types of the request are supported. */
 export function refusedByType(headers: HttpRequest['headers']): 406 | 415 | undefined {
   if (answerType(headers) === undefined) return 406
-  return isBodyTaken(headers) ? undefined : 415
+  return isBodyTypeSupported(headers) ? undefined : 415
 }
 
 const UTF_8 = 'utf-8'
 
-/** `application/json; charset="UTF-8"; q=0.9`, in lower case. A quality that is none counts as 0: unknown means no. */
+/** Parses `application/json; charset="UTF-8"; q=0.9` into lower case. An invalid quality counts as 0: unknown means no. */
 function parseMediaType(text: string): { essence: string; charset: string | undefined; quality: number } {
   const [essence = '', ...rest] = text.split(';').map((part) => part.trim().toLowerCase())
   const parameters = new Map(
@@ -81,8 +81,9 @@ function parseMediaType(text: string): { essence: string; charset: string | unde
   return { essence, charset: parameters.get('charset'), quality }
 }
 
-/** GraphQL over HTTP's POST body, and how much of it is read at all. */
+/** Maximum length of a POST body, in characters. */
 const MAX_BODY = 256 * 1024
+/** The POST body of GraphQL over HTTP. */
 const Body = z.object({
   query: z.string(),
   operationName: z.string().nullish(),
@@ -92,7 +93,7 @@ const Body = z.object({
 
 export type GraphQLBody = z.infer<typeof Body>
 
-/** @throws BadRequest, which says nothing of what was in the body */
+/** @throws BadRequest, which repeats nothing of the body */
 export function parseBody(text: string): GraphQLBody {
   if (text.length > MAX_BODY) throw new BadRequest()
   let json: unknown

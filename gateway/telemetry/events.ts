@@ -2,9 +2,9 @@ import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { RecordRef, RequestId, TenantId } from '../model/ids.ts'
 
 /**
- * What the gateway tells its operators. Each event is a fixed shape: there is no free text in which a value could
- * stand (P8). `cause` is the name of an error class, never its message; `frames` say where in the code, never with what.
- * What is printed of each, and in which form, stands in `gateway/telemetry/operator-log.ts`.
+ * An event that the gateway reports to its operators. Each event has a fixed shape without free text, so it cannot hold a
+ * value (P8). `cause` is the name of an error class, never its message. `frames` are places in the code, without arguments.
+ * `gateway/telemetry/operator-log.ts` defines how each event is printed.
  */
 export type GatewayEvent =
   | {
@@ -12,11 +12,17 @@ export type GatewayEvent =
       readonly requestId: RequestId
       readonly status: number
       readonly milliseconds: number
-      /** Values given in full or masked, values and edges refused, values that could not be had. 0 where no data was given. */
+      /**
+       * `resolved` counts the values given in full or masked, `denied` the values and edges refused, and `unavailable` the
+       * values that could not be read. All three are 0 if the response has no data.
+       */
       readonly resolved: number
       readonly denied: number
       readonly unavailable: number
-      /** Sealed metadata and indexes opened, and values opened to compare them with what was searched for (P1); given or not. */
+      /**
+       * `metadata` counts the openings of sealed metadata and indexes, `searched` the values opened to compare them with a
+       * search argument. Both count openings whether or not the response gives the value (P1).
+       */
       readonly metadata: number
       readonly searched: number
     }
@@ -28,7 +34,7 @@ export type GatewayEvent =
       readonly path?: SchemaPath
     }
   | { readonly event: 'ACCESS_ITEM_FORGED'; readonly tenant: TenantId; readonly patient: string; readonly what: AccessFault }
-  /** UNCERTAIN: the answer to its writing was lost, and it may hold. */
+  /** UNCERTAIN: the response to the write was lost, so the change may be in force. */
   | {
       readonly event: 'BREAK_GLASS'
       readonly requestId: RequestId
@@ -38,13 +44,13 @@ export type GatewayEvent =
     }
   | { readonly event: 'KEY_UNAVAILABLE'; readonly requestId: RequestId; readonly tenant: TenantId; readonly cause: string }
   | { readonly event: 'STORE_UNAVAILABLE'; readonly requestId: RequestId; readonly tenant: TenantId; readonly cause: string }
-  /** So many were not let in since this process told it last; nobody of them is known. */
+  /** Failed authentications since this process last reported them. The callers are unknown. */
   | { readonly event: 'AUTH_FAILURES'; readonly count: number }
-  /** They could not be counted in the security table; `lost` of them never will be. */
+  /** Failed authentications that could not be counted in the security table. `lost` is the number that never will be. */
   | { readonly event: 'AUTH_FAILURES_UNWRITTEN'; readonly cause: string; readonly lost: number }
-  /** The key set that is kept of the issuer could not be read or written; tokens are verified with what the process has. */
+  /** The stored key set of the issuer could not be read or written. The process verifies tokens with the keys in its memory. */
   | { readonly event: 'ISSUER_KEYS'; readonly what: 'NOT_READ' | 'NOT_KEPT'; readonly cause: string }
-  /** What stands as the issuer's kept key set was not written by this deployment. It counted for nothing. */
+  /** The stored key set of the issuer was not written by this deployment. The process ignored it. */
   | { readonly event: 'ISSUER_KEYS_FORGED' }
   | { readonly event: 'AUDIT_REFUSED'; readonly tenant: TenantId; readonly lane: string; readonly cause: string }
   | {
@@ -55,28 +61,28 @@ export type GatewayEvent =
       readonly why: 'FENCED' | 'UNRESOLVED' | 'REFUSED'
     }
   | { readonly event: 'INTERNAL'; readonly requestId: RequestId; readonly cause: string; readonly frames: readonly string[] }
-  /** Outside of any request that could be answered for it. */
+  /** An error that the gateway's handling of requests did not catch. */
   | {
       readonly event: 'PROCESS_FAULT'
       readonly why: 'EXCEPTION' | 'REJECTION' | 'HANDLER'
       readonly cause: string
       readonly frames: readonly string[]
     }
-  /** Node or a library warns; of the text, only the name of the warning is told. */
+  /** A warning of Node or a library. The event has only the warning's name, not its text. */
   | { readonly event: 'PROCESS_WARNING'; readonly cause: string }
 
-/** What is wrong with an access item of a patient, or with the root that lists them. */
+/** A fault of a patient's access item, or of the access manifest that lists these items. */
 export type AccessFault = 'NOT_LISTED' | 'MISSING' | 'ALTERED' | 'MANIFEST_MISSING' | 'MANIFEST_ALTERED'
 
-/** Where events go; it must not throw. */
+/** Receives events. It must not throw. */
 export type EventSink = (event: GatewayEvent) => void
 
-/** Letters alone: no number of a person, no date and no sentence is one word of them. */
+/** One word of letters only, so that a cause cannot be an identifier, a date or a sentence. */
 const CAUSE = /^[A-Za-z]{1,64}$/
 
 /**
- * The name of what went wrong, which is all of an unknown error that may be told. Anybody may set a name, the SDK from what a
- * server answers: one that is not a plain word is not passed on. Never throws, whatever it is given.
+ * The name of an error, the only part of an unknown error that may be reported. Any code can set `name`, and the SDK copies it
+ * from a server's response. A name that is not a plain word becomes `Error`. Never throws.
  */
 export function causeName(error: unknown): string {
   if (!(error instanceof Error)) return typeof error
@@ -84,12 +90,12 @@ export function causeName(error: unknown): string {
     const { name } = error as { readonly name: unknown }
     return isCause(name) ? name : 'Error'
   } catch {
-    // a name that is computed may fail
+    // a getter can throw
     return 'Error'
   }
 }
 
-/** Whether a text may stand as the cause of an event. */
+/** Whether a text is allowed as the cause of an event. */
 export function isCause(text: unknown): text is string {
   return typeof text === 'string' && CAUSE.test(text)
 }

@@ -3,20 +3,20 @@ import type { RequestId } from '../model/ids.ts'
 
 const FRAMES = 8
 
-/** What operators are told of a fault of the gateway itself: which error, and where from; never its message (P8). */
+/** The event for a fault of the gateway itself: error name and stack frames, never the message (P8). */
 export function internalFault(requestId: RequestId, error: unknown): GatewayEvent {
   return { event: 'INTERNAL', requestId, cause: causeName(error), frames: framesOf(error) }
 }
 
-/** What operators are told of a fault that no request can be answered for. */
+/** The event for an error that the gateway's handling of requests did not catch. */
 export function processFault(why: Extract<GatewayEvent, { event: 'PROCESS_FAULT' }>['why'], error: unknown): GatewayEvent {
   return { event: 'PROCESS_FAULT', why, cause: causeName(error), frames: framesOf(error) }
 }
 
 /**
- * Where an error came from: `name folder/file.ts:line:column`. The message stands before the frames, may hold anything, and may
- * look like a frame; whoever throws may set either. So only the lines after the last one that is no frame count, and of
- * those only what has the form of a function and a file of code.
+ * The stack frames of an error as `name folder/file.ts:line:column`. In a stack, the message comes before the frames. The code
+ * that throws can set both, and the message can hold any text, even a line that looks like a frame. Therefore only lines after
+ * the last line that is not a frame count, and only those with the form of a function and a code file.
  */
 function framesOf(error: unknown): string[] {
   if (!(error instanceof Error)) return []
@@ -25,21 +25,21 @@ function framesOf(error: unknown): string[] {
     if (typeof stack !== 'string' || typeof message !== 'string') return []
     const start = stack.indexOf(message)
     const end = start + message.length
-    // a stack without its message was put together by somebody else: nothing says where the message ends
+    // a stack without the message is not the original one, so the end of the message is unknown
     if (start < 0 || (message === '' ? !/^\w+\n/.test(stack) : stack[end] !== '\n')) return []
     const lines = stack.slice(end).split('\n')
     const first = lines.findLastIndex((line) => !/^\s+at /.test(line)) + 1
     return lines.slice(first, first + FRAMES).flatMap((line) => frameOf(line) ?? [])
   } catch {
-    // a message or a stack that is computed may fail
+    // a getter can throw
     return []
   }
 }
 
-/** `    at [async ][new ]name (file:///folder/file.ts:1:2)`, or the place without a name. */
+/** `    at [async ][new ]name (file:///folder/file.ts:1:2)`, or the location without a name. */
 const FRAME =
   /^\s+at (?:async )?(?:new )?(?:([A-Za-z_$#<][\w$#.<>]{0,79})(?: \[as [\w$#.]+\])? \()?(.{1,1000}):(\d{1,7}):(\d{1,7})\)?$/
-/** The last folder and the file: where a deployment lies on its machine is nobody's business. */
+/** Only the last folder and the file name: the install path must not appear in the log. */
 const FILE = /(?:^|\/)((?:[\w@.-]{1,60}\/)?[\w@.-]{1,60}\.(?:[cm]?js|[cm]?ts))$/
 const BUILT_IN = /^node:[a-z_]+(?:\/[a-z_]+){0,4}$/
 

@@ -4,8 +4,8 @@ import { operatorLog, type PrintLine } from './operator-log.ts'
 import { operatorMetrics } from './operator-metrics.ts'
 
 /**
- * What operators get of a process: each event as a log line, and metrics. Besides the command line and the local stack, this is
- * all that ever prints.
+ * The output of a process for its operators: a log line for each event, and metrics. Apart from the command line and the local
+ * stack, no other code prints.
  */
 export function operatorEvents({ stage, now, print = toProcess }: { stage: string; now: Clock; print?: PrintLine }): EventSink {
   const sinks = [operatorLog(stage, print), operatorMetrics(stage, { now, print })]

@@ -3,56 +3,56 @@ import { isCause } from './events.ts'
 import { tenantId } from '../model/ids.ts'
 
 /**
- * How a field of an event is printed. Types are not enough where it leaves the process: a cast, a library or a token could have
- * put anything into a string. What does not have the form that it should have is not printed (P8).
+ * Prints one field of an event. Types are no protection where data leaves the process: a cast, a library or a token can put any
+ * text into a string. A value without the expected form is not printed (P8).
  */
 export type FieldPrinter = (value: unknown) => string | number | readonly string[]
 
-/** Stands where a field had not the form that it should have. */
+/** Replaces a value without the expected form. */
 const WITHHELD = '(withheld)'
 
 /** Counts and milliseconds. */
 export const number: FieldPrinter = (value) => (typeof value === 'number' && Number.isFinite(value) ? value : WITHHELD)
 
-/** `FENCED`: a word of ours. */
+/** A constant of the gateway, for instance `FENCED`. */
 export const word = matching(/^[A-Z_]{1,32}$/)
 
 /** The name of an error class. */
 export const cause: FieldPrinter = (value) => (isCause(value) ? value : WITHHELD)
 
-/** The name of a customer of the deployment, from a verified token. Digits and hyphens alone are a number of somebody's. */
+/** The name of a tenant, from a verified token. A name without letters is not printed: it could be a person's number. */
 export const tenant: FieldPrinter = (value) =>
   typeof value === 'string' && tenantId(value) !== undefined && /[a-z]/.test(value) ? value : WITHHELD
 
-/** 18 bytes that this process made. */
+/** A request id: 18 bytes that this process generated. */
 export const request = matching(/^[\w-]{24}$/)
 
-/** `process.number`, or `process.part.number` after a fence: all made by this process. */
+/** `process.number`, or `process.part.number` after a fence. This process generated all parts. */
 export const lane = matching(/^[\w-]{1,64}(?:\.[\w-]{8})?\.\d{1,9}$/)
 
-/** A name in the schema. */
+/** A path in the schema. */
 export const path = matching(/^[A-Za-z_]\w{0,63}(?:\.[A-Za-z_]\w{0,63}){0,5}$/)
 
-/** `internal-fault.ts` gives them no other form; who sends an event of its own might. */
+/** `internal-fault.ts` only returns frames of this form. Other code that sends events might not. */
 export const frames: FieldPrinter = (value) =>
   Array.isArray(value) ? value.slice(0, 16).map((frame: unknown) => String(frameText(frame))) : WITHHELD
 const frameText = matching(/^(?:[A-Za-z_$#<][\w$#.<>]{0,79} )?(?:node:[a-z_/]{1,80}|[\w@./-]{1,130}\.[cm]?[jt]s):\d{1,7}:\d{1,7}$/)
 
 /**
- * A patient's id, as a digest. The id is opaque and random, and still a number that is this patient's alone (45 CFR
- * 164.514(b)(2)(i)(R)); beside "integrity failure" or "forged" it tells something of the patient's record. Who may read the
- * tables finds the item by the digest, and from the log alone nobody asks for anything: `docs/operations.md`.
+ * A patient's id, as a digest. The id is opaque and random but still unique to the patient (45 CFR 164.514(b)(2)(i)(R)).
+ * Beside "integrity failure" or "forged", it would say something about the patient's record. Operators with access to the
+ * tables can find the item by the digest. The log without the tables gives no id to query with: see `docs/operations.md`.
  */
 export const patient: FieldPrinter = (value) => (typeof value === 'string' ? digest(value) : WITHHELD)
 
-/** A record as its type and the digest of `patient/record`. */
+/** A record: its type and the digest of `patient/record`. */
 export const record: FieldPrinter = (value) => {
   const { type, patient, id } = (value ?? {}) as Readonly<Record<string, unknown>>
   if (typeof patient !== 'string' || typeof id !== 'string') return WITHHELD
   return `${String(path(type))} ${digest(`${patient}/${id}`)}`
 }
 
-/** The first 12 bytes of SHA-256, base64url: enough to tell items apart. */
+/** The first 12 bytes of SHA-256, in base64url: enough to distinguish items. */
 function digest(id: string): string {
   return createHash('sha256').update(id).digest().toString('base64url', 0, 12)
 }

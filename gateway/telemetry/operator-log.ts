@@ -2,18 +2,18 @@ import { LogFormatter, Logger, LogItem } from '@aws-lambda-powertools/logger'
 import type { EventSink, GatewayEvent } from './events.ts'
 import { cause, type FieldPrinter, frames, lane, number, path, patient, record, request, tenant, word } from './operator-fields.ts'
 
-/** Where a line goes: the two streams of the process. A line ends where it ends, whatever is in it. */
+/** Prints one line on a stream of the process and adds the line break. */
 export type PrintLine = (line: string, stream: 'stdout' | 'stderr') => void
 
 type Level = 'info' | 'warn' | 'error' | 'critical'
-type Told<Name extends GatewayEvent['event']> = Extract<GatewayEvent, { event: Name }>
+type EventOf<Name extends GatewayEvent['event']> = Extract<GatewayEvent, { event: Name }>
 interface Line<Name extends GatewayEvent['event']> {
   readonly level: Level
-  /** Every field of the event, and so none that nobody thought about. */
-  readonly fields: Readonly<Record<Exclude<keyof Told<Name>, 'event'>, FieldPrinter>>
+  /** One printer for every field of the event, so that no field is printed unchecked. */
+  readonly fields: Readonly<Record<Exclude<keyof EventOf<Name>, 'event'>, FieldPrinter>>
 }
 
-/** What is printed of each event. A new event, or a new field of one, does not compile until it stands here. */
+/** The line of each event. A new event, or a new field of an event, does not compile until it is listed here. */
 const LINES: { readonly [Name in GatewayEvent['event']]: Line<Name> } = {
   REQUEST: {
     level: 'info',
@@ -44,13 +44,13 @@ const LINES: { readonly [Name in GatewayEvent['event']]: Line<Name> } = {
   PROCESS_WARNING: { level: 'warn', fields: { cause } },
 }
 
-/** Which stream an event's lines go to, so that who looks at errors alone sees them. */
+/** The stream of an event's lines. Errors have a stream of their own, so that operators can read only those. */
 export function streamOf(event: GatewayEvent['event']): 'stdout' | 'stderr' {
   const { level } = LINES[event]
   return level === 'error' || level === 'critical' ? 'stderr' : 'stdout'
 }
 
-/** Operators' log. It takes typed events and nothing else, so that there is no way to print a value by mistake (P8). */
+/** The log for operators. It accepts only typed events, so that no code can print a value by mistake (P8). */
 export function operatorLog(stage: string, print: PrintLine): EventSink {
   const logger = new EventLogger(print, new EventFormatter(stage))
   return (event) => {
@@ -64,7 +64,10 @@ export function operatorLog(stage: string, print: PrintLine): EventSink {
   }
 }
 
-/** Powertools adds what Lambda and X-Ray put into the environment, part of which a client can set: here a line holds its event. */
+/**
+ * Prints only the event. Powertools' own formatter adds environment variables of Lambda and X-Ray, and a client can set some of
+ * their values.
+ */
 class EventFormatter extends LogFormatter {
   readonly #stage: string
 
@@ -86,7 +89,7 @@ class EventFormatter extends LogFormatter {
   }
 }
 
-/** One line for an event on the given stream, whatever POWERTOOLS_DEV, POWERTOOLS_LOG_LEVEL and the sample rate say. */
+/** Prints one line for each event on its stream. POWERTOOLS_DEV, POWERTOOLS_LOG_LEVEL and the sample rate have no effect. */
 class EventLogger extends Logger {
   readonly #print: PrintLine
 
@@ -98,7 +101,7 @@ class EventLogger extends Logger {
   protected override printLog(_level: number, item: LogItem): void {
     item.prepareForPrint()
     const { message } = item.getAttributes() as { readonly message?: unknown }
-    // Powertools has remarks of its own, on levels and buffers: they are no events
+    // Powertools also logs messages of its own, on levels and buffers: they are not events
     if (typeof message !== 'string' || !isEventName(message)) return
     this.#print(JSON.stringify(item.getAttributes()), streamOf(message))
   }

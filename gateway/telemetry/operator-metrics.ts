@@ -6,7 +6,7 @@ import { type PrintLine, streamOf } from './operator-log.ts'
 
 export const NAMESPACE = 'phi-gateway'
 
-/** Every metric that is published, with its unit. The alarms of `infra/alarms.yml` name no other. */
+/** All published metrics, with their units. The alarms of `infra/alarms.yml` use no others. */
 export const METRICS = {
   Requests: 'Count',
   Duration: 'Milliseconds',
@@ -30,13 +30,16 @@ export const METRICS = {
 
 type Counts = Partial<Record<keyof typeof METRICS, number>>
 
-/** Requests that have had an event and no end yet. More at once than a function ever has; past it the oldest is published early. */
+/**
+ * Maximum number of open requests with events, more than a function ever has at once. Beyond it, the events of the oldest
+ * request are published early.
+ */
 const MAX_OPEN = 256
 
 /**
- * Metrics for operators, as lines of CloudWatch's embedded metric format: one for a request, with all that happened in it, and
- * one for each event that belongs to none. The stage is the only dimension: a tenant, a user or a path in a metric would tell
- * who is treated where (P8).
+ * Prints metrics for operators as lines of CloudWatch's embedded metric format. Each request gets one line for all its events.
+ * Each event outside of a request gets its own line. The stage is the only dimension: a tenant, a user or a path in a metric
+ * would reveal where a patient is treated (P8).
  *
  * @source https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
@@ -110,20 +113,20 @@ function sum(one: Counts, other: Counts): Counts {
 
 const namesOf = (counts: Counts) => Object.keys(counts) as (keyof typeof METRICS)[]
 
-/** Made anew for each line: nothing of one request is left when the next one comes. */
+/** Creates new `Metrics` for each line, so that no state of one request remains for the next. */
 function metricLine(stage: string, at: number, counts: Counts): string {
   const metrics = new Metrics({ namespace: NAMESPACE, serviceName: NAMESPACE, logger: SILENT })
-  // the service would be a dimension by itself, from the environment even
+  // Powertools adds the service as a dimension, and can take its name from the environment
   metrics.clearDefaultDimensions()
   metrics.setDefaultDimensions({ stage })
   metrics.setTimestamp(at)
   for (const name of namesOf(counts)) metrics.addMetric(name, METRICS[name], counts[name] ?? 0)
-  // not `publishStoredMetrics`: POWERTOOLS_METRICS_DISABLED and POWERTOOLS_DEV would silence the alarms
+  // not `publishStoredMetrics`: with it, POWERTOOLS_METRICS_DISABLED and POWERTOOLS_DEV could silence the alarms
   return JSON.stringify(metrics.serializeMetrics())
 }
 
 const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 
 function nothing(): void {
-  // the library's warnings quote what they warn of
+  // warnings of the library quote values
 }

@@ -3,14 +3,14 @@ import { causeName } from './events.ts'
 import { processFault } from './internal-fault.ts'
 
 /**
- * What Node and Lambda's runtime would print by themselves: the message and the stack of whatever was thrown and not caught, and
- * the text of every warning. Anything may stand in those (P8), so the listeners that print are taken off, and an event is
- * told in their place. After a fault the process ends: nobody knows what state it is in, and the runtime starts another, which
- * says no more than the exit status.
+ * Reports uncaught errors, unhandled rejections and warnings as events. By default, Node and the Lambda runtime print the
+ * message and the stack of an error, and the text of a warning. Those texts can hold any value (P8), so the listeners that print
+ * them are removed. After a fault the process exits, because its state is unknown. The runtime then starts a new process and
+ * logs only the exit status.
  *
- * Called once, by an entry point that has the process to itself.
+ * Call it once, from an entry point that owns the process.
  */
-export function tellProcessFaults(process: NodeJS.Process, events: EventSink): void {
+export function reportProcessFaults(process: NodeJS.Process, events: EventSink): void {
   for (const name of ['uncaughtException', 'unhandledRejection', 'warning']) process.removeAllListeners(name)
   process.on('uncaughtException', (error: unknown) => {
     events(processFault('EXCEPTION', error))

@@ -10,10 +10,10 @@ function run(code: string): { printed: string; status: number | null } {
   const url = (file: string): string => JSON.stringify(new URL(`../../../gateway/telemetry/${file}`, import.meta.url).href)
   const program = `
     import { operatorEvents } from ${url('operator-events.ts')}
-    import { tellProcessFaults } from ${url('process-faults.ts')}
+    import { reportProcessFaults } from ${url('process-faults.ts')}
     // Lambda's runtime has listeners of its own before the function is loaded, which print all of it
     for (const name of ['uncaughtException', 'unhandledRejection']) process.on(name, (error) => console.error(name, error))
-    tellProcessFaults(process, operatorEvents({ stage: 'test', now: Date.now }))
+    reportProcessFaults(process, operatorEvents({ stage: 'test', now: Date.now }))
     const secret = ${JSON.stringify(SECRET)}
     ${code}
   `
