@@ -3,19 +3,20 @@ import { fileURLToPath } from 'node:url'
 import { build, type BuildOptions } from 'esbuild'
 import ts from 'typescript'
 
-// `npm run build`: each function as one file for Lambda, with the schema beside it, and the package for other schemas.
+// `npm run build` bundles each function into one file for Lambda, beside the files of its schema. It also builds the package
+// for deployments with a schema of their own.
 
 const root = new URL('../', import.meta.url)
 const output = new URL('dist/graphql/', root)
 
-/** What the function reads through `new URL('./clinical/', import.meta.url)` and the like, by its name beside the bundle. */
-const BESIDE = {
+/** Files that the function reads through URLs like `new URL('./clinical/', import.meta.url)`, by their name beside the bundle. */
+const SCHEMA_FILES = {
   clinical: 'schema/clinical/',
   'policy.lock': 'schema/policy.lock',
   'directives.graphql': 'directives/directives.graphql',
 } as const
 
-/** Where the package goes that deployments with a schema of their own import. */
+/** Output folder of the package for deployments with a schema of their own. */
 const packaged = new URL('dist/package/', root)
 
 const options: BuildOptions = {
@@ -23,13 +24,13 @@ const options: BuildOptions = {
   platform: 'node',
   target: 'node24',
   format: 'esm',
-  // the ES modules of the packages: one copy of graphql, and a quarter off the cold start
+  // prefer ES modules: the bundle has one copy of graphql, and the cold start is a quarter shorter
   mainFields: ['module', 'main'],
-  // packages that are CommonJS inside call require, which an ES module does not have
+  // CommonJS packages in the bundle call `require`, which ES modules do not have
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
-  // a stack trace that can be read is worth more than the kilobytes
+  // readable stack traces are worth the extra kilobytes
   minify: false,
   sourcemap: 'external',
   logLevel: 'warning',
@@ -43,18 +44,18 @@ await Promise.all([
     entryPoints: [fileURLToPath(new URL('functions/graphql.ts', root))],
     outfile: fileURLToPath(new URL('index.mjs', output)),
   }),
-  // with all that it imports inside: the patch that graphql-shield needs does not travel to those who install this package
+  // includes all dependencies, because graphql-shield needs a patch that an installation of this package does not apply
   build({
     ...options,
     entryPoints: [fileURLToPath(new URL('gateway/index.ts', root))],
     outfile: fileURLToPath(new URL('index.mjs', packaged)),
   }),
-  cp(new URL(BESIDE['directives.graphql'], root), new URL('directives.graphql', packaged)),
-  ...Object.entries(BESIDE).map(([name, from]) => cp(new URL(from, root), new URL(name, output), { recursive: true })),
+  cp(new URL(SCHEMA_FILES['directives.graphql'], root), new URL('directives.graphql', packaged)),
+  ...Object.entries(SCHEMA_FILES).map(([name, from]) => cp(new URL(from, root), new URL(name, output), { recursive: true })),
 ])
 writeDeclarations(fileURLToPath(new URL('gateway/index.ts', root)), fileURLToPath(new URL('types/', packaged)))
 
-/** The package's types, as the compiler makes them of the sources; those of other packages are theirs to bring. */
+/** Writes the type declarations of the package. It does not include the declarations of its dependencies. */
 function writeDeclarations(entry: string, outDir: string): void {
   const { config } = ts.readConfigFile(fileURLToPath(new URL('tsconfig.json', root)), (file) => ts.sys.readFile(file)) as {
     config: { compilerOptions: unknown }

@@ -12,8 +12,8 @@ export interface Arrival {
 }
 
 /**
- * An HTTP request as a function sees it behind an HTTP API: header names in lower case, repeated values joined by commas,
- * cookies apart, and the body in base64 unless its type says that it is text.
+ * Converts an HTTP request into the event that an HTTP API sends to a function. Header names are in lower case, repeated values
+ * are joined by commas, and cookies are separate. The body is base64 unless its content type is text.
  *
  * @source https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  */
@@ -63,7 +63,7 @@ export function toEvent({ request, body, routeKey, now, requestId }: Arrival): A
   }
 }
 
-/** Read from the raw pairs: Node itself drops a repeated `authorization` or `content-type`, which the service joins. */
+/** Reads the raw pairs: the service joins a repeated `authorization` or `content-type`, but Node drops it. */
 function joinedHeaders({ rawHeaders }: IncomingMessage): Record<string, string> {
   const joined = new Map<string, string>()
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
@@ -91,7 +91,7 @@ function queryParameters(rawQueryString: string): Record<string, string> | undef
   return joined.size > 0 ? Object.fromEntries(joined) : undefined
 }
 
-/** Types that the service hands over as text; anything else, a missing type included, is base64. */
+/** Content types that the service passes on as text. Any other type, or a missing one, becomes base64. */
 const TEXT = /^(?:text\/[^;]+|application\/(?:json|javascript|xml))\s*(?:;|$)/i
 
 function isText({ headers }: IncomingMessage): boolean {

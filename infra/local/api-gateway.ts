@@ -5,7 +5,7 @@ import { toEvent } from './api-gateway-event.ts'
 import { readBody } from './body.ts'
 import { close, listen, LOOPBACK, namesThisMachine } from './ports.ts'
 
-/** A Lambda function as an HTTP API calls it, payload format 2.0. */
+/** A Lambda function behind an HTTP API, payload format 2.0. */
 export type Handler = (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2>
 
 /** `POST /graphql`: a method and an exact path. */
@@ -17,21 +17,21 @@ export interface HttpApi {
 }
 
 export interface HttpApiOptions {
-  /** 0 for any free one. */
+  /** 0 selects a free port. */
   readonly port: number
   readonly routes: Readonly<Partial<Record<RouteKey, Handler>>>
-  /** How long a function may take, in milliseconds, as `timeout` in serverless.yml has it. */
+  /** Time limit of a function in milliseconds, as `timeout` in serverless.yml. */
   readonly timeoutMs?: number
   readonly bodyLimit?: number
 }
 
-/** Quotas for HTTP APIs: a payload is 10 MB at most. */
+/** The quota of HTTP APIs: a payload has at most 10 MB. */
 const BODY_LIMIT = 10 * 1024 * 1024
 const FUNCTION_TIMEOUT_MS = 10_000
 
 /**
- * An HTTP API of API Gateway on one machine, before functions that know nothing of it: exact routes, payload format 2.0, the
- * service's answers to what no function sees.
+ * Starts an HTTP API on this machine that behaves like API Gateway, so functions run unchanged. It has exact routes, payload
+ * format 2.0, and the service's own responses to requests that reach no function.
  *
  * @throws PortInUse
  * @source https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
@@ -46,7 +46,7 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
     const handler = table.get(routeKey)
     if (!namesThisMachine(request.headers.host)) refuse(response, 403, 'Forbidden')
     else if (!body) refuse(response, 413, 'Request Entity Too Large')
-    // an HTTP API has no 405: a known path with another method is no route either
+    // an HTTP API has no 405: a known path with another method is not a route
     else if (!handler) refuse(response, 404, 'Not Found')
     else {
       const event = toEvent({ request, body, routeKey, now: Date.now(), requestId: randomUUID() })
@@ -65,7 +65,7 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
 
 const pathOf = (request: IncomingMessage): string => (request.url ?? '/').split('?', 1)[0] ?? '/'
 
-/** The function's result, or undefined when it failed or took too long. What went wrong is for its own log (P8). */
+/** Returns the function's result, or undefined if it failed or timed out. The function's own log has the cause (P8). */
 async function invoke(
   handler: Handler,
   event: APIGatewayProxyEventV2,
@@ -95,7 +95,7 @@ function contextUntil(deadline: number): Context {
     logStreamName: 'local',
     memoryLimitInMB: '1024',
     getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
-    // the callback style of old: the type wants it, Node 24 functions do not have it
+    // the type requires the old callbacks, which functions on Node 24 do not have
     ...Object.fromEntries(['done', 'fail', 'succeed'].map((name) => [name, () => undefined])),
   } as Context
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 
-/** The whole body of a request, or undefined when it is longer than the limit (bytes). What exceeds it is not kept. */
+/** Reads the whole body of a request. Returns undefined if it exceeds the limit (bytes); the excess is not stored. */
 export async function readBody(request: IncomingMessage, limit: number): Promise<Buffer | undefined> {
   const chunks: Buffer[] = []
   let length = 0

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 
-// Stands between the one who started the engine and the engine. A process that is killed cannot end its children; but its
-// end of this pipe closes whatever ended it, and then the keeper ends the engine: none is left behind, holding the file.
+// Runs the engine for the process that started the keeper. A killed process cannot end its children, but its end of the pipe to
+// the keeper always closes. The keeper then ends the engine, so that no engine remains and holds the data file.
 
 const [binary, ...flags] = process.argv.slice(2)
-if (binary === undefined) throw new Error('The keeper needs the path of an engine.')
+if (binary === undefined) throw new Error('No engine is given. Pass the path of an engine as the first argument.')
 
 const engine = spawn(binary, flags, { stdio: 'ignore' })
 engine.on('error', () => process.exit(1))

@@ -4,34 +4,39 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { freePort, LOOPBACK } from './ports.ts'
 
-/** A DynamoDB that answers on this machine. */
+/** A running DynamoDB engine. */
 export interface Engine {
   readonly endpoint: string
-  /** Where it keeps its data; undefined in memory and for an engine that somebody else started. */
+  /** The file of its data. Undefined for an engine in memory, and for an engine that this process did not start. */
   readonly dataFile?: string
   stop(): Promise<void>
 }
 
 export interface EngineOptions {
-  /** SQLite file, made when missing; in memory when left out. */
+  /** SQLite file, created if missing. Without it, the data is in memory. */
   readonly dataFile?: string
-  /** Where to look for `AWS_ENDPOINT_URL_DYNAMODB`. Tests that need an engine of their own pass `{}`. */
+  /** Environment that can set `AWS_ENDPOINT_URL_DYNAMODB`. Tests that need an engine of their own pass `{}`. */
   readonly env?: NodeJS.ProcessEnv
 }
 
-/** No DynamoDB can be had on this machine; the message says what to do. */
+/** No DynamoDB engine is available on this machine. The message says what to do. */
 class NoEngine extends Error {
   override readonly name = 'NoEngine'
 }
 
 const READY_WITHIN_MS = 5_000
 const ATTEMPTS = 3
+const RUN_DYNAMODB_LOCAL = [
+  'Run DynamoDB Local, then start again:',
+  '  docker run --rm -d -p 127.0.0.1:8000:8000 amazon/dynamodb-local',
+  '  AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000 npm start',
+].join('\n')
 
 /**
- * Starts the embedded engine on a free loopback port and waits until it answers. Where `AWS_ENDPOINT_URL_DYNAMODB` names
- * an engine, that one is used and nothing is started.
+ * Starts the embedded engine on a free loopback port and waits until it answers. If `AWS_ENDPOINT_URL_DYNAMODB` names an
+ * engine, uses that engine and starts none.
  *
- * @throws NoEngine when the platform has no binary, or the engine does not come up
+ * @throws NoEngine if the platform has no binary, or the engine does not start
  */
 export async function startEngine({ dataFile, env = process.env }: EngineOptions = {}): Promise<Engine> {
   const given = env['AWS_ENDPOINT_URL_DYNAMODB']
@@ -40,15 +45,15 @@ export async function startEngine({ dataFile, env = process.env }: EngineOptions
     return { endpoint: given, stop: () => Promise.resolve() }
   }
   const binary = engineBinary()
-  // the port may be taken between finding it free and the engine's own listen
+  // another process may take the free port before the engine listens on it
   for (let attempt = 1; ; attempt++) {
     const engine = await startOn(await freePort(), binary, dataFile)
     if (engine) return engine
-    if (attempt === ATTEMPTS) throw new NoEngine('The embedded DynamoDB engine ended before it answered.')
+    if (attempt === ATTEMPTS) throw new NoEngine(`The embedded DynamoDB engine ended before it answered. ${RUN_DYNAMODB_LOCAL}`)
   }
 }
 
-/** The local stack drops tables and writes demo data: it must never be pointed at an account. */
+/** The local stack drops tables and writes demo data, so it must never use an AWS account. */
 function refuseTheCloud(endpoint: string): void {
   const host = URL.canParse(endpoint) ? new URL(endpoint).hostname : ''
   if (host === '' || /(?:^|\.)(?:amazonaws\.com|amazonaws\.com\.cn|api\.aws)$/.test(host)) {
@@ -61,14 +66,7 @@ function engineBinary(): string {
   try {
     return createRequire(import.meta.url).resolve(`@dynoxide/${process.platform}-${process.arch}/${name}`)
   } catch (cause) {
-    throw new NoEngine(
-      [
-        `There is no embedded DynamoDB engine for ${process.platform}-${process.arch}. Run DynamoDB Local instead, then start again:`,
-        '  docker run --rm -d -p 127.0.0.1:8000:8000 amazon/dynamodb-local',
-        '  AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000 npm start',
-      ].join('\n'),
-      { cause },
-    )
+    throw new NoEngine(`${process.platform}-${process.arch} has no embedded DynamoDB engine. ${RUN_DYNAMODB_LOCAL}`, { cause })
   }
 }
 
@@ -82,11 +80,11 @@ async function startOn(port: number, binary: string, dataFile: string | undefine
       ...['--host', LOOPBACK, '--port', String(port)],
       ...(dataFile === undefined ? [] : ['--db-path', dataFile]),
     ],
-    // a group of its own: Ctrl-C reaches only the parent, which ends the engine after the last request
+    // a process group of its own: Ctrl-C reaches only the parent, which ends the engine after the last request
     { stdio: ['pipe', 'ignore', 'ignore'], detached: true },
   )
   const ended = once(keeper, 'exit').then(() => false)
-  // the engine ends after its keeper's pipe does: a broken pipe is how it learns, never a fault of ours
+  // the keeper may end first: a broken pipe is expected and is not a fault
   keeper.stdin.on('error', () => undefined)
   keeper.unref()
 

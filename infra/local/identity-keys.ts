@@ -6,7 +6,7 @@ import type { JWK } from 'oidc-provider'
 import { z } from 'zod'
 import { writePrivateFile } from './private-file.ts'
 
-/** What the local identity provider signs with, and the secrets of its machine clients. */
+/** The signing keys of the local identity provider, and the secrets of its machine clients. */
 export interface IdentityKeys {
   readonly jwks: { readonly keys: JWK[] }
   /** By client id. */
@@ -21,24 +21,24 @@ const stored = z.object({
 })
 
 /**
- * The keys of a data folder, made when they are not there yet: a token from before a restart still verifies after it.
+ * Reads the keys of a data folder, and creates those that are missing. Tokens from before a restart stay valid after it.
  *
- * @param dataFolder keys are made anew and not kept when it is left out
+ * @param dataFolder if undefined, all keys are new and not stored
  * @param clients ids of the machine clients
  */
 export async function identityKeys(dataFolder: string | undefined, clients: readonly string[]): Promise<IdentityKeys> {
   const file = dataFolder === undefined ? undefined : join(dataFolder, 'identity.json')
-  const kept = file === undefined ? undefined : await read(file)
-  if (kept && clients.every((client) => kept.clientSecrets[client] !== undefined)) return kept
+  const existing = file === undefined ? undefined : await read(file)
+  if (existing && clients.every((client) => existing.clientSecrets[client] !== undefined)) return existing
 
-  const made: IdentityKeys = {
-    jwks: kept?.jwks ?? { keys: [await signingKey()] },
+  const keys: IdentityKeys = {
+    jwks: existing?.jwks ?? { keys: [await signingKey()] },
     clientSecrets: Object.fromEntries(
-      clients.map((client) => [client, kept?.clientSecrets[client] ?? randomBytes(32).toString('base64url')]),
+      clients.map((client) => [client, existing?.clientSecrets[client] ?? randomBytes(32).toString('base64url')]),
     ),
   }
-  if (file !== undefined) writePrivateFile(file, JSON.stringify(made, null, 2))
-  return made
+  if (file !== undefined) writePrivateFile(file, JSON.stringify(keys, null, 2))
+  return keys
 }
 
 async function signingKey(): Promise<JWK> {
@@ -51,8 +51,11 @@ async function read(file: string): Promise<IdentityKeys | undefined> {
     return stored.parse(JSON.parse(await readFile(file, 'utf8')))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new Error('The keys of the local identity provider cannot be read. Forget them with: npm start -- --fresh', {
-      cause: error,
-    })
+    throw new Error(
+      'Cannot read the keys of the local identity provider. To start without the old data, run: npm start -- --fresh',
+      {
+        cause: error,
+      },
+    )
   }
 }

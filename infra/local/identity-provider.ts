@@ -8,35 +8,37 @@ import { identityKeys } from './identity-keys.ts'
 import { close, freePort, listen, LOOPBACK, namesThisMachine } from './ports.ts'
 import { DEMO_CLIENT, DEMO_GRANT, fetchToken, type TokenSource } from './token.ts'
 
-/** What tokens are for: the gateway's audience, and the resource indicator that stands for it (RFC 8707 wants a URI). */
+/** The audience of tokens. */
 export const AUDIENCE = 'phi-gateway'
+/** The resource indicator of the audience. RFC 8707 requires a URI. */
 const RESOURCE = 'urn:phi-gateway'
 
-/** Seconds. HIPAA sets no number; an hour bounds what a lost token is worth. */
+/** Seconds. HIPAA sets no number; one hour limits the use of a lost token. */
 const TOKEN_LIFETIME = 3600
 
 export interface IdentityProvider extends TokenSource {
   readonly issuer: string
   readonly jwksUri: string
-  /** Gets an access token over HTTP, as the command line does. */
+  /** Requests an access token over HTTP, as the command line does. */
   tokenFor(user: string, purpose?: string): Promise<string>
   stop(): Promise<void>
 }
 
 export interface IdentityProviderOptions {
-  /** 0 for any free one; the issuer bears the number. */
+  /** 0 selects a free port. The port is part of the issuer. */
   readonly port: number
-  /** Where signing keys and client secrets are kept, so that tokens outlive a restart; in memory when left out. */
+  /** Folder of signing keys and client secrets, so that tokens outlive a restart. Without it, they are in memory. */
   readonly dataFolder?: string
   readonly users: readonly StackUser[]
 }
 
 /**
- * An OpenID provider with the demo users, for one machine alone: a user gets a token by name, without a password.
+ * Starts an OpenID provider for this machine only. A demo user gets a token by name, without a password.
  *
  * Tokens are JWTs of RFC 9068 (`typ: at+jwt`) with the claims that the gateway reads from any provider.
  *
- * @throws PortInUse; StageRefused in a process that was told to be production
+ * @throws PortInUse
+ * @throws StageRefused in a production process
  */
 export async function startIdentityProvider({ port, dataFolder, users }: IdentityProviderOptions): Promise<IdentityProvider> {
   refuseProductionIfNamed(process.env)
@@ -47,7 +49,7 @@ export async function startIdentityProvider({ port, dataFolder, users }: Identit
   const issuer = `http://${LOOPBACK}:${bound}`
 
   const provider = new Provider(issuer, {
-    adapter: keepsNothing,
+    adapter: emptyAdapter,
     jwks: keys.jwks,
     clients: [
       {
@@ -78,7 +80,7 @@ export async function startIdentityProvider({ port, dataFolder, users }: Identit
     DEMO_GRANT,
     async (ctx) => {
       const user = people.get(ctx.oidc.params.username ?? '')
-      if (!user || user.client === true) throw new errors.InvalidGrant('there is no such demo user')
+      if (!user || user.client === true) throw new errors.InvalidGrant('unknown demo user')
       const token = new provider.AccessToken({
         accountId: user.name,
         client: ctx.oidc.client,
@@ -120,29 +122,29 @@ const getResourceServerInfo = () => ({
   jwt: { sign: { alg: 'RS256' as const } },
 })
 
-/** Of the words a purpose may have, so that no free text gets into a token. Whether the role may claim it, the gateway decides. */
+/** The form of a purpose, so that no free text gets into a token. The gateway decides whether the role may claim the purpose. */
 const PURPOSE = /^[A-Z]{2,10}$/
 
 function claimsOf(people: ReadonlyMap<string, StackUser>, ctx: KoaContextWithOIDC, token: AccessToken | ClientCredentials) {
   const user = people.get('accountId' in token ? token.accountId : (token.clientId ?? ''))
-  // a token without a tenant or a role must not exist, not even here
-  if (!user) throw new errors.InvalidGrant('there is no such demo user')
+  // a token without a tenant or a role must not exist, not even in the local stack
+  if (!user) throw new errors.InvalidGrant('unknown demo user')
   const purpose = ctx.oidc.body?.['purpose']
   if (purpose !== undefined && (typeof purpose !== 'string' || !PURPOSE.test(purpose)))
-    throw new errors.InvalidRequest('purpose is not valid')
+    throw new errors.InvalidRequest('invalid purpose')
   return {
     tenant: user.tenant,
     organization: user.tenant,
     roles: [user.role],
     ...(user.fhirUser !== undefined && { fhirUser: user.fhirUser }),
     ...(purpose !== undefined && { purpose_of_use: purpose }),
-    // a client that acts by itself has no session and no person who signed in
+    // a machine client has no session and no sign-in of a person
     ...(user.client !== true && { sid: randomUUID(), auth_time: Math.floor(Date.now() / 1000), amr: ['pwd', 'mfa'] }),
   }
 }
 
-/** Every token given out is a JWT and every client stands in the configuration: there is nothing to store. */
-const keepsNothing = (): Adapter => ({
+/** Stores nothing: every token is a JWT, and every client is in the configuration. */
+const emptyAdapter = (): Adapter => ({
   upsert: () => Promise.resolve(),
   find: () => Promise.resolve(),
   findByUserCode: () => Promise.resolve(),

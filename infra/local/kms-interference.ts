@@ -1,21 +1,21 @@
 import type { MasterKey } from './kms-keys.ts'
 
-/** What may lie between a caller and a key: the service refuses for now, says nothing, or hangs up. */
+/** A simulated problem between a caller and a key: the service throttles, does not answer, or closes the connection. */
 export type Interference = 'THROTTLED' | 'SILENT' | 'CUT'
 
-/** Interference by key, so that one tenant's trouble can be seen not to be another's. */
+/** Interference by key, so that tests can show that an outage of one tenant does not affect another. */
 export class Interferences {
   readonly #byKey = new Map<MasterKey, Interference>()
   #waiting: (() => void)[] = []
 
-  /** @param how undefined for none: what was left without an answer is then answered */
+  /** @param how undefined ends the interference, and requests without an answer get their answer */
   set(key: MasterKey, how: Interference | undefined): void {
     if (how === undefined) this.#byKey.delete(key)
     else this.#byKey.set(key, how)
-    for (const look of this.#waiting.splice(0)) look()
+    for (const resume of this.#waiting.splice(0)) resume()
   }
 
-  /** What a request meets now; it comes back when nobody has to be silent any more. */
+  /** The interference for a request. While the key is SILENT, the request waits. */
   async at(key: MasterKey | undefined): Promise<Exclude<Interference, 'SILENT'> | undefined> {
     for (;;) {
       const how = key && this.#byKey.get(key)

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { writePrivateFile } from './private-file.ts'
 
-// Master keys of the KMS stand-in and what they do: seal a blob under a key and an encryption context, and open it again.
+// Master keys of the KMS stand-in. They seal a blob under a key and an encryption context, and open it again.
 
-/** What a key answers to, as in KMS; `Denied` stands for a key policy that does not name the caller. */
+/** The state of a key, as in KMS. `Denied` simulates a key policy that does not name the caller. */
 export type KeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Denied'
 
 export interface MasterKey {
@@ -16,7 +16,7 @@ export interface MasterKey {
   state: KeyState
 }
 
-/** Name-value pairs that are not secret and without which the blob does not open. */
+/** Name-value pairs. They are not secret, but a blob opens only with the same pairs. */
 export type EncryptionContext = Readonly<Record<string, string>>
 
 const FORMAT = 1
@@ -81,7 +81,7 @@ export class MasterKeys {
     this.#save()
   }
 
-  /** The key that a blob names, or undefined when the blob is none of ours. */
+  /** The key that a blob names, or undefined if the blob is not from this stand-in. */
   keyOf(blob: Buffer): MasterKey | undefined {
     if (blob.length < HEADER_BYTES + NONCE_BYTES + TAG_BYTES || blob[0] !== FORMAT) return undefined
     return this.#keys.get(blob.toString('latin1', 1, HEADER_BYTES))
@@ -105,7 +105,7 @@ export function seal(key: MasterKey, plaintext: Buffer, context: EncryptionConte
   return Buffer.concat([header, nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
 }
 
-/** The plaintext, or undefined when the blob was altered or the context is not the one that it was sealed under. */
+/** Returns the plaintext, or undefined if the blob was altered or sealed under another context. */
 export function open(key: MasterKey, blob: Buffer, context: EncryptionContext): Buffer | undefined {
   const header = blob.subarray(0, HEADER_BYTES)
   const nonce = blob.subarray(HEADER_BYTES, HEADER_BYTES + NONCE_BYTES)
@@ -119,7 +119,7 @@ export function open(key: MasterKey, blob: Buffer, context: EncryptionContext): 
   }
 }
 
-/** The order in which a caller names the pairs does not matter to KMS. */
+/** Sorts the pairs, because their order does not matter to KMS. */
 function aad(header: Buffer, context: EncryptionContext): Buffer {
   const pairs = Object.entries(context).sort(([a], [b]) => (a < b ? -1 : 1))
   return Buffer.concat([header, Buffer.from(JSON.stringify(pairs))])

@@ -8,39 +8,42 @@ import { arnOf, type KeyState, type MasterKey, MasterKeys, open, seal } from './
 import { close, listen, LOOPBACK } from './ports.ts'
 
 /**
- * A stand-in for AWS KMS on one machine. It speaks the JSON 1.1 protocol to the stock SDK client, with the service's own
- * error names and the encryption context as AAD, so that what runs against it is the code that runs against the service.
+ * A stand-in for AWS KMS on one machine. It speaks the JSON 1.1 protocol to the standard SDK client, uses the service's error
+ * names, and binds the encryption context as AAD. Code that uses the service runs against it unchanged.
  *
- * It is not KMS: master keys lie in a file, nobody's signature is checked, and there is no log of their use.
+ * It is not KMS: master keys are in a file, signatures are not checked, and key use is not logged.
  *
  * @source https://docs.aws.amazon.com/kms/latest/APIReference/Welcome.html
  */
 export interface KmsStandIn {
   readonly endpoint: string
-  /** Requests answered so far, of one operation (`Decrypt`) or of all. */
+  /** Number of requests so far, of one operation (`Decrypt`) or of all. */
   calls(operation?: string): number
-  /** Lets every use of the key fail with DisabledException. */
+  /** Makes every use of the key fail with DisabledException. */
   disable(keyId: string): void
-  /** Lets every use of the key fail as it does in that state. */
+  /** Makes every use of the key behave as in that state. */
   setState(keyId: string, state: KeyState): void
-  /** Lets every request for the key meet this until it is taken back. */
+  /** Applies the interference to every request for the key. Undefined ends it. */
   interfere(keyId: string, how: Interference | undefined): void
   stop(): Promise<void>
 }
 
 export interface KmsOptions {
-  /** Where the master keys are kept, mode 0600; in memory when left out. */
+  /** The file of the master keys, mode 0600. Without it, they are in memory. */
   readonly file?: string
-  /** 0, or left out, for any free one. */
+  /** 0 or undefined selects a free port. */
   readonly port?: number
-  /** Aliases that exist from the start, each with a key of its own: `alias/phi-local`. */
+  /** Aliases to create at the start, each with a key of its own, for instance `alias/phi-local`. */
   readonly aliases?: readonly string[]
 }
 
-/** 4 KiB of plaintext in base64 and a context of 8 KiB, with room to spare. */
+/** Enough for 4 KiB of plaintext in base64 and a context of 8 KiB. */
 const BODY_LIMIT = 64 * 1024
 
-/** @throws PortInUse; StageRefused in a process that was told to be production */
+/**
+ * @throws PortInUse
+ * @throws StageRefused in a production process
+ */
 export async function startKms({ file, port = 0, aliases = [] }: KmsOptions = {}): Promise<KmsStandIn> {
   refuseProductionIfNamed(process.env)
   const keys = new MasterKeys(file)
@@ -52,15 +55,15 @@ export async function startKms({ file, port = 0, aliases = [] }: KmsOptions = {}
     const operation = /^TrentService\.(\w+)$/.exec(String(request.headers['x-amz-target']))?.[1] ?? ''
     counts.set(operation, (counts.get(operation) ?? 0) + 1)
     try {
-      // a web page cannot send this header elsewhere without being asked for it first, and nothing here answers that
+      // a web page can send this header to another site only after a CORS preflight, which this server does not answer
       if (request.headers.authorization?.startsWith('AWS4-HMAC-SHA256 ') !== true)
         throw new KmsFault('MissingAuthenticationTokenException')
       const body = await readBody(request, BODY_LIMIT)
       if (!body) throw new KmsFault('ValidationException')
       const input = parseJson(body)
-      const met = await interferences.at(keyMeant(keys, input))
-      if (met === 'CUT') return void response.destroy()
-      if (met === 'THROTTLED') throw new KmsFault('ThrottlingException')
+      const interference = await interferences.at(requestedKey(keys, input))
+      if (interference === 'CUT') return void response.destroy()
+      if (interference === 'THROTTLED') throw new KmsFault('ThrottlingException')
       send(response, 200, operate(keys, operation, input))
     } catch (error) {
       const type = error instanceof KmsFault ? error.type : 'KMSInternalException'
@@ -105,9 +108,9 @@ class KmsFault extends Error {
   }
 }
 
-/** The key that a request is about, whatever becomes of the request. */
-function keyMeant(keys: MasterKeys, input: unknown): MasterKey | undefined {
-  const { KeyId, CiphertextBlob } = meantInput.safeParse(input).data ?? {}
+/** The key that a request names, even if the request then fails. */
+function requestedKey(keys: MasterKeys, input: unknown): MasterKey | undefined {
+  const { KeyId, CiphertextBlob } = keyInput.safeParse(input).data ?? {}
   return KeyId === undefined ? CiphertextBlob && keys.keyOf(CiphertextBlob) : keys.find(KeyId)
 }
 
@@ -122,7 +125,7 @@ const generateDataKeyInput = z
     KeySpec: z.enum(['AES_256', 'AES_128']).optional(),
     NumberOfBytes: z.int().min(1).max(1024).optional(),
   })
-  // the service wants exactly one of the two
+  // the service requires exactly one of the two
   .refine((input) => (input.KeySpec === undefined) !== (input.NumberOfBytes === undefined))
 const encryptInput = z.object({
   KeyId: keyId,
@@ -134,7 +137,7 @@ const decryptInput = z.object({
   EncryptionContext: context,
   CiphertextBlob: bytes.refine((b) => b.length >= 1),
 })
-const meantInput = z.object({ KeyId: keyId.optional(), CiphertextBlob: bytes.optional() })
+const keyInput = z.object({ KeyId: keyId.optional(), CiphertextBlob: bytes.optional() })
 const describeKeyInput = z.object({ KeyId: keyId })
 
 function operate(keys: MasterKeys, operation: string, body: unknown): object {

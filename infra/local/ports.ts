@@ -1,15 +1,18 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** Everything local listens here and nowhere else: a demo hands out tokens without a password. */
+/** The only address of local servers, because the demo issues tokens without a password. */
 export const LOOPBACK = '127.0.0.1'
 
-/** Somebody else listens on the port that was asked for. */
+/** Another process listens on the requested port. */
 class PortInUse extends Error {
   override readonly name = 'PortInUse'
   readonly port: number
   constructor(port: number, options?: ErrorOptions) {
-    super(`Port ${port} is in use. Stop what listens there, or choose another: PORT=${port + 100} npm start`, options)
+    super(
+      `Port ${port} is in use. Stop the process that listens there, or choose another port: PORT=${port + 100} npm start`,
+      options,
+    )
     this.port = port
   }
 }
@@ -17,8 +20,8 @@ class PortInUse extends Error {
 /**
  * Listens on the loopback address.
  *
- * @param port 0 for any free one
- * @returns the port in use
+ * @param port 0 selects a free port
+ * @returns the port
  * @throws PortInUse
  */
 export function listen(server: Server, port: number): Promise<number> {
@@ -33,17 +36,17 @@ export function listen(server: Server, port: number): Promise<number> {
   })
 }
 
-/** Ends a server with its idle connections, and with the others once they have answered. */
+/** Closes a server. Idle connections close at once, the others after their response or after one second. */
 export function close(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
     server.closeIdleConnections()
-    // a client that never ends its request must not keep the process
+    // a client that never ends its request must not keep the process alive
     setTimeout(() => server.closeAllConnections(), 1_000).unref()
   })
 }
 
-/** A port that is free now, for a process that cannot choose one itself. It may be taken a moment later. */
+/** Finds a free port for a process that cannot choose one itself. Another process may take it a moment later. */
 export async function freePort(): Promise<number> {
   const server = createServer()
   const port = await listen(server, 0)
@@ -51,7 +54,11 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-/** Throws PortInUse unless the port can be had now. Asked before anything else starts, so that the message comes at once. */
+/**
+ * Checks that a port is free. Call it before anything else starts, so that the message comes at once.
+ *
+ * @throws PortInUse
+ */
 export async function requirePort(port: number): Promise<void> {
   const server = createServer()
   await listen(server, port)
@@ -59,8 +66,8 @@ export async function requirePort(port: number): Promise<void> {
 }
 
 /**
- * Whether a request names this machine as its host. A web page on another site can be made to resolve to the loopback
- * address (DNS rebinding) and would then read what is served there; its requests still name the other site.
+ * Whether the `Host` header of a request names this machine. With DNS rebinding, the name of another site can resolve to the
+ * loopback address, so that its pages could read local responses. Such requests still name the other site as their host.
  */
 export function namesThisMachine(host: string | undefined): boolean {
   return host !== undefined && /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?$/.test(host)

@@ -1,8 +1,8 @@
 import { renameSync, writeFileSync } from 'node:fs'
 
 /**
- * Writes a file that only its owner can read, whole or not at all: a process that ends in between must not leave half a key
- * behind. The mode is set when the file is made, so that it is never readable by others, not even for a moment.
+ * Writes a file that only its owner can read. The write is atomic: a process that ends midway must not leave half a key. The
+ * mode is set when the file is created, so that other users can never read it, not even for a moment.
  */
 export function writePrivateFile(file: string, text: string): void {
   const unfinished = `${file}.${process.pid}`

@@ -7,27 +7,27 @@ import type { Stack } from './stack.ts'
 export interface Seeding extends Pick<SeedOptions, 'openImporter' | 'log'> {
   readonly stack: Stack
   readonly dataFolder: string
-  /** Patients in `riverside`; `lakeside` gets ten at most, enough to be another tenant. */
+  /** Number of patients in `riverside`. `lakeside` gets at most ten, which is enough for a second tenant. */
   readonly patients: number
 }
 
 const LAKESIDE_PATIENTS = 10
-/** Counts up with every change of what is stored: data of another format cannot be read, nor be written over. */
+/** Increase it with every change of the stored format. Data of another format can be neither read nor overwritten. */
 const FORMAT = 3
 
-/** What lies in the data folder was written in another format than this version of the stack reads. */
+/** The data folder has a format that this version of the stack cannot read. */
 export class OtherFormat extends Error {
   override readonly name = 'OtherFormat'
   constructor() {
-    super('The local data are of another version. To begin anew: npm start -- --fresh')
+    super('The local data has the format of another version. To delete it and start again, run: npm start -- --fresh')
   }
 }
 
 /**
- * Writes the demo patients where they are not yet.
+ * Writes the demo patients unless they exist.
  *
- * A marker is written when all of them are in. Without it the seeding is repeated, which changes nothing of what an
- * interrupted one has written; and so it is where the tables are empty in spite of it, as an engine in memory leaves them.
+ * After the last patient it writes a marker. Without the marker, it seeds again, which does not change the records of an
+ * interrupted run. It also seeds again if the tables are empty despite the marker, for instance on an engine in memory.
  *
  * @returns whether it seeded
  * @throws OtherFormat
@@ -39,7 +39,7 @@ export async function seedOnce({ stack, dataFolder, patients, openImporter, log 
     if (formatOf(marker) !== FORMAT) throw new OtherFormat()
     return false
   }
-  // a start that finds everything in place need not load the generator
+  // loads the generator only when it has to run
   const { seedDemo } = await import('./demo/seed.ts')
   const lakeside = Math.min(LAKESIDE_PATIENTS, patients)
   await seedDemo({ stage: stack.env.PHI_STAGE, openImporter, riverside: patients, lakeside, log })
@@ -47,7 +47,7 @@ export async function seedOnce({ stack, dataFolder, patients, openImporter, log 
   return true
 }
 
-/** The first format was not named. */
+/** A marker of the first format has no number. */
 function formatOf(marker: string): number {
   const { format } = JSON.parse(readFileSync(marker, 'utf8')) as { format?: unknown }
   return typeof format === 'number' ? format : 1

@@ -6,33 +6,33 @@ import { stackEnvironment } from './environment.ts'
 import { writePrivateFile } from './private-file.ts'
 
 /**
- * What the stack on this machine keeps, never under version control: `.local` at the root of the project, or what `PHI_DATA`
- * names, so that several stacks can stand beside each other.
+ * The data folder of the stack on this machine, never under version control. The default is `.local` at the root of the project.
+ * `PHI_DATA` names another folder, so that several stacks can run side by side.
  */
 export const DATA_FOLDER = resolve(process.env['PHI_DATA'] ?? fileURLToPath(new URL('../../.local', import.meta.url)))
 
 const stackFile = z.object({
-  /** Where clients send their queries. */
+  /** Endpoint for client requests. */
   graphql: z.url(),
   issuer: z.url(),
   jwksUri: z.url(),
   tokenEndpoint: z.url(),
   clientSecrets: z.record(z.string(), z.string()),
-  /** What the functions read; the command line takes it as its own. */
+  /** Environment of the functions. The command line uses it as its own. */
   env: stackEnvironment,
 })
 
-/** A running stack as another process on this machine finds it, in `.local/stack.json`. */
+/** The content of `.local/stack.json`, by which other processes on this machine find the running stack. */
 export type StackFile = z.infer<typeof stackFile>
 
-/** No stack runs on this machine, or its file is of another version. */
+/** No stack runs on this machine, or its file is from another version. */
 export class NoStack extends Error {
   override readonly name = 'NoStack'
 }
 
 const pathIn = (dataFolder: string): string => join(dataFolder, 'stack.json')
 
-/** Readable by its owner alone: it holds the secrets of machine clients. */
+/** Only the owner can read the file, because it holds the secrets of machine clients. */
 export function writeStackFile(dataFolder: string, stack: StackFile): void {
   writePrivateFile(pathIn(dataFolder), JSON.stringify(stack, null, 2))
 }
@@ -42,7 +42,7 @@ export function removeStackFile(dataFolder: string): void {
 }
 
 /**
- * What the running stack wrote.
+ * Reads the file of the running stack.
  *
  * @throws NoStack
  */

@@ -12,23 +12,23 @@ import { readStackFile, removeStackFile, type StackFile, writeStackFile } from '
 import { createTables, dropTables } from './tables.ts'
 
 export interface StackOptions {
-  /** Absolute path; made when missing. One stack at a time has it. */
+  /** Absolute path, created if missing. Only one stack at a time can use it. */
   readonly dataFolder: string
-  /** Where the HTTP API is to listen; the identity provider takes the next one. 0 for any free two. */
+  /** Port of the HTTP API. The identity provider uses the next port. 0 selects two free ports. */
   readonly port: number
-  /** Forget what the folder holds, and what the tables hold on an engine that was there before. */
+  /** Delete the data in the folder, and the tables of an engine that was already running. */
   readonly fresh?: boolean
   readonly users?: readonly StackUser[]
-  /** Part of the tables' names, `local` when left out: tests that share an engine take one each. */
+  /** Part of the table names, by default `local`. Tests that share an engine use one namespace each. */
   readonly namespace?: string
 }
 
-/** All that the functions stand on, started. Nothing serves GraphQL yet: that is for who imports the function. */
+/** The running services that the functions need. To serve GraphQL, import the function afterwards. */
 export interface Stack extends StackFile {
   readonly port: number
   readonly kms: KmsStandIn
   readonly identity: IdentityProvider
-  /** For those who set tables up; the functions make their own. */
+  /** A client for the setup of tables. The functions create their own client. */
   readonly dynamodb: DynamoDBClient
   stop(): Promise<void>
 }
@@ -36,11 +36,19 @@ export interface Stack extends StackFile {
 const STAGE = 'local'
 const KMS_KEY = 'alias/phi-local'
 const LAKESIDE_KEY = 'alias/phi-lakeside'
-/** Data folders of earlier starts have its first tenant key under the shared key. */
+/** In older data folders, the first tenant key of lakeside is under the shared key. */
 const TENANT_KMS_KEYS = { lakeside: [LAKESIDE_KEY, KMS_KEY] }
 const DATABASE = 'dynamodb.sqlite'
-/** Everything that a stack keeps. Named one by one: a folder given by mistake loses nothing else. */
-const KEPT = [DATABASE, `${DATABASE}-wal`, `${DATABASE}-shm`, `${DATABASE}-journal`, 'kms.json', 'identity.json', 'seeded.json']
+/** All files of a stack. They are listed one by one, so that a folder given by mistake loses no other files. */
+const DATA_FILES = [
+  DATABASE,
+  `${DATABASE}-wal`,
+  `${DATABASE}-shm`,
+  `${DATABASE}-journal`,
+  'kms.json',
+  'identity.json',
+  'seeded.json',
+]
 
 /** A stack already runs on this data folder. */
 class StackRunning extends Error {
@@ -48,10 +56,11 @@ class StackRunning extends Error {
 }
 
 /**
- * Starts the engine with its tables, the KMS stand-in and the identity provider, puts the environment of the functions in
- * place, and writes `stack.json`. A function imported from now on until `stop` finds all of it.
+ * Starts the engine with its tables, the KMS stand-in and the identity provider. Sets the environment of the functions and
+ * writes `stack.json`. A function that is imported after this and before `stop` uses these services.
  *
- * @throws PortInUse, StackRunning, NoEngine; StageRefused in a process that was told to be production
+ * @throws PortInUse, StackRunning, NoEngine
+ * @throws StageRefused in a production process
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { dataFolder, port: wanted, fresh = false, users = DEMO_USERS, namespace = STAGE } = options
@@ -61,10 +70,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const port = wanted === 0 ? await freePort() : wanted
   const identityPort = wanted === 0 ? 0 : wanted + 1
   await Promise.all([requirePort(port), identityPort === 0 ? undefined : requirePort(identityPort)])
-  if (fresh) for (const file of KEPT) rmSync(join(dataFolder, file), { force: true })
+  if (fresh) for (const file of DATA_FILES) rmSync(join(dataFolder, file), { force: true })
 
   const started: { stop(): Promise<void> }[] = []
-  const keep = async <T extends { stop(): Promise<void> }>(part: Promise<T>): Promise<T> => {
+  const track = async <T extends { stop(): Promise<void> }>(part: Promise<T>): Promise<T> => {
     const running = await part
     started.push(running)
     return running
@@ -80,9 +89,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     return { endpoint, dynamodb, tables: await createTables(dynamodb, namespace) }
   }
   const parts = await Promise.allSettled([
-    tablesOn(keep(startEngine({ dataFile: join(dataFolder, DATABASE) }))),
-    keep(startKms({ file: join(dataFolder, 'kms.json'), aliases: [KMS_KEY, LAKESIDE_KEY] })),
-    keep(startIdentityProvider({ port: identityPort, dataFolder, users })),
+    tablesOn(track(startEngine({ dataFile: join(dataFolder, DATABASE) }))),
+    track(startKms({ file: join(dataFolder, 'kms.json'), aliases: [KMS_KEY, LAKESIDE_KEY] })),
+    track(startIdentityProvider({ port: identityPort, dataFolder, users })),
   ])
   const [data, kms, identity] = parts
   if (data.status === 'rejected' || kms.status === 'rejected' || identity.status === 'rejected') {
@@ -122,7 +131,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-/** Two engines on one file would each hold half of the truth. A file that a killed stack left behind does not count. */
+/** Two engines on one file would each hold half of the data. The file of a killed stack does not count. */
 async function refuseSecond(dataFolder: string): Promise<void> {
   let other: StackFile
   try {
@@ -134,5 +143,6 @@ async function refuseSecond(dataFolder: string): Promise<void> {
     (response) => response.ok,
     () => false,
   )
-  if (answers) throw new StackRunning(`A stack is already running: ${other.graphql}`)
+  if (answers)
+    throw new StackRunning(`A stack is already running at ${other.graphql}. Stop it, or name another folder in PHI_DATA.`)
 }

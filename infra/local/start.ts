@@ -8,7 +8,7 @@ import { startStack } from './stack.ts'
 import { tour } from './tour.ts'
 import { clinicLock } from '../../schema/clinic.ts'
 
-// `npm start [-- --fresh] [--patients N]`, PORT and PHI_DATA from the environment: the whole system on this machine.
+// `npm start [-- --fresh] [--patients N]` starts the whole system on this machine. PORT and PHI_DATA come from the environment.
 
 const DEFAULT_PORT = 4000
 const DEFAULT_PATIENTS = 60
@@ -29,7 +29,7 @@ async function start(): Promise<void> {
   const stops = [() => stack.stop()]
   stopOnSignal(stops)
   try {
-    // only now: both read the environment when they are loaded, as on Lambda
+    // import them only now: both read the environment when they are loaded, as on Lambda
     const [{ handler }, { openImporter }] = await Promise.all([
       import('../../functions/graphql.ts'),
       import('../../gateway/admin/open-importer.ts'),
@@ -42,7 +42,7 @@ async function start(): Promise<void> {
       log,
     })
     if (!seeded && patients !== undefined)
-      log('The demo patients are there already; to have another number: npm start -- --fresh --patients N')
+      log('The demo patients already exist. To change their number, run: npm start -- --fresh --patients N')
     const api = await startHttpApi({ port, routes: { 'POST /graphql': handler, 'GET /graphql': handler, 'GET /health': health } })
     stops.unshift(() => api.stop())
   } catch (error) {
@@ -51,9 +51,9 @@ async function start(): Promise<void> {
   }
   log(`\n${tour(DEMO_USERS, stack.graphql)}\n`)
   log(
-    `GraphQL at ${stack.graphql}, identity provider at ${stack.issuer}, data in ${relative('.', DATA_FOLDER) || '.'}; Ctrl-C stops it.`,
+    `GraphQL at ${stack.graphql}, identity provider at ${stack.issuer}, data in ${relative('.', DATA_FOLDER) || '.'}. Press Ctrl-C to stop.`,
   )
-  // the origin of this clock is the start of the process
+  // this clock starts with the process
   log(`Ready in ${(performance.now() / 1000).toFixed(1)} s.`)
 }
 
@@ -66,13 +66,13 @@ function options(): { fresh: boolean; patients: number | undefined; port: number
   }
 }
 
-function wholeNumber(name: string, text: string, least: number, most: number): number {
+function wholeNumber(name: string, text: string, min: number, max: number): number {
   const number = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN
-  if (!(number >= least && number <= most)) throw new RangeError(`${name} takes a whole number from ${least} to ${most}.`)
+  if (!(number >= min && number <= max)) throw new RangeError(`${name} must be a whole number from ${min} to ${max}.`)
   return number
 }
 
-/** The first signal lets open requests end, a second one does not wait. */
+/** The first signal waits for open requests. A second signal exits at once. */
 function stopOnSignal(stops: readonly (() => Promise<void>)[]): void {
   let stopping = false
   const stop = (): void => {
@@ -93,8 +93,8 @@ function stopOnSignal(stops: readonly (() => Promise<void>)[]): void {
 try {
   await start()
 } catch (error) {
-  // what the newcomer can act on; the rest is for who debugs the stack itself
-  console.error(error instanceof Error ? error.message : 'The local stack could not start.')
+  // the message says what to do; the stack trace is only for debugging
+  console.error(error instanceof Error ? error.message : 'The local stack could not start. To see the error, set DEBUG=1.')
   if (process.env['DEBUG'] !== undefined) console.error(error)
   process.exit(1)
 }

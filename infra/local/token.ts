@@ -1,18 +1,18 @@
 import { z } from 'zod'
 
-/** The grant by which a demo user gets a token by name alone. Only the provider on this machine knows it. */
+/** The grant type for a demo user's token by name only. No other identity provider supports it. */
 export const DEMO_GRANT = 'urn:phi-gateway:demo-user'
-/** The public client that demo users sign in through. */
+/** The public client of demo users. */
 export const DEMO_CLIENT = 'phi-demo'
 
-/** Where tokens come from. */
+/** The token endpoint of an identity provider, and the credentials for it. */
 export interface TokenSource {
   readonly tokenEndpoint: string
-  /** Secrets of the machine clients, by client id: who has one signs in with it. */
+  /** Secrets of the machine clients, by client id. Only machine clients have one. */
   readonly clientSecrets: Readonly<Record<string, string>>
 }
 
-/** The provider gave no token. */
+/** The identity provider issued no token. */
 export class NoToken extends Error {
   override readonly name = 'NoToken'
 }
@@ -20,10 +20,10 @@ export class NoToken extends Error {
 const answer = z.object({ access_token: z.string().min(1) })
 
 /**
- * Gets an access token for a demo user, or for a machine client by its own credentials.
+ * Requests an access token for a demo user, or for a machine client with its own credentials.
  *
- * @param purpose of HL7 v3 ActReason; without one the gateway takes the role's first
- * @throws NoToken when the provider is out of reach or knows no such user
+ * @param purpose code of HL7 v3 ActReason; without it, the gateway uses the first purpose of the role
+ * @throws NoToken if the provider does not answer or does not know the user
  */
 export async function fetchToken(source: TokenSource, user: string, purpose?: string): Promise<string> {
   const secret = Object.hasOwn(source.clientSecrets, user) ? source.clientSecrets[user] : undefined
@@ -40,9 +40,8 @@ export async function fetchToken(source: TokenSource, user: string, purpose?: st
   try {
     response = await fetch(source.tokenEndpoint, { method: 'POST', body: form, headers, signal: AbortSignal.timeout(10_000) })
   } catch (cause) {
-    throw new NoToken('The identity provider does not answer. Is the local stack running? Start it with: npm start', { cause })
+    throw new NoToken('The identity provider does not answer. Start the local stack with: npm start', { cause })
   }
-  if (!response.ok)
-    throw new NoToken('The identity provider gave no token: there is no such demo user, or the purpose is not valid.')
+  if (!response.ok) throw new NoToken('The identity provider issued no token. Check the name of the demo user and the purpose.')
   return answer.parse(await response.json()).access_token
 }

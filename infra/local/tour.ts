@@ -2,7 +2,7 @@ import type { DemoUser } from './users.ts'
 
 const PANEL = '{ patients(first: 2) { edges { node { id familyName givenName birthDate'
 
-/** What each role would ask first. The answers differ by role, not by who wrote the query. */
+/** A typical first query of each role. The role of the caller decides the response, whichever query is sent. */
 const FIRST_QUERY: Readonly<Record<string, string>> = {
   PHYSICIAN: `${PANEL} observations(first: 2) { edges { node { code { text } effectiveDateTime valueQuantity { value unit } } } } } } } }`,
   NURSE: `${PANEL} observations(first: 2) { edges { node { code { text } valueQuantity { value unit } } } } } } } }`,
@@ -13,10 +13,10 @@ const FIRST_QUERY: Readonly<Record<string, string>> = {
 }
 const WHO_AM_I = '{ viewer { userId tenant roles purpose mayClaim } }'
 
-/** The demo users, each with one line that a shell in the project's folder runs as it stands. */
+/** Lists the demo users, each with one command that you can run in the project folder. */
 export function tour(users: readonly DemoUser[], graphql: string): string {
   return users
-    .map((user) => [`# ${user.name} (${user.role}, ${user.tenant}): ${user.says}`, curl(user, graphql)].join('\n'))
+    .map((user) => [`# ${user.name} (${user.role}, ${user.tenant}): ${user.description}`, curl(user, graphql)].join('\n'))
     .join('\n\n')
 }
 

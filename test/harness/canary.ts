@@ -23,9 +23,15 @@ export const CANARY_USERS: readonly StackUser[] = [
     tenant: CANARY,
     role: 'PHYSICIAN',
     fhirUser: 'Practitioner/canary-physician',
-    says: 'care team of the canary patient',
+    description: 'care team of the canary patient',
   },
-  { name: 'canary-patient', tenant: CANARY, role: 'PATIENT', fhirUser: 'Patient/canary-patient', says: 'the canary patient' },
+  {
+    name: 'canary-patient',
+    tenant: CANARY,
+    role: 'PATIENT',
+    fhirUser: 'Patient/canary-patient',
+    description: 'the canary patient',
+  },
 ]
 
 /** Asks a gateway, past whatever listens to the answers of others. */

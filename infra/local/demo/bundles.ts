@@ -11,10 +11,10 @@ export interface DemoBundle {
   readonly entry: readonly { readonly fullUrl: string; readonly resource: Resource; readonly request: object }[]
 }
 
-/** Any number will do; another one gives other people. */
+/** Any number works. Another number generates other patients. */
 const SEED = 20_240_229
 const TENANTS: readonly DemoUser['tenant'][] = ['riverside', 'lakeside']
-/** How many practitioners share the patients whom no demo user cares for. */
+/** Number of practitioners that share the patients without a demo user on their care team. */
 const OTHER_PRACTITIONERS = 5
 
 const CLINICS: Readonly<Record<DemoUser['tenant'], Resource>> = {
@@ -26,8 +26,8 @@ const PHYSICIAN_ROLE = concept(SNOMED, ['309343006', 'Physician'])
 const NURSE_ROLE = concept(SNOMED, ['106292003', 'Professional nurse'])
 
 /**
- * FHIR R4 transaction bundles of made-up patients, one each: `riverside-1`, `riverside-2`, ... Each patient's seed is the
- * own number, so that patient 7 is the same person whatever the count.
+ * Generates FHIR R4 transaction bundles of synthetic patients, one patient each: `riverside-1`, `riverside-2`, ... The seed of a
+ * patient includes the patient's number, so patient 7 is the same person for any count.
  */
 export function* demoBundles({ tenant, count }: { tenant: DemoUser['tenant']; count: number }): Generator<DemoBundle> {
   for (let number = 1; number <= count; number++) yield demoBundle(tenant, number)
@@ -62,14 +62,14 @@ function demoBundle(tenant: DemoUser['tenant'], number: number): DemoBundle {
   }
 }
 
-/** The ids of the demo users whose team has this patient, or of a practitioner whom no user is. */
+/** The ids of the demo users on this patient's care team. Without any, the id of a practitioner without a user. */
 function practitionersOf(tenant: DemoUser['tenant'], number: number): readonly string[] {
   const users = DEMO_USERS.filter((user) => user.tenant === tenant)
-  const caring = users.flatMap(({ name, fhirUser }) => {
-    const reach = DEMO_CARE_TEAMS.find(({ user }) => user === name)?.patients ?? 0
-    return number <= reach && fhirUser?.startsWith('Practitioner/') === true ? fhirUser.slice('Practitioner/'.length) : []
+  const onTeam = users.flatMap(({ name, fhirUser }) => {
+    const patients = DEMO_CARE_TEAMS.find(({ user }) => user === name)?.patients ?? 0
+    return number <= patients && fhirUser?.startsWith('Practitioner/') === true ? fhirUser.slice('Practitioner/'.length) : []
   })
-  return caring.length > 0 ? caring : [`${tenant}-practitioner-${(number % OTHER_PRACTITIONERS) + 1}`]
+  return onTeam.length > 0 ? onTeam : [`${tenant}-practitioner-${(number % OTHER_PRACTITIONERS) + 1}`]
 }
 
 function careTeam(patient: string, practitioners: readonly string[]): Resource {

@@ -11,14 +11,14 @@ const DAY = 24 * 60 * MINUTE
 export interface ChartOptions {
   readonly patient: string
   readonly observations: readonly Resource[]
-  /** Who sees the patient and writes. */
+  /** The practitioner that sees the patient and writes the notes. */
   readonly practitioner: string
   readonly organization: string
 }
 
 /**
- * What a patient's visits leave behind: some twenty resources, each tied to the visit it comes from. Visits stand where
- * observations were made, so those observations come back with their encounter.
+ * Generates about twenty resources from a patient's visits, each linked to its visit. Visits take place at the times of some
+ * observations. The result includes the observations, and those of a visit refer to it as their encounter.
  */
 export function demoChart(faker: Faker, options: ChartOptions): Resource[] {
   return new Chart(faker, options).resources()
@@ -48,9 +48,9 @@ class Chart {
       start: new Date(at.getTime() - 10 * MINUTE),
       type: faker.helpers.arrayElement(VISITS),
     }))
-    const places = new Map(inOrder.map(([id], index) => [id, this.#visits[index]]))
+    const visits = new Map(inOrder.map(([id], index) => [id, this.#visits[index]]))
     this.#observations = options.observations.map((one) => {
-      const visit = places.get(one.id)
+      const visit = visits.get(one.id)
       return visit ? { ...one, encounter: { reference: `Encounter/${visit.id}` } } : one
     })
     this.#problems = faker.helpers.arrayElements(PROBLEMS, { min: 1, max: 4 })
@@ -229,10 +229,10 @@ class Chart {
     return { reference: `Patient/${this.#options.patient}` }
   }
 
-  /** There are three visits at least; what comes after the last one goes round. */
+  /** A patient has at least three visits. An index past the last visit starts again at the first. */
   #visitOf(index: number): Visit {
     const visit = this.#visits[index % this.#visits.length]
-    if (visit === undefined) throw new RangeError('A demo patient has at least one visit.')
+    if (visit === undefined) throw new RangeError('The demo patient has no visit. Pass at least one observation.')
     return visit
   }
 }

@@ -30,15 +30,15 @@ const COMPLAINTS = [
   'Headache in the afternoon, twice a week.',
 ]
 
-/** The reference range of adults; what lies outside bears H or L. */
+/** The reference range of adults. A value outside of it is interpreted as H or L. */
 interface Range {
   readonly low: number
   readonly high: number
 }
 
 /**
- * Twelve observations between 2021 and 2025 in every shape that the API gives: quantities, a panel of components, a coded
- * value, a text. Weight, height and body mass index agree with each other.
+ * Generates twelve observations between 2021 and 2025, in every shape of the API: quantities, a panel of components, a coded
+ * value, a text. Weight, height and body mass index are consistent.
  */
 export function demoObservations(faker: Faker, patient: string): Resource[] {
   const write = new Chart(faker, patient)

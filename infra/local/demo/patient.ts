@@ -26,16 +26,16 @@ const LANGUAGES: readonly Term[] = [
   ['es-US', 'Spanish (United States)'],
 ]
 
-/** The patients who show what a researcher's views do: a restricted ZIP prefix, and an age over 89. */
+/** Numbers of the patients that demonstrate a researcher's views: a restricted ZIP prefix, and an age over 89. */
 const IN_RESTRICTED_PLACE = 2
 const OVER_89 = 3
 
 /**
  * A patient with every demographic field of the API.
  *
- * Nothing here can be anybody's: the Social Security Administration issues no number that starts with 9, the groups used
- * are not among those of taxpayer numbers either, telephone numbers are of the fictional 555-01xx range, and addresses
- * end in example.org (RFC 2606).
+ * No identifier here can belong to a real person. The Social Security Administration issues no number that starts with 9, and
+ * the groups used are not groups of taxpayer numbers. Telephone numbers are in the fictional range 555-01xx. Email addresses end
+ * in example.org (RFC 2606).
  *
  * @param number from 1, within the tenant
  */
@@ -92,7 +92,7 @@ function addressOf(faker: Faker, { city, district, state, zip3 }: Place): object
   return { city, district, state, postalCode: `${zip3}0${faker.number.int({ min: 1, max: 9 })}`, country: 'US' }
 }
 
-/** The groups 50-65, 70-88, 90-92 and 94-99 behind a leading 9 are taxpayer numbers (IRS, ITIN); 10-49 are nobody's. */
+/** After a leading 9, the groups 50-65, 70-88, 90-92 and 94-99 are taxpayer numbers (IRS, ITIN). The groups 10-49 are unused. */
 function neverIssuedSsn(faker: Faker): string {
   return `9${faker.string.numeric(2)}-${faker.number.int({ min: 10, max: 49 })}-${faker.string.numeric(4)}`
 }

@@ -1,4 +1,4 @@
-/** Real cities with the ZIP prefixes that the Postal Service gives them, so that ZIP3 and state views show true pairs. */
+/** A real city with its ZIP prefix from the Postal Service, so that the views ZIP3 and state show true pairs. */
 export interface Place {
   readonly city: string
   readonly district: string
@@ -28,7 +28,7 @@ export const PLACES: readonly Place[] = [
 ]
 
 /**
- * Fewer than 20,000 people live behind this prefix: the view ZIP3 must give 000.
+ * Fewer than 20,000 people live in the area of this prefix, so the view ZIP3 must give 000.
  * @source 45 CFR 164.514(b)(2)(i)(B), HHS list of restricted prefixes
  */
 export const RESTRICTED_PLACE: Place = { city: 'Charlestown', district: 'Sullivan', state: 'NH', zip3: '036' }

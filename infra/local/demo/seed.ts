@@ -7,35 +7,35 @@ import { demoBundles } from './bundles.ts'
 import { studyReference, type Study } from '../../../gateway/model/study.ts'
 import { DEMO_STUDIES, DEMO_USERS, type DemoUser } from '../users.ts'
 
-/** What the demo is written to: what an import is, and studies. */
+/** Destination of the demo data. It takes patients like an import, and also studies. */
 export interface SeedStore extends Importer {
   writeStudy(study: Study): Promise<void>
 }
 
 export interface SeedOptions {
-  /** Of what is written to. */
+  /** Stage of the destination. */
   readonly stage: string | undefined
   /** Opens the sealed store of one tenant. */
   readonly openImporter: (tenant: TenantId) => Promise<SeedStore>
-  /** How many patients each tenant gets. */
+  /** Number of patients of each tenant. */
   readonly riverside: number
   readonly lakeside: number
   readonly log: (line: string) => void
 }
 
-/** The demo's own bundles could not be read in full: a fault of this program, not of any input. */
+/** The import rejected a demo bundle. This is a fault of this program, not of any input. */
 class DemoFault extends Error {
   override readonly name = 'DemoFault'
   constructor() {
-    super('The demo patients do not pass the import.')
+    super('The import rejected a demo patient. Correct the generator in infra/local/demo.')
   }
 }
 
 /**
- * Writes the demo patients of both tenants, in the way in which `phi import` writes anybody's. Repeating it changes nothing.
+ * Writes the demo patients of both tenants in the same way as `phi import`. Repeating it changes nothing.
  *
- * @throws StageRefused, before anything is opened: made-up patients must not stand among real ones
- * @throws DemoFault, and what the importer throws
+ * @throws StageRefused before anything is opened, because synthetic patients must not mix with real ones
+ * @throws DemoFault, and errors of the importer
  */
 export async function seedDemo({ stage, openImporter, riverside, lakeside, log }: SeedOptions): Promise<void> {
   refuseProduction({ PHI_STAGE: stage })
@@ -76,8 +76,8 @@ function* demoPatients(
     const studies = DEMO_STUDIES.filter((study) => study.tenant === name && number <= study.patients)
     for (const one of patients) {
       const subject = { patient: one.patient, relationship: 'STUDY', periods: [{}] } as const
-      const places = studies.map(({ protocol }) => ({ ...subject, fhirUser: studyReference(protocol) }))
-      yield { ...one, memberships: [...one.memberships, ...places] }
+      const memberships = studies.map(({ protocol }) => ({ ...subject, fhirUser: studyReference(protocol) }))
+      yield { ...one, memberships: [...one.memberships, ...memberships] }
     }
   }
 }

@@ -1,15 +1,15 @@
 import type { Term } from './resources.ts'
 
-// Real codes, so that what is shown looks up: SNOMED CT, RxNorm, CVX and LOINC.
+// Real codes, so that you can look them up: SNOMED CT, RxNorm, CVX and LOINC.
 
 export interface Problem {
   readonly condition: Term
   /** RxNorm. */
   readonly medication: Term
   readonly dosage: string
-  /** Days until it is over; left out for what stays. */
+  /** Days until the problem is resolved. Undefined for a chronic problem. */
   readonly days?: number
-  /** A sentence of the note about it. */
+  /** The sentence about the problem in a note. */
   readonly note: string
 }
 

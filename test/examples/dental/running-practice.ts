@@ -26,11 +26,11 @@ import { type KeptTreatment, type PracticeServerStandIn, startPracticeServer } f
 
 const TENANT = 'riverside' as TenantId
 const USERS: readonly DemoUser[] = [
-  { name: 'dentist', tenant: 'riverside', role: 'DENTIST', says: 'treats' },
-  { name: 'hygienist', tenant: 'riverside', role: 'HYGIENIST', says: 'cleans' },
-  { name: 'physician', tenant: 'riverside', role: 'PHYSICIAN', says: 'a role of the clinic' },
-  { name: 'stranger', tenant: 'riverside', role: 'NO_SUCH_ROLE', says: 'a role of nobody' },
-  { name: 'lakeside-hygienist', tenant: 'lakeside', role: 'HYGIENIST', says: 'another tenant' },
+  { name: 'dentist', tenant: 'riverside', role: 'DENTIST', description: 'treats' },
+  { name: 'hygienist', tenant: 'riverside', role: 'HYGIENIST', description: 'cleans' },
+  { name: 'physician', tenant: 'riverside', role: 'PHYSICIAN', description: 'a role of the clinic' },
+  { name: 'stranger', tenant: 'riverside', role: 'NO_SUCH_ROLE', description: 'a role of nobody' },
+  { name: 'lakeside-hygienist', tenant: 'lakeside', role: 'HYGIENIST', description: 'another tenant' },
 ]
 
 export interface KeptClient {
