@@ -18,14 +18,14 @@ interface ListOptions {
 /** `phi audit`: the field-access history. */
 export function auditCommand(): Command {
   const list = new Command('list')
-    .description('the accesses of one request, about one patient, or by one user, in time order')
-    .option('--request <id>', 'as extensions.phi.requestId has it')
-    .option('--patient <id>', "the patient's id, as clients have it or as records have it")
-    .option('--user <id>', 'the subject of the token')
-    .option('--from <time>', 'ISO 8601, inclusive', instant)
-    .option('--to <time>', 'ISO 8601, inclusive', instant)
-    .option('--tenant <tenant>', 'whose log', tenantOption, tenantOption('riverside'))
-    .option('--json', 'one JSON object a line, with all fields')
+    .description('list the accesses of one request, to one patient, or by one user, in time order')
+    .option('--request <id>', 'the request id, from extensions.phi.requestId of the response')
+    .option('--patient <id>', 'the patient id, from the API or from a record')
+    .option('--user <id>', 'the user id, which is the subject of the token')
+    .option('--from <time>', 'the earliest time, ISO 8601, inclusive', instant)
+    .option('--to <time>', 'the latest time, ISO 8601, inclusive', instant)
+    .option('--tenant <tenant>', 'the tenant of the audit log', tenantOption, tenantOption('riverside'))
+    .option('--json', 'print one JSON object per line, with all fields')
     .action(async (options: ListOptions, command: Command) => {
       for (const entry of await entriesOf(options, command)) {
         process.stdout.write(options.json === true ? `${JSON.stringify(entry)}\n` : `${line(entry)}\n`)
@@ -37,7 +37,7 @@ export function auditCommand(): Command {
 async function entriesOf(options: ListOptions, command: Command): Promise<readonly AuditEntry[]> {
   const { tenant, request, patient, user, from, to } = options
   if ([request, patient, user].filter((subject) => subject !== undefined).length !== 1) {
-    command.error('error: give one of --request, --patient and --user')
+    command.error('error: specify exactly one of --request, --patient and --user')
   }
   const services = openServices(process.env)
   const span = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) }
@@ -50,16 +50,16 @@ async function entriesOf(options: ListOptions, command: Command): Promise<readon
   }
 }
 
-/** What a person wants to know first: when, who, what became of which field of whom, and why. */
+/** The main fields for people: time, user, outcome, field, patient and reason. */
 function line(entry: AuditEntry): string {
   const { time, user, roles, purpose, action, outcome, path, view, reason, rule, basis, patient, count } = entry
-  const why = [reason, basis, rule, view === 'FULL' ? undefined : view].filter((part) => part !== undefined).join(' ')
-  const who = roles.length === 0 ? user : `${user} (${roles.join(' ')})`
-  return `${time}  ${who} ${purpose}  ${action} ${outcome}  ${path}${count === undefined ? '' : ` x${count}`}  ${patient ?? '-'}  ${why}`
+  const because = [reason, basis, rule, view === 'FULL' ? undefined : view].filter((part) => part !== undefined).join(' ')
+  const caller = roles.length === 0 ? user : `${user} (${roles.join(' ')})`
+  return `${time}  ${caller} ${purpose}  ${action} ${outcome}  ${path}${count === undefined ? '' : ` x${count}`}  ${patient ?? '-'}  ${because}`
 }
 
 function instant(text: string): number {
   const at = Date.parse(text)
-  if (Number.isNaN(at)) throw new InvalidArgumentError('A time is ISO 8601, for instance 2026-01-31T09:00:00Z.')
+  if (Number.isNaN(at)) throw new InvalidArgumentError('Use ISO 8601, for instance 2026-01-31T09:00:00Z.')
   return at
 }

@@ -15,9 +15,9 @@ import { type Progress, progressOn } from './progress.ts'
 import { tenantOption } from './tenant-option.ts'
 
 interface ImportFault {
-  /** As `sourceFiles` names it. Exported file names may hold patients' names: they are told for faults alone. */
+  /** The name from `sourceFiles`. Names of exported files can hold patients' names, so they are only printed for faults. */
   readonly file: string
-  /** The place in `Bundle.entry`, from 0; left out where the file or the whole bundle is at fault. */
+  /** The index in `Bundle.entry`, from 0. Undefined if the file or the whole bundle is at fault. */
   readonly entry?: number
   /** Fixed text with type and path, never a value (P8). */
   readonly reason: string
@@ -31,9 +31,9 @@ export interface ImportReport {
   readonly written: WriteCounts
   readonly unknown: ReadonlyMap<string, number>
   readonly leftOut: ReadonlyMap<string, number>
-  /** Practitioners on care teams whom no user was assigned to, with the number of their patients. */
+  /** Practitioners on care teams without an assigned user, with the number of their patients. */
   readonly unassigned: ReadonlyMap<string, number>
-  /** Assignments to practitioners who are on no care team of these files. */
+  /** Assignments to practitioners that are not on any care team of these files. */
   readonly unused: readonly string[]
   readonly faults: readonly ImportFault[]
 }
@@ -43,9 +43,9 @@ export interface ImportOptions {
   readonly tenant: TenantId
   /** The FHIR identities of users, by `Practitioner/ID`. */
   readonly assign: ReadonlyMap<string, readonly string[]>
-  /** Which codes make a record a sensitive one. */
+  /** The codes that make a record sensitive. */
   readonly labels: CodeLabels
-  /** Until when, and how far, parents and guardians act for minors; `MINORS` when left out. */
+  /** Limits for parents and guardians of minors, by age and category. The default is `MINORS`. */
   readonly minors?: MinorsPolicy
   readonly importer: Importer
   readonly progress: Progress
@@ -53,10 +53,9 @@ export interface ImportOptions {
 }
 
 /**
- * Imports every bundle behind the paths and prints what came of it. What is wrong with a file or an entry becomes a fault,
- * and the rest is imported.
+ * Imports every bundle under the paths and prints a summary. A faulty file or entry is reported, and the rest is imported.
  *
- * @throws what the importer threw, when the store could not be written: running it again goes on where it ended
+ * @throws the error of the importer if it cannot write to the store; a second run continues the import
  */
 export async function runImport(options: ImportOptions): Promise<ImportReport> {
   const run = new ImportRun(options)
@@ -103,7 +102,7 @@ class ImportRun {
         continue
       }
       const mapped = mapBundle(bundle, { ...this.#options, idFor: this.#options.importer.idFor })
-      this.#note(file.name, mapped)
+      this.#collect(file.name, mapped)
       for (const patient of mapped.patients) {
         this.#files.set(patient, file.name)
         yield patient
@@ -123,7 +122,7 @@ class ImportRun {
       this.#patients.add(patient.patient)
       for (const { ref } of patient.records) add(this.#records, ref.type, 1)
     } catch (failure) {
-      // these two say something of this patient; everything else says that the store is in no state to go on
+      // these two errors concern only this patient; any other error means that the store is not available
       if (!(failure instanceof VersionConflict || failure instanceof BadUserInput)) throw failure
       this.#faults.push({ file: this.#files.get(patient) ?? '', entry: patient.entry, reason: `not written: ${failure.code}` })
     }
@@ -146,7 +145,7 @@ class ImportRun {
     }
   }
 
-  #note(file: string, mapped: MappedBundle): void {
+  #collect(file: string, mapped: MappedBundle): void {
     this.#bundles += 1
     for (const [type, times] of mapped.unknown) add(this.#unknown, type, times)
     for (const [what, times] of mapped.leftOut) add(this.#leftOut, what, times)
@@ -161,7 +160,7 @@ class ImportRun {
   }
 }
 
-/** Parsed JSON, or undefined: the parser's own message quotes the text, and is dropped for that. */
+/** Returns the parsed JSON, or undefined. The error of the parser is dropped because its message quotes the text. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text) as unknown
@@ -178,11 +177,11 @@ function* summary(report: ImportReport): Generator<string> {
   if (report.unknown.size > 0) yield `not imported, by type: ${counts(report.unknown)}`
   if (report.leftOut.size > 0) yield `left out: ${counts(report.leftOut)}`
   if (report.unassigned.size > 0) {
-    yield 'practitioners on care teams whom no user was assigned to (give one with --assign USER=PRACTITIONER):'
+    yield 'practitioners on care teams without an assigned user (assign one with --assign USER=PRACTITIONER):'
     for (const [practitioner, patients] of [...report.unassigned].sort(byCount))
       yield `  ${practitioner}  ${several(patients, 'patient')}`
   }
-  for (const practitioner of report.unused) yield `assigned, but on no care team: ${practitioner}`
+  for (const practitioner of report.unused) yield `assigned, but not on any care team: ${practitioner}`
   for (const { file, entry, reason } of report.faults)
     yield `fault: ${file}, ${entry === undefined ? '' : `entry ${entry}, `}${reason}`
   if (report.faults.length > 0) yield `${several(report.faults.length, 'fault')}; everything else was imported`
@@ -217,20 +216,20 @@ export interface ImportCommandServices {
   readonly openImporter: (tenant: TenantId) => Promise<Importer>
 }
 
-/** `phi import <path...> [--tenant T] [--assign USER=PRACTITIONER] [--minors FILE]`: exit code 1 when anything was at fault. */
+/** `phi import <path...> [--tenant T] [--assign USER=PRACTITIONER] [--minors FILE]`. Exit code 1 after any fault. */
 export function importCommand({ openImporter }: ImportCommandServices): Command {
   return new Command('import')
     .description('import FHIR R4 bundles: JSON files, .gz, .zip, or directories of them')
     .argument('<path...>', 'files or directories')
-    .option('--tenant <tenant>', 'whose patients they are', tenantOption, tenantOption('riverside'))
-    .option('--assign <user=practitioner>', 'put a user in the place of a practitioner; may be repeated', assignment, [])
+    .option('--tenant <tenant>', 'the tenant of the patients', tenantOption, tenantOption('riverside'))
+    .option('--assign <user=practitioner>', 'assign a user to a practitioner; can be repeated', assignment, [])
     .option(
       '--labels <file>',
-      'code lists of sensitive codes beside the shipped ones; may be repeated',
+      'a file with more lists of sensitive codes; can be repeated',
       (file, before) => [...before, file],
       NO_FILES,
     )
-    .option('--minors <file>', 'from which ages, and how far, parents of minors are limited')
+    .option('--minors <file>', 'a file with the limits for parents of minors, by age and category')
     .action(async (paths: string[], options: ImportCommandOptions, command: Command) => {
       const ready = readyToImport(options, command)
       const importer = await openImporter(options.tenant)
@@ -245,7 +244,7 @@ export function importCommand({ openImporter }: ImportCommandServices): Command 
     })
 }
 
-/** What a person can set right is told in one line, before anything is opened. */
+/** Reads the options before anything is opened. An error that the user can correct ends the command with one line. */
 function readyToImport(
   { assign, tenant, labels, minors }: ImportCommandOptions,
   command: Command,
@@ -258,10 +257,10 @@ function readyToImport(
       ...(minors !== undefined && { minors: readMinorsPolicy(readFileSync(minors, 'utf8')) }),
     }
   } catch (failure) {
-    const said = [StageRefused, InvalidArgumentError, CodeListRefused, MinorsPolicyRefused].some(
-      (known) => failure instanceof known,
+    const isCorrectable = [StageRefused, InvalidArgumentError, CodeListRefused, MinorsPolicyRefused].some(
+      (kind) => failure instanceof kind,
     )
-    if (said && failure instanceof Error) command.error(`error: ${failure.message}`)
+    if (isCorrectable && failure instanceof Error) command.error(`error: ${failure.message}`)
     throw failure
   }
 }

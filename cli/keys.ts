@@ -12,58 +12,63 @@ interface RenewOptions {
   readonly use?: RenewableUse
 }
 
-/** `phi keys`: the versions of a tenant's keys, and new ones. What it changes is audited under the account that runs it. */
+/** `phi keys` lists and creates versions of a tenant's keys. Changes are audited under the account that runs the command. */
 export function keysCommand(): Command {
   const list = new Command('list')
-    .description('the versions of the tenant key, and how many keys are wrapped under each')
+    .description('list the versions of the tenant key, with the number of keys wrapped under each')
     .addArgument(tenantArgument())
     .action(async (tenant: TenantId) => {
-      for (const { version, kmsKey, uses, patientKeys } of await keeping((rotation) => rotation.usage(tenant))) {
-        print(`version ${version}  ${kmsKey}  use keys ${uses}, patient keys ${patientKeys}`)
+      for (const { version, kmsKey, uses, patientKeys } of await withRotation((rotation) => rotation.usage(tenant))) {
+        print(`version ${version}  ${kmsKey}  purpose keys ${uses}, patient keys ${patientKeys}`)
       }
     })
   const rotate = new Command('rotate')
-    .description('a new version of the tenant key, under the present KMS key of the tenant')
+    .description('create a version of the tenant key, under the current KMS key of the tenant')
     .addArgument(tenantArgument())
     .action(async (tenant: TenantId) => {
-      print(`tenant key version ${await keeping((rotation) => rotation.rotate(tenant))}`)
+      print(`tenant key version ${await withRotation((rotation) => rotation.rotate(tenant))}`)
     })
   const rewrap = new Command('rewrap')
-    .description('wrap the patient keys under the newest tenant key; goes on where an earlier run ended')
+    .description('wrap the patient keys under the newest tenant key; continues an interrupted run')
     .addArgument(tenantArgument())
     .action(async (tenant: TenantId) => {
-      const told = ({ rewrapped }: { rewrapped: number }): void => void process.stderr.write(`rewrapped ${rewrapped}\n`)
-      const { rewrapped, already, refused } = await keeping((rotation) => rotation.rewrap(tenant, told))
+      const report = ({ rewrapped }: { rewrapped: number }): void => void process.stderr.write(`rewrapped ${rewrapped}\n`)
+      const { rewrapped, already, refused } = await withRotation((rotation) => rotation.rewrap(tenant, report))
       print(`rewrapped ${rewrapped}, already ${already}, refused ${refused}`)
       if (refused > 0) process.exitCode = 1
     })
   const renew = new Command('renew')
-    .description('a new key for what is written from now on, of a patient or of a use')
+    .description('create a key version for future writes, for one patient or one use')
     .addArgument(tenantArgument())
-    .option('--patient <id>', "the patient's id, as clients have it or as records have it", patientOption)
-    .addOption(new Option('--use <use>', 'what the key is for').choices(['access', 'cursor']))
+    .option('--patient <id>', 'the patient id, from the API or from a record', patientOption)
+    .addOption(new Option('--use <use>', 'the use of the key').choices(['access', 'cursor']))
     .action(async (tenant: TenantId, { patient, use }: RenewOptions, command: Command) => {
-      if ((patient === undefined) === (use === undefined)) command.error('error: give one of --patient and --use')
-      const version = await keeping(async (rotation) => {
+      if ((patient === undefined) === (use === undefined)) command.error('error: specify exactly one of --patient and --use')
+      const version = await withRotation(async (rotation) => {
         if (patient !== undefined) return await rotation.renewPatient(tenant, patient)
         return await rotation.renewUse(tenant, use ?? 'access')
       })
       print(patient === undefined ? `${use ?? 'access'} key version ${version}` : `patient key version ${version}`)
     })
-  return new Command('keys').description("a tenant's keys").addCommand(list).addCommand(rotate).addCommand(rewrap).addCommand(renew)
+  return new Command('keys')
+    .description("manage a tenant's keys")
+    .addCommand(list)
+    .addCommand(rotate)
+    .addCommand(rewrap)
+    .addCommand(renew)
 }
 
-async function keeping<T>(work: (rotation: KeyRotation) => Promise<T>): Promise<T> {
-  const keeping = keyAdmin(lockDigest(clinicLock()), process.env)
+async function withRotation<T>(work: (rotation: KeyRotation) => Promise<T>): Promise<T> {
+  const admin = keyAdmin(lockDigest(clinicLock()), process.env)
   try {
-    return await work(keeping.rotation)
+    return await work(admin.rotation)
   } finally {
-    keeping.close()
+    admin.close()
   }
 }
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
-const tenantArgument = (): Argument => new Argument('<tenant>', 'whose keys').argParser(tenantOption)
+const tenantArgument = (): Argument => new Argument('<tenant>', 'the tenant of the keys').argParser(tenantOption)
 
 const patientOption = (text: string): PatientId => decodeNodeId(text)?.patient ?? (text as PatientId)

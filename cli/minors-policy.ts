@@ -1,11 +1,11 @@
 import * as z from 'zod'
 import type { MinorsPolicy } from '../gateway/model/minors.ts'
 
-/** A file that says how far parents act for minors, and cannot be read as one. Says nothing of what stands in it. */
+/** The file with the limits for parents of minors is invalid. The message repeats nothing of its content. */
 export class MinorsPolicyRefused extends Error {
   override readonly name = 'MinorsPolicyRefused'
   constructor() {
-    super('The ages and categories of minors are not readable: see docs/relationships.md for their form.')
+    super('The file of --minors is invalid. See docs/relationships.md for its format.')
   }
 }
 
@@ -36,7 +36,7 @@ export function readMinorsPolicy(text: string): MinorsPolicy {
   try {
     return Policy.parse(JSON.parse(text))
   } catch {
-    // without the cause: parsers quote the text
+    // without a cause, because the messages of parsers quote the text
     throw new MinorsPolicyRefused()
   }
 }

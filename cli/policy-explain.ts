@@ -19,55 +19,55 @@ interface ExplainOptions {
   readonly purpose?: string
 }
 
-/** It cannot be explained, for a reason that the person at the keyboard can mend. */
+/** A failure that the user of the command can correct. */
 class NotExplained extends Error {}
 
-/** `phi policy explain RULE`, offline; `phi policy explain --user U --query FILE [--patient ID]`, of the running stack. */
+/** `phi policy explain RULE` works offline. `phi policy explain --user U --query FILE [--patient ID]` needs the running stack. */
 export function explainCommand(): Command {
   return new Command('explain')
-    .description('the line behind a rule, or what an operation would give a demo user. Exit code 1 where it cannot be explained')
-    .argument('[rule]', 'Patient.birthDate#2, or Patient#1 for a default of the type')
+    .description('explain a rule, or the decisions on an operation for a demo user; exit code 1 on failure')
+    .argument('[rule]', 'the rule: Patient.birthDate#2, or Patient#1 for a default of the type')
     .option('--user <user>', 'a demo user of the local stack: physician, billing, ...')
     .option('--query <file>', 'the file with the operation')
-    .option('--patient <id>', 'the id of the patient that it is asked about')
+    .option('--patient <id>', 'the id of the patient in the operation')
     .option('--purpose <purpose>', 'the purpose of use to claim, for instance TREAT')
     .action(async (rule: string | undefined, options: ExplainOptions) => {
       try {
         process.stdout.write(rule === undefined ? await explainOperation(options) : explainRule(rule))
       } catch (error) {
-        const known = [NotExplained, PolicyFaults, NoStack, NoToken].some((kind) => error instanceof kind)
-        if (!known || !(error instanceof Error)) throw error
+        const isCorrectable = [NotExplained, PolicyFaults, NoStack, NoToken].some((kind) => error instanceof kind)
+        if (!isCorrectable || !(error instanceof Error)) throw error
         process.stderr.write(`${error.message}\n`)
         process.exitCode = 1
       }
     })
 }
 
-/** The line of SDL with its place, what it grants in words, and the paths for which it is in force. */
+/** The SDL line with its location, the grant in words, and the paths that the rule applies to. */
 function explainRule(rule: string): string {
-  // no decision is taken here; the gateway compiles with the names that it has functions for
+  // unchecked: this makes no decisions, and only the gateway knows which relationships have a function
   const { schema, policy } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
   const location = lineOf(schema, rule)
-  if (location === undefined) throw new NotExplained('The schema has no such rule. Rules are named like Patient.birthDate#2.')
+  if (location === undefined) throw new NotExplained('The schema has no such rule. Use a name like Patient.birthDate#2.')
   const { source, start, end, startToken } = location
-  const reached = [...policy.phi.values()].filter(({ grants }) => grants.some((grant) => grant.rule === rule))
-  const grant = reached[0]?.grants.find((written) => written.rule === rule)
+  const paths = [...policy.phi.values()].filter(({ grants }) => grants.some((grant) => grant.rule === rule))
+  const grant = paths[0]?.grants.find((written) => written.rule === rule)
   return [
     `${source.name}:${startToken.line}`,
     `  ${source.body.slice(start, end)}`,
     ...(grant === undefined ? [] : [grantInWords(grant)]),
-    reached.length === 0 ? 'reaches no path: each field has lines of its own' : 'reaches:',
-    ...reached.map(({ path }) => `  ${path}${searchedBy(policy, path)}`),
+    paths.length === 0 ? 'applies to no path: each field has its own grants' : 'applies to:',
+    ...paths.map(({ path }) => `  ${path}${searchNote(policy, path)}`),
     '',
   ].join('\n')
 }
 
-/** Whether patients are found by the value, and what has to be given with it: who may read it in full, may search by it. */
-function searchedBy({ searchable }: CompiledPolicy['policy'], path: SchemaPath): string {
+/** Marks a searchable value, with the values that a search needs beside it. Full read access includes the search. */
+function searchNote({ searchable }: CompiledPolicy['policy'], path: SchemaPath): string {
   const index = [...searchable.values()].find((one) => one.path === path || one.with.includes(path))
   if (index === undefined) return ''
   const others = [index.path, ...index.with].filter((part) => part !== path)
-  return others.length === 0 ? ', which patients are found by' : `, which patients are found by together with ${others.join(', ')}`
+  return others.length === 0 ? ', searchable' : `, searchable together with ${others.join(', ')}`
 }
 
 function lineOf(schema: CompiledPolicy['schema'], rule: string) {
@@ -111,7 +111,7 @@ const EXPLAIN = `query ($query: String!, $patient: ID) { explainAccess(query: $q
   purpose assumed paths { path action outcome view reason rule at dependsOn breakGlass consentCouldClose } } }`
 
 async function explainOperation({ user, query, patient, purpose }: ExplainOptions): Promise<string> {
-  if (user === undefined || query === undefined) throw new NotExplained('Give a rule, or --user and --query.')
+  if (user === undefined || query === undefined) throw new NotExplained('Specify a rule, or --user and --query.')
   const stack = readStackFile()
   const token = await fetchToken(stack, user, purpose)
   const response = await fetch(stack.graphql, {
@@ -122,7 +122,10 @@ async function explainOperation({ user, query, patient, purpose }: ExplainOption
   })
   const { data, errors = [] } = Answer.parse(await response.json())
   const plan = data?.explainAccess
-  if (!plan) throw new NotExplained(`The gateway explains nothing: ${errors.map(({ extensions }) => extensions.code).join(' ')}`)
+  if (!plan) {
+    const codes = errors.map(({ extensions }) => extensions.code).join(' ')
+    throw new NotExplained(`The gateway did not explain the operation: ${codes}. Correct the operation or the options.`)
+  }
   const rows = plan.paths.map(({ path, action, outcome, view, reason, rule, at, dependsOn, breakGlass, consentCouldClose }) => [
     path,
     action,
@@ -132,8 +135,8 @@ async function explainOperation({ user, query, patient, purpose }: ExplainOption
     [
       ...(at === null ? [] : [`at ${at}`]),
       ...(dependsOn.length === 0 ? [] : [`depends on ${dependsOn.join(' ')}`]),
-      ...(breakGlass ? ['break-glass opens it'] : []),
-      ...(consentCouldClose ? ['a consent could close it'] : []),
+      ...(breakGlass ? ['break-glass could allow it'] : []),
+      ...(consentCouldClose ? ['a consent could deny it'] : []),
     ].join(', '),
   ])
   const assumed = plan.assumed.map((line) => `${line}\n`).join('')
@@ -144,6 +147,6 @@ function operationIn(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (cause) {
-    throw new NotExplained('The file with the operation cannot be read.', { cause })
+    throw new NotExplained('Cannot read the file with the operation. Check the path in --query.', { cause })
   }
 }

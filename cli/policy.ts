@@ -13,15 +13,15 @@ import { renderMarkdown } from './policy-markdown.ts'
 import { explainCommand } from './policy-explain.ts'
 import { renderPage } from './policy-page.ts'
 
-/** `phi policy table|lock|diff`: reads the shipped clinic's SDL, no running stack. Exit code 1 for faults and differences. */
+/** `phi policy table|lock|diff` reads the shipped clinic's SDL without a running stack. Exit code 1 for faults and differences. */
 export function policyCommand(): Command {
-  const policy = new Command('policy').description('who may see what, as the schema says it')
+  const policy = new Command('policy').description('show and check the access policy of the schema')
   policy
     .command('table')
     .description('print the compiled table')
-    .addOption(new Option('--markdown', 'as Markdown').conflicts(['html', 'json']))
-    .addOption(new Option('--html', 'as one HTML page with a filter by role').conflicts(['markdown', 'json']))
-    .addOption(new Option('--json', 'as rows of role, purposes, relationship, path and view').conflicts(['markdown', 'html']))
+    .addOption(new Option('--markdown', 'print Markdown').conflicts(['html', 'json']))
+    .addOption(new Option('--html', 'print one HTML page with a filter by role').conflicts(['markdown', 'json']))
+    .addOption(new Option('--json', 'print rows of role, purposes, relationship, path and view').conflicts(['markdown', 'html']))
     .action(
       reporting((options: TableOptions) => {
         process.stdout.write(tableAs(options, compileClinic().policy))
@@ -30,7 +30,7 @@ export function policyCommand(): Command {
   policy
     .command('lock')
     .description('write schema/policy.lock')
-    .option('--check', 'write nothing; name what differs and exit with 1')
+    .option('--check', 'write nothing; print the differences and exit with code 1')
     .action(
       reporting((options: { check?: true }) => {
         const { lock } = compileClinic()
@@ -41,9 +41,9 @@ export function policyCommand(): Command {
   policy.addCommand(explainCommand())
   policy
     .command('diff')
-    .description('what a change widens and narrows')
-    .argument('[revision]', 'compare the SDL with the lock at this revision, instead of the lock file')
-    .argument('[other]', 'compare the lock at the first revision with the one at this')
+    .description('show the access that a change widens and narrows')
+    .argument('[revision]', 'compare the SDL with the lock at this revision instead of the lock file')
+    .argument('[other]', 'compare the lock at the first revision with the lock at this one')
     .action(
       reporting((revision?: string, other?: string) => {
         const before = revision === undefined ? clinicLock() : lockAt(revision)
@@ -66,11 +66,11 @@ function tableAs({ markdown, html, json }: TableOptions, table: PolicyTable): st
   return json ? `${JSON.stringify(grantRows(table), null, 2)}\n` : renderTable(table)
 }
 
-/** Something the person at the keyboard has to mend. */
+/** A failure that the user of the command can correct. */
 class Refused extends Error {}
 
 function compileClinic(): CompiledPolicy {
-  // no decision is taken here; the gateway compiles with the names that it has functions for
+  // unchecked: this makes no decisions, and only the gateway knows which relationships have a function
   return compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
 }
 
@@ -78,15 +78,15 @@ function checkLock(lock: string): void {
   const committed = clinicLock()
   if (committed === lock) return
   throw new Refused(
-    `schema/policy.lock does not match the SDL:\n${renderDiff(diffLocks(committed, lock))}Write it with: phi policy lock`,
+    `schema/policy.lock does not match the SDL:\n${renderDiff(diffLocks(committed, lock))}Update it with: phi policy lock`,
   )
 }
 
-// starts with no hyphen, so that it can be no option, and holds no colon, so that it names a revision and no file
+// No hyphen at the start, so that it is not an option. No colon, so that it names a revision and not a file.
 const REVISION = /^[A-Za-z0-9_@][A-Za-z0-9_./@{}^~-]*$/
 
 function lockAt(revision: string): string {
-  if (!REVISION.test(revision)) throw new Refused('That is not the name of a revision.')
+  if (!REVISION.test(revision)) throw new Refused('Invalid revision. Use a branch, a tag or a commit, for instance HEAD~1.')
   try {
     return execFileSync('git', ['show', `${revision}:./schema/policy.lock`], {
       cwd: fileURLToPath(new URL('..', import.meta.url)),
@@ -94,11 +94,13 @@ function lockAt(revision: string): string {
       stdio: ['ignore', 'pipe', 'ignore'],
     })
   } catch (error) {
-    throw new Refused('git has no schema/policy.lock at that revision.', { cause: error })
+    throw new Refused('Git has no schema/policy.lock at that revision. List its revisions with: git log schema/policy.lock', {
+      cause: error,
+    })
   }
 }
 
-/** Runs a command and tells its failures as text, without a stack. */
+/** Runs a command and prints its failures as text, without a stack trace. */
 function reporting<Args extends unknown[]>(run: (...args: Args) => void): (...args: Args) => void {
   return (...args) => {
     try {

@@ -1,16 +1,16 @@
 import { SingleBar } from 'cli-progress'
 import type { Clock } from '../gateway/model/record.ts'
 
-/** How far a long command is. Holds counts only: neither a patient nor a file is named (P8). */
+/** The progress of a long command. It has only counts, and never names a patient or a file (P8). */
 export interface Progress {
   start(totalBytes: number): void
-  /** @param now what is done so far, not what was added */
+  /** @param now the totals so far, not the increments */
   update(now: { readonly doneBytes: number; readonly patients: number; readonly records: number }): void
   stop(): void
 }
 
 export interface ProgressOutput {
-  /** A bar on a terminal, lines elsewhere: a log must not fill with carriage returns. */
+  /** A terminal gets a bar. Other streams get lines, because a log must not fill with carriage returns. */
   readonly stream: NodeJS.WritableStream & { readonly isTTY?: boolean }
   readonly now: Clock
 }

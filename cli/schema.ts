@@ -5,17 +5,17 @@ import { PolicyFaults } from '../directives/fault.ts'
 import { DIRECTIVE_NAMES } from '../directives/read-directives.ts'
 import { clinicTypeDefs } from '../schema/clinic.ts'
 
-/** `phi schema print --public`: reads the shipped clinic's SDL, no running stack. Exit code 1 for a schema with faults. */
+/** `phi schema print --public` reads the shipped clinic's SDL without a running stack. Exit code 1 for a schema with faults. */
 export function schemaCommand(): Command {
   const schema = new Command('schema').description('the schema as clients see it')
   schema
     .command('print')
     .description('print the SDL for clients and code generation')
-    // the only form there is, and named all the same: the SDL with its directives stands in schema/clinical/
-    .requiredOption('--public', 'without the directives that say who may see what')
+    // required, although it is the only form: the SDL with its directives is in schema/clinical/
+    .requiredOption('--public', 'omit the directives of the access policy')
     .action(() => {
       try {
-        // no decision is taken here; the gateway compiles with the names that it has functions for
+        // unchecked: this makes no decisions, and only the gateway knows which relationships have a function
         const compiled = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
         process.stdout.write(printPublicSchema(compiled.schema))
       } catch (error) {
@@ -28,17 +28,17 @@ export function schemaCommand(): Command {
 }
 
 /**
- * The SDL that clients write operations against: types, fields, arguments and descriptions, without this project's
- * directives and what only they use. Sorted by name, so that the same schema gives the same bytes. Ends with a newline.
+ * The SDL for writing client operations: types, fields, arguments and descriptions. It omits this project's directives and the
+ * types that only they use. It is sorted by name, so that the same schema gives the same bytes. It ends with a newline.
  */
 export function printPublicSchema(schema: GraphQLSchema): string {
   const config = schema.toConfig()
   const ours: readonly string[] = DIRECTIVE_NAMES
-  const open = new GraphQLSchema({
+  const publicSchema = new GraphQLSchema({
     ...config,
     directives: config.directives.filter(({ name }) => !ours.includes(name)),
-    // enums, inputs and scalars that a field or an argument uses are found again from there
+    // the constructor adds the enums, inputs and scalars that fields and arguments use
     types: config.types.filter((type) => !isEnumType(type) && !isInputObjectType(type) && !isScalarType(type)),
   })
-  return `${printSchema(lexicographicSortSchema(open))}\n`
+  return `${printSchema(lexicographicSortSchema(publicSchema))}\n`
 }

@@ -7,27 +7,27 @@ import type { ReindexCounts } from '../gateway/store/search-reindexer.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
 import { tenantOption } from './tenant-option.ts'
 
-/** The exit code where something had to be mended: expected after a change of the schema, and at no other time. */
-const MENDED = 3
+/** Exit code if an entry was corrected. Expect it after a change of the schema, and at no other time. */
+const CORRECTED = 3
 
-/** `phi search`: the table by which patients are found. What it changes is audited under the account that runs it. */
+/** `phi search` maintains the search table. Changes are audited under the account that runs the command. */
 export function searchCommand(): Command {
   const reindex = new Command('reindex')
-    .description('hold the search table against the records: write what is missing, remove what stands for nothing')
-    .requiredOption('--tenant <tenant>', 'whose records', tenantOption)
+    .description('compare the search table with the records; write missing entries and remove stale ones')
+    .requiredOption('--tenant <tenant>', 'the tenant of the records', tenantOption)
     .action(async ({ tenant }: { tenant: TenantId }) => {
       const lock = clinicLock()
-      const keeping = searchAdmin(lockDigest(lock), process.env, searchIndexes(lock))
+      const admin = searchAdmin(lockDigest(lock), process.env, searchIndexes(lock))
       try {
-        const counts = await keeping.reindexer.reindex(tenant, (so) => void process.stderr.write(`${line(so)}\n`))
+        const counts = await admin.reindexer.reindex(tenant, (progress) => void process.stderr.write(`${line(progress)}\n`))
         process.stdout.write(`${line(counts)}\n`)
         if (counts.refused > 0) process.exitCode = 1
-        else if (counts.written + counts.removed > 0) process.exitCode = MENDED
+        else if (counts.written + counts.removed > 0) process.exitCode = CORRECTED
       } finally {
-        keeping.close()
+        admin.close()
       }
     })
-  return new Command('search').description('the table by which patients are found').addCommand(reindex)
+  return new Command('search').description('maintain the search table').addCommand(reindex)
 }
 
 const line = ({ sound, written, removed, refused }: ReindexCounts): string =>

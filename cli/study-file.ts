@@ -4,20 +4,20 @@ import { decodeNodeId } from '../gateway/model/node-id.ts'
 import { isProtocol, type Study } from '../gateway/model/study.ts'
 
 const MESSAGES = {
-  FILE: 'The file cannot be read.',
-  JSON: 'The file is not JSON.',
-  SHAPE: 'The file does not describe a study: see docs/research.md for its form.',
-  PERIOD: 'The study ends before it begins.',
-  PATIENT: 'is not the id of a patient as the API gives it',
-  UNKNOWN_PATIENT: 'is no patient of the tenant',
-  UNKNOWN_STUDY: 'The tenant has no study of that name.',
+  FILE: 'Cannot read the file of the study. Check its path.',
+  JSON: 'The file of the study is not valid JSON.',
+  SHAPE: 'The file does not describe a study. See docs/research.md for its format.',
+  PERIOD: 'The study ends before it begins. Correct `since` or `until`.',
+  PATIENT: 'is not a patient id. Use the id that the API returns for a patient.',
+  UNKNOWN_PATIENT: 'is not a patient of the tenant. Check the id and --tenant.',
+  UNKNOWN_STUDY: 'The tenant has no study of that name. List its studies with: phi study list --tenant TENANT',
 } as const
 
-/** What was said of a study cannot be done. The message is fixed text: neither an id nor anything else of the input (P8). */
+/** The study is refused. The message is fixed text, without an id or any other input (P8). */
 export class StudyRefused extends Error {
   override readonly name = 'StudyRefused'
   readonly why: keyof typeof MESSAGES
-  /** @param place where in `patients`, from 0, for what is said of one of them */
+  /** @param place index in `patients`, from 0, if one patient is at fault */
   constructor(why: keyof typeof MESSAGES, place?: number) {
     super(place === undefined ? MESSAGES[why] : `patients[${place}] ${MESSAGES[why]}`)
     this.why = why
@@ -38,23 +38,24 @@ const StudyFile = z.strictObject({
 })
 
 /**
- * A study and its patients, in the order of the file.
+ * Reads a study and its patients, in the order of the file.
+ *
  * @throws StudyRefused
  */
 export function readStudyFile(text: string): { readonly study: Study; readonly patients: readonly PatientId[] } {
   const file = StudyFile.safeParse(parsed(text))
   if (!file.success) throw new StudyRefused('SHAPE')
-  const { patients, title, since, ...said } = file.data
-  if (since !== undefined && since >= said.until) throw new StudyRefused('PERIOD')
+  const { patients, title, since, ...rest } = file.data
+  if (since !== undefined && since >= rest.until) throw new StudyRefused('PERIOD')
   const ids = patients.map((id, place) => {
     const ref = decodeNodeId(id)
-    // a patient's own record has the patient's id: any other of that type is nobody's
+    // the id of a patient record equals the patient id
     if (ref === undefined || (ref.type as string) !== 'Patient' || (ref.id as string) !== ref.patient) {
       throw new StudyRefused('PATIENT', place)
     }
     return ref.patient
   })
-  const study = { ...said, ...(title !== undefined && { title }), ...(since !== undefined && { since }) }
+  const study = { ...rest, ...(title !== undefined && { title }), ...(since !== undefined && { since }) }
   return { study, patients: ids }
 }
 
@@ -62,7 +63,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // the parser's own message quotes the text
+    // without a cause, because the message of the parser quotes the text
     throw new StudyRefused('JSON')
   }
 }

@@ -9,12 +9,12 @@ import type { Study } from '../gateway/model/study.ts'
 import { readStudyFile, StudyRefused } from './study-file.ts'
 import { tenantOption } from './tenant-option.ts'
 
-/** `phi study list|put|end`: the studies of a tenant, and whom each is about. Refuses the stages that `phi import` refuses. */
+/** `phi study list|put|end` manages the studies of a tenant and their patients. It refuses the same stages as `phi import`. */
 export function studyCommand(): Command {
   return new Command('study')
-    .description('the studies of a tenant, under which researchers act')
+    .description('manage the studies of a tenant, under which researchers act')
     .addCommand(
-      ofTenant('list', 'print the studies, with researchers and periods; whom they are about is not told').action(
+      ofTenant('list', 'print the studies with researchers and periods, without patients').action(
         async ({ tenant }: OfTenant, command: Command) => {
           await withAdmin(tenant, command, async (admin) => {
             const studies = await admin.list()
@@ -24,24 +24,24 @@ export function studyCommand(): Command {
       ),
     )
     .addCommand(
-      ofTenant('put', 'write a study: what its file says is then what holds')
-        .argument('<file>', 'JSON: protocol, title, researchers, since, until, patients')
+      ofTenant('put', 'create or replace a study with the content of a file')
+        .argument('<file>', 'JSON with protocol, title, researchers, since, until and patients')
         .action(async (file: string, { tenant }: OfTenant, command: Command) => {
           await withAdmin(tenant, command, async (admin) => {
             const { study, patients } = readStudyFile(textOf(file))
             const { given, unchanged, ended } = await admin.put(study, patients)
-            return `places given ${given}, unchanged ${unchanged}, ended ${ended}`
+            return `memberships added ${given}, unchanged ${unchanged}, ended ${ended}`
           })
         }),
     )
     .addCommand(
       ofTenant('end', 'end a study now')
-        .argument('<protocol>', 'how the protocol is called')
+        .argument('<protocol>', 'the name of the protocol')
         .action(async (protocol: string, { tenant }: OfTenant, command: Command) => {
           await withAdmin(tenant, command, async (admin) => {
             const done = await admin.end(protocol)
             if (done === 'UNKNOWN') throw new StudyRefused('UNKNOWN_STUDY')
-            return done === 'ENDED' ? 'ended' : 'had ended before'
+            return done === 'ENDED' ? 'ended' : 'already ended'
           })
         }),
     )
@@ -52,7 +52,7 @@ interface OfTenant {
 }
 
 function ofTenant(name: string, description: string): Command {
-  return new Command(name).description(description).requiredOption('--tenant <tenant>', 'whose study it is', tenantOption)
+  return new Command(name).description(description).requiredOption('--tenant <tenant>', 'the tenant of the study', tenantOption)
 }
 
 async function withAdmin(tenant: TenantId, command: Command, act: (admin: StudyAdmin) => Promise<string>): Promise<void> {

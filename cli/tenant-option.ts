@@ -4,6 +4,6 @@ import { type TenantId, tenantId } from '../gateway/model/ids.ts'
 /** @throws InvalidArgumentError */
 export function tenantOption(text: string): TenantId {
   const tenant = tenantId(text)
-  if (tenant === undefined) throw new InvalidArgumentError('A tenant is lower-case letters, digits and hyphens.')
+  if (tenant === undefined) throw new InvalidArgumentError('Use lower-case letters, digits and hyphens.')
   return tenant
 }

@@ -2,11 +2,11 @@ import { Command } from 'commander'
 import { readStackFile } from '../infra/local/stack-file.ts'
 import { fetchToken, NoToken } from '../infra/local/token.ts'
 
-/** `phi token USER [--purpose TREAT]`: an access token of the local identity provider, for a demo user. */
+/** `phi token USER [--purpose TREAT]` prints an access token of the local identity provider for a demo user. */
 export function tokenCommand(): Command {
   return new Command('token')
     .description('print an access token for a demo user of the local stack')
-    .argument('<user>', 'physician, billing, acme, ...')
+    .argument('<user>', 'a demo user: physician, billing, acme, ...')
     .option('--purpose <purpose>', 'the purpose of use to claim, for instance TREAT')
     .action(async (user: string, { purpose }: { purpose?: string }, command: Command) => {
       try {

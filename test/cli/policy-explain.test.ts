@@ -9,17 +9,15 @@ const phi = (...args: string[]) =>
   })
 
 describe('C06: phi policy explain RULE', () => {
-  it('prints the line with its place, what it grants, and what it reaches', async () => {
+  it('prints the line with its location, its grant in words, and the paths that it applies to', async () => {
     const { stdout } = await phi('Patient.ssn#1')
     expect(stdout).toMatch(/^schema\/clinical\/patient\.graphql:\d+\n {2}@minimumNecessary\(roles: \[BILLING\]/)
     expect(stdout).toMatch(/^BILLING, for HPAYMT, standing in ORGANIZATION, may READ it as LAST4$/m)
-    expect((await phi('Patient.birthDate#1')).stdout).toMatch(
-      /birthDate, which patients are found by together with Patient\.familyName$/m,
-    )
-    expect(stdout).toMatch(/^reaches:\n {2}Patient\.ssn, which patients are found by\n$/m)
+    expect((await phi('Patient.birthDate#1')).stdout).toMatch(/birthDate, searchable together with Patient\.familyName$/m)
+    expect(stdout).toMatch(/^applies to:\n {2}Patient\.ssn, searchable\n$/m)
   })
 
-  it('a default of a type reaches its fields', async () => {
+  it('a default of a type applies to its fields', async () => {
     const { stdout } = await phi('DocumentReference#1')
     expect(stdout.split('\n').filter((line) => line.startsWith('  DocumentReference.')).length).toBeGreaterThan(1)
   })

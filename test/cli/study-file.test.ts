@@ -64,7 +64,7 @@ describe('the file of a study', () => {
 
   it('P8: says which place in the list is at fault, and not what stands there', () => {
     expect(refusal(file({ patients: [idOf('Patient'), 'secret'] })).message).toBe(
-      'patients[1] is not the id of a patient as the API gives it',
+      'patients[1] is not a patient id. Use the id that the API returns for a patient.',
     )
   })
 })

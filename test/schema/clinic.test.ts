@@ -173,7 +173,10 @@ describe('phi policy', () => {
   })
 
   it.each(['--output=x', 'HEAD:package.json', 'a b', ''])('takes %j for no revision', async (revision) => {
-    await expect(phi('diff', '--', revision)).rejects.toMatchObject({ code: 1, stderr: 'That is not the name of a revision.\n' })
+    await expect(phi('diff', '--', revision)).rejects.toMatchObject({
+      code: 1,
+      stderr: 'Invalid revision. Use a branch, a tag or a commit, for instance HEAD~1.\n',
+    })
   })
 
   it('tells a revision without a lock', async () => {

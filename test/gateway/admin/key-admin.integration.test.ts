@@ -64,8 +64,8 @@ describe('phi keys', { timeout: 90_000 }, () => {
     expect(await phi('rewrap', 'riverside')).toBe(`rewrapped ${PATIENTS}, already 0, refused 0\n`)
     expect(await phi('rewrap', 'riverside')).toBe(`rewrapped 0, already ${PATIENTS}, refused 0\n`)
     expect(await phi('list', 'riverside')).toBe(
-      'version 1  alias/phi-local  use keys 0, patient keys 0\n' +
-        `version 2  alias/phi-local  use keys 6, patient keys ${PATIENTS}\n`,
+      'version 1  alias/phi-local  purpose keys 0, patient keys 0\n' +
+        `version 2  alias/phi-local  purpose keys 6, patient keys ${PATIENTS}\n`,
     )
     later = 61_000
     expect(await ask(warm)).toEqual(before.answer)

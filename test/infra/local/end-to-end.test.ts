@@ -196,11 +196,11 @@ describe('the stack of one machine, over HTTP', () => {
     await expect(phi(...inFolder)).rejects.toMatchObject({
       code: 1,
       stdout: '',
-      stderr: 'error: patients[0] is not the id of a patient as the API gives it\n',
+      stderr: 'error: patients[0] is not a patient id. Use the id that the API returns for a patient.\n',
     })
     writeFileSync(file, JSON.stringify({ ...(JSON.parse(said) as object), patients }))
-    expect(await phi(...inFolder)).toBe('places given 2, unchanged 0, ended 0\n')
-    expect(await phi(...inFolder)).toBe('places given 0, unchanged 2, ended 0\n')
+    expect(await phi(...inFolder)).toBe('memberships added 2, unchanged 0, ended 0\n')
+    expect(await phi(...inFolder)).toBe('memberships added 0, unchanged 2, ended 0\n')
     expect(await phi(...list)).toMatch(/^A1C-2026 {2}from \S+ until \S+ {2}Practitioner\/researcher {2}Sugar in three years$/m)
     const researcher = (await phi('token', 'researcher')).trim()
     const panel = async (): Promise<number> => {
@@ -213,7 +213,10 @@ describe('the stack of one machine, over HTTP', () => {
     expect(await phi(...end)).toBe('ended\n')
     expect(await panel()).toBe(0)
     const refused = phi('study', 'end', 'SECRET-1', '--tenant', 'riverside')
-    await expect(refused).rejects.toMatchObject({ code: 1, stderr: 'error: The tenant has no study of that name.\n' })
+    await expect(refused).rejects.toMatchObject({
+      code: 1,
+      stderr: 'error: The tenant has no study of that name. List its studies with: phi study list --tenant TENANT\n',
+    })
   })
 
   it('P8: refuses what is no query of a known caller, in the ways of HTTP', async () => {
