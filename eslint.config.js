@@ -1,11 +1,11 @@
 import tseslint from 'typescript-eslint'
 
-// Biome formats; ESLint looks only for faults that types make visible.
+// Biome formats the code. ESLint only looks for faults that type information reveals.
 export default tseslint.config(
   { ignores: ['node_modules/', 'dist/', '.local/', '.serverless/', 'eslint.config.js', '.dependency-cruiser.js'] },
   tseslint.configs.strictTypeChecked,
   {
-    // what a process prints is events and metrics, each of a fixed form (P8); people who run a command are another matter
+    // A process prints only events and metrics, each in a fixed form (P8). Commands and local tools print text for people.
     files: ['**/*.ts'],
     ignores: ['gateway/telemetry/operator-*.ts', 'cli/**', 'infra/**', 'test/**'],
     rules: {
@@ -15,7 +15,7 @@ export default tseslint.config(
         ...['stdout', 'stderr', 'emitWarning', 'report'].map((property) => ({
           object: 'process',
           property,
-          message: 'Tell operators through an EventSink.',
+          message: 'Report to operators through an EventSink.',
         })),
       ],
       'no-restricted-imports': [
@@ -23,7 +23,7 @@ export default tseslint.config(
         {
           paths: ['console', 'node:console', 'process', 'node:process'].map((name) => ({
             name,
-            message: 'Tell operators through an EventSink.',
+            message: 'Report to operators through an EventSink.',
           })),
         },
       ],
@@ -38,10 +38,10 @@ export default tseslint.config(
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: false }],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
-      // an arrow that ends in a call reads well
+      // an arrow function that ends in a void call is readable
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
-      // tsc's noPropertyAccessFromIndexSignature asks for the brackets
+      // tsc's noPropertyAccessFromIndexSignature requires the brackets
       '@typescript-eslint/dot-notation': 'off',
     },
   },

@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
 import { COMMON } from './vitest.config.ts'
 
-/** The integration suite as `npm run test:hostile` runs it: `test/hostile/run.ts` says which files stand apart. */
+/** The integration suite under fault injection (`npm run test:hostile`). `test/hostile/run.ts` lists the files that run apart. */
 export default defineConfig({ ...COMMON, test: { ...COMMON.test, include: ['test/**/*.integration.test.ts'], isolate: false } })
