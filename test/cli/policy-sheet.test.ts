@@ -67,7 +67,7 @@ describe('as Markdown', () => {
       '| `Coverage.subscriberId` | COVERAGE | (I) PLAN_ID | BILLING, PARTNER | HPAYMT | ORGANIZATION | FULL |  |',
     )
     expect(markdown).toContain('| `Patient.observations(category:)` | `Observation.category` |')
-    expect(markdown).toContain('| `Patient.version` | a counter that says nothing of the patient |')
+    expect(markdown).toContain('| `Patient.version` | a counter that reveals nothing about the patient |')
     expect(markdown).toContain(policy.digest)
     const grants = policySheet(policy).phi.flatMap((row) => row.grants).length
     expect(markdown.match(/^\| `/gm)?.length).toBe(grants + policy.reads.size + policy.notPhi.size)
