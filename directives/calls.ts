@@ -4,9 +4,9 @@ import type { CallPolicy, Role, RolePolicy } from './policy.ts'
 import type { FaultList } from './fault.ts'
 import { readDirective } from './read-directives.ts'
 
-const INSTEAD = '@mayCall(roles: [...]) with roles of the schema, on a field of a root.'
+const INSTEAD = '@mayCall(roles: [...]) with roles of the schema, on a root field.'
 
-/** Who may call which root. A mutation without a line of its own would be open to everybody: it is a fault. */
+/** Reads the roles that may call each root field. A mutation without `@mayCall` would be open to every caller, so it is a fault. */
 export function readCalls(
   schema: GraphQLSchema,
   roles: ReadonlyMap<Role, RolePolicy>,
@@ -20,15 +20,15 @@ export function readCalls(
       const path = `${type.name}.${field.name}`
       const [written, second] = readDirective(schema, field, 'mayCall')
       if (written === undefined) {
-        if (type === schema.getMutationType()) faults.add(field.astNode, path, 'A mutation does not say who may call it.', INSTEAD)
+        if (type === schema.getMutationType()) faults.add(field.astNode, path, 'The mutation has no @mayCall.', INSTEAD)
         continue
       }
-      if (!roots.includes(type)) faults.add(written.node, path, '@mayCall stands on a field of no root.', INSTEAD)
-      if (second !== undefined) faults.add(second.node, path, '@mayCall stands there twice.', 'one line with all roles.')
+      if (!roots.includes(type)) faults.add(written.node, path, '@mayCall is on a field that is not a root field.', INSTEAD)
+      if (second !== undefined) faults.add(second.node, path, '@mayCall is repeated.', 'one @mayCall with all roles.')
       if (written.value === undefined) continue
       const unknown = written.value.roles.find((role) => !roles.has(role))
       if (written.value.roles.length === 0 || unknown !== undefined)
-        faults.add(written.node, path, 'Nobody could call it.', INSTEAD)
+        faults.add(written.node, path, '@mayCall has no role or an unknown role.', INSTEAD)
       calls.set(path as Coordinate, { roles: new Set(written.value.roles), stepUp: written.value.stepUp })
     }
   }

@@ -6,10 +6,10 @@ import { has, readDirective, type AnyField } from './read-directives.ts'
 import { interfaceTypes } from './type-kinds.ts'
 
 /**
- * Gives every field of every interface the class that all its implementors agree on.
+ * Gives every interface field the class that all its implementors agree on.
  *
- * An interface decides nothing: execution always meets a concrete type. But a reader of the interface must not be told
- * `@notPhi` where an implementor says `@phi` (P3), so it repeats the classification, and never a grant.
+ * An interface decides nothing, because execution always meets a concrete type. But an interface must not say `@notPhi`
+ * where an implementor says `@phi` (P3). So it repeats the classification of its implementors, and has no grants.
  */
 export function classifyInterfaces(schema: GraphQLSchema, classes: Map<Coordinate, CoordinateClass>, faults: FaultList): void {
   for (const type of interfaceTypes(schema)) {
@@ -27,7 +27,12 @@ export function classifyInterfaces(schema: GraphQLSchema, classes: Map<Coordinat
         )
       }
       if (has(field, 'minimumNecessary')) {
-        faults.add(field.astNode, coordinate, 'An interface grants nothing.', '@minimumNecessary on the types that implement it.')
+        faults.add(
+          field.astNode,
+          coordinate,
+          '@minimumNecessary is on an interface, which grants nothing.',
+          '@minimumNecessary on the types that implement it.',
+        )
       }
     }
   }
@@ -52,7 +57,7 @@ function classOf(
   return agree ? found : undefined
 }
 
-/** What the field says of itself, reasons apart: those may differ from type to type. */
+/** The field's own classification as text. It leaves out reasons, because they may differ from type to type. */
 function mark(schema: GraphQLSchema, field: AnyField): string {
   const [phi] = readDirective(schema, field, 'phi')
   if (phi) {

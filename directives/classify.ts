@@ -15,7 +15,7 @@ import { has, type AnyField } from './read-directives.ts'
 import { SHAPE_FAULTS } from './shape-faults.ts'
 import { connectionNode, isList, isRecordType, objectTypes, PLUMBING, type TypeKind, type TypeKinds } from './type-kinds.ts'
 
-/** A PHI path and where its grants can be written: on the field, else on the nearest of `owners` that has any. */
+/** A PHI path and the places for its grants: the field, else the nearest of `owners` with grants. */
 export interface PhiSite {
   readonly path: SchemaPath
   readonly coordinate: Coordinate
@@ -31,14 +31,14 @@ export interface Classification {
 }
 
 /**
- * Gives every field of every object type its one class. What fits none is a fault, never a default (P3).
- * Interfaces follow from their implementors: see `classify-interfaces.ts`.
+ * Gives every field of every object type exactly one class. A field that fits no class is a fault, never a default (P3).
+ * For interfaces, see `classify-interfaces.ts`.
  */
 export function classifyObjects(schema: GraphQLSchema, kinds: TypeKinds, faults: FaultList): Classification {
   const walk = new Walk(schema, kinds, faults)
   for (const type of objectTypes(schema)) {
     const kind = kinds.get(type) ?? 'OTHER'
-    // the fields of an embedded type are reached, and named, through the record that it belongs to
+    // the walk of a record reaches its embedded types, so that their fields get the record's path
     if (kind === 'RECORD') walk.record(type, type.name, [type])
     else if (kind !== 'EMBEDDED') walk.fields(type, kind)
   }
@@ -53,7 +53,7 @@ class Walk {
   readonly #schema: GraphQLSchema
   readonly #kinds: TypeKinds
   readonly #faults: FaultList
-  /** The embedded types that have their place. */
+  /** The embedded types that already belong to a place. */
   readonly #placed = new Set<GraphQLObjectType>()
 
   constructor(schema: GraphQLSchema, kinds: TypeKinds, faults: FaultList) {
@@ -71,7 +71,7 @@ class Walk {
       if ((kind === 'VALUE' || kind === 'EDGE') && has(field, 'phi'))
         this.sites.push({ path, coordinate, class: kind, field, owners })
       const embedded = getNamedType(field.type)
-      if (kind === 'EMBEDDED' && isObjectType(embedded) && this.#takePlace(embedded, field, path)) {
+      if (kind === 'EMBEDDED' && isObjectType(embedded) && this.#claimPlace(embedded, field, path)) {
         this.record(embedded, path, [embedded, ...owners])
       }
     }
@@ -97,7 +97,7 @@ class Walk {
       return 'VALUE'
     }
     if (kind === 'EMBEDDED' && !has(field, 'notPhi')) return 'EMBEDDED'
-    return this.#considered(field, coordinate)
+    return this.#requireNotPhi(field, coordinate)
   }
 
   #connection(field: AnyField, coordinate: Coordinate, type: GraphQLNamedType): 'EDGE' {
@@ -125,12 +125,12 @@ class Walk {
       case 'CONNECTION':
       case 'CONNECTION_EDGE':
       case 'PAGE_INFO':
-        if (!PLUMBING[kind].includes(field.name)) return this.#considered(field, coordinate)
+        if (!PLUMBING[kind].includes(field.name)) return this.#requireNotPhi(field, coordinate)
         if (field.name === 'node' && isNonNullType(field.type)) this.#refuse(field, coordinate, 'nodeNonNull')
         if (has(field, 'phi')) this.#refuse(field, coordinate, 'plumbingMarked')
         return 'STRUCTURE'
       case 'OTHER':
-        return this.#considered(field, coordinate)
+        return this.#requireNotPhi(field, coordinate)
     }
     return kind satisfies never
   }
@@ -147,8 +147,8 @@ class Walk {
     return 'ROOT'
   }
 
-  /** A field that can only be `@notPhi`: no record is near whose grants could decide it. */
-  #considered(field: AnyField, coordinate: Coordinate): 'NOT_PHI' | undefined {
+  /** Requires `@notPhi` on a field that no grant could decide. */
+  #requireNotPhi(field: AnyField, coordinate: Coordinate): 'NOT_PHI' | undefined {
     if (!has(field, 'notPhi')) {
       this.#refuse(field, coordinate, has(field, 'phi') ? 'phiOutside' : 'unclassified')
       return undefined
@@ -157,7 +157,7 @@ class Walk {
     return 'NOT_PHI'
   }
 
-  /** A field may lead only to types whose own fields are still decided, or hold nothing that needs deciding. */
+  /** Refuses a field that leads to a type outside the `allowed` kinds: the fields of that type would not be decided. */
   #refuseBelow(field: AnyField, coordinate: Coordinate, allowed: readonly TypeKind[]): void {
     const type = getNamedType(field.type)
     if (isLeafType(type)) return
@@ -167,7 +167,7 @@ class Walk {
     }
   }
 
-  #takePlace(type: GraphQLObjectType, field: AnyField, path: SchemaPath): boolean {
+  #claimPlace(type: GraphQLObjectType, field: AnyField, path: SchemaPath): boolean {
     if (isList(field.type)) {
       this.#refuse(field, path, 'embeddedList')
       return false

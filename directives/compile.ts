@@ -19,7 +19,7 @@ import { readSearchable } from './searchable.ts'
 import { typeKinds } from './type-kinds.ts'
 
 export interface CompiledPolicy {
-  /** Without resolvers; its AST nodes keep file and line. */
+  /** Has no resolvers. Its AST nodes keep file and line. */
   readonly schema: GraphQLSchema
   readonly policy: PolicyTable
   /** The text for `schema/policy.lock`; `policy.digest` is its SHA-256. */
@@ -27,17 +27,17 @@ export interface CompiledPolicy {
 }
 
 export interface CompileOptions {
-  /** The names that decisions know a function for. To leave the check out has to be written. */
+  /** The relationships with a registered function. There is no default: only an explicit `'unchecked'` skips the check. */
   readonly relationships: KnownRelationships
 }
 
 /**
  * Compiles SDL with directives to the table that all decisions read.
  *
- * Pure but for reading `directives.graphql`, which is added by itself. A schema with any fault gives no table at all (P3):
- * 45 CFR 164.502(b) asks for the minimum necessary, and a field that nobody considered is not that.
+ * Pure, except that it reads `directives.graphql` and adds it to the sources. A schema with a fault gives no table (P3):
+ * 45 CFR 164.502(b) requires the minimum necessary, and an unreviewed field does not meet that.
  *
- * @throws PolicyFaults with every fault at once, each with file, line, path, and what to write instead
+ * @throws PolicyFaults with all faults at once, each with file, line, path and what to write instead
  */
 export function compilePolicy(sources: readonly SdlSource[], { relationships }: CompileOptions): CompiledPolicy {
   const schema = parseSources(sources)

@@ -1,4 +1,4 @@
-// Names of places in a schema. Brands keep apart types that are all text at run time.
+// Names of places in a schema. All of them are strings at run time; brands keep them apart.
 
 declare const brand: unique symbol
 export type Branded<T, Name extends string> = T & { readonly [brand]: Name }

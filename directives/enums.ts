@@ -3,10 +3,10 @@ import type { ConsentPolicy, Role, RolePolicy, Sensitivity } from './policy.ts'
 import type { FaultList } from './fault.ts'
 import { readDirective } from './read-directives.ts'
 
-/** The enums that a deployment may extend; code knows every value of the others. */
+/** The enums that a deployment may extend. Code knows every value of the others. */
 const OPEN_ENUMS: readonly string[] = ['Role', 'Relationship', 'Sensitivity']
 
-/** The roles in the order of the schema. A value without `@role` would be a role that nothing is known of. */
+/** Reads the roles in schema order. A value without `@role` is a fault: nothing would be known about the role. */
 export function readRoles(schema: GraphQLSchema, faults: FaultList): ReadonlyMap<Role, RolePolicy> {
   const roles = new Map<Role, RolePolicy>()
   for (const value of enumType(schema, 'Role')?.getValues() ?? []) {
@@ -18,7 +18,7 @@ export function readRoles(schema: GraphQLSchema, faults: FaultList): ReadonlyMap
       faults.add(
         written.node,
         path,
-        'The role may claim no purpose, so that no grant could ever apply.',
+        'The role may claim no purpose, so no grant could ever apply.',
         'at least one purpose in mayClaim.',
       )
     }
@@ -29,7 +29,7 @@ export function readRoles(schema: GraphQLSchema, faults: FaultList): ReadonlyMap
   return roles
 }
 
-/** What each sensitivity asks of consent. A value without a rule would be a label without effect. */
+/** Reads the consent rule of each sensitivity. A value without a rule is a fault: the label would have no effect. */
 export function readConsent(schema: GraphQLSchema, faults: FaultList): ReadonlyMap<Sensitivity, ConsentPolicy> {
   const rules = new Map<Sensitivity, ConsentPolicy>()
   for (const value of enumType(schema, 'Sensitivity')?.getValues() ?? []) {
@@ -49,7 +49,7 @@ export function readConsent(schema: GraphQLSchema, faults: FaultList): ReadonlyM
   return rules
 }
 
-/** Refuses a new value in an enum that is closed, and `@role` or `@consent` on the values of any other enum. */
+/** Refuses new values in closed enums, and `@role` or `@consent` on the values of other enums. */
 export function lintEnums(schema: GraphQLSchema, faults: FaultList): void {
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isEnumType(type)) continue
@@ -60,7 +60,7 @@ export function lintEnums(schema: GraphQLSchema, faults: FaultList): void {
           node,
           type.name,
           'The enum is closed: code knows each of its values.',
-          `a value of ${type.name} as it is; Role, Relationship and Sensitivity can be extended.`,
+          `an existing value of ${type.name}. Only Role, Relationship and Sensitivity can be extended.`,
         )
       }
     }
@@ -74,8 +74,8 @@ export function lintEnums(schema: GraphQLSchema, faults: FaultList): void {
           faults.add(
             written.node,
             `${type.name}.${value.name}`,
-            `@${directive} says nothing here.`,
-            `@${directive} on values of ${owner} alone.`,
+            `@${directive} has no effect here.`,
+            `@${directive} only on values of ${owner}.`,
           )
       }
     }

@@ -6,7 +6,10 @@ import type { FaultList } from './fault.ts'
 import { definedPlaces, has, readDirective } from './read-directives.ts'
 import type { TypeKinds } from './type-kinds.ts'
 
-/** `@freeText` stands on a text inside a composite: a field of a record that is free text is granted to no researcher instead. */
+/**
+ * Checks that every `@freeText` is on a text inside a composite. On a field of a record the directive has no use: a free-text
+ * field gets no grant for researchers instead.
+ */
 export function lintFreeText(schema: GraphQLSchema, kinds: TypeKinds, faults: FaultList): void {
   for (const type of Object.values(schema.getTypeMap())) {
     for (const { path, definition } of definedPlaces(type)) {
@@ -17,15 +20,15 @@ export function lintFreeText(schema: GraphQLSchema, kinds: TypeKinds, faults: Fa
         faults.add(
           written.node,
           path,
-          '@freeText stands on something that is no text inside a composite.',
-          'it on the member that holds the text; of a field of a record, no grant for a role of kind RESEARCH.',
+          '@freeText is not on a text inside a composite.',
+          '@freeText on the member that holds the text. For a field of a record, no grant for a role of kind RESEARCH.',
         )
       }
     }
   }
 }
 
-/** Where free text stands inside each value; values without any are left out. */
+/** The free-text members inside each value. Values without free text are left out. */
 export function readFreeText(sites: readonly PhiSite[]): ReadonlyMap<SchemaPath, FreeTextInside> {
   const known = new Map<string, FreeTextInside>()
   const inside = sites.flatMap(({ path, class: kind, field }) => {
@@ -40,7 +43,7 @@ function insideOf(type: GraphQLNamedType, known: Map<string, FreeTextInside>): F
   const ready = known.get(type.name)
   if (ready !== undefined) return ready
   const found = { texts: new Set<string>(), holders: new Map<string, FreeTextInside>() }
-  // before its members are looked at: one of them may be of the same type
+  // stored before the walk of its members, because one of them can have the same type
   known.set(type.name, found)
   for (const field of Object.values(type.getFields())) {
     if (has(field, 'freeText')) found.texts.add(field.name)
@@ -50,11 +53,11 @@ function insideOf(type: GraphQLNamedType, known: Map<string, FreeTextInside>): F
   return found
 }
 
-/** `text`, `code.text`: every member that is free text, where a type that holds itself is gone into once. Sorted. */
-export function freeTextPaths(inside: FreeTextInside, around: readonly FreeTextInside[] = []): readonly string[] {
-  if (around.includes(inside)) return []
+/** All free-text members, sorted: `code.text`, `text`. A recursive type is entered once. */
+export function freeTextPaths(inside: FreeTextInside, enclosing: readonly FreeTextInside[] = []): readonly string[] {
+  if (enclosing.includes(inside)) return []
   const within = [...inside.holders].flatMap(([name, holder]) =>
-    freeTextPaths(holder, [...around, inside]).map((path) => `${name}.${path}`),
+    freeTextPaths(holder, [...enclosing, inside]).map((path) => `${name}.${path}`),
   )
   return [...inside.texts, ...within].toSorted()
 }

@@ -1,15 +1,16 @@
 import type { Action, Grant } from './policy.ts'
 import { inOrder } from './lock.ts'
 
-/** A grant for people, on one line: `PHYSICIAN or NURSE, for TREAT or ETREAT, standing in CARE_TEAM, may READ it as FULL`. */
+/** A grant as one line of text: `PHYSICIAN or NURSE, for TREAT or ETREAT, with relationship CARE_TEAM, may READ it as FULL`. */
 export function grantInWords({ roles, purposes, relationship, actions, view, breakGlass }: Grant): string {
   const what = `may ${[...actions].join(' or ')} it as ${view}`
-  const emergency = breakGlass && relationship === 'CARE_TEAM' && purposes.has('TREAT') && actions.has('READ' satisfies Action)
+  const acceptsBreakGlass =
+    breakGlass && relationship === 'CARE_TEAM' && purposes.has('TREAT') && actions.has('READ' satisfies Action)
   return [
     either([...roles]),
     `for ${either(inOrder(purposes))}`,
-    `standing in ${relationship}`,
-    emergency ? `${what}; an emergency may stand in for the relationship` : what,
+    `with relationship ${relationship}`,
+    acceptsBreakGlass ? `${what}; break-glass can replace the relationship` : what,
   ].join(', ')
 }
 

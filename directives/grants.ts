@@ -10,8 +10,8 @@ export interface WrittenGrant {
 }
 
 /**
- * The grants in force at a PHI path: the field's own lines, else those of the nearest type around it that has any.
- * One line replaces all defaults; nothing is merged, so that what stands beside a field is all there is to know.
+ * The grants in force at a PHI path: the field's own lines, else the lines of the nearest enclosing type with grants.
+ * One line on a field replaces all defaults. Nothing is merged, so that the lines on a field are complete.
  */
 export function effectiveGrants(schema: GraphQLSchema, site: PhiSite): readonly WrittenGrant[] {
   if (has(site.field, 'minimumNecessary')) return grantsOn(schema, site.field, site.coordinate)
@@ -19,7 +19,7 @@ export function effectiveGrants(schema: GraphQLSchema, site: PhiSite): readonly 
   return owner ? grantsOn(schema, owner, owner.name) : []
 }
 
-/** The grants of one definition in the order of the text; faulty lines are left out here and told by lint. */
+/** The grants of one definition, in text order. Faulty lines are left out, because lint reports them. */
 function grantsOn(schema: GraphQLSchema, definition: Definition, place: string): readonly WrittenGrant[] {
   return readDirective(schema, definition, 'minimumNecessary').flatMap(({ node, ordinal, value }) => {
     if (!value) return []
@@ -37,7 +37,7 @@ function grantsOn(schema: GraphQLSchema, definition: Definition, place: string):
   })
 }
 
-/** The policy of one PHI path, or undefined while its `@phi` is faulty. */
+/** The policy of one PHI path, or undefined if its `@phi` is faulty. */
 export function phiPolicy(schema: GraphQLSchema, site: PhiSite): PhiPolicy | undefined {
   const phi = readDirective(schema, site.field, 'phi')[0]?.value
   if (!phi) return undefined

@@ -6,7 +6,7 @@ import { effectiveGrants, type WrittenGrant } from './grants.ts'
 import { definedPlaces, readDirective, type DirectiveArguments } from './read-directives.ts'
 import { VIEWS, viewServes } from './views.ts'
 
-/** The names that have a registered function; `'unchecked'` is for readers of the SDL that take no decisions. */
+/** The relationships with a registered function. `'unchecked'` is for tools that read the SDL and decide nothing. */
 export type KnownRelationships = ReadonlySet<string> | 'unchecked'
 
 /** Checks every `@minimumNecessary` line where it is written. */
@@ -23,7 +23,12 @@ export function lintGrantLines(
         if (!value) continue
         for (const list of ['roles', 'purposes', 'actions'] as const) {
           if (value[list].length === 0)
-            faults.add(node, path, `The grant names no ${list}: it grants nothing.`, `at least one of ${list}, or no such line.`)
+            faults.add(
+              node,
+              path,
+              `The grant has no ${list}, so it grants nothing.`,
+              `at least one entry in ${list}, or no such grant.`,
+            )
         }
         if (relationships !== 'unchecked' && !relationships.has(value.relationship)) {
           faults.add(
@@ -34,17 +39,22 @@ export function lintGrantLines(
           )
         }
         if (value.roles.length > 0 && value.purposes.length > 0 && !claimable(value, roles)) {
-          faults.add(node, path, 'None of its roles may claim any of its purposes.', 'a purpose from mayClaim of one of the roles.')
+          faults.add(
+            node,
+            path,
+            'No role of the grant may claim any of its purposes.',
+            'a purpose in mayClaim of one of the roles.',
+          )
         }
         const text = canonical(value)
-        if (seen.has(text)) faults.add(node, path, 'The grant repeats another one of the same place.', 'the line once.')
+        if (seen.has(text)) faults.add(node, path, 'The grant repeats another grant of the same definition.', 'the grant once.')
         seen.add(text)
       }
     }
   }
 }
 
-/** Checks the grants in force at one path against what the path is. */
+/** Checks the grants in force at one path against the type of the path. */
 export function lintSite(schema: GraphQLSchema, site: PhiSite, faults: FaultList): void {
   const grants = effectiveGrants(schema, site)
   if (grants.length === 0 && readDirective(schema, site.field, 'minimumNecessary').length === 0) {
@@ -59,7 +69,7 @@ export function lintSite(schema: GraphQLSchema, site: PhiSite, faults: FaultList
   for (const { node, grant } of grants) {
     if (site.class === 'EDGE' ? grant.view === 'FULL' : viewServes(grant.view, site.field.type)) continue
     const type = site.class === 'EDGE' ? 'an edge' : String(site.field.type)
-    faults.add(node, site.path, `The view ${grant.view} cannot be made of ${type}.`, 'a view that serves the type, or FULL.')
+    faults.add(node, site.path, `The view ${grant.view} cannot be made of ${type}.`, 'a view for the type, or FULL.')
   }
   const tie = firstTie(grants)
   if (tie)
@@ -67,7 +77,7 @@ export function lintSite(schema: GraphQLSchema, site: PhiSite, faults: FaultList
       tie.node,
       site.path,
       `The view ${tie.grant.view} ties with another view of the field.`,
-      'views of which one shows more than the other.',
+      'views that differ in how much they show.',
     )
 }
 
@@ -80,12 +90,12 @@ function firstTie(grants: readonly WrittenGrant[]): WrittenGrant | undefined {
 function claimable(value: DirectiveArguments['minimumNecessary'], roles: ReadonlyMap<Role, RolePolicy>): boolean {
   return value.roles.some((role) => {
     const known = roles.get(role)
-    // a role without a sound @role is a fault of its own
+    // a role without a valid @role is a separate fault
     return !known || value.purposes.some((purpose) => known.mayClaim.includes(purpose))
   })
 }
 
-/** The same for two lines that say the same, in whatever order. */
+/** Equal for two grants with the same arguments, whatever the order of their lists. */
 function canonical(value: DirectiveArguments['minimumNecessary']): string {
   const { roles, purposes, relationship, actions, view, breakGlass } = value
   return JSON.stringify([

@@ -7,7 +7,7 @@ import { objectTypes, type TypeKinds } from './type-kinds.ts'
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 
-/** Checks the arguments of every directive: an unknown role or purpose passes graphql's own builder. */
+/** Checks the arguments of every directive, because graphql's own builder accepts unknown roles and purposes. */
 export function lintArguments(schema: GraphQLSchema, faults: FaultList): void {
   const ours: readonly string[] = DIRECTIVE_NAMES
   for (const type of Object.values(schema.getTypeMap())) {
@@ -15,13 +15,13 @@ export function lintArguments(schema: GraphQLSchema, faults: FaultList): void {
       for (const node of directiveNodes(definition).filter(({ name }) => ours.includes(name.value))) {
         const problem = directiveFault(schema, node)
         if (problem !== undefined)
-          faults.add(node, path, problem, `${signature(schema, node.name.value)} with values that its types have.`)
+          faults.add(node, path, problem, `${signature(schema, node.name.value)} with values of these types.`)
       }
     }
   }
 }
 
-/** Checks which directives stand together on one field, whatever the field is. */
+/** Checks the combination of directives on each field. */
 export function lintFields(schema: GraphQLSchema, faults: FaultList): void {
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isObjectType(type) && !isInterfaceType(type)) continue
@@ -33,13 +33,13 @@ export function lintFields(schema: GraphQLSchema, faults: FaultList): void {
         faults.add(
           field.astNode,
           path,
-          'A @phi field is non-null: its refusal would take the parent along.',
+          'A @phi field is non-null, so a denial would null its parent too.',
           `the nullable type ${String(field.type.ofType)}.`,
         )
       }
       const [notPhi] = readDirective(schema, field, 'notPhi')
       if (notPhi?.value?.because.trim() === '') {
-        faults.add(notPhi.node, path, '@notPhi gives no reason.', 'because: the reason, as the compliance table will print it.')
+        faults.add(notPhi.node, path, '@notPhi gives no reason.', 'because: the reason, as the compliance table prints it.')
       }
       for (const directive of ['minimumNecessary', 'searchable', 'computed'] as const) {
         const [stray] = phi ? [] : readDirective(schema, field, directive)
@@ -47,7 +47,7 @@ export function lintFields(schema: GraphQLSchema, faults: FaultList): void {
           faults.add(
             stray.node,
             path,
-            `@${directive} stands on a field without @phi.`,
+            `@${directive} is on a field without @phi.`,
             `@phi(category: ...) beside it, or no @${directive}.`,
           )
       }
@@ -55,7 +55,7 @@ export function lintFields(schema: GraphQLSchema, faults: FaultList): void {
   }
 }
 
-/** Checks the directives that stand on types and inside composites. */
+/** Checks the directives on types and inside composites. */
 export function lintTypes(schema: GraphQLSchema, kinds: TypeKinds, faults: FaultList): void {
   const subscription = schema.getSubscriptionType()
   if (subscription) {
@@ -63,7 +63,7 @@ export function lintTypes(schema: GraphQLSchema, kinds: TypeKinds, faults: Fault
       subscription.astNode,
       subscription.name,
       'A subscription outlives the decision that it started with.',
-      'queries; there is no subscription root.',
+      'queries. Subscriptions are not supported.',
     )
   }
   for (const type of objectTypes(schema)) {
@@ -73,7 +73,7 @@ export function lintTypes(schema: GraphQLSchema, kinds: TypeKinds, faults: Fault
       faults.add(
         grant.node,
         type.name,
-        'Default grants stand on a type that is no record.',
+        'Default grants are on a type that is not a record.',
         'the grants on a type with @record, or on the field.',
       )
     }
@@ -84,7 +84,7 @@ export function lintTypes(schema: GraphQLSchema, kinds: TypeKinds, faults: Fault
         faults.add(
           readDirective(schema, definition, inside)[0]?.node,
           path,
-          `@${inside} stands inside a composite, which is one value as a whole.`,
+          `@${inside} is inside a composite, which is one value as a whole.`,
           'the directive on the @phi field that holds the composite.',
         )
       }
@@ -92,7 +92,7 @@ export function lintTypes(schema: GraphQLSchema, kinds: TypeKinds, faults: Fault
   }
 }
 
-/** The record types and where their patients' ids stand. */
+/** Reads the record types, each with its source and the attribute that holds the patient's id. */
 export function readRecords(schema: GraphQLSchema, faults: FaultList): ReadonlyMap<TypeName, RecordPolicy> {
   const records = new Map<TypeName, RecordPolicy>()
   for (const type of objectTypes(schema)) {
@@ -104,14 +104,14 @@ export function readRecords(schema: GraphQLSchema, faults: FaultList): ReadonlyM
         written.node,
         type.name,
         'patient is not the name of an attribute.',
-        '`id` on the patient itself, else the attribute, as `patientId`.',
+        '`id` on the patient type, else the name of the attribute, such as `patientId`.',
       )
     if (!NAME.test(source))
       faults.add(
         written.node,
         type.name,
         'source is not the name of a source.',
-        'the name that the source is registered by, as `dynamodb`.',
+        'the name of a registered source, such as `dynamodb`.',
       )
     records.set(type.name as TypeName, { type: type.name as TypeName, patient, source })
   }

@@ -4,7 +4,7 @@ import type { PhiSite } from './classify.ts'
 import type { FaultList } from './fault.ts'
 import { definedPlaces, readDirective } from './read-directives.ts'
 
-/** Checks that every path that a directive names is a value of the schema. */
+/** Checks that every path in a directive is a value of the schema. */
 export function lintReferences(schema: GraphQLSchema, sites: readonly PhiSite[], faults: FaultList): void {
   const values = new Map(sites.filter((site) => site.class === 'VALUE').map((site) => [site.path as string, site]))
   const owner = (site: PhiSite | undefined) => site?.owners.at(-1)
@@ -16,8 +16,8 @@ export function lintReferences(schema: GraphQLSchema, sites: readonly PhiSite[],
       faults.add(
         searchable?.node,
         site.path,
-        `@searchable(with:) names ${path}, which is no other value of the same record.`,
-        'a full path as `Patient.birthDate`.',
+        `@searchable(with:) names ${path}, which is not another value of the same record.`,
+        'a full path such as `Patient.birthDate`.',
       )
     }
     const phi = readDirective(schema, site.field, 'phi')[0]?.value
@@ -25,7 +25,7 @@ export function lintReferences(schema: GraphQLSchema, sites: readonly PhiSite[],
       faults.add(
         searchable.node,
         site.path,
-        'The value is too easily guessed to be indexed alone.',
+        'The value is too easy to guess to be indexed alone.',
         '@searchable(with: [...]) with another value of the record.',
       )
     }
@@ -34,8 +34,8 @@ export function lintReferences(schema: GraphQLSchema, sites: readonly PhiSite[],
       faults.add(
         searchable?.node,
         site.path,
-        `@searchable indexes ${part.path}, which is no stored text.`,
-        'a value of a text scalar, which is not computed.',
+        `@searchable indexes ${part.path}, which is not a stored text.`,
+        'a value of a text scalar that is not computed.',
       )
     }
     const [computed] = readDirective(schema, site.field, 'computed')
@@ -47,8 +47,8 @@ export function lintReferences(schema: GraphQLSchema, sites: readonly PhiSite[],
       faults.add(
         computed?.node,
         site.path,
-        `@computed(from:) names ${path}, which is no other value.`,
-        'a full path as `Patient.birthDate`.',
+        `@computed(from:) names ${path}, which is not another value.`,
+        'a full path such as `Patient.birthDate`.',
       )
     }
   }
@@ -58,22 +58,22 @@ export function lintReferences(schema: GraphQLSchema, sites: readonly PhiSite[],
     faults.add(
       reads.node,
       path,
-      `@reads(field:) names ${reads.value.field}, which is no value.`,
-      'a full path as `Observation.code`.',
+      `@reads(field:) names ${reads.value.field}, which is not a value.`,
+      'a full path such as `Observation.code`.',
     )
   }
 }
 
 const NO_TEXT: ReadonlySet<string> = new Set(['Int', 'Float', 'Boolean'])
 
-/** What an index could be made of: of anything else no entry would be written, and nobody told. */
+/** Whether an index can hold the value. For any other value no index entry would be written, without an error. */
 function isStoredText(schema: GraphQLSchema, { class: kind, field }: PhiSite): boolean {
   const type = getNullableType(field.type)
   const computed = readDirective(schema, field, 'computed').length > 0
   return kind === 'VALUE' && isLeafType(type) && !NO_TEXT.has(type.name) && !computed
 }
 
-/** Dates, demographics and names have so few likely values that an index of them alone can be guessed through. */
+/** Dates, demographics and names have few likely values. An index over one such value can be reversed by guessing. */
 function isLowEntropy({
   category,
   identifier,

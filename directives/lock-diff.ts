@@ -2,7 +2,7 @@ import { isView, VIEWS } from './views.ts'
 import { parseLock, type LockLine } from './lock.ts'
 import type { View } from './policy.ts'
 
-/** One thing that two locks say differently; `none` stands for nothing there. */
+/** One difference between two locks. `none` means that a lock has no such entry. */
 interface LockChange {
   /** `Patient.birthDate`, `role BILLING`. */
   readonly subject: string
@@ -13,32 +13,35 @@ interface LockChange {
 }
 
 export interface LockDiff {
-  /** Somebody may see, or claim, more than before. */
+  /** Some caller may see or claim more than before. */
   readonly widened: readonly LockChange[]
   readonly narrowed: readonly LockChange[]
-  /** Neither: reasons, categories, rules that moved. */
+  /** No change of access: reasons, categories, rules that moved. */
   readonly other: readonly LockChange[]
 }
 
 /**
- * Tells what a change of policy lets people see more of and less of, by role x purpose x relationship x path.
+ * Compares two locks: what callers can see more of and less of, by role x purpose x relationship x path.
  *
- * Two views that cannot be compared count as widened: the new one shows what the old one did not.
+ * A change between views of equal rank counts as widened, because the new view shows what the old one did not.
  *
- * @throws LockUnreadable when either text is no lock
+ * @throws LockUnreadable if either text is not a lock
  */
 export function diffLocks(before: string, after: string): LockDiff {
   const old = parseLock(before)
   const now = parseLock(after)
-  const stays = inBoth(old, now)
-  const changes = [...compareFacts(facts(old.filter(stays)), facts(now.filter(stays))), ...compareText(old, now, stays)]
+  const isComparable = inBoth(old, now)
+  const changes = [
+    ...compareFacts(facts(old.filter(isComparable)), facts(now.filter(isComparable))),
+    ...compareText(old, now, isComparable),
+  ]
   const by = (wanted: Direction) => changes.filter(({ direction }) => direction === wanted).map(({ change }) => change)
   return { widened: by('widened'), narrowed: by('narrowed'), other: by('other') }
 }
 
 /**
- * Whether a line can be compared at all. An argument that came or went with its whole field holds nothing back and opens
- * nothing: there was, or is, no list to filter.
+ * Whether a line can be compared. An argument that was added or removed together with its field neither widens nor narrows:
+ * one of the locks has no list to filter.
  */
 function inBoth(old: readonly LockLine[], now: readonly LockLine[]): (line: LockLine) => boolean {
   const [before, after] = [old, now].map(
@@ -50,7 +53,7 @@ function inBoth(old: readonly LockLine[], now: readonly LockLine[]): (line: Lock
   }
 }
 
-/** The diff for people: widened first, since that is what a reviewer has to agree to. Empty when nothing differs. */
+/** The diff as text. Widened entries come first, because a reviewer must agree to them. Empty if nothing differs. */
 export function renderDiff(diff: LockDiff): string {
   const section = (title: string, changes: readonly LockChange[]): readonly string[] =>
     changes.length === 0
@@ -70,7 +73,7 @@ interface Directed {
   readonly change: LockChange
 }
 
-/** Something that a lock allows, how it is printed, and how much it allows: the higher, the more. */
+/** Something that a lock allows, and its printed form. A greater `height` allows more. */
 interface Fact {
   readonly subject: string
   readonly what: string
@@ -92,7 +95,7 @@ function compareFacts(old: ReadonlyMap<string, Fact>, now: ReadonlyMap<string, F
     const either = after ?? before
     const was = before ?? NOTHING
     const is = after ?? NOTHING
-    // something new that allows nothing is as little as nothing there: a new field is not widened by being PHI
+    // an entry that allows nothing equals a missing entry: a new field that is PHI widens nothing
     if (!either || (was.shown === is.shown && was.height === is.height) || (isNothing(was) && isNothing(is))) return []
     const change = { subject: either.subject, what: either.what, before: was.shown, after: is.shown }
     return [{ direction: is.height >= was.height ? 'widened' : 'narrowed', change }]
@@ -103,7 +106,7 @@ function facts(lines: readonly LockLine[]): ReadonlyMap<string, Fact> {
   const found = new Map<string, Fact>()
   for (const fact of lines.flatMap(factsOf)) {
     const key = `${fact.subject} ${fact.what}`
-    // several grants of one cell: the most revealing one is what the caller gets
+    // if several grants apply, the caller gets the most revealing one
     if ((found.get(key)?.height ?? -Infinity) < fact.height) found.set(key, fact)
   }
   return found
@@ -125,9 +128,9 @@ function factsOf({ kind, subject, values }: LockLine): readonly Fact[] {
           all('actions').flatMap((action) => {
             const what = `${role} for ${purpose} as ${value('relationship')}: ${action}`
             const view = { subject, what, shown: value('view'), height: height(value('view')) }
-            // an emergency stands for treatment and a missing place on the care team; on any other grant the word says nothing
-            const emergency = purpose === 'TREAT' && value('relationship') === 'CARE_TEAM'
-            return emergency ? [view, allowed(`${what} in an emergency`, value('breakGlass') === 'yes')] : [view]
+            // break-glass replaces treatment and membership of the care team; on any other grant the argument has no effect
+            const acceptsBreakGlass = purpose === 'TREAT' && value('relationship') === 'CARE_TEAM'
+            return acceptsBreakGlass ? [view, allowed(`${what} by break-glass`, value('breakGlass') === 'yes')] : [view]
           }),
         ),
       )
@@ -138,29 +141,29 @@ function factsOf({ kind, subject, values }: LockLine): readonly Fact[] {
         allowed('without a second factor', value('mfa') === 'no', `role ${subject}`),
       ]
     case 'consent':
-      // a rule that goes away lets through what it held; so it counts as the closed side that is printed
+      // removing a rule opens what it closed, so every rule ranks below no rule
       return [
         { subject: `consent ${subject}`, what: 'rule', shown: value('rule'), height: value('rule') === 'REQUIRED' ? -2 : -1 },
-        allowed('opened in an emergency', value('breakGlass') === 'yes', `consent ${subject}`),
+        allowed('opened by break-glass', value('breakGlass') === 'yes', `consent ${subject}`),
         allowed('open to the patient', value('ownAccess') === 'yes', `consent ${subject}`),
       ]
     case 'phi':
       return [
-        ...all('sensitivity').map((label) => ({ subject, what: `held back as ${label}`, shown: 'yes', height: -1 })),
+        ...all('sensitivity').map((label) => ({ subject, what: `protected as ${label}`, shown: 'yes', height: -1 })),
         ...(values.has('freeText') ? all('freeText') : []).map((member) => {
-          return { subject, what: `kept back from research as free text: ${member}`, shown: 'yes', height: -1 }
+          return { subject, what: `withheld from research as free text: ${member}`, shown: 'yes', height: -1 }
         }),
       ]
     case 'reads':
       return [{ subject, what: `needs ${value('field')}`, shown: 'yes', height: -1 }]
     case 'class':
-      return [allowed('given to everybody as not PHI', value('is') === 'NOT_PHI')]
+      return [allowed('given to every caller as not PHI', value('is') === 'NOT_PHI')]
     case 'call':
       return all('roles').flatMap((role) => [
         allowed(`called by ${role}`, true),
         allowed(`called by ${role} without a recent sign-in`, value('stepUp') === 'no'),
       ])
-    // an index lets nobody read: who may search by it, grants say
+    // an index opens nothing by itself: grants decide which callers may search by it
     case 'searchable':
     case 'notice':
     case 'record':
@@ -174,15 +177,20 @@ function height(view: string): number {
   return isView(view) ? VIEWS[view satisfies View].reveals : 0
 }
 
-/** Lines of one kind and subject that differ without any difference in what they allow. */
-function compareText(old: readonly LockLine[], now: readonly LockLine[], stays: (line: LockLine) => boolean): readonly Directed[] {
+/** The differences in text between lines of one kind and subject that allow the same. */
+function compareText(
+  old: readonly LockLine[],
+  now: readonly LockLine[],
+  isComparable: (line: LockLine) => boolean,
+): readonly Directed[] {
   const before = byPlace(old)
   const after = byPlace(now)
   const places = [...new Set([...before.keys(), ...after.keys()])].toSorted()
   return places.flatMap((place): readonly Directed[] => {
     const was = before.get(place) ?? []
     const is = after.get(place) ?? []
-    if (text(was) === text(is) || compareFacts(facts(was.filter(stays)), facts(is.filter(stays))).length > 0) return []
+    if (text(was) === text(is) || compareFacts(facts(was.filter(isComparable)), facts(is.filter(isComparable))).length > 0)
+      return []
     const [kind = '', subject = ''] = place.split(' ')
     return [{ direction: 'other', change: { subject, what: kind, before: text(was) || 'none', after: text(is) || 'none' } }]
   })
@@ -192,7 +200,7 @@ function byPlace(lines: readonly LockLine[]): ReadonlyMap<string, readonly LockL
   return Map.groupBy(lines, ({ kind, subject }) => `${kind} ${subject}`)
 }
 
-/** What the lines say beyond their kind and subject. */
+/** The lines without their kind and subject. */
 function text(lines: readonly LockLine[]): string {
   return lines.map((line) => line.text.slice(line.kind.length + line.subject.length + 2)).join('; ')
 }

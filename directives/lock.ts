@@ -2,7 +2,7 @@ import type { SchemaPath } from './coordinates.ts'
 import type { Action, FreeTextInside, Grant, PhiPolicy, PolicyTable, PurposeOfUse } from './policy.ts'
 import { freeTextPaths } from './free-text.ts'
 
-/** The order of the schema's enum, in which purposes are printed everywhere. */
+/** The order of the schema's enum. Purposes are printed in this order everywhere. */
 const PURPOSES: readonly PurposeOfUse[] = ['TREAT', 'ETREAT', 'BTG', 'HPAYMT', 'HOPERAT', 'HRESCH', 'PATRQT', 'PUBHLTH']
 const ACTIONS: readonly Action[] = ['READ', 'SEARCH', 'CREATE', 'UPDATE', 'DELETE', 'EXPORT']
 
@@ -16,7 +16,7 @@ export interface LockLine {
   readonly text: string
 }
 
-/** The text is no lock of format 1. */
+/** The text is not a lock of format 1. */
 export class LockUnreadable extends Error {
   override readonly name = 'LockUnreadable'
   /** From 1. */
@@ -30,10 +30,10 @@ export class LockUnreadable extends Error {
 const HEADER = 'format 1'
 
 /**
- * Prints the compiled table: one self-contained line for each fact, sorted by code units, so that the same table gives
- * the same bytes on every machine and a version control system shows what changed. Ends with a newline.
+ * Prints the compiled table: one self-contained line for each fact, so that version control shows what changed. Lines are
+ * sorted by code units, so that the same table gives the same bytes on every machine. Ends with a newline.
  *
- * @param reads what each argument with `@reads` reads: `Patient.observations(code:)` to `Observation.code`
+ * @param reads the path that each argument with `@reads` reads: `Observation.code` by `Patient.observations(code:)`
  */
 export function renderLock(table: Omit<PolicyTable, 'digest'>, reads: ReadonlyMap<string, SchemaPath>): string {
   const lines = [
@@ -70,7 +70,7 @@ export function renderLock(table: Omit<PolicyTable, 'digest'>, reads: ReadonlyMa
 /**
  * Reads a lock back, line by line.
  *
- * @throws LockUnreadable for another format, an unknown kind of line, or a line without its parts
+ * @throws LockUnreadable for another format, an unknown kind of line or an incomplete line
  */
 export function parseLock(text: string): readonly LockLine[] {
   const [header, ...lines] = text.split('\n')
@@ -83,7 +83,7 @@ export function inOrder(purposes: ReadonlySet<PurposeOfUse>): readonly PurposeOf
   return PURPOSES.filter((purpose) => purposes.has(purpose))
 }
 
-// a reason and a notice are texts with spaces in them, and the only value of their line
+// a reason or a notice is a text with spaces, and the only value of its line
 const LINE = /^(?<kind>\w+) (?<subject>\S+) (?<values>\w+=(?:".*"|\S+(?: \w+=\S+)*))$/
 
 function parseLine(text: string, number: number): LockLine {

@@ -26,20 +26,20 @@ import {
 import { readFileSync } from 'node:fs'
 import { FaultList } from './fault.ts'
 
-/** One file of SDL; `name` is what faults call it. */
+/** One file of SDL. Faults refer to it by `name`. */
 export interface SdlSource {
   readonly name: string
   readonly sdl: string
 }
 
 /**
- * Builds one schema of all sources and the directives' own file.
+ * Builds one schema from all sources and `directives.graphql`.
  *
- * A type or directive that is declared twice is refused, never merged: a merge would add the second one's grants to the
- * first in silence. Faults keep file and line, which is why graphql's SDL rules run here: `buildASTSchema` alone throws
- * them as one text without places.
+ * A repeated declaration of a type or directive is refused, never merged: a merge would silently add the grants of the second
+ * declaration to the first. graphql's SDL rules run here so that faults keep file and line: `buildASTSchema` throws all errors
+ * as one text without locations.
  *
- * @throws PolicyFaults for syntax, unknown names, repeated declarations and a schema that GraphQL itself refuses
+ * @throws PolicyFaults for syntax errors, unknown names, repeated declarations and a schema that GraphQL itself refuses
  */
 export function parseSources(sources: readonly SdlSource[]): GraphQLSchema {
   const faults = new FaultList()
@@ -50,7 +50,7 @@ export function parseSources(sources: readonly SdlSource[]): GraphQLSchema {
       documents.push(parse(new Source(sdl, name)))
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error
-      faults.addError(error, '', 'SDL that parses.')
+      faults.addError(error, '', 'valid SDL.')
     }
   }
   faults.throwIfAny()
@@ -65,7 +65,7 @@ export function parseSources(sources: readonly SdlSource[]): GraphQLSchema {
   return schema
 }
 
-// the rules about a directive's arguments are not exported by graphql; read-directives.ts checks those
+// graphql does not export its rules for the arguments of directives; read-directives.ts checks those
 const RULES = [
   LoneSchemaDefinitionRule,
   UniqueOperationTypesRule,
@@ -87,9 +87,9 @@ function checkDefinitions(document: DocumentNode, faults: FaultList): void {
     hideSuggestions: false,
     getDocument: () => document,
     getSchema: () => null,
-    reportError: (error: GraphQLError) => faults.addError(error, '', 'each name declared once, and only names that are declared.'),
+    reportError: (error: GraphQLError) => faults.addError(error, '', 'one declaration for each name, and only declared names.'),
   }
-  // the class is not exported either; this is all of it that SDL rules use
+  // graphql does not export the class of the context either; SDL rules use only these members
   const rules = RULES.map((rule) => rule(context as unknown as Parameters<typeof LoneSchemaDefinitionRule>[0]))
   visit(document, visitInParallel(rules))
 }

@@ -24,7 +24,7 @@ import type {
   View,
 } from './policy.ts'
 
-/** What `directives.graphql` lets each directive say, as graphql coerces it. */
+/** The arguments of each directive of `directives.graphql`, as graphql coerces them. */
 export interface DirectiveArguments {
   record: { patient: string; source: string }
   phi: { category: Category; identifier?: Identifier | null; sensitivity?: readonly Sensitivity[] | null }
@@ -62,15 +62,15 @@ export const DIRECTIVE_NAMES: readonly DirectiveName[] = [
   'consent',
 ]
 
-/** One directive as it stands in the SDL. `value` is undefined when its arguments are faulty, which lint tells on its own. */
+/** One directive as written in the SDL. `value` is undefined if its arguments are faulty; lint reports that separately. */
 export interface Written<Name extends DirectiveName> {
   readonly node: ConstDirectiveNode
-  /** From 1: `Patient.ssn#2` is the second line of its kind there. */
+  /** From 1: `Patient.ssn#2` is the second directive of its name on that field. */
   readonly ordinal: number
   readonly value: DirectiveArguments[Name] | undefined
 }
 
-/** Anything that SDL can put a directive on. */
+/** A part of the SDL that can have directives. */
 export interface Definition {
   readonly astNode?: { readonly directives?: readonly ConstDirectiveNode[] | undefined } | null | undefined
   readonly extensionASTNodes?: readonly { readonly directives?: readonly ConstDirectiveNode[] | undefined }[] | undefined
@@ -79,8 +79,8 @@ export interface Definition {
 export type AnyField = GraphQLField<unknown, unknown>
 
 /**
- * Every use of one directive on one definition, in the order of the text, identical repeats included: each node is read
- * by itself, because tools that return a map of values drop repeats.
+ * Every use of one directive on one definition, in text order, including identical repeats. Each node is read by itself,
+ * because tools that return a map of values drop repeats.
  */
 export function readDirective<Name extends DirectiveName>(
   schema: GraphQLSchema,
@@ -91,7 +91,7 @@ export function readDirective<Name extends DirectiveName>(
     .filter((node) => node.name.value === name)
     .map((node, index) => {
       const values = directiveFault(schema, node) === undefined ? argumentsOf(schema, node) : undefined
-      // graphql has coerced the values by the definitions in directives.graphql, which DirectiveArguments repeats as types
+      // graphql coerced the values by the definitions in directives.graphql; DirectiveArguments repeats these as types
       return { node, ordinal: index + 1, value: values as DirectiveArguments[Name] | undefined }
     })
 }
@@ -104,11 +104,11 @@ export function has(definition: Definition, name: DirectiveName): boolean {
   return directiveNodes(definition).some((node) => node.name.value === name)
 }
 
-/** What is wrong with a directive's arguments: an unknown name, one that is missing, a value that its type does not have. */
+/** The fault in a directive's arguments, if any: an unknown name, a missing argument or an invalid value. */
 export function directiveFault(schema: GraphQLSchema, node: ConstDirectiveNode): string | undefined {
   const known = schema.getDirective(node.name.value)?.args ?? []
-  const stranger = node.arguments?.find((argument) => !known.some(({ name }) => name === argument.name.value))
-  if (stranger) return `@${node.name.value} has no argument ${stranger.name.value}.`
+  const unknown = node.arguments?.find((argument) => !known.some(({ name }) => name === argument.name.value))
+  if (unknown) return `@${node.name.value} has no argument ${unknown.name.value}.`
   try {
     argumentsOf(schema, node)
     return undefined
@@ -118,7 +118,7 @@ export function directiveFault(schema: GraphQLSchema, node: ConstDirectiveNode):
   }
 }
 
-/** `@notPhi(because: String!)`: what a directive takes, for the one who has to mend it. */
+/** The arguments of a directive, for fault messages: `@notPhi(because: String!)`. */
 export function signature(schema: GraphQLSchema, name: string): string {
   const args = schema.getDirective(name)?.args ?? []
   return `@${name}(${args.map((argument) => `${argument.name}: ${String(argument.type)}`).join(', ')})`
@@ -129,7 +129,7 @@ export interface DefinedPlace {
   readonly definition: Definition
 }
 
-/** Everything a directive of ours can stand on, with the path that faults call it by. */
+/** Every definition in a type that can have a directive of this project, with its path in faults. */
 export function* definedPlaces(type: GraphQLNamedType): Generator<DefinedPlace> {
   yield { path: type.name, definition: type }
   if (isEnumType(type)) {

@@ -5,7 +5,7 @@ import type { PhiSite } from './classify.ts'
 import { parseLock } from './lock.ts'
 import { readDirective } from './read-directives.ts'
 
-/** The blind indexes of a schema, by the path that `@searchable` stands on. */
+/** The blind indexes of a schema, by the path of the field with `@searchable`. */
 export function readSearchable(schema: GraphQLSchema, sites: readonly PhiSite[]): ReadonlyMap<SchemaPath, SearchIndex> {
   const indexes = new Map<SchemaPath, SearchIndex>()
   for (const { path, field } of sites) {
@@ -16,7 +16,7 @@ export function readSearchable(schema: GraphQLSchema, sites: readonly PhiSite[])
 }
 
 /**
- * The blind indexes that a lock tells of: what writes records needs no more of the schema than that.
+ * The blind indexes that a lock lists. Code that writes records needs nothing else of the schema.
  *
  * @throws LockUnreadable
  */
@@ -28,7 +28,7 @@ export function searchIndexes(lock: string): readonly SearchIndex[] {
       return {
         path: subject as SchemaPath,
         with: others === '-' ? [] : (others.split(',') as SchemaPath[]),
-        // a lock is printed from a compiled schema, whose enum has no other value
+        // a lock comes from a compiled schema, so the value is one of the enum
         normalize: values.get('normalize') as Normalization,
       }
     })

@@ -1,7 +1,7 @@
 import type { Grant, Identifier, PolicyTable, PurposeOfUse, View } from './policy.ts'
 import { inOrder } from './lock.ts'
 
-/** Who may read one path, one row for each role: the form in which compliance people compare policies. */
+/** One role that may read one path. Compliance staff compare policies row by row. */
 export interface GrantRow {
   readonly role: string
   /** Space separated, in the order TREAT ETREAT BTG HPAYMT HOPERAT HRESCH PATRQT PUBHLTH. */
@@ -24,24 +24,27 @@ export function grantRows(policy: Pick<PolicyTable, 'phi'>): readonly GrantRow[]
   return rows.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))
 }
 
-/** One alternative of a PHI path, as people read it. */
+/** One grant of a PHI path, as text for people. */
 interface SheetGrant {
   readonly roles: readonly string[]
   readonly purposes: string
   readonly relationship: string
-  /** `FULL`; with its actions where they are other than READ alone: `FULL (SEARCH)`. */
+  /** `FULL` for a grant of READ only; any other grant adds its actions: `FULL (SEARCH)`. */
   readonly view: string
-  /** Whether an emergency may stand in for a missing place on the care team. */
+  /** Whether break-glass can replace membership of the care team. */
   readonly emergency: boolean
 }
 
-/** The compiled table as people read it: what is PHI and who sees it, what an argument reads, what is not PHI and why. */
+/**
+ * The compiled table as text for people: PHI with its grants, the paths that arguments read, and the fields that are not PHI
+ * with their reasons.
+ */
 export interface PolicySheet {
   readonly phi: readonly {
     readonly path: string
-    /** `CLINICAL`, or with its labels: `NOTE, held back as PSY`. */
+    /** `CLINICAL`, or with its sensitivities: `NOTE, protected as PSY`. */
     readonly category: string
-    /** `(C) DATE`: the letter of 45 CFR 164.514(b)(2)(i) and our name for it; `-` for what identifies nobody by itself. */
+    /** `(C) DATE`: the letter of 45 CFR 164.514(b)(2)(i) and the name of the class; `-` for a value that identifies no person by itself. */
     readonly safeHarbor: string
     readonly grants: readonly SheetGrant[]
   }[]
@@ -55,7 +58,7 @@ export function policySheet({ phi, reads, notPhi, roles, digest }: PolicyTable):
   return {
     phi: byKey(phi).map(([path, { category, identifier, sensitivity, grants }]) => ({
       path,
-      category: sensitivity.size === 0 ? category : `${category}, held back as ${[...sensitivity].join(' ')}`,
+      category: sensitivity.size === 0 ? category : `${category}, protected as ${[...sensitivity].join(' ')}`,
       safeHarbor: safeHarborClass(identifier),
       grants: grants.map(sheetGrant),
     })),
@@ -71,7 +74,7 @@ function sheetGrant({ roles, purposes, relationship, view, actions, breakGlass }
     roles: [...roles],
     purposes: purposeText(purposes),
     relationship,
-    // a grant of SEARCH alone must not look as if it let anybody read
+    // a grant of SEARCH without READ must not look like a grant of READ
     view: actions.size === 1 && actions.has('READ') ? view : `${view} (${[...actions].join(' ')})`,
     emergency: breakGlass && relationship === 'CARE_TEAM' && purposes.has('TREAT'),
   }
@@ -101,7 +104,7 @@ export function renderTable(policy: PolicyTable): string {
   ].join('\n')
 }
 
-/** `(C) DATE`: the letter of 45 CFR 164.514(b)(2)(i) and our name for it; `-` for what identifies nobody by itself. */
+/** `(C) DATE`: the letter of 45 CFR 164.514(b)(2)(i) and the name of the class; `-` for a value that identifies no person by itself. */
 function safeHarborClass(identifier: Identifier | undefined): string {
   return identifier === undefined ? '-' : `(${LETTERS[identifier]}) ${identifier}`
 }

@@ -14,12 +14,15 @@ import {
 import { has, type AnyField } from './read-directives.ts'
 
 /**
- * What an object type is by itself. COMPOSITE is the inside of a `@phi` value, EMBEDDED a part of one record whose leaves
- * are values of that record, OTHER whatever is none of these: each of its fields must say why it is not PHI.
+ * The kind of an object type.
+ *
+ * - COMPOSITE: the inside of a `@phi` value.
+ * - EMBEDDED: a part of one record; its leaves are values of that record.
+ * - OTHER: none of the other kinds; each of its fields must say why it is not PHI.
  */
 export type TypeKind = 'ROOT' | 'RECORD' | 'CONNECTION' | 'CONNECTION_EDGE' | 'PAGE_INFO' | 'COMPOSITE' | 'EMBEDDED' | 'OTHER'
 
-/** The fields of the Relay cursor connections specification, and ours; any other one could carry a value and must be classified. */
+/** The fields of the Relay cursor connections specification and `mayBeIncomplete`. Any other field could carry a value: classify it. */
 export const PLUMBING: Readonly<Record<'CONNECTION' | 'CONNECTION_EDGE' | 'PAGE_INFO', readonly string[]>> = {
   CONNECTION: ['edges', 'pageInfo', 'mayBeIncomplete'],
   CONNECTION_EDGE: ['cursor', 'node'],
@@ -28,11 +31,11 @@ export const PLUMBING: Readonly<Record<'CONNECTION' | 'CONNECTION_EDGE' | 'PAGE_
 
 export type TypeKinds = ReadonlyMap<GraphQLObjectType, TypeKind>
 
-/** Tells every object type of the schema apart. */
+/** Finds the kind of every object type of the schema. */
 export function typeKinds(schema: GraphQLSchema): TypeKinds {
   const kinds = new Map<GraphQLObjectType, TypeKind>()
   const objects = objectTypes(schema)
-  // the first that fits holds: a record that looks like a connection is a record
+  // the first kind that fits wins: a record that looks like a connection is a record
   const claim = (type: GraphQLNamedType | undefined, kind: TypeKind): void => {
     if (isObjectType(type) && !kinds.has(type)) kinds.set(type, kind)
   }
@@ -60,7 +63,7 @@ export function objectTypes(schema: GraphQLSchema): readonly GraphQLObjectType[]
     .filter((type) => !type.name.startsWith('__'))
 }
 
-/** The type that `node` of a connection leads to, or undefined when the type is no connection. */
+/** The type that `node` of a connection leads to, or undefined if the type is not a connection. */
 export function connectionNode(type: GraphQLNamedType): GraphQLNamedType | undefined {
   const edge = isObjectType(type) ? connectionEdge(type) : undefined
   return edge && fieldType(edge, 'node')
@@ -70,7 +73,7 @@ export function interfaceTypes(schema: GraphQLSchema): readonly GraphQLInterface
   return Object.values(schema.getTypeMap()).filter((type) => isInterfaceType(type))
 }
 
-/** Whether the type is a record, or an interface or union of records alone. */
+/** Whether the type is a record, or an interface or union of only records. */
 export function isRecordType(schema: GraphQLSchema, kinds: TypeKinds, type: GraphQLNamedType): boolean {
   if (isObjectType(type)) return kinds.get(type) === 'RECORD'
   if (!isAbstractType(type)) return false
@@ -96,14 +99,14 @@ function fieldType(type: GraphQLObjectType, name: string): GraphQLNamedType | un
 
 type Claim = (type: GraphQLNamedType | undefined, kind: TypeKind) => void
 
-/** Everything that one `@phi` value holds is inside it. */
+/** Marks every type inside a `@phi` value as COMPOSITE. */
 function claimInside(type: GraphQLNamedType, claim: Claim, kinds: Map<GraphQLObjectType, TypeKind>): void {
   if (!isObjectType(type) || kinds.has(type)) return
   claim(type, 'COMPOSITE')
   for (const field of Object.values(type.getFields())) claimInside(getNamedType(field.type), claim, kinds)
 }
 
-/** A field of a record without `@phi` whose type has `@phi` leaves holds a part of the record. */
+/** Marks the types of record fields as EMBEDDED if the field has no `@phi` but the type has `@phi` leaves. */
 function claimEmbedded(parent: GraphQLObjectType, claim: Claim, kinds: Map<GraphQLObjectType, TypeKind>): void {
   for (const field of Object.values(parent.getFields())) {
     const type = getNamedType(field.type)

@@ -12,7 +12,7 @@ describe('C06: phi policy explain RULE', () => {
   it('prints the line with its location, its grant in words, and the paths that it applies to', async () => {
     const { stdout } = await phi('Patient.ssn#1')
     expect(stdout).toMatch(/^schema\/clinical\/patient\.graphql:\d+\n {2}@minimumNecessary\(roles: \[BILLING\]/)
-    expect(stdout).toMatch(/^BILLING, for HPAYMT, standing in ORGANIZATION, may READ it as LAST4$/m)
+    expect(stdout).toMatch(/^BILLING, for HPAYMT, with relationship ORGANIZATION, may READ it as LAST4$/m)
     expect((await phi('Patient.birthDate#1')).stdout).toMatch(/birthDate, searchable together with Patient\.familyName$/m)
     expect(stdout).toMatch(/^applies to:\n {2}Patient\.ssn, searchable\n$/m)
   })

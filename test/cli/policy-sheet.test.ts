@@ -38,7 +38,7 @@ describe('the policy as people read it', () => {
     expect(policySheet(hostile).phi).toEqual([
       {
         path: 'Person.b',
-        category: 'NOTE, held back as PSY',
+        category: 'NOTE, protected as PSY',
         safeHarbor: '-',
         grants: [
           { roles: ['PHYSICIAN'], purposes: 'TREAT ETREAT', relationship: 'CARE_TEAM', view: 'FULL', emergency: true },

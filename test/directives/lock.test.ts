@@ -15,7 +15,7 @@ const diff = (before: string, after: string) => {
   return { widened: text(widened), narrowed: text(narrowed), other: text(other) }
 }
 const NURSE_READS = 'Person.a NURSE for TREAT as CARE_TEAM: READ'
-const IN_EMERGENCY = `${NURSE_READS} in an emergency`
+const BY_BREAK_GLASS = `${NURSE_READS} by break-glass`
 
 describe('the lock', () => {
   it('is the same text for the same policy, however it is written', () => {
@@ -116,15 +116,15 @@ describe('the diff tells what widens from what narrows', () => {
 
   it('break-glass that a grant allows or no longer allows', () => {
     const closed = lockOf(grant('@minimumNecessary(roles: [NURSE], purposes: [TREAT], breakGlass: false)'))
-    expect(diff(closed, lockOf(grant(nurse)))).toEqual({ widened: [`${IN_EMERGENCY}: no -> yes`], narrowed: [], other: [] })
-    expect(diff(lockOf(grant(nurse)), closed)).toEqual({ widened: [], narrowed: [`${IN_EMERGENCY}: yes -> no`], other: [] })
+    expect(diff(closed, lockOf(grant(nurse)))).toEqual({ widened: [`${BY_BREAK_GLASS}: no -> yes`], narrowed: [], other: [] })
+    expect(diff(lockOf(grant(nurse)), closed)).toEqual({ widened: [], narrowed: [`${BY_BREAK_GLASS}: yes -> no`], other: [] })
   })
 
   it('an emergency is told where it can open something: on the care team, for treatment', () => {
     const lockOfNothing = lockOf(`b: ID ${NOT_PHI}`)
     expect(diff(lockOfNothing, lockOf(`b: ID ${NOT_PHI} ${grant(nurse)}`)).widened).toEqual([
       `${NURSE_READS}: none -> FULL`,
-      `${IN_EMERGENCY}: none -> yes`,
+      `${BY_BREAK_GLASS}: none -> yes`,
     ])
     const others = '@minimumNecessary(roles: [PATIENT], purposes: [PATRQT], relationship: SELF)'
     expect(diff(lockOfNothing, lockOf(`b: ID ${NOT_PHI} ${grant(others)}`)).widened).toEqual([
@@ -152,8 +152,8 @@ describe('the diff tells what widens from what narrows', () => {
   it('a label and an argument that reads hold back: without them more is open', () => {
     const plain = lockOf(grant(nurse))
     const labelled = lockOf(`a: String @phi(category: NOTE, sensitivity: [HIV]) ${nurse}`)
-    expect(diff(labelled, plain)).toEqual({ widened: ['Person.a held back as HIV: yes -> none'], narrowed: [], other: [] })
-    expect(diff(plain, labelled)).toEqual({ widened: [], narrowed: ['Person.a held back as HIV: none -> yes'], other: [] })
+    expect(diff(labelled, plain)).toEqual({ widened: ['Person.a protected as HIV: yes -> none'], narrowed: [], other: [] })
+    expect(diff(plain, labelled)).toEqual({ widened: [], narrowed: ['Person.a protected as HIV: none -> yes'], other: [] })
     const query = (mark: string) => lockOf(grant(nurse), `extend type Query { find(a: String ${mark}): Person }`)
     expect(diff(query('@reads(field: "Person.a")'), query(''))).toMatchObject({
       widened: ['Query.find(a:) needs Person.a: yes -> none'],
@@ -162,7 +162,7 @@ describe('the diff tells what widens from what narrows', () => {
 
   it('a field that is no longer PHI widens', () => {
     expect(diff(lockOf(grant(nurse)), lockOf(`a: String ${NOT_PHI}`)).widened).toEqual([
-      'Person.a given to everybody as not PHI: no -> yes',
+      'Person.a given to every caller as not PHI: no -> yes',
     ])
   })
 

@@ -103,7 +103,7 @@ describe('C06: what is explained is what is then answered', () => {
       { path: 'Patient.familyName', outcome: 'DENIED', reason: 'RELATIONSHIP', breakGlass: true },
       { path: 'Patient.ssn', outcome: 'DENIED', reason: 'ROLE', rule: 'Patient.ssn#1', breakGlass: false },
     ])
-    expect(pathsOf(answer)[1]?.grant).toMatch(/^BILLING, for HPAYMT, standing in ORGANIZATION, may READ it as LAST4$/)
+    expect(pathsOf(answer)[1]?.grant).toMatch(/^BILLING, for HPAYMT, with relationship ORGANIZATION, may READ it as LAST4$/)
   })
 
   it('P11, P12: what is behind a closed edge or a filter is denied by it', async () => {
