@@ -3,29 +3,29 @@ import type { Caller, ConsentFacts } from '../model/decision.ts'
 import type { Instant } from '../model/ids.ts'
 import type { ConsentPolicy, Relationship, Sensitivity } from '../../directives/policy.ts'
 
-/** On what a grant stands whose consent is asked for. */
+/** The basis of a grant that consents are checked for. */
 export type Footing = Relationship | 'BREAK_GLASS'
 
 export type ConsentVerdict =
-  /** `consent` is the permission that opened it, where one had to. */
+  /** `consent` is the id of the permission that opened it, if a permission was required. */
   | { readonly kind: 'OPEN'; readonly consent?: string }
   | { readonly kind: 'CLOSED' }
-  /** The patient's consents could not be read, and it depends on them. */
+  /** The result depends on the patient's consents, which could not be read. */
   | { readonly kind: 'UNKNOWN' }
 
 type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
 
 const OPEN: ConsentVerdict = { kind: 'OPEN' }
 const CLOSED: ConsentVerdict = { kind: 'CLOSED' }
-/** A label that the schema does not know is held as closely as any. */
+/** The policy of a label that the schema does not define. */
 const STRICTEST: ConsentPolicy = { rule: 'REQUIRED', breakGlass: false, ownAccess: false }
 const OWN: ReadonlySet<string> = new Set(['SELF', 'PROXY'])
 
 /**
- * What the patient's consents say of one value to one caller. A denial wins over a permission; where consents cannot be read,
- * what needs one is unknown and what only honors denials is open: an outage must not stop care.
+ * Checks whether the patient's consents open one value to one caller. A denial overrides a permission. If consents cannot be
+ * read, a value that requires one is UNKNOWN, and a value that only honors denials is OPEN: an outage must not stop care.
  *
- * @param labels the sensitivities of the field; those of the record are in the facts
+ * @param labels the sensitivities of the field; the facts hold those of the record
  * @source 42 CFR 2.31 and 2.33, 45 CFR 164.508(a)(2), 164.522(a)
  */
 export function consentVerdict(
@@ -35,17 +35,17 @@ export function consentVerdict(
   { rules, given, record }: ConsentFacts,
   now: Instant,
 ): ConsentVerdict {
-  const held = new Set([...labels, ...(record?.labels ?? [])])
-  const policies = [...held].map((label) => ({ label, ...(rules.get(label) ?? STRICTEST) }))
+  const sensitivities = new Set([...labels, ...(record?.labels ?? [])])
+  const policies = [...sensitivities].map((label) => ({ label, ...(rules.get(label) ?? STRICTEST) }))
   if (footing === 'BREAK_GLASS' && policies.some(({ breakGlass }) => !breakGlass)) return CLOSED
-  // the author's own notes are used for treatment without an authorization: 164.508(a)(2)(i)(A)
+  // authors use their own notes for treatment without an authorization: 164.508(a)(2)(i)(A)
   if (footing === 'AUTHOR') return OPEN
   if (OWN.has(footing)) return policies.every(({ ownAccess }) => ownAccess) ? OPEN : CLOSED
   const required = policies.filter(({ rule }) => rule === 'REQUIRED')
   if (given === undefined) return required.length === 0 ? OPEN : { kind: 'UNKNOWN' }
-  const applying = given.filter((consent) => speaksOf(consent, caller, record, now))
+  const applying = given.filter((consent) => appliesTo(consent, caller, record, now))
   const denied = applying.some(
-    ({ effect, labels: of }) => effect === 'DENY' && (of === undefined || of.some((label) => held.has(label))),
+    ({ effect, labels: of }) => effect === 'DENY' && (of === undefined || of.some((label) => sensitivities.has(label))),
   )
   if (denied) return CLOSED
   let consent: string | undefined
@@ -57,7 +57,7 @@ export function consentVerdict(
   return consent === undefined ? OPEN : { kind: 'OPEN', consent }
 }
 
-function speaksOf(
+function appliesTo(
   { actor, roles, purposes, records, since, until }: Consent,
   caller: Subject,
   record: ConsentSubject | undefined,
@@ -66,7 +66,7 @@ function speaksOf(
   if ((since !== undefined && now < since) || (until !== undefined && now >= until)) return false
   if (actor !== undefined && actor !== caller.fhirUser && actor !== caller.organization) return false
   if (roles !== undefined && !roles.some((role) => caller.roles.has(role))) return false
-  // an emergency is treatment: what speaks of treatment speaks of it
+  // an emergency is treatment: a consent for treatment covers it
   const purpose = caller.purpose === 'BTG' || caller.purpose === 'ETREAT' ? 'TREAT' : caller.purpose
   if (purposes !== undefined && !purposes.includes(caller.purpose) && !purposes.includes(purpose)) return false
   return records === undefined || (record !== undefined && records.some((id) => id === record.id || id === record.encounter))

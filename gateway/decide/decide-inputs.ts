@@ -5,8 +5,8 @@ import type { PolicyTable } from '../../directives/policy.ts'
 import { decide } from './decide.ts'
 
 /**
- * A value may be derived only where all that it is derived from may be read in full: a masked input would be told by it.
- * Gives what keeps the first such input back, and undefined where none is kept back or the value is not computed.
+ * Returns the refusal of the first input of a computed value that the caller may not read in full. Returns undefined if there is
+ * no such input, or if the value is not computed. A computed value needs all inputs in full, because it would reveal a masked one.
  */
 export function firstRefusedInput(
   { phi, computed }: Pick<PolicyTable, 'phi' | 'computed'>,

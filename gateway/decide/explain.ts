@@ -6,34 +6,37 @@ import type { Action, PolicyTable, Relationship, View } from '../../directives/p
 import { decide } from './decide.ts'
 import { firstRefusedInput } from './decide-inputs.ts'
 
-/** What would be answered for one path, and by which line of the schema. */
+/** The expected answer for one path, and the schema line behind it. */
 export interface PathExplanation {
-  /** DEPENDS where no patient is named, or where a service did not tell what the decision needs. */
+  /** DEPENDS if no patient is named, or if a service failed to provide a fact that the decision needs. */
   readonly outcome: 'GRANTED' | 'MASKED' | 'DENIED' | 'DEPENDS'
-  /** Where it depends: the most that could be given. */
+  /** If it depends: the most that could be disclosed. */
   readonly view?: View
   readonly reason?: Refusal
-  /** The line that grants it, or that comes closest to it. */
+  /** The schema line that grants it or comes closest to it. */
   readonly rule?: string
-  /** Relationships, one of which must hold; CONSENT and BREAK_GLASS beside them, and STUDY for who acts for research. Empty unless the outcome is DEPENDS. */
+  /**
+   * Relationships: one of them must hold. The list can also contain CONSENT and BREAK_GLASS, and STUDY for callers that act for
+   * research. Empty unless the outcome is DEPENDS.
+   */
   readonly dependsOn: readonly string[]
-  /** Whether breaking the glass would open what is denied, or what depends on a relationship. */
+  /** Whether break-glass would open a path that is denied or depends on a relationship. */
   readonly breakGlass: boolean
-  /** Whether a patient could close it by a consent. Follows from role, purpose and relationship, never from what a patient said. */
+  /** Whether a patient could close it by a consent. It follows from role, purpose and relationship, never from actual consents. */
   readonly consentCouldClose: boolean
 }
 
 type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization' | 'study'>
 type Table = Pick<PolicyTable, 'phi' | 'computed' | 'consent'>
 
-/** The broadest denial that there is. */
+/** The broadest possible denial. */
 const DENY_ALL: Consent = { id: '', effect: 'DENY' }
 
 /**
- * Explains the decision about one path: the very same decision as an answer takes, asked under what is known, and under what
- * could be. Pure and total; opens nothing.
+ * Explains the decision about one path. It makes the same decision as a real request: once with the known facts, and once with
+ * the best possible facts. Pure and total; opens nothing.
  *
- * @param facts what is known of the caller and the patient; undefined where no patient is named
+ * @param facts the known facts about the caller and the patient; undefined if no patient is named
  * @source 45 CFR 164.502(b)
  */
 export function explainPath(
@@ -45,7 +48,7 @@ export function explainPath(
   action: Action = 'READ',
 ): PathExplanation {
   const under = (supposed: Facts): Decision => decided(table, path, caller, supposed, now, action)
-  const possible = atBest(table, path, facts, now)
+  const possible = bestCase(table, path, facts, now)
   const decision = under(facts ?? possible)
   if (decision.outcome === 'DENIED') return denied(decision)
   const base = facts ?? possible
@@ -77,8 +80,8 @@ function decided(table: Table, path: SchemaPath, caller: Subject, facts: Facts, 
   return firstRefusedInput(table, path, caller, facts, now) ?? decision
 }
 
-/** What is known, and wherever something is not known, what opens most. */
-function atBest(table: Table, path: SchemaPath, facts: Facts | undefined, now: Instant): Facts {
+/** The known facts. Each unknown fact gets the value that opens most. */
+function bestCase(table: Table, path: SchemaPath, facts: Facts | undefined, now: Instant): Facts {
   const everything: Consent = { id: '', effect: 'PERMIT', labels: [...table.consent.keys()] }
   const given = facts?.consent.given ?? [everything]
   if (facts !== undefined) {
@@ -94,7 +97,7 @@ function atBest(table: Table, path: SchemaPath, facts: Facts | undefined, now: I
   return { relationships: new Set(names), breakGlass: { grant: '', until }, consent: { rules: table.consent, given } }
 }
 
-/** What would have to be known: each grant is asked for by itself. */
+/** The facts that the outcome depends on. Each grant is decided separately. */
 function dependencies(
   table: Table,
   path: SchemaPath,
@@ -108,17 +111,17 @@ function dependencies(
   const fields = [path, ...(table.computed.get(path) ?? [])].flatMap((name) => table.phi.get(name) ?? [])
   for (const [index, field] of fields.entries()) {
     for (const grant of field.grants) {
-      const alone = decide({ ...field, grants: [grant] }, caller, possible, now, index === 0 ? action : 'READ')
-      if (alone.outcome === 'DENIED' || alone.outcome === 'INDETERMINATE') continue
-      if (alone.basis === 'BREAK_GLASS') names.add('BREAK_GLASS')
+      const single = decide({ ...field, grants: [grant] }, caller, possible, now, index === 0 ? action : 'READ')
+      if (single.outcome === 'DENIED' || single.outcome === 'INDETERMINATE') continue
+      if (single.basis === 'BREAK_GLASS') names.add('BREAK_GLASS')
       else if (facts?.relationships.has(grant.relationship) !== true) names.add(grant.relationship)
     }
   }
-  // a researcher stands in no relationship to anybody but the patients of their study
+  // a researcher has relationships only to the patients of their study
   if (caller.study !== undefined && names.size > 0) names.add('STUDY')
   if (facts?.consent.given === undefined) {
-    const silent = decided(table, path, caller, { ...possible, consent: { ...possible.consent, given: [] } }, now, action)
-    if (silent.outcome === 'DENIED') names.add('CONSENT')
+    const withoutConsents = decided(table, path, caller, { ...possible, consent: { ...possible.consent, given: [] } }, now, action)
+    if (withoutConsents.outcome === 'DENIED') names.add('CONSENT')
   }
   return [...names]
 }

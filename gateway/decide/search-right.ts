@@ -6,8 +6,8 @@ import { decide, refuseBeforeRecord } from './decide.ts'
 type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
 
 /**
- * Whether a caller may find this patient by a field: an argument is a read, so that it needs FULL READ or SEARCH (P11). Who
- * sees the last four digits of a number may not search by it, for each guess would tell more of it.
+ * Whether a caller may find this patient by a field. An argument is a read, so the caller needs FULL READ or SEARCH (P11). A
+ * caller that may read only the last four digits may not search, because each guess would reveal more of the number.
  */
 export function maySearch(
   policy: PhiPolicy | undefined,
@@ -24,12 +24,12 @@ export function maySearch(
 }
 
 /**
- * What role and purpose alone say of searching by a field: undefined when some patient could be found by it, else the refusal,
- * before anything is looked up.
+ * Checks role and purpose before any lookup. Returns undefined if the caller could find some patient by the field, else the
+ * refusal.
  */
 export function searchRefused(policy: PhiPolicy | undefined, caller: Subject, now: Instant): Denial | undefined {
   if (policy === undefined) return refuseBeforeRecord(policy, caller)
-  // the most that could be known of a patient in favor of the caller
+  // the facts about a patient that favor the caller most
   const facts: Facts = {
     relationships: new Set(policy.grants.map(({ relationship }) => relationship)),
     breakGlass: { grant: '', until: Number.MAX_SAFE_INTEGER as Instant },

@@ -3,23 +3,23 @@ import type { PatientId, RecordId } from './ids.ts'
 import type { Refusal } from './decision.ts'
 import type { Action, View } from '../../directives/policy.ts'
 
-/** Six different answers for the one who asked (P9), and WRITTEN for a write. */
+/** The outcome of an access: six distinct answers to a caller (P9), and WRITTEN for a write. */
 type Outcome = 'DISCLOSED' | 'MASKED' | 'DENIED' | 'ABSENT' | 'ERASED' | 'UNAVAILABLE' | 'WRITTEN'
 
-/** Why an outcome is not a disclosure; `NOT_FOUND` stands for a patient that this caller may not know to exist. */
+/** The reason for an outcome other than disclosure. `NOT_FOUND`: no patient that the caller may know of. */
 export type OutcomeReason = Refusal | 'NOT_FOUND' | 'INTEGRITY' | 'KEY' | 'STORE' | 'VERSION'
 
-/** What one field access, edge or write leaves behind. Holds no value of any field (P8). */
+/** The record of one field access, edge or write. It holds no field value (P8). */
 export interface AccessRecord {
-  /** The patient, or a keyed hash of the requested id where there is none that the caller may know of; none for a blocked list. */
+  /** The patient, or a keyed hash of the requested id if the caller may know of no such patient. Absent for a blocked list. */
   readonly patient?: PatientId | string
   readonly recordType?: TypeName
-  /** A session, a user or a client where one of these was ended. */
+  /** The record, or the session, user or client that was ended. */
   readonly recordId?: RecordId | string
   readonly recordVersion?: number
   /** `Patient.birthDate`; `Query.patient` for a root that was blocked. */
   readonly path: SchemaPath
-  /** The paths written, where one item stands for a whole record. */
+  /** The paths written, if one item covers a whole record. */
   readonly paths?: readonly SchemaPath[]
   readonly action: Action
   readonly view?: View
@@ -27,6 +27,6 @@ export interface AccessRecord {
   readonly reason?: OutcomeReason
   readonly rule?: string
   readonly basis?: string
-  /** For an edge: how many records it gave. */
+  /** For an edge: the number of records that it returned. */
   readonly count?: number
 }

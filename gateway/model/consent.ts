@@ -2,34 +2,34 @@ import type { Instant, RecordId } from './ids.ts'
 import type { PurposeOfUse, Role, Sensitivity } from '../../directives/policy.ts'
 
 /**
- * What a patient permits or denies, as FHIR's Consent has it. What is left out does not narrow: a denial without purposes is one
- * for every purpose. A permission speaks of the sensitivities that it names and of no other: nobody signs away what is not
- * written there (42 CFR 2.31(a)(3), 45 CFR 164.508(c)(1)(i)).
+ * A permission or a denial by a patient, as in FHIR's Consent. A missing property does not narrow it: a denial without purposes
+ * covers every purpose. A permission covers only the sensitivities that it names, because a signature covers only what the
+ * consent describes (42 CFR 2.31(a)(3), 45 CFR 164.508(c)(1)(i)).
  */
 export interface Consent {
   readonly id: string
   readonly effect: 'PERMIT' | 'DENY'
   readonly labels?: readonly Sensitivity[]
-  /** The FHIR identity of a person or organization that it speaks of: `Practitioner/123`. */
+  /** The FHIR identity of the person or organization that it applies to: `Practitioner/123`. */
   readonly actor?: string
   readonly roles?: readonly Role[]
   readonly purposes?: readonly PurposeOfUse[]
-  /** The records that it speaks of, and what belongs to one of them as to its encounter (164.522(a)(1)(vi)). */
+  /** The records that it applies to. An encounter includes the records that belong to it (164.522(a)(1)(vi)). */
   readonly records?: readonly RecordId[]
   readonly since?: Instant
   /** Exclusive. */
   readonly until?: Instant
 }
 
-/** What a patient says anew, and what no longer holds. What is not named stays as it was said. */
+/** New and withdrawn statements of a patient. All other statements stay in force. */
 export interface ConsentChanges {
-  /** `X.1` and `X.2` are parts of one statement `X`; all that stood of it before is replaced. */
+  /** `X.1` and `X.2` are parts of one statement `X`. They replace all earlier parts of it. */
   readonly given: readonly Consent[]
   /** The ids of statements. */
   readonly withdrawn: readonly string[]
 }
 
-/** A record, as far as consents tell records apart. */
+/** The properties of a record that consents depend on. */
 export interface ConsentSubject {
   readonly id: RecordId
   readonly encounter?: RecordId

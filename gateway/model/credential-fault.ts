@@ -1,31 +1,31 @@
 /**
- * Why somebody was not let in. Outside, all faults of a token are one answer; inside they are counted apart, since one says that a
- * client is misconfigured and another that somebody tries keys.
+ * The reason for a failed authentication. A client gets the same answer for all faults of a token. The gateway counts each
+ * fault separately, because one fault indicates a misconfigured client and another an attack with guessed keys.
  */
 export type CredentialFault =
   /** No `Authorization` header. */
   | 'ABSENT'
-  /** No bearer token that can be read in one way alone. */
+  /** No bearer token, or one with more than one reading. */
   | 'MALFORMED'
   | 'OVERSIZED'
-  /** The token's header brings a key, or points to one. */
+  /** The token's header contains a key or a reference to a key. */
   | 'FOREIGN_KEY'
-  /** Not the algorithm of its key, or none. */
+  /** The algorithm is missing or is not the algorithm of the key. */
   | 'ALGORITHM'
-  /** Signed by a key that is not among the issuer's. */
+  /** Signed by a key that is not among the issuer's keys. */
   | 'UNKNOWN_KEY'
-  /** There are no keys of the issuer to verify with: its outage, and nobody's attempt. */
+  /** The issuer's keys are not available: an outage of the issuer, not an attack. */
   | 'KEYS_UNAVAILABLE'
   | 'SIGNATURE'
   | 'ISSUER'
   | 'AUDIENCE'
-  /** Another token than an access token. */
+  /** Not an access token. */
   | 'TYPE'
   | 'EXPIRED'
   | 'NOT_YET_VALID'
-  /** Well signed, and no caller follows from what it says. */
+  /** The signature is valid, but the claims do not establish a caller. */
   | 'CLAIMS'
   | 'MFA_MISSING'
   | 'SESSION_EXPIRED'
-  /** What tells no more: an identity of a deployment's own. */
+  /** Not specified. A deployment's own identity check gives no fault. */
   | 'OTHER'

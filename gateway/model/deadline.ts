@@ -1,14 +1,14 @@
 import type { Clock } from './record.ts'
 
-/** Two clocks, since either may fail: a wall clock can be set, and a monotonic one may stand still while a process is frozen. */
+/** Two clocks, because either can fail: a wall clock can be set, and a monotonic clock can stop while a process is frozen. */
 export interface Clocks {
   /** Milliseconds since the epoch. */
   readonly now: Clock
-  /** Milliseconds since some moment, never set back. */
+  /** Milliseconds since an arbitrary moment; never set back. */
   readonly monotonic: Clock
 }
 
-/** Until when somebody waits: it ends by whichever clock gets there first. */
+/** The end of a wait: the moment when the first of two clocks reaches it. */
 export class Deadline {
   /** Milliseconds since the epoch. */
   readonly at: number
@@ -16,33 +16,33 @@ export class Deadline {
   readonly #ends: number
   #signal: AbortSignal | undefined
 
-  /** @param at milliseconds since the epoch; what is left of it now is all that it will ever be */
+  /** @param at milliseconds since the epoch; setting the clock back later does not extend the time that is left now */
   constructor(at: number, clocks: Clocks) {
     this.at = at
     this.#clocks = clocks
     this.#ends = clocks.monotonic() + at - clocks.now()
   }
 
-  /** Milliseconds, not below zero. */
+  /** The remaining milliseconds, at least 0. */
   get left(): number {
     return Math.max(0, Math.min(this.at - this.#clocks.now(), this.#ends - this.#clocks.monotonic()))
   }
 
-  /** Ends after a part of what is left, so that something is left for what comes later. */
+  /** A deadline after a part (0 to 1) of the remaining time, so that later work gets the rest. */
   share(part: number): Deadline {
     return new Deadline(this.#clocks.now() + this.left * part, this.#clocks)
   }
 
-  /** For requests to services: they are given up when the time has come, and their connections are free again. */
+  /** For requests to services: it aborts them at the deadline, which frees their connections. */
   get signal(): AbortSignal {
     this.#signal ??= AbortSignal.timeout(Math.ceil(this.left))
     return this.#signal
   }
 
   /**
-   * What the work gives, if it gives it in time. After the end nothing is begun.
+   * Returns the result of the work if it arrives in time. After the deadline the work does not start.
    *
-   * @throws what `late` makes, at the end; what the work throws, before
+   * @throws the error of `late` at the deadline, or an earlier error of the work
    */
   async wait<T>(work: () => Promise<T>, late: () => Error): Promise<T> {
     const { left } = this
@@ -52,7 +52,7 @@ export class Deadline {
       timer = setTimeout(() => reject(late()), left)
     })
     const begun = work()
-    // when it fails after the end, nobody is there to see it, and it must not end the process
+    // a failure after the deadline has no handler, and it must not end the process
     begun.catch(() => undefined)
     try {
       return await Promise.race([begun, end])

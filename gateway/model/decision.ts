@@ -3,7 +3,7 @@ import type { Instant, TenantId, UserId } from './ids.ts'
 import type { RelationshipScope } from './record.ts'
 import type { ConsentPolicy, PurposeOfUse, Relationship, Role, Sensitivity, View } from '../../directives/policy.ts'
 
-/** Who asks, as parsed once from a verified token. */
+/** The caller of a request, parsed once from a verified token. */
 export interface Caller {
   readonly tenant: TenantId
   readonly user: UserId
@@ -11,35 +11,36 @@ export interface Caller {
   readonly purpose: PurposeOfUse
   /** The union of what the roles may claim. */
   readonly mayClaim: readonly PurposeOfUse[]
-  /** `Practitioner/123`, `Patient/456`: the person's FHIR identity, which memberships are keyed by. */
+  /** The person's FHIR identity, the key of memberships: `Practitioner/123`, `Patient/456`. */
   readonly fhirUser?: string
   readonly organization?: string
   readonly client?: string
-  /** What stays the same while somebody is signed in; a client that acts by itself has none. */
+  /** The id of the session, constant from sign-in to sign-out. Absent for a machine client. */
   readonly session?: string
-  /** When the token was issued, and when the person signed in. */
+  /** When the token was issued. */
   readonly issuedAt?: Instant
+  /** When the person signed in. */
   readonly authTime?: Instant
   readonly sessionExpiresAt?: Instant
-  /** Of who acts for research alone: the protocol of the study that they act under, null where there is none, and nothing is open. */
+  /** Only for callers that act for research: the protocol of their study. Null: there is no study, and nothing is open. */
   readonly study?: string | null
   /** Whether any of the roles may learn that a patient exists. */
   readonly seesExistence: boolean
 }
 
-/** A glass that was broken: for one caller and one patient, until a moment. */
+/** A break-glass grant for one caller and one patient. */
 export interface BreakGlassGrantRef {
-  /** The id of its grant. */
+  /** The id of the grant. */
   readonly grant: string
   readonly until: Instant
 }
 
-/** What is known of one caller and one patient when the decision is taken. Loaded in batches, before any leaf. */
+/** The facts about one caller and one patient for a decision. They are loaded in batches, before any leaf. */
 export interface Facts {
   readonly relationships: ReadonlySet<Relationship>
-  /** Those of them that hold within limits alone: what any one of the scopes opens is open. */
+  /** The relationships that hold only within limits. If any of the scopes opens a field, the field is open. */
   readonly limits?: RelationshipLimits
-  /** Those of which it could not be found out whether they hold. */
+  /** The relationships that could not be checked. */
   readonly unknown?: ReadonlySet<Relationship>
   readonly breakGlass?: BreakGlassGrantRef
   readonly consent: ConsentFacts
@@ -49,9 +50,9 @@ export type RelationshipLimits = ReadonlyMap<Relationship, readonly Relationship
 
 export interface ConsentFacts {
   readonly rules: ReadonlyMap<Sensitivity, ConsentPolicy>
-  /** The patient's consents; undefined where they could not be read. */
+  /** The patient's consents; undefined if they could not be read. */
   readonly given: readonly Consent[] | undefined
-  /** The record that is decided about; undefined before one is known. */
+  /** The record to decide about; undefined before a record is known. */
   readonly record?: ConsentSubject
 }
 
@@ -61,7 +62,7 @@ export interface Permit {
   readonly outcome: 'GRANTED' | 'MASKED'
   readonly view: View
   readonly basis: Relationship | 'BREAK_GLASS' | 'CONSENT'
-  /** The break-glass or consent that the basis stands on. */
+  /** The id of the break-glass grant or consent behind the basis. */
   readonly basisId?: string
   readonly rule: string
 }
@@ -75,7 +76,7 @@ export interface Denial {
   readonly breakGlass: boolean
 }
 
-/** A service did not tell what the decision needs: neither yes nor no. */
+/** Neither yes nor no: a service failed to provide a fact that the decision needs. */
 export interface Indeterminate {
   readonly outcome: 'INDETERMINATE'
   readonly rule: string

@@ -1,9 +1,9 @@
 // One named error for each failure that a caller can act on. Messages are fixed text: an error never carries a value,
-// an id or an input (P8). What went wrong underneath stays in `cause`, which is for engineers and never leaves the process.
+// an id or an input (P8). The underlying error is in `cause`, which is for engineers and never leaves the process.
 
 import type { CredentialFault } from './credential-fault.ts'
 
-/** Every code that a client can meet, and the HTTP status it travels with. */
+/** Every code that a client can receive, with its HTTP status. */
 export const HTTP_STATUS = {
   UNAUTHENTICATED: 401,
   SESSION_EXPIRED: 401,
@@ -32,25 +32,25 @@ export abstract class Failure extends Error {
   abstract readonly code: FailureCode
 }
 
-/** Sealed data does not fit its place: moved, altered, removed or rolled back (P6). */
+/** Sealed data does not match its record binding: it was moved, altered, removed or rolled back (P6). */
 export class IntegrityFailure extends Failure {
   override readonly name = 'IntegrityFailure'
   readonly code = 'FIELD_UNAVAILABLE'
   constructor(options?: ErrorOptions) {
-    super('Sealed data does not fit its place.', options)
+    super('Sealed data does not match its record binding.', options)
   }
 }
 
-/** A patient's keys were destroyed, and what says so is authentic: nothing sealed with them opens ever again (P9). */
+/** The patient's keys were destroyed, and the proof is authentic. Data sealed with them can never be opened again (P9). */
 export class Erased extends Failure {
   override readonly name = 'Erased'
   readonly code = 'FIELD_ERASED'
   constructor(options?: ErrorOptions) {
-    super('What is sealed here was erased.', options)
+    super('The sealed data was erased.', options)
   }
 }
 
-/** A key cannot be had now: KMS refuses or is out of reach, or the key item is missing. */
+/** A key is not available now: KMS refuses or cannot be reached, or the key item is missing. */
 export class KeyUnavailable extends Failure {
   override readonly name = 'KeyUnavailable'
   readonly code = 'FIELD_UNAVAILABLE'
@@ -68,19 +68,19 @@ export class StoreUnavailable extends Failure {
   }
 }
 
-/** A service did not answer while there was still time for it. Stands as the cause of what could therefore not be had. */
+/** A service did not answer before the deadline. It is the `cause` of another failure. */
 class OutOfTime extends Failure {
   override readonly name = 'OutOfTime'
   readonly code = 'FIELD_UNAVAILABLE'
   constructor(options?: ErrorOptions) {
-    super('There was no time left for it.', options)
+    super('The deadline passed.', options)
   }
 }
 
 export const storeOverdue = (): StoreUnavailable => new StoreUnavailable({ cause: new OutOfTime() })
 export const keyOverdue = (): KeyUnavailable => new KeyUnavailable({ cause: new OutOfTime() })
 
-/** Audit records could not be made durable in time: the answer must not leave (P2). */
+/** Audit records could not be made durable in time, so the response must not leave (P2). */
 export class AuditUnavailable extends Failure {
   override readonly name = 'AuditUnavailable'
   readonly code = 'AUDIT_UNAVAILABLE'
@@ -89,7 +89,7 @@ export class AuditUnavailable extends Failure {
   }
 }
 
-/** A record was written by somebody else in between. */
+/** Another writer changed the record after it was read. */
 export class VersionConflict extends Failure {
   override readonly name = 'VersionConflict'
   readonly code = 'VERSION_CONFLICT'
@@ -98,11 +98,11 @@ export class VersionConflict extends Failure {
   }
 }
 
-/** No caller could be established. One error for every fault of a token, so that none can be told from another. */
+/** No caller could be established. All faults of a token give this one error, so that clients cannot distinguish them. */
 export class Unauthenticated extends Failure {
   override readonly name = 'Unauthenticated'
   readonly code = 'UNAUTHENTICATED'
-  /** For what is counted; nothing that leaves the process tells it. */
+  /** For counting only. It never leaves the process. */
   readonly fault: CredentialFault
   constructor({ fault = 'OTHER', ...options }: ErrorOptions & { readonly fault?: CredentialFault } = {}) {
     super('Authentication is required.', options)
@@ -119,7 +119,7 @@ export class BadUserInput extends Failure {
   }
 }
 
-/** The request itself is not one that the gateway takes. */
+/** The gateway does not accept the request itself. */
 export class BadRequest extends Failure {
   override readonly name = 'BadRequest'
   readonly code = 'BAD_REQUEST'
@@ -128,7 +128,7 @@ export class BadRequest extends Failure {
   }
 }
 
-/** The caller was signed in and is not any more: idle for too long, at its end, ended or revoked. */
+/** The session is over: it was idle for too long, expired, or was ended or revoked. */
 export class SessionExpired extends Failure {
   override readonly name = 'SessionExpired'
   readonly code = 'SESSION_EXPIRED'
@@ -137,7 +137,7 @@ export class SessionExpired extends Failure {
   }
 }
 
-/** Whether the caller is still signed in cannot be found out now. */
+/** The gateway cannot check now whether the session is still valid. */
 export class SessionsUnavailable extends Failure {
   override readonly name = 'SessionsUnavailable'
   readonly code = 'SESSIONS_UNAVAILABLE'
@@ -146,7 +146,7 @@ export class SessionsUnavailable extends Failure {
   }
 }
 
-/** The caller's roles ask for a second factor, and the sign-in had none. */
+/** The caller's roles need a second factor, and the sign-in had none. */
 export class MfaRequired extends Failure {
   override readonly name = 'MfaRequired'
   readonly code = 'MFA_REQUIRED'
@@ -155,7 +155,7 @@ export class MfaRequired extends Failure {
   }
 }
 
-/** The operation could open more values than its caller may ask for at once. Told before anything is loaded. */
+/** The operation could open more values than its caller may request at once. Thrown before anything is loaded. */
 export class OperationTooCostly extends Failure {
   override readonly name = 'OperationTooCostly'
   readonly code = 'OPERATION_TOO_COSTLY'
@@ -164,7 +164,7 @@ export class OperationTooCostly extends Failure {
   }
 }
 
-/** The user has been given as many values within the hour as one of their kind may be. */
+/** The user has received as many values in this hour as the kind of their role allows. */
 export class PhiBudgetExceeded extends Failure {
   override readonly name = 'PhiBudgetExceeded'
   readonly code = 'PHI_BUDGET_EXCEEDED'

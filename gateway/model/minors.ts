@@ -1,21 +1,24 @@
 import type { MembershipPeriod, RelationshipScope } from './record.ts'
 
-/** Until when, and how far, who acts for a minor does so. */
+/** The limits of a proxy for a minor. */
 export interface MinorsPolicy {
-  /** Age in years from which the minor may act alone for some care: who acts for them is limited from then on. */
+  /** Age in years from which the minor may consent alone to some care. From then on the proxy is limited. */
   readonly limitedFrom: number
-  /** Age in years at which nobody acts for them by age any more. */
+  /** Age in years at which the proxy ends. */
   readonly until: number
-  /** What stays open to who acts for a limited minor. */
+  /** The access of the proxy while it is limited. */
   readonly scope: RelationshipScope
 }
 
 /**
- * A beginning, not a rule: which care a minor consents to alone, and from which age, is the law of each state, and the deployment's to
- * set. 12 is the lowest age that many of these laws name; at 18 the minor is an adult in most states. All categories are open but notes,
- * which are free text and bear no labels that could be relied on; nothing that bears a sensitivity is.
+ * A starting point, not a rule. State law sets the care that a minor may consent to alone, and the age. Each deployment must set
+ * its own policy.
  *
- * @source 45 CFR 164.502(g)(3): parents act for an unemancipated minor, but for what the minor lawfully consents to alone
+ * - 12 is the lowest age that many of these laws name. At 18 the minor is an adult in most states.
+ * - All categories are open except notes: they are free text and have no reliable labels.
+ * - Nothing with a sensitivity is open.
+ *
+ * @source 45 CFR 164.502(g)(3): parents act for an unemancipated minor, except for care that the minor lawfully consents to alone
  */
 export const MINORS: MinorsPolicy = {
   limitedFrom: 12,
@@ -39,12 +42,12 @@ export const MINORS: MinorsPolicy = {
 const DATE = /^([1-9]\d{3})(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12]\d|3[01]))?)?$/
 
 /**
- * The periods of a membership PROXY of who acts for a minor: without limits, then within them, then none. Decisions know periods
- * alone, and no birth date.
+ * The periods of a PROXY membership for a minor: first without limits, then limited, then none. Decisions use these periods and
+ * never a birth date.
  *
- * @param birthDate `YYYY`, `YYYY-MM` or `YYYY-MM-DD` (FHIR date); of one that is partial the earliest day counts, so that limits never
+ * @param birthDate `YYYY`, `YYYY-MM` or `YYYY-MM-DD` (FHIR date). For a partial date the earliest day counts, so that limits never
  *   begin late. A birthday begins at midnight UTC, which in America is the evening before.
- * @returns none for a birth date or a policy that cannot be read
+ * @returns no periods if the birth date or the policy is not valid
  */
 export function minorProxyPeriods(birthDate: string, policy: MinorsPolicy = MINORS): readonly MembershipPeriod[] {
   const [, year, month = '01', day = '01'] = DATE.exec(birthDate) ?? []
@@ -53,7 +56,7 @@ export function minorProxyPeriods(birthDate: string, policy: MinorsPolicy = MINO
   if (year === undefined || !isOrdered || until > MAX_AGE) return []
   const birthday = (age: number): string => {
     const inYear = Number(year) + age
-    // who was born on a 29th of February comes of age on the 28th in other years
+    // in a year without February 29, that birthday is February 28
     const lastOfMonth = new Date(Date.UTC(inYear, Number(month), 0)).getUTCDate()
     return new Date(Date.UTC(inYear, Number(month) - 1, Math.min(Number(day), lastOfMonth))).toISOString()
   }

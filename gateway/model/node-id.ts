@@ -4,8 +4,8 @@ import type { NodeId, PatientId, RecordId, RecordRef } from './ids.ts'
 /**
  * A node id is base64url of `format(1) = 1 | type length(1) | type | patient(16) | record(16)`.
  *
- * It says where a record is, so that a rule knows the patient before anything is loaded. It grants nothing and never
- * names the tenant: that comes from the caller alone (P5). One record has one spelling; any other text decodes to nothing.
+ * It holds the location of a record, so that a rule knows the patient before anything is loaded. It grants nothing. It never
+ * names the tenant, which comes only from the caller (P5). Each record has one encoding; any other text decodes to undefined.
  */
 const FORMAT = 1
 const ID_BYTES = 16
@@ -22,13 +22,13 @@ export function encodeNodeId({ type, patient, id }: RecordRef): NodeId {
   return bytes.toString('base64url') as NodeId
 }
 
-/** The record that a text points to, or undefined when it is no node id of ours. */
+/** The location of the record, or undefined if the text is not a valid node id. */
 export function decodeNodeId(text: string): RecordRef | undefined {
   if (text.length > 150) return undefined
   const bytes = Buffer.from(text, 'base64url')
   const typeEnd = 2 + (bytes[1] ?? 0)
   if (bytes[0] !== FORMAT || bytes.length !== typeEnd + 2 * ID_BYTES) return undefined
-  // a second spelling of the same record would be a second value to open and to audit
+  // a second encoding of the same record would be a second value to open and to audit
   if (bytes.toString('base64url') !== text) return undefined
   const type = bytes.toString('latin1', 2, typeEnd)
   if (!TYPE.test(type)) return undefined

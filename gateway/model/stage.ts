@@ -1,7 +1,7 @@
-/** Where nobody's real data are. Whatever is called otherwise counts as production. */
+/** The stages without data of real patients. Any other name counts as production. */
 const WITHOUT_PATIENTS = new Set(['local', 'test', 'dev', 'staging'])
 
-/** What handles made-up or copied patients was asked to run where real ones are, or where nobody knows. */
+/** Code for synthetic or copied patients was started on a stage that may have real patients. */
 export class StageRefused extends Error {
   override readonly name = 'StageRefused'
   constructor() {
@@ -13,7 +13,7 @@ export class StageRefused extends Error {
 export const isWithoutPatients = (stage: string | undefined): boolean => WITHOUT_PATIENTS.has(stage ?? '')
 
 /**
- * Refuses every stage that is not known to be free of real patients, and so also one that is not named at all.
+ * Refuses every stage that is not known to be free of real patients. A missing stage is refused too.
  *
  * @throws StageRefused
  */
@@ -22,7 +22,7 @@ export function refuseProduction({ PHI_STAGE: stage }: { readonly PHI_STAGE?: st
 }
 
 /**
- * For what brings a stage of its own, as the stand-ins of one machine do: refuses a process that was told to be another one.
+ * Like `refuseProduction`, but accepts a missing stage. For code that sets its own stage, such as the local emulators.
  *
  * @throws StageRefused
  */
