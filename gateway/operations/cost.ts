@@ -20,24 +20,24 @@ import type { AnyField } from '../../directives/read-directives.ts'
 import { collectFields, type SelectionContext } from './selection.ts'
 import { connectionNode, isList } from '../../directives/type-kinds.ts'
 
-/** What an operation asks for, and how: `variables` raw or coerced. */
+/** The operation to measure. `variables` are raw or coerced. */
 interface AskedOperation {
   readonly document: DocumentNode
   readonly name: string | undefined
   readonly variables: Readonly<Record<string, unknown>>
 }
 
-/** Fields that a walk looks at before it gives up; the answer has no fewer places. */
+/** The maximum number of fields that a walk visits. The answer has at least as many places. */
 const MAX_PLACES = 10_000
 
 /**
- * The most PHI values that an operation could have opened and recorded, whoever asks and whatever the data: the paths of each
- * object that the answer could hold, pages taken as full. A record counts at least as one, for it is loaded. Never below what is
- * opened: an object that is reached twice is counted twice, although its values are opened once.
+ * The maximum number of PHI values that an operation could open and record, for any caller and any data. It counts the paths of
+ * each object that the answer could hold, with full pages. A record counts as at least one value, because it is loaded. The count
+ * is never below the number of opened values: an object that is reached twice counts twice, although its values are opened once.
  *
  * @param document validated against the schema
- * @param enough where the walk may stop: a larger number only says that it is larger
- * @returns values; `Infinity` for an answer of too many places to look at, and for no operation
+ * @param enough the count at which the walk may stop: a larger result means only "more than this"
+ * @returns the number of values; `Infinity` if the answer has too many places to visit, or if there is no operation
  */
 export function mostValues(schema: GraphQLSchema, policy: PolicyTable, asked: AskedOperation, enough = Infinity): number {
   const operation = getOperationAST(asked.document, asked.name)
@@ -82,7 +82,7 @@ class CostWalk {
     this.values += times * (record ? Math.max(1, paths.size) : paths.size)
   }
 
-  /** By response key, as execution has it: two aliases of one list are two pages. Values are gathered by path (P4). */
+  /** Groups by response key, as execution does: two aliases of one list are two pages. Values are collected by path (P4). */
   #fields(type: GraphQLObjectType, prefix: string, parents: readonly HasSelections[], times: number, paths: Set<SchemaPath>): void {
     const sets = parents.map(({ selectionSet }) => selectionSet)
     const byKey = Map.groupBy(collectFields(this.#context, type, sets), (node) => node.alias?.value ?? node.name.value)
@@ -96,7 +96,7 @@ class CostWalk {
       const found = this.#policy.classes.get(`${type.name}.${name}` as Coordinate)
       const phi = this.#policy.phi.get(path)
       if (found === undefined || phi !== undefined) paths.add(path)
-      // the inside of a value is a part of it
+      // the value includes everything inside it
       if (!field || phi?.class === 'VALUE') continue
       this.values += times * this.#searched(`${type.name}.${name}`, field, nodes)
       const inner = getNamedType(field.type)
@@ -105,7 +105,7 @@ class CostWalk {
     }
   }
 
-  /** What may be one of several types is the costliest of them. */
+  /** An abstract type counts as the costliest of its types. */
   #below(field: AnyField, nodes: readonly FieldNode[], times: number): void {
     const type = getNamedType(field.type)
     const members = isAbstractType(type) ? this.#context.schema.getPossibleTypes(type) : [type].filter(isObjectType)
@@ -119,28 +119,28 @@ class CostWalk {
     this.values = most
   }
 
-  /** Values that a search opens to compare them: of each candidate one for each argument that is given. */
+  /** The values that a search opens for comparison: for each candidate, one for each given argument. */
   #searched(coordinate: string, { args }: AnyField, nodes: readonly FieldNode[]): number {
     if (this.#policy.classes.get(coordinate as Coordinate) !== 'ROOT') return 0
     const given = new Set(nodes.flatMap((node) => (node.arguments ?? []).map(({ name }) => name.value)))
     return MAX_CANDIDATES * args.filter(({ name }) => given.has(name) && this.#policy.reads.has(`${coordinate}(${name}:)`)).length
   }
 
-  /** How many objects stand at a field: those of a full page, where it leads to many. A connection's `edges` are its page. */
+  /** The number of objects at a field: a full page if the field leads to many. The `edges` of a connection are its page. */
   #size(parent: GraphQLObjectType, field: AnyField, nodes: readonly FieldNode[]): number {
     const connection = connectionNode(getNamedType(field.type)) !== undefined
     if (!connection && (!isList(field.type) || connectionNode(parent) !== undefined)) return 1
     return Math.max(...nodes.map((node) => this.#pageSize(field, node)))
   }
 
-  /** What is no size of a page is refused later, and counts as the largest until then. */
+  /** An invalid page size is refused later. Here it counts as the maximum. */
   #pageSize(field: AnyField, node: FieldNode): number {
     const given = node.arguments?.find(({ name }) => name.value === 'first')?.value
     const value = (given && this.#valueOf(given)) ?? field.args.find(({ name }) => name === 'first')?.defaultValue
     return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_PAGE ? value : MAX_PAGE
   }
 
-  /** A whole number, undefined where nothing is given, and text for all that is no size. */
+  /** A whole number, undefined if no value is given, or text for a value that is not a page size. */
   #valueOf(node: ValueNode): unknown {
     if (node.kind === Kind.INT) return Number(node.value)
     if (node.kind !== Kind.VARIABLE) return ''
@@ -149,7 +149,7 @@ class CostWalk {
   }
 }
 
-/** Variables with the defaults that steer a selection or the size of a page. */
+/** Adds the defaults of variables that control a selection or a page size. */
 function withDefaults(operation: OperationDefinitionNode, variables: AskedOperation['variables']): Record<string, unknown> {
   const filled: Record<string, unknown> = { ...variables }
   for (const { variable, defaultValue } of operation.variableDefinitions ?? []) {

@@ -2,27 +2,27 @@ import { LRUCache } from 'lru-cache'
 import type { DocumentNode } from 'graphql'
 
 /**
- * What a document takes in memory, in bytes, for each token of it and each character of its text: measured with `graphql` 16 on
- * Node 24, 280 for a token of a usual document and 510 where every token is a field. That is thirty times its text and more.
+ * The memory of a document in bytes, for each token and for each character of its text. Measured with `graphql` 16 on Node 24: a
+ * token takes 280 bytes in a usual document, and 510 if every token is a field. A document takes at least thirty times its text.
  */
 const TOKEN_BYTES = 500
 const CHARACTER_BYTES = 2
-/** A hundred documents of 300 tokens. Apollo's own store counts 30 MB of JSON, which are 130 MB in memory. */
+/** Enough for a hundred documents of 300 tokens. Apollo's own store allows 30 MB of JSON, which takes 130 MB of memory. */
 const MAX_BYTES = 16_000_000
 
 /**
- * Documents that were parsed and found valid, by their hash; those that were not asked for longest go first. A client that
- * writes ids into its documents sends another one each time, and the memory of all of them is bounded.
+ * Parsed and validated documents by their hash. The least recently used documents are dropped first. The store has a memory
+ * limit, because a client that writes ids into its documents sends a different document each time.
  */
 export class DocumentStore {
   readonly #documents: LRUCache<string, DocumentNode>
 
-  /** @param most bytes that all documents together may take, by the estimate of `documentBytes` */
+  /** @param most the maximum bytes of all documents together, as estimated by `documentBytes` */
   constructor(most = MAX_BYTES) {
     this.#documents = new LRUCache({ maxSize: most, sizeCalculation: documentBytes })
   }
 
-  /** How many it holds. */
+  /** The number of documents. */
   get size(): number {
     return this.#documents.size
   }
@@ -31,7 +31,7 @@ export class DocumentStore {
     return Promise.resolve(this.#documents.get(hash))
   }
 
-  /** One that is larger than the bound is not kept. */
+  /** Drops a document that is larger than the limit. */
   set(hash: string, document: DocumentNode): Promise<void> {
     this.#documents.set(hash, document)
     return Promise.resolve()
@@ -42,9 +42,9 @@ export class DocumentStore {
   }
 }
 
-/** An estimate of what a document takes in memory, in bytes; never 0. */
+/** An estimate of the memory of a document, in bytes; never 0. */
 export function documentBytes({ loc }: DocumentNode): number {
-  // without places there are no tokens to count; nothing is kept that cannot be measured
+  // without locations the tokens cannot be counted; the maximum keeps the document out of the store
   if (loc === undefined) return Number.MAX_SAFE_INTEGER
   let tokens = 1
   for (let token = loc.startToken.next; token !== null; token = token.next) tokens++

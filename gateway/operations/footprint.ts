@@ -22,18 +22,18 @@ import type { PolicyTable } from '../../directives/policy.ts'
 import { readDirective, type AnyField, type Definition } from '../../directives/read-directives.ts'
 import { collectFields, type SelectionContext } from './selection.ts'
 
-/** All that an operation can touch, whatever the data. */
+/** Everything that an operation can access, for any data. */
 export interface Footprint {
-  /** PHI paths selected: values, and edges that are PHI themselves. */
+  /** The selected PHI paths: values, and edges that are PHI themselves. */
   readonly paths: ReadonlySet<SchemaPath>
   /** Every coordinate selected, on concrete types: `Query.node`, `Patient.id`. */
   readonly coordinates: ReadonlySet<Coordinate>
   readonly roots: ReadonlySet<Coordinate>
-  /** PHI paths that given arguments read (P11); they are not opened by that. */
+  /** PHI paths that given arguments read (P11). The arguments do not open them. */
   readonly reads: ReadonlySet<SchemaPath>
 }
 
-/** The document does not say which operation is meant. */
+/** The document does not identify the operation. */
 export class OperationUnknown extends Error {
   override readonly name = 'OperationUnknown'
   constructor() {
@@ -42,13 +42,13 @@ export class OperationUnknown extends Error {
 }
 
 /**
- * Walks an operation before it is executed: through fragments, aliases, interfaces and unions (every type that could
- * stand there), `@skip` and `@include`. By schema path, never by response key (P4). What the table does not know is
- * among `paths`, so that deciding it says no (P3).
+ * Walks an operation before execution: through fragments, aliases, interfaces and unions (every possible type), `@skip` and
+ * `@include`. It collects schema paths, never response keys (P4). `paths` includes fields that the table does not know, so that
+ * the decision denies them (P3).
  *
- * @param schema the compiled schema, whose AST nodes hold `@reads`
+ * @param schema the compiled schema; its AST nodes hold `@reads`
  * @param document validated against the schema
- * @param variables raw or coerced; an argument whose variable is not given is not given
+ * @param variables raw or coerced; an argument with a missing variable counts as missing
  * @throws OperationUnknown
  */
 export function footprint(
@@ -85,7 +85,7 @@ class Walk implements Footprint {
     this.#policy = policy
   }
 
-  /** `prefix` is where the object stands: its type's name, or the path of an embedded type. */
+  /** @param prefix the path of the object: its type name, or the path of an embedded type */
   object(type: GraphQLObjectType, prefix: string, parents: readonly HasSelections[]): void {
     const sets = parents.map(({ selectionSet }) => selectionSet).filter((set) => set && this.#enter(set, prefix))
     if (sets.length === 0) return
@@ -107,21 +107,21 @@ class Walk implements Footprint {
     }
   }
 
-  /** Once is enough for each place: a fragment spread many times over, or inside itself, costs no more. */
+  /** Enters each set once for each place, so that a fragment that is spread many times, or inside itself, costs no more. */
   #enter(set: SelectionSetNode, prefix: string): boolean {
     const places = this.#entered.get(set) ?? new Set<string>()
     this.#entered.set(set, places)
     return places.size !== places.add(prefix).size
   }
 
-  /** Null and left out filter nothing; everything else is a read. */
+  /** A null or missing argument filters nothing. Any other value is a read. */
   #isGiven(node: FieldNode, name: string): boolean {
     const value = node.arguments?.find((argument) => argument.name.value === name)?.value
     if (!value || value.kind === Kind.NULL) return false
     return value.kind !== Kind.VARIABLE || (this.#context.variables[value.name.value] ?? undefined) !== undefined
   }
 
-  /** An input object counts with all its fields: which of them a variable fills is known only after coercion. */
+  /** An input object counts with all its fields, because only coercion shows the fields that a variable fills. */
   #read(definition: Definition, type: GraphQLInputType, entered: Set<GraphQLNamedType>): void {
     for (const { value } of readDirective(this.#context.schema, definition, 'reads')) {
       if (value) this.reads.add(value.field as SchemaPath)
@@ -148,7 +148,7 @@ export function withDefaults(operation: OperationDefinitionNode, variables: Read
   for (const { variable, defaultValue } of operation.variableDefinitions ?? []) {
     const name = variable.name.value
     if (Object.hasOwn(filled, name) || !defaultValue) continue
-    // only booleans steer a selection; of all others it matters only that there is something
+    // only booleans control a selection; any other default only has to be present
     filled[name] = defaultValue.kind === Kind.BOOLEAN ? valueFromAST(defaultValue, GraphQLBoolean) : defaultValue
   }
   return filled

@@ -5,29 +5,29 @@ import { MAX_TOKENS, withinLimits } from './operation-limits.ts'
 import { Failure, type FailureCode } from '../model/failures.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 
-/** An operation that is given as a text cannot be read, or is one too many. Quotes nothing of it (P8). */
+/** An operation in a text argument cannot be read or exceeds a limit. The error quotes nothing of it (P8). */
 export class OperationRefused extends Failure {
   override readonly name = 'OperationRefused'
   readonly code: FailureCode
   constructor(code: FailureCode, options?: ErrorOptions) {
-    super('The operation that was given is refused.', options)
+    super('The given operation is refused.', options)
     this.code = code
   }
 }
 
-/** What an operation may be at most that its caller asks to have explained. */
+/** The limits of an operation that the caller wants to have explained. */
 interface Bounds {
   readonly policy: PolicyTable
-  /** Values that the caller may ask for in one operation. */
+  /** The maximum number of values that the caller may request in one operation. */
   readonly most: number
 }
 
 /**
- * Reads an operation that is not to be executed, under the limits of one that is: on its shape, and on the values that it could
- * have opened. Its variables are not known: a page whose size one of them says counts as a page of one, so that what is refused
- * would be refused whatever they are.
+ * Reads an operation that will not be executed. The limits of an executed operation apply: on its shape, and on the number of
+ * values that it could open. Its variables are unknown. If a variable sets a page size, the page counts as one record, so that an
+ * operation is refused here only if it would be refused with any variables.
  *
- * @throws OperationRefused with the code that the operation itself would be refused with
+ * @throws OperationRefused with the code of the refusal that the operation itself would get
  */
 export function readOperation(
   schema: GraphQLSchema,
@@ -40,10 +40,10 @@ export function readOperation(
     document = parse(text, { maxTokens: MAX_TOKENS })
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error
-    // the parser's error quotes the text: it goes no further
+    // the parser's error quotes the text, so it is not a cause of this one
     throw new OperationRefused('GRAPHQL_PARSE_FAILED')
   }
-  // the shape first: of the rules of graphql itself, some take much longer for what is broad and deep
+  // the shape first, because some of graphql's own rules take much longer for broad and deep documents
   if (validate(schema, document, [withinLimits]).length > 0) throw new OperationRefused('OPERATION_TOO_COSTLY')
   if (validate(schema, document, undefined, { maxErrors: 1 }).length > 0) throw new OperationRefused('GRAPHQL_VALIDATION_FAILED')
   const operation = getOperationAST(document, name)
@@ -53,25 +53,25 @@ export function readOperation(
   return { document, operation }
 }
 
-/** A one for each variable without a default: no smaller number is a size, and no condition is told by it. */
+/** Sets each variable without a default to 1: the smallest page size, and not a boolean that could decide a condition. */
 const smallestPages = ({ variableDefinitions = [] }: OperationDefinitionNode): Record<string, number> =>
   Object.fromEntries(variableDefinitions.flatMap(({ variable, defaultValue }) => (defaultValue ? [] : [[variable.name.value, 1]])))
 
-/** What has to be taken for granted of an operation whose variables are not known. */
+/** The assumptions about an operation with unknown variables, as fixed texts. */
 export function assumptions(document: DocumentNode): string[] {
   const assumed = new Set<string>()
   visit(document, {
     Directive: {
       enter(node) {
         if (node.arguments?.some(({ value }) => value.kind === Kind.VARIABLE) === true) {
-          assumed.add('A condition of @skip or @include whose variable has no default counts as met: its fields are planned.')
+          assumed.add('If the variable of a @skip or @include condition has no default, the fields of the condition are planned.')
         }
       },
     },
     Field: {
       enter(node) {
         if (node.arguments?.some(({ value }) => value.kind === Kind.VARIABLE) === true) {
-          assumed.add('An argument that a variable fills counts as given, and every id as that of the patient who is named.')
+          assumed.add('An argument with a variable counts as given. Every id counts as the id of the named patient.')
         }
       },
     },

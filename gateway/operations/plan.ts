@@ -8,10 +8,10 @@ export type PlanInfo = Pick<GraphQLResolveInfo, 'fieldNodes' | 'fragments' | 'va
 
 /**
  * The PHI paths that this occurrence selects directly on one record of `type`: values, values of embedded types, and
- * edges that are PHI themselves. It crosses no edge and looks into no composite. Paths, never response keys (P4).
+ * edges that are PHI themselves. The plan crosses no edge and enters no composite. It has schema paths, never response keys (P4).
  *
- * @param within the fields between this one and the record: `['edges', 'node']` at a connection. All aliases of them are
- *   merged into one plan, since any of them may lead to the same record.
+ * @param within the fields between this one and the record: `['edges', 'node']` for a connection. All aliases of these fields
+ *   are merged into one plan, because any of them can lead to the same record.
  */
 export function planPaths(
   info: PlanInfo,
@@ -37,7 +37,7 @@ export function planPaths(
       const inner = parent.getFields()[name]
       const embedded = inner && getNamedType(inner.type)
       if (found === 'EMBEDDED' && isObjectType(embedded)) collect(embedded, path, fields)
-      // what the table does not know is planned too, so that deciding it says no (P3)
+      // a field that the table does not know is planned too, so that the decision denies it (P3)
       else if (found === undefined || policy.phi.has(path)) paths.add(path)
     }
   }
@@ -48,9 +48,9 @@ export function planPaths(
 export type Planner = (info: PlanInfo, type: GraphQLObjectType, within?: readonly string[]) => ReadonlySet<SchemaPath>
 
 /**
- * `planPaths`, computed once for each `info.fieldNodes` and type: execution gives all items of a list the same nodes.
+ * `planPaths`, computed once for each `info.fieldNodes` and type, because execution gives all items of a list the same nodes.
  *
- * A planner belongs to one request: two requests may share a parsed document and differ in the variables of `@include`.
+ * Create a planner for each request: two requests can share a parsed document and differ in the variables of `@include`.
  */
 export function createPlanner(policy: PolicyTable): Planner {
   const plans = new WeakMap<readonly FieldNode[], Map<string, ReadonlySet<SchemaPath>>>()

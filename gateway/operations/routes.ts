@@ -5,18 +5,18 @@ import type { PolicyTable } from '../../directives/policy.ts'
 import { fragmentsOf, possibleTypes, withDefaults } from './footprint.ts'
 import { collectFields, type SelectionContext } from './selection.ts'
 
-/** How far an answer gets towards a place: nothing holds it, or what stands `at` closes it, or may. */
+/** Whether an answer can reach a place: the way is open, or the step `at` closes it or might close it. */
 export type Way = { readonly passage: 'OPEN' } | { readonly passage: 'DEPENDS' | 'DENIED'; readonly at: SchemaPath }
 
-/** What an operation would reach, each path by the most open of the ways to it. */
+/** The paths that an operation would reach, each with the most open way to it. */
 export interface Routes {
-  /** PHI paths: values, and edges that are PHI themselves. In the order of the text. */
+  /** PHI paths: values, and edges that are PHI themselves. In document order. */
   readonly paths: ReadonlyMap<SchemaPath, Way>
   /** Paths that given arguments read (P11). */
   readonly reads: ReadonlyMap<SchemaPath, Way>
 }
 
-/** What stands on the way: a root, an edge, or a path that an argument reads. */
+/** Decides one step of a way: a root, an edge, or a path that an argument reads. */
 export type Passage = (
   at: { readonly kind: 'ROOT' | 'EDGE' | 'READ' } & { readonly path: SchemaPath },
 ) => 'OPEN' | 'DEPENDS' | 'DENIED'
@@ -25,8 +25,8 @@ const OPEN: Way = { passage: 'OPEN' }
 const ORDER = { OPEN: 0, DEPENDS: 1, DENIED: 2 } as const
 
 /**
- * Walks an operation as execution would, and tells of each PHI path what stands in the way of it. Variables have their
- * defaults and nothing else: a condition that cannot be told counts as met, an argument that a variable fills as given.
+ * Walks an operation as execution would, and finds for each PHI path the step that closes it. Variables have only their
+ * defaults: fields with an unknown condition count as selected, and an argument with a variable counts as given.
  *
  * @param document validated against the schema
  */
@@ -58,7 +58,7 @@ class Walk implements Routes {
     this.#passage = passage
   }
 
-  /** `prefix` is where the object stands: its type's name, or the path of an embedded type. */
+  /** @param prefix the path of the object: its type name, or the path of an embedded type */
   object(type: GraphQLObjectType, prefix: string, set: SelectionSetNode | undefined, way: Way): void {
     if (set === undefined || !this.#enter(set, `${prefix} ${way.passage}`)) return
     for (const node of collectFields(this.#context, type, [set])) {
@@ -68,8 +68,8 @@ class Walk implements Routes {
       const kind = this.#policy.classes.get(`${type.name}.${name}` as Coordinate)
       const past = kind === 'ROOT' || kind === 'EDGE' ? this.#through(kind, path, way) : way
       const filtered = field === undefined ? past : this.#filtered(`${type.name}.${name}`, field, node, past)
-      // an edge is decided before its filter: what it refuses by itself is told by its own rule
-      if (kind === undefined || this.#policy.phi.has(path)) better(this.paths, path, filtered === past ? way : filtered)
+      // an edge is decided before its filter, so that a refusal by the edge names the edge's own rule
+      if (kind === undefined || this.#policy.phi.has(path)) keepMostOpen(this.paths, path, filtered === past ? way : filtered)
       if (field === undefined) continue
       for (const member of possibleTypes(this.#context.schema, getNamedType(field.type))) {
         this.object(member, kind === 'EMBEDDED' ? path : member.name, node.selectionSet, filtered)
@@ -77,7 +77,7 @@ class Walk implements Routes {
     }
   }
 
-  /** Each place is walked once for each way that it is reached by, however many fragments lead there. */
+  /** Enters each set once for each place and passage, however many fragments lead there. */
   #enter(set: SelectionSetNode, place: string): boolean {
     const places = this.#entered.get(set) ?? new Set<string>()
     this.#entered.set(set, places)
@@ -90,20 +90,20 @@ class Walk implements Routes {
       const path = this.#policy.reads.get(`${coordinate}(${name}:)`)
       const value = node.arguments?.find((argument) => argument.name.value === name)?.value
       if (path === undefined || value === undefined || value.kind === Kind.NULL) continue
-      better(this.reads, path, way)
+      keepMostOpen(this.reads, path, way)
       filtered = this.#through('READ', path, filtered)
     }
     return filtered
   }
 
-  /** What closed the way first is what is told of it. */
+  /** Keeps the first step that closes the way. */
   #through(kind: 'ROOT' | 'EDGE' | 'READ', at: SchemaPath, way: Way): Way {
     const passage = this.#passage({ kind, path: at })
     return passage === 'OPEN' || ORDER[passage] <= ORDER[way.passage] ? way : { passage, at }
   }
 }
 
-function better(ways: Map<SchemaPath, Way>, path: SchemaPath, way: Way): void {
+function keepMostOpen(ways: Map<SchemaPath, Way>, path: SchemaPath, way: Way): void {
   const known = ways.get(path)
   if (known === undefined || ORDER[way.passage] < ORDER[known.passage]) ways.set(path, way)
 }

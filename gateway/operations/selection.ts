@@ -11,18 +11,18 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 
-/** What is needed to read a selection set as execution does. */
+/** The inputs for reading a selection set as execution does. */
 export interface SelectionContext {
   readonly schema: GraphQLSchema
   readonly fragments: Readonly<Record<string, FragmentDefinitionNode | undefined>>
-  /** Coerced, or as they came with the defaults filled in. */
+  /** Coerced, or raw with the defaults filled in. */
   readonly variables: Readonly<Record<string, unknown>>
 }
 
 /**
- * The fields that execution would collect from these selection sets for one object type: through fragments whose
- * condition the type meets, without what `@skip` and `@include` leave out, aliases unmerged, `__typename` left out.
- * Each fragment is entered once, which also ends one that contains itself.
+ * The fields that execution would collect from these selection sets for one object type. It enters a fragment if the type
+ * matches its condition. It leaves out `__typename` and the fields that `@skip` and `@include` exclude. It does not merge
+ * aliases. Each fragment is entered once, so that a fragment that contains itself ends too.
  *
  * @source https://spec.graphql.org/October2021/#CollectFields()
  */
@@ -56,14 +56,14 @@ function named({ fragments }: SelectionContext, name: string): FragmentDefinitio
   return Object.hasOwn(fragments, name) ? fragments[name] : undefined
 }
 
-/** Whether an object of this type enters a fragment on that condition. Compared by name: schemas are rebuilt when wrapped. */
+/** Whether the type matches the type condition of a fragment. Compared by name, because wrapping a schema rebuilds its types. */
 function meets(schema: GraphQLSchema, type: GraphQLObjectType, condition: string | undefined): boolean {
   if (condition === undefined || condition === type.name) return true
   const wanted = schema.getType(condition)
   return isAbstractType(wanted) && schema.getPossibleTypes(wanted).some(({ name }) => name === type.name)
 }
 
-/** What cannot be told counts as selected: deciding too much refuses, deciding too little would leak. */
+/** A selection with an unknown condition is included: an extra decision can only refuse, a missing one would leak. */
 function isIncluded(context: SelectionContext, selection: SelectionNode): boolean {
   return !(selection.directives ?? []).some((directive) => {
     const condition = directive.arguments?.find(({ name }) => name.value === 'if')

@@ -5,11 +5,11 @@ import type { PolicyTable, RoleKind } from '../../directives/policy.ts'
 /** Numbers of PHI values, by the kind of the caller's role. */
 export type ValueLimits = Readonly<Record<RoleKind, number>>
 
-/** What one caller may have at once, and in time. */
+/** The limits of one caller, per operation and per hour. */
 export interface Limits {
-  /** The most values that one operation may be able to open: `gateway/operations/cost.ts`. */
+  /** The maximum number of values that one operation could open: see `gateway/operations/cost.ts`. */
   readonly operation: ValueLimits
-  /** The most values that one user is given within an hour: `gateway/disclosure/phi-budget.ts`. */
+  /** The maximum number of values that one user receives in an hour: see `gateway/disclosure/phi-budget.ts`. */
   readonly hour: ValueLimits
 }
 
@@ -18,10 +18,10 @@ export const DEFAULT_LIMITS: Limits = {
   hour: { CLINICIAN: 50_000, STAFF: 50_000, RESEARCH: 100_000, PATIENT: 20_000, PARTNER: 50_000, OVERSIGHT: 10_000 },
 }
 
-/** The limit of a caller with several roles is that of the role, among those that may claim the purpose, that has the most. */
+/** The limit of a caller: the highest limit of the caller's roles that may claim the purpose. */
 export function limitOf(limits: ValueLimits, { roles }: PolicyTable, caller: Pick<Caller, 'roles' | 'purpose'>): number {
-  const held = [...caller.roles].flatMap((role) => roles.get(role) ?? [])
-  return Math.max(0, ...held.filter(({ mayClaim }) => mayClaim.includes(caller.purpose)).map(({ kind }) => limits[kind]))
+  const policies = [...caller.roles].flatMap((role) => roles.get(role) ?? [])
+  return Math.max(0, ...policies.filter(({ mayClaim }) => mayClaim.includes(caller.purpose)).map(({ kind }) => limits[kind]))
 }
 
 const values = z.int().nonnegative().optional()
@@ -29,14 +29,14 @@ const byKind = z
   .strictObject({ CLINICIAN: values, STAFF: values, RESEARCH: values, PATIENT: values, PARTNER: values, OVERSIGHT: values })
   .default({})
 
-/** `{"operation": {"PARTNER": 1000}, "hour": {"RESEARCH": 500000}}`: what is left out is as it is by default. */
+/** `{"operation": {"PARTNER": 1000}, "hour": {"RESEARCH": 500000}}`: omitted limits keep their defaults. */
 export const LimitsText = z
   .string()
   .transform((text, context): unknown => {
     try {
       return JSON.parse(text)
     } catch {
-      context.addIssue({ code: 'custom', message: 'no JSON' })
+      context.addIssue({ code: 'custom', message: 'not JSON' })
       return z.NEVER
     }
   })
