@@ -5,7 +5,7 @@ import { type FailureCode, HTTP_STATUS } from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
 import { answerType, type HttpRequest, type HttpResponse } from './http/messages.ts'
 
-/** An entry of `errors`, as it leaves. */
+/** An entry of `errors` in a response. */
 export interface AnswerError {
   readonly message: string
   readonly path?: readonly (string | number)[]
@@ -22,13 +22,10 @@ export interface Answer {
   }
 }
 
-/**
- * The answer to an operation that was executed. It takes the proof that every access was recorded: without a receipt there
- * is no way to make one (P2).
- */
+/** The answer to an executed operation. It needs the receipt, which proves that every access was recorded (P2). */
 export function answer(scope: RequestScope, receipt: AuditReceipt, data: unknown, thrown: readonly AnswerError[]): Answer {
   const { requestId, counter, errors: responseErrors, notices, budget } = scope
-  // whatever a resolver made of the error: what was kept back is not told apart from what is not there
+  // even if a resolver caught the error: a client cannot distinguish a withheld value from an absent one
   if (budget.spent) return failure(requestId, 'PHI_BUDGET_EXCEEDED')
   const fatal = thrown.find(({ extensions }) => HTTP_STATUS[extensions.code] !== 200)
   if (fatal !== undefined) return failure(requestId, fatal.extensions.code)
@@ -52,7 +49,22 @@ export function failure(requestId: RequestId, code: FailureCode, errors?: readon
   }
 }
 
-/** A refusal on its way out: no data, and in the type that the client reads, or in JSON where it reads none that there is. */
+/** An answer as an HTTP response. */
+export function responseOf({ status, body }: Answer, type: string, stepUpSeconds: number): HttpResponse {
+  const { errors, data, extensions } = body
+  return {
+    status,
+    headers: {
+      'content-type': `${type}; charset=utf-8`,
+      'cache-control': 'no-store',
+      ...(status === 401 && { 'www-authenticate': challenge(errors?.[0]?.extensions.code, stepUpSeconds) }),
+    },
+    // errors first, for people who read a response (GraphQL specification, section 7.1)
+    body: `${JSON.stringify({ errors, data, extensions })}\n`,
+  }
+}
+
+/** A refusal as an HTTP response, without data. Its media type is JSON if the client accepts no type that the gateway has. */
 export function refusal(
   requestId: RequestId,
   request: HttpRequest,
@@ -73,12 +85,12 @@ export function refusal(
 }
 
 /**
- * What a client is told of how to be let in. Of a token that is not taken it is told nothing.
+ * The `WWW-Authenticate` header of a 401. It says nothing about the fault of a token.
  *
- * @param maxAge seconds
+ * @param maxAge maximum age of the sign-in, in seconds
  * @source RFC 6750 section 3, RFC 9470 section 3
  */
-export function challenge(code: FailureCode | undefined, maxAge?: number): string {
+function challenge(code: FailureCode | undefined, maxAge?: number): string {
   const error = code === undefined ? undefined : CHALLENGES[code]
   if (code === undefined || error === undefined) return 'Bearer'
   const age = code === 'STEP_UP_REQUIRED' && maxAge !== undefined ? `, max_age="${maxAge}"` : ''

@@ -1,4 +1,4 @@
-import { ApolloServer, type ApolloServerPlugin, type GraphQLRequestContextWillSendResponse, HeaderMap } from '@apollo/server'
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server'
 import { unwrapResolverError } from '@apollo/server/errors'
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -7,66 +7,75 @@ import {
 } from '@apollo/server/plugin/disabled'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql'
-import { MESSAGES } from './model/failure-messages.ts'
+import { type AnswerError, isFailureCode } from './answer.ts'
 import type { RequestScope } from './disclosure/request-scope.ts'
-import type { MutationScope } from './mutations/mutation-scope.ts'
-import type { EventSink } from './telemetry/events.ts'
+import type { GraphQLBody } from './http/messages.ts'
+import { MESSAGES } from './model/failure-messages.ts'
 import { AuditUnavailable, Failure, type FailureCode } from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
-import { answer, type AnswerError, challenge, failure, isFailureCode } from './answer.ts'
+import type { MutationScope } from './mutations/mutation-scope.ts'
 import { DocumentStore } from './operations/document-store.ts'
-import { answerType, type GraphQLBody, type HttpRequest, type HttpResponse } from './http/messages.ts'
-import { internalFault } from './telemetry/internal-fault.ts'
 import { MAX_TOKENS, withinLimits } from './operations/operation-limits.ts'
+import type { EventSink } from './telemetry/events.ts'
+import { internalFault } from './telemetry/internal-fault.ts'
 
-/** The operation that a document and a name amount to, validated and not yet executed. */
+/** A validated operation before its execution. */
 export interface ResolvedOperation {
   readonly document: DocumentNode
   readonly name: string | undefined
-  /** As they came. */
+  /** As the client sent them. */
   readonly variables: Readonly<Record<string, unknown>>
 }
 
-/** What an operation is executed with, or the code by which it is refused before anything of it is. */
+/** The scopes of an operation, or the code that refuses it before its execution. */
 export interface OpenedScope {
   readonly scope: RequestScope
   readonly mutations: MutationScope
   readonly refused?: FailureCode
 }
 
-/** One operation on its way through the engine. */
-interface Execution {
-  readonly requestId: RequestId
-  /** Opens the request's scope when the operation is known, which the audit records name. */
-  readonly open: (operation: ResolvedOperation) => OpenedScope
+/** The result of an operation. It is not an answer yet: the audit of its accesses is not settled. */
+export interface Execution {
+  /** Undefined if the document or its variables were refused. No resolver ran then. */
+  readonly scope: RequestScope | undefined
+  readonly data: unknown
+  readonly errors: readonly AnswerError[]
+}
+
+/** Opens the scopes of an operation. The audit records name the operation, so it must be known. */
+type OpenScope = (operation: ResolvedOperation) => OpenedScope
+
+/** The GraphQL context. Apollo copies it for each request, and resolvers read the scopes from the copy. */
+interface EngineContext {
+  readonly open: OpenScope
   scope?: RequestScope
   mutations?: MutationScope
 }
 
-export interface ExecutionOptions {
+export interface EngineParts {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
   readonly events: EventSink
-  /** How recent a sign-in is asked for where one is, in seconds. */
-  readonly stepUpSeconds: number
 }
 
 const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 
-/** The GraphQL engine: Apollo Server, with one plugin that lets no answer out before its audit. */
+/**
+ * The GraphQL engine: Apollo Server without its HTTP half. The pipeline answers clients, after the audit is settled. It accepts
+ * JSON bodies only, so Apollo's CSRF prevention is not needed: a browser sends no JSON to another site without a preflight.
+ */
 export class OperationEngine {
-  readonly #apollo: ApolloServer<Execution>
-  /** `formatError` is not told which request it is about. */
+  readonly #apollo: ApolloServer<EngineContext>
+  /** The request of a call to `formatError`, which Apollo calls without the context. */
   readonly #current = new AsyncLocalStorage<RequestId>()
   readonly #events: EventSink
 
-  constructor({ schema, introspection, events, stepUpSeconds }: ExecutionOptions) {
+  constructor({ schema, introspection, events }: EngineParts) {
     this.#events = events
-    this.#apollo = new ApolloServer<Execution>({
+    this.#apollo = new ApolloServer<EngineContext>({
       schema,
       introspection,
       persistedQueries: false,
-      csrfPrevention: true,
       hideSchemaDetailsFromClientErrors: true,
       includeStacktraceInErrorResponses: false,
       stopOnTerminationSignals: false,
@@ -80,7 +89,7 @@ export class OperationEngine {
         ApolloServerPluginCacheControlDisabled(),
         ApolloServerPluginLandingPageDisabled(),
         ApolloServerPluginUsageReportingDisabled(),
-        disclosurePlugin(events, stepUpSeconds),
+        scopePlugin,
       ],
     })
   }
@@ -93,24 +102,28 @@ export class OperationEngine {
     await this.#apollo.stop()
   }
 
-  async execute(request: HttpRequest, body: GraphQLBody, execution: Execution): Promise<HttpResponse> {
-    const { requestId } = execution
-    const headers = new HeaderMap()
-    for (const [name, value] of Object.entries(request.headers)) if (value !== undefined) headers.set(name, value)
-    // the engine has its own idea of what a client accepts; it has one way to answer here
-    headers.set('accept', answerType(request.headers) ?? '')
-    const response = await this.#current.run(
-      requestId,
-      async () =>
-        await this.#apollo.executeHTTPGraphQLRequest({
-          httpGraphQLRequest: { method: request.method, headers, search: '', body },
-          context: () => Promise.resolve(execution),
-        }),
-    )
-    const text = response.body.kind === 'complete' ? response.body.string : JSON.stringify(failure(requestId, 'INTERNAL').body)
-    // what Apollo refuses by itself passes no plugin, and must not be kept by anybody either
-    const given = { ...Object.fromEntries(response.headers), 'cache-control': 'no-store' }
-    return { status: response.status ?? 200, headers: given, body: withRequestId(text, requestId) }
+  /** @throws AuditUnavailable for a result in several parts, of which the first would leave before the audit of the others */
+  async execute(requestId: RequestId, body: GraphQLBody, open: OpenScope): Promise<Execution> {
+    let scope: RequestScope | undefined
+    const contextValue: EngineContext = {
+      open: (operation) => {
+        const opened = open(operation)
+        scope = opened.scope
+        return opened
+      },
+    }
+    const { query, operationName, variables, extensions } = body
+    const request = {
+      query,
+      ...(typeof operationName === 'string' && { operationName }),
+      ...(variables && { variables }),
+      ...(extensions && { extensions }),
+    }
+    const response = await this.#current.run(requestId, () => this.#apollo.executeOperation(request, { contextValue }))
+    if (response.body.kind !== 'single') throw new AuditUnavailable()
+    const { data, errors = [] } = response.body.singleResult
+    // `#format` gives each error its code
+    return { scope, data, errors: errors as readonly AnswerError[] }
   }
 
   #format(formatted: GraphQLFormattedError, thrown: unknown): GraphQLFormattedError {
@@ -125,7 +138,7 @@ export class OperationEngine {
   }
 }
 
-/** What is refused before execution has no path, by which Apollo tells an error that a resolver threw. */
+/** The thrown error. Apollo recognizes a resolver's error by its path, and a refusal before execution has none. */
 function causeOf(thrown: unknown): unknown {
   const given = thrown instanceof GraphQLError ? thrown.originalError : undefined
   return given instanceof Failure ? given : unwrapResolverError(thrown)
@@ -137,73 +150,26 @@ function codeOf(cause: unknown, given: unknown): FailureCode {
   return given === 'INTERNAL_SERVER_ERROR' ? 'INTERNAL' : 'BAD_REQUEST'
 }
 
-function disclosurePlugin(events: EventSink, stepUpSeconds: number): ApolloServerPlugin<Execution> {
-  return {
-    requestDidStart: () =>
-      Promise.resolve({
-        didResolveOperation({ contextValue, document, operation, request, schema }) {
-          // called for an operation that is not there as well, and for one of a kind that the schema does not have
-          if (operation === undefined || !schema.getRootType(operation.operation)) throw coded('OPERATION_RESOLUTION_FAILURE')
-          const variables = request.variables ?? {}
-          const { scope, mutations, refused } = contextValue.open({ document, name: operation.name?.value, variables })
-          contextValue.scope = scope
-          contextValue.mutations = mutations
-          if (refused !== undefined) throw coded(refused)
-          return Promise.resolve()
-        },
-        willSendResponse: (context) => finish(context, events, stepUpSeconds),
-      }),
-  }
+const scopePlugin: ApolloServerPlugin<EngineContext> = {
+  requestDidStart: () =>
+    Promise.resolve({
+      didResolveOperation({ contextValue, document, operation, request, schema }) {
+        // Apollo calls this for a missing operation and for an operation type that the schema does not have, too
+        if (operation === undefined || !schema.getRootType(operation.operation)) throw coded('OPERATION_RESOLUTION_FAILURE')
+        const variables = request.variables ?? {}
+        const { scope, mutations, refused } = contextValue.open({ document, name: operation.name?.value, variables })
+        contextValue.scope = scope
+        contextValue.mutations = mutations
+        if (refused !== undefined) throw coded(refused)
+        return Promise.resolve()
+      },
+    }),
 }
 
 function coded(code: FailureCode): GraphQLError {
   return new GraphQLError(MESSAGES[code], { extensions: { code } })
 }
 
-/** The last thing before an answer leaves: the audit of everything in it, then the answer that its receipt allows. */
-async function finish(
-  { contextValue, response }: GraphQLRequestContextWillSendResponse<Execution>,
-  events: EventSink,
-  stepUpSeconds: number,
-): Promise<void> {
-  if (response.body.kind !== 'single') throw new AuditUnavailable()
-  const { requestId, scope } = contextValue
-  const { data, errors } = response.body.singleResult
-  const thrown = (errors ?? []) as readonly AnswerError[]
-  // without a scope nothing was executed: the document or its variables were refused
-  const { status, body } =
-    scope === undefined
-      ? failure(requestId, thrown[0]?.extensions.code ?? 'INTERNAL', thrown)
-      : await settle(scope, data, thrown, events)
-  response.http.status = status
-  response.http.headers.set('cache-control', 'no-store')
-  if (status === 401) response.http.headers.set('www-authenticate', challenge(body.errors?.[0]?.extensions.code, stepUpSeconds))
-  response.body.singleResult = body as typeof response.body.singleResult
-}
-
-async function settle(
-  scope: RequestScope,
-  data: unknown,
-  thrown: readonly AnswerError[],
-  events: EventSink,
-): Promise<ReturnType<typeof answer>> {
-  try {
-    const receipt = await scope.trail.settle()
-    return answer(scope, receipt, data, thrown)
-  } catch (error) {
-    if (error instanceof AuditUnavailable) return failure(scope.requestId, 'AUDIT_UNAVAILABLE')
-    events(internalFault(scope.requestId, error))
-    return failure(scope.requestId, 'INTERNAL')
-  }
-}
-
-/** Some refusals are made before any plugin runs. They get the request id here. */
-function withRequestId(text: string, requestId: RequestId): string {
-  if (text.includes(requestId)) return text
-  const body = JSON.parse(text) as Record<string, unknown>
-  return JSON.stringify({ ...body, extensions: { phi: { requestId } } })
-}
-
 function nothing(): void {
-  // Apollo's log is not ours: events are
+  // the gateway's events replace Apollo's log
 }

@@ -1,9 +1,10 @@
-// The entry of the package, and the one file that only gathers: what a deployment needs to run a schema of its own.
-// Whatever is not here may change without notice. `docs/your-own-schema.md` shows how the parts fit together.
+// The entry of the package: the parts that a deployment needs to run a schema of its own. It is the only file that re-exports
+// others. Other files may change without notice. `docs/your-own-schema.md` shows how the parts fit together.
 
 // the gateway
 export { createGateway, SchemaRefused } from './create-gateway.ts'
-export type { Gateway, GatewayAudit, GatewayParts } from './create-gateway.ts'
+export type { Gateway } from './create-gateway.ts'
+export type { GatewayAudit, GatewayParts } from './gateway-parts.ts'
 export type { HttpRequest, HttpResponse } from './http/messages.ts'
 export { UnheldField } from './executable-schema.ts'
 export { DEFAULT_LIMITS, type Limits, type ValueLimits } from './operations/value-limits.ts'
@@ -12,7 +13,7 @@ export { BudgetTable } from './store/budgets.ts'
 export { SearchTable, type SearchHit, type SearchSource, type SearchTerm } from './store/search.ts'
 export { searchIndexes } from '../directives/searchable.ts'
 
-// the schema: what it means, and the text of its lock
+// the schema: its policy and the text of its lock
 export { compilePolicy } from '../directives/compile.ts'
 export type { CompiledPolicy } from '../directives/compile.ts'
 export { diffLocks, renderDiff } from '../directives/lock-diff.ts'
@@ -26,7 +27,7 @@ export type { GatewayContext, Resolver, Resolvers } from './mutations/gateway-co
 export { endSession, revokeClient, revokeUser } from './mutations/session-mutations.ts'
 export type { ComputedField, ComputedFields } from './disclosure/computed-fields.ts'
 
-// who asks, and how they stand to a patient
+// callers, their sessions, and their relationships to a patient
 export { tokenIdentity } from './access/identity.ts'
 export type { Headers, Identity, TokenIssuer } from './access/identity.ts'
 export { ClaimMap } from './access/claims.ts'
@@ -46,13 +47,15 @@ export type { CredentialFault } from './model/credential-fault.ts'
 export type { RelationshipRegistry, RelationshipSource, RelationshipPeriod } from './access/relationships.ts'
 export { authorRelationship } from './access/author.ts'
 export { membershipRelationship, sealMembership } from './access/memberships.ts'
+export { breakGlassGrants } from './access/break-glass.ts'
+export type { BreakGlassSource } from './access/attribute-loader.ts'
 export { MINORS, minorProxyPeriods, type MinorsPolicy } from './model/minors.ts'
 export { organizationRelationship } from './access/organization.ts'
 export type { Caller } from './model/decision.ts'
 export type { Deadline } from './model/deadline.ts'
 export { BadRequest, MfaRequired, SessionExpired, SessionsUnavailable, Unauthenticated } from './model/failures.ts'
 
-// where records come from
+// sources of records
 export type { FoundRecord, LoadOptions, OpenRecord, PatientDirectory, RecordSource } from './store/record-source.ts'
 export type { OpeningCounter } from './crypto/sealed-field.ts'
 export { SealedSource } from './store/sealed-source.ts'
@@ -75,7 +78,7 @@ export type {
   UserId,
 } from './model/ids.ts'
 
-// keys, audit and the services of a process over AWS
+// keys, audit, and the services of a process over AWS
 export { openServices, type Env, type Services } from './compose.ts'
 export { openStore, type SealedStore } from './admin/open-store.ts'
 export {

@@ -1,25 +1,36 @@
+import type { BreakGlassSource } from '../access/attribute-loader.ts'
 import type { Sessions } from '../access/sessions.ts'
 import type { RequestScope } from '../disclosure/request-scope.ts'
 import { BreakGlassMutations, type BreakGlassParts } from './break-glass-mutations.ts'
 import { ReviewQueue } from './review-queue.ts'
 
-/** The parts that the request's scope does not bring. */
-type MutationParts = Omit<BreakGlassParts, 'counter' | 'errors' | 'failures' | 'recorder'> & {
-  /** Left out: the deployment keeps no sessions. */
+/** The services that mutations write through. A mutation fails if its service is left out. */
+export interface MutationPorts {
+  /** The source of the effective subject: a researcher has none. */
+  readonly breakGlass?: BreakGlassSource
   readonly sessions?: Sessions
 }
 
-/** The part of one request that writes, beside the scope that reads. It shares the scope's counter, errors and recorder. */
+/** The ports, and the parts of a request that its reading scope does not supply. */
+type MutationParts = Omit<BreakGlassParts, 'breakGlass' | 'counter' | 'errors' | 'failures' | 'recorder'> & {
+  readonly ports: MutationPorts
+}
+
+/** The writing half of a request. It shares the counter, the errors and the recorder of the reading scope. */
 export class MutationScope {
+  readonly ports: MutationPorts
   readonly breakGlass: BreakGlassMutations
   /** The review queue of break-glass grants. */
   readonly reviews: ReviewQueue
-  readonly sessions: Sessions | undefined
 
-  constructor(parts: MutationParts, { counter, errors, failures, recorder }: RequestScope) {
-    const shared = { ...parts, counter, errors, failures, recorder }
+  constructor({ ports, ...parts }: MutationParts, { counter, errors, failures, recorder }: RequestScope) {
+    const shared = { ...parts, ...ports, counter, errors, failures, recorder }
+    this.ports = ports
     this.breakGlass = new BreakGlassMutations(shared)
     this.reviews = new ReviewQueue(shared)
-    this.sessions = parts.sessions
+  }
+
+  get sessions(): Sessions | undefined {
+    return this.ports.sessions
   }
 }

@@ -7,7 +7,8 @@ import { compilePolicy } from '../../directives/compile.ts'
 import type { PathOutcome } from '../../gateway/disclosure/path-outcome.ts'
 import type { RequestScope } from '../../gateway/disclosure/request-scope.ts'
 import { answer } from '../../gateway/answer.ts'
-import type { GatewayParts } from '../../gateway/create-gateway.ts'
+import type { GatewayParts } from '../../gateway/gateway-parts.ts'
+import type { Admitted, Identified, Parsed, Resolved, Stages } from '../../gateway/pipeline.ts'
 import type { Caller, Denial, Permit } from '../../gateway/model/decision.ts'
 import type { PatientId, RecordId, TenantId } from '../../gateway/model/ids.ts'
 import type { Grant, PhiPolicy } from '../../directives/policy.ts'
@@ -62,6 +63,24 @@ export const withoutParts = (
   anonymous,
   // @ts-expect-error and the relationships that decisions know
   unrelated,
+]
+
+export const withoutStage = (
+  [, , negotiate, parse, , execute, settle]: Stages,
+  identified: Identified,
+  admitted: Admitted,
+  parsed: Parsed,
+  resolved: Resolved,
+) => [
+  negotiate(admitted),
+  // @ts-expect-error P13: nothing more of a request is read before its session is checked
+  negotiate(identified),
+  // @ts-expect-error its media types are known before its body is read
+  parse(admitted),
+  // @ts-expect-error P1: nothing is executed before the effective subject is known
+  execute(parsed),
+  // @ts-expect-error P2: nothing is settled that was not executed
+  settle(resolved),
 ]
 
 // @ts-expect-error to leave the check of relationships out has to be written: 'unchecked'
