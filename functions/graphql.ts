@@ -1,19 +1,15 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import { composeGateway, openServices } from '../gateway/compose.ts'
 import { reportProcessFaults } from '../gateway/telemetry/process-faults.ts'
-import { clinicResolvers } from '../resolvers/clinic.ts'
+import { clinic } from '../resolvers/clinic.ts'
 import { clinicLock, clinicTypeDefs } from '../schema/clinic.ts'
 import { fromEvent, toResult } from '../gateway/http/lambda-event.ts'
 import { orLastResort } from './last-resort.ts'
 
-// Made once when the function starts. Nothing of a request is kept here: the next one belongs to another caller.
+// Created once when the function starts. No request state is kept here: the next request belongs to another caller.
 const services = openServices(process.env)
 reportProcessFaults(process, services.events)
-const gateway = await composeGateway(services, process.env, {
-  typeDefs: clinicTypeDefs(),
-  resolvers: clinicResolvers,
-  lock: clinicLock(),
-})
+const gateway = await composeGateway(services, process.env, { ...clinic, typeDefs: clinicTypeDefs(), lock: clinicLock() })
 
 /** `POST /graphql` of the HTTP API. */
 export async function handler(event: APIGatewayProxyEventV2, context: Context): Promise<APIGatewayProxyStructuredResultV2> {

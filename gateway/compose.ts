@@ -2,14 +2,10 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { KMSClient } from '@aws-sdk/client-kms'
 import { randomBytes } from 'node:crypto'
 import * as z from 'zod'
-import { authorRelationship } from './access/author.ts'
-import { breakGlassGrants } from './access/break-glass.ts'
 import { storedConsents } from './access/consents.ts'
 import { tokenIdentity } from './access/identity.ts'
 import { ClaimMap } from './access/claims.ts'
 import { SealedKeySets } from './access/issuer-key-sets.ts'
-import { membershipRelationship } from './access/memberships.ts'
-import { organizationRelationship } from './access/organization.ts'
 import type { BreakGlassSource } from './access/attribute-loader.ts'
 import { AuthFailureCounter } from './access/auth-failure-counter.ts'
 import type { RelationshipRegistry } from './access/relationships.ts'
@@ -23,8 +19,6 @@ import { Keyring } from './crypto/keyring.ts'
 import type { KmsKeys } from './crypto/kms-keys.ts'
 import { type DigestSeal, KmsSeal } from './crypto/kms-seal.ts'
 import { AwsKms, type Kms } from './crypto/kms.ts'
-import type { SdlSource } from '../directives/parse-sources.ts'
-import type { Resolvers } from './mutations/gateway-context.ts'
 import { AccessTable } from './store/access.ts'
 import { BreakGlassTable } from './store/break-glass.ts'
 import { BudgetTable } from './store/budgets.ts'
@@ -38,10 +32,10 @@ import { SessionTable } from './store/sessions.ts'
 import { StudyTable } from './store/studies.ts'
 import type { EventSink } from './telemetry/events.ts'
 import type { TenantId } from './model/ids.ts'
-import type { Relationship } from '../directives/policy.ts'
 import type { Clock } from './model/record.ts'
 import { isWithoutPatients } from './model/stage.ts'
 import { createGateway, type Gateway } from './create-gateway.ts'
+import type { SchemaParts } from './gateway-parts.ts'
 import { DEFAULT_LIMITS, LimitsText } from './operations/value-limits.ts'
 import { operatorEvents } from './telemetry/operator-events.ts'
 import { jsonOf } from './json-setting.ts'
@@ -153,39 +147,21 @@ export function openServices(env: Env, { now = Date.now, events }: { now?: Clock
   }
 }
 
-/** The relationships of the shipped clinic. */
-function clinicRelationships({ access, keyring, events, records }: Services): RelationshipRegistry {
-  const parts = { table: access, keyring, events }
-  return new Map([
-    ['CARE_TEAM' as Relationship, membershipRelationship('CARE_TEAM', parts)],
-    ['SELF' as Relationship, membershipRelationship('SELF', parts)],
-    ['PROXY' as Relationship, membershipRelationship('PROXY', parts)],
-    ['AUTHOR' as Relationship, authorRelationship],
-    ['ORGANIZATION' as Relationship, organizationRelationship(records)],
-  ])
-}
-
-/** Break-glass of the shipped clinic: a patient is there when the index of the patient's records is. */
-function clinicBreakGlass({ breakGlass, breakGlassMinutes, keyring, events, now, records }: Services): BreakGlassSource {
-  return breakGlassGrants({
-    table: breakGlass,
-    keyring,
-    events,
-    now,
-    maxMinutes: breakGlassMinutes,
-    exists: async (tenant, patient, { signal }) => (await records.indexRoot(tenant, patient, signal)) !== undefined,
-  })
+/** A schema with its resolvers, and the sources of a caller's attributes over the services of a process. */
+export interface ServedSchema extends Pick<SchemaParts, 'typeDefs' | 'resolvers' | 'lock'> {
+  readonly relationships: (services: Services) => RelationshipRegistry
+  readonly breakGlass: (services: Services) => BreakGlassSource
 }
 
 /**
- * A gateway over the services of a process.
+ * Creates a gateway over the services of a process.
  *
  * @throws ZodError, PolicyFaults, SchemaRefused, UnheldField
  */
 export async function composeGateway(
   services: Services,
   env: Env,
-  clinic: { typeDefs: readonly SdlSource[]; resolvers: Resolvers; lock: string },
+  { relationships, breakGlass, ...schema }: ServedSchema,
 ): Promise<Gateway> {
   const { PHI_ISSUER, PHI_AUDIENCE, PHI_JWKS_URI, PHI_CLAIMS, PHI_SESSIONS } = IssuerEnvironment.parse(env)
   const { events, now } = services
@@ -195,9 +171,9 @@ export async function composeGateway(
   )
   const issuer = { issuer: PHI_ISSUER, audience: PHI_AUDIENCE, jwksUri: PHI_JWKS_URI, claims: PHI_CLAIMS, keeper, now }
   return await createGateway({
-    ...clinic,
-    relationships: clinicRelationships(services),
-    breakGlass: clinicBreakGlass(services),
+    ...schema,
+    relationships: relationships(services),
+    breakGlass: breakGlass(services),
     studies: storedStudies(services),
     consents: storedConsents({ table: services.access, keyring: services.keyring, events: services.events }),
     sources: new Map([['dynamodb', new SealedSource(services.records, services.keyring)]]),
@@ -216,7 +192,7 @@ export async function composeGateway(
   })
 }
 
-/** The SDK's logger middleware costs a third of a small call and would print requests and answers. */
+/** Removes the SDK's logger middleware: it takes a third of the time of a small call and would print requests and responses. */
 function quiet<Client extends { middlewareStack: { remove(name: string): boolean } }>(client: Client): Client {
   client.middlewareStack.remove('loggerMiddleware')
   return client

@@ -10,8 +10,10 @@ import {
   revokeClient,
   revokeUser,
 } from '../gateway/index.ts'
+import { clinicBreakGlass } from './break-glass.ts'
+import { clinicRelationships } from './relationships.ts'
 
-// The roots and edges of the shipped clinic. Every leaf is generated from the policy table.
+// The roots and edges of the shipped clinic. Each leaf is generated from the policy table.
 
 const patient = patientOf('Patient')
 const encounter = referenced('Encounter', 'encounter')
@@ -69,3 +71,6 @@ export const clinicResolvers: Resolvers = {
   Coverage: { patient },
   Claim: { patient, encounter },
 }
+
+/** The clinic's part of the wiring, beside its schema and lock. */
+export const clinic = { resolvers: clinicResolvers, relationships: clinicRelationships, breakGlass: clinicBreakGlass }

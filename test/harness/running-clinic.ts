@@ -14,7 +14,7 @@ import { openStore } from '../../gateway/admin/open-store.ts'
 import { operatorEvents } from '../../gateway/telemetry/operator-events.ts'
 import { startStack, type Stack } from '../../infra/local/stack.ts'
 import { fetchToken } from '../../infra/local/token.ts'
-import { clinicResolvers } from '../../resolvers/clinic.ts'
+import { clinic } from '../../resolvers/clinic.ts'
 import { clinicLock, clinicTypeDefs } from '../../schema/clinic.ts'
 import { kmsInWeather } from '../hostile/suite-weather.ts'
 import type { GatewayEvent } from '../../gateway/telemetry/events.ts'
@@ -123,11 +123,7 @@ export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<
       if (!aside) events.push(event)
     }
     const services = openServices(environment, { now, events: tell })
-    const composed = await composeGateway(services, environment, {
-      typeDefs: clinicTypeDefs(),
-      resolvers: clinicResolvers,
-      lock: clinicLock(),
-    })
+    const composed = await composeGateway(services, environment, { ...clinic, typeDefs: clinicTypeDefs(), lock: clinicLock() })
     opened.push({
       stop: async () => {
         await composed.stop()

@@ -10,7 +10,7 @@ import { newProcessId, type ProcessId } from '../../../gateway/audit/request-id.
 import { parseReceipts } from '../../../gateway/audit/verify/receipt.ts'
 import { composeGateway } from '../../../gateway/compose.ts'
 import type { Gateway } from '../../../gateway/create-gateway.ts'
-import { clinicResolvers } from '../../../resolvers/clinic.ts'
+import { clinic as shippedClinic } from '../../../resolvers/clinic.ts'
 import { clinicLock, clinicTypeDefs } from '../../../schema/clinic.ts'
 import type { GatewayEvent } from '../../../gateway/telemetry/events.ts'
 import type { TenantId } from '../../../gateway/model/ids.ts'
@@ -58,8 +58,8 @@ async function openProcess(): Promise<void> {
   process = newProcessId(randomBytes)
   const audit = new LaneLog({ client: writes, table: env.PHI_TABLE_AUDIT, process, now: Date.now, events: sink })
   gateway = await composeGateway({ ...clinic.services, process, audit, events: sink }, env, {
+    ...shippedClinic,
     typeDefs: clinicTypeDefs(),
-    resolvers: clinicResolvers,
     lock: clinicLock(),
   })
   gateways.push(gateway)
