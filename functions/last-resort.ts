@@ -2,7 +2,7 @@ import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { processFault } from '../gateway/telemetry/internal-fault.ts'
 import type { EventSink } from '../gateway/telemetry/events.ts'
 
-/** Without a request id: where this is given, there may be none. */
+/** Carries no request id: there may be none at this point. */
 const FAILED: APIGatewayProxyStructuredResultV2 = {
   statusCode: 500,
   headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' },
@@ -11,8 +11,8 @@ const FAILED: APIGatewayProxyStructuredResultV2 = {
 }
 
 /**
- * The answer, or a fixed one. What a handler throws, Lambda's runtime prints with message and stack, and gives both to who
- * invoked the function; the gateway throws nothing, and should anything around it, its message stays here (P8).
+ * Returns the answer, or a fixed response if the handler throws. Lambda's runtime would log the message and the stack of the
+ * error and return both to the client. The gateway never throws; if code around it does, the message stays here (P8).
  */
 export async function orLastResort(
   answer: () => Promise<APIGatewayProxyStructuredResultV2>,

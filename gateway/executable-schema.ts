@@ -7,7 +7,7 @@ import type { GatewayContext, Resolvers } from './mutations/gateway-context.ts'
 import type { Coordinate } from '../directives/coordinates.ts'
 import type { CoordinateClass, PolicyTable } from '../directives/policy.ts'
 
-/** A field of the schema is not held as its class asks. The gateway does not start. */
+/** A field does not have the guard that its class requires. The gateway does not start. */
 export class UnheldField extends Error {
   override readonly name = 'UnheldField'
   constructor(coordinate: string, what: string) {
@@ -16,8 +16,8 @@ export class UnheldField extends Error {
 }
 
 /**
- * The schema that is executed: the roots and edges that are given, a generated resolver for every leaf, and shield's rules
- * around roots and edges. At the end each field is compared with its class, before and after wrapping.
+ * The schema to execute: the resolvers of roots and edges, a generated resolver for each leaf, and shield's rules around roots
+ * and edges. The last step compares each field with its class, before and after wrapping.
  *
  * @throws UnheldField
  */
@@ -25,9 +25,9 @@ export function executableSchema(schema: GraphQLSchema, policy: PolicyTable, res
   const own = leafResolvers(schema, policy)
   refuseForeignLeaves(policy, resolvers)
   const abstract = Object.fromEntries(interfaceNames(schema).map((name) => [name, { __resolveType: typeOf }]))
-  // graphql-tools types the context and arguments of each resolver as anything at all
+  // graphql-tools types the context and the arguments of resolvers as any
   const resolved = addResolversToSchema({ schema, resolvers: { ...resolvers, ...abstract } as ResolverMap })
-  // set as they are, not through graphql-tools, which binds each function anew: the comparison below is by identity
+  // set directly: graphql-tools binds each function anew, and the comparison below is by identity
   for (const [type, fields] of Object.entries(own)) {
     const target = resolved.getType(type)
     for (const [name, resolve] of Object.entries(fields)) {
@@ -51,14 +51,14 @@ type ResolverMap = Parameters<typeof addResolversToSchema>[0]['resolvers']
 
 const typeOf = (record: { __typename: string }): string => record.__typename
 
-/** A deployment gives roots and edges. A leaf of its own would be a way around the guard. */
+/** A deployment supplies roots and edges only: a leaf of its own would bypass the guard. */
 function refuseForeignLeaves(policy: PolicyTable, resolvers: Resolvers): void {
   for (const [type, fields] of Object.entries(resolvers)) {
     for (const [field, resolve] of Object.entries(fields)) {
       const coordinate = `${type}.${field}` as Coordinate
       const kind = policy.classes.get(coordinate)
       if (kind !== 'ROOT' && kind !== 'EDGE') throw new UnheldField(coordinate, 'only roots and edges are given a resolver')
-      // asked here, before graphql-tools binds each function anew: the default reads a property of anything
+      // Checked before graphql-tools binds each function anew. The default resolver reads a property of any object.
       if ((resolve as unknown) === defaultFieldResolver) throw new UnheldField(coordinate, 'a root or an edge needs a resolver')
     }
   }

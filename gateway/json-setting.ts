@@ -1,9 +1,9 @@
 import * as z from 'zod'
 
 /**
- * A setting that is JSON in an environment variable; an empty object where there is no text.
+ * Schema of a setting that is JSON in an environment variable. An empty variable is an empty object.
  *
- * @param name the variable's, for people who read that it is malformed
+ * @param name name of the variable, for the error message
  */
 export function jsonOf(name: string) {
   return z
@@ -14,7 +14,7 @@ export function jsonOf(name: string) {
       try {
         return JSON.parse(text)
       } catch {
-        // the parser's own message quotes the text
+        // the parser's message quotes the text
         context.addIssue(`${name} is not JSON.`)
         return z.NEVER
       }

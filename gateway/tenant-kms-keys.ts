@@ -3,7 +3,7 @@ import type { KmsKeys } from './crypto/kms-keys.ts'
 import { type TenantId, tenantId } from './model/ids.ts'
 import { jsonOf } from './json-setting.ts'
 
-// an id, an ARN or an alias: KMS knows which
+// an id, an ARN or an alias; KMS accepts each
 const kmsKey = z
   .string()
   .max(2048)
@@ -14,8 +14,8 @@ const kmsKeys = z.union([
 ])
 
 /**
- * `PHI_TENANT_KMS_KEYS`: a JSON object of the tenants that have KMS keys of their own, `{"lakeside": "arn:aws:kms:..."}`. A list
- * names the present key first, then those that wrapped earlier versions of the tenant's key. Nothing, or no text, is no tenant.
+ * `PHI_TENANT_KMS_KEYS`: a JSON object with the tenants that have their own KMS keys, `{"lakeside": "arn:aws:kms:..."}`. A list
+ * names the current key first, then the keys that wrapped earlier versions of the tenant's key. An empty variable has no tenants.
  */
 export const TenantKmsKeys = jsonOf('PHI_TENANT_KMS_KEYS')
   .pipe(
@@ -26,7 +26,7 @@ export const TenantKmsKeys = jsonOf('PHI_TENANT_KMS_KEYS')
   )
   .transform((keys): ReadonlyMap<string, KmsKeys> => new Map(Object.entries(keys)))
 
-/** The KMS keys of a tenant: those that the configuration names for it and no others, or the shared one. */
+/** The KMS keys of a tenant: its own keys only if the configuration names any, otherwise the shared key only. */
 export const kmsKeysOf =
   (own: ReadonlyMap<string, KmsKeys>, shared: string) =>
   (tenant: TenantId): KmsKeys =>
