@@ -11,7 +11,7 @@ import type { Instant } from '../model/ids.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 import type { Clock } from '../model/record.ts'
 
-/** As whom a caller acts in one request, to whom they stand so, and by which ids they know records. */
+/** The identity that a caller has in one request, with the sources of its relationships and the ids that it receives and sends. */
 export interface EffectiveSubject {
   readonly caller: Caller
   readonly sources: AttributeSources
@@ -21,17 +21,18 @@ export interface EffectiveSubject {
 interface EffectiveSubjectParts {
   readonly policy: PolicyTable
   readonly facts: AttributeSources
-  /** None: nobody acts under a study, so that researchers are given nothing. */
+  /** Without it there are no studies, and researchers receive nothing. */
   readonly studies?: StudySource
   readonly keyring: Keyring
   readonly now: Clock
 }
 
 /**
- * Everybody acts as they are, but for who acts for research: under a study, towards its patients, and by its pseudonyms.
+ * Callers act as themselves, except researchers. A researcher acts under a study: with relationships to its patients only, and with
+ * its pseudonyms as ids.
  *
- * The study is asked for at each request and nothing of it is kept: one that has ended, or that somebody was taken off, is gone at
- * the next. Where it cannot be found out, that is no answer of no: what depends on it is unavailable.
+ * The study is read again for each request, so that its end, or the removal of a researcher, takes effect at the next one. If the
+ * study cannot be read, this is not a denial: everything that depends on it is unavailable.
  *
  * @param named the header `x-research-study`
  */
@@ -43,15 +44,15 @@ export async function resolveEffectiveSubject(
 ): Promise<EffectiveSubject> {
   const researcher = asResearcher(caller, policy)
   if (researcher === undefined) return { caller: besideResearch(caller, policy), sources: facts, ids: NODE_IDS }
-  // an emergency is no research: where it would be found is left out
+  // break-glass does not apply to research: its source is left out
   const { relationships, consents } = facts
   const consentSource = { ...(consents && { consents }) }
-  const nobody = {
+  const withoutStudy: EffectiveSubject = {
     caller: researcher,
     sources: { ...consentSource, relationships: withinStudy(relationships, NO_SUBJECTS) },
     ids: NO_IDS,
   }
-  if (studies === undefined) return nobody
+  if (studies === undefined) return withoutStudy
   try {
     const { tenant } = caller
     const [all, key] = await deadline.wait(
@@ -59,7 +60,7 @@ export async function resolveEffectiveSubject(
       storeOverdue,
     )
     const study = studyOf(all, researcher, named, now() as Instant)
-    if (study === undefined) return nobody
+    if (study === undefined) return withoutStudy
     const { protocol } = study
     return {
       caller: { ...researcher, study: protocol },

@@ -2,40 +2,33 @@ import type { GraphQLResolveInfo } from 'graphql'
 import { decide } from '../decide/decide.ts'
 import type { Trail } from '../audit/trail.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
-import type { Caller, Denial } from '../model/decision.ts'
+import type { Denial } from '../model/decision.ts'
 import { BadUserInput, Erased } from '../model/failures.ts'
 import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
-import type { Instant, RecordRef } from '../model/ids.ts'
-import type { PolicyTable } from '../../directives/policy.ts'
-import type { AccessRecorder } from './access-recorder.ts'
+import type { RecordRef } from '../model/ids.ts'
 import { type Connection, ConnectionEdge, page } from './connection-edge.ts'
-import type { FailureReasons } from './failure-reasons.ts'
 import type { PatientSearch } from './patient-search.ts'
-import type { RecordVisibility } from './record-visibility.ts'
 import type { CursorPage, PageArguments, RecordLists } from './record-lists.ts'
 import type { RecordLoader } from './record-loader.ts'
 import { type RecordView, recordKey, whereOf } from './record-view.ts'
-import type { ResponseErrors } from './response-errors.ts'
+import type { Deciding } from './record-visibility.ts'
+import type { OperationRules, Recording, RequestIdentity } from './request-parts.ts'
 import { MissingDecisionError } from './missing-decision.ts'
 
 type Place = GraphQLResolveInfo['path']
 
-/** Records that are looked at for whether there is another page, at a time. */
+/** Records that are opened at a time to find out whether there is another page. */
 const LOOK_AHEAD = 20
 
-interface ConnectionParts {
-  readonly caller: Caller
-  readonly now: Instant
-  readonly policy: PolicyTable
-  readonly visibility: RecordVisibility
+interface ConnectionParts
+  extends Pick<RequestIdentity, 'caller' | 'now'>,
+    Pick<OperationRules, 'policy'>,
+    Pick<Deciding, 'visibility'>,
+    Pick<Recording, 'failures' | 'errors' | 'recorder' | 'trail'> {
   readonly lists: RecordLists
   readonly searches: PatientSearch
   readonly loader: RecordLoader
-  readonly failures: FailureReasons
-  readonly errors: ResponseErrors
-  readonly recorder: AccessRecorder
-  readonly trail: Trail
-  /** The PHI paths that the answer selects of a type, at a place within what a field gives. */
+  /** The PHI paths that the answer selects of a type, at a place within the result of a field. */
   readonly plan: (info: GraphQLResolveInfo, type: TypeName, within: readonly string[]) => ReadonlySet<SchemaPath>
 }
 
@@ -48,7 +41,7 @@ export class Connections {
     this.#parts = parts
   }
 
-  /** The records of one type of a patient, where the edge to them is granted; null and a refusal where it is not. */
+  /** The records of one type of a patient. If the edge to them is denied, null with an error. */
   async ofPatient(patient: RecordView, type: TypeName, args: PageArguments, info: GraphQLResolveInfo): Promise<Connection | null> {
     const path = patient.path(info.fieldName)
     const outcome = patient.outcome(info.fieldName)
@@ -64,7 +57,7 @@ export class Connections {
     try {
       connection = await this.#listOf(patient, type, path as string as Coordinate, args, info)
     } catch (error) {
-      // between the reading of the patient and of the list
+      // the patient was erased after the patient record was read
       if (error instanceof Erased) {
         this.#parts.recorder.recordOnce(`${patient.key} ${path} ERASED`, { ...at, outcome: 'ERASED', rule, basis })
         this.#parts.errors.record(path, patient.key, { outcome: 'ERASED' }, info.path)
@@ -80,7 +73,7 @@ export class Connections {
     return connection
   }
 
-  /** A page as long as was asked for: what is found to be closed when it is opened is made up for by what follows. */
+  /** A page of the requested length: records that turn out closed when opened are replaced by the following ones. */
   async #listOf(
     patient: RecordView,
     type: TypeName,
@@ -103,7 +96,7 @@ export class Connections {
       edges = [...edges, ...(await this.#openEdges(listed, paths))]
     }
     let { more } = listed
-    // that there is another page must not tell of records that are closed one by one
+    // hasNextPage must not reveal records that are closed one by one
     const isOneByOne =
       this.#parts.visibility.ofRecords(type).size > 0 ||
       patient.facts.consent.given?.some(({ effect, records }) => effect === 'DENY' && records !== undefined) === true
@@ -117,7 +110,7 @@ export class Connections {
     return this.#connection(edges, more, type, args)
   }
 
-  /** A record of a list that consents or the caller's limits close: nobody is told of it but the audit, not by a count either. */
+  /** A record of a list that consents or the caller's limits close. Only the audit mentions it; the counts leave it out. */
   #leftOut(ref: RecordRef, reason: 'CONSENT' | 'RELATIONSHIP'): void {
     const path = `${ref.type}.id` as SchemaPath
     const { patient, type: recordType, id: recordId } = ref
@@ -140,24 +133,24 @@ export class Connections {
     }
   }
 
-  /** Whom the caller may find by what the arguments of a root say, each of them a read (P11). */
+  /** The patients that the caller may find by the arguments of a root. Each argument is a read (P11). */
   async found(type: TypeName, args: PageArguments, info: GraphQLResolveInfo): Promise<Connection | null> {
     const listed = await this.#parts.searches.page(type, args, info)
-    // whoever may not be found is left out, whoever asks
+    // patients that may not be found are left out for every caller
     return listed && { ...(await this.#page(listed, type, args, info)), mayBeIncomplete: true }
   }
 
-  /** What stands at the end of a connection's edge. */
+  /** The record at the end of a connection's edge. */
   nodeOf({ loaded, record }: ConnectionEdge, coordinate: Coordinate, place: Place): RecordView | null {
     if (loaded.kind === 'FOUND') return loaded.record
-    // the list says that there is one: it cannot be given, which is another thing than that there is none
+    // the list names the record: it is unavailable, not absent
     this.#parts.errors.unavailable(coordinate, record, place)
     return null
   }
 
   /**
    * An argument is a read (P11): to filter by a field, the caller must be allowed to read it in full or to search by it.
-   * A filter by what may not be read is refused and recorded; the list would tell what the field does not.
+   * A filter by another field is denied and recorded; otherwise the list would reveal the field.
    */
   #mayFilter(patient: RecordView, args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): boolean {
     const { policy, caller, now } = this.#parts
@@ -202,7 +195,7 @@ export class Connections {
           new ConnectionEdge(cursor, await this.#parts.loader.load(ref, paths, { listed: version }), recordKey(ref)),
       ),
     )
-    // what its list does not tell to be closed is found to be so when it is opened
+    // some records turn out closed only when they are opened
     return edges.filter(({ loaded }) => loaded.kind !== 'CLOSED')
   }
 
@@ -214,10 +207,10 @@ export class Connections {
     })
   }
 
-  /** An edge is one access however many pages of it the request takes; its count is known at the end. */
+  /** An edge is one access, however many pages of it the request takes. Its count is known at the end. */
   #edgeOf(key: string, record: (count: number) => Parameters<Trail['record']>[0]): Set<string> {
-    const known = this.#edges.get(key)
-    if (known !== undefined) return known
+    const earlier = this.#edges.get(key)
+    if (earlier !== undefined) return earlier
     const given = new Set<string>()
     this.#edges.set(key, given)
     this.#parts.trail.noteAtEnd(() => record(given.size))
@@ -230,7 +223,7 @@ export class Connections {
     return null
   }
 
-  /** What kind of passing trouble it is; the caller's own mistakes and faults of the gateway go on. */
+  /** Classifies a failure of a service. Invalid arguments and faults of the gateway are thrown on. */
   #passing(error: unknown): OutcomeReason {
     if (error instanceof BadUserInput) throw error
     return this.#parts.failures.classify(error)

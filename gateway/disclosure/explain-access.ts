@@ -1,37 +1,32 @@
 import type { GraphQLSchema } from 'graphql'
 import { explainPath, type PathExplanation } from '../decide/explain.ts'
-import type { SubjectAttributes, AttributeLoader } from '../access/attribute-loader.ts'
-import type { Trail } from '../audit/trail.ts'
-import type { Keyring } from '../crypto/keyring.ts'
+import type { SubjectAttributes } from '../access/attribute-loader.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { lookupToken } from '../crypto/tokens.ts'
 import { grantInWords } from '../../directives/grant-words.ts'
 import { type Passage, routes, type Way } from '../operations/routes.ts'
-import type { RecordSource } from '../store/record-source.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
-import type { Deadline } from '../model/deadline.ts'
-import type { Caller, Facts } from '../model/decision.ts'
+import type { Facts } from '../model/decision.ts'
 import { BadUserInput, IntegrityFailure, keyOverdue, storeOverdue } from '../model/failures.ts'
 import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
-import type { Instant, PatientId, RecordRef } from '../model/ids.ts'
+import type { PatientId, RecordRef } from '../model/ids.ts'
 import { encodeNodeId } from '../model/node-id.ts'
-import type { Action, PolicyTable } from '../../directives/policy.ts'
+import type { Action } from '../../directives/policy.ts'
 import { decoyOf } from './decoy.ts'
-import type { DisclosureCounter } from './disclosure-counter.ts'
-import type { FailureReasons } from './failure-reasons.ts'
 import { assumptions, OperationRefused, readOperation } from '../operations/operation-text.ts'
-import type { RecordVisibility } from './record-visibility.ts'
+import type { Deciding } from './record-visibility.ts'
 import { where } from './record-values.ts'
+import type { OperationRules, RecordAccess, Recording, RequestIdentity, RequestLimits } from './request-parts.ts'
 
 interface PlannedPath extends PathExplanation {
   readonly path: SchemaPath
   readonly action: Action
   readonly grant?: string
-  /** What stands before the path and closes it, or may. */
+  /** The earlier path that closes this one, or may close it. */
   readonly at?: SchemaPath
 }
 
-/** What would be answered to an operation, path by path. */
+/** The result that an operation would have, path by path. */
 export interface AccessPlan {
   readonly purpose: string
   readonly policy: string
@@ -39,29 +34,21 @@ export interface AccessPlan {
   readonly paths: readonly PlannedPath[]
 }
 
-interface ExplainerParts {
-  readonly caller: Caller
-  readonly now: Instant
-  readonly policy: PolicyTable
-  /** Values that the caller may ask for in one operation. */
-  readonly mostInOperation: number
-  readonly sources: ReadonlyMap<string, RecordSource>
-  readonly facts: AttributeLoader
-  readonly failures: FailureReasons
-  readonly visibility: RecordVisibility
-  readonly keyring: Keyring
-  readonly trail: Trail
-  readonly counter: DisclosureCounter
-  readonly deadline: Deadline
-}
+interface ExplainerParts
+  extends Pick<RequestIdentity, 'caller' | 'now' | 'deadline'>,
+    Pick<OperationRules, 'policy'>,
+    Pick<RequestLimits, 'mostInOperation'>,
+    Pick<RecordAccess, 'sources' | 'keyring'>,
+    Deciding,
+    Pick<Recording, 'failures' | 'trail' | 'counter'> {}
 
 const ROOT = 'Query.explainAccess' as SchemaPath
 
 type Settled<T> = { readonly value: T } | { readonly failure: OutcomeReason }
 
 /**
- * Explains what an operation would give. Of a patient the same is asked as for an answer: relationships, emergencies, consents,
- * and whether there is one. No metadata and no value is opened.
+ * Explains the result of an operation without executing it. It reads the same attributes of a patient as an answer does:
+ * relationships, break-glass grants, consents and existence. It opens no metadata and no value.
  */
 export class AccessExplainer {
   readonly #parts: ExplainerParts
@@ -74,8 +61,8 @@ export class AccessExplainer {
   /**
    * One plan a request, and one audit record of it.
    *
-   * @param patient the patient's own record; undefined where none is named
-   * @throws BadUserInput; OperationRefused, for a second plan too: aliases must not make a cheap request a dear one
+   * @param patient the patient's own record; undefined if the request names no patient
+   * @throws BadUserInput; OperationRefused, also for a second plan: aliases must not make a cheap request expensive
    */
   async explain(
     schema: GraphQLSchema,
@@ -97,7 +84,7 @@ export class AccessExplainer {
     const facts = patient === undefined ? undefined : await this.#factsOf(patient, asked)
     if (facts === 'NOT_FOUND' || facts === 'UNAVAILABLE') return facts
     const paths = walked(facts).map((planned) => ({ ...planned, ...this.#grantOf(planned) }))
-    // without a patient nothing is told of anybody
+    // without a patient the plan is about no person
     const about = patient === undefined ? ({ outcome: 'ABSENT' } as const) : ({ ...where(patient), outcome: 'DISCLOSED' } as const)
     trail.record({ ...about, path: ROOT, action: 'READ', paths: asked })
     return { purpose: caller.purpose, policy: policy.digest, assumed: assumptions(document), paths }
@@ -107,7 +94,7 @@ export class AccessExplainer {
     const { policy, caller, now } = this.#parts
     const read = explainPath(policy, path, caller, facts, now)
     if (action === 'READ' || read.outcome === 'GRANTED') return read
-    // an argument needs the field in full, to read or to search by (P11)
+    // an argument needs a FULL grant to read the field or to search by it (P11)
     const search = explainPath(policy, path, caller, facts, now, 'SEARCH')
     if (search.outcome === 'GRANTED' || (search.outcome === 'DEPENDS' && search.view === 'FULL')) return search
     const { outcome, view } = read
@@ -130,7 +117,7 @@ export class AccessExplainer {
         const call = policy.calls.get(path as string as Coordinate)
         return call === undefined || [...caller.roles].some((role) => call.roles.has(role)) ? 'OPEN' : 'DENIED'
       }
-      // an edge to one record is decided against the record that it leads to
+      // an edge to one record is decided against its target
       if (kind === 'EDGE' && !policy.phi.has(path)) return 'OPEN'
       const { outcome } = this.#explained(path, facts, kind === 'READ' ? 'SEARCH' : 'READ')
       return outcome === 'DEPENDS' || outcome === 'DENIED' ? outcome : 'OPEN'
@@ -151,7 +138,7 @@ export class AccessExplainer {
     })
   }
 
-  /** What stands before a path: a root that only some roles may call, an edge, or a field that an argument reads. */
+  /** The explanation of an earlier path: a root that only some roles may call, an edge, or a field that an argument reads. */
   #before(at: SchemaPath, facts: Facts | undefined): PathExplanation {
     if (this.#parts.policy.calls.has(at as string as Coordinate)) {
       return { outcome: 'DENIED', reason: 'ROLE', dependsOn: [], breakGlass: false, consentCouldClose: false }
@@ -171,21 +158,21 @@ export class AccessExplainer {
     return grant === undefined ? {} : { grant: grantInWords(grant) }
   }
 
-  /** The same for a patient who is there and may not be known of, who is another tenant's, and who is nobody (P5). */
+  /** The same work for a hidden patient, a patient of another tenant and an id without a patient (P5). */
   async #factsOf(ref: RecordRef, asked: readonly SchemaPath[]): Promise<Facts | 'NOT_FOUND' | 'UNAVAILABLE'> {
     const { caller, keyring, counter, trail } = this.#parts
     const types = new Set([ref.type, ...asked.map((path) => path.slice(0, path.indexOf('.')) as TypeName)])
     const names = new Set([...types].flatMap((type) => [...this.#parts.visibility.admitting(type)]))
-    const knowing = this.#settled(() => this.#parts.facts.attributesFor(names, [ref.patient]), storeOverdue)
-    const [known, exists, lookup] = await Promise.all([
-      knowing,
-      this.#settled(() => this.#exists(ref, knowing), storeOverdue),
+    const loading = this.#settled(() => this.#parts.attributes.attributesFor(names, [ref.patient]), storeOverdue)
+    const [attributes, exists, lookup] = await Promise.all([
+      loading,
+      this.#settled(() => this.#exists(ref, loading), storeOverdue),
       this.#settled(() => keyring.purposeKey(caller.tenant, 'lookup'), keyOverdue),
     ])
-    const failed = [known, exists, lookup].find((settled) => 'failure' in settled)
+    const failed = [attributes, exists, lookup].find((settled) => 'failure' in settled)
     if (failed !== undefined && 'failure' in failed) return this.#unavailable(ref, failed.failure)
-    if (!('value' in known && 'value' in exists && 'value' in lookup)) return this.#unavailable(ref, 'STORE')
-    const visibility = this.#visibility(ref, known.value.get(ref.patient), exists.value)
+    if (!('value' in attributes && 'value' in exists && 'value' in lookup)) return this.#unavailable(ref, 'STORE')
+    const visibility = this.#visibility(ref, attributes.value.get(ref.patient), exists.value)
     if (visibility === 'DAMAGED') return this.#unavailable(ref, this.#parts.failures.classify(new IntegrityFailure(), ref))
     if (visibility === 'UNKNOWN') return this.#unavailable(ref, 'STORE')
     if (visibility !== 'HIDDEN') return visibility
@@ -194,11 +181,15 @@ export class AccessExplainer {
     return 'NOT_FOUND'
   }
 
-  #visibility(ref: RecordRef, known: SubjectAttributes | undefined, exists: boolean): Facts | 'HIDDEN' | 'UNKNOWN' | 'DAMAGED' {
-    if (known === undefined) return 'HIDDEN'
-    // who keeps nothing of a patient at all is nobody, unless there is one
-    if (known.damage === 'TAMPERED' || (known.damage === 'NO_MANIFEST' && exists)) return 'DAMAGED'
-    return exists ? this.#parts.visibility.visibilityOf(ref, known) : 'HIDDEN'
+  #visibility(
+    ref: RecordRef,
+    attributes: SubjectAttributes | undefined,
+    exists: boolean,
+  ): Facts | 'HIDDEN' | 'UNKNOWN' | 'DAMAGED' {
+    if (attributes === undefined) return 'HIDDEN'
+    // a patient without a manifest does not exist, unless the source has the record
+    if (attributes.damage === 'TAMPERED' || (attributes.damage === 'NO_MANIFEST' && exists)) return 'DAMAGED'
+    return exists ? this.#parts.visibility.visibilityOf(ref, attributes) : 'HIDDEN'
   }
 
   #hidden(ref: RecordRef, exists: boolean, lookup: PurposeKey<'lookup'>) {
@@ -214,11 +205,11 @@ export class AccessExplainer {
     return 'UNAVAILABLE'
   }
 
-  /** Whether there is such a record. To a source that is told that nobody may know of it, none is opened. */
-  async #exists(ref: RecordRef, knowing: Promise<Settled<ReadonlyMap<PatientId, SubjectAttributes>>>): Promise<boolean> {
+  /** Whether the record exists. The source opens nothing, because `isVisible` gives false. */
+  async #exists(ref: RecordRef, loading: Promise<Settled<ReadonlyMap<PatientId, SubjectAttributes>>>): Promise<boolean> {
     const { caller, policy, sources, counter, deadline } = this.#parts
     const source = sources.get(policy.records.get(ref.type)?.source ?? '')
-    const hidden = !caller.seesExistence && (await this.#isHidden(ref, knowing))
+    const hidden = !caller.seesExistence && (await this.#isHidden(ref, loading))
     const found = await source?.load(caller.tenant, [hidden ? decoyOf(ref) : ref], new Set(), {
       timing: caller.seesExistence ? 'fast' : 'uniform',
       deadline,
@@ -231,11 +222,11 @@ export class AccessExplainer {
     return hidden || (found !== undefined && found.length > 0)
   }
 
-  /** One who is there and whom the caller may not know of: a place where nothing is, is read instead, as for an answer (P5). */
-  async #isHidden(ref: RecordRef, knowing: Promise<Settled<ReadonlyMap<PatientId, SubjectAttributes>>>): Promise<boolean> {
-    const settled = await knowing
-    const known = 'value' in settled ? settled.value.get(ref.patient) : undefined
-    return known?.hasManifest === true && !this.#parts.visibility.isVisible(ref, undefined, known)
+  /** Whether the patient exists and the caller may not know it. An empty place is then read instead, as for an answer (P5). */
+  async #isHidden(ref: RecordRef, loading: Promise<Settled<ReadonlyMap<PatientId, SubjectAttributes>>>): Promise<boolean> {
+    const settled = await loading
+    const attributes = 'value' in settled ? settled.value.get(ref.patient) : undefined
+    return attributes?.hasManifest === true && !this.#parts.visibility.isVisible(ref, undefined, attributes)
   }
 
   async #settled<T>(work: () => Promise<T>, late: () => Error): Promise<Settled<T>> {

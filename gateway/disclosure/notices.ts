@@ -3,7 +3,7 @@ import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 
 /**
- * What must go along with a value that is disclosed, by the labels of its record and of its field.
+ * The notices that the answer must carry with a disclosed value, by the labels of its record and field.
  *
  * @source 42 CFR 2.32
  */

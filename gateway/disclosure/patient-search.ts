@@ -1,40 +1,32 @@
 import type { GraphQLResolveInfo } from 'graphql'
 import { searchRefused } from '../decide/search-right.ts'
-import type { Trail } from '../audit/trail.ts'
 import { type CursorBound, openCursor, sealCursor } from '../crypto/cursor.ts'
-import type { Keyring } from '../crypto/keyring.ts'
 import { lookupToken } from '../crypto/tokens.ts'
 import type { AccessRecord, OutcomeReason } from '../model/access-record.ts'
 import { BadUserInput, keyOverdue, OperationTooCostly } from '../model/failures.ts'
 import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId } from '../model/ids.ts'
-import type { AccessRecorder } from './access-recorder.ts'
-import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { PhiBudget } from './phi-budget.ts'
 import { type CursorPage, type PageArguments, pageSize } from './record-lists.ts'
-import type { ResponseErrors } from './response-errors.ts'
+import type { RecordAccess, Recording } from './request-parts.ts'
 import { type CandidateParts, type HiddenCandidate, SearchCandidates } from './search-candidates.ts'
 import { refusalOf, type Search, SearchComparison } from './search-comparison.ts'
 import { searchedValues, searchTerms, type WantedTerm } from './search-terms.ts'
 
-interface SearchParts extends CandidateParts {
+interface SearchParts
+  extends CandidateParts,
+    Pick<RecordAccess, 'keyring'>,
+    Pick<Recording, 'recorder' | 'trail' | 'counter' | 'errors' | 'notices'> {
   readonly budget: PhiBudget
-  readonly recorder: AccessRecorder
-  readonly keyring: Keyring
-  readonly trail: Trail
-  readonly counter: DisclosureCounter
-  readonly errors: ResponseErrors
-  /** What must go along with the answer. */
-  readonly notices: Set<string>
 }
 
-/** One who has the values, and what must go along where that is told. */
+/** A patient that has the values, and the notices that the answer must carry with it. */
 interface Found {
   readonly patient: PatientId
   readonly notices: readonly string[]
 }
 
-/** Whom the caller may find by the values of a root's arguments (P11). What is shown of them is decided by the record loader. */
+/** Finds patients by the values of a root's arguments (P11). The record loader decides what is shown of them. */
 export class PatientSearch {
   readonly #parts: SearchParts
   readonly #candidates: SearchCandidates
@@ -44,15 +36,14 @@ export class PatientSearch {
   constructor(parts: SearchParts) {
     this.#parts = parts
     this.#candidates = new SearchCandidates(parts)
-    this.#comparison = new SearchComparison({ ...parts, note: (record) => this.#note(record) }, this.#candidates)
+    this.#comparison = new SearchComparison({ ...parts, record: (access) => this.#record(access) }, this.#candidates)
   }
 
   /**
-   * A page of those who are found, in the order of their ids; null where an argument is refused, or where it cannot be found out
-   * who they are, which is told in `errors`.
+   * A page of the found patients, in the order of their ids. If an argument is denied or a service fails, null with an error.
    *
-   * @throws BadUserInput where nothing is asked for, or what nobody could have; OperationTooCostly where more records have a value
-   *   than are looked at; PhiBudgetExceeded
+   * @throws BadUserInput without a value, or for a value that no record can have; OperationTooCostly if too many records have a
+   *   value; PhiBudgetExceeded
    */
   async page(type: TypeName, args: PageArguments, info: GraphQLResolveInfo): Promise<CursorPage | null> {
     const coordinate = `${info.parentType.name}.${info.fieldName}` as Coordinate
@@ -78,7 +69,7 @@ export class PatientSearch {
           items: shown.map(({ patient }) => ({
             ref: { type, patient, id: patient as string as RecordId },
             cursor: sealCursor(cursor, bound, patient),
-            // of a patient, a search knows no more than that there is one
+            // a search does not know the version of a patient record
             version: 0,
           })),
           leftOut: [],
@@ -97,7 +88,7 @@ export class PatientSearch {
     return null
   }
 
-  /** Each argument by role and purpose alone: what is refused here is told and recorded, and nothing is looked up. */
+  /** Decides each argument by role and purpose. A denial here is answered and recorded, and no table is read. */
   #allowed(paths: readonly SchemaPath[], coordinate: Coordinate, info: GraphQLResolveInfo): boolean {
     const { policy, caller, now, errors } = this.#parts
     let allowed = true
@@ -112,7 +103,7 @@ export class PatientSearch {
     return allowed
   }
 
-  /** Up to one more than a page of those who were found to have the values. */
+  /** The verified patients, up to one more than a page. */
   async #found(
     type: TypeName,
     coordinate: Coordinate,
@@ -147,31 +138,33 @@ export class PatientSearch {
     ])
     const at = { path: coordinate as string as SchemaPath, paths: terms.flatMap(({ paths }) => paths), action: 'SEARCH' } as const
     if ('reason' in found) {
-      this.#note({ ...at, patient: found.patient, outcome: 'UNAVAILABLE', reason: found.reason })
+      this.#record({ ...at, patient: found.patient, outcome: 'UNAVAILABLE', reason: found.reason })
       return found.reason
     }
-    const nobody = lookupToken(lookup, terms.map(({ token }) => token).join(' '))
-    for (const record of this.#hidden(found.hidden, nobody, found.open.length)) this.#note({ ...at, ...record })
+    const missing = lookupToken(lookup, terms.map(({ token }) => token).join(' '))
+    for (const record of this.#hidden(found.hidden, missing, found.open.length)) this.#record({ ...at, ...record })
     return { ...found, verified: new Map() }
   }
 
   /**
-   * What the audit is told of those whom the caller may not find, and of a search that leads to nobody. For one who may not learn
-   * that a patient exists it is one record in either case (P5): of several it bears the first, and their number.
+   * The audit records of patients that the caller may not find, and of a search without a result. For a caller without the right to
+   * see existence it is one record in both cases (P5): the first of several hidden patients, with their number.
+   *
+   * @param missing the keyed hash of the searched values
    */
-  #hidden(hidden: readonly HiddenCandidate[], nobody: string, open: number): Omit<AccessRecord, 'path' | 'action'>[] {
+  #hidden(hidden: readonly HiddenCandidate[], missing: string, open: number): Omit<AccessRecord, 'path' | 'action'>[] {
     const { seesExistence } = this.#parts.caller
     const denied = hidden.map(({ patient, denial }) => ({ patient, ...refusalOf(denial) }))
-    if (seesExistence) return denied.length > 0 || open > 0 ? denied : [{ patient: nobody, outcome: 'ABSENT' }]
+    if (seesExistence) return denied.length > 0 || open > 0 ? denied : [{ patient: missing, outcome: 'ABSENT' }]
     const [first] = denied
     if (first !== undefined) return [{ ...first, count: denied.length }]
-    return [{ patient: nobody, outcome: 'DENIED', reason: 'NOT_FOUND' }]
+    return [{ patient: missing, outcome: 'DENIED', reason: 'NOT_FOUND' }]
   }
 
-  /** What is denied here is told to nobody, by a count neither. */
-  #note(record: AccessRecord): void {
-    if (record.outcome === 'UNAVAILABLE') this.#parts.counter.unavailable++
-    this.#parts.trail.record(record)
+  /** A denial here goes to the audit only: the answer does not count it. */
+  #record(access: AccessRecord): void {
+    if (access.outcome === 'UNAVAILABLE') this.#parts.counter.unavailable++
+    this.#parts.trail.record(access)
   }
 }
 

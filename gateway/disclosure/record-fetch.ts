@@ -1,22 +1,19 @@
 import type { SubjectAttributes } from '../access/attribute-loader.ts'
-import type { FoundRecord, LoadOptions, RecordSource } from '../store/record-source.ts'
+import type { FoundRecord, LoadOptions } from '../store/record-source.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
-import type { Deadline } from '../model/deadline.ts'
-import type { Caller } from '../model/decision.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { PatientId, RecordRef } from '../model/ids.ts'
-import type { PolicyTable } from '../../directives/policy.ts'
 import { withInputs } from './computed-fields.ts'
 import { decoyOf } from './decoy.ts'
-import type { DisclosureCounter } from './disclosure-counter.ts'
-import type { RecordVisibility } from './record-visibility.ts'
+import type { Deciding } from './record-visibility.ts'
 import { recordKey } from './record-view.ts'
+import type { OperationRules, RecordAccess, Recording, RequestIdentity } from './request-parts.ts'
 
-/** A record that is wanted at some place of the answer, and the PHI paths selected there. */
+/** A record that the answer needs, and the PHI paths selected of it. */
 export interface Wanted {
   readonly ref: RecordRef
   readonly paths: ReadonlySet<SchemaPath>
-  /** The version that a list names: the edge to the record is granted, which has told already that it exists. */
+  /** The version that a list names. The edge to the record is granted, so that the caller knows that the record exists. */
   readonly listed: number | undefined
 }
 
@@ -24,17 +21,14 @@ export type FoundRecords = ReadonlyMap<string, FoundRecord>
 export type AttributesByPatient = ReadonlyMap<PatientId, SubjectAttributes>
 export type Settled<T> = { readonly value: T } | { readonly failure: OutcomeReason }
 
-interface FetchParts {
-  readonly caller: Caller
-  readonly policy: PolicyTable
-  readonly grantable: ReadonlySet<SchemaPath>
-  readonly sources: ReadonlyMap<string, RecordSource>
-  readonly visibility: RecordVisibility
-  readonly counter: DisclosureCounter
-  readonly deadline: Deadline
-}
+interface FetchParts
+  extends Pick<RequestIdentity, 'caller' | 'deadline'>,
+    Pick<OperationRules, 'policy' | 'grantable'>,
+    Pick<RecordAccess, 'sources'>,
+    Pick<Deciding, 'visibility'>,
+    Pick<Recording, 'counter'> {}
 
-/** What is asked of the sources for the records that an answer wants, and what is not asked of them. */
+/** Fetches the records that an answer wants, in one batch for each source, and nothing that no record could grant. */
 export class RecordFetch {
   readonly #parts: FetchParts
 
@@ -42,11 +36,11 @@ export class RecordFetch {
     this.#parts = parts
   }
 
-  /** One batch for records of one source that need the same values; what no record could grant is not asked for. */
-  async fetch(wanted: readonly Wanted[], holding: Promise<Settled<AttributesByPatient>>): Promise<FoundRecords> {
+  /** One batch for the records of one source that need the same values. Paths that no record could grant are left out. */
+  async fetch(wanted: readonly Wanted[], loading: Promise<Settled<AttributesByPatient>>): Promise<FoundRecords> {
     const { caller, policy, grantable, sources, counter, deadline } = this.#parts
-    // for a caller who may not learn that a patient exists, a hit must cost what a miss costs
-    const asking = caller.seesExistence ? wanted : await this.#withDecoys(wanted, holding)
+    // for a caller without the right to see existence, a hit must cost as much as a miss (P5)
+    const asking = caller.seesExistence ? wanted : await this.#withDecoys(wanted, loading)
     const groups = new Map<string, { source: string; refs: RecordRef[]; paths: ReadonlySet<SchemaPath> }>()
     for (const { ref, paths } of asking) {
       const asked = [...withInputs(policy, paths)].filter(
@@ -64,23 +58,23 @@ export class RecordFetch {
       timing,
       deadline,
       counter,
-      // of a patient, a panel knows no more than that there is one
+      // a panel does not know the version of a patient record
       listed: (ref) => {
         const version = versions.get(recordKey(ref))
         return version === 0 ? undefined : version
       },
       isVisible: async (ref) => {
-        const held = await holding
-        // a decoy is nobody's: that there is none may be known
+        const attributes = await loading
+        // a decoy belongs to no patient: its absence may be known
         if (!versions.has(recordKey(ref))) return true
-        if (!('value' in held)) return false
+        if (!('value' in attributes)) return false
         const { visibility } = this.#parts
-        if (visibility.isVisible(ref, versions.get(recordKey(ref)), held.value.get(ref.patient))) return true
+        if (visibility.isVisible(ref, versions.get(recordKey(ref)), attributes.value.get(ref.patient))) return true
         return visibility.ofRecords(ref.type).size > 0 ? 'BY_RECORD' : false
       },
       erased: async (ref) => {
-        const held = await holding
-        return 'value' in held && held.value.get(ref.patient)?.erased === true
+        const attributes = await loading
+        return 'value' in attributes && attributes.value.get(ref.patient)?.erased === true
       },
       isVisibleOpened: (ref, metadata) => this.#parts.visibility.byRecord(ref.type, metadata).size > 0,
     }
@@ -93,18 +87,18 @@ export class RecordFetch {
   }
 
   /**
-   * What is asked of the sources for a caller who may not learn that a patient exists: relationships first, and then of one whom the
-   * caller may not know of a place where nothing is. The record itself is not fetched, and cannot tell by what it holds.
+   * The records to fetch for a caller without the right to see existence. Relationships are read first. A record that the caller may
+   * not know of is replaced by an empty place, so that its content has no influence on the work.
    */
-  async #withDecoys(wanted: readonly Wanted[], holding: Promise<Settled<AttributesByPatient>>): Promise<readonly Wanted[]> {
+  async #withDecoys(wanted: readonly Wanted[], loading: Promise<Settled<AttributesByPatient>>): Promise<readonly Wanted[]> {
     const { visibility } = this.#parts
-    const held = await holding
+    const settled = await loading
     return wanted.map((one) => {
       const decoy = { ...one, ref: decoyOf(one.ref) }
-      const known = 'value' in held ? held.value.get(one.ref.patient) : undefined
-      // where nobody tells whether the patient is there, the source has to; so does a record that tells whose it is
-      const isTold = known?.hasManifest === true && visibility.ofRecords(one.ref.type).size === 0
-      return isTold && !visibility.isVisible(one.ref, one.listed, known) ? decoy : one
+      const attributes = 'value' in settled ? settled.value.get(one.ref.patient) : undefined
+      // without a manifest only the source knows whether the patient exists; a relationship to the record needs its metadata
+      const isDecided = attributes?.hasManifest === true && visibility.ofRecords(one.ref.type).size === 0
+      return isDecided && !visibility.isVisible(one.ref, one.listed, attributes) ? decoy : one
     })
   }
 }

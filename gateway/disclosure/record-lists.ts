@@ -1,49 +1,40 @@
-import type { SubjectAttributes, AttributeLoader } from '../access/attribute-loader.ts'
-import type { RelationshipRegistry } from '../access/relationships.ts'
+import type { AttributeSources, SubjectAttributes } from '../access/attribute-loader.ts'
 import { type CursorBound, openCursor, sealCursor } from '../crypto/cursor.ts'
-import type { Keyring } from '../crypto/keyring.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
-import type { RecordSource } from '../store/record-source.ts'
-import type { Deadline } from '../model/deadline.ts'
-import type { Caller } from '../model/decision.ts'
 import { BadUserInput, keyOverdue, storeOverdue, StoreUnavailable } from '../model/failures.ts'
 import type { Coordinate, TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId, RecordRef } from '../model/ids.ts'
 import { MAX_PAGE, type ListPosition, type ListRequest } from '../model/list.ts'
-import type { PolicyTable, Relationship } from '../../directives/policy.ts'
+import type { Relationship } from '../../directives/policy.ts'
 import type { Json } from '../model/record.ts'
-import type { DisclosureCounter } from './disclosure-counter.ts'
 import { filterBound, listFilter } from './list-filter.ts'
-import type { PublicIds } from '../access/public-ids.ts'
+import type { Deciding } from './record-visibility.ts'
+import type { OperationRules, RecordAccess, Recording, RequestIdentity } from './request-parts.ts'
 
-/** A page that was asked for. */
+/** The arguments of a page. */
 export interface PageArguments {
   readonly first?: unknown
   readonly after?: unknown
   readonly [argument: string]: unknown
 }
 
-/** The records of a page, in order, each with the cursor of its place and the version that the list names. */
+/** The records of a page, in order, each with its cursor and the version that the list names. */
 export interface CursorPage {
   readonly items: readonly { readonly ref: RecordRef; readonly cursor: string; readonly version: number }[]
-  /** Records that are closed to the caller: for the audit alone. */
+  /** Records that are closed to the caller: only for the audit. */
   readonly leftOut: readonly RecordRef[]
   readonly more: boolean
 }
 
-export interface ListParts {
-  readonly caller: Caller
-  readonly policy: PolicyTable
-  readonly sources: ReadonlyMap<string, RecordSource>
-  readonly relationships: RelationshipRegistry
-  readonly facts: AttributeLoader
-  readonly ids: PublicIds
-  readonly keyring: Keyring
-  readonly counter: DisclosureCounter
-  readonly deadline: Deadline
-}
+interface ListParts
+  extends Pick<RequestIdentity, 'caller' | 'deadline'>,
+    Pick<OperationRules, 'policy'>,
+    RecordAccess,
+    Pick<AttributeSources, 'relationships'>,
+    Pick<Deciding, 'attributes'>,
+    Pick<Recording, 'counter'> {}
 
-/** Which records stand on a page: order, cursors, completeness. What may be seen of them is decided by the record loader. */
+/** Finds the records of a page: order, cursors, completeness. The record loader decides what the caller may see of them. */
 export class RecordLists {
   readonly #parts: ListParts
 
@@ -86,7 +77,7 @@ export class RecordLists {
   }
 
   /**
-   * The patients whom the caller stands in one of these relationships to.
+   * The patients to whom the caller has one of these relationships.
    *
    * @throws BadUserInput, StoreUnavailable, KeyUnavailable
    */
@@ -97,12 +88,12 @@ export class RecordLists {
     const bound: CursorBound = { caller, coordinate, filter: [{}, ...ids.bound()] }
     const after =
       args.after === undefined || args.after === null ? undefined : (text(openCursor(cursor, bound, text(args.after))) as PatientId)
-    const found = await deadline.wait(() => this.#visibility(names, after, size + 1), storeOverdue)
+    const found = await deadline.wait(() => this.#current(names, after, size + 1), storeOverdue)
     return {
       items: found.slice(0, size).map((patient) => ({
         ref: { type, patient, id: patient as string as RecordId },
         cursor: sealCursor(cursor, bound, patient),
-        // of a patient, the list knows no more than that there is one
+        // the list does not know the version of a patient record
         version: 0,
       })),
       leftOut: [],
@@ -115,8 +106,8 @@ export class RecordLists {
     return await deadline.wait(() => keyring.purposeKey(caller.tenant, 'cursor'), keyOverdue)
   }
 
-  /** Candidates of a panel are asked again before they count: an ended membership stands in the index still. */
-  async #visibility(names: ReadonlySet<Relationship>, after: PatientId | undefined, limit: number): Promise<PatientId[]> {
+  /** Checks the candidates of a panel again: the index may still list an ended membership. */
+  async #current(names: ReadonlySet<Relationship>, after: PatientId | undefined, limit: number): Promise<PatientId[]> {
     const { caller, relationships, deadline } = this.#parts
     const panels = [...names].flatMap((name) => relationships.get(name) ?? [])
     const found: PatientId[] = []
@@ -124,13 +115,13 @@ export class RecordLists {
     for (;;) {
       const lists = await Promise.all(panels.map(async (source) => await source.panel(caller, from, limit, deadline)))
       const candidates = inOneOrder(lists, limit)
-      const held = await this.#parts.facts.attributesFor(names, candidates)
-      // one of whom is not known what holds is a gap with an error, never a shorter list
+      const byPatient = await this.#parts.attributes.attributesFor(names, candidates)
+      // a patient with damaged relationships becomes an entry with an error, never a shorter list
       const counts = (of: SubjectAttributes | undefined): boolean =>
         of !== undefined && (of.relationships.size > 0 || of.damage !== undefined)
-      // nor is a list that a service kept back shorter: there is none
-      if ([...held.values()].some((of) => !counts(of) && of.unknown !== undefined)) throw new StoreUnavailable()
-      found.push(...candidates.filter((patient) => counts(held.get(patient))))
+      // if a service failed, there is no list instead of a shorter one
+      if ([...byPatient.values()].some((of) => !counts(of) && of.unknown !== undefined)) throw new StoreUnavailable()
+      found.push(...candidates.filter((patient) => counts(byPatient.get(patient))))
       from = candidates.at(-1)
       if (from === undefined || found.length >= limit || lists.every((list) => list.length < limit)) return found.slice(0, limit)
     }
@@ -139,7 +130,7 @@ export class RecordLists {
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-/** One list is in its own order; several are merged, up to where the first of them ends, so that no page skips anybody. */
+/** One list keeps its order. Several are merged up to the end of the shortest, so that no page skips a patient. */
 function inOneOrder(lists: readonly (readonly PatientId[])[], limit: number): PatientId[] {
   const [only] = lists
   if (lists.length <= 1) return [...(only ?? [])]

@@ -2,55 +2,48 @@ import { decide } from '../decide/decide.ts'
 import { firstRefusedInput } from '../decide/decide-inputs.ts'
 import type { OpenRecord } from '../store/record-source.ts'
 import type { AccessRecord } from '../model/access-record.ts'
-import type { Caller, Decision, Denial, Permit, Indeterminate } from '../model/decision.ts'
+import type { Decision, Denial, Permit, Indeterminate } from '../model/decision.ts'
 import { Erased } from '../model/failures.ts'
 import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
-import type { Instant, PatientId, RecordRef } from '../model/ids.ts'
-import type { PolicyTable, View } from '../../directives/policy.ts'
+import type { PatientId, RecordRef } from '../model/ids.ts'
+import type { View } from '../../directives/policy.ts'
 import type { Json } from '../model/record.ts'
-import type { ComputedFields } from './computed-fields.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
-import type { FailureReasons } from './failure-reasons.ts'
 import type { PathOutcome } from './path-outcome.ts'
 import { withoutFreeText } from './free-text.ts'
 import { noticesOf } from './notices.ts'
 import type { Reserved } from './phi-budget.ts'
-import type { PublicIds } from '../access/public-ids.ts'
 import type { RecordState } from './record-view.ts'
+import type { OperationRules, RecordAccess, Recording, RequestIdentity } from './request-parts.ts'
 import { show } from './views.ts'
 
-export interface ValueParts {
-  readonly caller: Caller
-  readonly now: Instant
-  readonly policy: PolicyTable
-  readonly computed: ComputedFields
-  readonly ids: PublicIds
-  readonly counter: DisclosureCounter
-  readonly failures: FailureReasons
-  readonly note: (record: AccessRecord) => void
-  /** What has to be told along with what is disclosed: the notice of 42 CFR 2.32. */
-  readonly notices: Set<string>
+export interface ValueParts
+  extends Pick<RequestIdentity, 'caller' | 'now'>,
+    Pick<OperationRules, 'policy' | 'computed'>,
+    Pick<RecordAccess, 'ids'>,
+    Pick<Recording, 'counter' | 'failures' | 'notices'> {
+  readonly record: (access: AccessRecord) => void
 }
 
-/** The access that a trail records, as far as it is known before the decision. */
+/** The parts of an access record that are known before the decision. */
 type At = Pick<AccessRecord, 'path' | 'action' | 'recordVersion'>
 
-/** Decides and opens the values of one record. An outcome is found once, kept in the record's state, and recorded then. */
+/** Decides and opens the values of one record. Each outcome is found once, kept in the record's state, and recorded at once. */
 export class RecordValues {
   readonly #parts: ValueParts
   readonly #state: RecordState
-  readonly #record: OpenRecord
+  readonly #opened: OpenRecord
   readonly #decisions = new Map<SchemaPath, Decision>()
-  /** Nothing is opened before something is reserved for it. */
+  /** Without a reservation nothing is opened. */
   #reserved: Reserved = 'UNKNOWN'
 
   constructor(parts: ValueParts, state: RecordState, record: OpenRecord) {
     this.#parts = parts
     this.#state = state
-    this.#record = record
+    this.#opened = record
   }
 
-  /** How many values would be opened for these paths, each once and whether it is there or not. */
+  /** The number of values that these paths would open. Each value counts once, present or absent. */
   granted(paths: ReadonlySet<SchemaPath>): number {
     const { policy } = this.#parts
     if (this.#state.erased) return 0
@@ -66,15 +59,15 @@ export class RecordValues {
     return granted.size
   }
 
-  /** Decides paths that the answer asks for, and opens what is granted of them as far as it was reserved. */
+  /** Decides the paths that the answer asks for, and opens the granted ones if they are reserved. */
   settle(paths: ReadonlySet<SchemaPath>, reserved: Reserved): void {
     this.#reserved = reserved
     for (const path of paths) given(this.#parts.counter, this.#outcome(path))
   }
 
   #outcome(path: SchemaPath): PathOutcome {
-    const known = this.#state.outcomes.get(path)
-    if (known !== undefined) return known
+    const earlier = this.#state.outcomes.get(path)
+    if (earlier !== undefined) return earlier
     const outcome = this.#decided(path)
     this.#state.outcomes.set(path, outcome)
     return outcome
@@ -82,20 +75,20 @@ export class RecordValues {
 
   #decided(path: SchemaPath): PathOutcome {
     const { ref } = this.#state
-    const { version } = this.#record
+    const { version } = this.#opened
     const at: At = { ...(version > 0 && { recordVersion: version }), path, action: 'READ' }
     if (path === existenceOf(ref)) {
-      this.#note({ ...at, outcome: 'DISCLOSED' })
+      this.#record({ ...at, outcome: 'DISCLOSED' })
       return { outcome: 'ABSENT' }
     }
     const decision = this.#decide(path)
     if (decision.outcome === 'DENIED') return this.#denied(at, decision)
-    if (decision.outcome === 'INDETERMINATE') return this.#undecided(at, decision.rule)
-    // the edge itself is recorded when it is known how many records it gave
+    if (decision.outcome === 'INDETERMINATE') return this.#indeterminate(at, decision.rule)
+    // the edge is recorded at the end, with the number of records it gave
     if (this.#parts.policy.phi.get(path)?.class === 'EDGE' && !this.#state.erased) return { outcome: 'PERMITTED', permit: decision }
     const inputDenied = this.#inputDenied(path)
     if (inputDenied === undefined) return this.#withheld(at, decision) ?? this.#shown(at, decision)
-    return inputDenied.outcome === 'DENIED' ? this.#denied(at, inputDenied) : this.#undecided(at, inputDenied.rule)
+    return inputDenied.outcome === 'DENIED' ? this.#denied(at, inputDenied) : this.#indeterminate(at, inputDenied.rule)
   }
 
   #decide(path: SchemaPath): Decision {
@@ -105,9 +98,9 @@ export class RecordValues {
     return decision
   }
 
-  /** What is granted, and beyond what the caller may be given now. */
+  /** The outcome of a granted value that the budget withholds; undefined if the value may be opened. */
   #withheld(at: At, { rule }: Permit): PathOutcome | undefined {
-    // nothing is opened of it, so that nothing had to be reserved
+    // an erased record opens nothing and needs no reservation
     if (this.#state.erased) return undefined
     switch (this.#reserved) {
       case 'RESERVED':
@@ -115,24 +108,24 @@ export class RecordValues {
       case 'SPENT':
         return this.#denied(at, { outcome: 'DENIED', reason: 'BUDGET', rule, breakGlass: false })
       case 'UNKNOWN':
-        return this.#undecided(at, rule)
+        return this.#indeterminate(at, rule)
     }
   }
 
   #denied(at: At, denial: Denial): PathOutcome {
     const { reason, rule } = denial
     this.#parts.counter.denied++
-    this.#note({ ...at, outcome: 'DENIED', reason, ...(rule !== undefined && { rule }) })
+    this.#record({ ...at, outcome: 'DENIED', reason, ...(rule !== undefined && { rule }) })
     return { outcome: 'DENIED', denial }
   }
 
-  /** What the decision needs could not be found out: that is no refusal. */
-  #undecided(at: At, rule: string): PathOutcome {
-    this.#note({ ...at, outcome: 'UNAVAILABLE', reason: 'STORE', rule })
+  /** A service failed that the decision depends on: this is not a denial. */
+  #indeterminate(at: At, rule: string): PathOutcome {
+    this.#record({ ...at, outcome: 'UNAVAILABLE', reason: 'STORE', rule })
     return { outcome: 'UNAVAILABLE', reason: 'STORE' }
   }
 
-  /** Asked before any input is opened, so that none is opened for nothing (P1). */
+  /** Checked before any input is opened, so that no input is opened in vain (P1). */
   #inputDenied(path: SchemaPath): Denial | Indeterminate | undefined {
     const { caller, policy, now } = this.#parts
     return firstRefusedInput(policy, path, caller, this.#state.facts, now)
@@ -142,11 +135,11 @@ export class RecordValues {
     const permitted = { ...at, rule, basis: basisId === undefined ? basis : `${basis} ${basisId}` } as const
     const found = this.#valueOf(at.path)
     if (found.outcome !== 'FOUND') {
-      this.#note({ ...permitted, ...found })
+      this.#record({ ...permitted, ...found })
       return found
     }
     const value = this.#seen(at.path, view, found.value)
-    this.#note({ ...permitted, view, outcome: outcome === 'MASKED' ? 'MASKED' : 'DISCLOSED' })
+    this.#record({ ...permitted, view, outcome: outcome === 'MASKED' ? 'MASKED' : 'DISCLOSED' })
     for (const notice of noticesOf(this.#parts.policy, this.#state.facts, at.path)) this.#parts.notices.add(notice)
     return outcome === 'MASKED' ? { outcome, value, view } : { outcome: 'DISCLOSED', value }
   }
@@ -156,7 +149,7 @@ export class RecordValues {
     if (view === 'PSEUDONYM') return ids.standIn(this.#state.ref, path)
     const shown = show(view, value, now)
     const texts = policy.freeText.get(path)
-    // what people wrote may name anybody: it is no part of what is de-identified, in whatever view
+    // free text may name anyone: no view of it is de-identified
     return caller.study === undefined || texts === undefined ? shown : withoutFreeText(texts, shown)
   }
 
@@ -164,7 +157,7 @@ export class RecordValues {
     const inputs = this.#parts.policy.computed.get(path)
     if (inputs !== undefined) return this.#computed(path, inputs)
     try {
-      return foundOrAbsent(this.#record.value(path))
+      return foundOrAbsent(this.#opened.value(path))
     } catch (error) {
       if (error instanceof Erased) return { outcome: 'ERASED' }
       return { outcome: 'UNAVAILABLE', reason: this.#parts.failures.classify(error, this.#state.ref, path) }
@@ -175,15 +168,15 @@ export class RecordValues {
     const values: (Json | undefined)[] = []
     for (const input of inputs) {
       const outcome = this.#outcome(input)
-      // what an input cannot be had for, the value that needs it cannot be had for either
+      // a computed value is unavailable or erased for the same reason as its input
       if (outcome.outcome === 'UNAVAILABLE' || outcome.outcome === 'ERASED') return outcome
       values.push(outcome.outcome === 'DISCLOSED' ? outcome.value : undefined)
     }
     return foundOrAbsent(this.#parts.computed[path]?.(values, this.#parts.now) ?? undefined)
   }
 
-  #note(record: At & Pick<AccessRecord, 'outcome' | 'reason' | 'rule' | 'basis' | 'view'>): void {
-    this.#parts.note({ ...where(this.#state.ref), ...record })
+  #record(access: At & Pick<AccessRecord, 'outcome' | 'reason' | 'rule' | 'basis' | 'view'>): void {
+    this.#parts.record({ ...where(this.#state.ref), ...access })
   }
 }
 
@@ -196,9 +189,9 @@ type NotFound = Extract<PathOutcome, { outcome: 'ABSENT' | 'ERASED' | 'UNAVAILAB
 const foundOrAbsent = (value: Json | undefined): Found | NotFound =>
   value === undefined ? { outcome: 'ABSENT' } : { outcome: 'FOUND', value }
 
-/** Counts a value that goes into the answer; an input that nobody selected is opened and recorded, and not given. */
+/** Counts a value of the answer. An input that the query did not select is opened and recorded, but not counted here. */
 export function given(counter: DisclosureCounter, outcome: PathOutcome): void {
-  // a view that cannot read a value shows nothing of it
+  // a view that cannot read the value gives null
   if ((outcome.outcome === 'DISCLOSED' || outcome.outcome === 'MASKED') && outcome.value !== null) counter.resolved++
 }
 
@@ -208,5 +201,5 @@ export const where = (ref: RecordRef): { patient: PatientId; recordType: TypeNam
   recordId: ref.id,
 })
 
-/** Where a record was asked for by its id and nothing of it was selected, what is told and recorded is that it exists. */
+/** If a query selects no field of a record that it finds by id, the answer and the audit show only that it exists. */
 export const existenceOf = ({ type }: RecordRef): SchemaPath => `${type}.id` as SchemaPath

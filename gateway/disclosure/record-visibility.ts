@@ -1,27 +1,40 @@
 import { consentVerdict, type Footing } from '../decide/consent.ts'
-import type { SubjectAttributes } from '../access/attribute-loader.ts'
-import type { RelationshipRegistry } from '../access/relationships.ts'
+import type { AttributeLoader, AttributeSources, SubjectAttributes } from '../access/attribute-loader.ts'
 import { isRecordWithinLimits } from '../decide/relationship-limits.ts'
+import type { OutcomeReason } from '../model/access-record.ts'
 import type { ConsentSubject } from '../model/consent.ts'
-import type { Caller, Facts } from '../model/decision.ts'
+import type { Facts } from '../model/decision.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
-import type { Instant, RecordId, RecordRef } from '../model/ids.ts'
-import type { PolicyTable, Relationship, Sensitivity } from '../../directives/policy.ts'
+import type { RecordId, RecordRef } from '../model/ids.ts'
+import type { Relationship, Sensitivity } from '../../directives/policy.ts'
 import type { RecordMetadata } from '../model/record.ts'
+import type { OperationRules, RequestIdentity } from './request-parts.ts'
 
-interface VisibilityParts {
-  readonly caller: Caller
-  readonly now: Instant
-  readonly policy: PolicyTable
-  readonly relationships: RelationshipRegistry
+interface VisibilityParts
+  extends Pick<RequestIdentity, 'caller' | 'now'>,
+    Pick<OperationRules, 'policy'>,
+    Pick<AttributeSources, 'relationships'> {}
+
+/** The inputs of decisions: the attributes of caller and patient, and whether a record may be known of. */
+export interface Deciding {
+  readonly attributes: AttributeLoader
+  readonly visibility: RecordVisibility
 }
 
-/** CONSENT: the patient's consents close it. RELATIONSHIP: the relationship that the caller stands in does not reach it. */
-type Closure = 'OPEN' | 'CONSENT' | 'RELATIONSHIP' | 'UNKNOWN'
+/** CONSENT: the patient's consents close the record. RELATIONSHIP: no relationship of the caller reaches it. */
+export type Closure = 'OPEN' | 'CONSENT' | 'RELATIONSHIP' | 'UNKNOWN'
+
+/**
+ * Whether the caller may know that a record exists. BY_RECORD: the metadata of the record decides. `doubt` is the failure of a
+ * service that could have made the record visible.
+ */
+export type VisibilityVerdict =
+  | { readonly kind: 'VISIBLE' }
+  | { readonly kind: 'BY_RECORD' | 'HIDDEN'; readonly doubt: OutcomeReason | undefined }
 
 const NO_LABELS: ReadonlySet<Sensitivity> = new Set()
 
-/** What a caller may know of a patient and of their records as wholes, before any field is decided: that there are such, and whether consents close them. */
+/** Decides about patients and records as wholes, before any field: whether the caller may know of them, and whether consents close them. */
 export class RecordVisibility {
   readonly #parts: VisibilityParts
   readonly #admitting = new Map<TypeName, ReadonlySet<Relationship>>()
@@ -32,8 +45,8 @@ export class RecordVisibility {
 
   /** The relationships that could open anything of a type to this caller, by role and purpose. */
   admitting(type: TypeName): ReadonlySet<Relationship> {
-    const known = this.#admitting.get(type)
-    if (known !== undefined) return known
+    const cached = this.#admitting.get(type)
+    if (cached !== undefined) return cached
     const { policy, caller } = this.#parts
     const names = new Set<Relationship>()
     for (const field of policy.phi.values()) {
@@ -47,19 +60,30 @@ export class RecordVisibility {
     return names
   }
 
-  /** Whether this caller may learn that a record exists. Where a patient is unrooted, it has to be found out whether there is one. */
+  /** Whether this caller may learn that a record exists. If the patient has no access manifest, the source must look for the record. */
   isVisible(
     ref: RecordRef,
     listed: number | undefined,
-    held: { readonly [Name in 'damage' | 'breakGlass' | 'relationships']?: SubjectAttributes[Name] | undefined } | undefined,
+    attributes: { readonly [Name in 'damage' | 'breakGlass' | 'relationships']?: SubjectAttributes[Name] | undefined } | undefined,
   ): boolean {
-    if (listed !== undefined || held?.damage === 'NO_MANIFEST' || held?.breakGlass !== undefined) return true
-    if ([...this.admitting(ref.type)].some((name) => held?.relationships?.has(name) === true)) return true
+    if (listed !== undefined || attributes?.damage === 'NO_MANIFEST' || attributes?.breakGlass !== undefined) return true
+    if ([...this.admitting(ref.type)].some((name) => attributes?.relationships?.has(name) === true)) return true
     const { caller, policy } = this.#parts
     return caller.seesExistence && policy.records.get(ref.type)?.patient === 'id'
   }
 
-  /** The relationships to single records that could open one of this type: each record tells, when it is open, whether they hold. */
+  /** The verdict for a record that the sources were asked for. A missing access manifest makes no record visible here. */
+  verdictFor(
+    ref: RecordRef,
+    listed: number | undefined,
+    { relationships, breakGlass, unknown }: Pick<SubjectAttributes, 'relationships' | 'breakGlass' | 'unknown'>,
+  ): VisibilityVerdict {
+    if (this.isVisible(ref, listed, { relationships, breakGlass })) return { kind: 'VISIBLE' }
+    const doubt = [...this.admitting(ref.type)].flatMap((name) => unknown?.get(name) ?? [])[0]
+    return { kind: this.ofRecords(ref.type).size > 0 ? 'BY_RECORD' : 'HIDDEN', doubt }
+  }
+
+  /** The relationships to single records that could open one of this type. The metadata of each record decides whether they hold. */
   ofRecords(type: TypeName): ReadonlySet<Relationship> {
     const { relationships } = this.#parts
     return new Set([...this.admitting(type)].filter((name) => relationships.get(name)?.ofRecord !== undefined))
@@ -71,7 +95,7 @@ export class RecordVisibility {
     return new Set([...this.ofRecords(type)].filter((name) => relationships.get(name)?.ofRecord?.(caller, metadata) === true))
   }
 
-  /** What decisions about one record stand on. @param own the relationships that hold for this record alone */
+  /** The facts for decisions about one record. @param own relationships that hold for this record only */
   factsOf(
     { relationships, limits, unknown, breakGlass, consents }: SubjectAttributes,
     record: ConsentSubject,
@@ -86,24 +110,27 @@ export class RecordVisibility {
     }
   }
 
-  /** What decisions about a patient stand on of whom nothing is opened, or that this caller may know nothing of them, or that nobody can tell. */
-  visibilityOf(ref: RecordRef, known: SubjectAttributes): Facts | 'HIDDEN' | 'UNKNOWN' {
-    const { relationships, unknown, breakGlass, damage } = known
+  /**
+   * The facts for decisions about a patient without opening anything. HIDDEN: the caller may not know of the patient. UNKNOWN: a
+   * failed service or damaged data leaves that open.
+   */
+  visibilityOf(ref: RecordRef, attributes: SubjectAttributes): Facts | 'HIDDEN' | 'UNKNOWN' {
+    const { relationships, unknown, breakGlass, damage } = attributes
     const isVisible = this.isVisible(ref, undefined, { relationships, breakGlass })
-    const doubt = [...this.admitting(ref.type)].some((name) => unknown?.has(name) === true)
-    if (damage !== undefined || (!isVisible && doubt)) return 'UNKNOWN'
+    const isDoubtful = [...this.admitting(ref.type)].some((name) => unknown?.has(name) === true)
+    if (damage !== undefined || (!isVisible && isDoubtful)) return 'UNKNOWN'
     if (!isVisible) return 'HIDDEN'
-    const facts = this.factsOf(known, { id: ref.id, labels: NO_LABELS })
+    const facts = this.factsOf(attributes, { id: ref.id, labels: NO_LABELS })
     const closed = this.closed(ref.type, facts)
     if (closed !== 'OPEN') return closed === 'UNKNOWN' ? 'UNKNOWN' : 'HIDDEN'
-    // of which records a caller is the author is not found out without opening them
+    // relationships to single records stay unknown: only an opened record names its author
     const single = [...this.#parts.relationships].flatMap(([name, { ofRecord }]) => (ofRecord === undefined ? [] : [name]))
     return single.length === 0 ? facts : { ...facts, unknown: new Set([...(facts.unknown ?? []), ...single]) }
   }
 
   /**
-   * Which records of a list consents close, by the sensitivities that the list tells of them. Whether a consent speaks of one record
-   * is known when it is opened: until then a permission may, and a denial may not. So it is with whose record it is.
+   * The records of a list that consents close, by the sensitivities in the list. A consent that names records is checked when the
+   * record is opened: until then a permission may apply and a denial may not. The same holds for relationships to single records.
    */
   closedInList(type: TypeName, facts: Facts): (labels: readonly string[]) => boolean {
     const given = facts.consent.given?.map(({ records, ...consent }) =>
@@ -118,26 +145,26 @@ export class RecordVisibility {
     }
   }
 
-  /** Why records are left out of a list: where no relationship reaches any that bears a label, consents are not what closes them. */
+  /** The reason for leaving records out of a list: RELATIONSHIP if no relationship reaches a labeled record, otherwise CONSENT. */
   leavingOut(type: TypeName, { relationships, limits, breakGlass }: Facts): 'CONSENT' | 'RELATIONSHIP' {
-    const held = [...this.admitting(type)].filter((name) => relationships.has(name))
-    const isLimited = held.every((name) => limits?.get(name)?.every(({ labeled }) => !labeled) === true)
+    const holding = [...this.admitting(type)].filter((name) => relationships.has(name))
+    const isLimited = holding.every((name) => limits?.get(name)?.every(({ labeled }) => !labeled) === true)
     return breakGlass === undefined && isLimited ? 'RELATIONSHIP' : 'CONSENT'
   }
 
   /**
-   * Whether consents, or the limits of a relationship, close the record as a whole, on whatever the caller stands: it is then left
-   * out, and told to nobody.
+   * Whether consents or the limits of relationships close the record as a whole, whatever the caller's basis. A closed record is left
+   * out, and only the audit mentions it.
    */
   closed(type: TypeName, facts: Facts): Closure {
     const { caller, now } = this.#parts
     const { relationships, breakGlass, consent } = facts
-    const held = [...this.admitting(type)].filter((name) => relationships.has(name))
-    const footings: Footing[] = held.filter((name) => isRecordWithinLimits(name, facts))
+    const holding = [...this.admitting(type)].filter((name) => relationships.has(name))
+    const footings: Footing[] = holding.filter((name) => isRecordWithinLimits(name, facts))
     if (breakGlass !== undefined) footings.push('BREAK_GLASS')
-    if (footings.length === 0 && held.length > 0) return 'RELATIONSHIP'
+    if (footings.length === 0 && holding.length > 0) return 'RELATIONSHIP'
     const verdicts = footings.map((footing) => consentVerdict(NO_LABELS, footing, caller, consent, now).kind)
-    // one to whom nothing is open anyway is told so field by field
+    // without any basis each field is denied with its own reason
     if (verdicts.length === 0 || verdicts.includes('OPEN')) return 'OPEN'
     return verdicts.includes('UNKNOWN') ? 'UNKNOWN' : 'CONSENT'
   }

@@ -1,9 +1,8 @@
 import { type GraphQLResolveInfo, isObjectType } from 'graphql'
 import { createHash } from 'node:crypto'
-import { type AttributeSources, AttributeLoader } from '../access/attribute-loader.ts'
+import { AttributeLoader, type AttributeSources } from '../access/attribute-loader.ts'
 import type { Trail } from '../audit/trail.ts'
 import { createPlanner, type Planner } from '../operations/plan.ts'
-import type { SearchSource } from '../store/search.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Caller, Denial } from '../model/decision.ts'
 import { BadUserInput } from '../model/failures.ts'
@@ -15,40 +14,36 @@ import { Connections } from './connections.ts'
 import { type DisclosureCounter, newDisclosureCounter } from './disclosure-counter.ts'
 import { AccessExplainer, type AccessPlan } from './explain-access.ts'
 import { FailureReasons } from './failure-reasons.ts'
-import { type BudgetSource, PhiBudget } from './phi-budget.ts'
+import { PhiBudget } from './phi-budget.ts'
 import { PatientSearch } from './patient-search.ts'
 import { RecordVisibility } from './record-visibility.ts'
 import type { PublicIds } from '../access/public-ids.ts'
 import { RecordLists } from './record-lists.ts'
-import { RecordLoader, type LoaderOptions } from './record-loader.ts'
+import { RecordLoader } from './record-loader.ts'
 import { RecordView, recordKey, whereOf } from './record-view.ts'
+import type { OperationRules, RecordAccess, Recording, RequestIdentity, RequestLimits, SearchAccess } from './request-parts.ts'
 import { ResponseErrors } from './response-errors.ts'
 import { MissingDecisionError } from './missing-decision.ts'
 
 type Place = GraphQLResolveInfo['path']
 
 export interface ScopeParts
-  extends Omit<LoaderOptions, 'budget' | 'counter' | 'facts' | 'failures' | 'notices' | 'visibility'>,
-    AttributeSources {
-  /** The ids that the caller is given and sends. */
-  readonly ids: PublicIds
-  readonly budgets?: BudgetSource
-  /** Where records are found by a value; none: nobody is. */
-  readonly search?: SearchSource
-  /** Values that the caller may be given within an hour. */
-  readonly mostInHour: number
-  /** Values that the caller may ask for in one operation. */
-  readonly mostInOperation: number
-}
+  extends RequestIdentity,
+    OperationRules,
+    RecordAccess,
+    SearchAccess,
+    AttributeSources,
+    RequestLimits,
+    Pick<Recording, 'trail' | 'events'> {}
 
 /**
- * All that belongs to one request: who asks, what was found out, what was opened, what was refused. Made when the caller is
- * known, and gone with the answer. Resolvers speak to records through it alone.
+ * The state of one request: caller, attributes, opened values and errors. It is created when the caller is authenticated and ends
+ * with the answer. Resolvers reach records only through it.
  */
 export class RequestScope {
   readonly counter: DisclosureCounter = newDisclosureCounter()
   readonly errors = new ResponseErrors()
-  /** What the answer tells along with what it discloses. */
+  /** Notices that the answer carries with its values. */
   readonly notices = new Set<string>()
   readonly connections: Connections
   readonly budget: PhiBudget
@@ -68,9 +63,9 @@ export class RequestScope {
     this.failures = failures
     const reasonOf = (failure: unknown): OutcomeReason => failures.classify(failure)
     this.budget = new PhiBudget({ ...parts, reasonOf, most: mostInHour, ...(budgets && { source: budgets }) })
-    const facts = new AttributeLoader({ ...parts, reasonOf })
+    const attributes = new AttributeLoader({ ...parts, reasonOf })
     const visibility = new RecordVisibility(parts)
-    const shared = { ...parts, facts, visibility, failures, counter, errors }
+    const shared = { ...parts, attributes, visibility, failures, counter, errors }
     this.recorder = new AccessRecorder(shared)
     this.#loader = new RecordLoader({ ...shared, notices, budget: this.budget })
     const lists = new RecordLists(shared)
@@ -96,7 +91,7 @@ export class RequestScope {
     return this.#parts.trail
   }
 
-  /** The synchronous guard of every `@phi` leaf: gives what was opened before, and fails where nothing was decided (P1). */
+  /** The synchronous guard of every `@phi` leaf: gives the value that was opened before, and fails without a decision (P1). */
   read(record: RecordView, field: string, place: Place): Json {
     const outcome = record.outcome(field)
     const path = record.path(field)
@@ -105,12 +100,12 @@ export class RequestScope {
     return outcome.outcome === 'DISCLOSED' || outcome.outcome === 'MASKED' ? outcome.value : null
   }
 
-  /** A record by the id that a client holds. `type` is the one expected, or undefined where any will do. */
+  /** A record by the id that a client holds. `type` is the expected one; undefined accepts any. */
   async byId(id: string, type: TypeName | undefined, info: GraphQLResolveInfo): Promise<RecordView | null> {
     const decoded = this.ids.decode(id)
-    const known =
+    const isKnown =
       decoded !== undefined && this.#parts.policy.records.has(decoded.type) && (type === undefined || decoded.type === type)
-    const ref = known ? decoded : this.#nowhere(id, type)
+    const ref = isKnown ? decoded : this.#nowhere(id, type)
     return await this.#given(ref, info, true)
   }
 
@@ -119,7 +114,7 @@ export class RequestScope {
     return await this.#given(ref, info, false)
   }
 
-  /** What an operation would give this caller. Nothing of it is executed, and nothing of any record is opened. */
+  /** The result that an operation would have for this caller. Nothing is executed, and no record is opened. */
   async explainAccess(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<AccessPlan | null> {
     const { patientId } = args
     const type = [...this.#parts.policy.records.values()].find(({ patient }) => patient === 'id')?.type
@@ -134,19 +129,19 @@ export class RequestScope {
     return null
   }
 
-  /** A root or an edge that role or purpose close, whatever the record. */
+  /** Denies a root or an edge by role or purpose, whatever the record. */
   refuse(denial: Denial, coordinate: Coordinate, source: unknown, args: Record<string, unknown>, info: GraphQLResolveInfo): null {
-    const at = source instanceof RecordView ? source.key : coordinate
-    this.errors.record(coordinate, at, { outcome: 'DENIED', denial }, info.path)
+    const key = source instanceof RecordView ? source.key : coordinate
+    this.errors.record(coordinate, key, { outcome: 'DENIED', denial }, info.path)
     const path = coordinate as string as SchemaPath
     // an edge that is PHI itself was decided and recorded with its parent
     if (source instanceof RecordView && this.#parts.policy.phi.has(path)) return null
     const id = args['id'] ?? args['patientId']
     const asked = typeof id === 'string' ? this.ids.decode(id) : undefined
-    const whose = source instanceof RecordView ? whereOf(source) : asked && { patient: asked.patient }
+    const at = source instanceof RecordView ? whereOf(source) : asked && { patient: asked.patient }
     const { reason, rule } = denial
     this.recorder.recordOnce(`${coordinate} ${source instanceof RecordView ? source.key : (asked?.patient ?? '')}`, {
-      ...whose,
+      ...at,
       path,
       action: info.parentType === info.schema.getMutationType() ? 'UPDATE' : 'READ',
       outcome: 'DENIED',
@@ -166,9 +161,9 @@ export class RequestScope {
         this.errors.notFound(info.path)
         return null
       case 'CLOSED':
-        // an edge to it leads nowhere, as where there is none
+        // an edge to it gives null, as without a record
         if (!byId) return null
-        // asked for by its id it is not found, and counts as what is not found does
+        // requested by its id, it is answered and counted as not found
         this.counter.denied += Math.max(1, paths.size)
         this.errors.notFound(info.path)
         return null
@@ -184,7 +179,7 @@ export class RequestScope {
     return this.#planner(info, type, within)
   }
 
-  /** A place where nothing is, so that an id that cannot be read costs what one that leads nowhere costs. */
+  /** An empty place, so that an unreadable id costs as much as an id without a record (P5). */
   #nowhere(id: string, type: TypeName | undefined): RecordRef {
     const { policy } = this.#parts
     const name = type ?? [...policy.records.values()].find(({ patient }) => patient === 'id')?.type

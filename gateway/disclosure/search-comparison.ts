@@ -1,5 +1,4 @@
 import { maySearch } from '../decide/search-right.ts'
-import type { Trail } from '../audit/trail.ts'
 import { searchedForm } from '../crypto/blind-index.ts'
 import type { OpeningCounter } from '../crypto/sealed-field.ts'
 import type { OpenRecord } from '../store/record-source.ts'
@@ -9,50 +8,46 @@ import { IntegrityFailure, PhiBudgetExceeded } from '../model/failures.ts'
 import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
 import type { PatientId } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
-import type { AccessRecorder } from './access-recorder.ts'
-import type { DisclosureCounter } from './disclosure-counter.ts'
 import { noticesOf } from './notices.ts'
 import type { PhiBudget } from './phi-budget.ts'
 import { where } from './record-values.ts'
 import { recordKey } from './record-view.ts'
+import type { Recording } from './request-parts.ts'
 import type { Candidate, CandidateHit, CandidateParts, Candidates, SearchCandidates } from './search-candidates.ts'
 import type { WantedTerm } from './search-terms.ts'
 
-interface ComparisonParts extends CandidateParts {
+interface ComparisonParts extends CandidateParts, Pick<Recording, 'recorder' | 'trail' | 'counter'> {
   readonly budget: PhiBudget
-  readonly recorder: AccessRecorder
-  readonly trail: Trail
-  readonly counter: DisclosureCounter
-  /** Records what is told to nobody, by a count neither. */
-  readonly note: (record: AccessRecord) => void
+  /** Records an access that the answer neither shows nor counts. */
+  readonly record: (access: AccessRecord) => void
 }
 
-/** What was found out in one request of one set of terms, whatever aliases and pages ask for it. */
+/** The result for one set of terms in one request, shared by all aliases and pages. */
 export interface Search extends Candidates {
   readonly verified: Map<PatientId, Verified>
 }
 
-/** Whether the patient has the values, and the caller may know it; what was found out is recorded by then. */
+/** Whether the patient has the values and the caller may know it. The access is recorded by then. */
 type Verified =
   | { readonly has: false }
   | { readonly has: true; readonly notices: readonly string[] }
   | { readonly unknown: OutcomeReason }
 
-/** What the audit is told of the values of one record that were compared, and what must go along with them. */
+/** The audit records of the compared values of one record, and the notices that the answer must carry with them. */
 interface Compared {
   readonly records: readonly AccessRecord[]
   readonly notices: readonly string[]
 }
 
-/** Compares what is searched for with what candidates have: the only place where a search opens values (P1, P11). */
+/** Compares the searched values with those of the candidates. A search opens values only here (P1, P11). */
 export class SearchComparison {
   readonly #parts: ComparisonParts
   readonly #candidates: SearchCandidates
-  /** Values opened to compare them: once a record and path, whatever is searched for (P1). */
+  /** Opened values by record and path: each is opened once, whatever the search (P1). */
   readonly #opened = new Map<string, Json | undefined>()
-  /** Patients are verified one search after the other: two aliases must not open and reserve the same value twice. */
+  /** Searches verify patients one after the other, so that two aliases do not open and reserve the same value twice. */
   #turn: Promise<unknown> = Promise.resolve()
-  /** What a search opens is counted apart from what the answer gives. */
+  /** Counts the openings of a search apart from those of the answer. */
   readonly opening: OpeningCounter
 
   constructor(parts: ComparisonParts, candidates: SearchCandidates) {
@@ -76,7 +71,7 @@ export class SearchComparison {
   }
 
   /**
-   * Finds out of these candidates whether they have the values, in `search.verified`. Gives a reason where that cannot be known.
+   * Verifies whether these candidates have the values, in `search.verified`. If that is not possible, returns the reason.
    * @throws PhiBudgetExceeded
    */
   async verify(search: Search, coordinate: Coordinate, candidates: readonly Candidate[]): Promise<OutcomeReason | undefined> {
@@ -102,7 +97,7 @@ export class SearchComparison {
       const verified = reserved === 'UNKNOWN' ? ({ unknown: 'STORE' } as const) : await this.#verified(search, candidate, path)
       search.verified.set(patient, verified)
       if ('unknown' in verified)
-        this.#parts.note({ patient, path, action: 'SEARCH', outcome: 'UNAVAILABLE', reason: verified.unknown })
+        this.#parts.record({ patient, path, action: 'SEARCH', outcome: 'UNAVAILABLE', reason: verified.unknown })
     }
     for (const { patient } of candidates) {
       const verified = search.verified.get(patient)
@@ -123,7 +118,7 @@ export class SearchComparison {
         if (compared === 'UNKNOWN') return { unknown: 'STORE' }
         if (compared === 'OTHER') unproven.push(hit)
         else if ('outcome' in compared) {
-          this.#parts.note({ patient: candidate.patient, path, action: 'SEARCH', ...refusalOf(compared) })
+          this.#parts.record({ patient: candidate.patient, path, action: 'SEARCH', ...refusalOf(compared) })
           return { has: false }
         } else matched.set(hit.term, compared)
       } catch (error) {
@@ -131,10 +126,10 @@ export class SearchComparison {
       }
     }
     for (const hit of unproven) {
-      // a record that was changed meanwhile is listed there no more; what stays listed somebody put there
+      // a record that changed meanwhile is no longer listed; an entry that remains was forged
       if (!(await this.#candidates.stillListed(hit))) continue
       const reason = failures.classify(new IntegrityFailure(), hit.ref, hit.term.index.path)
-      this.#parts.note({ ...where(hit.ref), path: hit.term.index.path, action: 'SEARCH', outcome: 'UNAVAILABLE', reason })
+      this.#parts.record({ ...where(hit.ref), path: hit.term.index.path, action: 'SEARCH', outcome: 'UNAVAILABLE', reason })
     }
     if (candidate.hits.some(({ term }) => !matched.has(term))) return { has: false }
     const compared = [...matched.values()]
@@ -144,7 +139,7 @@ export class SearchComparison {
     return { has: true, notices: compared.flatMap(({ notices }) => notices) }
   }
 
-  /** Whether a record has what its entry says: what the audit is told of the values then. Decided anew by the record's own labels. */
+  /** Whether a record has the values of its entry, and the audit records if it does. Decided again with the record's own labels. */
   #compared(candidate: Candidate, { term, ref }: CandidateHit, open: OpenRecord): Compared | Denial | 'OTHER' | 'UNKNOWN' {
     const { policy, caller, now } = this.#parts
     const { labels, references } = open.metadata

@@ -57,7 +57,7 @@ function outcomeOf(field: string, values: Readonly<Record<string, Json | Error>>
         ids: NODE_IDS,
         counter,
         failures: new FailureReasons({ requestId: 'r' as RequestId, tenant: 'riverside' as TenantId, events: () => undefined }),
-        note: (record) => void noted.push(record),
+        record: (access) => void noted.push(access),
         notices: new Set(),
       },
       state,

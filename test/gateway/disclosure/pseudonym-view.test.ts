@@ -27,22 +27,22 @@ function given(ids: PublicIds) {
     facts: factsOf(['ORGANIZATION']),
     outcomes: new Map(),
   }
-  const noted: AccessRecord[] = []
   const counter = newDisclosureCounter()
   const failures = new FailureReasons({ requestId: 'r' as RequestId, tenant: 'riverside' as TenantId, events: () => undefined })
   const caller = callerWith(['RESEARCHER'], 'HRESCH')
-  const note = (record: AccessRecord): void => void noted.push(record)
-  const parts = { caller, now: NOW, policy, computed: {}, ids, counter, failures, note, notices: new Set<string>() }
-  const record = { version: 1, metadata: state.metadata, value: () => 'MRN-1' }
-  new RecordValues(parts, state, record).settle(new Set([MRN]), 'RESERVED')
-  return { outcome: state.outcomes.get(MRN), noted, counter }
+  const recorded: AccessRecord[] = []
+  const record = (access: AccessRecord): void => void recorded.push(access)
+  const parts = { caller, now: NOW, policy, computed: {}, ids, counter, failures, record, notices: new Set<string>() }
+  const opened = { version: 1, metadata: state.metadata, value: () => 'MRN-1' }
+  new RecordValues(parts, state, opened).settle(new Set([MRN]), 'RESERVED')
+  return { outcome: state.outcomes.get(MRN), recorded, counter }
 }
 
 describe('C18: the view PSEUDONYM', () => {
   it('gives what stands for the place, and not the value', () => {
-    const { outcome, noted } = given({ ...NODE_IDS, standIn: ({ id }, path) => `stand-in of ${id} ${path}` })
+    const { outcome, recorded } = given({ ...NODE_IDS, standIn: ({ id }, path) => `stand-in of ${id} ${path}` })
     expect(outcome).toEqual({ outcome: 'MASKED', view: 'PSEUDONYM', value: 'stand-in of p Person.mrn' })
-    expect(noted).toMatchObject([{ outcome: 'MASKED', view: 'PSEUDONYM' }])
+    expect(recorded).toMatchObject([{ outcome: 'MASKED', view: 'PSEUDONYM' }])
   })
 
   it('is null without a study', () => {

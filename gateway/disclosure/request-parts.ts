@@ -1,0 +1,71 @@
+import type { PolicyTable } from '../../directives/policy.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { PublicIds } from '../access/public-ids.ts'
+import type { Trail } from '../audit/trail.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import type { Deadline } from '../model/deadline.ts'
+import type { Caller } from '../model/decision.ts'
+import type { Instant, RequestId } from '../model/ids.ts'
+import type { RecordSource } from '../store/record-source.ts'
+import type { SearchSource } from '../store/search.ts'
+import type { EventSink } from '../telemetry/events.ts'
+import type { AccessRecorder } from './access-recorder.ts'
+import type { ComputedFields } from './computed-fields.ts'
+import type { DisclosureCounter } from './disclosure-counter.ts'
+import type { FailureReasons } from './failure-reasons.ts'
+import type { BudgetSource } from './phi-budget.ts'
+import type { ResponseErrors } from './response-errors.ts'
+
+// The parts of a request by purpose. Each class takes only the groups, or the members of a group, that it uses.
+
+/** The request itself: its caller, its time, and the end of its time for reading. */
+export interface RequestIdentity {
+  readonly requestId: RequestId
+  readonly caller: Caller
+  readonly now: Instant
+  /** Records may be read until then. */
+  readonly deadline: Deadline
+}
+
+/** The compiled schema, and the share of the operation that can be granted. */
+export interface OperationRules {
+  readonly policy: PolicyTable
+  /** The paths of the operation's footprint that some record could grant to this caller. No other path is fetched or opened. */
+  readonly grantable: ReadonlySet<SchemaPath>
+  /** By path: a function for each `@computed` field. */
+  readonly computed: ComputedFields
+}
+
+/** Access to records: their sources, their keys, and the ids that the caller receives and sends. */
+export interface RecordAccess {
+  /** By the name that `@record(source:)` has. */
+  readonly sources: ReadonlyMap<string, RecordSource>
+  readonly keyring: Keyring
+  readonly ids: PublicIds
+}
+
+/** Finds records by a value. Without a source, a search fails with StoreUnavailable. */
+export interface SearchAccess {
+  readonly search?: SearchSource
+}
+
+/** Upper bounds for the values of a request. */
+export interface RequestLimits {
+  readonly budgets?: BudgetSource
+  /** Values that the caller may be given within an hour. */
+  readonly mostInHour: number
+  /** Values that the caller may ask for in one operation. */
+  readonly mostInOperation: number
+}
+
+/** The places that outcomes are written to. */
+export interface Recording {
+  readonly trail: Trail
+  readonly counter: DisclosureCounter
+  readonly recorder: AccessRecorder
+  readonly errors: ResponseErrors
+  readonly failures: FailureReasons
+  /** Notices that the answer must carry with its values: the notice of 42 CFR 2.32. */
+  readonly notices: Set<string>
+  readonly events: EventSink
+}
