@@ -65,7 +65,7 @@ export function beforeOpening(lookup: Lookup): Openable | Exclude<Disposition, {
   // without intact relationships there is no verdict, and no verdict is not a denial (P6)
   if (damage === 'TAMPERED' || (damage === 'NO_MANIFEST' && record !== undefined)) return integrityFailure()
   if (record === undefined || reached.visibility.kind === 'HIDDEN') return withoutRecord(reached, attributes.value, record)
-  return { kind: 'OPENABLE', attributes: attributes.value, record, ...reached }
+  return { ...reached, kind: 'OPENABLE', attributes: attributes.value, record }
 }
 
 /** Concludes from the opened record, or from the failure to open it. Pure and total. */

@@ -1,0 +1,204 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { lookupToken } from '../../../gateway/crypto/tokens.ts'
+import { RecordLoader } from '../../../gateway/disclosure/record-loader.ts'
+import { recordKey } from '../../../gateway/disclosure/record-view.ts'
+import { IntegrityFailure, StoreUnavailable } from '../../../gateway/model/failures.ts'
+import { encodeNodeId } from '../../../gateway/model/node-id.ts'
+import type { Sensitivity } from '../../../directives/policy.ts'
+import { RIVERSIDE } from '../crypto/key-fixtures.ts'
+import { callerWith } from '../decide/clinic-policy.ts'
+import { admitted, type Admitted, AUTHOR, PATIENT, path, refOf, relatedTo, requestOf } from './request-fixtures.ts'
+
+const NAME = path('Person.name')
+const PHONE = path('Person.phone')
+const TEXT = path('Note.text')
+const NOTE_ID = 'note-1note-1note-1note'
+
+let ward: Admitted
+beforeEach(async () => {
+  ward = await admitted()
+})
+
+/** A loader of a physician on the care team of the first patient. The third patient does not exist. */
+function loaderOf(asking: Parameters<typeof requestOf>[1] = {}) {
+  const [mine, , missing] = ward.patients
+  const consents = { [missing]: 'NO_MANIFEST', ...asking.consents } as const
+  const request = requestOf(ward, { relationships: { CARE_TEAM: relatedTo({ [mine]: [{}] }) }, ...asking, consents })
+  return { ...request, loader: new RecordLoader(request.parts) }
+}
+
+describe('a visible record', () => {
+  it('P1: opens each granted value once, records it once, and counts it wherever it is given', async () => {
+    const [mine] = ward.patients
+    const ref = refOf('Person', mine)
+    await ward.source.put(ref, { name: 'Ada', phone: '555' }, {}, 3)
+    const { loader, parts, audit } = loaderOf()
+    const [first, second] = await Promise.all([
+      loader.load(ref, new Set([NAME]), { byId: true }),
+      loader.load(ref, new Set([NAME, PHONE]), { byId: true }),
+    ])
+    for (const loaded of [first, second]) {
+      expect(loaded.kind === 'FOUND' && loaded.record.outcome('name')).toEqual({ outcome: 'DISCLOSED', value: 'Ada' })
+    }
+    const at = { patient: mine, recordType: 'Person', recordId: mine, recordVersion: 3, action: 'READ', outcome: 'DISCLOSED' }
+    expect(await audit()).toMatchObject([
+      { ...at, path: NAME },
+      { ...at, path: PHONE },
+    ])
+    expect(parts.counter).toMatchObject({ fields: 2, resolved: 2, denied: 0, unavailable: 0 })
+  })
+
+  it('P1: opens nothing of a visible record that role and purpose do not grant', async () => {
+    const [mine] = ward.patients
+    await ward.source.put(refOf('Person', mine), { name: 'Ada' })
+    const caller = callerWith(['BILLING'], 'HPAYMT', { seesExistence: true })
+    const { loader, parts, audit } = loaderOf({ caller })
+    const loaded = await loader.load(refOf('Person', mine), new Set([NAME]), { byId: true })
+    expect(loaded.kind === 'FOUND' && loaded.record.outcome('name')).toMatchObject({ outcome: 'DENIED' })
+    expect(await audit()).toMatchObject([{ path: NAME, outcome: 'DENIED', reason: 'ROLE', recordId: mine }])
+    expect(parts.counter).toMatchObject({ fields: 0, resolved: 0, denied: 1 })
+  })
+
+  it('P9: gives no second version of a record in one answer', async () => {
+    const [mine] = ward.patients
+    const ref = refOf('Person', mine)
+    await ward.source.put(ref, { name: 'Ada', phone: '555' })
+    const { loader, audit } = loaderOf()
+    await loader.load(ref, new Set([NAME]), { byId: true })
+    await ward.source.put(ref, { name: 'Ada', phone: '556' }, {}, 2)
+    const loaded = await loader.load(ref, new Set([PHONE]), { byId: true })
+    expect(loaded.kind === 'FOUND' && loaded.record.outcome('phone')).toEqual({ outcome: 'UNAVAILABLE', reason: 'VERSION' })
+    expect((await audit()).slice(1)).toMatchObject([{ path: PHONE, outcome: 'UNAVAILABLE', reason: 'VERSION' }])
+  })
+})
+
+describe('a record that the caller may not know of', () => {
+  it('P5: is not opened, and its answer and counts equal those of an id without a record', async () => {
+    const [mine, other, missing] = ward.patients
+    await ward.source.put(refOf('Person', other), { name: 'Bea' })
+    const results = []
+    for (const patient of [other, missing]) {
+      const { loader, parts, audit } = loaderOf({ caller: PATIENT, relationships: { SELF: relatedTo({ [mine]: [{}] }) } })
+      const loaded = await loader.load(refOf('Person', patient), new Set([NAME, PHONE]), { byId: true })
+      results.push({ loaded, counter: parts.counter, records: (await audit()).length })
+    }
+    expect(results[0]).toMatchObject({ loaded: { kind: 'NOT_FOUND' }, counter: { denied: 2, metadata: 0 }, records: 2 })
+    expect(results[1]).toEqual(results[0])
+    expect(ward.source.opened).toEqual([])
+  })
+
+  it('P5: the audit names a hidden record, and an id without a record only by its keyed hash', async () => {
+    const [, other, missing] = ward.patients
+    await ward.source.put(refOf('Note', other, NOTE_ID), { text: 'note' })
+    const { loader, parts, audit } = loaderOf()
+    await loader.load(refOf('Note', other, NOTE_ID), new Set([TEXT]))
+    await loader.load(refOf('Person', missing), new Set([NAME]))
+    const hash = lookupToken(await parts.keyring.purposeKey(RIVERSIDE, 'lookup'), encodeNodeId(refOf('Person', missing)))
+    const denied = { action: 'READ', outcome: 'DENIED' }
+    expect(await audit()).toEqual([
+      { patient: other, recordType: 'Note', recordId: NOTE_ID, path: TEXT, ...denied, reason: 'RELATIONSHIP' },
+      { patient: hash, path: NAME, ...denied, reason: 'NOT_FOUND' },
+    ])
+  })
+
+  it('P5: a record opens to its author, and the notes of others stay hidden', async () => {
+    const [, other] = ward.patients
+    const foreign = 'note-2note-2note-2note'
+    await ward.source.put(refOf('Note', other, NOTE_ID), { text: 'own' }, { author: 'Practitioner/1' })
+    await ward.source.put(refOf('Note', other, foreign), { text: 'foreign' }, { author: 'Practitioner/2' })
+    const { loader, parts } = loaderOf({ caller: AUTHOR })
+    const own = await loader.load(refOf('Note', other, NOTE_ID), new Set([TEXT]), { byId: true })
+    expect(own.kind === 'FOUND' && own.record.outcome('text')).toEqual({ outcome: 'DISCLOSED', value: 'own' })
+    expect(await loader.load(refOf('Note', other, foreign), new Set([TEXT]), { byId: true })).toEqual({ kind: 'NOT_FOUND' })
+    expect(parts.counter.fields).toBe(1)
+  })
+
+  it('P9: is UNAVAILABLE if the service that decides it failed', async () => {
+    const [, other] = ward.patients
+    await ward.source.put(refOf('Note', other, NOTE_ID), { text: 'note' })
+    const relationships = { CARE_TEAM: relatedTo({ [other]: new StoreUnavailable() }) }
+    const { loader, audit, parts } = loaderOf({ relationships })
+    expect(await loader.load(refOf('Note', other, NOTE_ID), new Set([TEXT]))).toEqual({ kind: 'UNAVAILABLE' })
+    expect(await audit()).toMatchObject([{ path: TEXT, outcome: 'UNAVAILABLE', reason: 'STORE', recordId: NOTE_ID }])
+    expect(parts.counter).toMatchObject({ unavailable: 1, denied: 0 })
+    expect(ward.source.opened).toEqual([])
+  })
+})
+
+describe('a record that a list names', () => {
+  it('P6: is UNAVAILABLE with INTEGRITY if it is absent, and operators learn of it', async () => {
+    const [mine] = ward.patients
+    const ref = refOf('Note', mine, NOTE_ID)
+    const { loader, events, audit } = loaderOf()
+    expect(await loader.load(ref, new Set([TEXT]), { listed: 1 })).toEqual({ kind: 'UNAVAILABLE' })
+    expect(await audit()).toMatchObject([{ path: TEXT, outcome: 'UNAVAILABLE', reason: 'INTEGRITY', recordId: NOTE_ID }])
+    expect(events).toMatchObject([{ event: 'INTEGRITY_FAILURE', record: ref }])
+  })
+
+  it('P6: is UNAVAILABLE with INTEGRITY if it is older than the list entry', async () => {
+    const [mine] = ward.patients
+    const ref = refOf('Note', mine, NOTE_ID)
+    await ward.source.put(ref, { text: 'old' }, {}, 1)
+    const { loader, parts, audit } = loaderOf()
+    expect(await loader.load(ref, new Set([TEXT]), { listed: 2 })).toEqual({ kind: 'UNAVAILABLE' })
+    expect(await audit()).toMatchObject([{ outcome: 'UNAVAILABLE', reason: 'INTEGRITY' }])
+    expect(parts.counter.fields).toBe(0)
+  })
+
+  it('P6: is UNAVAILABLE with INTEGRITY if its seal does not open', async () => {
+    const [mine] = ward.patients
+    const ref = refOf('Note', mine, NOTE_ID)
+    ward.source.damage(ref, new IntegrityFailure())
+    const { loader, events } = loaderOf()
+    expect(await loader.load(ref, new Set([TEXT]), { listed: 1 })).toEqual({ kind: 'UNAVAILABLE' })
+    expect(events).toHaveLength(1)
+  })
+})
+
+describe('a record that consents close', () => {
+  const labels = ['ETH'] as Sensitivity[]
+
+  it('P9: is audited as DENIED with CONSENT and its version, gives no value, and is not counted', async () => {
+    const [mine] = ward.patients
+    const ref = refOf('Note', mine, NOTE_ID)
+    await ward.source.put(ref, { text: 'closed' }, { labels }, 4)
+    const { loader, parts, audit } = loaderOf()
+    expect(await loader.load(ref, new Set([TEXT]), { listed: 4 })).toEqual({ kind: 'CLOSED' })
+    const at = { patient: mine, recordType: 'Note', recordId: NOTE_ID, recordVersion: 4, path: TEXT, action: 'READ' }
+    expect(await audit()).toEqual([{ ...at, outcome: 'DENIED', reason: 'CONSENT' }])
+    expect(parts.counter).toMatchObject({ fields: 0, resolved: 0, denied: 0, unavailable: 0 })
+  })
+
+  it('P9: is FOUND with the consent of the patient', async () => {
+    const [mine] = ward.patients
+    const ref = refOf('Note', mine, NOTE_ID)
+    await ward.source.put(ref, { text: 'open' }, { labels })
+    const { loader, parts, audit } = loaderOf({ consents: { [mine]: [{ id: 'c1', effect: 'PERMIT', labels }] } })
+    const loaded = await loader.load(ref, new Set([TEXT]), { listed: 1 })
+    expect(loaded.kind === 'FOUND' && loaded.record.outcome('text')).toEqual({ outcome: 'DISCLOSED', value: 'open' })
+    expect(await audit()).toMatchObject([{ outcome: 'DISCLOSED', basis: 'CONSENT c1' }])
+    expect([...parts.notices]).toHaveLength(1)
+  })
+})
+
+describe('a record that the answer reaches again', () => {
+  it('P9: further paths are audited like the first ones, and nothing is read again', async () => {
+    const [mine, , missing] = ward.patients
+    const closed = refOf('Note', mine, NOTE_ID)
+    await ward.source.put(closed, { text: 'closed' }, { labels: ['ETH'] as Sensitivity[] })
+    const { loader, audit } = loaderOf()
+    await loader.load(closed, new Set([TEXT]))
+    await loader.load(refOf('Person', missing), new Set([NAME]))
+    const reads = ward.source.loaded.length
+    await loader.load(closed, new Set([TEXT, path('Note.other')]))
+    await loader.load(refOf('Person', missing), new Set([NAME, PHONE]))
+    expect(ward.source.loaded).toHaveLength(reads)
+    expect((await audit()).map(({ path: at, outcome, reason }) => `${at} ${outcome} ${reason ?? ''}`)).toEqual([
+      'Note.text DENIED CONSENT',
+      'Person.name DENIED NOT_FOUND',
+      'Note.other DENIED CONSENT',
+      'Person.phone DENIED NOT_FOUND',
+    ])
+    expect(ward.source.opened).toEqual([recordKey(closed)])
+  })
+})
