@@ -32,7 +32,7 @@ interface EffectiveSubjectParts {
  * its pseudonyms as ids.
  *
  * The study is read again for each request, so that its end, or the removal of a researcher, takes effect at the next one. If the
- * study cannot be read, this is not a denial: everything that depends on it is unavailable.
+ * study cannot be read, this is not a denial: everything that depends on the study is unavailable, with the failure as its reason.
  *
  * @param named the header `x-research-study`
  */

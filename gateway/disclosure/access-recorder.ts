@@ -7,19 +7,19 @@ interface RecorderParts {
   readonly counter: DisclosureCounter
 }
 
-/** Accesses that are recorded once a request, however many aliases lead to them. */
+/** Records an access once in a request, however many aliases lead to it. */
 export class AccessRecorder {
   readonly #parts: RecorderParts
-  readonly #told = new Set<string>()
+  readonly #recorded = new Set<string>()
 
   constructor(parts: RecorderParts) {
     this.#parts = parts
   }
 
-  /** @param key what makes the access one; UNCOUNTED where not even a number may tell the caller of it */
+  /** @param key identifies the access; UNCOUNTED keeps it out of the counts of the answer */
   recordOnce(key: string, record: AccessRecord, counted: 'COUNTED' | 'UNCOUNTED' = 'COUNTED'): void {
-    if (this.#told.has(key)) return
-    this.#told.add(key)
+    if (this.#recorded.has(key)) return
+    this.#recorded.add(key)
     const { trail, counter } = this.#parts
     if (counted === 'COUNTED' && record.outcome === 'DENIED') counter.denied++
     if (counted === 'COUNTED' && record.outcome === 'UNAVAILABLE') counter.unavailable++

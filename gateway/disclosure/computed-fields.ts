@@ -4,8 +4,9 @@ import type { PolicyTable } from '../../directives/policy.ts'
 import type { Json } from '../model/record.ts'
 
 /**
- * Makes the value of a `@computed` field. Synchronous and pure: it has the inputs alone, in the order of `from`, undefined
- * where the record has none. What it gives undefined or null for is absent. It throws at the price of the whole request.
+ * Computes the value of a `@computed` field. Synchronous and pure: it receives only the inputs, in the order of `from`, undefined for
+ * an input that the record does not have. A function that returns null or undefined yields ABSENT. A function that throws fails the
+ * whole request.
  *
  * @param now milliseconds since the epoch
  */
@@ -14,7 +15,7 @@ export type ComputedField = (inputs: readonly (Json | undefined)[], now: Instant
 /** The functions of a deployment by the path of their field: `Client.age`. */
 export type ComputedFields = Readonly<Record<string, ComputedField>>
 
-/** Why these functions cannot serve the schema; undefined when each field has its function, and each function its field. */
+/** The reason that these functions cannot serve the schema; undefined if each field has a function and each function a field. */
 export function computedFault({ computed, phi, reads }: PolicyTable, functions: ComputedFields): string | undefined {
   for (const path of Object.keys(functions)) {
     if (!computed.has(path as SchemaPath)) return `${path}: a function is given for what is no @computed field`
@@ -22,13 +23,13 @@ export function computedFault({ computed, phi, reads }: PolicyTable, functions: 
   for (const [path, inputs] of computed) {
     if (!Object.hasOwn(functions, path)) return `${path}: no function is given for the @computed field`
     if (phi.get(path)?.class !== 'VALUE') return `${path}: only a value can be computed`
-    // what stands on another record is decided there, and a value of this one cannot wait for it
+    // a value of another record is decided there, and this record cannot wait for it
     const stranger = inputs.find((input) => recordOf(input) !== recordOf(path))
     if (stranger !== undefined) return `${path}: is computed from ${stranger}, which is a value of another record`
     const derived = inputs.find((input) => computed.has(input))
     if (derived !== undefined) return `${path}: is computed from ${derived}, which is computed itself`
   }
-  // an argument is decided by the grants of the field that it reads, which are not all that a computed one needs (P11)
+  // an argument is decided only by the grants of its field, and a computed field needs those of its inputs too (P11)
   const [argument] = [...reads].find(([, path]) => computed.has(path)) ?? []
   return argument === undefined ? undefined : `${argument}: an argument cannot read a @computed field`
 }

@@ -1,10 +1,10 @@
 import type { Loaded } from './record-loader.ts'
 
-/** One edge of a page: a place for a record, also where the record cannot be given. */
+/** One edge of a page: the place of a record, also if the record cannot be given. */
 export class ConnectionEdge {
   readonly cursor: string
   readonly loaded: Loaded
-  /** Tells records apart within a request. */
+  /** Identifies the record within a request. */
   readonly record: string
 
   constructor(cursor: string, loaded: Loaded, record: string) {

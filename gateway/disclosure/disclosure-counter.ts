@@ -1,16 +1,16 @@
-/** What one request did, for the client and for tests that hold it against the promises. */
+/** Counts the work of one request, for the client and for the tests of the promises. */
 export interface DisclosureCounter {
   /** Values opened (P1). */
   fields: number
-  /** Values opened to compare them with what was searched for, counted apart. */
+  /** Values opened to compare them with a searched value, counted apart. */
   searched: number
   /** Sealed metadata opened, counted apart. */
   metadata: number
   /** Values given to the caller, in full or masked. */
   resolved: number
-  /** Values and edges refused. */
+  /** Values and edges denied. */
   denied: number
-  /** Values and edges that are there and could not be had. */
+  /** Values and edges that exist and could not be given. */
   unavailable: number
 }
 

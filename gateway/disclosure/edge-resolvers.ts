@@ -4,7 +4,7 @@ import { BadUserInput } from '../model/failures.ts'
 import type { ReadResolver } from './leaf-resolvers.ts'
 import { RecordView } from './record-view.ts'
 
-// The resolvers that most schemas need, for roots and edges. What they lead to is decided by the request's scope.
+// The resolvers that most schemas need, for roots and edges. The scope of the request decides about their targets.
 
 /** A root `client(id: ID!): Client`. Without a type it is `node(id: ID!): Node`. */
 export function recordById(type?: string): ReadResolver {
@@ -14,7 +14,7 @@ export function recordById(type?: string): ReadResolver {
   }
 }
 
-/** A root `clients(first: Int, after: String): ClientConnection`: whom the caller stands in a relationship to. */
+/** A root `clients(first: Int, after: String): ClientConnection`: the patients with a relationship to the caller. */
 export function panelOf(type: string): ReadResolver {
   return async (_source, args, { scope }, info) => await scope.connections.panel(type as TypeName, args, info)
 }

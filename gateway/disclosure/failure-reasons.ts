@@ -4,13 +4,13 @@ import { type Failure, IntegrityFailure, KeyUnavailable, StoreUnavailable } from
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { RecordRef, RequestId, TenantId } from '../model/ids.ts'
 
-/** What failures mean for the answers of one request, and what operators are told of them. */
+/** Classifies the failures of one request, and reports them to operators. */
 export class FailureReasons {
   readonly #requestId: RequestId
   readonly #tenant: TenantId
   readonly #events: EventSink
-  /** One outage is one event of a request, however many records it reaches. */
-  readonly #told = new Set<string>()
+  /** One outage is one event of a request, however many records it affects. */
+  readonly #reported = new Set<string>()
 
   constructor({ requestId, tenant, events }: { requestId: RequestId; tenant: TenantId; events: EventSink }) {
     this.#requestId = requestId
@@ -18,7 +18,7 @@ export class FailureReasons {
     this.#events = events
   }
 
-  /** @throws the error itself where it is none that an answer can be given with: the request fails whole */
+  /** @throws the error itself if it is no failure of a service or a seal: the whole request fails */
   classify(error: unknown, record?: RecordRef, path?: SchemaPath): OutcomeReason {
     if (error instanceof KeyUnavailable) return this.#outage('KEY_UNAVAILABLE', 'KEY', error)
     if (error instanceof StoreUnavailable) return this.#outage('STORE_UNAVAILABLE', 'STORE', error)
@@ -31,8 +31,8 @@ export class FailureReasons {
   #outage(event: 'KEY_UNAVAILABLE' | 'STORE_UNAVAILABLE', reason: 'KEY' | 'STORE', error: Failure): OutcomeReason {
     const cause = causeName(error.cause ?? error)
     const key = `${event} ${cause}`
-    if (!this.#told.has(key)) this.#events({ event, requestId: this.#requestId, tenant: this.#tenant, cause })
-    this.#told.add(key)
+    if (!this.#reported.has(key)) this.#events({ event, requestId: this.#requestId, tenant: this.#tenant, cause })
+    this.#reported.add(key)
     return reason
   }
 }

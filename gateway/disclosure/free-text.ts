@@ -3,7 +3,7 @@ import type { Json } from '../model/record.ts'
 
 type JsonObject = { readonly [name: string]: Json }
 
-/** A value without what people wrote in it. Total: what is not as the schema has it holds nothing that is known to be safe, and is left out. */
+/** A value without its free text. Total: a part that does not match the schema is not known to be safe, and is left out. */
 export function withoutFreeText(inside: FreeTextInside, value: Json): Json {
   if (value === null) return null
   if (Array.isArray(value)) return (value as readonly Json[]).map((item) => withoutFreeText(inside, item))

@@ -14,7 +14,7 @@ export interface DisclosureContext {
 export type ReadResolver = GraphQLFieldResolver<unknown, DisclosureContext, Record<string, unknown>>
 type ReadResolvers = Readonly<Record<string, Readonly<Record<string, ReadResolver>>>>
 
-/** A leaf was reached with something that no record loader made. */
+/** The parent of a leaf is not a record of the record loader. */
 class NotARecord extends Error {
   override readonly name = 'NotARecord'
   constructor(coordinate: string) {
@@ -23,8 +23,8 @@ class NotARecord extends Error {
 }
 
 /**
- * A resolver for every leaf, from its class in the policy table. A `@phi` leaf reads through a synchronous guard what was
- * decided and opened before; no resolver of a leaf can open anything.
+ * A resolver for every leaf, from its class in the policy table. A `@phi` leaf reads its outcome through a synchronous guard; no
+ * resolver of a leaf can open anything.
  */
 export function leafResolvers(schema: GraphQLSchema, policy: PolicyTable): ReadResolvers {
   const resolvers: Record<string, Record<string, ReadResolver>> = {}
@@ -33,7 +33,7 @@ export function leafResolvers(schema: GraphQLSchema, policy: PolicyTable): ReadR
     for (const [field, { type: given }] of Object.entries(type.getFields())) {
       const target = getNamedType(given)
       const isPlain = isObjectType(target) && ![...policy.records.keys()].some((record) => (record as string) === target.name)
-      // the edge of a list of what is no record holds its node itself
+      // an edge of a list without records holds its node itself
       if (isPlain && field === 'node' && policy.classes.get(`${type.name}.${field}` as Coordinate) === 'STRUCTURE') continue
       const resolver = leafResolver(policy, `${type.name}.${field}` as Coordinate, type.name, field)
       if (resolver !== undefined) (resolvers[type.name] ??= {})[field] = resolver
@@ -69,7 +69,7 @@ function asRecord(source: unknown, coordinate: Coordinate): RecordView {
   throw new NotARecord(coordinate)
 }
 
-/** Interfaces are resolved by the type that the record itself bears. */
+/** Interfaces, which are resolved by the type of the record. */
 export function interfaceNames(schema: GraphQLSchema): string[] {
   return Object.values(schema.getTypeMap())
     .filter(isInterfaceType)

@@ -3,9 +3,9 @@ import type { ListFilter } from '../model/list.ts'
 import type { Json } from '../model/record.ts'
 
 /**
- * The filter that a list was asked for with.
+ * The filter of a list, from its arguments.
  *
- * @throws BadUserInput for a date that is none, and for what is no text at all: a filter must not be passed over
+ * @throws BadUserInput for an invalid date or an argument that is no text: a filter must not be ignored
  */
 export function listFilter(args: Readonly<Record<string, unknown>>): ListFilter {
   const [since, until, code, category] = [args['since'], args['until'], args['code'], args['category']].map(given)
@@ -23,7 +23,7 @@ function given(value: unknown): string | undefined {
   return value
 }
 
-/** What a cursor is bound to: a place in one list is none in another. */
+/** Binds a cursor to the filter of its list: a cursor of one list is not valid in another. */
 export const filterBound = ({ since, until, code, category }: ListFilter): Json => ({
   since: since ?? null,
   until: until ?? null,

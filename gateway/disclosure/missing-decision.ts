@@ -1,4 +1,4 @@
-/** A leaf or an edge that nobody decided about: a fault of the gateway, and no reason to give anything. */
+/** A leaf or an edge without a decision. This is a fault of the gateway, and nothing is given. */
 export class MissingDecisionError extends Error {
   override readonly name = 'Undecided'
   constructor(path: string) {

@@ -3,7 +3,7 @@ import type { Denial, Permit } from '../model/decision.ts'
 import type { Json } from '../model/record.ts'
 import type { View } from '../../directives/policy.ts'
 
-/** What became of one path of one record in this request. There is one for each path before any leaf is read. */
+/** The outcome of one path of one record in this request. Each path has one before any leaf is read. */
 export type PathOutcome =
   | { readonly outcome: 'DISCLOSED'; readonly value: Json }
   | { readonly outcome: 'MASKED'; readonly value: Json; readonly view: View }
@@ -11,5 +11,5 @@ export type PathOutcome =
   | { readonly outcome: 'ABSENT' }
   | { readonly outcome: 'ERASED' }
   | { readonly outcome: 'UNAVAILABLE'; readonly reason: OutcomeReason }
-  /** An edge that may be followed; what it leads to is decided on its own. */
+  /** An edge that may be followed. Its target is decided separately. */
   | { readonly outcome: 'PERMITTED'; readonly permit: Permit }

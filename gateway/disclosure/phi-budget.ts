@@ -5,7 +5,7 @@ import { storeOverdue } from '../model/failures.ts'
 import type { Instant, TenantId, UserId } from '../model/ids.ts'
 import type { PurposeOfUse } from '../../directives/policy.ts'
 
-/** Whose values are counted, and in which hour. */
+/** The user and the hour that values are counted for. */
 export interface BudgetAccount {
   readonly tenant: TenantId
   readonly user: UserId
@@ -13,10 +13,10 @@ export interface BudgetAccount {
   readonly hour: number
 }
 
-/** Counts what users are given: over all processes, or it is no bound. */
+/** Counts the values that users receive, across all processes. */
 export interface BudgetSource {
   /**
-   * Adds an amount in one act, where the sum stays within `most`.
+   * Adds an amount atomically if the sum stays within `most`.
    *
    * @returns whether it was added
    * @throws StoreUnavailable
@@ -24,28 +24,28 @@ export interface BudgetSource {
   reserve(account: BudgetAccount, amount: number, most: number, deadline: Deadline): Promise<boolean>
 }
 
-/** UNKNOWN: nobody can say whether something is left, and what is asked for can wait. */
+/** UNKNOWN: the count cannot be read, and the purpose of the request can wait. */
 export type Reserved = 'RESERVED' | 'SPENT' | 'UNKNOWN'
 
 interface BudgetParts {
   readonly caller: Pick<Caller, 'tenant' | 'user' | 'purpose'>
   readonly now: Instant
   readonly deadline: Deadline
-  /** None: nothing is counted. */
+  /** Without it nothing is counted. */
   readonly source?: BudgetSource
   /** Values that a user of this kind may be given within an hour. */
   readonly most: number
-  /** What a failure means, told to operators. @throws the failure, where it is none of a service */
+  /** Classifies a failure and reports it. @throws the failure itself if it is none of a service */
   readonly reasonOf: (failure: unknown) => OutcomeReason
 }
 
 const HOUR_MS = 3_600_000
-/** The part of the time for reading that one reservation has. */
+/** The share of the time for reading that one reservation may take. */
 const SHARE = 0.5
-/** Care goes on while nobody counts: a patient is harmed by what is kept back, and each value is in the audit all the same. */
+/** Care continues without a count: withheld values can harm a patient, and the audit records each value in any case. */
 const CARE: ReadonlySet<PurposeOfUse> = new Set(['TREAT', 'ETREAT', 'BTG'])
 
-/** What one request may still have opened of its user's hour. */
+/** Reserves the values of one request within the hourly budget of its user. */
 export class PhiBudget {
   readonly #parts: BudgetParts
   #spent = false
@@ -54,12 +54,12 @@ export class PhiBudget {
     this.#parts = parts
   }
 
-  /** Whether something of this request was beyond the budget. Nothing of it may leave then. */
+  /** Whether this request exceeded the budget. Then nothing of its answer may leave. */
   get spent(): boolean {
     return this.#spent
   }
 
-  /** Asked when it is decided what is granted, and before any of it is opened. */
+  /** Called after the decisions and before any value is opened. */
   async reserve(amount: number): Promise<Reserved> {
     const { caller, now, deadline, source, most, reasonOf } = this.#parts
     if (this.#spent) return 'SPENT'

@@ -77,7 +77,7 @@ export class RecordLists {
   }
 
   /**
-   * The patients to whom the caller has one of these relationships.
+   * The patients that the caller has one of these relationships to.
    *
    * @throws BadUserInput, StoreUnavailable, KeyUnavailable
    */

@@ -28,7 +28,7 @@ export type Loaded =
 /** The result for a record, kept until the end of the request. */
 type Entry = { readonly kind: 'FOUND'; readonly state: RecordState } | Exclude<Disposition, { readonly kind: 'FOUND' | 'FAILED' }>
 
-/** A record whose paths are about to be decided and opened. */
+/** A record that is ready for deciding and opening its paths. */
 interface Ready {
   readonly kind: 'READY'
   readonly state: RecordState

@@ -5,22 +5,22 @@ import type { Facts } from '../model/decision.ts'
 import type { Json, RecordMetadata } from '../model/record.ts'
 import type { PathOutcome } from './path-outcome.ts'
 
-/** What this request has found out about one record: shared by every place of the answer at which it stands. */
+/** The state of one record in this request, shared by all of its places in the answer. */
 export interface RecordState {
   readonly ref: RecordRef
-  /** 0 of a record that was erased. */
+  /** 0 for an erased record. */
   readonly version: number
-  /** Nothing of it can be read any more but where it was. */
+  /** Only the location of an erased record is readable. */
   readonly erased: boolean
   readonly metadata: RecordMetadata
-  /** What was known of the caller and the patient when the record was decided. */
+  /** The facts that the record was decided with. */
   readonly facts: Facts
   readonly outcomes: Map<SchemaPath, PathOutcome>
 }
 
 /**
- * A record as resolvers see it, at one place of the answer. It holds what was decided and opened before, and can open
- * nothing itself. Only the record loader makes one.
+ * A record as resolvers see it, at one place of the answer. It holds the outcomes and values of earlier decisions, and cannot open
+ * anything itself. Only the record loader creates one.
  */
 export class RecordView {
   readonly #state: RecordState
@@ -32,7 +32,7 @@ export class RecordView {
     this.#at = at
   }
 
-  /** What the interface `Node` is resolved by. */
+  /** Resolves the interface `Node`. */
   get __typename(): TypeName {
     return this.#state.ref.type
   }
@@ -41,7 +41,7 @@ export class RecordView {
     return this.#state.ref
   }
 
-  /** Tells records apart within a request. */
+  /** Identifies the record within a request. */
   get key(): string {
     return recordKey(this.#state.ref)
   }
@@ -70,12 +70,12 @@ export class RecordView {
     return `${this.#at}.${field}` as SchemaPath
   }
 
-  /** What became of a PHI field. Undefined when nothing was decided about it: whoever reads on then must fail. */
+  /** The outcome of a PHI field. Undefined without a decision: the reader must then fail. */
   outcome(field: string): PathOutcome | undefined {
     return this.#state.outcomes.get(this.path(field))
   }
 
-  /** The object at `field`, whose leaves are fields of this record. */
+  /** The object at `field`. Its leaves are fields of this record. */
   embedded(field: string): RecordView {
     return new RecordView(this.#state, this.path(field))
   }
@@ -83,7 +83,7 @@ export class RecordView {
 
 export const recordKey = ({ type, patient, id }: RecordRef): string => `${type}#${patient}#${id}`
 
-/** Where a record stands, as the audit tells it. */
+/** The location of a record, in the form of the audit. */
 export const whereOf = ({ ref: { patient, type, id }, version }: RecordView) => ({
   patient,
   recordType: type,

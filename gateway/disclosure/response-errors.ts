@@ -25,7 +25,7 @@ export interface ResponseError {
   }
 }
 
-/** A coordinate that was given in less than full, for `extensions.phi.masked`. */
+/** A coordinate with masked values, for `extensions.phi.masked`. */
 export interface MaskedEntry {
   readonly coordinate: string
   readonly view: View
@@ -39,12 +39,12 @@ interface Gathered<Extra> {
   readonly places: ResponsePath[]
 }
 
-/** Gathers, while the answer is made, which of its places are null or masked and why; one entry for a path and reason. */
+/** Gathers the places of the answer that are null or masked, with the reason: one entry for a path and reason. */
 export class ResponseErrors {
   readonly #errors = new Map<string, Gathered<Omit<ResponseError['extensions'], 'count' | 'paths'>>>()
   readonly #masked = new Map<string, Gathered<{ coordinate: string; view: View }>>()
 
-  /** Notes what a leaf or an edge answered at one place. `record` tells values apart. */
+  /** Adds the outcome of a leaf or an edge at one place. `record` distinguishes values. */
   record(coordinate: string, record: string, outcome: PathOutcome, place: ResponsePath): void {
     switch (outcome.outcome) {
       case 'DENIED': {
@@ -77,18 +77,18 @@ export class ResponseErrors {
     }
   }
 
-  /** A value, a record or a list that is there and cannot be given now. */
+  /** A value, a record or a list that exists and cannot be given now. */
   unavailable(coordinate: string, record: string, place: ResponsePath): void {
     gather(this.#errors, `${coordinate} UNAVAILABLE`, { code: 'FIELD_UNAVAILABLE', coordinate }, record, place)
   }
 
-  /** Nothing that this caller may know of. Says nothing more, whatever the cause (P5). */
+  /** Nothing that this caller may know of. The entry is the same for every cause (P5). */
   notFound(place: ResponsePath): void {
     const key = flatten(place).join('/')
     gather(this.#errors, `NOT_FOUND ${key}`, { code: 'NOT_FOUND' }, key, place)
   }
 
-  /** The entries of `errors`, in the order in which they came up. */
+  /** The entries of `errors`, in the order of their first occurrence. */
   errors(): ResponseError[] {
     return [...this.#errors.values()].map(({ extra, records, places }) => ({
       message: MESSAGES[extra.code],

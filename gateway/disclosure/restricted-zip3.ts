@@ -1,5 +1,5 @@
 /**
- * Three-digit ZIP prefixes that hold 20,000 people or fewer, by the Census of 2000: they are told as `000`.
+ * Three-digit ZIP prefixes that hold 20,000 people or fewer, by the Census of 2000. They are shown as `000`.
  *
  * @source 45 CFR 164.514(b)(2)(i)(B); HHS, "Guidance Regarding Methods for De-identification of Protected Health
  * Information", question on ZIP codes

@@ -3,12 +3,12 @@ import type { View } from '../../directives/policy.ts'
 import type { Json } from '../model/record.ts'
 import { RESTRICTED_ZIP3 } from './restricted-zip3.ts'
 
-/** The views that values can be given in. A schema that asks for another one does not build. */
+/** The views that values can be given in. A schema with another view does not build. */
 export const SERVED_VIEWS = new Set<View>(['FULL', 'LAST4', 'YEAR', 'ZIP3', 'PSEUDONYM'])
 
 /**
- * What of a value a view shows. Total: what a view cannot read it does not show, so the answer is null rather than the value.
- * PSEUDONYM shows nothing of it: what stands for the value follows from its place, `PublicIds.standIn`.
+ * Applies a view to a value. Total: the result for a value that the view cannot read is null, never the value itself.
+ * PSEUDONYM shows nothing of the value: its replacement follows from the location of the value, see `PublicIds.standIn`.
  */
 export function show(view: View, value: Json, now: Instant): Json {
   switch (view) {
@@ -28,7 +28,7 @@ export function show(view: View, value: Json, now: Instant): Json {
   }
 }
 
-/** `999-62-6858` becomes `***-**-6858`. A text of four or fewer characters would be told whole, so nothing of it is. */
+/** `999-62-6858` becomes `***-**-6858`. A text of four or fewer characters would be shown in full, so it is hidden completely. */
 function lastFour(value: string): string {
   const characters = Array.from(value)
   const counted = characters.filter(isCounted).length
@@ -42,14 +42,14 @@ function lastFour(value: string): string {
     .join('')
 }
 
-/** Only what separates groups of digits is shown as it is: any other character may be part of what is hidden. */
+/** Only separators of digit groups are shown as they are: any other character may be part of the hidden value. */
 const isCounted = (character: string): boolean => !/[-\s./()]/.test(character)
 
-/** A PartialDate or a DateTime from its first character to its last: a year is not told of what only begins like a date. */
+/** A complete PartialDate or DateTime: a text that only begins like a date has no year. */
 const DATE = /^(\d{4})(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12]\d|3[01])(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?)?)?)?$/
 
 /**
- * The year alone; `90+` where the year tells that somebody is over 89.
+ * The year only; `90+` if the year shows that a person is over 89.
  *
  * @source 45 CFR 164.514(b)(2)(i)(C)
  */
@@ -66,7 +66,7 @@ function yearOf(value: Json, now: Instant): Json {
   return null
 }
 
-/** The most years that can have passed: an unknown month or day counts as the first. */
+/** The maximum number of years since then: an unknown month or day counts as the first. */
 function ageOn(now: Instant, year: number, month: string | undefined, day: string | undefined): number {
   const today = new Date(now)
   const months = today.getUTCMonth() + 1 - Number(month ?? 1)
@@ -74,7 +74,7 @@ function ageOn(now: Instant, year: number, month: string | undefined, day: strin
   return today.getUTCFullYear() - year - (anniversaryAhead ? 1 : 0)
 }
 
-/** The first three digits, never the rest and never a +4; `000` where few people live or where there is no ZIP code. */
+/** The first three digits, never the rest and never a +4; `000` for a sparsely populated prefix or an invalid ZIP code. */
 function zip3(value: string): string {
   const prefix = /^(\d{3})\d{2}(?:-?\d{4})?$/.exec(value.trim())?.[1]
   return prefix === undefined || RESTRICTED_ZIP3.has(prefix) ? '000' : prefix

@@ -62,7 +62,7 @@ const subjectFor = (caller: Caller, studies?: StudySource, named?: string): Prom
     deadline,
   )
 
-/** The patients to whom the subject has a relationship, and its panel. */
+/** The patients that the subject has a relationship to, and its panel. */
 async function reachOf({ caller, sources }: EffectiveSubject): Promise<{ periods: unknown[]; panel: unknown[] }> {
   const source = sources.relationships.get(ORGANIZATION)
   const periods = (await source?.periods(caller, [SUBJECT, OTHER], deadline)) ?? new Map<string, never>()

@@ -233,7 +233,7 @@ describe('a record after it was opened', () => {
     ).toEqual([])
   })
 
-  /** Records whose metadata is accepted: what remains is the verdict of consents and limits, and the version. */
+  /** Records with accepted metadata: the verdict of consents and limits, and the version remain. */
   const accepted = CONCLUSIONS.filter(
     (one) =>
       !isRolledBack(one) &&
