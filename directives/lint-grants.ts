@@ -4,7 +4,8 @@ import type { PhiSite } from './classify.ts'
 import type { FaultList } from './fault.ts'
 import { effectiveGrants, type WrittenGrant } from './grants.ts'
 import { definedPlaces, readDirective, type DirectiveArguments } from './read-directives.ts'
-import { VIEWS, viewServes } from './views.ts'
+import { VIEWS } from './view-rules.ts'
+import { viewServes } from './views.ts'
 
 /** The relationships with a registered function. `'unchecked'` is for tools that read the SDL and decide nothing. */
 export type KnownRelationships = ReadonlySet<string> | 'unchecked'
@@ -83,7 +84,7 @@ export function lintSite(schema: GraphQLSchema, site: PhiSite, faults: FaultList
 
 function firstTie(grants: readonly WrittenGrant[]): WrittenGrant | undefined {
   return grants.find(({ grant: { view } }, index) =>
-    grants.slice(0, index).some(({ grant }) => grant.view !== view && VIEWS[grant.view].reveals === VIEWS[view].reveals),
+    grants.slice(0, index).some(({ grant }) => grant.view !== view && VIEWS[grant.view].rank === VIEWS[view].rank),
   )
 }
 

@@ -1,6 +1,6 @@
-import { isView, VIEWS } from './views.ts'
+import { VIEWS } from './view-rules.ts'
+import { isView } from './views.ts'
 import { parseLock, type LockLine } from './lock.ts'
-import type { View } from './policy.ts'
 
 /** One difference between two locks. `none` means that a lock has no such entry. */
 interface LockChange {
@@ -174,7 +174,7 @@ function factsOf({ kind, subject, values }: LockLine): readonly Fact[] {
 }
 
 function height(view: string): number {
-  return isView(view) ? VIEWS[view satisfies View].reveals : 0
+  return isView(view) ? VIEWS[view].rank : 0
 }
 
 /** The differences in text between lines of one kind and subject that allow the same. */

@@ -1,9 +1,8 @@
 import type { SchemaPath } from './coordinates.ts'
+import { PURPOSES_OF_USE } from './policy.ts'
 import type { Action, FreeTextInside, Grant, PhiPolicy, PolicyTable, PurposeOfUse } from './policy.ts'
 import { freeTextPaths } from './free-text.ts'
 
-/** The order of the schema's enum. Purposes are printed in this order everywhere. */
-const PURPOSES: readonly PurposeOfUse[] = ['TREAT', 'ETREAT', 'BTG', 'HPAYMT', 'HOPERAT', 'HRESCH', 'PATRQT', 'PUBHLTH']
 const ACTIONS: readonly Action[] = ['READ', 'SEARCH', 'CREATE', 'UPDATE', 'DELETE', 'EXPORT']
 
 const KINDS = ['role', 'consent', 'notice', 'call', 'record', 'class', 'phi', 'grant', 'reads', 'searchable', 'notPhi'] as const
@@ -80,7 +79,7 @@ export function parseLock(text: string): readonly LockLine[] {
 
 /** Purposes in the order of the schema: `TREAT ETREAT`. */
 export function inOrder(purposes: ReadonlySet<PurposeOfUse>): readonly PurposeOfUse[] {
-  return PURPOSES.filter((purpose) => purposes.has(purpose))
+  return PURPOSES_OF_USE.filter((purpose) => purposes.has(purpose))
 }
 
 // a reason or a notice is a text with spaces, and the only value of its line

@@ -1,17 +1,20 @@
 import type { Branded, Coordinate, SchemaPath, TypeName } from './coordinates.ts'
+import type { View } from './view-rules.ts'
+
+export type { View }
 
 /** A value of the schema's enum `Role`. A deployment adds its own; code knows kinds, never a role's name. */
 export type Role = Branded<string, 'Role'>
-/** A value of the schema's enum `Relationship`; each has one registered function. */
+/** A value of the schema's enum `Relationship`. Each has one registered function. */
 export type Relationship = Branded<string, 'Relationship'>
 /** A value of the schema's enum `Sensitivity`, HL7 v3 ActCode. */
 export type Sensitivity = Branded<string, 'Sensitivity'>
-/** HL7 v3 ActReason. */
-export type PurposeOfUse = 'TREAT' | 'ETREAT' | 'BTG' | 'HPAYMT' | 'HOPERAT' | 'HRESCH' | 'PATRQT' | 'PUBHLTH'
+/** The values of the closed enum `PurposeOfUse`, HL7 v3 ActReason, in the order of the schema. */
+export const PURPOSES_OF_USE = ['TREAT', 'ETREAT', 'BTG', 'HPAYMT', 'HOPERAT', 'HRESCH', 'PATRQT', 'PUBHLTH'] as const
+export type PurposeOfUse = (typeof PURPOSES_OF_USE)[number]
 export type Action = 'READ' | 'SEARCH' | 'CREATE' | 'UPDATE' | 'DELETE' | 'EXPORT'
-export type View = 'FULL' | 'LAST4' | 'YEAR' | 'ZIP3' | 'PSEUDONYM' | 'PRESENCE'
 export type RoleKind = 'CLINICIAN' | 'STAFF' | 'RESEARCH' | 'PATIENT' | 'PARTNER' | 'OVERSIGHT'
-/** How a text is made comparable before it is indexed: `gateway/crypto/normalization.ts`. */
+/** The form in which a text is indexed and compared: `gateway/crypto/normalization.ts`. */
 export type Normalization = 'CASE_AND_SPACE' | 'DIGITS'
 export type ConsentRule = 'REQUIRED' | 'HONOR_DENIAL'
 export type Category =
@@ -53,16 +56,16 @@ export interface Grant {
   readonly relationship: Relationship
   readonly actions: ReadonlySet<Action>
   readonly view: View
-  /** Whether an emergency may stand in for a missing relationship. */
+  /** Whether break-glass replaces a missing place on the care team. */
   readonly breakGlass: boolean
-  /** Where the line stands, for people who ask why: `Patient.ssn#2`, or `Patient#1` for a default of the type. */
+  /** The line in the schema, for explanations: `Patient.ssn#2`, or `Patient#1` for a default of the type. */
   readonly rule: string
 }
 
-/** What the schema says of one PHI path: a value that is sealed, or an edge that is decided and audited only. */
+/** The rules for one PHI path: a VALUE is sealed, an EDGE is only decided and audited. */
 export interface PhiPolicy {
   readonly path: SchemaPath
-  /** Where it is written: `Address.city` for the path `Patient.address.city`. */
+  /** The field in the schema: `Address.city` for the path `Patient.address.city`. */
   readonly coordinate: Coordinate
   readonly class: 'VALUE' | 'EDGE'
   readonly category: Category
@@ -72,80 +75,84 @@ export interface PhiPolicy {
 }
 
 /**
- * What a coordinate is when a request reaches it. ROOT and EDGE are held by a rule, VALUE by a guard, EMBEDDED is an
- * object of the record whose leaves are VALUEs, NOT_PHI is given as it is, STRUCTURE is the inside of something decided.
+ * The protection of a coordinate:
+ * - ROOT and EDGE: a graphql-shield rule.
+ * - VALUE: a guard on the leaf.
+ * - EMBEDDED: an object of the record; its leaves are VALUEs.
+ * - NOT_PHI: none.
+ * - STRUCTURE: the inside of a field that is already decided.
  */
 export type CoordinateClass = 'ROOT' | 'EDGE' | 'VALUE' | 'EMBEDDED' | 'NOT_PHI' | 'STRUCTURE'
 
 export interface RolePolicy {
   readonly role: Role
   readonly kind: RoleKind
-  /** In the order of the schema; the first is the default. */
+  /** In the order of the schema. The first is the default. */
   readonly mayClaim: readonly PurposeOfUse[]
   readonly mfa: boolean
-  /** Whether it may learn, within its tenant, that a patient exists. */
+  /** Whether the role may learn that a patient of its tenant exists. */
   readonly seesExistence: boolean
 }
 
-/** What a sensitivity asks of the patient's consent. */
+/** How the patient's consent controls access to records with a sensitivity. */
 export interface ConsentPolicy {
   readonly rule: ConsentRule
-  /** Whether an emergency opens what the patient's consent allows; where not, break-glass never does. */
+  /** Whether break-glass can open it within the patient's consent. If false, break-glass never opens it. */
   readonly breakGlass: boolean
-  /** Whether the patient, and who acts for the patient, read it whatever the consents say. */
+  /** Whether the patient and the patient's proxies can read it whatever the consents permit or deny. */
   readonly ownAccess: boolean
-  /** What goes along with each disclosure of it: the notice of 42 CFR 2.32. */
+  /** Text that accompanies each disclosure: the notice of 42 CFR 2.32. */
   readonly notice?: string
 }
 
-/** Who may call a root that does something. */
+/** The callers of a root field that has an effect. */
 export interface CallPolicy {
   readonly roles: ReadonlySet<Role>
-  /** Whether the caller must have signed in a moment ago. */
+  /** Whether the caller needs a recent sign-in. */
   readonly stepUp: boolean
 }
 
 export interface RecordPolicy {
   readonly type: TypeName
-  /** The attribute with the patient's id; `id` when the record is the patient. */
+  /** The attribute that holds the patient id; `id` if the record is the patient. */
   readonly patient: string
   readonly source: string
 }
 
-/** A value that can be searched by, alone or together with others of the same record. */
+/** A blind index over one value, or over a compound of values of one record. */
 export interface SearchIndex {
   readonly path: SchemaPath
-  /** The others of the compound, in order; none where the value is indexed alone. */
+  /** The other paths of the compound, in order. Empty for an index over one value. */
   readonly with: readonly SchemaPath[]
-  /** Of `path`; the others are compared by CASE_AND_SPACE. */
+  /** The normalization of `path`. The other paths use CASE_AND_SPACE. */
   readonly normalize: Normalization
 }
 
-/** Of a composite: its members that are free text, and those that hold some. A type may hold itself. */
+/** The free text of a composite: its own text members, and the members that contain free text. A type can contain itself. */
 export interface FreeTextInside {
   readonly texts: ReadonlySet<string>
   readonly holders: ReadonlyMap<string, FreeTextInside>
 }
 
-/** The compiled schema: what `schema/policy.lock` prints, and all that a decision needs. */
+/** The compiled schema: the content of `schema/policy.lock`, and the complete input of a decision about the schema. */
 export interface PolicyTable {
   readonly phi: ReadonlyMap<SchemaPath, PhiPolicy>
-  /** Fields considered and not PHI, with the reason. */
+  /** Fields that were reviewed and are not PHI, with the reason. */
   readonly notPhi: ReadonlyMap<Coordinate, string>
   readonly records: ReadonlyMap<TypeName, RecordPolicy>
   readonly classes: ReadonlyMap<Coordinate, CoordinateClass>
-  /** What a value with `@computed` is derived from: other values, each of which must be readable in full. */
+  /** The inputs of a value with `@computed`. The caller needs FULL on each of them. */
   readonly computed: ReadonlyMap<SchemaPath, readonly SchemaPath[]>
-  /** By the path of a value: where free text stands inside it. */
+  /** The free text inside a value, by the path of the value. */
   readonly freeText: ReadonlyMap<SchemaPath, FreeTextInside>
-  /** The field that an argument reads when it is given, by `Patient.observations(since:)`. */
+  /** The field that an argument reads, by argument: `Patient.observations(since:)`. */
   readonly reads: ReadonlyMap<string, SchemaPath>
-  /** The blind indexes, by the path that `@searchable` stands on. */
+  /** The blind indexes, by the path with `@searchable`. */
   readonly searchable: ReadonlyMap<SchemaPath, SearchIndex>
-  /** Roots with `@mayCall`; every mutation is one. */
+  /** The root fields with `@mayCall`, which includes every mutation. */
   readonly calls: ReadonlyMap<Coordinate, CallPolicy>
   readonly roles: ReadonlyMap<Role, RolePolicy>
   readonly consent: ReadonlyMap<Sensitivity, ConsentPolicy>
-  /** SHA-256 of the lock's text, 64 hex digits; stamped on every audit record. */
+  /** SHA-256 of the lock's text, 64 hex digits. Every audit record carries it. */
   readonly digest: string
 }

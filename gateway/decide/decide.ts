@@ -1,6 +1,7 @@
 import type { Caller, Decision, Denial, Facts, Permit, Refusal, Indeterminate } from '../model/decision.ts'
 import type { Instant } from '../model/ids.ts'
-import type { Action, Grant, PhiPolicy, Relationship, View } from '../../directives/policy.ts'
+import type { Action, Grant, PhiPolicy, Relationship } from '../../directives/policy.ts'
+import { VIEWS } from '../../directives/view-rules.ts'
 import { consentVerdict } from './consent.ts'
 import { isWithinLimits } from './relationship-limits.ts'
 
@@ -9,11 +10,13 @@ type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
 /**
  * Decides whether a caller may see one field of one patient's record.
  *
- * Pure and total: every input has an answer, and what is not known is refused (P3). The most revealing grant that applies
- * wins; when none applies, the refusal names the check that came closest to passing, so that "which rule denied me?" has
- * an answer. Where it depends on what a service did not tell, the answer is neither yes nor no.
+ * Pure and total: every input has an answer, and unknown input is denied (P3).
  *
- * @source 45 CFR 164.502(b), 164.312(a)(2)(ii) for the emergency branch
+ * - If several grants apply, the view with the highest rank wins. Lint rejects views of equal rank on one field.
+ * - If no grant applies, the denial names the rule that came closest, so that "which rule denied me?" has an answer.
+ * - If the answer depends on attributes that a service did not return, it is INDETERMINATE.
+ *
+ * @source 45 CFR 164.502(b), 164.312(a)(2)(ii) for break-glass
  */
 export function decide(
   policy: PhiPolicy | undefined,
@@ -27,29 +30,29 @@ export function decide(
   const breakGlass =
     caller.purpose === 'BTG' && facts.breakGlass !== undefined && facts.breakGlass.until > now ? facts.breakGlass : undefined
   let best: Permit | undefined
-  let open: Indeterminate | undefined
+  let indeterminate: Indeterminate | undefined
   let closed: Denial | undefined
   for (const grant of policy.grants) {
     if (!grant.actions.has(action)) continue
     const missing = firstMissing(policy, grant, caller, facts)
     const byBreakGlass = missing !== undefined && breakGlass !== undefined && opensByBreakGlass(grant, caller)
     if (missing === 'RELATIONSHIP' && !byBreakGlass && facts.unknown?.has(grant.relationship) === true) {
-      open ??= { outcome: 'INDETERMINATE', rule: grant.rule }
+      indeterminate ??= { outcome: 'INDETERMINATE', rule: grant.rule }
     }
     if (missing !== undefined && !byBreakGlass) continue
     const { view, relationship, rule } = grant
     const verdict = consentVerdict(policy.sensitivity, byBreakGlass ? 'BREAK_GLASS' : relationship, caller, facts.consent, now)
-    if (verdict.kind === 'UNKNOWN') open = { outcome: 'INDETERMINATE', rule }
+    if (verdict.kind === 'UNKNOWN') indeterminate = { outcome: 'INDETERMINATE', rule }
     if (verdict.kind === 'CLOSED') closed ??= { outcome: 'DENIED', reason: 'CONSENT', rule, breakGlass: false }
-    if (verdict.kind !== 'OPEN' || (best !== undefined && REVEALS[view] <= REVEALS[best.view])) continue
-    const basis = footingOf(relationship, byBreakGlass ? breakGlass : undefined, verdict.consent)
+    if (verdict.kind !== 'OPEN' || (best !== undefined && VIEWS[view].rank <= VIEWS[best.view].rank)) continue
+    const basis = basisOf(relationship, byBreakGlass ? breakGlass : undefined, verdict.consent)
     best = { outcome: view === 'FULL' ? 'GRANTED' : 'MASKED', view, rule, ...basis }
   }
-  return best ?? open ?? closed ?? refuse(policy, caller, facts, action)
+  return best ?? indeterminate ?? closed ?? refuse(policy, caller, facts, action)
 }
 
-/** What a permit stands on: the consent that had to be given, else the emergency, else the relationship. */
-function footingOf(
+/** The basis of a permit: break-glass, else the consent that the sensitivity requires, else the relationship. */
+function basisOf(
   relationship: Relationship,
   breakGlass: { readonly grant: string } | undefined,
   consent: string | undefined,
@@ -59,8 +62,9 @@ function footingOf(
 }
 
 /**
- * What role and purpose alone allow, before any record is known: undefined when some record could grant the field, else
- * the refusal that every record will give.
+ * Decides by role and purpose only, before a record is loaded.
+ *
+ * @returns the denial that every record would give, or undefined if some record could grant the field
  */
 export function refuseBeforeRecord(policy: PhiPolicy | undefined, caller: Subject, action: Action = 'READ'): Denial | undefined {
   if (policy === undefined) return { outcome: 'DENIED', reason: 'UNKNOWN_FIELD', breakGlass: false }
@@ -88,14 +92,14 @@ function refuse(policy: PhiPolicy, caller: Subject, facts: RelationshipFacts, ac
   }
 }
 
-/** An emergency stands for treatment and a missing place on the care team. It never stands for a role. */
+/** Break-glass replaces the purpose TREAT and a missing place on the care team. It never replaces a role. */
 function opensByBreakGlass(grant: Grant, caller: Subject): boolean {
   return grant.breakGlass && grant.relationship === 'CARE_TEAM' && grant.purposes.has('TREAT') && overlap(grant.roles, caller.roles)
 }
 
 type Missing = Extract<Refusal, 'ROLE' | 'PURPOSE' | 'RELATIONSHIP'>
 
-/** Before any record is known there are no consents, and no relationship that could be limited. */
+/** Before a record is loaded there are no consents and no relationship limits. */
 type RelationshipFacts = Pick<Facts, 'relationships' | 'limits'> & Partial<Pick<Facts, 'consent'>>
 
 function firstMissing(policy: PhiPolicy, grant: Grant, caller: Subject, facts: RelationshipFacts): Missing | undefined {
@@ -105,11 +109,8 @@ function firstMissing(policy: PhiPolicy, grant: Grant, caller: Subject, facts: R
   return undefined
 }
 
-/** How far a refused grant got, so that the nearest miss is the one explained. */
+/** The number of checks that a grant passed: the denial explains the grant that passed the most. */
 const PROGRESS: Record<Missing, number> = { ROLE: 1, PURPOSE: 2, RELATIONSHIP: 3 }
-
-/** Views that tie never meet on one field: the schema's lint sees to it. */
-const REVEALS: Record<View, number> = { FULL: 4, LAST4: 3, YEAR: 3, ZIP3: 3, PSEUDONYM: 2, PRESENCE: 1 }
 
 function overlap<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean {
   for (const item of a) if (b.has(item)) return true
