@@ -3,12 +3,14 @@ import { Command, InvalidArgumentError } from 'commander'
 import { WHOLE_BUNDLE } from '../fhir/mapping-issue.ts'
 import { type SourceFile, readBundles, sourceFiles } from '../fhir/files.ts'
 import { type Importer, type WriteCounts, writePatients } from '../fhir/importer.ts'
-import { type CodeLabels, CodeListRefused, codeLabels } from '../fhir/labels.ts'
+import { sensitivities } from '../directives/sensitivities.ts'
+import { type CodeLabels, CodeListRefused, UnknownSensitivity, codeLabels } from '../fhir/labels.ts'
 import { type MappedBundle, type MappedPatient, mapBundle } from '../fhir/map-bundle.ts'
 import { BadUserInput, VersionConflict } from '../gateway/model/failures.ts'
 import type { PatientId, TenantId } from '../gateway/model/ids.ts'
 import type { MinorsPolicy } from '../gateway/model/minors.ts'
 import { StageRefused, refuseProduction } from '../gateway/model/stage.ts'
+import { clinicLock } from '../schema/clinic.ts'
 import { type Assignment, assignment, assignments } from './assignments.ts'
 import { MinorsPolicyRefused, readMinorsPolicy } from './minors-policy.ts'
 import { type Progress, progressOn } from './progress.ts'
@@ -253,11 +255,14 @@ function readyToImport(
     refuseProduction(process.env)
     return {
       assign: assignments(assign, tenant),
-      labels: codeLabels(labels.map((file) => readFileSync(file, 'utf8'))),
+      labels: codeLabels(
+        sensitivities(clinicLock()),
+        labels.map((file) => readFileSync(file, 'utf8')),
+      ),
       ...(minors !== undefined && { minors: readMinorsPolicy(readFileSync(minors, 'utf8')) }),
     }
   } catch (failure) {
-    const isCorrectable = [StageRefused, InvalidArgumentError, CodeListRefused, MinorsPolicyRefused].some(
+    const isCorrectable = [StageRefused, InvalidArgumentError, CodeListRefused, UnknownSensitivity, MinorsPolicyRefused].some(
       (kind) => failure instanceof kind,
     )
     if (isCorrectable && failure instanceof Error) command.error(`error: ${failure.message}`)

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Consent, ConsentChanges } from '../gateway/model/consent.ts'
 import type { Instant, RecordId } from '../gateway/model/ids.ts'
-import type { PurposeOfUse, Sensitivity } from '../directives/policy.ts'
+import { PURPOSES_OF_USE, type Sensitivity } from '../directives/policy.ts'
 import type { IdentifiedEntry } from './bundle.ts'
 import { Coding, Reference } from './datatypes.ts'
 import { type MappingIssue, ISSUES, mappingIssue, schemaIssue, isMappingIssue } from './mapping-issue.ts'
@@ -45,19 +45,21 @@ interface ConsentReading extends ConsentChanges {
 interface ConsentContext {
   readonly references: References
   readonly idFor: IdFor
-  /** The FHIR identities of users by the practitioner whose place they take. */
+  /** The FHIR identities of users, by the practitioner that they are assigned to. */
   readonly assign: ReadonlyMap<string, readonly string[]>
+  /** The sensitivities of the schema. A rule about another one cannot be expressed. */
+  readonly sensitivities: ReadonlySet<Sensitivity>
 }
 
 const ACT_REASON = /ActReason$/
 const ACT_CODE = /ActCode$/
-const PURPOSES: ReadonlySet<string> = new Set(['TREAT', 'ETREAT', 'BTG', 'HPAYMT', 'HOPERAT', 'HRESCH', 'PATRQT', 'PUBHLTH'])
-const LABELS: ReadonlySet<string> = new Set(['PSY', 'PSYTHPN', 'ETH', 'HIV', 'GDIS', 'SDV', 'SEX'])
 const READING: ReadonlySet<string> = new Set(['access', 'use', 'disclose'])
 
 /**
- * What a patient permits and denies, rule by rule. What a rule says that cannot be expressed here makes a permission permit nothing and
- * a denial deny more: it is told as a flaw, and nobody sees what the patient may have closed.
+ * Maps the rules of a FHIR consent to permissions and denials.
+ *
+ * If a rule has a part that the model cannot express, a permission permits nothing, a denial denies more, and the result has an
+ * issue. Either way no caller sees data that the patient may have closed.
  */
 export function mapConsent(entry: IdentifiedEntry, context: ConsentContext): ConsentReading | MappingIssue {
   const parsed = ConsentResource.safeParse(entry.resource)
@@ -70,7 +72,7 @@ export function mapConsent(entry: IdentifiedEntry, context: ConsentContext): Con
   const flaws: MappingIssue[] = []
   const given: Consent[] = []
   for (const { rule, above } of rules) {
-    // a rule holds within what stands above it
+    // the rules above limit a nested rule
     for (const consent of consentsOf(rule, above, entry, context, flaws))
       given.push({ ...consent, id: `${id}.${given.length + 1}` })
   }
@@ -82,25 +84,26 @@ function* typed(provision: Provision, above: readonly Provision[]): Generator<{ 
   for (const one of provision.provision) yield* typed(one, [...above, provision])
 }
 
+type Coded = z.output<typeof Coding>
 type Draft = Omit<Consent, 'id'>
 
-/** Without an actor one, with several one for each; none where nothing is permitted. */
+/** One draft for each actor of the rule, or one without an actor. Empty if the rule permits nothing. */
 function consentsOf(
   rule: Rule,
   above: readonly Rule[],
   { resource }: IdentifiedEntry,
-  { references, idFor, assign }: ConsentContext,
+  { references, idFor, assign, sensitivities }: ConsentContext,
   flaws: MappingIssue[],
 ): Draft[] {
   const permits = rule.type === 'permit'
   const where = 'Consent.provision'
   let lost = false
   const parts = [...above, rule]
-  // what is denied above is not opened below: denials win here
+  // in this model a denial wins, so a permission below a denial has no effect
   if (permits && above.some(({ type }) => type === 'deny')) flaws.push(mappingIssue(where, ISSUES.exception))
   const narrowest = <T>(of: (part: Rule) => readonly T[]): readonly T[] => {
     const said = parts.map(of).filter((list) => list.length > 0)
-    // a permission that is narrowed twice would have to be both
+    // a permission with two limits needs both, and the model has one
     if (permits && said.length > 1) lost = true
     return said.at(-1) ?? []
   }
@@ -111,16 +114,14 @@ function consentsOf(
   if (actions.some((code) => !READING.has(code) && code !== 'collect' && code !== 'correct')) lost = true
   if (parts.some((part) => part.class.length > 0 || part.code.length > 0 || part.dataPeriod !== undefined)) lost = true
 
-  const labels = narrowest(({ securityLabel }) => securityLabel).map(
-    (one) => coded(one, ACT_CODE, LABELS) as Sensitivity | undefined,
-  )
-  const purposes = narrowest(({ purpose }) => purpose).map((one) => coded(one, ACT_REASON, PURPOSES) as PurposeOfUse | undefined)
+  const labels = narrowest(({ securityLabel }) => securityLabel).map((one) => coded(one, ACT_CODE, sensitivities))
+  const purposes = narrowest(({ purpose }) => purpose).map((one) => coded(one, ACT_REASON, PURPOSES_OF_USE))
   const records = narrowest(({ data }) => data).map(({ meaning, reference }): RecordId | undefined => {
     const target = references.follow(reference, resource)
     const [type, of] =
       target.kind === 'entry' ? [target.entry.type, target.entry.id] : target.kind === 'outside' ? [target.type, target.id] : []
     if (type === undefined || of === undefined) return undefined
-    // what belongs to an encounter is permitted with it here
+    // a permission for an encounter includes the records of the encounter
     const fits = permits ? meaning === (type === 'Encounter' ? 'related' : 'instance') : meaning !== 'authoredby'
     return fits ? idFor(type, of) : undefined
   })
@@ -140,13 +141,13 @@ function consentsOf(
 
   const all = { labels, purposes, records, actors } as const
   if (Object.values(all).some((said) => said.some((one) => one === undefined))) lost = true
-  // what is not named is permitted by nothing
+  // a permission applies to the labels that it names and to no others
   if (permits && labels.length === 0) return []
   if (lost) flaws.push(mappingIssue(where, permits ? ISSUES.permitsLess : ISSUES.deniesMore))
   if (permits && lost) return []
   const since = parts.flatMap(({ period }) => (period?.start === undefined ? [] : [Date.parse(firstInstant(period.start))]))
   const until = parts.flatMap(({ period }) => (period?.end === undefined ? [] : [Date.parse(endInstant(period.end))]))
-  // of a denial, what cannot be expressed narrows nothing
+  // a part that cannot be expressed does not narrow a denial
   const whole = <T>(said: readonly (T | undefined)[]): readonly T[] =>
     said.includes(undefined) ? [] : said.flatMap((one) => (one === undefined ? [] : [one]))
   const said: Draft = {
@@ -161,6 +162,8 @@ function consentsOf(
   return by.length === 0 ? [said] : by.map((actor) => ({ ...said, actor }))
 }
 
-function coded({ system, code }: z.output<typeof Coding>, of: RegExp, known: ReadonlySet<string>): string | undefined {
-  return system !== undefined && of.test(system) && code !== undefined && known.has(code) ? code : undefined
+/** The value that a coding names, if the coding has the given code system. */
+function coded<Value extends string>({ system, code }: Coded, of: RegExp, values: Iterable<Value>): Value | undefined {
+  if (system === undefined || !of.test(system)) return undefined
+  return [...values].find((value) => value === code)
 }

@@ -9,17 +9,17 @@ const Source = z.object({
   version: z.string().optional(),
 })
 const CodeList = z.object({
-  /** The system's URI as FHIR has it; null where the codes are unique by themselves and files name all kinds of systems with them. */
+  /** The FHIR URI of the code system. Null if the codes are unique in all systems and files use them with several systems. */
   system: z.string().min(1).nullable(),
-  /** Where it is written that these codes are of that kind. */
+  /** The publication that assigns these codes to the label. */
   source: Source,
-  /** Whether codes that begin with one of these are meant too, as in ICD-10-CM. */
+  /** Whether the list includes every code that begins with one of its codes, as in ICD-10-CM. */
   withChildren: z.boolean().default(false),
   codes: z.array(z.tuple([z.string().min(1), z.string()])),
 })
 const LabelLists = z.array(z.object({ label: z.string().regex(/^[A-Z][A-Z0-9_]{0,30}$/), lists: z.array(CodeList) }))
 
-/** A file of code lists that cannot be read as one. Says nothing of what stands in it. */
+/** A file is not a valid file of code lists. The error carries no text of the file (P8). */
 export class CodeListRefused extends Error {
   override readonly name = 'CodeListRefused'
   constructor(options?: ErrorOptions) {
@@ -27,32 +27,55 @@ export class CodeListRefused extends Error {
   }
 }
 
-/** Which codes tell what. */
+/** A code list has a label that the schema does not define: no consent rule would apply to its records. */
+export class UnknownSensitivity extends Error {
+  override readonly name = 'UnknownSensitivity'
+  /** The position of the label in its file, from 0. */
+  readonly place: number
+  constructor(place: number, defined: ReadonlySet<Sensitivity>) {
+    // the defined names and a position: a file of another kind may hold anything in place of a label (P8)
+    super(
+      `Label ${place + 1} of a file of code lists is not a sensitivity of the schema. Use one of ${[...defined].join(', ')}, or add it to the schema: extend enum Sensitivity.`,
+    )
+    this.place = place
+  }
+}
+
+/** The labels of records, by the codes that the records contain. */
 export class CodeLabels {
+  /** The sensitivities of the schema. */
+  readonly sensitivities: ReadonlySet<Sensitivity>
   readonly #exact = new Map<string, Set<Sensitivity>>()
   readonly #beginnings = new Map<string, Set<Sensitivity>>()
 
-  /** @throws CodeListRefused for text that is no file of code lists: lists that are passed over leave records open */
-  constructor(files: readonly string[]) {
+  /**
+   * A file with any fault is refused as a whole: a skipped list would leave records without their label.
+   *
+   * @param sensitivities of the schema that decides about the records
+   * @throws CodeListRefused, UnknownSensitivity
+   */
+  constructor(sensitivities: ReadonlySet<Sensitivity>, files: readonly string[]) {
+    this.sensitivities = sensitivities
     for (const text of files) {
-      for (const { label, lists } of parsed(text)) {
+      for (const [place, { label, lists }] of parsed(text).entries()) {
+        if (!isSensitivity(label, sensitivities)) throw new UnknownSensitivity(place, sensitivities)
         for (const { system, withChildren, codes } of lists) {
           for (const [code] of codes) {
             const known = withChildren ? this.#beginnings : this.#exact
             const key = keyOf(system, code)
             const labels = known.get(key) ?? new Set()
-            known.set(key, labels.add(label as Sensitivity))
+            known.set(key, labels.add(label))
           }
         }
       }
     }
   }
 
-  /** What codes anywhere in some content tell: of FHIR, every object with `system` and `code`. Sorted, each once. */
-  of(...contents: readonly unknown[]): readonly Sensitivity[] {
+  /** The labels of all codes in the contents, sorted and without repeats. A code is any object with `system` and `code`. */
+  labelsOf(...contents: readonly unknown[]): readonly Sensitivity[] {
     const labels = new Set<Sensitivity>()
     const open: unknown[] = [...contents]
-    // without recursion: what is nested a million times must not end the process
+    // no recursion: input that is nested a million times must not exhaust the stack
     while (open.length > 0) {
       const value = open.pop()
       if (typeof value !== 'object' || value === null) continue
@@ -75,7 +98,7 @@ export class CodeLabels {
 
 const MAX_BEGINNING = 16
 
-/** Codes are compared without regard to case and, as exporters leave it out, without the dot of ICD-10-CM. */
+/** The comparison ignores case and the dot of ICD-10-CM, because some exporters omit the dot. */
 const keyOf = (system: string | null, code: string): string => `${system ?? ''}\n${code.toUpperCase().replace('.', '')}`
 
 function parsed(text: string): z.output<typeof LabelLists> {
@@ -86,14 +109,20 @@ function parsed(text: string): z.output<typeof LabelLists> {
   }
 }
 
+function isSensitivity(label: string, sensitivities: ReadonlySet<string>): label is Sensitivity {
+  return sensitivities.has(label)
+}
+
 /**
- * The shipped lists together with those of a deployment.
+ * The shipped code lists together with the lists of a deployment.
  *
+ * @param sensitivities of the schema: `sensitivities` of its lock
  * @param more texts of files of the same form
- * @throws CodeListRefused
+ * @throws CodeListRefused, UnknownSensitivity
  */
-export function codeLabels(more: readonly string[] = []): CodeLabels {
+export function codeLabels(sensitivities: ReadonlySet<Sensitivity>, more: readonly string[] = []): CodeLabels {
   const folder = new URL('./code-lists/', import.meta.url)
   const shipped = readdirSync(folder).filter((file) => file.endsWith('.json'))
-  return new CodeLabels([...shipped.toSorted().map((file) => readFileSync(new URL(file, folder), 'utf8')), ...more])
+  const texts = shipped.toSorted().map((file) => readFileSync(new URL(file, folder), 'utf8'))
+  return new CodeLabels(sensitivities, [...texts, ...more])
 }

@@ -17,7 +17,7 @@ import { mapEncounter } from './encounter.ts'
 import { type EntryIssue, type MappingIssue, ISSUES, mappingIssue, isMappingIssue } from './mapping-issue.ts'
 import { mapImmunization } from './immunization.ts'
 import { unfit } from './inspect.ts'
-import { type CodeLabels, codeLabels } from './labels.ts'
+import type { CodeLabels } from './labels.ts'
 import { type Imported, isImported, leftOutFor } from './left-out.ts'
 import { mapMedicationRequest } from './medication-request.ts'
 import { MembershipPeriods } from './membership.ts'
@@ -34,8 +34,8 @@ export interface MapOptions {
   readonly idFor: IdFor
   /** The FHIR identities of users, by the practitioner (`Practitioner/ID`) whose place on care teams they take. */
   readonly assign: ReadonlyMap<string, readonly string[]>
-  /** Which codes make a record a sensitive one; the shipped lists when left out. */
-  readonly labels?: CodeLabels
+  /** The sensitivities of the schema, and the codes that make a record a sensitive one. */
+  readonly labels: CodeLabels
   /** Until when, and how far, parents and guardians act for minors; `MINORS` when left out. */
   readonly minors?: MinorsPolicy
 }
@@ -128,7 +128,7 @@ class Mapping {
 
   constructor(options: MapOptions, references: References, faults: readonly EntryIssue[]) {
     this.#options = options
-    this.#labels = options.labels ?? codeLabels()
+    this.#labels = options.labels
     this.#references = references
     this.#faults = [...faults]
   }
@@ -210,7 +210,7 @@ class Mapping {
     const values = [...record.values.values()]
     // the coverage that a claim holds tells nothing of what was claimed
     const held = (record.ref.type as string) === 'Coverage' && entry.type !== 'Coverage'
-    records.push(labeled(record, held ? this.#labels.of(values) : this.#labels.of(entry.resource, values)))
+    records.push(labeled(record, held ? this.#labels.labelsOf(values) : this.#labels.labelsOf(entry.resource, values)))
     if (entry.type === 'Encounter') this.#encounters.add(entry)
   }
 
@@ -225,7 +225,8 @@ class Mapping {
     const chart = this.#chartOf(entry)
     if (chart === undefined) return
     const { idFor, assign } = this.#options
-    const read = mapConsent(entry, { references: this.#references, idFor, assign })
+    const { sensitivities } = this.#labels
+    const read = mapConsent(entry, { references: this.#references, idFor, assign, sensitivities })
     if (isMappingIssue(read)) {
       this.#fault(entry, read)
       return

@@ -1,6 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { mapBundle } from '../../fhir/map-bundle.ts'
-import { bundle, careTeam, idFor, map, observation, patient, practitioner, reasonsOf, recordsOf, riverside } from './clinic.ts'
+import {
+  bundle,
+  careTeam,
+  clinicLabels,
+  idFor,
+  map,
+  observation,
+  patient,
+  practitioner,
+  reasonsOf,
+  recordsOf,
+  riverside,
+} from './clinic.ts'
 
 const CANARY = 'CANARY-900-12-3456'
 
@@ -92,7 +104,7 @@ describe('a bad entry does not take the others along', () => {
 
 describe('hostile input', () => {
   const mapText = (text: string): ReturnType<typeof mapBundle> =>
-    mapBundle(JSON.parse(text), { tenant: riverside, idFor, assign: new Map() })
+    mapBundle(JSON.parse(text), { tenant: riverside, idFor, assign: new Map(), labels: clinicLabels })
   const withExtra = (extra: string): string =>
     `{"resourceType":"Bundle","entry":[{"resource":${JSON.stringify(patient()).slice(0, -1)},${extra}}},{"resource":${JSON.stringify(patient({ id: 'bob' }))}}]}`
 

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto'
+import { sensitivities } from '../../directives/sensitivities.ts'
+import { codeLabels } from '../../fhir/labels.ts'
 import { type MapOptions, type MappedBundle, mapBundle } from '../../fhir/map-bundle.ts'
+import { clinicLock } from '../../schema/clinic.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { RecordId, TenantId } from '../../gateway/model/ids.ts'
 import type { Json, NewRecord } from '../../gateway/model/record.ts'
@@ -9,6 +12,9 @@ import type { Json, NewRecord } from '../../gateway/model/record.ts'
 export type Resource = { resourceType: string; id?: string } & Record<string, unknown>
 
 export const riverside = 'riverside' as TenantId
+
+/** The shipped code lists, with the sensitivities of the shipped clinic. */
+export const clinicLabels = codeLabels(sensitivities(clinicLock()))
 
 /** A stand-in for the keyed derivation of the store: the same for the same input, and nothing else. */
 export const idFor = (type: string, sourceId: string): RecordId =>
@@ -59,7 +65,7 @@ export const bundle = (
 
 export const map = (input: unknown, assign: MapOptions['assign'] = new Map()): MappedBundle =>
   // through text, as a file comes: what JSON cannot say, no file can bring
-  mapBundle(JSON.parse(JSON.stringify(input)), { tenant: riverside, idFor, assign })
+  mapBundle(JSON.parse(JSON.stringify(input)), { tenant: riverside, idFor, assign, labels: clinicLabels })
 
 export const recordsOf = (mapped: MappedBundle, type: string): readonly NewRecord[] =>
   mapped.patients.flatMap(({ records }) => records.filter(({ ref }) => ref.type === type))

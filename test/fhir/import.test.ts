@@ -11,13 +11,12 @@ import { type Progress, progressOn } from '../../cli/progress.ts'
 import { openImporter } from '../../gateway/admin/open-importer.ts'
 import type { Importer, WriteCounts } from '../../fhir/importer.ts'
 import type { MappedPatient } from '../../fhir/map-bundle.ts'
-import { codeLabels } from '../../fhir/labels.ts'
 import { startIdentityProvider } from '../../infra/local/identity-provider.ts'
 import { startKms } from '../../infra/local/kms.ts'
 import { startStack } from '../../infra/local/stack.ts'
 import { StoreUnavailable, VersionConflict } from '../../gateway/model/failures.ts'
 import { refuseProduction, StageRefused } from '../../gateway/model/stage.ts'
-import { bundle, careTeam, idFor, observation, patient, riverside } from './clinic.ts'
+import { bundle, careTeam, clinicLabels, idFor, observation, patient, riverside } from './clinic.ts'
 import { clinicLock } from '../../schema/clinic.ts'
 
 /** Keeps digests by record, as the sealed store does, and counts how many writes run at once. */
@@ -74,7 +73,7 @@ const run = (assign: ReadonlyMap<string, readonly string[]> = new Map()): Promis
     paths: [home],
     tenant: riverside,
     assign,
-    labels: codeLabels(),
+    labels: clinicLabels,
     importer,
     progress: silent,
     print: (line) => lines.push(line),

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { CodeListRefused, codeLabels } from '../../fhir/labels.ts'
+import { compilePolicy } from '../../directives/compile.ts'
+import { sensitivities } from '../../directives/sensitivities.ts'
+import { CodeListRefused, UnknownSensitivity, codeLabels } from '../../fhir/labels.ts'
 import { type MapOptions, mapBundle } from '../../fhir/map-bundle.ts'
-import { bundle, idFor, map, observation, patient, recordsOf, riverside } from './clinic.ts'
+import { clinicLock, clinicTypeDefs } from '../../schema/clinic.ts'
+import { bundle, clinicLabels, idFor, map, observation, patient, reasonsOf, recordsOf, riverside } from './clinic.ts'
+
+const clinicSensitivities = sensitivities(clinicLock())
 
 const subject = { reference: 'Patient/ada' }
 const coded = (system: string, code: string) => ({ coding: [{ system, code }] })
@@ -61,12 +66,12 @@ describe('the labels of a record', () => {
       { label: 'GDIS', lists: [{ system: 'urn:own', source: { name: 'own' }, codes: [['X1', 'a gene']] }] },
     ])
     const mapped = (labels: MapOptions['labels']) => {
-      const options = { tenant: riverside, idFor, assign: new Map(), ...(labels && { labels }) }
+      const options = { tenant: riverside, idFor, assign: new Map(), labels }
       return recordsOf(mapBundle(bundle(patient(), condition(coded('urn:own', 'X1'))), options), 'Condition')[0]?.metadata
     }
-    expect(mapped(undefined)?.labels).toBeUndefined()
-    expect(mapped(codeLabels([own]))?.labels).toEqual(['GDIS'])
-    expect(mapped(codeLabels([own]))?.source).not.toBe(mapped(undefined)?.source)
+    expect(mapped(clinicLabels)?.labels).toBeUndefined()
+    expect(mapped(codeLabels(clinicSensitivities, [own]))?.labels).toEqual(['GDIS'])
+    expect(mapped(codeLabels(clinicSensitivities, [own]))?.source).not.toBe(mapped(clinicLabels)?.source)
   })
 
   it('P8: a file that holds no lists is refused, and nothing of it is told', () => {
@@ -76,8 +81,54 @@ describe('the labels of a record', () => {
       '[{"label":"secret","lists":[]}]',
       '[{"label":"HIV","lists":[{"codes":[["secret","x"]]}]}]',
     ]) {
-      expect(() => codeLabels([text])).toThrow(CodeListRefused)
-      expect(() => codeLabels([text])).not.toThrow(/secret/)
+      expect(() => codeLabels(clinicSensitivities, [text])).toThrow(CodeListRefused)
+      expect(() => codeLabels(clinicSensitivities, [text])).not.toThrow(/secret/)
     }
+  })
+})
+
+describe('the sensitivities come from the schema', () => {
+  const TEETH = { name: 'teeth.graphql', sdl: 'extend enum Sensitivity { TEETH @consent(rule: REQUIRED) }' }
+  const extended = sensitivities(compilePolicy([...clinicTypeDefs(), TEETH], { relationships: 'unchecked' }).lock)
+  const list = (label: string) =>
+    JSON.stringify([{ label, lists: [{ system: 'urn:own', source: { name: 'own' }, codes: [['T1', 'a tooth']] }] }])
+  const consent = {
+    resourceType: 'Consent',
+    id: 'c2',
+    status: 'active',
+    patient: subject,
+    provision: {
+      type: 'permit',
+      securityLabel: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ActCode', code: 'TEETH' }],
+    },
+  }
+  const mapped = (labels: MapOptions['labels']) =>
+    mapBundle(bundle(patient(), condition(coded('urn:own', 'T1')), consent), {
+      tenant: riverside,
+      idFor,
+      assign: new Map(),
+      labels,
+    })
+
+  it('accepts a sensitivity that is added to the SDL, in code lists and in consents', () => {
+    const result = mapped(codeLabels(extended, [list('TEETH')]))
+    expect(recordsOf(result, 'Condition')[0]?.metadata.labels).toEqual(['TEETH'])
+    expect(result.patients[0]?.consents.given).toMatchObject([{ effect: 'PERMIT', labels: ['TEETH'] }])
+    expect(result.faults).toEqual([])
+  })
+
+  it('P3: refuses a code list whose label the schema does not define, and names the defined ones', () => {
+    const refused = () => codeLabels(clinicSensitivities, [list('HIV'), list('TEETH')])
+    expect(refused).toThrow(UnknownSensitivity)
+    expect(refused).toThrow(
+      'Label 1 of a file of code lists is not a sensitivity of the schema. Use one of ETH, GDIS, HIV, PSY, PSYTHPN, SDV, SEX, or add it to the schema: extend enum Sensitivity.',
+    )
+    expect(refused).not.toThrow(/TEETH/)
+  })
+
+  it('P3: a permission for a sensitivity that the schema does not define permits nothing', () => {
+    const result = mapped(clinicLabels)
+    expect(result.patients[0]?.consents.given).toEqual([])
+    expect(reasonsOf(result)).toEqual(['Consent.provision: cannot be expressed here, so that nothing is permitted by it'])
   })
 })

@@ -1,6 +1,9 @@
 import { demoBundles } from '../../infra/local/demo/bundles.ts'
 import { DEMO_CARE_TEAMS, DEMO_USERS, type DemoUser } from '../../infra/local/users.ts'
+import { sensitivities } from '../../directives/sensitivities.ts'
+import { codeLabels } from '../../fhir/labels.ts'
 import { mapBundle } from '../../fhir/map-bundle.ts'
+import { clinicLock } from '../../schema/clinic.ts'
 import type { IdFor } from '../../fhir/record.ts'
 import type { RecordRef, TenantId } from '../../gateway/model/ids.ts'
 import { decodeNodeId, encodeNodeId } from '../../gateway/model/node-id.ts'
@@ -35,11 +38,12 @@ export function plainWorld(
   idFor: Readonly<Record<Tenant, IdFor>>,
   pseudonyms: PlainIds,
 ): PlainWorld {
+  const labels = codeLabels(sensitivities(clinicLock()))
   const tenant = (name: Tenant): PlainTenant => {
     const records = new Map<string, NewRecord>()
     const patients: string[] = []
     for (const bundle of demoBundles({ tenant: name, count: counts[name] })) {
-      const mapped = mapBundle(bundle, { tenant: name as string as TenantId, idFor: idFor[name], assign: new Map() })
+      const mapped = mapBundle(bundle, { tenant: name as string as TenantId, idFor: idFor[name], assign: new Map(), labels })
       for (const patient of mapped.patients) {
         patients.push(patient.patient)
         for (const record of patient.records) records.set(recordKey(record.ref), record)

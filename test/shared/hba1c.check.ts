@@ -1,6 +1,9 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readBundles, sourceFiles } from '../../fhir/files.ts'
+import { sensitivities } from '../../directives/sensitivities.ts'
+import { codeLabels } from '../../fhir/labels.ts'
+import { clinicLock } from '../../schema/clinic.ts'
 import { mapBundle } from '../../fhir/map-bundle.ts'
 import { openStore } from '../../gateway/admin/open-store.ts'
 import { encodeNodeId } from '../../gateway/model/node-id.ts'
@@ -43,7 +46,9 @@ describe('a Synthea patient with many HbA1c values', () => {
     }
     expected = latestOf(text)
     const store = await openStore(RIVERSIDE, '0'.repeat(64), clinic.stack.env)
-    const { patients, faults } = mapBundle(JSON.parse(text), { tenant: RIVERSIDE, idFor: store.idFor, assign: new Map() })
+    const labels = codeLabels(sensitivities(clinicLock()))
+    const options = { tenant: RIVERSIDE, idFor: store.idFor, assign: new Map(), labels }
+    const { patients, faults } = mapBundle(JSON.parse(text), options)
     expect(faults).toEqual([])
     const one = first(patients)
     const member = { patient: one.patient, relationship: 'CARE_TEAM', fhirUser: 'Practitioner/physician', periods: [{}] } as const

@@ -1,8 +1,10 @@
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { readBundles, sourceFiles } from '../../fhir/files.ts'
+import { sensitivities } from '../../directives/sensitivities.ts'
 import { codeLabels } from '../../fhir/labels.ts'
 import { mapBundle } from '../../fhir/map-bundle.ts'
+import { clinicLock } from '../../schema/clinic.ts'
 import type { RecordId, TenantId } from '../../gateway/model/ids.ts'
 
 /** What a reader of the files would call a word about HIV: in the display of any code that an observation holds. */
@@ -10,7 +12,7 @@ const TELLING = /\bHIV\b|antiretroviral|CD4|zidovudine|lamivudine|nevirapine|aba
 
 it('the Synthea bundles of patients with HIV come in labelled: every observation that tells of it, and no other', async () => {
   const folder = join(process.env['PHI_SHARED'] ?? '', 'data/synthea/hiv-5')
-  const labels = codeLabels()
+  const labels = codeLabels(sensitivities(clinicLock()))
   const options = {
     tenant: 'riverside' as TenantId,
     idFor: (type: string, id: string) => `${type}/${id}` as RecordId,

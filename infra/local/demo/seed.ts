@@ -1,8 +1,10 @@
 import { type Importer, writePatients } from '../../../fhir/importer.ts'
+import { sensitivities } from '../../../directives/sensitivities.ts'
 import { type CodeLabels, codeLabels } from '../../../fhir/labels.ts'
 import { type MappedPatient, mapBundle } from '../../../fhir/map-bundle.ts'
 import { refuseProduction } from '../../../gateway/model/stage.ts'
 import { type Instant, type TenantId, tenantId } from '../../../gateway/model/ids.ts'
+import { clinicLock } from '../../../schema/clinic.ts'
 import { demoBundles } from './bundles.ts'
 import { studyReference, type Study } from '../../../gateway/model/study.ts'
 import { DEMO_STUDIES, DEMO_USERS, type DemoUser } from '../users.ts'
@@ -39,7 +41,7 @@ class DemoFault extends Error {
  */
 export async function seedDemo({ stage, openImporter, riverside, lakeside, log }: SeedOptions): Promise<void> {
   refuseProduction({ PHI_STAGE: stage })
-  const labels = codeLabels()
+  const labels = codeLabels(sensitivities(clinicLock()))
   for (const [name, count] of [
     ['riverside', riverside],
     ['lakeside', lakeside],

@@ -9,6 +9,7 @@ import { tokenIdentity } from '../../../gateway/access/identity.ts'
 import { type ImportReport, runImport } from '../../../cli/import.ts'
 import { compilePolicy, lockDigest } from '../../../directives/compile.ts'
 import { recordById, recordsOf, patientOf } from '../../../gateway/disclosure/edge-resolvers.ts'
+import { sensitivities } from '../../../directives/sensitivities.ts'
 import { codeLabels } from '../../../fhir/labels.ts'
 import { createGateway, type Gateway } from '../../../gateway/create-gateway.ts'
 import { openStore, type SealedStore } from '../../../gateway/admin/open-store.ts'
@@ -332,7 +333,8 @@ describe('C06: a parent, from the bundle of a minor to the answer', () => {
     try {
       for (const [place, bundle] of bundles.entries()) writeFileSync(join(folder, `${place}.json`), JSON.stringify(bundle))
       const progress = { start: () => undefined, update: () => undefined, stop: () => undefined }
-      const input = { paths: [folder], tenant: RIVERSIDE, assign: new Map(), labels: codeLabels(), importer: store }
+      const labels = codeLabels(sensitivities(clinicLock()))
+      const input = { paths: [folder], tenant: RIVERSIDE, assign: new Map(), labels, importer: store }
       return await runImport({ ...input, progress, print: () => undefined })
     } finally {
       rmSync(folder, { recursive: true })
