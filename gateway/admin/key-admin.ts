@@ -1,20 +1,18 @@
-import { userInfo } from 'node:os'
-import { randomBytes } from 'node:crypto'
-import type { AuditContext, TimedAccess } from '../audit/entry.ts'
-import { newRequestId } from '../audit/request-id.ts'
+import type { TimedAccess } from '../audit/entry.ts'
 import type { KeyAct, KeyChanger, KeyChanges } from '../crypto/key-changes.ts'
 import { KeyRotation } from '../crypto/key-rotation.ts'
 import { VersionConflict } from '../model/failures.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { Instant } from '../model/ids.ts'
 import { type Env, openServices, type Services } from '../compose.ts'
+import { operatorContext } from './operator-context.ts'
 
 export interface KeyAdmin {
   readonly rotation: KeyRotation
   close(): void
 }
 
-/** What stands in the audit as the path of a changed key: no path of a schema begins so. */
+/** The path of a changed key in the audit. No path of a schema begins with `#`. */
 const PATHS: Readonly<Record<KeyAct, SchemaPath>> = {
   ROTATE: '#tenant-key' as SchemaPath,
   REWRAP: '#patient-key.wrapping' as SchemaPath,
@@ -24,7 +22,7 @@ const PATHS: Readonly<Record<KeyAct, SchemaPath>> = {
 const DEADLINE_MS = 30_000
 
 /**
- * Opens the keys of a deployment for changing them, under the account that does it.
+ * Opens the keys of a deployment for administration. The audit names the operator's account.
  *
  * @param policy digest of the policy lock, for the audit
  * @throws ZodError for a missing variable
@@ -34,22 +32,13 @@ export function keyAdmin(policy: string, env: Env): KeyAdmin {
   return { rotation: keyRotation(services, policy), close: () => services.close() }
 }
 
-/** Key changes over the services of a process. A change and its audit record are stored together or not at all. */
-export function keyRotation({ kms, kmsKeysFor, keys, audit, process, now }: Services, policy: string): KeyRotation {
+/** Key rotation over the services of a process. One transaction stores a change and its audit record. */
+export function keyRotation(services: Services, policy: string): KeyRotation {
+  const { kms, kmsKeysFor, keys, audit, now } = services
   const changer: KeyChanger = {
     pages: (tenant) => keys.pages(tenant),
     write: async (tenant, act, changes) => {
-      const context: AuditContext = {
-        tenant,
-        requestId: newRequestId(process, now(), randomBytes),
-        user: `os:${userInfo().username}`,
-        roles: [],
-        client: 'phi-keys',
-        purpose: 'HOPERAT',
-        operation: 'keys',
-        persisted: false,
-        policy,
-      }
+      const context = operatorContext(services, { tenant, client: 'phi-keys', operation: 'keys', policy })
       try {
         await audit.commit(context, keys.change(tenant, changes), [recordOf(act, changes, now() as Instant)], now() + DEADLINE_MS)
         return 'written'
@@ -62,7 +51,7 @@ export function keyRotation({ kms, kmsKeysFor, keys, audit, process, now }: Serv
   return new KeyRotation({ kms, table: keys, changer, now, kmsKeysFor })
 }
 
-/** Wrapping a key anew changes no right and concerns nobody in particular; a new key of a patient is told as theirs. */
+/** A new patient key is recorded for its patient. A rewrap changes no access and covers many patients: it records their count. */
 function recordOf(act: KeyAct, { patients }: KeyChanges, at: Instant): TimedAccess {
   const [only] = act === 'RENEW_PATIENT' ? patients : []
   return {

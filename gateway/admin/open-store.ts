@@ -1,11 +1,6 @@
-import { userInfo } from 'node:os'
-import { randomBytes } from 'node:crypto'
 import { sealConsents } from '../access/consents.ts'
 import { membershipChanged, sealMembership } from '../access/memberships.ts'
-import type { AuditContext } from '../audit/entry.ts'
-import { newRequestId } from '../audit/request-id.ts'
 import { derivedId } from '../crypto/tokens.ts'
-import { HistoryTable } from '../store/history.ts'
 import { RecordWriter, type WriteCounts } from '../store/record-writer.ts'
 import type { ConsentChanges } from '../model/consent.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
@@ -14,30 +9,31 @@ import type { SearchIndex } from '../../directives/policy.ts'
 import type { Membership, NewRecord } from '../model/record.ts'
 import type { Study } from '../model/study.ts'
 import { type Env, openServices } from '../compose.ts'
+import { openHistoryTable } from './history-table.ts'
+import { type OperatorAct, operatorContext } from './operator-context.ts'
 import { writeStudy } from './study-admin.ts'
 
-/** What an import writes to: the sealed store of one tenant. */
+/** The sealed store of one tenant, open for an import. */
 export interface SealedStore {
   readonly idFor: (type: string, sourceId: string) => RecordId
-  /** Writes what is new or changed of a patient; consents that are not named stay as they are. */
+  /** Writes the new and changed records, memberships and consents of a patient. Other consents stay unchanged. */
   write(patient: {
     patient: PatientId
     records: readonly NewRecord[]
     memberships: readonly Membership[]
     consents?: ConsentChanges
   }): Promise<WriteCounts>
-  /** Writes a study, or what has changed of it; whom it is about, `write` says of each patient. */
+  /** Writes a new or changed study. The patients of the study are memberships, which `write` takes. */
   writeStudy(study: Study): Promise<void>
   close(): Promise<void>
 }
 
 /**
- * Opens the store of a tenant for loading; a tenant that has no keys yet is given them. What is loaded is audited under the
- * account that loads it.
+ * Opens the store of a tenant for an import, and creates the tenant's keys if it has none. The audit names the operator's account.
  *
  * @param policy digest of the policy lock, for the audit
- * @param searchable the blind indexes of the schema (`searchIndexes` of its lock); what is written without is not found by any value
- * @throws ZodError for a missing variable, KeyUnavailable, StoreUnavailable
+ * @param searchable the blind indexes of the schema (`searchIndexes` of its lock); without them, no search finds the records
+ * @throws ZodError or TypeError for a missing variable, KeyUnavailable, StoreUnavailable
  */
 export async function openStore(
   tenant: TenantId,
@@ -46,36 +42,24 @@ export async function openStore(
   searchable: readonly SearchIndex[] = [],
 ): Promise<SealedStore> {
   const services = openServices(env)
-  const { keyring, access, now, process } = services
-  const historyTable = env['PHI_TABLE_HISTORY']
-  if (historyTable === undefined) throw new TypeError('PHI_TABLE_HISTORY is not set')
+  const { keyring, access } = services
+  const history = openHistoryTable(env)
   await keyring.createTenant(tenant)
   const identifier = await keyring.purposeKey(tenant, 'identifier')
-  const writer = new RecordWriter({ ...services, searchable, history: new HistoryTable(historyTable) })
-  const importing: Omit<AuditContext, 'requestId'> = {
-    tenant,
-    user: `os:${userInfo().username}`,
-    roles: [],
-    client: 'phi-import',
-    purpose: 'HOPERAT',
-    operation: 'import',
-    persisted: false,
-    policy,
-  }
+  const writer = new RecordWriter({ ...services, searchable, history })
+  const act: OperatorAct = { tenant, client: 'phi-import', operation: 'import', policy }
   return {
     idFor: (type, sourceId) => derivedId(identifier, type as TypeName, sourceId),
     async write({ patient, records, memberships, consents }) {
       const changed = await membershipChanged(keyring, access, tenant, memberships)
       const items = await Promise.all(changed.map(async (membership) => await sealMembership(keyring, tenant, membership)))
-      const said = consents && (await sealConsents(services, tenant, patient, consents))
-      if (said !== undefined) items.unshift(said)
-      // the writing of one patient is one request: an import may take hours, and its records are looked up by time
-      const context = { ...importing, requestId: newRequestId(process, now(), randomBytes) }
-      return await writer.write(context, { patient, records, access: items })
+      const consentItem = consents && (await sealConsents(services, tenant, patient, consents))
+      if (consentItem !== undefined) items.unshift(consentItem)
+      // each patient is one request
+      return await writer.write(operatorContext(services, act), { patient, records, access: items })
     },
     async writeStudy(study) {
-      const context = { ...importing, requestId: newRequestId(process, now(), randomBytes), study: study.protocol }
-      await writeStudy(services, context, study)
+      await writeStudy(services, operatorContext(services, { ...act, study: study.protocol }), study)
     },
     close: () => {
       services.close()

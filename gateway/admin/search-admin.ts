@@ -1,26 +1,23 @@
-import { randomBytes } from 'node:crypto'
-import { userInfo } from 'node:os'
-import type { AuditContext } from '../audit/entry.ts'
-import { newRequestId } from '../audit/request-id.ts'
 import { SearchReindexer } from '../store/search-reindexer.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { Instant } from '../model/ids.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
 import { type Env, openServices, type Services } from '../compose.ts'
+import { operatorContext } from './operator-context.ts'
 
 export interface SearchAdmin {
   readonly reindexer: SearchReindexer
   close(): void
 }
 
-/** What stands in the audit as the path of a mended row: no path of a schema begins so. */
+/** The path of a changed search row in the audit. No path of a schema begins with `#`. */
 const PATH = '#search-entry' as SchemaPath
-/** Ids of patients have this form: what somebody planted need not, and does not go into the audit as it is. */
+/** The form of a patient id. A planted row can hold any text in its place, and that text must not reach the audit. */
 const PATIENT = /^[\w-]{22}$/
 const DEADLINE_MS = 30_000
 
 /**
- * Opens the search table of a deployment for mending it, under the account that does it.
+ * Opens the search table of a deployment for administration. The audit names the operator's account.
  *
  * @param policy digest of the policy lock, for the audit
  * @param searchable the blind indexes of the schema (`searchIndexes` of its lock)
@@ -31,28 +28,18 @@ export function searchAdmin(policy: string, env: Env, searchable: readonly Searc
   return { reindexer: searchReindexer(services, policy, searchable), close: () => services.close() }
 }
 
-/** Mends over the services of a process. A change and its audit record are stored together or not at all. */
+/** The reindexer over the services of a process. One transaction stores a change and its audit record. */
 export function searchReindexer(services: Services, policy: string, searchable: readonly SearchIndex[]): SearchReindexer {
-  const { audit, process, now } = services
+  const { audit, now } = services
   return new SearchReindexer({
     ...services,
     searchable,
     commit: async (tenant, { patient, what, rows, items }) => {
       const at = now() as Instant
-      const context: AuditContext = {
-        tenant,
-        requestId: newRequestId(process, at, randomBytes),
-        user: `os:${userInfo().username}`,
-        roles: [],
-        client: 'phi-search',
-        purpose: 'HOPERAT',
-        operation: 'reindex',
-        persisted: false,
-        policy,
-      }
+      const context = operatorContext(services, { tenant, client: 'phi-search', operation: 'reindex', policy })
       const action = what === 'WRITTEN' ? 'CREATE' : 'DELETE'
-      const whose = PATIENT.test(patient) && { patient }
-      const record = { ...whose, path: PATH, action, outcome: 'WRITTEN', at, count: rows.length } as const
+      const subject = PATIENT.test(patient) && { patient }
+      const record = { ...subject, path: PATH, action, outcome: 'WRITTEN', at, count: rows.length } as const
       await audit.commit(context, items, [record], at + DEADLINE_MS)
     },
   })

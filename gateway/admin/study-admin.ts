@@ -1,11 +1,7 @@
-import { randomBytes } from 'node:crypto'
-import { userInfo } from 'node:os'
 import { membershipChanged, sealMembership } from '../access/memberships.ts'
 import { storedStudies, studyWritten } from '../access/studies.ts'
 import type { AuditContext } from '../audit/entry.ts'
-import { newRequestId } from '../audit/request-id.ts'
 import { subjectToken } from '../crypto/tokens.ts'
-import { HistoryTable } from '../store/history.ts'
 import { RecordWriter } from '../store/record-writer.ts'
 import { Deadline } from '../model/deadline.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
@@ -13,11 +9,13 @@ import type { Instant, PatientId, TenantId } from '../model/ids.ts'
 import type { Membership } from '../model/record.ts'
 import { type Study, studyReference } from '../model/study.ts'
 import { type Env, openServices, type Services } from '../compose.ts'
+import { openHistoryTable } from './history-table.ts'
+import { operatorContext } from './operator-context.ts'
 
-/** A place in a study was to be given to nobody: the patient is not one of the tenant, or was erased. */
+/** The list of patients of a study has an id that the tenant does not know, or the id of an erased patient. */
 export class UnknownSubject extends Error {
   override readonly name = 'UnknownSubject'
-  /** The first such place in the list of patients, from 0. */
+  /** The position of the first such id in the list, from 0. */
   readonly place: number
   constructor(place: number) {
     super('A patient of the study is not known here.')
@@ -25,64 +23,64 @@ export class UnknownSubject extends Error {
   }
 }
 
-/** The patients of a study by what became of their places. */
+/** The memberships of patients in a study, by the change that `put` made. */
 export interface StudyCounts {
   readonly given: number
   readonly unchanged: number
   readonly ended: number
 }
 
-/** Where the studies of one tenant are written, and whom they are about. */
+/** Administration of the studies of one tenant, and of their patients. */
 export interface StudyAdmin {
   /** @throws StoreUnavailable, KeyUnavailable, IntegrityFailure */
   list(): Promise<readonly Study[]>
   /**
-   * Makes a study what it is said to be: these patients stand in it, and whoever else stood in it does no more. One patient is one
-   * transaction, and the study the last: begun again after a failure it goes on where it ended, and repeated it writes nothing.
+   * Writes a study with exactly these patients: it adds missing memberships and ends all others. Each patient is one transaction, and
+   * the study itself is the last. After a failure, a further call continues the work. A repeated call writes nothing.
    *
    * @throws UnknownSubject before anything is written
    * @throws BadUserInput, VersionConflict, AuditUnavailable, StoreUnavailable, KeyUnavailable, IntegrityFailure
    */
   put(study: Study, patients: readonly PatientId[]): Promise<StudyCounts>
   /**
-   * Ends a study now; the places in it stay as they are, and open nothing without it. UNKNOWN where there is none of that name.
+   * Ends a study now. The memberships of its patients remain, and grant no access after the end. Returns UNKNOWN if the tenant has no
+   * study with this protocol.
    * @throws as `put` does
    */
   end(protocol: string): Promise<'ENDED' | 'UNCHANGED' | 'UNKNOWN'>
   close(): void
 }
 
-/** How long the writing of one study may take, in milliseconds. */
+/** The limit for writing one study, in milliseconds. */
 const WRITE_MS = 30_000
-/** How many patients are asked of or looked for at a time. */
+/** The number of patients in one lookup. */
 const AT_ONCE = 100
 
 /**
- * Opens the studies of a tenant for their administration; a tenant that has no keys is not given any. What is written is audited
- * under the account that writes it.
+ * Opens the studies of a tenant for administration. Unlike `openStore`, it never creates keys for a tenant. The audit names the
+ * operator's account.
  *
  * @param policy digest of the policy lock, for the audit
- * @throws ZodError for a missing variable
+ * @throws ZodError or TypeError for a missing variable
  */
 export function openStudyAdmin(tenant: TenantId, policy: string, env: Env): StudyAdmin {
   const services = openServices(env)
   const { keyring, access, now } = services
-  const historyTable = env['PHI_TABLE_HISTORY']
-  if (historyTable === undefined) throw new TypeError('PHI_TABLE_HISTORY is not set')
-  const writer = new RecordWriter({ ...services, history: new HistoryTable(historyTable) })
+  const writer = new RecordWriter({ ...services, history: openHistoryTable(env) })
   const studies = storedStudies(services)
   const deadline = (): Deadline => new Deadline(now() + WRITE_MS, { now, monotonic: () => performance.now() })
-  const context = (study: string): AuditContext => operatorContext(services, { tenant, policy, study })
+  const context = (study: string): AuditContext =>
+    operatorContext(services, { tenant, client: 'phi-study', operation: 'study', policy, study })
 
-  const requireKnown = async (patients: readonly PatientId[]): Promise<void> => {
+  const requirePatients = async (patients: readonly PatientId[]): Promise<void> => {
     for (let at = 0; at < patients.length; at += AT_ONCE) {
       const some = patients.slice(at, at + AT_ONCE)
-      const known = await keyring.patientKeys(tenant, some, 'always')
-      const missing = some.findIndex((patient) => known.get(patient)?.erased !== false)
+      const keys = await keyring.patientKeys(tenant, some, 'always')
+      const missing = some.findIndex((patient) => keys.get(patient)?.erased !== false)
       if (missing >= 0) throw new UnknownSubject(at + missing)
     }
   }
-  const placed = async (protocol: string): Promise<readonly PatientId[]> => {
+  const patientsIn = async (protocol: string): Promise<readonly PatientId[]> => {
     const subject = subjectToken(await keyring.purposeKey(tenant, 'lookup'), studyReference(protocol))
     const all: PatientId[] = []
     for (;;) {
@@ -91,10 +89,10 @@ export function openStudyAdmin(tenant: TenantId, policy: string, env: Env): Stud
       if (some.length < AT_ONCE) return all
     }
   }
-  /** Whether it was not so yet. */
-  const place = async (protocol: string, patient: PatientId, isIn: boolean): Promise<boolean> => {
+  /** Starts or ends the membership of a patient in a study. Returns whether that was a change. */
+  const setMembership = async (protocol: string, patient: PatientId, isMember: boolean): Promise<boolean> => {
     const fhirUser = studyReference(protocol)
-    const membership: Membership = { patient, relationship: 'STUDY', fhirUser, periods: isIn ? [{}] : [] }
+    const membership: Membership = { patient, relationship: 'STUDY', fhirUser, periods: isMember ? [{}] : [] }
     const changed = await membershipChanged(keyring, access, tenant, [membership])
     if (changed.length === 0) return false
     const items = await Promise.all(changed.map(async (one) => await sealMembership(keyring, tenant, one)))
@@ -107,25 +105,25 @@ export function openStudyAdmin(tenant: TenantId, policy: string, env: Env): Stud
     async put(study, patients) {
       const { protocol } = study
       const wanted = new Set(patients)
-      await requireKnown(patients)
-      // before the study is widened or begun, who is not part of it any more is out of it
+      await requirePatients(patients)
+      // end memberships first: a former patient must not be in the study once it is extended or started
       let ended = 0
-      const others = (await placed(protocol)).filter((patient) => !wanted.has(patient))
+      const others = (await patientsIn(protocol)).filter((patient) => !wanted.has(patient))
       const keys = await keyring.patientKeys(tenant, others, 'always')
       for (const patient of others) {
-        // nothing of who was erased is open to anybody, and nothing can be written beside it
-        if (keys.get(patient)?.erased === false && (await place(protocol, patient, false))) ended++
+        // skip an erased patient: the records cannot be opened, and the patient has no key to seal a change
+        if (keys.get(patient)?.erased === false && (await setMembership(protocol, patient, false))) ended++
       }
       let given = 0
-      for (const patient of wanted) if (await place(protocol, patient, true)) given++
+      for (const patient of wanted) if (await setMembership(protocol, patient, true)) given++
       await writeStudy(services, context(protocol), study)
       return { given, unchanged: wanted.size - given, ended }
     },
     async end(protocol) {
-      const known = (await studies.studies(tenant, deadline())).find((study) => study.protocol === protocol)
-      if (known === undefined) return 'UNKNOWN'
-      if (known.until <= now()) return 'UNCHANGED'
-      await writeStudy(services, context(protocol), { ...known, until: now() as Instant })
+      const current = (await studies.studies(tenant, deadline())).find((study) => study.protocol === protocol)
+      if (current === undefined) return 'UNKNOWN'
+      if (current.until <= now()) return 'UNCHANGED'
+      await writeStudy(services, context(protocol), { ...current, until: now() as Instant })
       return 'ENDED'
     },
     close: () => {
@@ -134,27 +132,9 @@ export function openStudyAdmin(tenant: TenantId, policy: string, env: Env): Stud
   }
 }
 
-/** The account that administers, as the audit names it: each write is a request of its own. */
-function operatorContext(
-  { process, now }: Services,
-  { tenant, policy, study }: { readonly tenant: TenantId; readonly policy: string; readonly study: string },
-): AuditContext {
-  return {
-    tenant,
-    user: `os:${userInfo().username}`,
-    roles: [],
-    client: 'phi-study',
-    purpose: 'HOPERAT',
-    operation: 'study',
-    persisted: false,
-    policy,
-    requestId: newRequestId(process, now(), randomBytes),
-    study,
-  }
-}
-
 /**
- * Writes a study with its record in the audit, or nothing where it stands there as it is.
+ * Writes a study and its audit record in one transaction. Writes nothing if the stored study is equal.
+ *
  * @throws BadUserInput, IntegrityFailure, KeyUnavailable, StoreUnavailable, AuditUnavailable, VersionConflict
  */
 export async function writeStudy(services: Services, context: AuditContext, study: Study): Promise<void> {
