@@ -42,17 +42,48 @@ import { jsonOf } from './json-setting.ts'
 import { kmsKeysOf, TenantKmsKeys } from './tenant-kms-keys.ts'
 
 const name = z.string().min(1)
+
+/** The services that a class over a table can use. */
+interface TableParts {
+  readonly reads: DynamoDBClient
+  /** Without retries of the SDK. */
+  readonly writes: DynamoDBClient
+  readonly process: ProcessId
+  readonly now: Clock
+  readonly events: EventSink
+}
+
+const table = <const Variable extends `PHI_TABLE_${string}`, Table>(
+  variable: Variable,
+  open: (parts: TableParts, table: string) => Table,
+) => ({ variable, open })
+
+/** The tables by their member of `Services`, each with the variable that holds its name. `infra/tables.yml` sets the variables. */
+const TABLES = {
+  records: table('PHI_TABLE_RECORDS', ({ reads }, table) => new RecordTable(reads, table)),
+  access: table('PHI_TABLE_ACCESS', ({ reads }, table) => new AccessTable(reads, table)),
+  studies: table('PHI_TABLE_ACCESS', ({ reads }, table) => new StudyTable(reads, table)),
+  breakGlass: table('PHI_TABLE_BREAK_GLASS', ({ reads }, table) => new BreakGlassTable(reads, table)),
+  keys: table('PHI_TABLE_KEYS', ({ reads }, table) => new DynamoKeyTable(reads, table)),
+  audit: table('PHI_TABLE_AUDIT', ({ writes, ...parts }, table) => new LaneLog({ ...parts, client: writes, table })),
+  history: table('PHI_TABLE_AUDIT', ({ reads }, table) => new AuditHistory(reads, table)),
+  sessions: table('PHI_TABLE_SESSIONS', ({ reads }, table) => new SessionTable(reads, table)),
+  issuerKeys: table('PHI_TABLE_SESSIONS', ({ reads }, table) => new IssuerKeysTable(reads, table)),
+  budgets: table('PHI_TABLE_BUDGETS', ({ reads }, table) => new BudgetTable(reads, table)),
+  // a retry of the SDK would count twice
+  security: table('PHI_TABLE_SECURITY', ({ writes }, table) => new SecurityTable(writes, table)),
+  search: table('PHI_TABLE_SEARCH', ({ reads }, table) => new SearchTable(reads, table)),
+}
+type Tables = { readonly [Name in keyof typeof TABLES]: ReturnType<(typeof TABLES)[Name]['open']> }
+
+/** A variable that holds the name of a table. */
+export type TableVariable = (typeof TABLES)[keyof typeof TABLES]['variable']
+export const TABLE_VARIABLES: ReadonlySet<TableVariable> = new Set(Object.values(TABLES).map(({ variable }) => variable))
+
+const tableNames = Object.fromEntries([...TABLE_VARIABLES].map((variable) => [variable, name]))
 const Environment = z.object({
   PHI_STAGE: name,
-  PHI_TABLE_RECORDS: name,
-  PHI_TABLE_ACCESS: name,
-  PHI_TABLE_BREAK_GLASS: name,
-  PHI_TABLE_KEYS: name,
-  PHI_TABLE_AUDIT: name,
-  PHI_TABLE_SESSIONS: name,
-  PHI_TABLE_BUDGETS: name,
-  PHI_TABLE_SECURITY: name,
-  PHI_TABLE_SEARCH: name,
+  ...(tableNames as Record<TableVariable, typeof name>),
   PHI_KMS_KEY_ID: name,
   PHI_TENANT_KMS_KEYS: TenantKmsKeys,
   PHI_BREAK_GLASS_MINUTES: z.coerce.number().int().min(1).max(1_440).default(240),
@@ -68,34 +99,22 @@ const LimitsEnvironment = z.object({ PHI_LIMITS: LimitsText.default(DEFAULT_LIMI
 
 export type Env = Readonly<Record<string, string | undefined>>
 
-/** Everything that is made once for a process, over real clients. */
-export interface Services {
+/** The objects that a process creates once, over real clients. */
+export interface Services extends Tables {
   readonly stage: string
   readonly process: ProcessId
   readonly now: Clock
   readonly events: EventSink
-  readonly records: RecordTable
-  readonly access: AccessTable
-  readonly studies: StudyTable
-  readonly breakGlass: BreakGlassTable
-  /** The longest that a glass stays broken. */
+  /** Maximum duration of a break-glass grant, in minutes. */
   readonly breakGlassMinutes: number
-  readonly sessions: SessionTable
-  readonly budgets: BudgetTable
-  readonly security: SecurityTable
-  readonly issuerKeys: IssuerKeysTable
   readonly digestSeal: DigestSeal
-  readonly search: SearchTable
-  readonly keys: DynamoKeyTable
   readonly kms: Kms
   readonly kmsKeysFor: (tenant: TenantId) => KmsKeys
   readonly keyring: Keyring
-  readonly audit: LaneLog
-  readonly history: AuditHistory
   close(): void
 }
 
-// three attempts with the pauses between them fit into the part of a request's time that is for reading
+// three attempts and the pauses between them fit into the share of a request's time for reading
 const CONNECT_MS = 1_000
 const REQUEST_MS = 1_500
 const READ_ATTEMPTS = 3
@@ -107,44 +126,37 @@ const READ_ATTEMPTS = 3
  */
 export function openServices(env: Env, { now = Date.now, events }: { now?: Clock; events?: EventSink } = {}): Services {
   const settings = Environment.parse(env)
-  // without the last of these, the client warns of a request that is overdue and goes on waiting for it
+  // without the last option, the client only logs a warning for an overdue request and continues to wait
   const requestHandler = { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS, throwOnRequestTimeout: true }
   const reads = quiet(new DynamoDBClient({ maxAttempts: READ_ATTEMPTS, requestHandler }))
-  // a lane must see each answer itself: a retry that the SDK makes hides what became of the first attempt
+  // a lane must see the answer to each attempt, and a retry of the SDK hides the first one
   const writes = quiet(new DynamoDBClient({ maxAttempts: 1, requestHandler }))
   const kmsClient = quiet(new KMSClient({ maxAttempts: READ_ATTEMPTS, requestHandler }))
   const kms = new AwsKms(kmsClient)
   const kmsKeysFor = kmsKeysOf(settings.PHI_TENANT_KMS_KEYS, settings.PHI_KMS_KEY_ID)
   const sink = events ?? operatorEvents({ stage: settings.PHI_STAGE, now })
   const process = newProcessId(randomBytes)
-  const keys = new DynamoKeyTable(reads, settings.PHI_TABLE_KEYS)
+  const tables = openTables({ reads, writes, process, now, events: sink }, settings)
   return {
+    ...tables,
     stage: settings.PHI_STAGE,
     process,
     now,
     events: sink,
-    records: new RecordTable(reads, settings.PHI_TABLE_RECORDS),
-    access: new AccessTable(reads, settings.PHI_TABLE_ACCESS),
-    studies: new StudyTable(reads, settings.PHI_TABLE_ACCESS),
-    breakGlass: new BreakGlassTable(reads, settings.PHI_TABLE_BREAK_GLASS),
     breakGlassMinutes: settings.PHI_BREAK_GLASS_MINUTES,
-    sessions: new SessionTable(reads, settings.PHI_TABLE_SESSIONS),
-    budgets: new BudgetTable(reads, settings.PHI_TABLE_BUDGETS),
-    // a retry that the SDK makes would count twice
-    security: new SecurityTable(writes, settings.PHI_TABLE_SECURITY),
-    issuerKeys: new IssuerKeysTable(reads, settings.PHI_TABLE_SESSIONS),
     digestSeal: new KmsSeal(kmsClient, settings.PHI_KMS_KEY_ID),
-    search: new SearchTable(reads, settings.PHI_TABLE_SEARCH),
-    keys,
     kms,
     kmsKeysFor,
-    keyring: new Keyring({ kms, table: keys, now, kmsKeysFor }),
-    audit: new LaneLog({ client: writes, table: settings.PHI_TABLE_AUDIT, process, now, events: sink }),
-    history: new AuditHistory(reads, settings.PHI_TABLE_AUDIT),
+    keyring: new Keyring({ kms, table: tables.keys, now, kmsKeysFor }),
     close: () => {
       for (const client of [reads, writes, kmsClient]) client.destroy()
     },
   }
+}
+
+function openTables(parts: TableParts, names: Readonly<Record<TableVariable, string>>): Tables {
+  const opened = Object.entries(TABLES).map(([member, { variable, open }]) => [member, open(parts, names[variable])])
+  return Object.fromEntries(opened) as Tables
 }
 
 /** A schema with its resolvers, and the sources of a caller's attributes over the services of a process. */

@@ -1,21 +1,23 @@
 import { z } from 'zod'
-import type { TableNames } from './tables.ts'
+import { HISTORY_VARIABLE } from '../../gateway/admin/history-table.ts'
+import { TABLE_VARIABLES, type TableVariable } from '../../gateway/compose.ts'
 
 const text = z.string().min(1)
 
-/** What the functions and the SDK read from the environment. Region and credentials satisfy the SDK and open nothing. */
+/** Strict: a variable of `infra/tables.yml` that the code does not read is a fault, and so is a missing one. */
+export const tableNames = z.strictObject(
+  Object.fromEntries([...TABLE_VARIABLES, HISTORY_VARIABLE].map((variable) => [variable, text])) as Record<
+    TableVariable | typeof HISTORY_VARIABLE,
+    typeof text
+  >,
+)
+
+export type TableNames = Readonly<z.infer<typeof tableNames>>
+
+/** The variables that the functions, the operators' commands and the SDK read. The SDK requires region and credentials; the local values grant nothing. */
 export const stackEnvironment = z.object({
   PHI_STAGE: text,
-  PHI_TABLE_RECORDS: text,
-  PHI_TABLE_HISTORY: text,
-  PHI_TABLE_ACCESS: text,
-  PHI_TABLE_BREAK_GLASS: text,
-  PHI_TABLE_KEYS: text,
-  PHI_TABLE_AUDIT: text,
-  PHI_TABLE_SESSIONS: text,
-  PHI_TABLE_BUDGETS: text,
-  PHI_TABLE_SECURITY: text,
-  PHI_TABLE_SEARCH: text,
+  ...tableNames.shape,
   PHI_KMS_KEY_ID: text,
   PHI_TENANT_KMS_KEYS: text,
   PHI_ISSUER: text,
@@ -34,7 +36,7 @@ export interface StackParts {
   readonly stage: string
   readonly tables: TableNames
   readonly kmsKeyId: string
-  /** By tenant: the present key first, then former ones. */
+  /** The KMS keys of each tenant: the current key first, then former ones. */
   readonly tenantKmsKeys: Readonly<Record<string, readonly string[]>>
   readonly issuer: string
   readonly audience: string
@@ -45,16 +47,7 @@ export interface StackParts {
 
 export const environmentOf = (parts: StackParts): StackEnvironment => ({
   PHI_STAGE: parts.stage,
-  PHI_TABLE_RECORDS: parts.tables.records,
-  PHI_TABLE_HISTORY: parts.tables.history,
-  PHI_TABLE_ACCESS: parts.tables.access,
-  PHI_TABLE_BREAK_GLASS: parts.tables.breakGlass,
-  PHI_TABLE_KEYS: parts.tables.keys,
-  PHI_TABLE_AUDIT: parts.tables.audit,
-  PHI_TABLE_SESSIONS: parts.tables.sessions,
-  PHI_TABLE_BUDGETS: parts.tables.budgets,
-  PHI_TABLE_SECURITY: parts.tables.security,
-  PHI_TABLE_SEARCH: parts.tables.search,
+  ...parts.tables,
   PHI_KMS_KEY_ID: parts.kmsKeyId,
   PHI_TENANT_KMS_KEYS: JSON.stringify(parts.tenantKmsKeys),
   PHI_ISSUER: parts.issuer,
@@ -67,13 +60,13 @@ export const environmentOf = (parts: StackParts): StackEnvironment => ({
   AWS_ENDPOINT_URL_KMS: parts.kms,
 })
 
-/** A developer's own sign-in to AWS, which the SDK would prefer to the variables above. */
+/** The developer's own sign-in to AWS: the SDK prefers it to the credentials above. */
 const SIGN_IN = ['AWS_PROFILE', 'AWS_SESSION_TOKEN']
 
 /**
- * Puts the environment of a stack in place of this process's own.
+ * Replaces variables of this process by the environment of a stack.
  *
- * @returns what puts the former one back
+ * @returns a function that restores the former values
  */
 export function enterEnvironment(environment: StackEnvironment): () => void {
   const names = [...Object.keys(environment), ...SIGN_IN]

@@ -10,27 +10,14 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { parseDocument, type Tags } from 'yaml'
 import { z } from 'zod'
+import { type TableNames, tableNames } from './environment.ts'
 
-// CloudFormation to DynamoDB: `infra/tables.yml` as a local engine understands it.
-
-/** The tables of one stage, by what they hold. */
-export interface TableNames {
-  readonly records: string
-  readonly history: string
-  readonly access: string
-  readonly breakGlass: string
-  readonly keys: string
-  readonly sessions: string
-  readonly audit: string
-  readonly budgets: string
-  readonly security: string
-  readonly search: string
-}
+// Translates the CloudFormation of `infra/tables.yml` to commands of DynamoDB, for a local engine.
 
 const keySchema = z.array(z.strictObject({ AttributeName: z.string(), KeyType: z.enum(['HASH', 'RANGE']) }))
 
-// strict: a property that this file does not know would silently make the local tables differ from the deployed ones
-const table = z.strictObject({
+// strict: an unknown property would make the local tables differ from the deployed ones without notice
+const resource = z.strictObject({
   Type: z.literal('AWS::DynamoDB::Table'),
   DeletionPolicy: z.literal('Retain'),
   UpdateReplacePolicy: z.literal('Retain'),
@@ -48,34 +35,25 @@ const table = z.strictObject({
         }),
       )
       .optional(),
-    // protection that a local engine does not know, or that would keep `--fresh` from starting anew
+    // protections that a local engine does not support, or that would block `--fresh`
     DeletionProtectionEnabled: z.literal(true),
     PointInTimeRecoverySpecification: z.strictObject({ PointInTimeRecoveryEnabled: z.literal(true) }),
     SSESpecification: z.strictObject({ SSEEnabled: z.literal(true), SSEType: z.literal('KMS'), KMSMasterKeyId: z.unknown() }),
-    // on one machine items stay: whoever reads one asks how old it is
+    // a local engine keeps expired items; readers check the age of an item themselves
     TimeToLiveSpecification: z.strictObject({ AttributeName: z.literal('expires'), Enabled: z.literal(true) }).optional(),
   }),
 })
 
+const variables = z.record(z.string(), z.strictObject({ Ref: z.string() }))
 const template = z.strictObject({
-  Resources: z.strictObject({
-    RecordsTable: table,
-    HistoryTable: table,
-    AccessTable: table,
-    BreakGlassTable: table,
-    KeysTable: table,
-    SessionsTable: table,
-    AuditTable: table,
-    BudgetsTable: table,
-    SecurityTable: table,
-    SearchTable: table,
-  }),
+  Environment: variables,
+  OperatorEnvironment: variables,
+  Resources: z.record(z.string(), resource),
 })
 
-type Template = z.infer<typeof template>['Resources']
 type TableDefinition = CreateTableCommandInput & { readonly TableName: string }
 
-/** The short forms of CloudFormation's intrinsic functions, kept as data: `!GetAtt Key.Arn` is `{ 'Fn::GetAtt': 'Key.Arn' }`. */
+/** The short forms of CloudFormation's intrinsic functions as data: `!GetAtt Key.Arn` is `{ 'Fn::GetAtt': 'Key.Arn' }`. */
 const CLOUDFORMATION_TAGS: Tags = ['Ref', 'GetAtt', 'Sub', 'Join', 'Select', 'Split', 'If', 'Equals', 'ImportValue'].flatMap(
   (name) => {
     const key = name === 'Ref' ? 'Ref' : `Fn::${name}`
@@ -89,7 +67,7 @@ const CLOUDFORMATION_TAGS: Tags = ['Ref', 'GetAtt', 'Sub', 'Join', 'Select', 'Sp
 /**
  * Reads a CloudFormation fragment as plain data.
  *
- * @throws Error when the text has a fault or a warning: an unknown tag would be read as a plain value.
+ * @throws Error if the text has a fault or a warning: the parser would read an unknown tag as a plain value.
  */
 export function readFragment(file: URL): unknown {
   const document = parseDocument(readFileSync(file, 'utf8'), { customTags: CLOUDFORMATION_TAGS, merge: true })
@@ -98,24 +76,26 @@ export function readFragment(file: URL): unknown {
   return document.toJS()
 }
 
-/** What `infra/tables.yml` says, for one stage, in the words of DynamoDB's own API. */
-export function tableDefinitions(stage: string): Readonly<Record<keyof TableNames, TableDefinition>> {
-  const resources = template.parse(readFragment(new URL('../tables.yml', import.meta.url))).Resources
-  return {
-    records: definition(resources.RecordsTable, stage),
-    history: definition(resources.HistoryTable, stage),
-    access: definition(resources.AccessTable, stage),
-    breakGlass: definition(resources.BreakGlassTable, stage),
-    keys: definition(resources.KeysTable, stage),
-    sessions: definition(resources.SessionsTable, stage),
-    audit: definition(resources.AuditTable, stage),
-    budgets: definition(resources.BudgetsTable, stage),
-    security: definition(resources.SecurityTable, stage),
-    search: definition(resources.SearchTable, stage),
-  }
+/**
+ * The tables of `infra/tables.yml` for one stage, as input of DynamoDB's CreateTable, by the variable that holds the table's name.
+ *
+ * @throws Error if a table has no variable, or a variable no table
+ */
+export function tableDefinitions(stage: string): ReadonlyMap<string, TableDefinition> {
+  const { Environment, OperatorEnvironment, Resources } = template.parse(readFragment(new URL('../tables.yml', import.meta.url)))
+  const references = Object.entries({ ...Environment, ...OperatorEnvironment })
+  const referenced = new Set(references.map(([, { Ref }]) => Ref))
+  if (Object.keys(Resources).some((id) => !referenced.has(id))) throw new Error('infra/tables.yml has a table without a variable.')
+  return new Map(
+    references.map(([variable, { Ref }]) => {
+      const found = Resources[Ref]
+      if (found === undefined) throw new Error(`infra/tables.yml has no table for ${variable}.`)
+      return [variable, definition(found, stage)]
+    }),
+  )
 }
 
-function definition({ Properties: table }: Template[keyof Template], stage: string): TableDefinition {
+function definition({ Properties: table }: z.infer<typeof resource>, stage: string): TableDefinition {
   const name = table.TableName.replaceAll('${sls:stage}', stage)
   if (name.includes('$')) throw new Error('infra/tables.yml names a table with an unknown variable.')
   return {
@@ -128,21 +108,24 @@ function definition({ Properties: table }: Template[keyof Template], stage: stri
 }
 
 /**
- * Creates the tables of a stage where they do not exist yet, on any engine.
+ * Creates the missing tables of a stage, on any engine.
  *
- * @param stage part of every table's name; tests that share an engine take one stage each
- * @throws Error when a table of that name has other keys or indexes: data of an older definition
+ * @param stage part of every table's name; tests that share an engine use different stages
+ * @returns the names of the tables, by variable
+ * @throws ZodError if the variables of `infra/tables.yml` differ from those that the code reads
+ * @throws Error if a table of that name has other keys or indexes: its data has an older definition
  */
 export async function createTables(client: DynamoDBClient, stage: string): Promise<TableNames> {
-  const tables = tableDefinitions(stage)
-  await Promise.all(Object.values(tables).map((table) => createTable(client, table)))
-  return namesOf(tables)
+  const tables = [...tableDefinitions(stage)]
+  const names = tableNames.parse(Object.fromEntries(tables.map(([variable, { TableName }]) => [variable, TableName])))
+  await Promise.all(tables.map(([, table]) => createTable(client, table)))
+  return names
 }
 
-/** Deletes the tables of a stage with all they hold. Only what runs on one machine calls this. */
+/** Deletes the tables of a stage with their items. Only code for one machine calls it. */
 export async function dropTables(client: DynamoDBClient, stage: string): Promise<void> {
   await Promise.all(
-    Object.values(tableDefinitions(stage)).map(async ({ TableName }) => {
+    [...tableDefinitions(stage).values()].map(async ({ TableName }) => {
       try {
         await client.send(new DeleteTableCommand({ TableName }))
       } catch (error) {
@@ -151,19 +134,6 @@ export async function dropTables(client: DynamoDBClient, stage: string): Promise
     }),
   )
 }
-
-const namesOf = (tables: Readonly<Record<keyof TableNames, TableDefinition>>): TableNames => ({
-  records: tables.records.TableName,
-  history: tables.history.TableName,
-  access: tables.access.TableName,
-  breakGlass: tables.breakGlass.TableName,
-  keys: tables.keys.TableName,
-  sessions: tables.sessions.TableName,
-  audit: tables.audit.TableName,
-  budgets: tables.budgets.TableName,
-  security: tables.security.TableName,
-  search: tables.search.TableName,
-})
 
 async function createTable(client: DynamoDBClient, table: TableDefinition): Promise<void> {
   try {
@@ -184,7 +154,7 @@ interface Shape {
     | undefined
 }
 
-/** Keys and indexes in a form that compares, whatever order an engine gives them in. */
+/** Keys and indexes as one text. Sorted, because engines return indexes in different orders. */
 function shape(table: Shape | undefined): string {
   const keys = (schema: Shape['KeySchema']): string =>
     (schema ?? []).map((key) => `${key.KeyType ?? ''} ${key.AttributeName ?? ''}`).join()

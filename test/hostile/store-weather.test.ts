@@ -9,7 +9,8 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Engine, startEngine } from '../../infra/local/engine.ts'
-import { createTables, type TableNames } from '../../infra/local/tables.ts'
+import type { TableNames } from '../../infra/local/environment.ts'
+import { createTables } from '../../infra/local/tables.ts'
 import { type Fault, refuse, type ServiceCall } from './faults.ts'
 import { itemBytes, unitsOf } from './item-size.ts'
 import { type HostileProxy, startProxy } from './proxy.ts'
@@ -55,11 +56,13 @@ const item = (lane: string, { user = 'u', padding = '' } = {}) => ({
   x: { S: padding },
 })
 const put = async (lane: string, options?: Parameters<typeof item>[1]): Promise<unknown> =>
-  await client.send(new PutItemCommand({ TableName: tables.audit, Item: item(lane, options) }))
+  await client.send(new PutItemCommand({ TableName: tables.PHI_TABLE_AUDIT, Item: item(lane, options) }))
 const transact = async (lane: string, count: number, token?: string): Promise<unknown> =>
   await client.send(
     new TransactWriteItemsCommand({
-      TransactItems: Array.from({ length: count }, () => ({ Put: { TableName: tables.audit, Item: item(lane, { user: lane }) } })),
+      TransactItems: Array.from({ length: count }, () => ({
+        Put: { TableName: tables.PHI_TABLE_AUDIT, Item: item(lane, { user: lane }) },
+      })),
       ...(token !== undefined && { ClientRequestToken: token }),
     }),
   )
@@ -131,7 +134,7 @@ describe('weather before DynamoDB', () => {
   it('a transaction that was paid for is sent again for nothing', async () => {
     weather.blow({ WRITE_UNITS: 1 })
     const token = 'token-of-the-first'
-    const TransactItems = [{ Put: { TableName: tables.audit, Item: item('lane-c', { padding: 'x'.repeat(300_000) }) } }]
+    const TransactItems = [{ Put: { TableName: tables.PHI_TABLE_AUDIT, Item: item('lane-c', { padding: 'x'.repeat(300_000) }) } }]
     const send = async (): Promise<unknown> =>
       await client.send(new TransactWriteItemsCommand({ TransactItems, ClientRequestToken: token }))
     await send()
@@ -147,7 +150,7 @@ describe('weather before DynamoDB', () => {
     const seen = async (): Promise<{ found: number; more: boolean }> => {
       const page = await client.send(
         new QueryCommand({
-          TableName: tables.audit,
+          TableName: tables.PHI_TABLE_AUDIT,
           IndexName: 'byUser',
           KeyConditionExpression: 'gu = :u',
           ExpressionAttributeValues: { ':u': { S: 'lagging' } },
@@ -179,8 +182,11 @@ describe('weather before DynamoDB', () => {
       n: { S: String(items - index).padStart(12, '0') },
     }))
     weather.blow({ UNPROCESSED_KEYS: 1 })
-    const answer = await client.send(new BatchGetItemCommand({ RequestItems: { [tables.audit]: { Keys } } }))
-    const [given, left] = [answer.Responses?.[tables.audit] ?? [], answer.UnprocessedKeys?.[tables.audit]?.Keys ?? []]
+    const answer = await client.send(new BatchGetItemCommand({ RequestItems: { [tables.PHI_TABLE_AUDIT]: { Keys } } }))
+    const [given, left] = [
+      answer.Responses?.[tables.PHI_TABLE_AUDIT] ?? [],
+      answer.UnprocessedKeys?.[tables.PHI_TABLE_AUDIT]?.Keys ?? [],
+    ]
     expect(given.length).toBeGreaterThan(0)
     expect(left.length).toBeGreaterThan(0)
     expect(new Set([...given, ...left].map(({ n }) => n?.S)).size).toBe(10)

@@ -75,7 +75,7 @@ export class LaneBench {
     // an engine that others use too keeps what they hold
     const stage = `audit-${randomBytes(4).toString('hex')}`
     const direct = clientFor(engine.endpoint, 3)
-    const { audit } = await createTables(direct, stage)
+    const { PHI_TABLE_AUDIT: audit } = await createTables(direct, stage)
     return new LaneBench(engine, await startProxy(engine.endpoint), stage, direct, audit)
   }
 

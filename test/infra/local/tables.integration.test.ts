@@ -61,25 +61,25 @@ describe('tables of a local engine are those of infra/tables.yml', () => {
   })
 
   it('are left as they are by a second start, with what they hold', async () => {
-    const { records } = await createTables(client, stage)
+    const { PHI_TABLE_RECORDS: records } = await createTables(client, stage)
     await client.send(new PutItemCommand({ TableName: records, Item: { pk: { S: 'p' }, sk: { S: 's' } } }))
     await createTables(client, stage)
     expect((await client.send(new ScanCommand({ TableName: records }))).Count).toBe(1)
   })
 
   it('bear the stage in every name, and no variable', () => {
-    expect(Object.values(tableDefinitions('x')).map((table) => table.TableName)).toEqual([
-      'phi-x-records',
-      'phi-x-history',
-      'phi-x-access',
-      'phi-x-break-glass',
-      'phi-x-keys',
-      'phi-x-sessions',
-      'phi-x-audit',
-      'phi-x-budgets',
-      'phi-x-security',
-      'phi-x-search',
-    ])
+    expect(Object.fromEntries([...tableDefinitions('x')].map(([variable, { TableName }]) => [variable, TableName]))).toEqual({
+      PHI_TABLE_RECORDS: 'phi-x-records',
+      PHI_TABLE_HISTORY: 'phi-x-history',
+      PHI_TABLE_ACCESS: 'phi-x-access',
+      PHI_TABLE_BREAK_GLASS: 'phi-x-break-glass',
+      PHI_TABLE_KEYS: 'phi-x-keys',
+      PHI_TABLE_SESSIONS: 'phi-x-sessions',
+      PHI_TABLE_AUDIT: 'phi-x-audit',
+      PHI_TABLE_BUDGETS: 'phi-x-budgets',
+      PHI_TABLE_SECURITY: 'phi-x-security',
+      PHI_TABLE_SEARCH: 'phi-x-search',
+    })
   })
 })
 
