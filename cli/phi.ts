@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
 import { enterEnvironment } from '../infra/local/environment.ts'
-import { NoStack, readStackFile } from '../infra/local/stack-file.ts'
+import { NoStack, readStackFile, type StackFile } from '../infra/local/stack-file.ts'
 import { auditCommand } from './audit.ts'
 import { importCommand } from './import.ts'
 import { keysCommand } from './keys.ts'
@@ -13,21 +13,26 @@ import { searchCommand } from './search.ts'
 import { studyCommand } from './study.ts'
 import { tokenCommand } from './token.ts'
 
-/**
- * The `phi` command. Its environment says which system it speaks to; without one, it is the stack that runs on this
- * machine.
- */
-function useRunningStack(): void {
-  if (process.env['PHI_STAGE'] !== undefined) return
+/** A command on the data of a system: the deployment that PHI_STAGE names, else the stack that runs on this machine. */
+function onSystem(command: Command): Command {
+  return command.hook('preAction', () => {
+    if (process.env['PHI_STAGE'] === undefined) enterEnvironment(runningStack().env)
+  })
+}
+
+/** @throws NoStack */
+function runningStack(): StackFile {
   try {
-    enterEnvironment(readStackFile().env)
-  } catch (failure) {
-    // commands that need no system run without one; the others say what is missing
-    if (!(failure instanceof NoStack)) throw failure
+    return readStackFile()
+  } catch (cause) {
+    throw new NoStack(
+      'No local stack is running. Start it with: npm start, or set PHI_STAGE and the PHI_TABLE_ variables of a deployment.',
+      { cause },
+    )
   }
 }
 
-// a reader that has seen enough (`phi ... | head`) is no failure
+// `phi ... | head` closes the pipe early, which is not a failure
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1)
 })
@@ -35,20 +40,19 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const program = new Command('phi')
   .description('phi-gateway from the command line')
   .showHelpAfterError()
-  .hook('preAction', useRunningStack)
   .addCommand(policyCommand())
   .addCommand(schemaCommand())
   .addCommand(tokenCommand())
-  .addCommand(importCommand({ openImporter: (tenant) => openImporter(tenant, clinicLock()) }))
-  .addCommand(auditCommand())
-  .addCommand(keysCommand())
-  .addCommand(searchCommand())
-  .addCommand(studyCommand())
+  .addCommand(onSystem(importCommand({ openImporter: (tenant) => openImporter(tenant, clinicLock()) })))
+  .addCommand(onSystem(auditCommand()))
+  .addCommand(onSystem(keysCommand()))
+  .addCommand(onSystem(searchCommand()))
+  .addCommand(onSystem(studyCommand()))
 
 try {
   await program.parseAsync()
 } catch (failure) {
-  // a class of failure and no more: messages of what is underneath may hold anything
+  // only the class of any other failure: its message may contain any text (P8)
   console.error(failure instanceof NoStack ? failure.message : `phi: ${failure instanceof Error ? failure.name : 'failed'}`)
   if (process.env['DEBUG'] !== undefined) console.error(failure)
   process.exitCode = 1

@@ -53,26 +53,29 @@ interface TableParts {
   readonly events: EventSink
 }
 
-const table = <const Variable extends `PHI_TABLE_${string}`, Table>(
+const tableIn = <const Variable extends `PHI_TABLE_${string}`, Table>(
   variable: Variable,
   open: (parts: TableParts, table: string) => Table,
 ) => ({ variable, open })
 
 /** The tables by their member of `Services`, each with the variable that holds its name. `infra/tables.yml` sets the variables. */
 const TABLES = {
-  records: table('PHI_TABLE_RECORDS', ({ reads }, table) => new RecordTable(reads, table)),
-  access: table('PHI_TABLE_ACCESS', ({ reads }, table) => new AccessTable(reads, table)),
-  studies: table('PHI_TABLE_ACCESS', ({ reads }, table) => new StudyTable(reads, table)),
-  breakGlass: table('PHI_TABLE_BREAK_GLASS', ({ reads }, table) => new BreakGlassTable(reads, table)),
-  keys: table('PHI_TABLE_KEYS', ({ reads }, table) => new DynamoKeyTable(reads, table)),
-  audit: table('PHI_TABLE_AUDIT', ({ writes, ...parts }, table) => new LaneLog({ ...parts, client: writes, table })),
-  history: table('PHI_TABLE_AUDIT', ({ reads }, table) => new AuditHistory(reads, table)),
-  sessions: table('PHI_TABLE_SESSIONS', ({ reads }, table) => new SessionTable(reads, table)),
-  issuerKeys: table('PHI_TABLE_SESSIONS', ({ reads }, table) => new IssuerKeysTable(reads, table)),
-  budgets: table('PHI_TABLE_BUDGETS', ({ reads }, table) => new BudgetTable(reads, table)),
+  records: tableIn('PHI_TABLE_RECORDS', ({ reads }, table) => new RecordTable(reads, table)),
+  access: tableIn('PHI_TABLE_ACCESS', ({ reads }, table) => new AccessTable(reads, table)),
+  studies: tableIn('PHI_TABLE_ACCESS', ({ reads }, table) => new StudyTable(reads, table)),
+  breakGlass: tableIn('PHI_TABLE_BREAK_GLASS', ({ reads }, table) => new BreakGlassTable(reads, table)),
+  keys: tableIn('PHI_TABLE_KEYS', ({ reads }, table) => new DynamoKeyTable(reads, table)),
+  audit: tableIn(
+    'PHI_TABLE_AUDIT',
+    ({ writes, process, now, events }, table) => new LaneLog({ client: writes, table, process, now, events }),
+  ),
+  history: tableIn('PHI_TABLE_AUDIT', ({ reads }, table) => new AuditHistory(reads, table)),
+  sessions: tableIn('PHI_TABLE_SESSIONS', ({ reads }, table) => new SessionTable(reads, table)),
+  issuerKeys: tableIn('PHI_TABLE_SESSIONS', ({ reads }, table) => new IssuerKeysTable(reads, table)),
+  budgets: tableIn('PHI_TABLE_BUDGETS', ({ reads }, table) => new BudgetTable(reads, table)),
   // a retry of the SDK would count twice
-  security: table('PHI_TABLE_SECURITY', ({ writes }, table) => new SecurityTable(writes, table)),
-  search: table('PHI_TABLE_SEARCH', ({ reads }, table) => new SearchTable(reads, table)),
+  security: tableIn('PHI_TABLE_SECURITY', ({ writes }, table) => new SecurityTable(writes, table)),
+  search: tableIn('PHI_TABLE_SEARCH', ({ reads }, table) => new SearchTable(reads, table)),
 }
 type Tables = { readonly [Name in keyof typeof TABLES]: ReturnType<(typeof TABLES)[Name]['open']> }
 
