@@ -6,17 +6,17 @@ export function renderMarkdown(policy: PolicyTable): string {
   const { phi, reads, notPhi, digest } = policySheet(policy)
   const sections = [
     '# Who may see what',
-    `Policy \`${digest}\`. A field that no line grants is denied; of several lines that apply, the most revealing one holds.`,
+    `Policy \`${digest}\`. A field without a grant is denied. If several grants apply, the most revealing view wins.`,
     '## Protected health information',
     table(
-      ['path', 'category', 'Safe Harbor', 'roles', 'purposes', 'relationship', 'view', 'emergency'],
+      ['path', 'category', 'Safe Harbor', 'roles', 'purposes', 'relationship', 'view', 'break-glass'],
       phi.flatMap((row) => row.grants.map((grant) => [code(row.path), row.category, row.safeHarbor, ...readers(grant)])),
     ),
     ...(reads.length === 0
       ? []
       : [
           '## Arguments that read',
-          'Whoever gives the argument needs the right to the field.',
+          'An argument needs the right to the field that it reads.',
           table(
             ['argument', 'reads'],
             reads.map(({ argument, field }) => [code(argument), code(field)]),
@@ -31,8 +31,8 @@ export function renderMarkdown(policy: PolicyTable): string {
   return `${sections.join('\n\n')}\n`
 }
 
-function readers({ roles, purposes, relationship, view, emergency }: PolicySheet['phi'][number]['grants'][number]): string[] {
-  return [roles.join(', '), purposes, relationship, view, emergency ? 'break-glass' : '']
+function readers({ roles, purposes, relationship, view, breakGlass }: PolicySheet['phi'][number]['grants'][number]): string[] {
+  return [roles.join(', '), purposes, relationship, view, breakGlass ? 'break-glass' : '']
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -40,12 +40,12 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), `|${' --- |'.repeat(head.length)}`, ...rows.map(line)].join('\n')
 }
 
-/** A path holds letters, digits, `.`, `(` and `:` alone, so it needs nothing but its backticks. */
+/** A path has only letters, digits, `.`, `(`, `)` and `:`, so it needs no escaping between its backticks. */
 function code(path: string): string {
   return `\`${path}\``
 }
 
-/** What people wrote into a reason must neither end a cell nor become markup. */
+/** Text of a reason must neither end a cell nor become markup. */
 function escape(text: string): string {
   return text
     .replaceAll(/[\\|<>]/g, (character) => `\\${character}`)

@@ -5,8 +5,8 @@ import type { PolicyTable } from '../directives/policy.ts'
 type Phi = PolicySheet['phi'][number]
 
 /**
- * The policy table as one HTML page that needs nothing else: style and script are in it, and its own content security
- * policy lets it load nothing. Without script it shows the whole table.
+ * The policy table as one HTML page with its own style and script. Its content security policy allows no other resource. Without
+ * script, the page shows the whole table.
  */
 export function renderPage(policy: PolicyTable): string {
   const { phi, reads, notPhi, roles, digest } = policySheet(policy)
@@ -24,7 +24,7 @@ export function renderPage(policy: PolicyTable): string {
 <body>
 <main>
 <h1>Who may see what</h1>
-<p>What no line grants is denied. Of several lines that apply to a caller, the most revealing one holds.</p>
+<p>A field without a grant is denied. If several grants apply, the most revealing view wins.</p>
 <p>Policy <code class="digest">${text(digest)}</code></p>
 <h2 id="phi">Protected health information</h2>
 <form id="filter" hidden>
@@ -34,15 +34,15 @@ export function renderPage(policy: PolicyTable): string {
 </form>
 <div class="scroll" role="region" aria-labelledby="phi" tabindex="0">
 <table id="grants" role="table">
-<caption>Each path, its category and Safe Harbor class, and who sees it in which view</caption>
-<thead role="rowgroup"><tr role="row">${heads('Path', 'Category', 'Safe Harbor', 'Roles', 'Purposes', 'Relationship', 'View', 'Emergency')}</tr></thead>
+<caption>Each path with its category, its Safe Harbor class and its grants</caption>
+<thead role="rowgroup"><tr role="row">${heads('Path', 'Category', 'Safe Harbor', 'Roles', 'Purposes', 'Relationship', 'View', 'Break-glass')}</tr></thead>
 ${phi.map(body).join('\n')}
 </table>
 </div>
 ${argumentsTable(reads)}<h2 id="not-phi">Not protected health information</h2>
 <div class="scroll" role="region" aria-labelledby="not-phi" tabindex="0">
 <table>
-<caption>Fields that were considered and are not PHI, with the reason</caption>
+<caption>Fields that were reviewed and are not PHI, with the reason</caption>
 <thead><tr>${heads('Field', 'Because')}</tr></thead>
 <tbody>
 ${notPhi.map(({ coordinate, because }) => `<tr><th scope="row">${path(coordinate)}</th><td class="prose">${text(because)}</td></tr>`).join('\n')}
@@ -57,8 +57,8 @@ ${notPhi.map(({ coordinate, because }) => `<tr><th scope="row">${path(coordinate
 }
 
 /**
- * One path: a group of rows, one for each of its grants. The roles are written out because a narrow screen shows the cells as
- * a grid, and a browser may then forget that they are a table's.
+ * One path: a group of rows, one for each of its grants. The ARIA roles are explicit, because a narrow screen shows the cells as a
+ * grid, and a browser may then drop the table semantics.
  */
 function body({ path: name, category, safeHarbor, grants }: Phi): string {
   const span = grants.length > 1 ? ` rowspan="${grants.length}"` : ''
@@ -66,9 +66,9 @@ function body({ path: name, category, safeHarbor, grants }: Phi): string {
     `<th scope="rowgroup" role="rowheader" data-head${span}>${path(name)}</th>`,
     ...[category, safeHarbor].map((cell) => `<td role="cell" data-head${span}>${text(cell)}</td>`),
   ].join('')
-  const rows = grants.map(({ roles, purposes, relationship, view, emergency }, index) => {
+  const rows = grants.map(({ roles, purposes, relationship, view, breakGlass }, index) => {
     const cells = [roles.join(', '), purposes, relationship].map((cell) => `<td role="cell">${text(cell)}</td>`).join('')
-    const last = `<td role="cell"${view === 'FULL' ? '' : ' class="partial"'}>${text(view)}</td><td role="cell">${emergency ? 'break-glass' : ''}</td>`
+    const last = `<td role="cell"${view === 'FULL' ? '' : ' class="partial"'}>${text(view)}</td><td role="cell">${breakGlass ? 'break-glass' : ''}</td>`
     return `<tr role="row" data-roles="${text(roles.join(' '))}">${index === 0 ? head : ''}${cells}${last}</tr>`
   })
   return `<tbody role="rowgroup">\n${rows.join('\n')}\n</tbody>`
@@ -79,7 +79,7 @@ function argumentsTable(reads: PolicySheet['reads']): string {
   return `<h2 id="reads">Arguments that read</h2>
 <div class="scroll" role="region" aria-labelledby="reads" tabindex="0">
 <table>
-<caption>Whoever gives the argument needs the right to the field</caption>
+<caption>An argument needs the right to the field that it reads</caption>
 <thead><tr>${heads('Argument', 'Reads')}</tr></thead>
 <tbody>
 ${reads.map(({ argument, field }) => `<tr><th scope="row">${path(argument)}</th><td>${path(field)}</td></tr>`).join('\n')}
@@ -93,7 +93,7 @@ function heads(...names: readonly string[]): string {
   return names.map((name) => `<th scope="col" role="columnheader">${text(name)}</th>`).join('')
 }
 
-/** A path may break after each of its parts, so that a narrow screen need not scroll past it. */
+/** Allows a line break after each part of a path, so that a narrow screen does not scroll. */
 function path(name: string): string {
   return `<code>${text(name).replaceAll(/[.(]/g, (mark) => `${mark}<wbr>`)}</code>`
 }
@@ -155,7 +155,7 @@ tbody th { font-weight: 600; }
 @media print { form { display: none !important } .scroll { overflow: visible; border: 0 } }
 `
 
-// the head cells of a path span its visible rows, so they move to the first of them and count again
+// the head cells of a path span its visible rows: move them to the first visible row and set the span again
 const SCRIPT = `
 const role = document.getElementById('role')
 const shown = document.getElementById('shown')

@@ -32,7 +32,7 @@ interface SheetGrant {
   /** `FULL` for a grant of READ only; any other grant adds its actions: `FULL (SEARCH)`. */
   readonly view: string
   /** Whether break-glass can replace membership of the care team. */
-  readonly emergency: boolean
+  readonly breakGlass: boolean
 }
 
 /**
@@ -76,7 +76,7 @@ function sheetGrant({ roles, purposes, relationship, view, actions, breakGlass }
     relationship,
     // a grant of SEARCH without READ must not look like a grant of READ
     view: actions.size === 1 && actions.has('READ') ? view : `${view} (${[...actions].join(' ')})`,
-    emergency: breakGlass && relationship === 'CARE_TEAM' && purposes.has('TREAT'),
+    breakGlass: breakGlass && relationship === 'CARE_TEAM' && purposes.has('TREAT'),
   }
 }
 
@@ -88,17 +88,17 @@ function byKey<Key extends string, Value>(map: ReadonlyMap<Key, Value>): readonl
 export function renderTable(policy: PolicyTable): string {
   const { phi, reads, notPhi } = policySheet(policy)
   const rows = phi.flatMap(({ path, category, safeHarbor, grants }) =>
-    grants.map(({ roles, purposes, relationship, view, emergency }, index) => [
+    grants.map(({ roles, purposes, relationship, view, breakGlass }, index) => [
       ...(index === 0 ? [path, category, safeHarbor] : ['', '', '']),
       roles.join(' '),
       purposes,
       relationship,
       view,
-      emergency ? 'break-glass' : '',
+      breakGlass ? 'break-glass' : '',
     ]),
   )
   return [
-    columns([['path', 'category', 'Safe Harbor', 'roles', 'purposes', 'relationship', 'view', 'emergency'], ...rows]),
+    columns([['path', 'category', 'Safe Harbor', 'roles', 'purposes', 'relationship', 'view', 'break-glass'], ...rows]),
     ...(reads.length === 0 ? [] : [columns([['argument', 'reads'], ...reads.map(({ argument, field }) => [argument, field])])]),
     columns([['not PHI', 'because'], ...notPhi.map(({ coordinate, because }) => [coordinate, because])]),
   ].join('\n')

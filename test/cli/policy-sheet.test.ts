@@ -34,22 +34,22 @@ describe('the policy as people read it', () => {
     expect(rows).toEqual(expect.arrayContaining([...grantRows(policy)]))
   })
 
-  it('tells a grant of SEARCH from one of READ, labels, and where an emergency opens', () => {
+  it('tells a grant of SEARCH from one of READ, labels, and where break-glass opens', () => {
     expect(policySheet(hostile).phi).toEqual([
       {
         path: 'Person.b',
         category: 'NOTE, protected as PSY',
         safeHarbor: '-',
         grants: [
-          { roles: ['PHYSICIAN'], purposes: 'TREAT ETREAT', relationship: 'CARE_TEAM', view: 'FULL', emergency: true },
-          { roles: ['NURSE'], purposes: 'TREAT ETREAT', relationship: 'CARE_TEAM', view: 'FULL (SEARCH)', emergency: false },
-          { roles: ['BILLING'], purposes: 'HPAYMT', relationship: 'CARE_TEAM', view: 'FULL', emergency: false },
-          { roles: ['NURSE'], purposes: 'TREAT ETREAT', relationship: 'ORGANIZATION', view: 'FULL', emergency: false },
+          { roles: ['PHYSICIAN'], purposes: 'TREAT ETREAT', relationship: 'CARE_TEAM', view: 'FULL', breakGlass: true },
+          { roles: ['NURSE'], purposes: 'TREAT ETREAT', relationship: 'CARE_TEAM', view: 'FULL (SEARCH)', breakGlass: false },
+          { roles: ['BILLING'], purposes: 'HPAYMT', relationship: 'CARE_TEAM', view: 'FULL', breakGlass: false },
+          { roles: ['NURSE'], purposes: 'TREAT ETREAT', relationship: 'ORGANIZATION', view: 'FULL', breakGlass: false },
         ],
       },
     ])
-    const emergencies = policySheet(policy).phi.flatMap(({ grants }) => grants.filter(({ emergency }) => emergency))
-    expect(new Set(emergencies.map(({ relationship }) => relationship))).toEqual(new Set(['CARE_TEAM']))
+    const opened = policySheet(policy).phi.flatMap(({ grants }) => grants.filter(({ breakGlass }) => breakGlass))
+    expect(new Set(opened.map(({ relationship }) => relationship))).toEqual(new Set(['CARE_TEAM']))
   })
 
   it('as text: what an argument reads and why a field is not PHI', () => {
