@@ -1,9 +1,7 @@
 import { demoBundles } from '../../infra/local/demo/bundles.ts'
 import { DEMO_CARE_TEAMS, DEMO_USERS, type DemoUser } from '../../infra/local/users.ts'
-import { sensitivities } from '../../directives/sensitivities.ts'
 import { codeLabels } from '../../fhir/labels.ts'
 import { mapBundle } from '../../fhir/map-bundle.ts'
-import { clinicLock } from '../../schema/clinic.ts'
 import type { IdFor } from '../../fhir/record.ts'
 import type { RecordRef, TenantId } from '../../gateway/model/ids.ts'
 import { decodeNodeId, encodeNodeId } from '../../gateway/model/node-id.ts'
@@ -32,13 +30,18 @@ export interface PlainTenant {
 
 export const recordKey = ({ type, patient, id }: RecordRef): string => `${type}/${patient}/${id}`
 
+/** The sensitivities of the clinic, as its documentation lists them. */
+const SENSITIVITIES = new Set<string>(['PSY', 'PSYTHPN', 'ETH', 'HIV', 'GDIS', 'SDV', 'SEX']) as ReadonlySet<string> as Parameters<
+  typeof codeLabels
+>[0]
+
 /** @param idFor by tenant: under which id a record of the demo is stored */
 export function plainWorld(
   counts: Readonly<Record<Tenant, number>>,
   idFor: Readonly<Record<Tenant, IdFor>>,
   pseudonyms: PlainIds,
 ): PlainWorld {
-  const labels = codeLabels(sensitivities(clinicLock()))
+  const labels = codeLabels(SENSITIVITIES)
   const tenant = (name: Tenant): PlainTenant => {
     const records = new Map<string, NewRecord>()
     const patients: string[] = []
