@@ -75,7 +75,7 @@ export class Trail {
     const at = this.#now()
     const receipt = await this.#log.commit(this.#context, items, [{ ...record, at: at as Instant }], at + this.#deadline.left)
     this.#count++
-    // who changed something can prove it, as who was told something can
+    // Writes get a receipt too.
     this.#disclosed = true
     this.#writes.push(Promise.resolve([receipt]))
   }

@@ -73,7 +73,10 @@ export async function verifyAgainstIndex(
   return verdicts
 }
 
-/** Of its type a patient has one record, which bears the patient's id: any other id costs no more than one of no patient (P5). */
+/**
+ * A patient has exactly one record of the patient type; its id equals the patient id. Another id of that type costs as much as an id
+ * of no patient (P5).
+ */
 function ownVerdict(listed: number, { patient, id }: RecordRef, found: number | undefined): IndexVerdict {
   const version = (id as string) === (patient as string) ? listed : undefined
   if (version !== found) return 'BROKEN'

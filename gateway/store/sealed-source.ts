@@ -112,7 +112,7 @@ export class SealedSource implements RecordSource {
       ])
       const patientKeys = keys.get(patient)
       if (patientKeys === undefined) throw new KeyUnavailable()
-      // a patient has an index from the first record on: that there is none is no empty list
+      // A patient has an index from the first record on. A missing index is an error, not an empty list.
       if (sealedRoot === undefined) throw new IntegrityFailure()
       const place = { tenant, patient }
       counter.metadata++
