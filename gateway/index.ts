@@ -24,6 +24,7 @@ export type { PolicyTable, Relationship, Role } from '../directives/policy.ts'
 // resolvers of roots and edges, functions of computed fields
 export { foundBy, panelOf, patientOf, recordById, recordsOf, referenced } from './disclosure/edge-resolvers.ts'
 export type { GatewayContext, Resolver, Resolvers } from './mutations/gateway-context.ts'
+export { mutationResolvers } from './mutations/mutation-resolvers.ts'
 export { endSession, revokeClient, revokeUser } from './mutations/session-mutations.ts'
 export type { ComputedField, ComputedFields } from './disclosure/computed-fields.ts'
 

@@ -1,14 +1,12 @@
 import {
-  endSession,
   foundBy,
+  mutationResolvers,
   panelOf,
   patientOf,
   recordById,
   recordsOf,
   referenced,
   type Resolvers,
-  revokeClient,
-  revokeUser,
 } from '../gateway/index.ts'
 import { clinicBreakGlass } from './break-glass.ts'
 import { clinicRelationships } from './relationships.ts'
@@ -39,14 +37,7 @@ export const clinicResolvers: Resolvers = {
     breakGlassGrants: async (_source, args, { mutations }, info) => await mutations.reviews.page(args, info),
     explainAccess: async (_source, args, { scope }, info) => await scope.explainAccess(args, info),
   },
-  Mutation: {
-    breakGlass: async (_source, args, { mutations }, info) => await mutations.breakGlass.breakGlass(args, info),
-    endBreakGlass: async (_source, args, { mutations }, info) => await mutations.breakGlass.endBreakGlass(args, info),
-    reviewBreakGlass: async (_source, args, { mutations }, info) => await mutations.breakGlass.reviewBreakGlass(args, info),
-    endSession,
-    revokeUser,
-    revokeClient,
-  },
+  Mutation: mutationResolvers,
   Patient: {
     encounters: recordsOf('Encounter'),
     conditions: recordsOf('Condition'),

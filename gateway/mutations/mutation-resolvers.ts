@@ -1,0 +1,12 @@
+import type { Resolver } from './gateway-context.ts'
+import { endSession, revokeClient, revokeUser } from './session-mutations.ts'
+
+/** A resolver for each mutation of this library, by the field name that the shipped schema uses. */
+export const mutationResolvers = {
+  breakGlass: async (_source, args, { mutations }, info) => await mutations.breakGlass.breakGlass(args, info),
+  endBreakGlass: async (_source, args, { mutations }, info) => await mutations.breakGlass.endBreakGlass(args, info),
+  reviewBreakGlass: async (_source, args, { mutations }, info) => await mutations.breakGlass.reviewBreakGlass(args, info),
+  endSession,
+  revokeUser,
+  revokeClient,
+} satisfies Readonly<Record<string, Resolver>>
