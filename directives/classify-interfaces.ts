@@ -8,8 +8,8 @@ import { interfaceTypes } from './type-kinds.ts'
 /**
  * Gives every interface field the class that all its implementors agree on.
  *
- * An interface decides nothing, because execution always meets a concrete type. But an interface must not say `@notPhi`
- * where an implementor says `@phi` (P3). So it repeats the classification of its implementors, and has no grants.
+ * No decision uses an interface, because execution always meets a concrete type. But an interface must not be `@notPhi` if an
+ * implementor is `@phi` (P3). So an interface repeats the classification of its implementors, and has no grants.
  */
 export function classifyInterfaces(schema: GraphQLSchema, classes: Map<Coordinate, CoordinateClass>, faults: FaultList): void {
   for (const type of interfaceTypes(schema)) {

@@ -15,7 +15,7 @@ import { has, type AnyField } from './read-directives.ts'
 import { SHAPE_FAULTS } from './shape-faults.ts'
 import { connectionNode, isList, isRecordType, objectTypes, PLUMBING, type TypeKind, type TypeKinds } from './type-kinds.ts'
 
-/** A PHI path and the places for its grants: the field, else the nearest of `owners` with grants. */
+/** A PHI path and the places of its grants: the field, or else the first type in `owners` that has grants. */
 export interface PhiSite {
   readonly path: SchemaPath
   readonly coordinate: Coordinate
@@ -53,7 +53,7 @@ class Walk {
   readonly #schema: GraphQLSchema
   readonly #kinds: TypeKinds
   readonly #faults: FaultList
-  /** The embedded types that already belong to a place. */
+  /** The embedded types that already have a path. */
   readonly #placed = new Set<GraphQLObjectType>()
 
   constructor(schema: GraphQLSchema, kinds: TypeKinds, faults: FaultList) {
@@ -147,7 +147,7 @@ class Walk {
     return 'ROOT'
   }
 
-  /** Requires `@notPhi` on a field that no grant could decide. */
+  /** Requires `@notPhi` on a field outside the reach of grants. */
   #requireNotPhi(field: AnyField, coordinate: Coordinate): 'NOT_PHI' | undefined {
     if (!has(field, 'notPhi')) {
       this.#refuse(field, coordinate, has(field, 'phi') ? 'phiOutside' : 'unclassified')

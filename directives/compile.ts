@@ -19,7 +19,7 @@ import { readSearchable } from './searchable.ts'
 import { typeKinds } from './type-kinds.ts'
 
 export interface CompiledPolicy {
-  /** Has no resolvers. Its AST nodes keep file and line. */
+  /** The schema without resolvers. Its AST nodes keep file and line. */
   readonly schema: GraphQLSchema
   readonly policy: PolicyTable
   /** The text for `schema/policy.lock`; `policy.digest` is its SHA-256. */
@@ -35,7 +35,7 @@ export interface CompileOptions {
  * Compiles SDL with directives to the table that all decisions read.
  *
  * Pure, except that it reads `directives.graphql` and adds it to the sources. A schema with a fault gives no table (P3):
- * 45 CFR 164.502(b) requires the minimum necessary, and an unreviewed field does not meet that.
+ * 45 CFR 164.502(b) requires the minimum necessary, and an unreviewed field cannot meet it.
  *
  * @throws PolicyFaults with all faults at once, each with file, line, path and what to write instead
  */

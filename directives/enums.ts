@@ -3,10 +3,10 @@ import type { ConsentPolicy, Role, RolePolicy, Sensitivity } from './policy.ts'
 import type { FaultList } from './fault.ts'
 import { readDirective } from './read-directives.ts'
 
-/** The enums that a deployment may extend. Code knows every value of the others. */
+/** The enums that a deployment may extend. The code depends on the exact values of all other enums. */
 const OPEN_ENUMS: readonly string[] = ['Role', 'Relationship', 'Sensitivity']
 
-/** Reads the roles in schema order. A value without `@role` is a fault: nothing would be known about the role. */
+/** Reads the roles in schema order. A value without `@role` is a fault: the role would have no kind and no purposes. */
 export function readRoles(schema: GraphQLSchema, faults: FaultList): ReadonlyMap<Role, RolePolicy> {
   const roles = new Map<Role, RolePolicy>()
   for (const value of enumType(schema, 'Role')?.getValues() ?? []) {
@@ -59,7 +59,7 @@ export function lintEnums(schema: GraphQLSchema, faults: FaultList): void {
         faults.add(
           node,
           type.name,
-          'The enum is closed: code knows each of its values.',
+          'The enum is closed: the code depends on its exact values.',
           `an existing value of ${type.name}. Only Role, Relationship and Sensitivity can be extended.`,
         )
       }

@@ -32,13 +32,14 @@ function renderFault({ file, line, path, problem, instead }: Fault): string {
 export class FaultList {
   readonly #faults: Fault[] = []
 
-  /** @param node the definition to fix; undefined or null for a type without a line of its own */
+  /** @param node the definition to fix; undefined or null if it has no line in the SDL */
   add(node: ASTNode | null | undefined, path: string, problem: string, instead: string): void {
     // a node starts at its description; report the line of its name
     const named = node && 'name' in node ? (node.name ?? node) : node
     this.#faults.push({ file: named?.loc?.source.name ?? '', line: named?.loc?.startToken.line ?? 1, path, problem, instead })
   }
 
+  /** Adds an error of the graphql package, with its message as the problem. */
   addError(error: GraphQLError, path: string, instead: string): void {
     const file = error.source?.name ?? error.nodes?.[0]?.loc?.source.name ?? ''
     this.#faults.push({ file, line: error.locations?.[0]?.line ?? 1, path, problem: error.message, instead })

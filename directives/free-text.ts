@@ -7,8 +7,8 @@ import { definedPlaces, has, readDirective } from './read-directives.ts'
 import type { TypeKinds } from './type-kinds.ts'
 
 /**
- * Checks that every `@freeText` is on a text inside a composite. On a field of a record the directive has no use: a free-text
- * field gets no grant for researchers instead.
+ * Checks that every `@freeText` is on a text inside a composite. A field of a record needs no such
+ * mark: a free-text field is closed to research if it has no grant for researchers.
  */
 export function lintFreeText(schema: GraphQLSchema, kinds: TypeKinds, faults: FaultList): void {
   for (const type of Object.values(schema.getTypeMap())) {
@@ -43,7 +43,7 @@ function insideOf(type: GraphQLNamedType, known: Map<string, FreeTextInside>): F
   const ready = known.get(type.name)
   if (ready !== undefined) return ready
   const found = { texts: new Set<string>(), holders: new Map<string, FreeTextInside>() }
-  // stored before the walk of its members, because one of them can have the same type
+  // stored before its members are walked, because a member can have the same type
   known.set(type.name, found)
   for (const field of Object.values(type.getFields())) {
     if (has(field, 'freeText')) found.texts.add(field.name)
@@ -53,7 +53,11 @@ function insideOf(type: GraphQLNamedType, known: Map<string, FreeTextInside>): F
   return found
 }
 
-/** All free-text members, sorted: `code.text`, `text`. A recursive type is entered once. */
+/**
+ * All free-text members, sorted: `code.text`, `text`. A recursive type is entered once.
+ *
+ * @param enclosing for the recursion only
+ */
 export function freeTextPaths(inside: FreeTextInside, enclosing: readonly FreeTextInside[] = []): readonly string[] {
   if (enclosing.includes(inside)) return []
   const within = [...inside.holders].flatMap(([name, holder]) =>

@@ -7,7 +7,7 @@ import { definedPlaces, readDirective, type DirectiveArguments } from './read-di
 import { VIEWS } from './view-rules.ts'
 import { viewServes } from './views.ts'
 
-/** The relationships with a registered function. `'unchecked'` is for tools that read the SDL and decide nothing. */
+/** The relationships with a registered function. `'unchecked'` is for tools that read the SDL but make no decisions. */
 export type KnownRelationships = ReadonlySet<string> | 'unchecked'
 
 /** Checks every `@minimumNecessary` line where it is written. */
@@ -55,7 +55,7 @@ export function lintGrantLines(
   }
 }
 
-/** Checks the grants in force at one path against the type of the path. */
+/** Checks that a path has a grant, that each view fits the type of the path, and that no two views have equal rank. */
 export function lintSite(schema: GraphQLSchema, site: PhiSite, faults: FaultList): void {
   const grants = effectiveGrants(schema, site)
   if (grants.length === 0 && readDirective(schema, site.field, 'minimumNecessary').length === 0) {
@@ -77,8 +77,8 @@ export function lintSite(schema: GraphQLSchema, site: PhiSite, faults: FaultList
     faults.add(
       tie.node,
       site.path,
-      `The view ${tie.grant.view} ties with another view of the field.`,
-      'views that differ in how much they show.',
+      `The view ${tie.grant.view} ties in rank with another view of the field.`,
+      'views of different rank.',
     )
 }
 

@@ -62,8 +62,8 @@ export function lintTypes(schema: GraphQLSchema, kinds: TypeKinds, faults: Fault
     faults.add(
       subscription.astNode,
       subscription.name,
-      'A subscription outlives the decision that it started with.',
-      'queries. Subscriptions are not supported.',
+      'A subscription continues after the decision that opened it.',
+      'queries, because subscriptions are not supported.',
     )
   }
   for (const type of objectTypes(schema)) {

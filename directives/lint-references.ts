@@ -4,7 +4,7 @@ import type { PhiSite } from './classify.ts'
 import type { FaultList } from './fault.ts'
 import { definedPlaces, readDirective } from './read-directives.ts'
 
-/** Checks that every path in a directive is a value of the schema. */
+/** Checks that every path in a directive names a suitable value of the schema. */
 export function lintReferences(schema: GraphQLSchema, sites: readonly PhiSite[], faults: FaultList): void {
   const values = new Map(sites.filter((site) => site.class === 'VALUE').map((site) => [site.path as string, site]))
   const owner = (site: PhiSite | undefined) => site?.owners.at(-1)
@@ -25,7 +25,7 @@ export function lintReferences(schema: GraphQLSchema, sites: readonly PhiSite[],
       faults.add(
         searchable.node,
         site.path,
-        'The value is too easy to guess to be indexed alone.',
+        'The value is too easy to guess for an index of its own.',
         '@searchable(with: [...]) with another value of the record.',
       )
     }
@@ -66,7 +66,7 @@ export function lintReferences(schema: GraphQLSchema, sites: readonly PhiSite[],
 
 const NO_TEXT: ReadonlySet<string> = new Set(['Int', 'Float', 'Boolean'])
 
-/** Whether an index can hold the value. For any other value no index entry would be written, without an error. */
+/** Whether an index can hold the value. The index of any other value would stay empty, without an error. */
 function isStoredText(schema: GraphQLSchema, { class: kind, field }: PhiSite): boolean {
   const type = getNullableType(field.type)
   const computed = readDirective(schema, field, 'computed').length > 0

@@ -2,7 +2,7 @@ import { VIEWS } from './view-rules.ts'
 import { isView } from './views.ts'
 import { parseLock, type LockLine } from './lock.ts'
 
-/** One difference between two locks. `none` means that a lock has no such entry. */
+/** One difference between two locks. `before` or `after` is `none` if that lock has no such entry. */
 interface LockChange {
   /** `Patient.birthDate`, `role BILLING`. */
   readonly subject: string
@@ -13,15 +13,16 @@ interface LockChange {
 }
 
 export interface LockDiff {
-  /** Some caller may see or claim more than before. */
+  /** Changes that let some caller see or claim more than before. */
   readonly widened: readonly LockChange[]
   readonly narrowed: readonly LockChange[]
-  /** No change of access: reasons, categories, rules that moved. */
+  /** Changes without effect on access: reasons, categories, rules with a new location. */
   readonly other: readonly LockChange[]
 }
 
 /**
- * Compares two locks: what callers can see more of and less of, by role x purpose x relationship x path.
+ * Compares two locks and sorts the differences by their effect on access. Grants are compared for each role, purpose,
+ * relationship, action and path.
  *
  * A change between views of equal rank counts as widened, because the new view shows what the old one did not.
  *
@@ -40,8 +41,8 @@ export function diffLocks(before: string, after: string): LockDiff {
 }
 
 /**
- * Whether a line can be compared. An argument that was added or removed together with its field neither widens nor narrows:
- * one of the locks has no list to filter.
+ * Returns a test for lines that both locks can have. If an argument was added or removed together with its field, its line
+ * neither widens nor narrows, because one of the locks has no list to filter.
  */
 function inBoth(old: readonly LockLine[], now: readonly LockLine[]): (line: LockLine) => boolean {
   const [before, after] = [old, now].map(
@@ -53,7 +54,7 @@ function inBoth(old: readonly LockLine[], now: readonly LockLine[]): (line: Lock
   }
 }
 
-/** The diff as text. Widened entries come first, because a reviewer must agree to them. Empty if nothing differs. */
+/** The diff as text. Widened entries come first, because a reviewer must agree to them. Empty if the locks are equal. */
 export function renderDiff(diff: LockDiff): string {
   const section = (title: string, changes: readonly LockChange[]): readonly string[] =>
     changes.length === 0
@@ -73,7 +74,7 @@ interface Directed {
   readonly change: LockChange
 }
 
-/** Something that a lock allows, and its printed form. A greater `height` allows more. */
+/** A permission or a restriction in a lock, and its printed form. A greater `height` allows more. */
 interface Fact {
   readonly subject: string
   readonly what: string
@@ -95,7 +96,7 @@ function compareFacts(old: ReadonlyMap<string, Fact>, now: ReadonlyMap<string, F
     const either = after ?? before
     const was = before ?? NOTHING
     const is = after ?? NOTHING
-    // an entry that allows nothing equals a missing entry: a new field that is PHI widens nothing
+    // an entry that allows nothing equals a missing entry, so a new PHI field without grants is no change
     if (!either || (was.shown === is.shown && was.height === is.height) || (isNothing(was) && isNothing(is))) return []
     const change = { subject: either.subject, what: either.what, before: was.shown, after: is.shown }
     return [{ direction: is.height >= was.height ? 'widened' : 'narrowed', change }]
@@ -128,7 +129,7 @@ function factsOf({ kind, subject, values }: LockLine): readonly Fact[] {
           all('actions').flatMap((action) => {
             const what = `${role} for ${purpose} as ${value('relationship')}: ${action}`
             const view = { subject, what, shown: value('view'), height: height(value('view')) }
-            // break-glass replaces treatment and membership of the care team; on any other grant the argument has no effect
+            // break-glass replaces the purpose TREAT and care team membership, so the argument affects no other grant
             const acceptsBreakGlass = purpose === 'TREAT' && value('relationship') === 'CARE_TEAM'
             return acceptsBreakGlass ? [view, allowed(`${what} by break-glass`, value('breakGlass') === 'yes')] : [view]
           }),
@@ -141,7 +142,7 @@ function factsOf({ kind, subject, values }: LockLine): readonly Fact[] {
         allowed('without a second factor', value('mfa') === 'no', `role ${subject}`),
       ]
     case 'consent':
-      // removing a rule opens what it closed, so every rule ranks below no rule
+      // without its rule a sensitivity closes nothing, so every rule ranks below a missing rule
       return [
         { subject: `consent ${subject}`, what: 'rule', shown: value('rule'), height: value('rule') === 'REQUIRED' ? -2 : -1 },
         allowed('opened by break-glass', value('breakGlass') === 'yes', `consent ${subject}`),
@@ -163,7 +164,7 @@ function factsOf({ kind, subject, values }: LockLine): readonly Fact[] {
         allowed(`called by ${role}`, true),
         allowed(`called by ${role} without a recent sign-in`, value('stepUp') === 'no'),
       ])
-    // an index opens nothing by itself: grants decide which callers may search by it
+    // an index opens nothing by itself: the grants decide which callers may search
     case 'searchable':
     case 'notice':
     case 'record':
@@ -177,7 +178,7 @@ function height(view: string): number {
   return isView(view) ? VIEWS[view].rank : 0
 }
 
-/** The differences in text between lines of one kind and subject that allow the same. */
+/** The differences in text between lines of the same kind and subject that have the same effect on access. */
 function compareText(
   old: readonly LockLine[],
   now: readonly LockLine[],

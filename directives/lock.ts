@@ -12,6 +12,7 @@ export interface LockLine {
   readonly kind: (typeof KINDS)[number]
   readonly subject: string
   readonly values: ReadonlyMap<string, string>
+  /** The whole line. */
   readonly text: string
 }
 
@@ -29,10 +30,10 @@ export class LockUnreadable extends Error {
 const HEADER = 'format 1'
 
 /**
- * Prints the compiled table: one self-contained line for each fact, so that version control shows what changed. Lines are
+ * Prints the compiled table: one self-contained line for each fact, so that a diff in version control shows each change. Lines are
  * sorted by code units, so that the same table gives the same bytes on every machine. Ends with a newline.
  *
- * @param reads the path that each argument with `@reads` reads: `Observation.code` by `Patient.observations(code:)`
+ * @param reads the value path of each argument with `@reads`: `Patient.observations(code:)` to `Observation.code`
  */
 export function renderLock(table: Omit<PolicyTable, 'digest'>, reads: ReadonlyMap<string, SchemaPath>): string {
   const lines = [
@@ -67,7 +68,7 @@ export function renderLock(table: Omit<PolicyTable, 'digest'>, reads: ReadonlyMa
 }
 
 /**
- * Reads a lock back, line by line.
+ * Parses a lock. Returns its lines, without the header.
  *
  * @throws LockUnreadable for another format, an unknown kind of line or an incomplete line
  */
@@ -82,7 +83,7 @@ export function inOrder(purposes: ReadonlySet<PurposeOfUse>): readonly PurposeOf
   return PURPOSES_OF_USE.filter((purpose) => purposes.has(purpose))
 }
 
-// a reason or a notice is a text with spaces, and the only value of its line
+// a reason or a notice can contain spaces, so it is the only value of its line
 const LINE = /^(?<kind>\w+) (?<subject>\S+) (?<values>\w+=(?:".*"|\S+(?: \w+=\S+)*))$/
 
 function parseLine(text: string, number: number): LockLine {

@@ -80,7 +80,7 @@ export type AnyField = GraphQLField<unknown, unknown>
 
 /**
  * Every use of one directive on one definition, in text order, including identical repeats. Each node is read by itself,
- * because tools that return a map of values drop repeats.
+ * because an API that returns values by name drops repeats.
  */
 export function readDirective<Name extends DirectiveName>(
   schema: GraphQLSchema,
@@ -129,7 +129,7 @@ export interface DefinedPlace {
   readonly definition: Definition
 }
 
-/** Every definition in a type that can have a directive of this project, with its path in faults. */
+/** Yields every definition in a type that can have a directive of this project, with the path that faults print. */
 export function* definedPlaces(type: GraphQLNamedType): Generator<DefinedPlace> {
   yield { path: type.name, definition: type }
   if (isEnumType(type)) {

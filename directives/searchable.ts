@@ -16,7 +16,7 @@ export function readSearchable(schema: GraphQLSchema, sites: readonly PhiSite[])
 }
 
 /**
- * The blind indexes that a lock lists. Code that writes records needs nothing else of the schema.
+ * The blind indexes that a lock lists. Code that writes records needs nothing else from the schema.
  *
  * @throws LockUnreadable
  */

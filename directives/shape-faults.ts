@@ -13,7 +13,7 @@ export const SHAPE_FAULTS = {
     'A list of records is neither an edge to one record nor a connection.',
     'a connection (edges, pageInfo) with @phi and a grant.',
   ],
-  toOneMarked: ['An edge to one record carries @phi or @notPhi.', 'no directive: the record that the edge leads to decides it.'],
+  toOneMarked: ['An edge to one record carries @phi or @notPhi.', 'no directive, because the record at its end decides access.'],
   toOneNonNull: ['An edge to one record is non-null, so a denial would null its parent too.', 'the nullable type.'],
   nodeNonNull: ['A node is non-null, so a denial would null the page too.', 'the nullable type.'],
   plumbingMarked: ['@phi is on a field of the connection itself.', '@phi on the edge that returns the connection.'],
@@ -28,7 +28,7 @@ export const SHAPE_FAULTS = {
     '@record on the type, or a field of a record that returns the type.',
   ],
   undecidedBelow: [
-    'The field leads to a type with fields that would not be decided here.',
+    'The field returns a type with fields that would not be decided.',
     'a record, a connection of records, or a type with only @notPhi fields.',
   ],
   embeddedList: [

@@ -54,6 +54,7 @@ export interface PolicySheet {
   readonly digest: string
 }
 
+/** The compiled table as a sheet. `phi`, `reads` and `notPhi` are sorted by path, argument and coordinate. */
 export function policySheet({ phi, reads, notPhi, roles, digest }: PolicyTable): PolicySheet {
   return {
     phi: byKey(phi).map(([path, { category, identifier, sensitivity, grants }]) => ({

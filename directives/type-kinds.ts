@@ -18,11 +18,11 @@ import { has, type AnyField } from './read-directives.ts'
  *
  * - COMPOSITE: the inside of a `@phi` value.
  * - EMBEDDED: a part of one record; its leaves are values of that record.
- * - OTHER: none of the other kinds; each of its fields must say why it is not PHI.
+ * - OTHER: none of the other kinds; each of its fields needs `@notPhi` with a reason.
  */
 export type TypeKind = 'ROOT' | 'RECORD' | 'CONNECTION' | 'CONNECTION_EDGE' | 'PAGE_INFO' | 'COMPOSITE' | 'EMBEDDED' | 'OTHER'
 
-/** The fields of the Relay cursor connections specification and `mayBeIncomplete`. Any other field could carry a value: classify it. */
+/** The fields of the Relay cursor connections specification and `mayBeIncomplete`. Any other field could carry a value, so it needs a class. */
 export const PLUMBING: Readonly<Record<'CONNECTION' | 'CONNECTION_EDGE' | 'PAGE_INFO', readonly string[]>> = {
   CONNECTION: ['edges', 'pageInfo', 'mayBeIncomplete'],
   CONNECTION_EDGE: ['cursor', 'node'],
@@ -57,6 +57,7 @@ export function typeKinds(schema: GraphQLSchema): TypeKinds {
   return kinds
 }
 
+/** The object types of the schema, without the types of introspection. */
 export function objectTypes(schema: GraphQLSchema): readonly GraphQLObjectType[] {
   return Object.values(schema.getTypeMap())
     .filter((type) => isObjectType(type))

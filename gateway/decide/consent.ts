@@ -3,11 +3,11 @@ import type { Caller, ConsentFacts } from '../model/decision.ts'
 import type { Instant } from '../model/ids.ts'
 import type { ConsentPolicy, Relationship, Sensitivity } from '../../directives/policy.ts'
 
-/** The basis of a grant that consents are checked for. */
+/** The basis of an access. The effect of consents depends on it. */
 export type Footing = Relationship | 'BREAK_GLASS'
 
 export type ConsentVerdict =
-  /** `consent` is the id of the permission that opened it, if a permission was required. */
+  /** `consent` is the id of the permission that opened the value, if a permission was required. */
   | { readonly kind: 'OPEN'; readonly consent?: string }
   | { readonly kind: 'CLOSED' }
   /** The result depends on the patient's consents, which could not be read. */
@@ -23,7 +23,7 @@ const OWN: ReadonlySet<string> = new Set(['SELF', 'PROXY'])
 
 /**
  * Checks whether the patient's consents open one value to one caller. A denial overrides a permission. If consents cannot be
- * read, a value that requires one is UNKNOWN, and a value that only honors denials is OPEN: an outage must not stop care.
+ * read, a value that requires a permission is UNKNOWN. A value that only honors denials is OPEN: an outage must not stop care.
  *
  * @param labels the sensitivities of the field; the facts hold those of the record
  * @source 42 CFR 2.31 and 2.33, 45 CFR 164.508(a)(2), 164.522(a)
@@ -38,7 +38,7 @@ export function consentVerdict(
   const sensitivities = new Set([...labels, ...(record?.labels ?? [])])
   const policies = [...sensitivities].map((label) => ({ label, ...(rules.get(label) ?? STRICTEST) }))
   if (footing === 'BREAK_GLASS' && policies.some(({ breakGlass }) => !breakGlass)) return CLOSED
-  // authors use their own notes for treatment without an authorization: 164.508(a)(2)(i)(A)
+  // an author uses their own notes for treatment without an authorization: 164.508(a)(2)(i)(A)
   if (footing === 'AUTHOR') return OPEN
   if (OWN.has(footing)) return policies.every(({ ownAccess }) => ownAccess) ? OPEN : CLOSED
   const required = policies.filter(({ rule }) => rule === 'REQUIRED')

@@ -5,8 +5,8 @@ import type { PolicyTable } from '../../directives/policy.ts'
 import { decide } from './decide.ts'
 
 /**
- * Returns the refusal of the first input of a computed value that the caller may not read in full. Returns undefined if there is
- * no such input, or if the value is not computed. A computed value needs all inputs in full, because it would reveal a masked one.
+ * Returns the refusal of the first input of a computed value that the caller may not read in full. Returns undefined if the caller
+ * may read all inputs in full, or if the value is not computed. A computed value would reveal a masked input.
  */
 export function firstRefusedInput(
   { phi, computed }: Pick<PolicyTable, 'phi' | 'computed'>,

@@ -6,23 +6,23 @@ import type { Action, PolicyTable, Relationship, View } from '../../directives/p
 import { decide } from './decide.ts'
 import { firstRefusedInput } from './decide-inputs.ts'
 
-/** The expected answer for one path, and the schema line behind it. */
+/** The expected outcome for one path, and the schema line that decides it. */
 export interface PathExplanation {
   /** DEPENDS if no patient is named, or if a service failed to provide a fact that the decision needs. */
   readonly outcome: 'GRANTED' | 'MASKED' | 'DENIED' | 'DEPENDS'
-  /** If it depends: the most that could be disclosed. */
+  /** For DEPENDS, the most that could be disclosed. Absent if nothing could. */
   readonly view?: View
   readonly reason?: Refusal
-  /** The schema line that grants it or comes closest to it. */
+  /** The schema line that grants the path or comes closest to granting it. */
   readonly rule?: string
   /**
-   * Relationships: one of them must hold. The list can also contain CONSENT and BREAK_GLASS, and STUDY for callers that act for
-   * research. Empty unless the outcome is DEPENDS.
+   * At least one of the listed relationships must exist. The list can also contain CONSENT and BREAK_GLASS, and STUDY for
+   * callers that act for research. Empty unless the outcome is DEPENDS.
    */
   readonly dependsOn: readonly string[]
   /** Whether break-glass would open a path that is denied or depends on a relationship. */
   readonly breakGlass: boolean
-  /** Whether a patient could close it by a consent. It follows from role, purpose and relationship, never from actual consents. */
+  /** Whether a patient could close the path by a consent. It follows from role, purpose and relationship, never from consents. */
   readonly consentCouldClose: boolean
 }
 
@@ -80,7 +80,7 @@ function decided(table: Table, path: SchemaPath, caller: Subject, facts: Facts, 
   return firstRefusedInput(table, path, caller, facts, now) ?? decision
 }
 
-/** The known facts. Each unknown fact gets the value that opens most. */
+/** The known facts, with the most permissive value for each unknown fact. */
 function bestCase(table: Table, path: SchemaPath, facts: Facts | undefined, now: Instant): Facts {
   const everything: Consent = { id: '', effect: 'PERMIT', labels: [...table.consent.keys()] }
   const given = facts?.consent.given ?? [everything]

@@ -4,10 +4,10 @@ import type { PhiPolicy, Relationship } from '../../directives/policy.ts'
 type Limited = Pick<Facts, 'limits'> & { readonly consent?: Facts['consent'] }
 
 /**
- * Whether a relationship that holds covers a field. A relationship without limits covers every field. A limited one covers the
+ * Whether an existing relationship covers a field. A relationship without limits covers every field. A limited one covers the
  * categories of its scopes. It covers a field or record with a sensitivity only if the scope allows that.
  *
- * @source 45 CFR 164.502(g)(3): a parent acts for a minor, except where the minor acts alone
+ * @source 45 CFR 164.502(g)(3): a parent acts for a minor, except for care that the minor consents to alone
  */
 export function isWithinLimits(
   relationship: Relationship,
@@ -20,7 +20,7 @@ export function isWithinLimits(
   return scopes.some(({ categories, labeled }) => categories.includes(category) && (labeled || !isLabeled))
 }
 
-/** Whether a relationship that holds can cover any field of the record, given the labels of the record. */
+/** Whether an existing relationship can cover any field of the record, given the labels of the record. */
 export function isRecordWithinLimits(relationship: Relationship, { limits, consent }: Pick<Facts, 'limits' | 'consent'>): boolean {
   const scopes = limits?.get(relationship)
   if (scopes === undefined || (consent.record?.labels.size ?? 0) === 0) return true

@@ -6,8 +6,8 @@ import { decide, refuseBeforeRecord } from './decide.ts'
 type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
 
 /**
- * Whether a caller may find this patient by a field. An argument is a read, so the caller needs FULL READ or SEARCH (P11). A
- * caller that may read only the last four digits may not search, because each guess would reveal more of the number.
+ * Whether a caller may find this patient by a field. An argument is a read, so the caller needs READ or SEARCH with the view FULL
+ * (P11). A caller that may read only the last four digits may not search, because each guess would reveal more of the number.
  */
 export function maySearch(
   policy: PhiPolicy | undefined,
@@ -24,8 +24,7 @@ export function maySearch(
 }
 
 /**
- * Checks role and purpose before any lookup. Returns undefined if the caller could find some patient by the field, else the
- * refusal.
+ * Checks role and purpose before any lookup. Returns the refusal, or undefined if the caller could find some patient by the field.
  */
 export function searchRefused(policy: PhiPolicy | undefined, caller: Subject, now: Instant): Denial | undefined {
   if (policy === undefined) return refuseBeforeRecord(policy, caller)

@@ -6,12 +6,12 @@ import type { Action, View } from '../../directives/policy.ts'
 /** The outcome of an access: six distinct answers to a caller (P9), and WRITTEN for a write. */
 type Outcome = 'DISCLOSED' | 'MASKED' | 'DENIED' | 'ABSENT' | 'ERASED' | 'UNAVAILABLE' | 'WRITTEN'
 
-/** The reason for an outcome other than disclosure. `NOT_FOUND`: no patient that the caller may know of. */
+/** The reason for an outcome other than disclosure. `NOT_FOUND`: the patient does not exist, or the caller may not know of it. */
 export type OutcomeReason = Refusal | 'NOT_FOUND' | 'INTEGRITY' | 'KEY' | 'STORE' | 'VERSION'
 
 /** The record of one field access, edge or write. It holds no field value (P8). */
 export interface AccessRecord {
-  /** The patient, or a keyed hash of the requested id if the caller may know of no such patient. Absent for a blocked list. */
+  /** The patient, or a keyed hash of the requested id after `NOT_FOUND`. Absent if the access is to no single patient. */
   readonly patient?: PatientId | string
   readonly recordType?: TypeName
   /** The record, or the session, user or client that was ended. */
@@ -25,6 +25,7 @@ export interface AccessRecord {
   readonly view?: View
   readonly outcome: Outcome
   readonly reason?: OutcomeReason
+  /** The grant behind the outcome: `Patient.ssn#2`. */
   readonly rule?: string
   readonly basis?: string
   /** For an edge: the number of records that it returned. */

@@ -10,7 +10,7 @@ export interface Consent {
   readonly id: string
   readonly effect: 'PERMIT' | 'DENY'
   readonly labels?: readonly Sensitivity[]
-  /** The FHIR identity of the person or organization that it applies to: `Practitioner/123`. */
+  /** The FHIR identity of the caller or organization that it applies to: `Practitioner/123`. */
   readonly actor?: string
   readonly roles?: readonly Role[]
   readonly purposes?: readonly PurposeOfUse[]
@@ -21,15 +21,15 @@ export interface Consent {
   readonly until?: Instant
 }
 
-/** New and withdrawn statements of a patient. All other statements stay in force. */
+/** New and withdrawn consents of a patient. All other consents stay in force. */
 export interface ConsentChanges {
-  /** `X.1` and `X.2` are parts of one statement `X`. They replace all earlier parts of it. */
+  /** Consents with the ids `X.1` and `X.2` are parts of one statement `X`. They replace all earlier parts of `X`. */
   readonly given: readonly Consent[]
   /** The ids of statements. */
   readonly withdrawn: readonly string[]
 }
 
-/** The properties of a record that consents depend on. */
+/** The properties of a record that a consent can refer to. */
 export interface ConsentSubject {
   readonly id: RecordId
   readonly encounter?: RecordId

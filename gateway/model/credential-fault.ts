@@ -5,7 +5,7 @@
 export type CredentialFault =
   /** No `Authorization` header. */
   | 'ABSENT'
-  /** No bearer token, or one with more than one reading. */
+  /** No bearer token, or an ambiguous one, for example with a repeated JSON member. */
   | 'MALFORMED'
   | 'OVERSIZED'
   /** The token's header contains a key or a reference to a key. */
@@ -27,5 +27,5 @@ export type CredentialFault =
   | 'CLAIMS'
   | 'MFA_MISSING'
   | 'SESSION_EXPIRED'
-  /** Not specified. A deployment's own identity check gives no fault. */
+  /** Not specified, because a deployment's own identity check gives no fault. */
   | 'OTHER'

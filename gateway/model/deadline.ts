@@ -8,7 +8,7 @@ export interface Clocks {
   readonly monotonic: Clock
 }
 
-/** The end of a wait: the moment when the first of two clocks reaches it. */
+/** A deadline on two clocks. It passes when the first of them reaches it. */
 export class Deadline {
   /** Milliseconds since the epoch. */
   readonly at: number
@@ -16,7 +16,7 @@ export class Deadline {
   readonly #ends: number
   #signal: AbortSignal | undefined
 
-  /** @param at milliseconds since the epoch; setting the clock back later does not extend the time that is left now */
+  /** @param at milliseconds since the epoch. If the wall clock is later set back, the remaining time does not grow. */
   constructor(at: number, clocks: Clocks) {
     this.at = at
     this.#clocks = clocks
@@ -28,12 +28,12 @@ export class Deadline {
     return Math.max(0, Math.min(this.at - this.#clocks.now(), this.#ends - this.#clocks.monotonic()))
   }
 
-  /** A deadline after a part (0 to 1) of the remaining time, so that later work gets the rest. */
+  /** A deadline at a fraction (0 to 1) of the remaining time, so that later work gets the rest. */
   share(part: number): Deadline {
     return new Deadline(this.#clocks.now() + this.left * part, this.#clocks)
   }
 
-  /** For requests to services: it aborts them at the deadline, which frees their connections. */
+  /** A signal that aborts requests to services at the deadline, which frees their connections. */
   get signal(): AbortSignal {
     this.#signal ??= AbortSignal.timeout(Math.ceil(this.left))
     return this.#signal

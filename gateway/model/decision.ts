@@ -9,9 +9,9 @@ export interface Caller {
   readonly user: UserId
   readonly roles: ReadonlySet<Role>
   readonly purpose: PurposeOfUse
-  /** The union of what the roles may claim. */
+  /** All purposes that the roles may claim. */
   readonly mayClaim: readonly PurposeOfUse[]
-  /** The person's FHIR identity, the key of memberships: `Practitioner/123`, `Patient/456`. */
+  /** The person's FHIR identity, by which memberships are found: `Practitioner/123`, `Patient/456`. */
   readonly fhirUser?: string
   readonly organization?: string
   readonly client?: string
@@ -22,7 +22,7 @@ export interface Caller {
   /** When the person signed in. */
   readonly authTime?: Instant
   readonly sessionExpiresAt?: Instant
-  /** Only for callers that act for research: the protocol of their study. Null: there is no study, and nothing is open. */
+  /** For callers that act for research: the protocol of their study. If null, they have no study and no access. */
   readonly study?: string | null
   /** Whether any of the roles may learn that a patient exists. */
   readonly seesExistence: boolean
@@ -35,10 +35,10 @@ export interface BreakGlassGrantRef {
   readonly until: Instant
 }
 
-/** The facts about one caller and one patient for a decision. They are loaded in batches, before any leaf. */
+/** The facts about one caller and one patient for a decision. They are loaded in batches, before any leaf resolves. */
 export interface Facts {
   readonly relationships: ReadonlySet<Relationship>
-  /** The relationships that hold only within limits. If any of the scopes opens a field, the field is open. */
+  /** The limited relationships, each with its scopes. A field is open if any scope of the relationship opens it. */
   readonly limits?: RelationshipLimits
   /** The relationships that could not be checked. */
   readonly unknown?: ReadonlySet<Relationship>
@@ -56,6 +56,7 @@ export interface ConsentFacts {
   readonly record?: ConsentSubject
 }
 
+/** The reason for a denial: `reason` in the extensions of an error. */
 export type Refusal = 'ROLE' | 'PURPOSE' | 'RELATIONSHIP' | 'CONSENT' | 'MFA' | 'STEP_UP' | 'UNKNOWN_FIELD' | 'BUDGET'
 
 export interface Permit {
@@ -64,21 +65,23 @@ export interface Permit {
   readonly basis: Relationship | 'BREAK_GLASS' | 'CONSENT'
   /** The id of the break-glass grant or consent behind the basis. */
   readonly basisId?: string
+  /** The grant that permits it: `Patient.ssn#2`. */
   readonly rule: string
 }
 
 export interface Denial {
   readonly outcome: 'DENIED'
   readonly reason: Refusal
-  /** The rule that came closest to applying. */
+  /** The grant that came closest to applying: `Patient.ssn#2`. */
   readonly rule?: string
-  /** Whether break-glass would open it. */
+  /** Whether break-glass would open the field. */
   readonly breakGlass: boolean
 }
 
-/** Neither yes nor no: a service failed to provide a fact that the decision needs. */
+/** No decision is possible: a service failed to provide a fact that the decision needs. */
 export interface Indeterminate {
   readonly outcome: 'INDETERMINATE'
+  /** The grant that needs the missing fact. */
   readonly rule: string
 }
 

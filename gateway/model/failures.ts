@@ -50,7 +50,7 @@ export class Erased extends Failure {
   }
 }
 
-/** A key is not available now: KMS refuses or cannot be reached, or the key item is missing. */
+/** A key is not available at the moment: KMS refuses or cannot be reached, or the key item is missing. */
 export class KeyUnavailable extends Failure {
   override readonly name = 'KeyUnavailable'
   readonly code = 'FIELD_UNAVAILABLE'
@@ -59,7 +59,7 @@ export class KeyUnavailable extends Failure {
   }
 }
 
-/** A table cannot be read or written now. */
+/** A table cannot be read or written at the moment. */
 export class StoreUnavailable extends Failure {
   override readonly name = 'StoreUnavailable'
   readonly code = 'FIELD_UNAVAILABLE'
@@ -77,7 +77,9 @@ class OutOfTime extends Failure {
   }
 }
 
+/** For `Deadline.wait`: the store did not answer before the deadline. */
 export const storeOverdue = (): StoreUnavailable => new StoreUnavailable({ cause: new OutOfTime() })
+/** For `Deadline.wait`: a key was not available before the deadline. */
 export const keyOverdue = (): KeyUnavailable => new KeyUnavailable({ cause: new OutOfTime() })
 
 /** Audit records could not be made durable in time, so the response must not leave (P2). */
@@ -94,11 +96,11 @@ export class VersionConflict extends Failure {
   override readonly name = 'VersionConflict'
   readonly code = 'VERSION_CONFLICT'
   constructor(options?: ErrorOptions) {
-    super('The record was changed in between.', options)
+    super('The record changed after it was read.', options)
   }
 }
 
-/** No caller could be established. All faults of a token give this one error, so that clients cannot distinguish them. */
+/** The request cannot be authenticated. All faults of a token give this one error, so that clients cannot distinguish them. */
 export class Unauthenticated extends Failure {
   override readonly name = 'Unauthenticated'
   readonly code = 'UNAUTHENTICATED'
@@ -137,7 +139,7 @@ export class SessionExpired extends Failure {
   }
 }
 
-/** The gateway cannot check now whether the session is still valid. */
+/** The gateway cannot check at the moment whether the session is still valid. */
 export class SessionsUnavailable extends Failure {
   override readonly name = 'SessionsUnavailable'
   readonly code = 'SESSIONS_UNAVAILABLE'

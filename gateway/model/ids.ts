@@ -2,7 +2,7 @@
 
 import type { Branded, TypeName } from '../../directives/coordinates.ts'
 
-/** `riverside`: lower-case letters, digits and hyphens, so that it fits between the separators of a key. */
+/** `riverside`: 1 to 63 lower-case letters, digits and inner hyphens, so that it never contains a separator of a table key. */
 export type TenantId = Branded<string, 'TenantId'>
 /** 16 random bytes as 22 base64url characters. */
 export type PatientId = Branded<string, 'PatientId'>

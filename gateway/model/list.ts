@@ -21,31 +21,33 @@ export interface ListFilter {
 export interface ListRequest {
   readonly patient: PatientId
   readonly type: TypeName
+  /** The maximum number of records, 1 to `MAX_PAGE`. */
   readonly size: number
   readonly after?: ListPosition
   readonly filter: ListFilter
-  /** Whether the sensitivities in the list close a record to the caller. The page leaves such a record out. */
+  /** Whether a record with these sensitivities is closed to the caller. The page omits closed records. */
   readonly isClosed: (labels: readonly string[]) => boolean
 }
 
-/** The records of a page, in order. An incomplete list is an error. */
+/** The records of a page, in order. A source throws if it cannot list all of them. */
 export interface ListedPage {
   readonly items: readonly { readonly position: ListPosition; readonly version: number }[]
-  /** The closed records that were left out before the end of the page. They are for the audit only. */
+  /** The closed records that the page omits, up to its end. They are for the audit only. */
   readonly leftOut: readonly RecordId[]
+  /** Whether the list continues after this page. */
   readonly more: boolean
 }
 
 /** The maximum number of records on a page of any list. */
 export const MAX_PAGE = 100
 
-/** The maximum number of records that a search examines for one value, among those that the caller may find. */
+/** The maximum number of candidates that a search compares for one value. Only records that the caller may find are candidates. */
 export const MAX_CANDIDATES = 50
 
 /** The maximum number of records in a tenant that share a searched value. A more frequent value is not an identifier. */
 export const MAX_LISTED = 500
 
-/** Negative if `a` comes before `b`. */
+/** Compares for `sort`: negative if `a` comes before `b`. */
 export function newestFirst(a: ListPosition, b: ListPosition): number {
   if (a.date !== b.date) return a.date > b.date ? -1 : 1
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0

@@ -2,7 +2,7 @@ import type { MembershipPeriod, RelationshipScope } from './record.ts'
 
 /** The limits of a proxy for a minor. */
 export interface MinorsPolicy {
-  /** Age in years from which the minor may consent alone to some care. From then on the proxy is limited. */
+  /** Age in years from which the minor may consent alone to some care. The proxy is limited from this age. */
   readonly limitedFrom: number
   /** Age in years at which the proxy ends. */
   readonly until: number

@@ -4,7 +4,7 @@ import type { NodeId, PatientId, RecordId, RecordRef } from './ids.ts'
 /**
  * A node id is base64url of `format(1) = 1 | type length(1) | type | patient(16) | record(16)`.
  *
- * It holds the location of a record, so that a rule knows the patient before anything is loaded. It grants nothing. It never
+ * It holds the location of a record, so that the patient is known before anything is loaded. It grants nothing. It never
  * names the tenant, which comes only from the caller (P5). Each record has one encoding; any other text decodes to undefined.
  */
 const FORMAT = 1
@@ -28,7 +28,7 @@ export function decodeNodeId(text: string): RecordRef | undefined {
   const bytes = Buffer.from(text, 'base64url')
   const typeEnd = 2 + (bytes[1] ?? 0)
   if (bytes[0] !== FORMAT || bytes.length !== typeEnd + 2 * ID_BYTES) return undefined
-  // a second encoding of the same record would be a second value to open and to audit
+  // with a second encoding, one record would be opened and audited as two
   if (bytes.toString('base64url') !== text) return undefined
   const type = bytes.toString('latin1', 2, typeEnd)
   if (!TYPE.test(type)) return undefined

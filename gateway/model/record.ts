@@ -34,7 +34,7 @@ export interface NewRecord {
   readonly metadata: RecordMetadata
 }
 
-/** The record that a sealed value is bound to. The value opens only there (P6). */
+/** The record that a sealed value is bound to. The value opens only under this binding (P6). */
 export interface RecordBinding extends RecordRef {
   readonly tenant: TenantId
 }
@@ -49,8 +49,8 @@ export interface RelationshipScope {
 }
 
 /**
- * Times are ISO 8601 in UTC with milliseconds; `until` is exclusive. A missing time is open. Without a scope the period opens all
- * that its grants open.
+ * A period of a membership. Times are ISO 8601 in UTC with milliseconds; `until` is exclusive. If a time is missing, the period has
+ * no limit on that side. A period without a scope has no limits on fields.
  */
 export interface MembershipPeriod {
   readonly since?: string
@@ -58,13 +58,13 @@ export interface MembershipPeriod {
   readonly scope?: RelationshipScope
 }
 
-/** A link to a patient: of a care team member, of the patient as a user, of a proxy, or of a study that includes the patient. */
+/** The link of a user or a study to a patient. The user is a care team member, the patient, or a proxy. */
 export interface Membership {
   readonly patient: RecordRef['patient']
   readonly relationship: 'CARE_TEAM' | 'SELF' | 'PROXY' | 'STUDY'
   /** `Practitioner/123`, `Patient/456`; for a study, `ResearchStudy/` and its protocol. */
   readonly fhirUser: string
-  /** One period for each stay. */
+  /** Several periods if the membership ended and began again. */
   readonly periods: readonly MembershipPeriod[]
 }
 

@@ -9,11 +9,11 @@ export class StageRefused extends Error {
   }
 }
 
-/** Whether a stage is known to be free of real patients. */
+/** Whether a stage is known to have no data of real patients. */
 export const isWithoutPatients = (stage: string | undefined): boolean => WITHOUT_PATIENTS.has(stage ?? '')
 
 /**
- * Refuses every stage that is not known to be free of real patients. A missing stage is refused too.
+ * Refuses every stage that may have data of real patients. A missing stage is refused too.
  *
  * @throws StageRefused
  */

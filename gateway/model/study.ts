@@ -18,5 +18,5 @@ const PROTOCOL = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$/
 /** Whether a text is the name of a protocol: 1 to 64 letters, digits, dots, hyphens and underscores. */
 export const isProtocol = (text: string): boolean => PROTOCOL.test(text)
 
-/** The FHIR reference of a study. Memberships identify a study by it, as they identify a person. */
+/** The FHIR reference of a study: the `fhirUser` of its memberships. */
 export const studyReference = (protocol: string): string => `ResearchStudy/${protocol}`

@@ -27,7 +27,7 @@ interface AskedOperation {
   readonly variables: Readonly<Record<string, unknown>>
 }
 
-/** The maximum number of fields that a walk visits. The answer has at least as many places. */
+/** The maximum number of fields that a walk visits. With more, the cost is `Infinity`: the answer has at least as many places. */
 const MAX_PLACES = 10_000
 
 /**
@@ -37,7 +37,7 @@ const MAX_PLACES = 10_000
  *
  * @param document validated against the schema
  * @param enough the count at which the walk may stop: a larger result means only "more than this"
- * @returns the number of values; `Infinity` if the answer has too many places to visit, or if there is no operation
+ * @returns the number of values; `Infinity` if the operation has too many fields to visit, or if it is missing
  */
 export function mostValues(schema: GraphQLSchema, policy: PolicyTable, asked: AskedOperation, enough = Infinity): number {
   const operation = getOperationAST(asked.document, asked.name)
@@ -73,7 +73,7 @@ class CostWalk {
     this.#enough = enough
   }
 
-  /** @param times how often the answer could hold such an object */
+  /** @param times the maximum number of such objects in the answer */
   object(type: GraphQLObjectType, parents: readonly HasSelections[], times: number): void {
     const paths = new Set<SchemaPath>()
     this.#fields(type, type.name, parents, times, paths)
@@ -105,7 +105,7 @@ class CostWalk {
     }
   }
 
-  /** An abstract type counts as the costliest of its types. */
+  /** An abstract type counts as the costliest of its possible types. */
   #below(field: AnyField, nodes: readonly FieldNode[], times: number): void {
     const type = getNamedType(field.type)
     const members = isAbstractType(type) ? this.#context.schema.getPossibleTypes(type) : [type].filter(isObjectType)
@@ -126,7 +126,7 @@ class CostWalk {
     return MAX_CANDIDATES * args.filter(({ name }) => given.has(name) && this.#policy.reads.has(`${coordinate}(${name}:)`)).length
   }
 
-  /** The number of objects at a field: a full page if the field leads to many. The `edges` of a connection are its page. */
+  /** The number of objects at a field: a full page for a list or a connection. The `edges` of a connection are that same page. */
   #size(parent: GraphQLObjectType, field: AnyField, nodes: readonly FieldNode[]): number {
     const connection = connectionNode(getNamedType(field.type)) !== undefined
     if (!connection && (!isList(field.type) || connectionNode(parent) !== undefined)) return 1
@@ -140,7 +140,7 @@ class CostWalk {
     return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_PAGE ? value : MAX_PAGE
   }
 
-  /** A whole number, undefined if no value is given, or text for a value that is not a page size. */
+  /** Returns a number, undefined if no value is given, or text for a value that is not a page size. */
   #valueOf(node: ValueNode): unknown {
     if (node.kind === Kind.INT) return Number(node.value)
     if (node.kind !== Kind.VARIABLE) return ''

@@ -26,14 +26,15 @@ import { collectFields, type SelectionContext } from './selection.ts'
 export interface Footprint {
   /** The selected PHI paths: values, and edges that are PHI themselves. */
   readonly paths: ReadonlySet<SchemaPath>
-  /** Every coordinate selected, on concrete types: `Query.node`, `Patient.id`. */
+  /** The coordinates of all selected fields, on concrete types: `Query.node`, `Patient.id`. */
   readonly coordinates: ReadonlySet<Coordinate>
+  /** The selected root fields: `Query.node`. */
   readonly roots: ReadonlySet<Coordinate>
   /** PHI paths that given arguments read (P11). The arguments do not open them. */
   readonly reads: ReadonlySet<SchemaPath>
 }
 
-/** The document does not identify the operation. */
+/** The document has no operation with this name, or has several operations and no name is given. */
 export class OperationUnknown extends Error {
   override readonly name = 'OperationUnknown'
   constructor() {
@@ -133,16 +134,19 @@ class Walk implements Footprint {
   }
 }
 
+/** The object types that a value of this type can have. Empty for a scalar or an enum. */
 export function possibleTypes(schema: GraphQLSchema, type: GraphQLNamedType): readonly GraphQLObjectType[] {
   if (isObjectType(type)) return [type]
   return isAbstractType(type) ? schema.getPossibleTypes(type) : []
 }
 
+/** The fragments of a document, by name. */
 export function fragmentsOf(document: DocumentNode): Readonly<Record<string, FragmentDefinitionNode>> {
   const fragments = document.definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION)
   return Object.fromEntries(fragments.map((fragment) => [fragment.name.value, fragment]))
 }
 
+/** Adds the defaults of missing variables. A boolean is coerced. Any other default stays an AST node, which only marks presence. */
 export function withDefaults(operation: OperationDefinitionNode, variables: Readonly<Record<string, unknown>>) {
   const filled: Record<string, unknown> = { ...variables }
   for (const { variable, defaultValue } of operation.variableDefinitions ?? []) {

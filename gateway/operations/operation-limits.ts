@@ -5,18 +5,19 @@ import { OperationTooCostly } from '../model/failures.ts'
 
 /** The parser stops after this number of tokens and refuses the document. */
 export const MAX_TOKENS = 4_000
-/** Nested fields. The introspection query of tools has fifteen levels. */
+/** Levels of nested fields. The introspection query of tools has fifteen. */
 const MAX_DEPTH = 16
 /** Fields at the top of one operation. */
 const MAX_ROOTS = 20
-/** In the whole document. */
+/** Aliases in the whole document. */
 const MAX_ALIASES = 100
+/** Directives in the whole document. */
 const MAX_DIRECTIVES = 100
-/** In one operation. Each spread of a fragment counts its fields again. */
+/** Fields in one operation. Each spread of a fragment counts its fields again. */
 const MAX_FIELDS = 4_000
 
 /**
- * Refuses a document with a costlier shape than any screen needs. It is a validation rule, so it runs before execution. It
+ * Refuses a document with a larger shape than any user interface needs. It is a validation rule, so it runs before execution. It
  * visits each part of the document once.
  */
 export const withinLimits: ValidationRule = (context) => ({

@@ -5,7 +5,7 @@ import { MAX_TOKENS, withinLimits } from './operation-limits.ts'
 import { Failure, type FailureCode } from '../model/failures.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 
-/** An operation in a text argument cannot be read or exceeds a limit. The error quotes nothing of it (P8). */
+/** An operation in a text argument cannot be read or exceeds a limit. The error contains no part of the text (P8). */
 export class OperationRefused extends Failure {
   override readonly name = 'OperationRefused'
   readonly code: FailureCode
@@ -15,7 +15,7 @@ export class OperationRefused extends Failure {
   }
 }
 
-/** The limits of an operation that the caller wants to have explained. */
+/** The limits for an operation to explain. */
 interface Bounds {
   readonly policy: PolicyTable
   /** The maximum number of values that the caller may request in one operation. */
@@ -57,14 +57,14 @@ export function readOperation(
 const smallestPages = ({ variableDefinitions = [] }: OperationDefinitionNode): Record<string, number> =>
   Object.fromEntries(variableDefinitions.flatMap(({ variable, defaultValue }) => (defaultValue ? [] : [[variable.name.value, 1]])))
 
-/** The assumptions about an operation with unknown variables, as fixed texts. */
+/** The assumptions about an operation with unknown variables, as fixed texts for the caller. */
 export function assumptions(document: DocumentNode): string[] {
   const assumed = new Set<string>()
   visit(document, {
     Directive: {
       enter(node) {
         if (node.arguments?.some(({ value }) => value.kind === Kind.VARIABLE) === true) {
-          assumed.add('If the variable of a @skip or @include condition has no default, the fields of the condition are planned.')
+          assumed.add('A field or fragment with @skip or @include is planned if the variable of the condition has no default.')
         }
       },
     },

@@ -7,10 +7,10 @@ import { collectFields } from './selection.ts'
 export type PlanInfo = Pick<GraphQLResolveInfo, 'fieldNodes' | 'fragments' | 'variableValues' | 'schema' | 'returnType'>
 
 /**
- * The PHI paths that this occurrence selects directly on one record of `type`: values, values of embedded types, and
+ * The PHI paths that one occurrence of a field selects directly on one record of `type`: values, values of embedded types, and
  * edges that are PHI themselves. The plan crosses no edge and enters no composite. It has schema paths, never response keys (P4).
  *
- * @param within the fields between this one and the record: `['edges', 'node']` for a connection. All aliases of these fields
+ * @param within the fields between the occurrence and the record: `['edges', 'node']` for a connection. All aliases of these fields
  *   are merged into one plan, because any of them can lead to the same record.
  */
 export function planPaths(

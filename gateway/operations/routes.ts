@@ -5,7 +5,7 @@ import type { PolicyTable } from '../../directives/policy.ts'
 import { fragmentsOf, possibleTypes, withDefaults } from './footprint.ts'
 import { collectFields, type SelectionContext } from './selection.ts'
 
-/** Whether an answer can reach a place: the way is open, or the step `at` closes it or might close it. */
+/** Whether the answer can reach a path. The way to the path is open, or the step `at` closes it or might close it. */
 export type Way = { readonly passage: 'OPEN' } | { readonly passage: 'DEPENDS' | 'DENIED'; readonly at: SchemaPath }
 
 /** The paths that an operation would reach, each with the most open way to it. */
@@ -16,7 +16,7 @@ export interface Routes {
   readonly reads: ReadonlyMap<SchemaPath, Way>
 }
 
-/** Decides one step of a way: a root, an edge, or a path that an argument reads. */
+/** Decides one step of a way: a root field, an edge, or a path that an argument reads. */
 export type Passage = (
   at: { readonly kind: 'ROOT' | 'EDGE' | 'READ' } & { readonly path: SchemaPath },
 ) => 'OPEN' | 'DEPENDS' | 'DENIED'

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import type { Caller } from '../model/decision.ts'
 import type { PolicyTable, RoleKind } from '../../directives/policy.ts'
 
-/** Numbers of PHI values, by the kind of the caller's role. */
+/** Maximum numbers of PHI values, by the kind of the caller's role. */
 export type ValueLimits = Readonly<Record<RoleKind, number>>
 
 /** The limits of one caller, per operation and per hour. */
@@ -18,7 +18,7 @@ export const DEFAULT_LIMITS: Limits = {
   hour: { CLINICIAN: 50_000, STAFF: 50_000, RESEARCH: 100_000, PATIENT: 20_000, PARTNER: 50_000, OVERSIGHT: 10_000 },
 }
 
-/** The limit of a caller: the highest limit of the caller's roles that may claim the purpose. */
+/** The limit of a caller: the highest limit of the caller's roles that may claim the purpose; 0 without such a role. */
 export function limitOf(limits: ValueLimits, { roles }: PolicyTable, caller: Pick<Caller, 'roles' | 'purpose'>): number {
   const policies = [...caller.roles].flatMap((role) => roles.get(role) ?? [])
   return Math.max(0, ...policies.filter(({ mayClaim }) => mayClaim.includes(caller.purpose)).map(({ kind }) => limits[kind]))
@@ -29,7 +29,10 @@ const byKind = z
   .strictObject({ CLINICIAN: values, STAFF: values, RESEARCH: values, PATIENT: values, PARTNER: values, OVERSIGHT: values })
   .default({})
 
-/** `{"operation": {"PARTNER": 1000}, "hour": {"RESEARCH": 500000}}`: omitted limits keep their defaults. */
+/**
+ * Parses JSON such as `{"operation": {"PARTNER": 1000}, "hour": {"RESEARCH": 500000}}` to `Limits`. Omitted limits keep their
+ * defaults.
+ */
 export const LimitsText = z
   .string()
   .transform((text, context): unknown => {

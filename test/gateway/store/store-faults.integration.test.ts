@@ -145,7 +145,7 @@ describe('P8, P9: a table that fails is unavailable, and nothing else', () => {
       expect(answer.status).toBe(200)
       expect(answer.data).toEqual({ patient })
       expect(answer.errors).toContainEqual({
-        message: 'This cannot be given at the moment.',
+        message: 'This is not available at the moment.',
         path,
         extensions: { code: 'FIELD_UNAVAILABLE', coordinate, count: 1, paths: [path] },
       })
