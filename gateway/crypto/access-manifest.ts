@@ -6,33 +6,33 @@ import { sha256 } from './derive.ts'
 import type { RandomBytes } from './parts.ts'
 import type { PurposeKey } from './tenant-keys.ts'
 
-// What stands in the access table of one patient, sealed: `docs/sealed-field.md`, access items.
+// The sealed list of a patient's access items: `docs/sealed-field.md` section 7.
 
-/** Which access items a patient has. One that is not in it was never written by us; one that is in it has to be there. */
+/** The access items of one patient. This gateway never wrote an item that is not listed; a listed item must exist. */
 export interface AccessManifest {
-  /** Counts up with every change. */
+  /** Increases by one with every change. */
   readonly version: number
-  /** By sort key: the digest of the item as it is now, so that an older one does not fit. */
+  /** The digest of the current item by sort key. An older item does not match it. */
   readonly items: ReadonlyMap<string, string>
 }
 
-/** The entry of a patient whose keys were destroyed, with the digest of the tombstone: no kind of item is called so. */
+/** The entry for destroyed keys, with the digest of the tombstone. No kind of item has this name. */
 const KEYS_DESTROYED = '#ERASED'
 
-/** The root of a patient whose keys are destroyed by this writing. */
+/** Returns the manifest for the write that destroys the patient's keys. */
 export function manifestAfterKeyDestruction({ version, items }: AccessManifest, tombstone: Uint8Array): AccessManifest {
   return { version: version + 1, items: new Map([...items, [KEYS_DESTROYED, accessDigest(tombstone)]]) }
 }
 
-/** Whether the patient's keys were destroyed: any that are found were put back. */
+/** Whether the patient's keys were destroyed. Keys that exist all the same were put back. */
 export const areKeysDestroyed = ({ items }: AccessManifest): boolean => items.has(KEYS_DESTROYED)
 
 const Content = z.object({ version: z.number(), items: z.record(z.string(), z.string()) })
 
-/** First 16 bytes of SHA-256 of the sealed item, base64url. The key version that it was sealed under is part of the item. */
+/** The first 16 bytes of the SHA-256 of a sealed item, base64url. The item includes the version of its key. */
 export const accessDigest = (sealed: Uint8Array): string => sha256(sealed).toString('base64url', 0, 16)
 
-/** @throws ValueNotSealable for more items than a text of 200 KB names, some 3,000 */
+/** @throws ValueNotSealable if the list exceeds 200 KB of text, which is about 3,000 items */
 export function sealAccessManifest(
   key: PurposeKey<'access'>,
   place: AccessItemPlace,
@@ -42,7 +42,7 @@ export function sealAccessManifest(
   return sealAccessItem(key, place, { version, items: Object.fromEntries(items) }, random)
 }
 
-/** @throws IntegrityFailure when it was not sealed at this place; KeyUnavailable when the tenant's key cannot be had */
+/** @throws IntegrityFailure if the bytes were not sealed at this place; KeyUnavailable if the tenant's key is unavailable */
 export function openAccessManifest(key: PurposeKey<'access'>, place: AccessItemPlace, sealed: Uint8Array): AccessManifest {
   const content = Content.safeParse(openAccessItem(key, place, sealed))
   if (!content.success) throw new IntegrityFailure()

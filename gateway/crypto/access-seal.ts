@@ -7,9 +7,9 @@ import { fromPaddedText, toPaddedText } from './padded-text.ts'
 import { lengthPrefixed, u32, type RandomBytes } from './parts.ts'
 import type { PurposeKey } from './tenant-keys.ts'
 
-/** Where an item of the access table stands: the whole primary key, as it is stored. */
+/** The place of an access item: its table and its full primary key, as stored. */
 export interface AccessItemPlace {
-  /** Left out: the access table. An item of one table does not open in another. */
+  /** Defaults to the access table. An item of one table does not open in another. */
   readonly table?: 'access' | 'break-glass' | 'keys'
   readonly tenant: TenantId
   readonly pk: string
@@ -17,8 +17,8 @@ export interface AccessItemPlace {
 }
 
 /**
- * The content of an item of the access table, `docs/sealed-field.md` section 7: a writer of the database cannot grant
- * itself access, nor read who treats whom.
+ * Seals the content of an access item, `docs/sealed-field.md` section 7. A writer of the database can neither grant itself
+ * access nor read the care relationships.
  *
  * @throws ValueNotSealable
  */
@@ -31,7 +31,7 @@ export function sealAccessItem(
   return sealEnvelope(key, accessAad(place, key.version), toPaddedText(content), random)
 }
 
-/** @throws IntegrityFailure when it was not sealed at this place; KeyUnavailable when the tenant's key cannot be had */
+/** @throws IntegrityFailure if the bytes were not sealed at this place; KeyUnavailable if the tenant's key is unavailable */
 export function openAccessItem(key: PurposeKey<'access'>, place: AccessItemPlace, sealed: Uint8Array): Json {
   const version = envelopeKeyVersion(sealed)
   const openWith = key.byVersion(version)

@@ -5,7 +5,7 @@ const CIPHER = 'aes-256-gcm'
 export const NONCE_BYTES = 12
 export const TAG_BYTES = 16
 
-// without it Node accepts tags of four bytes
+// without this option Node accepts tags of four bytes
 const OPTIONS = { authTagLength: TAG_BYTES } as const
 
 /**
@@ -22,9 +22,9 @@ export function encrypt(key: KeyObject, nonce: Uint8Array, aad: Uint8Array, plai
 }
 
 /**
- * The plaintext of what `encrypt` gave.
+ * Decrypts the output of `encrypt`.
  *
- * @throws IntegrityFailure when key, nonce, AAD, ciphertext or tag are not the ones it was made with
+ * @throws IntegrityFailure if the key, nonce, AAD, ciphertext or tag differs from those of the encryption
  */
 export function decrypt(key: KeyObject, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Buffer {
   const tagAt = sealed.length - TAG_BYTES
@@ -33,7 +33,7 @@ export function decrypt(key: KeyObject, nonce: Uint8Array, aad: Uint8Array, seal
     const decipher = createDecipheriv(CIPHER, key, nonce, OPTIONS)
     decipher.setAAD(aad)
     decipher.setAuthTag(sealed.subarray(tagAt))
-    // GCM gives all of it here; it is handed on only when `final` has found the tag right
+    // GCM returns the plaintext here; it leaves this function only after `final` has verified the tag
     const plaintext = decipher.update(sealed.subarray(0, tagAt))
     decipher.final()
     return plaintext

@@ -10,14 +10,14 @@ interface Aged<V> {
 }
 
 /**
- * A bounded cache whose entries end at a fixed time, however often they are used: a key in constant use has to be
- * asked for again too. Time is the injected clock's; `lru-cache` itself only bounds the number.
+ * A bounded cache. Each entry expires at a fixed time, even if it is in constant use, so that every key is fetched again.
+ * Time comes from the injected clock; `lru-cache` only bounds the number of entries.
  */
 export class AgingCache<V extends object> {
   readonly #entries: LRUCache<string, Aged<V>>
   readonly #now: Clock
   #sweptAt: number
-  /** Runs while there is anything to let go of: a process that nobody asks must not keep keys. */
+  /** Runs while the cache has entries: an idle process must not keep keys. */
   #sweeping: NodeJS.Timeout | undefined
 
   constructor(max: number, now: Clock) {
@@ -26,7 +26,7 @@ export class AgingCache<V extends object> {
     this.#sweptAt = now()
   }
 
-  /** How many are in memory, those past their age included. */
+  /** The number of entries in memory, expired ones included. */
   get size(): number {
     return this.#entries.size
   }
@@ -41,11 +41,14 @@ export class AgingCache<V extends object> {
     return undefined
   }
 
-  /** @param from when what is kept was asked for; `until` when it ends; milliseconds since the epoch */
+  /**
+   * @param from when the value was requested, in milliseconds since the epoch
+   * @param until when the entry expires, in milliseconds since the epoch
+   */
   set(name: string, value: V, from: number, until: number): void {
     this.#sweepSometimes(this.#now())
     this.#entries.set(name, { value, from, until })
-    // it keeps no process alive; on one that is frozen it runs at the thaw, before or with the first request
+    // `unref`: the timer keeps no process alive. In a frozen process it runs at the thaw, before or with the first request.
     this.#sweeping ??= setInterval(() => this.#sweep(this.#now()), SWEEP_EVERY_MS).unref()
   }
 
@@ -53,7 +56,7 @@ export class AgingCache<V extends object> {
     this.#entries.delete(name)
   }
 
-  /** Also without the timer: a process that is kept busy runs it late. */
+  /** Sweeps without the timer too, because a busy process runs its timers late. */
   #sweepSometimes(now: number): void {
     if (now < this.#sweptAt || now - this.#sweptAt >= SWEEP_EVERY_MS) this.#sweep(now)
   }
@@ -67,5 +70,5 @@ export class AgingCache<V extends object> {
   }
 }
 
-// a clock that was set back must not prolong a key's life
+// a clock that was set back must not prolong the life of a key
 const isAlive = ({ from, until }: Aged<unknown>, now: number): boolean => from <= now && now < until

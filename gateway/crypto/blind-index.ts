@@ -10,36 +10,36 @@ import type { PurposeKey } from './tenant-keys.ts'
 const INFO = 'phi-gateway/search/v1'
 const NO_SALT = new Uint8Array(0)
 const TOKEN_BYTES = 16
-/** A token names no version: made with a newer key it would not be found again. */
+/** A token names no key version. With a newer key, a search would not find the stored tokens. */
 const TOKEN_KEY_VERSION = 1
 
-/** What one index is asked for: the parts of its compound in order, each in its normalized form. */
+/** The key of one index lookup: the normalized parts of its compound, in order. */
 export type SearchKey = readonly string[]
 
-/** The values that an index is made of, in order: the field itself, then those that go with it. */
+/** The paths of the values in an index, in order: the indexed field, then the fields of `with`. */
 export const partsOf = (index: SearchIndex): readonly SchemaPath[] => [index.path, ...index.with]
 
-/** A value as the index compares it; undefined where it is none that is indexed. */
+/** Returns the form in which the index compares a value; undefined if the value is not indexed. */
 export function searchedForm(index: SearchIndex, path: SchemaPath, value: unknown): string | undefined {
   return normalized(value, path === index.path ? index.normalize : 'CASE_AND_SPACE')
 }
 
-/** The normalized parts of one record's values, or undefined where one of them is missing or is not indexed. */
+/** Returns the normalized parts of one record's values; undefined if a part is missing or not indexed. */
 export function searchKey(index: SearchIndex, valueOf: (path: SchemaPath) => unknown): SearchKey | undefined {
   const parts = partsOf(index).map((path) => searchedForm(index, path, valueOf(path)))
   return parts.every((part) => part !== undefined) ? parts : undefined
 }
 
 /**
- * Stands for a value in the search table, `docs/sealed-field.md` section 11: 16 bytes of an HMAC under a key of the tenant and
- * the index alone, as 22 base64url characters. The same value in another tenant or another field has another token.
+ * Returns the token of a value in the search table, `docs/sealed-field.md` section 11: 16 bytes of an HMAC, as 22 base64url
+ * characters. Its key is specific to the tenant and the index, so the same value has another token in another tenant or field.
  *
- * @throws KeyUnavailable when the tenant's key cannot be had
+ * @throws KeyUnavailable if the tenant's key is unavailable
  */
 export function searchToken(key: PurposeKey<'index'>, tenant: TenantId, index: SearchIndex, parts: SearchKey): string {
-  const root = key.byVersion(TOKEN_KEY_VERSION)
-  if (!root) throw new KeyUnavailable()
-  const fieldKey = keyFrom(hkdfSha256(root, NO_SALT, lengthPrefixed(INFO, tenant, ...partsOf(index)), 32))
-  // each part with its length: no two pairs of name and date are one text
+  const indexKey = key.byVersion(TOKEN_KEY_VERSION)
+  if (!indexKey) throw new KeyUnavailable()
+  const fieldKey = keyFrom(hkdfSha256(indexKey, NO_SALT, lengthPrefixed(INFO, tenant, ...partsOf(index)), 32))
+  // each part has a length prefix, so that no two compounds are the same text
   return hmacSha256(fieldKey, lengthPrefixed(...parts)).toString('base64url', 0, TOKEN_BYTES)
 }

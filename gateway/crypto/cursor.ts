@@ -10,21 +10,21 @@ import { canonicalText, fromPaddedText, toPaddedText } from './padded-text.ts'
 import { lengthPrefixed, u32, type RandomBytes } from './parts.ts'
 import type { PurposeKey } from './tenant-keys.ts'
 
-/** Characters of base64url. A position is a date and an id: the longest that we make is far below. */
-const LONGEST = 2048
+/** Base64url characters. A position is a date and an id, so every cursor of ours is far shorter. */
+const MAX_LENGTH = 2048
 
-/** What a cursor is good for, and nothing else: who, for what purpose, on which field, whose, with which filter. */
+/** Everything that a cursor is bound to: caller, purpose, field, patient and filter. */
 export interface CursorBound {
   readonly caller: Pick<Caller, 'tenant' | 'user' | 'purpose'>
   readonly coordinate: Coordinate
   readonly patient?: PatientId
-  /** The arguments that decide what is in the list; compared by the digest of their canonical JSON. */
+  /** The arguments that select the entries of the list; compared by the digest of their canonical JSON. */
   readonly filter: Json
 }
 
 /**
- * A position in a list as an opaque text, `docs/sealed-field.md` section 8. Sealed, because where a page ends says
- * when something happened to a patient (P8).
+ * Seals a list position as an opaque text, `docs/sealed-field.md` section 8. Without the seal, the end of a page would
+ * reveal when something happened to a patient (P8).
  *
  * @throws ValueNotSealable
  */
@@ -38,10 +38,10 @@ export function sealCursor(
 }
 
 /**
- * The position in a cursor that `sealCursor` made for the same bound.
+ * Returns the position of a cursor that `sealCursor` made for the same bound.
  *
- * @throws BadUserInput for any other text, always the same
- * @throws KeyUnavailable when the tenant's key cannot be had
+ * @throws BadUserInput for any other text; the error is the same for every fault
+ * @throws KeyUnavailable if the tenant's key is unavailable
  */
 export function openCursor(key: PurposeKey<'cursor'>, bound: CursorBound, text: string): Json {
   try {
@@ -57,9 +57,9 @@ export function openCursor(key: PurposeKey<'cursor'>, bound: CursorBound, text: 
 }
 
 function decoded(text: string): Buffer {
-  if (text.length > LONGEST) throw new IntegrityFailure()
+  if (text.length > MAX_LENGTH) throw new IntegrityFailure()
   const bytes = Buffer.from(text, 'base64url')
-  // Node skips what is not base64url: one cursor has one spelling
+  // Node skips characters outside base64url; the comparison leaves a cursor one valid spelling
   if (bytes.toString('base64url') !== text) throw new IntegrityFailure()
   return bytes
 }

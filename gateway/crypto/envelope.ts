@@ -4,13 +4,13 @@ import { decrypt, encrypt, NONCE_BYTES, TAG_BYTES } from './aead.ts'
 import { bucketFor, MAX_TEXT_BYTES } from './padded-text.ts'
 import { isVersion, type RandomBytes } from './parts.ts'
 
-/** The first byte of every envelope. It stands in every AAD too. */
+/** The first byte of every envelope. Every AAD contains it too. */
 export const ENVELOPE_FORMAT = 1
 
 const NONCE_AT = 5
 const SEALED_AT = NONCE_AT + NONCE_BYTES
-const SHORTEST = SEALED_AT + bucketFor(0) + TAG_BYTES
-const LONGEST = SEALED_AT + bucketFor(4 + MAX_TEXT_BYTES) + TAG_BYTES
+const MIN_BYTES = SEALED_AT + bucketFor(0) + TAG_BYTES
+const MAX_BYTES = SEALED_AT + bucketFor(4 + MAX_TEXT_BYTES) + TAG_BYTES
 
 export interface VersionedKey {
   readonly version: number
@@ -27,21 +27,21 @@ export function sealEnvelope({ version, key }: VersionedKey, aad: Uint8Array, pa
 }
 
 /**
- * The version of the key that an envelope names. Not authenticated before it is opened.
+ * Returns the key version that an envelope names. It is not authenticated until the envelope is opened.
  *
- * @throws IntegrityFailure when the bytes are no envelope
+ * @throws IntegrityFailure if the bytes are not an envelope
  */
 export function envelopeKeyVersion(bytes: Uint8Array): number {
-  if (bytes.length < SHORTEST || bytes.length > LONGEST || bytes[0] !== ENVELOPE_FORMAT) throw new IntegrityFailure()
+  if (bytes.length < MIN_BYTES || bytes.length > MAX_BYTES || bytes[0] !== ENVELOPE_FORMAT) throw new IntegrityFailure()
   const version = Buffer.from(bytes.buffer, bytes.byteOffset, NONCE_AT).readUInt32BE(1)
   if (!isVersion(version)) throw new IntegrityFailure()
   return version
 }
 
 /**
- * The padded text of an envelope whose header `envelopeKeyVersion` has read.
+ * Returns the padded text of an envelope. Call `envelopeKeyVersion` first, which checks the header.
  *
- * @throws IntegrityFailure when key or AAD are not the ones it was sealed with
+ * @throws IntegrityFailure if the key or the AAD differs from those of the sealing
  */
 export function openEnvelope(key: KeyObject, aad: Uint8Array, bytes: Uint8Array): Buffer {
   return decrypt(key, bytes.subarray(NONCE_AT, SEALED_AT), aad, bytes.subarray(SEALED_AT))

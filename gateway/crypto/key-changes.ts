@@ -10,27 +10,32 @@ export interface PatientKeyChange extends Change<PatientKeyItem> {
   readonly patient: PatientId
 }
 
-/** Items as they were read and as they are to be. */
+/** Key items before and after a change. */
 export interface KeyChanges {
   readonly tenant?: Change<TenantKeyItem>
   readonly patients: readonly PatientKeyChange[]
 }
 
-/** What is done to keys: a new tenant key, patient keys wrapped under it, a new key of a use or of a patient. */
+/**
+ * A change of keys:
+ * - ROTATE adds a version of the tenant key.
+ * - REWRAP wraps patient keys under the newest tenant key.
+ * - RENEW_USE and RENEW_PATIENT add a version of a purpose key or of a patient key.
+ */
 export type KeyAct = 'ROTATE' | 'REWRAP' | 'RENEW_USE' | 'RENEW_PATIENT'
 
-/** Where wrapped keys are changed. */
+/** Port that changes wrapped keys. */
 export interface KeyChanger {
   /**
-   * The key items of all patients of a tenant, read consistently.
+   * Yields the key items of all patients of a tenant, read consistently.
    *
    * @throws StoreUnavailable
    */
   pages(tenant: TenantId): AsyncIterable<ReadonlyMap<PatientId, PatientKeyItem>>
   /**
-   * Writes all of it, at most 50 patients, or nothing where an item is no longer what was read.
+   * Writes all changes, for at most 50 patients. If a stored item is not the `before` of its change, writes nothing.
    *
-   * @throws AuditUnavailable when it is not written, or not known to be
+   * @throws AuditUnavailable if the write failed or its outcome is unknown
    */
   write(tenant: TenantId, act: KeyAct, changes: KeyChanges): Promise<'written' | 'changed'>
 }

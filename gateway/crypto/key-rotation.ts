@@ -20,26 +20,26 @@ export interface RotationParts {
   readonly randomBytes?: RandomBytes
 }
 
-/** The uses whose key may change: what they seal names its version. Tokens name none, and stay with version 1. */
+/** The uses with a renewable key: their sealed data names the key version. Tokens name none, so their keys stay at version 1. */
 export type RenewableUse = Extract<KeyUse, 'access' | 'cursor'>
 
 /**
- * A new key seals only when no process can be without it: a tenant's keys are kept for 300 s, a patient's for 60 s, and
- * clocks may differ by a minute.
+ * A new key seals only after every process has loaded it. Processes cache the keys of a tenant for 300 s and those of a
+ * patient for 60 s, and clocks may differ by a minute.
  */
 const SEALS_AFTER_MS = { use: 360_000, patient: 120_000 } as const
-/** A transaction holds a hundred actions, one of which is the record of the audit. */
+/** A transaction holds 100 actions, and one of them is the audit record. */
 const PATIENTS_AT_ONCE = 50
 const TRIES = 5
 
-/** Patients by what became of their keys; `refused` are those whose key did not open, or whose item would not be changed. */
+/** Numbers of patients by result. `refused`: a key did not open, or other writers kept changing the item. */
 export interface RewrapCounts {
   readonly rewrapped: number
   readonly already: number
   readonly refused: number
 }
 
-/** One version of a tenant key, and how many keys are wrapped under it. */
+/** One version of a tenant key, and the number of keys wrapped under it. */
 export interface TenantKeyUsage {
   readonly version: number
   readonly kmsKey: string
@@ -48,9 +48,9 @@ export interface TenantKeyUsage {
 }
 
 /**
- * Changes the keys of a tenant while others go on reading and writing. No sealed value is touched: keys are wrapped anew, or
- * a further version is put beside those that exist. What is written is conditional on what was read, so that of two who do
- * it at once one begins again.
+ * Changes the keys of a tenant while the gateway reads and writes. It changes no sealed value: it wraps keys again, or adds a
+ * version beside the existing ones. Each write requires that the item is still as read, so one of two concurrent changes
+ * starts again.
  */
 export class KeyRotation {
   readonly #parts: RotationParts
@@ -62,11 +62,11 @@ export class KeyRotation {
   }
 
   /**
-   * A new version of the tenant key, under the tenant's present KMS key. The use keys are wrapped under it at once; patient
-   * keys follow by `rewrap`.
+   * Adds a version of the tenant key, under the tenant's current KMS key. Wraps the purpose keys under it at once; `rewrap`
+   * does so with the patient keys.
    *
    * @returns the version
-   * @throws KeyUnavailable when the tenant has no keys or KMS refuses; VersionConflict when others keep changing the item;
+   * @throws KeyUnavailable if the tenant has no keys or KMS refuses; VersionConflict if other writers keep changing the item;
    *   IntegrityFailure, StoreUnavailable, AuditUnavailable
    */
   async rotate(tenant: TenantId): Promise<number> {
@@ -87,10 +87,10 @@ export class KeyRotation {
   }
 
   /**
-   * A new version of a use key, which seals from six minutes on. Older ones go on opening.
+   * Adds a version of a purpose key, which starts to seal after six minutes. Older versions continue to open.
    *
    * @returns the version
-   * @throws as `rotate` does
+   * @throws the errors of `rotate`
    */
   async renewUse(tenant: TenantId, use: RenewableUse): Promise<number> {
     return await this.#changeTenant(tenant, 'RENEW_USE', async (before) => {
@@ -104,14 +104,14 @@ export class KeyRotation {
   }
 
   /**
-   * A new version of a patient's key, which seals from two minutes on. What was sealed before stays as it is and opens with
-   * the version it names.
+   * Adds a version of a patient's key, which starts to seal after two minutes. Values that are already sealed stay unchanged
+   * and open with the version that they name.
    *
    * @returns the version
-   * @throws KeyUnavailable when the patient has no key; otherwise as `rotate` does
+   * @throws KeyUnavailable if the patient has no key; the errors of `rotate`
    */
   async renewPatient(tenant: TenantId, patient: PatientId): Promise<number> {
-    return await this.#tried(tenant, 'RENEW_PATIENT', async () => {
+    return await this.#withRetries(tenant, 'RENEW_PATIENT', async () => {
       const { tenant: item, patients } = await this.#parts.table.load(tenant, { tenantItem: true, patients: [patient] })
       const before = patients.get(patient)
       if (!item || !before || before.versions.length === 0) throw new KeyUnavailable()
@@ -127,13 +127,13 @@ export class KeyRotation {
   }
 
   /**
-   * Wraps all patient keys of a tenant under its newest tenant key. It may end at any moment: those that are wrapped so
-   * already are left alone, and the next run goes on with the rest.
+   * Wraps all patient keys of a tenant under its newest tenant key. You can stop a run at any time: the next run skips the
+   * keys that are already wrapped and continues with the others.
    *
-   * @param told called as it goes on
-   * @throws KeyUnavailable when a version that is needed cannot be had from KMS; StoreUnavailable, AuditUnavailable
+   * @param onProgress called after each group of patients
+   * @throws KeyUnavailable if KMS does not open a version that is needed; StoreUnavailable, AuditUnavailable
    */
-  async rewrap(tenant: TenantId, told: (counts: RewrapCounts) => void): Promise<RewrapCounts> {
+  async rewrap(tenant: TenantId, onProgress: (counts: RewrapCounts) => void): Promise<RewrapCounts> {
     const { tenant: item } = await this.#parts.table.load(tenant, { tenantItem: true, patients: [] })
     if (!item) throw new KeyUnavailable()
     const newest = newestVersion(item.versions)
@@ -145,17 +145,17 @@ export class KeyRotation {
       for (let start = 0; start < old.length; start += PATIENTS_AT_ONCE) {
         const group = new Map(old.slice(start, start + PATIENTS_AT_ONCE))
         await this.#rewrapGroup(tenant, group, keys, newest, counts)
-        told({ ...counts })
+        onProgress({ ...counts })
       }
     }
     return counts
   }
 
   /**
-   * The versions of the tenant key, and what is wrapped under each. One under which nothing is wrapped is not asked of KMS
-   * any more, and stays listed.
+   * Lists the versions of the tenant key with the number of keys wrapped under each. A version without keys stays listed,
+   * although KMS is no longer called for it.
    *
-   * @throws KeyUnavailable when the tenant has no keys; StoreUnavailable
+   * @throws KeyUnavailable if the tenant has no keys; StoreUnavailable
    */
   async usage(tenant: TenantId): Promise<readonly TenantKeyUsage[]> {
     const { tenant: item } = await this.#parts.table.load(tenant, { tenantItem: true, patients: [] })
@@ -182,7 +182,7 @@ export class KeyRotation {
     counts: { rewrapped: number; already: number; refused: number },
   ): Promise<void> {
     const versions = [...group.values()].flatMap((item) => item.versions.map(({ tenantKeyVersion }) => tenantKeyVersion))
-    const wrapKeys = await keys.wrapKeys(new Set([newest, ...versions.filter((version) => keys.knows(version))]))
+    const wrapKeys = await keys.wrapKeys(new Set([newest, ...versions.filter((version) => keys.hasVersion(version))]))
     const changes = [...group].flatMap(([patient, before]): PatientKeyChange[] => {
       const after = this.#rewrapped(tenant, patient, before, wrapKeys, newest)
       if (after === undefined) counts.refused++
@@ -193,7 +193,7 @@ export class KeyRotation {
       counts.rewrapped += changes.length
       return
     }
-    // one of them was changed meanwhile: the others must not wait for it
+    // another writer changed one of the items: each is retried separately, so that the others need not wait
     for (const { patient } of changes) counts[await this.#rewrapOne(tenant, patient, wrapKeys, newest)]++
   }
 
@@ -210,7 +210,7 @@ export class KeyRotation {
     return 'refused'
   }
 
-  /** Undefined when a key does not open in its place: what somebody else put there must not become a key of ours. */
+  /** Undefined if a key does not open at its place: a forged key must not become a valid one. */
   #rewrapped(
     tenant: TenantId,
     patient: PatientId,
@@ -240,7 +240,7 @@ export class KeyRotation {
     act: KeyAct,
     change: (before: TenantKeyItem) => Promise<{ version: number; after: TenantKeyItem }>,
   ): Promise<number> {
-    return await this.#tried(tenant, act, async () => {
+    return await this.#withRetries(tenant, act, async () => {
       const { tenant: before } = await this.#parts.table.load(tenant, { tenantItem: true, patients: [] })
       if (!before) throw new KeyUnavailable()
       const { version, after } = await change(before)
@@ -248,7 +248,11 @@ export class KeyRotation {
     })
   }
 
-  async #tried(tenant: TenantId, act: KeyAct, prepare: () => Promise<{ version: number; changes: KeyChanges }>): Promise<number> {
+  async #withRetries(
+    tenant: TenantId,
+    act: KeyAct,
+    prepare: () => Promise<{ version: number; changes: KeyChanges }>,
+  ): Promise<number> {
     for (let tries = 0; tries < TRIES; tries++) {
       const { version, changes } = await prepare()
       if ((await this.#parts.changer.write(tenant, act, changes)) === 'written') return version

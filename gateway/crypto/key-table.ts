@@ -1,9 +1,9 @@
 import type { PatientId, TenantId } from '../model/ids.ts'
 
-/** What a tenant's own keys are for. Each is separate, wrapped under the tenant key, versioned. */
+/** The purposes of a tenant's own keys. Each use has a separate, versioned key, wrapped under the tenant key. */
 export type KeyUse = 'access' | 'cursor' | 'lookup' | 'identifier' | 'pseudonym' | 'index'
 
-/** One version of a tenant key, wrapped by KMS under the key named. */
+/** One version of a tenant key, wrapped by KMS under `kmsKey`. */
 export interface WrappedTenantKey {
   readonly version: number
   readonly wrapped: Uint8Array
@@ -23,22 +23,22 @@ export interface WrappedPatientKey {
   readonly tenantKeyVersion: number
   readonly wrapped: Uint8Array
   /**
-   * Milliseconds since the epoch, 0 for a first version. Until then the version before seals, so that no process meets
-   * what it has no key for yet. It opens from the beginning.
+   * Milliseconds since the epoch, 0 for a first version. Until then the previous version seals, so that no process reads
+   * data of a key that it has not loaded. The key opens from the beginning.
    */
   readonly sealsFrom: number
 }
 
-/** All keys of a tenant that are not a patient's: one item, all versions, so that they load together. */
+/** All versions of a tenant's keys, without patient keys. They are one item, so that they load together. */
 export interface TenantKeyItem {
   readonly versions: readonly WrappedTenantKey[]
   readonly uses: readonly WrappedPurposeKey[]
 }
 
-/** All versions of a patient's key. One without any version opens nothing and is not an error to load. */
+/** All versions of a patient's key. An item without versions loads without an error and opens nothing. */
 export interface PatientKeyItem {
   readonly versions: readonly WrappedPatientKey[]
-  /** What stands in the place of keys that were destroyed, sealed: `gateway/crypto/tombstone.ts`. Never beside a version. */
+  /** Sealed, in place of destroyed keys: `gateway/crypto/tombstone.ts`. An item with a tombstone has no versions. */
   readonly tombstone?: Uint8Array
 }
 
@@ -49,27 +49,27 @@ export interface WantedKeys {
 
 export interface LoadedKeys {
   readonly tenant?: TenantKeyItem
-  /** Without those that have no item. */
+  /** Patients without an item are absent. */
   readonly patients: ReadonlyMap<PatientId, PatientKeyItem>
 }
 
-/** Where wrapped keys are kept. A patient's item is written with the patient's first record, by the store. */
+/** Port to the stored wrapped keys. The store writes a patient's item together with the patient's first record. */
 export interface KeyTable {
   /**
-   * All wanted items in one batch, read consistently.
+   * Loads all wanted items in one batch, read consistently.
    *
-   * @throws StoreUnavailable unless every item was read or found missing
+   * @throws StoreUnavailable unless each item was either read or found missing
    */
   load(tenant: TenantId, wanted: WantedKeys): Promise<LoadedKeys>
-  /** Writes the item unless there is one. */
+  /** Writes the item unless the tenant already has one. */
   createTenant(tenant: TenantId, item: TenantKeyItem): Promise<'created' | 'exists'>
 }
 
-/** The newest version that seals at a time, or 0 where there is none. */
+/** Returns the newest version that seals at the given time, or 0 if none does. */
 export function sealingVersion(versions: readonly { readonly version: number; readonly sealsFrom: number }[], now: number): number {
   return newestVersion(versions.filter(({ sealsFrom }) => sealsFrom <= now))
 }
 
-/** 0 where there is none. */
+/** Returns 0 for an empty list. */
 export const newestVersion = (versions: readonly { readonly version: number }[]): number =>
   versions.reduce((most, { version }) => Math.max(most, version), 0)

@@ -15,9 +15,9 @@ import {
 import { contextOf, type KmsKeys, openTenantKey } from './kms-keys.ts'
 import type { Kms } from './kms.ts'
 import type { RandomBytes } from './parts.ts'
-import { type Destroyed, PatientKeyHandle, type WrapKeys } from './patient-keys.ts'
+import { type Destruction, PatientKeyHandle, type WrapKeys } from './patient-keys.ts'
 import { TenantKeys, type PurposeKey } from './tenant-keys.ts'
-import { destroyedBy } from './tombstone.ts'
+import { readDestruction } from './tombstone.ts'
 import { newWrappedKey, wrapKeyFrom } from './wrap.ts'
 
 /** Ages in milliseconds, numbers of entries. */
@@ -28,12 +28,12 @@ export interface KeyringLimits {
   readonly patients: number
 }
 
-/** The longest a key stays in memory, and so the longest a disabled one keeps working (P13). */
+/** A key stays in memory for at most this time, so a disabled key stops working within it (P13). */
 const LIMITS: KeyringLimits = { tenantAge: 300_000, patientAge: 60_000, tenants: 100, patients: 2_000 }
 
 type Handles = ReadonlyMap<PatientId, PatientKeyHandle>
 
-// a new use is a new key of every tenant: the record makes the compiler ask for it
+// every tenant gets a key for each use: the `Record` type makes the compiler require a new use here
 const USES: Readonly<Record<KeyUse, true>> = {
   access: true,
   cursor: true,
@@ -47,7 +47,7 @@ export interface KeyringParts {
   readonly kms: Kms
   readonly table: KeyTable
   readonly now: Clock
-  /** The KMS keys of a tenant: its own, or a shared one. No tenant key that names another is opened. */
+  /** The KMS keys of a tenant: its own, or a shared one. A tenant key that names another KMS key does not open. */
   readonly kmsKeysFor: (tenant: TenantId) => KmsKeys
   readonly randomBytes?: RandomBytes
   /** May only be tighter than the defaults. */
@@ -55,10 +55,10 @@ export interface KeyringParts {
 }
 
 /**
- * The key hierarchy in memory: KMS, tenant key, patient key and use keys (`docs/sealed-field.md` section 1).
+ * The key hierarchy in memory: KMS, tenant key, patient keys and purpose keys (`docs/sealed-field.md` section 1).
  *
- * A warm request asks neither KMS nor the table; a cold one asks KMS once for each tenant key version, however many
- * patients, and however many requests come at once.
+ * A warm request calls neither KMS nor the table. A cold request calls KMS once for each version of the tenant key,
+ * regardless of the number of patients and of concurrent requests.
  */
 export class Keyring {
   readonly #kms: Kms
@@ -74,11 +74,13 @@ export class Keyring {
   #kmsCalls = 0
   #tableLoads = 0
 
-  /** @throws RangeError for limits looser than the defaults */
+  /** @throws RangeError if a limit is looser than its default */
   constructor({ kms, table, now, kmsKeysFor, randomBytes: random = randomBytes, limits }: KeyringParts) {
     this.#limits = { ...LIMITS, ...limits }
     const { tenantAge, patientAge, tenants, patients } = this.#limits
-    if (tenantAge > LIMITS.tenantAge || patientAge > LIMITS.patientAge) throw new RangeError('A key may not live that long.')
+    if (tenantAge > LIMITS.tenantAge || patientAge > LIMITS.patientAge) {
+      throw new RangeError('A key age exceeds its maximum. Set `tenantAge` to at most 300000 and `patientAge` to at most 60000.')
+    }
     this.#kms = {
       generateDataKey: async (keyId, context) => {
         this.#kmsCalls++
@@ -97,13 +99,13 @@ export class Keyring {
     this.#patients = new AgingCache(patients, now)
   }
 
-  /** What it has asked of others so far. */
+  /** The numbers of calls to KMS and of loads from the table so far. */
   get counts(): { readonly kms: number; readonly tableLoads: number } {
     return { kms: this.#kmsCalls, tableLoads: this.#tableLoads }
   }
 
   /**
-   * Gives a tenant its first tenant key and one key for each use. Does nothing when it has them.
+   * Creates the first tenant key and one purpose key for each use. Does nothing if the tenant has them.
    *
    * @throws KeyUnavailable, StoreUnavailable
    */
@@ -119,22 +121,23 @@ export class Keyring {
       const place = { tenant, holder: { use }, tenantKeyVersion: version, version: 1 }
       return { use, version: 1, tenantKeyVersion: version, wrapped: newWrappedKey(wrapWith, place, this.#random), sealsFrom: 0 }
     })
-    // when another process was first, its keys stand and these are forgotten
+    // if another process was first, its keys stay and these are discarded
     await this.#table.createTenant(tenant, { versions: [{ version, wrapped, kmsKey }], uses })
   }
 
-  /** @throws KeyUnavailable when the tenant or the use has no key, or KMS refuses; IntegrityFailure; StoreUnavailable */
+  /** @throws KeyUnavailable if the tenant or the use has no key, or KMS refuses; IntegrityFailure; StoreUnavailable */
   async purposeKey<Use extends KeyUse>(tenant: TenantId, use: Use): Promise<PurposeKey<Use>> {
     const keys = await this.#tenantKeys(tenant)
-    return keys.useKey(use, this.#now())
+    return keys.purposeKey(use, this.#now())
   }
 
   /**
-   * The keys of these patients; those without a key item are left out.
+   * Returns the keys of these patients. Patients without a key item are absent.
    *
-   * @param read `always` loads the items again even when keys are cached: equal work for a caller who may not learn
+   * @param read `always` loads the items again even if keys are cached: the same work for a caller that may not learn
    *   that a patient exists
-   * @throws KeyUnavailable, StoreUnavailable, IntegrityFailure for all; what concerns one patient alone is thrown by its handle
+   * @throws KeyUnavailable, StoreUnavailable, IntegrityFailure for a failure that concerns all patients; the handle of a
+   *   patient throws the failures of that patient
    */
   async patientKeys(tenant: TenantId, patients: readonly PatientId[], read: 'cached' | 'always'): Promise<Handles> {
     const asked = [...new Set(patients)]
@@ -158,13 +161,13 @@ export class Keyring {
         if (handle) handles.set(patient, handle)
       }
     }
-    // whoever set out first may have looked before the patient was there
+    // a joined load may have started before the patient existed
     const late = [...joined.keys()].filter((patient) => !handles.has(patient))
     if (late.length > 0) for (const [patient, handle] of await this.#fetchPatients(tenant, late)) handles.set(patient, handle)
     return handles
   }
 
-  /** Single flight: whoever wants the same patients meanwhile waits for this answer. */
+  /** Single flight: concurrent requests for the same patients wait for this load. */
   #shared(tenant: TenantId, patients: readonly PatientId[]): Promise<Handles> {
     const flight = this.#fetchPatients(tenant, patients)
     const names = patients.map((patient) => nameOf(tenant, patient))
@@ -177,49 +180,49 @@ export class Keyring {
   }
 
   async #fetchPatients(tenant: TenantId, patients: readonly PatientId[]): Promise<Handles> {
-    // a key ages from when it was asked for, however long the answer took
+    // the age of a key starts at the request, however long the answer takes
     const from = this.#now()
     const handles = new Map<PatientId, PatientKeyHandle>()
     if (patients.length === 0) return handles
     const { keys, items } = await this.#loadPatients(tenant, patients, from)
     const named = [...items.values()].flatMap(({ versions }) => versions.map(({ tenantKeyVersion }) => tenantKeyVersion))
-    // one map for all: the handles of a long panel should hold keys, and not each a map of its own
+    // all handles share one map, which saves memory on a long panel
     const wrapKeys = await keys.wrapKeys(new Set(named))
-    const destroyed = await this.#destroyed(tenant, items, keys)
+    const destructions = await this.#readDestructions(tenant, items, keys)
     for (const patient of patients) {
       const item = items.get(patient)
       const handle =
-        item && this.#handleFor(tenant, patient, item, { wrapKeys, destroyed: destroyed.get(patient) }, from, keys.until)
+        item && this.#handleFor(tenant, patient, item, { wrapKeys, destruction: destructions.get(patient) }, from, keys.until)
       if (handle) handles.set(patient, handle)
       else this.#patients.delete(nameOf(tenant, patient))
     }
     return handles
   }
 
-  /** What the tombstones among the items say, by patient. Most have none, and then nothing is asked for. */
-  async #destroyed(
+  /** Verifies the tombstones among the items, by patient. Without a tombstone it loads no key. */
+  async #readDestructions(
     tenant: TenantId,
     items: ReadonlyMap<PatientId, PatientKeyItem>,
     keys: TenantKeys,
-  ): Promise<ReadonlyMap<PatientId, Destroyed>> {
-    const buried = [...items].filter(([, { tombstone }]) => tombstone !== undefined)
-    if (buried.length === 0) return new Map()
-    const access = await keys.useKey('access', this.#now()).catch((error: unknown) => {
+  ): Promise<ReadonlyMap<PatientId, Destruction>> {
+    const destroyedItems = [...items].filter(([, { tombstone }]) => tombstone !== undefined)
+    if (destroyedItems.length === 0) return new Map()
+    const access = await keys.purposeKey('access', this.#now()).catch((error: unknown) => {
       if (error instanceof KeyUnavailable || error instanceof IntegrityFailure) return error
       throw error
     })
     return new Map(
-      buried.flatMap(([patient, item]) => {
-        const destroyed = destroyedBy(access, tenant, patient, item)
-        return destroyed === undefined ? [] : [[patient, destroyed]]
+      destroyedItems.flatMap(([patient, item]) => {
+        const destruction = readDestruction(access, tenant, patient, item)
+        return destruction === undefined ? [] : [[patient, destruction]]
       }),
     )
   }
 
   /**
-   * A key for a new patient, not stored and not cached: the store writes the item with the patient's first record, under the
-   * condition that there is none. It is wrapped under the newest tenant key, for which the tenant's item is read again: what
-   * lies in memory may be older than a rotation.
+   * Creates a key for a new patient, neither stored nor cached. The store writes the item with the patient's first record, on
+   * condition that the patient has none. The key is wrapped under the newest tenant key. To find it, the tenant's item is read
+   * again, because the item in memory may be older than a rotation.
    *
    * @throws KeyUnavailable, StoreUnavailable, IntegrityFailure
    */
@@ -240,10 +243,10 @@ export class Keyring {
     if (!ready) return await this.#tenantKeys(tenant)
     const { tenant: item } = await this.#load(tenant, { tenantItem: true, patients: [] })
     if (!item) throw new KeyUnavailable()
-    return ready.knows(newestVersion(item.versions)) ? ready : await this.#reloaded(tenant, ready)
+    return ready.hasVersion(newestVersion(item.versions)) ? ready : await this.#reloaded(tenant, ready)
   }
 
-  /** The keys of a tenant whose item is newer than what lies in memory; whoever notices first reloads for all. */
+  /** Reloads the keys of a tenant if its stored item is newer than the cached one. One reload serves all requests. */
   async #reloaded(tenant: TenantId, outdated: TenantKeys): Promise<TenantKeys> {
     if (this.#tenants.get(tenant) === outdated) this.#tenants.delete(tenant)
     return await this.#tenantKeys(tenant)
@@ -253,23 +256,23 @@ export class Keyring {
     tenant: TenantId,
     patient: PatientId,
     item: PatientKeyItem,
-    { wrapKeys, destroyed }: { readonly wrapKeys: WrapKeys; readonly destroyed: Destroyed | undefined },
+    { wrapKeys, destruction }: { readonly wrapKeys: WrapKeys; readonly destruction: Destruction | undefined },
     from: number,
     tenantUntil: number,
   ): PatientKeyHandle {
     const name = nameOf(tenant, patient)
     const cached = this.#patients.get(name)
     if (cached?.isOf(item)) return cached
-    const handle = new PatientKeyHandle(tenant, patient, item, wrapKeys, from, destroyed)
-    // a tombstone that was not found authentic is looked at again
-    const settled = destroyed === undefined || handle.erased
+    const handle = new PatientKeyHandle(tenant, patient, item, wrapKeys, from, destruction)
+    // a tombstone that was not proven authentic is verified again at the next request
+    const settled = destruction === undefined || handle.erased
     const complete = settled && item.versions.every(({ tenantKeyVersion }) => !(wrapKeys.get(tenantKeyVersion) instanceof Error))
-    // never beyond the tenant key that it was unwrapped with; and a failure of KMS is not remembered
+    // an entry never outlives the tenant key that unwrapped it, and a failure of KMS is not cached
     if (complete) this.#patients.set(name, handle, from, Math.min(from + this.#limits.patientAge, tenantUntil))
     return handle
   }
 
-  /** Tenant and patients in one load where the tenant is not at hand. */
+  /** Loads the patient items, and in the same load the tenant item if its keys are not cached. */
   async #loadPatients(
     tenant: TenantId,
     patients: readonly PatientId[],
@@ -279,11 +282,11 @@ export class Keyring {
     const loading = this.#load(tenant, { tenantItem: !ready, patients })
     const unlocking = ready ?? this.#unlock(tenant, loading, from)
     const [keys, { patients: items }] = await Promise.all([unlocking, loading])
-    const known = [...items.values()].every(({ versions }) =>
-      versions.every(({ tenantKeyVersion }) => keys.knows(tenantKeyVersion)),
+    const isCurrent = [...items.values()].every(({ versions }) =>
+      versions.every(({ tenantKeyVersion }) => keys.hasVersion(tenantKeyVersion)),
     )
-    if (known) return { keys, items }
-    // a patient key wrapped under a tenant key that is newer than the cached item
+    if (isCurrent) return { keys, items }
+    // a patient key is wrapped under a newer tenant key than the cached item has
     return { keys: await this.#reloaded(tenant, keys), items }
   }
 
@@ -293,7 +296,7 @@ export class Keyring {
     return this.#unlock(tenant, this.#load(tenant, { tenantItem: true, patients: [] }), this.#now())
   }
 
-  /** Single flight: whoever comes while a tenant key is being fetched waits for the same answer. */
+  /** Single flight: concurrent requests for a tenant key wait for the same answer. */
   #unlock(tenant: TenantId, loading: Promise<LoadedKeys>, from: number): Promise<TenantKeys> {
     const flight = loading.then(async ({ tenant: item }) => {
       if (!item) throw new KeyUnavailable()
@@ -323,5 +326,5 @@ export class Keyring {
   }
 }
 
-// tenants have no `#` in their names
+// tenant names contain no `#`
 const nameOf = (tenant: TenantId, patient: PatientId): string => `${tenant}#${patient}`

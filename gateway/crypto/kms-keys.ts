@@ -4,12 +4,12 @@ import type { WrappedTenantKey } from './key-table.ts'
 import type { KeyContext, Kms } from './kms.ts'
 
 /**
- * The KMS keys of a tenant, from the configuration: the first wraps new tenant keys, the others have done so before.
- * The table names them too, but who writes the table must not be able to bring a key of their own.
+ * The KMS keys of a tenant, from the configuration. The first one wraps new tenant keys; the others wrapped earlier ones.
+ * The table names the keys too, but a writer of the table must not be able to introduce a foreign key.
  */
 export type KmsKeys = readonly [current: string, ...former: string[]]
 
-/** What KMS binds a version of a tenant key to. */
+/** Returns the encryption context to which KMS binds a version of a tenant key. */
 export const contextOf = (tenant: TenantId, version: number): KeyContext => ({
   tenant,
   use: 'tenant-key',
@@ -17,9 +17,9 @@ export const contextOf = (tenant: TenantId, version: number): KeyContext => ({
 })
 
 /**
- * The 32 bytes of a version of a tenant key, which the caller wipes.
+ * Returns the 32 bytes of a version of a tenant key. The caller must wipe them.
  *
- * @throws KeyUnavailable when it names a KMS key that is not the tenant's, or KMS refuses; IntegrityFailure
+ * @throws KeyUnavailable if the version names a KMS key of another tenant, or KMS refuses; IntegrityFailure
  */
 export async function openTenantKey(kms: Kms, tenant: TenantId, allowed: KmsKeys, wrapped: WrappedTenantKey): Promise<Uint8Array> {
   if (!allowed.includes(wrapped.kmsKey)) throw new KeyUnavailable()

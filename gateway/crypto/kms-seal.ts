@@ -1,28 +1,28 @@
 import { DecryptCommand, EncryptCommand, InvalidCiphertextException, type KMSClient } from '@aws-sdk/client-kms'
 import { IntegrityFailure, KeyUnavailable } from '../model/failures.ts'
 
-/** What KMS binds a sealed digest to. Neither is a secret: both stand in KMS's own log. */
+/** The encryption context to which KMS binds a sealed digest. Neither member is secret: the log of KMS shows both. */
 export interface SealContext {
   readonly use: 'issuer-keys'
   readonly issuer: string
 }
 
 /**
- * Seals a digest of what stands where others may write, so that what this deployment did not write there is told apart. The key
- * never leaves KMS; whoever can write to a table and not use the key makes no seal.
+ * Seals digests of data in a table that others may write, so that this deployment recognizes its own data. The key never
+ * leaves KMS: a writer of the table without access to the key cannot make a seal.
  */
 export interface DigestSeal {
-  /** @throws KeyUnavailable when KMS refuses, is out of reach or late */
+  /** @throws KeyUnavailable if KMS refuses, is unreachable or late */
   seal(digest: Uint8Array, context: SealContext, signal: AbortSignal): Promise<Uint8Array>
   /**
-   * The digest that was sealed.
+   * Returns the sealed digest.
    *
-   * @throws IntegrityFailure when it was sealed for another context, or by nobody who may; KeyUnavailable
+   * @throws IntegrityFailure if the seal is forged or belongs to another context; KeyUnavailable
    */
   open(sealed: Uint8Array, context: SealContext, signal: AbortSignal): Promise<Uint8Array>
 }
 
-/** By a symmetric key of KMS, whose ciphertexts are authenticated together with their context. */
+/** Seals with a symmetric KMS key. KMS authenticates each ciphertext together with its context. */
 export class KmsSeal implements DigestSeal {
   readonly #client: KMSClient
   readonly #keyId: string
@@ -40,7 +40,7 @@ export class KmsSeal implements DigestSeal {
   }
 
   async open(sealed: Uint8Array, context: SealContext, abortSignal: AbortSignal): Promise<Uint8Array> {
-    // the key is named: KMS would otherwise take the key that the ciphertext names, which may be anybody's
+    // the request names the key: otherwise KMS would use the key that the ciphertext names, which may be a foreign one
     const command = new DecryptCommand({ KeyId: this.#keyId, CiphertextBlob: sealed, EncryptionContext: { ...context } })
     const { Plaintext: digest } = await this.#client.send(command, { abortSignal }).catch(refused)
     if (!digest) throw new KeyUnavailable()

@@ -2,7 +2,7 @@ import { DecryptCommand, GenerateDataKeyCommand, InvalidCiphertextException, typ
 import { IntegrityFailure, KeyUnavailable } from '../model/failures.ts'
 import { KEY_BYTES } from './wrap.ts'
 
-/** KMS binds it to the wrapped key: another tenant's or version's key does not open, and IAM can ask for it. */
+/** KMS binds the wrapped key to this context: a key of another tenant or version does not open. IAM policies can require it. */
 export interface KeyContext {
   readonly tenant: string
   readonly use: 'tenant-key'
@@ -10,24 +10,24 @@ export interface KeyContext {
   readonly version: string
 }
 
-/** The service that holds the keys which never leave it. `AwsKms` is the production one. */
+/** A key management service: its keys never leave it. `AwsKms` is the production implementation. */
 export interface Kms {
   /**
-   * A new 256-bit key, in plain and wrapped.
+   * Returns a new 256-bit key, in plaintext and wrapped.
    *
    * @throws KeyUnavailable
    */
   generateDataKey(keyId: string, context: KeyContext): Promise<{ readonly key: Uint8Array; readonly wrapped: Uint8Array }>
   /**
-   * The 32 bytes of a key that `generateDataKey` gave.
+   * Returns the 32 bytes of a key from `generateDataKey`.
    *
-   * @throws IntegrityFailure when it was wrapped for another context, or is damaged
-   * @throws KeyUnavailable when KMS refuses or is out of reach
+   * @throws IntegrityFailure if the key was wrapped for another context, or is damaged
+   * @throws KeyUnavailable if KMS refuses or is unreachable
    */
   decrypt(wrapped: Uint8Array, context: KeyContext, keyId: string): Promise<Uint8Array>
 }
 
-/** KMS of AWS. Timeouts and attempts are the client's. */
+/** AWS KMS. The client sets timeouts and attempts. */
 export class AwsKms implements Kms {
   readonly #client: KMSClient
 
@@ -45,7 +45,7 @@ export class AwsKms implements Kms {
   }
 
   async decrypt(wrapped: Uint8Array, context: KeyContext, keyId: string): Promise<Uint8Array> {
-    // the key id is named, so that a key wrapped under somebody else's KMS key is refused
+    // the request names the key id, so that KMS refuses a key wrapped under a foreign KMS key
     const command = new DecryptCommand({ CiphertextBlob: wrapped, EncryptionContext: { ...context }, KeyId: keyId })
     const { Plaintext: key } = await this.#client.send(command).catch(refused)
     if (key?.length === KEY_BYTES) return key
@@ -55,6 +55,6 @@ export class AwsKms implements Kms {
 }
 
 function refused(cause: unknown): never {
-  // this one says that the wrapped key or its context is wrong; all others, that there is no answer now
+  // this error means a wrong wrapped key or context; every other one means that KMS gives no answer now
   throw cause instanceof InvalidCiphertextException ? new IntegrityFailure({ cause }) : new KeyUnavailable({ cause })
 }

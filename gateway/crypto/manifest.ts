@@ -12,7 +12,7 @@ const METADATA_AT = 13
 const DIGEST_BYTES = 16
 const MAC_BYTES = 32
 const MAX_PATHS = 0xffff
-const SHORTEST = METADATA_AT + 2 + MAC_BYTES
+const MIN_BYTES = METADATA_AT + 2 + MAC_BYTES
 
 /** Relative to the type: `birthDate`, `address.city`. */
 const RELATIVE_PATH = /^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$/
@@ -22,14 +22,14 @@ export interface ManifestContent {
   readonly keyVersion: number
   /** Still sealed. */
   readonly metadata: Uint8Array
-  /** By path relative to the type, the digest of the sealed value, 16 bytes. */
+  /** The digest of each sealed value, 16 bytes, by path relative to the type. */
   readonly digests: ReadonlyMap<string, Uint8Array>
 }
 
-/** The first 16 bytes of the SHA-256 of a sealed value: what a manifest lists. */
+/** The digest that a manifest lists: the first 16 bytes of the SHA-256 of a sealed value. */
 export const sealedDigest = (sealed: Uint8Array): Buffer => sha256(sealed).subarray(0, DIGEST_BYTES)
 
-/** @throws RangeError for a version or a path that a manifest cannot hold: a fault of the caller, not of data */
+/** @throws RangeError if a manifest cannot hold a version or a path, which is a fault of the caller and not of data */
 export function encodeManifest(key: KeyObject, place: AadPrefix, content: ManifestContent): Buffer {
   const { recordVersion, keyVersion, metadata, digests } = content
   if (!isVersion(recordVersion) || !isVersion(keyVersion)) throw new RangeError('A version is out of range.')
@@ -43,7 +43,7 @@ export function encodeManifest(key: KeyObject, place: AadPrefix, content: Manife
   count.writeUInt16BE(digests.size)
   const pieces: Uint8Array[] = [header, metadata, count]
   for (const [path, digest] of [...digests].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    if (!RELATIVE_PATH.test(path) || path.length > 0xffff) throw new RangeError('A path is not one of a record.')
+    if (!RELATIVE_PATH.test(path) || path.length > 0xffff) throw new RangeError('A path does not belong to a record.')
     const length = Buffer.allocUnsafe(2)
     length.writeUInt16BE(path.length)
     pieces.push(length, Buffer.from(path, 'ascii'), digest)
@@ -53,22 +53,22 @@ export function encodeManifest(key: KeyObject, place: AadPrefix, content: Manife
 }
 
 /**
- * The version of the patient key that a manifest names, for `openManifest`. Not authenticated yet.
+ * Returns the version of the patient key that `openManifest` needs. It is not authenticated yet.
  *
- * @throws IntegrityFailure when the bytes are no manifest
+ * @throws IntegrityFailure if the bytes are not a manifest
  */
 export function manifestKeyVersion(bytes: Uint8Array): number {
-  if (bytes.length < SHORTEST || bytes[0] !== FORMAT) throw new IntegrityFailure()
+  if (bytes.length < MIN_BYTES || bytes[0] !== FORMAT) throw new IntegrityFailure()
   return viewOf(bytes).readUInt32BE(5)
 }
 
 /**
  * Authenticates a manifest for its place, then reads it.
  *
- * @throws IntegrityFailure when it was not made for this record, or is not exactly what `encodeManifest` makes
+ * @throws IntegrityFailure if the manifest was not made for this record, or differs in form from the output of `encodeManifest`
  */
 export function openManifest(key: KeyObject, place: AadPrefix, bytes: Uint8Array): ManifestContent {
-  if (bytes.length < SHORTEST || bytes[0] !== FORMAT) throw new IntegrityFailure()
+  if (bytes.length < MIN_BYTES || bytes[0] !== FORMAT) throw new IntegrityFailure()
   const manifest = viewOf(bytes)
   const listed = manifest.subarray(0, -MAC_BYTES)
   if (!hmacMatches(key, manifest.subarray(-MAC_BYTES), place, listed)) throw new IntegrityFailure()
@@ -97,7 +97,7 @@ function digestsFrom(listed: Buffer, start: number): Map<string, Uint8Array> {
     const next = pathEnd + DIGEST_BYTES
     if (next > listed.length) throw new IntegrityFailure()
     const path = listed.toString('latin1', at + 2, pathEnd)
-    // strictly ascending, so that a path cannot be listed twice with two digests
+    // paths ascend strictly, so that no path is listed twice with two digests
     if (path <= before || !RELATIVE_PATH.test(path)) throw new IntegrityFailure()
     digests.set(path, listed.subarray(pathEnd, next))
     before = path

@@ -4,14 +4,14 @@ import { Failure, IntegrityFailure } from '../model/failures.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { Json } from '../model/record.ts'
 
-/** The longest text of a value, in bytes of UTF-8: DynamoDB's item of 400 KB has to hold more than one. */
+/** Maximum text of a value, in bytes of UTF-8. An item of DynamoDB holds 400 KB, and it must fit more than one value. */
 export const MAX_TEXT_BYTES = 200 * 1024
 
 const LENGTH_BYTES = 4
 const SMALLEST_BUCKET = 48
 const MAX_DOUBLED_BUCKET = 6144
 
-/** A value that cannot be sealed, refused before anything is written. */
+/** A value cannot be sealed. Thrown before anything is written. */
 export class ValueNotSealable extends Failure {
   override readonly name = 'ValueNotSealable'
   readonly code = 'BAD_USER_INPUT'
@@ -24,7 +24,7 @@ export class ValueNotSealable extends Failure {
   }
 }
 
-/** The size of the padded text, in bytes, for so many bytes of length and text: 48, 96, ... 6144, 12288, 18432, ... */
+/** Returns the bytes of the padded text for the given bytes of length and text: 48, 96, ... 6144, 12288, 18432, ... */
 export function bucketFor(bytes: number): number {
   let bucket = SMALLEST_BUCKET
   while (bucket < bytes && bucket < MAX_DOUBLED_BUCKET) bucket *= 2
@@ -34,8 +34,8 @@ export function bucketFor(bytes: number): number {
 /**
  * `u32 length | canonical JSON (RFC 8785) | zeros up to the bucket`.
  *
- * @param path names the field in the error, nothing else
- * @throws ValueNotSealable when it is no JSON or over `MAX_TEXT_BYTES`
+ * @param path used only to name the field in the error
+ * @throws ValueNotSealable if the value is not JSON or exceeds `MAX_TEXT_BYTES`
  */
 export function toPaddedText(value: Json, path?: SchemaPath): Buffer {
   return toPaddedBytes(Buffer.from(canonicalText(value, path), 'utf8'), path)
@@ -44,7 +44,7 @@ export function toPaddedText(value: Json, path?: SchemaPath): Buffer {
 /**
  * `u32 length | bytes | zeros up to the bucket`.
  *
- * @throws ValueNotSealable over `MAX_TEXT_BYTES`
+ * @throws ValueNotSealable if the bytes exceed `MAX_TEXT_BYTES`
  */
 export function toPaddedBytes(bytes: Uint8Array, path?: SchemaPath): Buffer {
   if (bytes.length > MAX_TEXT_BYTES) throw new ValueNotSealable('TOO_LONG', path)
@@ -55,9 +55,9 @@ export function toPaddedBytes(bytes: Uint8Array, path?: SchemaPath): Buffer {
 }
 
 /**
- * The value in a padded text that has been authenticated.
+ * Returns the value of an authenticated padded text.
  *
- * @throws IntegrityFailure when bucket, padding or text are not what `toPaddedText` makes
+ * @throws IntegrityFailure if the bucket, padding or text is not in the form that `toPaddedText` makes
  */
 export function fromPaddedText(padded: Buffer): Json {
   const text = fromPaddedBytes(padded)
@@ -65,7 +65,7 @@ export function fromPaddedText(padded: Buffer): Json {
   return parsed(text.toString('utf8'))
 }
 
-/** @throws IntegrityFailure when bucket or padding are not what `toPaddedBytes` makes */
+/** @throws IntegrityFailure if the bucket or padding is not in the form that `toPaddedBytes` makes */
 export function fromPaddedBytes(padded: Buffer): Buffer {
   if (padded.length < SMALLEST_BUCKET) throw new IntegrityFailure()
   const end = LENGTH_BYTES + padded.readUInt32BE()
@@ -74,13 +74,13 @@ export function fromPaddedBytes(padded: Buffer): Buffer {
   return padded.subarray(LENGTH_BYTES, end)
 }
 
-/** The canonical JSON of a value, RFC 8785. @throws ValueNotSealable when it is no JSON */
+/** Returns the canonical JSON of a value, RFC 8785. @throws ValueNotSealable if the value is not JSON */
 export function canonicalText(value: Json, path?: SchemaPath): string {
   let text: string | undefined
   try {
     text = canonicalize(value)
   } catch {
-    // below
+    // `text` stays undefined
   }
   if (text === undefined) throw new ValueNotSealable('NOT_JSON', path)
   return text
@@ -90,7 +90,7 @@ function parsed(text: string): Json {
   try {
     return JSON.parse(text) as Json
   } catch {
-    // the parser's message quotes the text, which is PHI: it must not travel as a cause
+    // the parser's message quotes the text, which is PHI, so it must not become the cause
     throw new IntegrityFailure()
   }
 }

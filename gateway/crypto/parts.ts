@@ -1,7 +1,7 @@
-/** Gives so many random bytes. Passed in, so that test vectors can be made; `node:crypto` in production. */
+/** Returns `size` random bytes. Production uses `node:crypto`; test vectors need a source of their own. */
 export type RandomBytes = (size: number) => Uint8Array
 
-/** Versions of keys and records: they start at 1 and fit four bytes. */
+/** Whether a number can be the version of a key or record: an integer from 1 that fits four bytes. */
 export const isVersion = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= 0xffff_ffff
 
 /** Four bytes, big-endian. @throws RangeError outside 0 to 2^32 - 1 */
@@ -12,10 +12,10 @@ export function u32(value: number): Buffer {
 }
 
 /**
- * Each part as `u16 length | bytes`, texts in UTF-8: a sequence that can be read in one way only, so that no two places
- * share an AAD. See `docs/sealed-field.md`, conventions.
+ * Concatenates the parts, each as `u16 length | bytes`, texts in UTF-8. The result can be read in one way only, so that no
+ * two places share an AAD. See `docs/sealed-field.md`, conventions.
  *
- * @throws RangeError when a part is longer than 65,535 bytes
+ * @throws RangeError if a part is longer than 65,535 bytes
  */
 export function lengthPrefixed(...parts: readonly (string | Uint8Array)[]): Buffer {
   const pieces: Uint8Array[] = []

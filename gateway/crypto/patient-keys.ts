@@ -6,7 +6,7 @@ import { type PatientKeyItem, sealingVersion, type WrappedPatientKey } from './k
 import { isVersion } from './parts.ts'
 import { unwrapKey } from './wrap.ts'
 
-/** One version of a patient's key, as the two keys derived from it. */
+/** One version of a patient's key: the two keys that are derived from it. */
 export interface PatientKey {
   readonly version: number
   readonly seal: KeyObject
@@ -15,16 +15,20 @@ export interface PatientKey {
 
 /** The keys of one patient. */
 export interface PatientKeys {
-  /** The newest that seals. @throws KeyUnavailable, IntegrityFailure, Erased */
+  /** Returns the newest version that seals. @throws KeyUnavailable, IntegrityFailure, Erased */
   current(): PatientKey
-  /** The one that a sealed value names, or undefined when there is none. @throws KeyUnavailable, IntegrityFailure, Erased */
+  /**
+   * Returns the version that a sealed value names; undefined if it does not exist.
+   *
+   * @throws KeyUnavailable, IntegrityFailure, Erased
+   */
   byVersion(version: number): PatientKey | undefined
 }
 
 /**
  * Derives both keys, `docs/sealed-field.md` section 1.
  *
- * @param raw the patient key, 32 bytes, wiped here
+ * @param raw the patient key, 32 bytes; this function wipes it
  */
 export function patientKeyFrom(version: number, raw: Uint8Array): PatientKey {
   const key = {
@@ -36,16 +40,17 @@ export function patientKeyFrom(version: number, raw: Uint8Array): PatientKey {
   return key
 }
 
-/** The wrap keys at hand by tenant key version; a failure where one could not be had. */
+/** Wrap keys by tenant key version; a failure in place of each key that could not be loaded. */
 export type WrapKeys = ReadonlyMap<number, KeyObject | Failure>
 
-/** What became of keys for which there is a tombstone: destroyed, or nobody knows. */
-export type Destroyed = Erased | IntegrityFailure | KeyUnavailable
+/** The result of verifying a tombstone: `Erased` if it is authentic, otherwise the failure that leaves this open. */
+export type Destruction = Erased | IntegrityFailure | KeyUnavailable
 
 /**
- * A patient's keys out of the keyring, unwrapped when first used: what is loaded and not granted costs nothing.
+ * The keys of one patient from the keyring. A key is unwrapped at its first use, so a loaded key without a granted field
+ * costs nothing.
  *
- * It belongs to the request that asked for it and is not kept beyond.
+ * A handle belongs to the request that fetched it. Do not keep it longer.
  */
 export class PatientKeyHandle implements PatientKeys {
   readonly #tenant: TenantId
@@ -53,37 +58,48 @@ export class PatientKeyHandle implements PatientKeys {
   readonly #item: PatientKeyItem
   readonly #wrapKeys: WrapKeys
   readonly #sealsWith: number
-  readonly #destroyed: Destroyed | undefined
+  readonly #destruction: Destruction | undefined
   readonly #unwrapped = new Map<number, PatientKey>()
 
   /**
-   * @param now when the keys were asked for, milliseconds since the epoch: it says which version seals
-   * @param destroyed what the item's tombstone says; undefined where it has none
+   * @param now when the keys were requested, in milliseconds since the epoch; decides which version seals
+   * @param destruction the result of verifying the item's tombstone; undefined without a tombstone
    */
-  constructor(tenant: TenantId, patient: PatientId, item: PatientKeyItem, wrapKeys: WrapKeys, now: number, destroyed?: Destroyed) {
+  constructor(
+    tenant: TenantId,
+    patient: PatientId,
+    item: PatientKeyItem,
+    wrapKeys: WrapKeys,
+    now: number,
+    destruction?: Destruction,
+  ) {
     this.#tenant = tenant
     this.#patient = patient
     this.#item = item
     this.#wrapKeys = wrapKeys
     this.#sealsWith = sealingVersion(item.versions, now)
-    this.#destroyed = destroyed
+    this.#destruction = destruction
   }
 
-  /** Whether an authentic tombstone stands in the place of the keys. */
+  /** Whether an authentic tombstone replaced the keys. */
   get erased(): boolean {
-    return this.#destroyed instanceof Erased
+    return this.#destruction instanceof Erased
   }
 
-  /** @throws KeyUnavailable when the patient has no key or the tenant key cannot be had, IntegrityFailure for a damaged one, Erased */
+  /**
+   * @throws KeyUnavailable if the patient has no key or the tenant key is unavailable
+   * @throws IntegrityFailure if the key is damaged
+   * @throws Erased
+   */
   current(): PatientKey {
     const key = this.byVersion(this.#sealsWith)
     if (!key) throw new KeyUnavailable()
     return key
   }
 
-  /** @throws KeyUnavailable when the tenant key cannot be had, IntegrityFailure for a damaged key, Erased */
+  /** @throws KeyUnavailable if the tenant key is unavailable; IntegrityFailure if the key is damaged; Erased */
   byVersion(version: number): PatientKey | undefined {
-    if (this.#destroyed !== undefined) throw this.#destroyed
+    if (this.#destruction !== undefined) throw this.#destruction
     const ready = this.#unwrapped.get(version)
     if (ready) return ready
     const wrapped = this.#item.versions.find((candidate) => candidate.version === version)
@@ -93,7 +109,7 @@ export class PatientKeyHandle implements PatientKeys {
     return key
   }
 
-  /** Whether it was made from the same wrapped keys, so that what is unwrapped already can be used again. */
+  /** Whether the handle was made from the same wrapped keys, so that its unwrapped keys can be used again. */
   isOf(item: PatientKeyItem): boolean {
     const own = this.#item.versions
     if (Buffer.compare(this.#item.tombstone ?? NONE, item.tombstone ?? NONE) !== 0) return false

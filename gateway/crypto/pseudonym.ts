@@ -6,30 +6,31 @@ import { deriveKey, hmacSha256 } from './derive.ts'
 import { lengthPrefixed } from './parts.ts'
 import type { PurposeKey } from './tenant-keys.ts'
 
-// The ids that a study is given instead of ours: `docs/sealed-field.md`, pseudonyms, and ADR 0014 for why it is made so.
+// The ids that a study receives instead of node ids: `docs/sealed-field.md` section 9. ADR 0014 has the reasons.
 
 const FORMAT = 2
-/** A pseudonym carries no version: made with a newer key it would be another one, and a study would lose its subjects. */
+/** A pseudonym names no key version. With a newer key it would change, and a study would lose its subjects. */
 const KEY_VERSION = 1
 const IV_BYTES = 16
 const ID_BYTES = 16
 const TYPE_BYTES = 64
 const TYPE = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/
 const BYTES = 1 + IV_BYTES + TYPE_BYTES + 2 * ID_BYTES
-/** Characters of every pseudonym, whatever it stands for. */
+/** Characters of a pseudonym, the same for every record. */
 export const PSEUDONYM_LENGTH = Math.ceil((BYTES * 4) / 3)
 
-/** Where a pseudonym means something: there, and nowhere else. */
+/** The tenant and the study for which a pseudonym is valid. */
 export interface PseudonymBound {
   readonly tenant: TenantId
   readonly protocol: string
 }
 
 /**
- * Ids of one study: the same record has the same one for as long as the study lasts, and another one in any other study. Only who
- * holds the tenant's key can lead one back, and no information about the person goes into it: what it hides is random itself.
+ * The ids of one study. A record keeps its pseudonym for the duration of the study and has another one in every other study.
+ * Only the holder of the tenant's key can reverse a pseudonym. It contains no information about the person, because the ids
+ * that it encrypts are random.
  *
- * Deterministic authenticated encryption: a synthetic IV, HMAC-SHA-256 over bound and content, and AES-256-CTR under it.
+ * Deterministic authenticated encryption: a synthetic IV (HMAC-SHA-256 over bound and content), then AES-256-CTR with that IV.
  *
  * @source 45 CFR 164.514(c); Rogaway and Shrimpton, Deterministic Authenticated-Encryption (2006), as RFC 5297
  */
@@ -39,7 +40,7 @@ export class Pseudonyms {
   readonly #cipher: KeyObject
   readonly #standIn: KeyObject
 
-  /** @throws KeyUnavailable when the tenant's key cannot be had */
+  /** @throws KeyUnavailable if the tenant's key is unavailable */
   constructor(key: PurposeKey<'pseudonym'>, { tenant, protocol }: PseudonymBound) {
     const secret = key.byVersion(KEY_VERSION)
     if (secret === undefined) throw new KeyUnavailable()
@@ -49,25 +50,26 @@ export class Pseudonyms {
     this.#standIn = deriveKey(secret, 'phi-gateway pseudonym value v1')
   }
 
-  /** @throws RangeError for a reference that no record of ours has */
+  /** @throws RangeError if no record of the gateway can have this reference */
   seal({ type, patient, id }: RecordRef): string {
     const ids = [Buffer.from(patient, 'base64url'), Buffer.from(id, 'base64url')] as const
-    if (!TYPE.test(type) || ids.some(({ length }) => length !== ID_BYTES)) throw new RangeError('No record is called so.')
+    if (!TYPE.test(type) || ids.some(({ length }) => length !== ID_BYTES))
+      throw new RangeError('The record reference is not valid.')
     const content = Buffer.concat([Buffer.alloc(TYPE_BYTES), ...ids])
     content.write(type, 'ascii')
     const iv = this.#ivOf(content)
     return Buffer.concat([Buffer.of(FORMAT), iv, this.#applied(iv, content)]).toString('base64url')
   }
 
-  /** The record that a pseudonym of this study stands for; undefined for any other text. */
+  /** Returns the record of a pseudonym of this study; undefined for any other text. */
   open(text: string): RecordRef | undefined {
     if (text.length !== PSEUDONYM_LENGTH) return undefined
     const bytes = Buffer.from(text, 'base64url')
-    // one record has one spelling
+    // a pseudonym has one valid spelling
     if (bytes.length !== BYTES || bytes[0] !== FORMAT || bytes.toString('base64url') !== text) return undefined
     const iv = bytes.subarray(1, 1 + IV_BYTES)
     const content = this.#applied(iv, bytes.subarray(1 + IV_BYTES))
-    // nothing is read of it before it is known to be ours
+    // no content is used before it is authenticated
     if (!timingSafeEqual(this.#ivOf(content), iv)) return undefined
     const type = content.toString('latin1', 0, TYPE_BYTES).replace(/\0+$/, '')
     if (!TYPE.test(type)) return undefined
@@ -79,8 +81,8 @@ export class Pseudonyms {
   }
 
   /**
-   * What stands for the value of one field of one record, 22 characters. It follows from the place and never from the value: a digest
-   * of a number is derived from it, which 164.514(c)(1) rules out, and can be found by trying all numbers where the key is known.
+   * Returns the replacement of a field's value, 22 characters. It depends on the place and never on the value: a digest of the
+   * value would be derived from it, which 164.514(c)(1) rules out. With the key, trying all numbers would also find the value.
    */
   standIn({ type, patient, id }: RecordRef, path: SchemaPath): string {
     return hmacSha256(this.#standIn, this.#bound, lengthPrefixed(type, patient, id, path)).toString('base64url', 0, 16)

@@ -7,7 +7,7 @@ import type { RandomBytes } from './parts.ts'
 import type { PatientKey, PatientKeys } from './patient-keys.ts'
 import { fieldAad, metadataAad, type AadPrefix } from './record-binding.ts'
 
-/** What a request has opened: one more for each decryption that gave a plaintext. Belongs to the request (P1). */
+/** Counts the decryptions of one request that returned a plaintext (P1). */
 export interface OpeningCounter {
   fields: number
   metadata: number
@@ -24,9 +24,9 @@ export function sealField(key: PatientKey, place: AadPrefix, path: SchemaPath, v
 }
 
 /**
- * Opens one field, which must be the one that the manifest lists: `SealedRecord.openField` sees to that.
+ * Opens one field. Its digest must be the one in the manifest: `SealedRecord.openField` checks this before the call.
  *
- * @throws IntegrityFailure when it was not sealed at this place, or is damaged
+ * @throws IntegrityFailure if the value was not sealed at this place, or is damaged
  */
 export function openField(
   keys: PatientKeys,
@@ -53,7 +53,7 @@ export function sealMetadata(
   return sealEnvelope(sealWith, metadataAad(place, recordVersion, key.version), toPaddedText({ ...metadata }), random)
 }
 
-/** @throws IntegrityFailure when it was not sealed for this record and this version of it */
+/** @throws IntegrityFailure if the metadata was not sealed for this record and this version of it */
 export function openMetadata(
   keys: PatientKeys,
   place: AadPrefix,
@@ -75,7 +75,7 @@ function keyOf(keys: PatientKeys, sealed: Uint8Array): PatientKey {
   return key
 }
 
-// it is authenticated, so that only this gateway wrote it: the check guards against an earlier fault of its own
+// the value is authenticated, so only this gateway wrote it: the check guards against faults of earlier versions
 function isMetadata(value: Json): value is Json & RecordMetadata {
   return typeof value === 'object' && value !== null && 'open' in value && 'references' in value
 }

@@ -12,22 +12,22 @@ import type { RandomBytes } from './parts.ts'
 import type { PatientKeys } from './patient-keys.ts'
 import { indexAad } from './record-binding.ts'
 
-// The index of a patient's records, sealed: `docs/sealed-field.md`, type index.
+// The sealed index of a patient's records: `docs/sealed-field.md` section 10.
 
-/** What the index knows of a record: enough to order and to filter, and to notice that it is missing or old. */
+/** The index entry of a record. It suffices to order and filter lists, and to detect a missing or outdated record. */
 export interface IndexEntry extends ListPosition {
   readonly version: number
   readonly codes: readonly string[]
   readonly category: string
-  /** The sensitivities of the record: a page leaves out what is closed without opening it, and is as long as it would be. */
+  /** The sensitivities of the record. A page skips closed records without opening them, and still has its full length. */
   readonly labels: readonly string[]
 }
 
-/** What the root knows of a chunk. */
+/** The entry of the index root for a chunk. */
 export interface ChunkSummary {
-  /** The chunk's name within the patient, given once and never again. */
+  /** Identifies the chunk within the patient. A number is never used again. */
   readonly number: number
-  /** First 16 bytes of SHA-256 of the sealed chunk, base64url: an older or another chunk does not fit. */
+  /** The first 16 bytes of the SHA-256 of the sealed chunk, base64url. An older chunk or another one does not match. */
   readonly digest: string
   readonly count: number
   readonly first: ListPosition
@@ -35,11 +35,11 @@ export interface ChunkSummary {
 }
 
 export interface IndexRoot {
-  /** Counts up with every change. */
+  /** Increases by one with every change. */
   readonly version: number
   /** The number of the next chunk. */
   readonly next: number
-  /** The patient's own record, which bears the patient's id: its version is told without a chunk. None before it is written. */
+  /** The patient's own record, the one with the patient's id. Its version needs no chunk. Absent until that record is written. */
   readonly own?: { readonly type: TypeName; readonly version: number }
   /** By type, newest first. */
   readonly types: ReadonlyMap<string, readonly ChunkSummary[]>
@@ -62,12 +62,12 @@ const Chunk = z.array(z.tuple([z.string(), z.string(), z.number(), texts, z.stri
 
 const ROOT = '#index'
 const chunkPart = (number: number): string => `${ROOT}/${number}`
-/** Far above what 250 entries take: a bound for what a forged text could unfold to. */
-const MAX_UNFOLDED = 4_000_000
+/** Bounds the inflated size of a forged text. 250 entries need far less. */
+const MAX_INFLATED_BYTES = 4_000_000
 
 export const chunkDigest = (sealed: Uint8Array): string => sha256(sealed).toString('base64url', 0, 16)
 
-/** Whether these bytes are the chunk that a root names. */
+/** Whether these bytes are the chunk of the root's entry. */
 export const chunkFits = ({ digest }: ChunkSummary, sealed: Uint8Array | undefined): boolean =>
   sealed !== undefined && chunkDigest(sealed) === digest
 
@@ -91,7 +91,7 @@ export function sealRoot(
   return seal(keys, place, ROOT, value, random)
 }
 
-/** @throws IntegrityFailure when it was not sealed at this place, KeyUnavailable */
+/** @throws IntegrityFailure if the bytes were not sealed at this place; KeyUnavailable */
 export function openRoot(keys: PatientKeys, place: IndexPlace, sealed: Uint8Array): IndexRoot {
   const { version, next, own, types } = read(Root, open(keys, place, ROOT, sealed))
   const summaries = Object.entries(types).map(
@@ -129,7 +129,7 @@ export function sealChunk(
   return seal(keys, place, chunkPart(number), rows, random)
 }
 
-/** @throws IntegrityFailure when it was not sealed at this place, KeyUnavailable */
+/** @throws IntegrityFailure if the bytes were not sealed at this place; KeyUnavailable */
 export function openChunk(keys: PatientKeys, place: IndexPlace, number: number, sealed: Uint8Array): readonly IndexEntry[] {
   return read(Chunk, open(keys, place, chunkPart(number), sealed)).map(([date, id, version, codes, category, labels = []]) => ({
     date,
@@ -153,7 +153,7 @@ function open(keys: PatientKeys, { tenant, patient }: IndexPlace, part: string, 
   if (key === undefined) throw new IntegrityFailure()
   const packed = fromPaddedBytes(openEnvelope(key.seal, indexAad(tenant, patient, part, version), sealed))
   try {
-    return inflateRawSync(packed, { maxOutputLength: MAX_UNFOLDED }).toString('utf8')
+    return inflateRawSync(packed, { maxOutputLength: MAX_INFLATED_BYTES }).toString('utf8')
   } catch {
     throw new IntegrityFailure()
   }
@@ -164,7 +164,7 @@ function read<T>(shape: z.ZodType<T>, text: string): T {
   try {
     json = JSON.parse(text)
   } catch {
-    // the parser's message quotes the text
+    // the parser's message quotes the text, so it must not become the cause
     throw new IntegrityFailure()
   }
   const parsed = shape.safeParse(json)

@@ -8,22 +8,22 @@ import type { PatientKeys } from './patient-keys.ts'
 import { aadPrefix, type AadPrefix } from './record-binding.ts'
 import { openField, openMetadata, sealField, sealMetadata, type OpeningCounter } from './sealed-field.ts'
 
-/** What is stored of a record: the manifest, and beside it one attribute for each present value. */
+/** The stored form of a record: its manifest, and one attribute for each present value. */
 export interface SealedBytes {
   readonly manifest: Uint8Array
   readonly fields: ReadonlyMap<SchemaPath, Uint8Array>
 }
 
-/** What manifest and attribute together say of a path. */
+/** The result of comparing the attribute of a path with the manifest. */
 export type Verdict = 'OPEN' | 'ABSENT' | 'INTEGRITY'
 
 /**
- * Seals all values of a record, with the manifest that lists them, under the patient's newest key.
+ * Seals all values of a record and their manifest under the newest key of the patient.
  *
- * @param version of the record, from 1; higher at every change
- * @param record its present values by path, all of the place's type; a composite or a list is one value
- * @throws ValueNotSealable for a value that is no JSON or too long, before anything is sealed for use
- * @throws RangeError for a version out of range, a path of another type, or null as a value: what is absent is left out
+ * @param version of the record: 1 for the first, higher with each change
+ * @param record the present values by path, all of the type of `place`; a composite or a list is one value
+ * @throws ValueNotSealable if a value is not JSON or too long; then nothing sealed is returned
+ * @throws RangeError for a version out of range, a path of another type, or a null value (leave absent values out)
  */
 export function sealRecord(
   keys: PatientKeys,
@@ -49,9 +49,9 @@ export function sealRecord(
 }
 
 /**
- * A record whose manifest has been found authentic for its place, its fields still sealed.
+ * A record with an authentic manifest for its place. Its fields are still sealed.
  *
- * The metadata is open, because a decision needs it; a field opens when asked for, which only a granted one may be (P1).
+ * The metadata is open, because a decision needs it. A field opens on request, and only a granted field may be requested (P1).
  */
 export class SealedRecord {
   readonly version: number
@@ -61,13 +61,13 @@ export class SealedRecord {
   readonly #prefix: AadPrefix
   readonly #digests: ReadonlyMap<string, Uint8Array>
   readonly #counter: OpeningCounter
-  /** Attributes whose digest was found right, so that a verdict and the opening after it hash once. */
+  /** Attributes with a matching digest, so that a verdict and the subsequent opening hash only once. */
   readonly #listed = new Map<SchemaPath, Uint8Array>()
 
   /**
-   * @param counter of the request: `metadata` goes up here, `fields` with every `openField`
-   * @throws IntegrityFailure when manifest or metadata were not made for this place, or a key version is unknown
-   * @throws KeyUnavailable when the patient's key cannot be had
+   * @param counter of the request; `metadata` increases here, `fields` with every `openField`
+   * @throws IntegrityFailure if manifest or metadata were not made for this place, or a key version is unknown
+   * @throws KeyUnavailable if the patient's key is unavailable
    */
   static open(keys: PatientKeys, place: RecordBinding, manifest: Uint8Array, counter: OpeningCounter): SealedRecord {
     return new SealedRecord(keys, place, manifest, counter)
@@ -87,7 +87,7 @@ export class SealedRecord {
     this.metadata = openMetadata(ownKeys, this.#prefix, content.recordVersion, content.metadata, counter)
   }
 
-  /** Opens nothing. A path of another type is INTEGRITY, never ABSENT. */
+  /** Compares an attribute with the manifest and opens nothing. A path of another type is INTEGRITY, never ABSENT. */
   verdict(path: SchemaPath, attribute: Uint8Array | undefined): Verdict {
     const relative = relativePath(this.#type, path)
     if (relative === undefined) return 'INTEGRITY'

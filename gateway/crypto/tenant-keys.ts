@@ -14,30 +14,30 @@ import { isVersion } from './parts.ts'
 import type { WrapKeys } from './patient-keys.ts'
 import { unwrapKey, wrapKeyFrom } from './wrap.ts'
 
-/** A tenant's key for one use: the newest version that seals, and the way to the others. */
+/** A tenant's key for one use: the newest version that seals, and access to the other versions. */
 export interface PurposeKey<Use extends KeyUse = KeyUse> {
   readonly use: Use
   readonly version: number
   readonly key: KeyObject
-  /** Any version, undefined when there is none. @throws KeyUnavailable, IntegrityFailure */
+  /** Returns any version; undefined if it does not exist. @throws KeyUnavailable, IntegrityFailure */
   byVersion(version: number): KeyObject | undefined
 }
 
-/** Asks KMS for one version of a tenant key. */
+/** Decrypts one version of a tenant key with KMS. */
 export type OpenTenantKey = (wrapped: WrappedTenantKey) => Promise<Uint8Array>
 
 /**
- * The keys of one tenant in memory. Each version of the tenant key is asked of KMS once, when first needed; of the
- * tenant key itself only the wrap key derived from it is kept.
+ * The keys of one tenant in memory. KMS decrypts each version of the tenant key once, at its first use. Only the derived
+ * wrap key stays in memory, not the tenant key itself.
  */
 export class TenantKeys {
-  /** Milliseconds since the epoch: nothing of it is used from then on. */
+  /** When these keys expire, in milliseconds since the epoch. */
   readonly until: number
   readonly #tenant: TenantId
   readonly #item: TenantKeyItem
   readonly #open: OpenTenantKey
   readonly #wrapKeys = new Map<number, Promise<KeyObject>>()
-  readonly #uses = new Map<string, KeyObject>()
+  readonly #purposeKeys = new Map<string, KeyObject>()
 
   constructor(tenant: TenantId, item: TenantKeyItem, until: number, open: OpenTenantKey) {
     this.#tenant = tenant
@@ -46,15 +46,15 @@ export class TenantKeys {
     this.#open = open
   }
 
-  /** The version of the tenant key that new keys are wrapped under. @throws KeyUnavailable when there is none */
+  /** The version of the tenant key that wraps new keys. @throws KeyUnavailable if the tenant has none */
   get currentVersion(): number {
     const newest = newestVersion(this.#item.versions)
     if (!isVersion(newest)) throw new KeyUnavailable()
     return newest
   }
 
-  knows(version: number): boolean {
-    return this.#item.versions.some((known) => known.version === version)
+  hasVersion(version: number): boolean {
+    return this.#item.versions.some((candidate) => candidate.version === version)
   }
 
   /** @throws KeyUnavailable, IntegrityFailure */
@@ -63,12 +63,12 @@ export class TenantKeys {
     if (ready) return ready
     const opening = this.#openVersion(version)
     this.#wrapKeys.set(version, opening)
-    // a failure is not kept: the next request asks again
+    // a failure is not cached: the next request calls KMS again
     opening.catch(() => this.#wrapKeys.delete(version))
     return opening
   }
 
-  /** The wrap keys of these versions; one that fails closes only what it wraps. */
+  /** Returns the wrap keys of these versions. A version that fails affects only the keys that it wraps. */
   async wrapKeys(versions: ReadonlySet<number>): Promise<WrapKeys> {
     const answers = [...versions].map(async (version): Promise<[number, KeyObject | Failure]> => {
       try {
@@ -82,15 +82,15 @@ export class TenantKeys {
   }
 
   /**
-   * @param now milliseconds since the epoch: it says which version seals
-   * @throws KeyUnavailable when the tenant has no key for this use, or its tenant key cannot be had; IntegrityFailure
+   * @param now milliseconds since the epoch; decides which version seals
+   * @throws KeyUnavailable if the tenant has no key for this use, or the tenant key is unavailable; IntegrityFailure
    */
-  async useKey<Use extends KeyUse>(use: Use, now: number): Promise<PurposeKey<Use>> {
+  async purposeKey<Use extends KeyUse>(use: Use, now: number): Promise<PurposeKey<Use>> {
     const versions = this.#item.uses.filter((candidate) => candidate.use === use)
     const wrapKeys = await this.wrapKeys(new Set(versions.map(({ tenantKeyVersion }) => tenantKeyVersion)))
     const byVersion = (version: number): KeyObject | undefined => {
       const wrapped = versions.find((candidate) => candidate.version === version)
-      return wrapped && this.#unwrapUse(wrapped, wrapKeys)
+      return wrapped && this.#unwrapPurposeKey(wrapped, wrapKeys)
     }
     const version = sealingVersion(versions, now)
     const key = byVersion(version)
@@ -98,15 +98,15 @@ export class TenantKeys {
     return { use, version, key, byVersion }
   }
 
-  #unwrapUse({ use, version, tenantKeyVersion, wrapped }: WrappedPurposeKey, wrapKeys: WrapKeys): KeyObject {
+  #unwrapPurposeKey({ use, version, tenantKeyVersion, wrapped }: WrappedPurposeKey, wrapKeys: WrapKeys): KeyObject {
     const name = `${use}#${version}`
-    const ready = this.#uses.get(name)
+    const ready = this.#purposeKeys.get(name)
     if (ready) return ready
     const wrapKey = wrapKeys.get(tenantKeyVersion)
     if (!wrapKey || !isVersion(version)) throw new IntegrityFailure()
     if (wrapKey instanceof Error) throw wrapKey
     const key = keyFrom(unwrapKey(wrapKey, { tenant: this.#tenant, holder: { use }, tenantKeyVersion, version }, wrapped))
-    this.#uses.set(name, key)
+    this.#purposeKeys.set(name, key)
     return key
   }
 

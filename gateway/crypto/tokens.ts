@@ -5,32 +5,33 @@ import { hmacSha256 } from './derive.ts'
 import { lengthPrefixed } from './parts.ts'
 import type { PurposeKey } from './tenant-keys.ts'
 
-// Texts that must be found again without being readable: `docs/sealed-field.md` section 9. All are 16 bytes as 22
-// base64url characters, and all throw KeyUnavailable when the tenant's key cannot be had.
+// Tokens replace texts that lookups need and readers must not see: `docs/sealed-field.md` section 9. Each token is 16 bytes
+// as 22 base64url characters. All functions throw KeyUnavailable if the tenant's key is unavailable.
 
 const TOKEN_BYTES = 16
-/** A token carries no version: made with a newer key it would not be found again. */
+/** A token names no key version. With a newer key, a lookup would not find the stored tokens. */
 const TOKEN_KEY_VERSION = 1
 
-/** Stands for a person (`Practitioner/123`) in the keys of the access table. */
+/** Returns the token of a person (`Practitioner/123`) in the keys of the access table. */
 export function subjectToken(key: PurposeKey<'lookup'>, fhirUser: string): string {
   return token(key, lengthPrefixed('subject'), fhirUser)
 }
 
-/** Stands for a user in the keys of the break-glass table. */
+/** Returns the token of a user in the keys of the break-glass table. */
 export function userToken(key: PurposeKey<'lookup'>, user: string): string {
   return token(key, lengthPrefixed('user'), user)
 }
 
-/** Stands in the audit for a requested id that names nothing, or nothing that the caller may know of (P5). */
+/** Returns the token that the audit records for a requested id without a record, or with a record hidden from the caller (P5). */
 export function lookupToken(key: PurposeKey<'lookup'>, requestedId: string): string {
   return token(key, lengthPrefixed('requested-id'), requestedId)
 }
 
 /**
- * The id of an imported record: the same at every import, not to be guessed without the key. A patient's is the patient id too.
+ * Returns the id of an imported record. It is the same at every import and cannot be guessed without the key. For the
+ * patient's own record it is the patient id too.
  *
- * @param sourceId what the source calls it: a FHIR id, a fullUrl
+ * @param sourceId the id of the record in the source: a FHIR id or a fullUrl
  */
 export function derivedId(key: PurposeKey<'identifier'>, type: TypeName, sourceId: string): RecordId {
   return token(key, lengthPrefixed('derived-id', type), sourceId) as RecordId

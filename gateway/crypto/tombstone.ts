@@ -5,12 +5,12 @@ import type { Instant, PatientId, TenantId } from '../model/ids.ts'
 import { type AccessItemPlace, openAccessItem, sealAccessItem } from './access-seal.ts'
 import type { PatientKeyItem } from './key-table.ts'
 import type { RandomBytes } from './parts.ts'
-import type { Destroyed } from './patient-keys.ts'
+import type { Destruction } from './patient-keys.ts'
 import type { PurposeKey } from './tenant-keys.ts'
 
-// What stands where a patient's keys were, sealed: `docs/sealed-field.md`, tombstones.
+// The sealed tombstone that replaces a patient's keys: `docs/sealed-field.md` section 7.
 
-/** When the keys of a patient were destroyed, and which versions there were. */
+/** Records the destruction of a patient's keys: its time and the versions of the keys. */
 export interface Tombstone {
   /** Milliseconds since the epoch. */
   readonly at: Instant
@@ -19,7 +19,7 @@ export interface Tombstone {
 
 const Content = z.strictObject({ at: z.number().int().positive(), versions: z.array(z.number()).min(1) })
 
-/** Where a patient's key item stands, and the only place where its tombstone opens (P6). */
+/** The place of a patient's key item. The tombstone opens only there (P6). */
 const placeOf = (tenant: TenantId, patient: PatientId): AccessItemPlace => ({
   table: 'keys',
   tenant,
@@ -37,7 +37,7 @@ export function sealTombstone(
   return sealAccessItem(key, placeOf(tenant, patient), { at, versions }, random)
 }
 
-/** @throws IntegrityFailure when it was not sealed for this patient's keys; KeyUnavailable when the tenant's key cannot be had */
+/** @throws IntegrityFailure if the bytes do not belong to this patient's keys; KeyUnavailable if the tenant's key is unavailable */
 export function openTombstone(key: PurposeKey<'access'>, tenant: TenantId, patient: PatientId, sealed: Uint8Array): Tombstone {
   const content = Content.safeParse(openAccessItem(key, placeOf(tenant, patient), sealed))
   if (!content.success) throw new IntegrityFailure()
@@ -45,17 +45,18 @@ export function openTombstone(key: PurposeKey<'access'>, tenant: TenantId, patie
 }
 
 /**
- * What the item of a patient's keys says of their destruction. A tombstone that does not open, or that stands beside keys, was
- * put there by somebody else: that is no erasure. Undefined where there is none.
+ * Verifies the tombstone in a patient's key item. A tombstone that does not open, or that exists beside keys, is forged and
+ * therefore no erasure.
  *
- * @param access the tenant's key, or why it cannot be had: then nobody knows whether the tombstone is authentic
+ * @param access the tenant's key, or the failure to load it; a failure leaves open whether the tombstone is authentic
+ * @returns undefined if the item has no tombstone
  */
-export function destroyedBy(
+export function readDestruction(
   access: PurposeKey<'access'> | KeyUnavailable | IntegrityFailure,
   tenant: TenantId,
   patient: PatientId,
   { tombstone, versions }: PatientKeyItem,
-): Destroyed | undefined {
+): Destruction | undefined {
   if (tombstone === undefined) return undefined
   if (access instanceof Error) return access
   if (versions.length > 0) return new IntegrityFailure()

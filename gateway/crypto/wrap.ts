@@ -9,7 +9,7 @@ import { lengthPrefixed, u32, type RandomBytes } from './parts.ts'
 const FORMAT = 1
 export const KEY_BYTES = 32
 
-/** Where a wrapped key belongs: the AAD that it is wrapped with. */
+/** The place of a wrapped key. Its parts become the AAD of the wrapping. */
 export interface WrapPlace {
   readonly tenant: TenantId
   readonly holder: { readonly use: 'patient-key'; readonly patient: PatientId } | { readonly use: KeyUse }
@@ -17,7 +17,7 @@ export interface WrapPlace {
   readonly version: number
 }
 
-/** The key that wraps all other keys of a tenant, derived so that the tenant key itself serves for nothing else. */
+/** Derives the key that wraps all other keys of a tenant, so that the tenant key has no other use than this derivation. */
 export const wrapKeyFrom = (tenantKey: Uint8Array): KeyObject => deriveKey(tenantKey, 'phi-gateway/wrap/v1')
 
 /**
@@ -31,8 +31,8 @@ export function wrapKey(wrapWith: KeyObject, place: WrapPlace, raw: Uint8Array, 
 }
 
 /**
- * @returns the key, 32 bytes, which the caller wipes once it has an object of it
- * @throws IntegrityFailure when it was wrapped for another place or under another key
+ * @returns the key, 32 bytes; the caller must wipe them after making a key object
+ * @throws IntegrityFailure if the key was wrapped for another place or under another key
  */
 export function unwrapKey(wrapWith: KeyObject, place: WrapPlace, wrapped: Uint8Array): Buffer {
   if (wrapped[0] !== FORMAT) throw new IntegrityFailure()
@@ -43,9 +43,9 @@ export function unwrapKey(wrapWith: KeyObject, place: WrapPlace, wrapped: Uint8A
 }
 
 /**
- * The same key wrapped for another place: under a newer tenant key, most often. Its bytes are in memory for that moment.
+ * Wraps the same key for another place, usually under a newer tenant key. The plaintext key is in memory only during the call.
  *
- * @throws IntegrityFailure when it was not wrapped for the first place
+ * @throws IntegrityFailure if the key was not wrapped for the place in `from`
  */
 export function rewrapKey(
   from: { readonly wrapWith: KeyObject; readonly place: WrapPlace },
@@ -61,7 +61,7 @@ export function rewrapKey(
   }
 }
 
-/** A new random key, known as its wrapped bytes alone. */
+/** Creates a random key and returns only its wrapped bytes. */
 export function newWrappedKey(wrapWith: KeyObject, place: WrapPlace, random: RandomBytes): Buffer {
   const raw = random(KEY_BYTES)
   try {

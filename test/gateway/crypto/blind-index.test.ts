@@ -5,13 +5,13 @@ import { KeyUnavailable } from '../../../gateway/model/failures.ts'
 import type { SchemaPath } from '../../../directives/coordinates.ts'
 import type { TenantId } from '../../../gateway/model/ids.ts'
 import type { SearchIndex } from '../../../directives/policy.ts'
-import { path, rawKey, useKey } from './place-fixtures.ts'
+import { path, rawKey, purposeKey } from './place-fixtures.ts'
 
 const TENANT = 'riverside' as TenantId
 const MRN: SearchIndex = { path: path('Patient.mrn'), with: [], normalize: 'CASE_AND_SPACE' }
 const NAME: SearchIndex = { path: path('Patient.familyName'), with: [path('Patient.birthDate')], normalize: 'CASE_AND_SPACE' }
 
-describe('P11: what counts as the same value', () => {
+describe('P11: equal values', () => {
   it.each([
     ['case', 'MR-1a', 'mr-1A'],
     ['white space, of whatever kind', ' MR \t 1\u00a0a ', 'mr 1 a'],
@@ -43,11 +43,11 @@ describe('P11: what counts as the same value', () => {
   })
 })
 
-describe('P5, P8: a token stands for one value of one field of one tenant', () => {
-  const key = useKey('index')
+describe('P5, P8: a token identifies one value of one field of one tenant', () => {
+  const key = purposeKey('index')
   const token = (index: SearchIndex, parts: readonly string[], tenant = TENANT) => searchToken(key, tenant, index, parts)
 
-  it('is 128 bits, the same each time, and says nothing of the value', () => {
+  it('is 128 bits, the same each time, and reveals nothing about the value', () => {
     expect(token(MRN, ['mr 1'])).toMatch(/^[\w-]{22}$/)
     expect(token(MRN, ['mr 1'])).toBe(token(MRN, ['mr 1']))
   })
@@ -58,24 +58,24 @@ describe('P5, P8: a token stands for one value of one field of one tenant', () =
       token({ ...MRN, path: path('Patient.ssn') }, ['mr 1']),
       token(MRN, ['mr 1'], 'lakeside' as TenantId),
       token({ ...MRN, with: [path('Patient.birthDate')] }, ['mr 1']),
-      searchToken(useKey('index', rawKey(0x61)), TENANT, MRN, ['mr 1']),
+      searchToken(purposeKey('index', rawKey(0x61)), TENANT, MRN, ['mr 1']),
     ]
     expect(new Set([token(MRN, ['mr 1']), ...others]).size).toBe(6)
   })
 
-  it('no two compounds meet, wherever the name ends and the date begins', () => {
+  it('differs between compounds with the same characters, wherever the name ends and the date begins', () => {
     expect(token(NAME, ['ab', 'c'])).not.toBe(token(NAME, ['a', 'bc']))
     expect(token(NAME, ['a', ''])).not.toBe(token(NAME, ['', 'a']))
   })
 
-  it('a compound without one of its parts is no entry', () => {
+  it('does not exist for a compound with a missing part', () => {
     const of = (values: Record<string, unknown>) => searchKey(NAME, (at: SchemaPath) => values[at])
     expect(of({ 'Patient.familyName': 'Stone' })).toBeUndefined()
     expect(of({ 'Patient.familyName': ' STONE', 'Patient.birthDate': '1980' })).toEqual(['stone', '1980'])
   })
 
-  it('stays with version 1 of its key, whatever version is the newest', () => {
-    const [one, two] = [useKey('index'), useKey('index', rawKey(0x10), 2)]
+  it('uses version 1 of its key even if there is a newer version', () => {
+    const [one, two] = [purposeKey('index'), purposeKey('index', rawKey(0x10), 2)]
     const both = { ...two, byVersion: (version: number) => (version === 1 ? one.key : two.key) }
     expect(searchToken(both, TENANT, MRN, ['mr 1'])).toBe(token(MRN, ['mr 1']))
     expect(() => searchToken(two, TENANT, MRN, ['mr 1'])).toThrow(KeyUnavailable)

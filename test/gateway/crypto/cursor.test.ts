@@ -3,9 +3,9 @@ import { openCursor, sealCursor, type CursorBound } from '../../../gateway/crypt
 import { BadUserInput } from '../../../gateway/model/failures.ts'
 import type { Coordinate } from '../../../directives/coordinates.ts'
 import type { TenantId, UserId } from '../../../gateway/model/ids.ts'
-import { OTHER_PATIENT, PATIENT, rawKey, useKey } from './place-fixtures.ts'
+import { OTHER_PATIENT, PATIENT, rawKey, purposeKey } from './place-fixtures.ts'
 
-const key = useKey('cursor')
+const key = purposeKey('cursor')
 const caller = { tenant: 'riverside' as TenantId, user: 'u1' as UserId, purpose: 'TREAT' } as const
 const bound: CursorBound = {
   caller,
@@ -18,7 +18,7 @@ const position = ['2024-01-01T00:00:00.000Z', 'AAECAwQFBgcICQoLDA0ODw']
 const cursor = sealCursor(key, bound, position)
 
 describe('a cursor', () => {
-  it('gives its position back, and takes an equal filter however it is written', () => {
+  it('returns its position, and accepts an equal filter however it is written', () => {
     expect(openCursor(key, bound, cursor)).toEqual(position)
     expect(openCursor(key, { ...bound, filter: { to: null, code: ['4548-4'] } }, cursor)).toEqual(position)
   })
@@ -63,7 +63,7 @@ describe('a cursor', () => {
     }
   })
 
-  it('refuses a cursor of a key version that is gone', () => {
-    expect(() => openCursor(useKey('cursor', rawKey(0x60), 2), bound, cursor)).toThrow(BadUserInput)
+  it('refuses a cursor of a removed key version', () => {
+    expect(() => openCursor(purposeKey('cursor', rawKey(0x60), 2), bound, cursor)).toThrow(BadUserInput)
   })
 })

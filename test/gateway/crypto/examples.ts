@@ -10,7 +10,7 @@ import { sealTombstone } from '../../../gateway/crypto/tombstone.ts'
 import { wrapKey, wrapKeyFrom } from '../../../gateway/crypto/wrap.ts'
 import type { Coordinate } from '../../../directives/coordinates.ts'
 import type { Instant, UserId } from '../../../gateway/model/ids.ts'
-import { counter, countingRandom, path, PATIENT, patientKeys, PLACE, rawKey, useKey } from './place-fixtures.ts'
+import { counter, countingRandom, path, PATIENT, patientKeys, PLACE, rawKey, purposeKey } from './place-fixtures.ts'
 
 /** The examples of `docs/sealed-field.md` by name, as the code makes them. */
 export function examples(): ReadonlyMap<string, string> {
@@ -30,9 +30,9 @@ export function examples(): ReadonlyMap<string, string> {
   const record = sealRecord(keys, PLACE, 7, { values: new Map([[birthDate, '1984-02-29']]), metadata }, random)
   SealedRecord.open(keys, PLACE, record.manifest, counter()).openField(birthDate, field)
 
-  const access = sealAccessItem(useKey('access'), { tenant, pk: 'pk', sk: 'sk' }, { since: '2024-01-01' }, countingRandom())
+  const access = sealAccessItem(purposeKey('access'), { tenant, pk: 'pk', sk: 'sk' }, { since: '2024-01-01' }, countingRandom())
   const listed = { version: 2, items: new Map([['CARE_TEAM#x', accessDigest(access)]]) }
-  const accessRoot = sealAccessManifest(useKey('access'), { tenant, pk: 'pk', sk: '#ROOT' }, listed, countingRandom())
+  const accessManifest = sealAccessManifest(purposeKey('access'), { tenant, pk: 'pk', sk: '#ROOT' }, listed, countingRandom())
   const destroyed = { at: 1_735_689_600_000 as Instant, versions: [1] }
   const bound = {
     caller: { tenant, user: 'u1' as UserId, purpose: 'TREAT' },
@@ -48,11 +48,11 @@ export function examples(): ReadonlyMap<string, string> {
     ['metadata', hex(sealedMetadata)],
     ['manifest', hex(record.manifest)],
     ['access-item', hex(access)],
-    ['access-root', hex(accessRoot)],
-    ['tombstone', hex(sealTombstone(useKey('access'), tenant, PATIENT, destroyed, countingRandom()))],
-    ['cursor', sealCursor(useKey('cursor'), bound, ['2024-01-01', 3], countingRandom())],
-    ['subject-token', subjectToken(useKey('lookup'), 'Practitioner/123')],
-    ['derived-id', derivedId(useKey('identifier'), PLACE.type, '42')],
-    ['search-token', searchToken(useKey('index'), tenant, name, ['stone', '1984-02-29'])],
+    ['access-manifest', hex(accessManifest)],
+    ['tombstone', hex(sealTombstone(purposeKey('access'), tenant, PATIENT, destroyed, countingRandom()))],
+    ['cursor', sealCursor(purposeKey('cursor'), bound, ['2024-01-01', 3], countingRandom())],
+    ['subject-token', subjectToken(purposeKey('lookup'), 'Practitioner/123')],
+    ['derived-id', derivedId(purposeKey('identifier'), PLACE.type, '42')],
+    ['search-token', searchToken(purposeKey('index'), tenant, name, ['stone', '1984-02-29'])],
   ])
 }

@@ -14,13 +14,13 @@ import type { PatientId, TenantId } from '../../../gateway/model/ids.ts'
 export const RIVERSIDE = 'riverside' as TenantId
 export const KMS_KEY = 'alias/test'
 
-/** A KMS that really wraps: AES-256-GCM with the encryption context as AAD. */
+/** An in-memory KMS that wraps with AES-256-GCM; the encryption context is the AAD. */
 class WrappingKms implements Kms {
   decrypts = 0
-  /** Every plaintext that it gave away, the very bytes. */
+  /** Every plaintext that it returned: the same byte arrays, not copies. */
   readonly given: Uint8Array[] = []
   down = false
-  /** Refuses this version of a tenant key alone. */
+  /** Refuses only this version of a tenant key. */
   refuses: string | undefined
   readonly #master: KeyObject = createSecretKey(randomBytes(32))
 
@@ -44,7 +44,7 @@ class WrappingKms implements Kms {
     return Buffer.concat([nonce, encrypt(this.#master, nonce, aad(keyId, context), key)])
   }
 
-  /** As a network does: later, or not at all. */
+  /** Answers asynchronously or fails, as over a network. */
   async #answer({ version }: KeyContext): Promise<void> {
     await new Promise(setImmediate)
     if (this.down || version === this.refuses) throw new KeyUnavailable()
@@ -53,7 +53,7 @@ class WrappingKms implements Kms {
 
 const aad = (keyId: string, { tenant, use, version }: KeyContext): Buffer => lengthPrefixed(keyId, tenant, use, version)
 
-/** A key table in memory that remembers what it was asked. */
+/** A key table in memory that records its calls. */
 class MemoryKeyTable implements KeyTable, KeyChanger {
   readonly tenants = new Map<TenantId, TenantKeyItem>()
   readonly patients = new Map<PatientId, PatientKeyItem>()
@@ -79,7 +79,7 @@ class MemoryKeyTable implements KeyTable, KeyChanger {
     }
   }
 
-  /** What is written, in order. */
+  /** The acts of all writes, in order. */
   readonly acts: KeyAct[] = []
 
   async write(tenant: TenantId, act: KeyAct, { tenant: own, patients }: KeyChanges): Promise<'written' | 'changed'> {
@@ -99,12 +99,12 @@ class MemoryKeyTable implements KeyTable, KeyChanger {
   }
 }
 
-/** A keyring over both, its clock in the hand of the test. */
+/** A keyring over the in-memory KMS and table. The test sets its clock. */
 export class KeyHouse {
   readonly kms = new WrappingKms()
   readonly table = new MemoryKeyTable()
   time = 1_000_000
-  /** Every random key that was asked for, the very bytes; nonces are shorter. */
+  /** Every random key, the same byte arrays and not copies. Nonces are shorter. */
   readonly randomKeys: Uint8Array[] = []
   readonly #random = (size: number): Uint8Array => {
     const bytes = randomBytes(size)
@@ -117,7 +117,7 @@ export class KeyHouse {
     this.ring = this.newRing(limits)
   }
 
-  /** Another process: the same KMS and table, nothing in memory. */
+  /** Simulates another process: the same KMS and table, with an empty cache. */
   newRing(limits: Partial<KeyringLimits> = {}, kmsKeys: KmsKeys = [KMS_KEY]): Keyring {
     return new Keyring({
       kms: this.kms,
@@ -140,7 +140,7 @@ export class KeyHouse {
     })
   }
 
-  /** A tenant with so many patients, and a keyring that knows none of them yet. */
+  /** Creates a tenant with `count` patients, then a keyring with an empty cache. */
   async withPatients(count: number): Promise<PatientId[]> {
     await this.ring.createTenant(RIVERSIDE)
     const patients = Array.from({ length: count }, () => randomBytes(16).toString('base64url') as PatientId)

@@ -9,7 +9,7 @@ import { KeyHouse, KMS_KEY, RIVERSIDE } from './key-fixtures.ts'
 const NOBODY = 'nobodynobodynobodynobo' as PatientId
 const MINUTE = 60_000
 const OTHER_KEY = 'alias/other'
-const untold = (): void => undefined
+const ignoreProgress = (): void => undefined
 
 let house: KeyHouse
 let patients: PatientId[]
@@ -26,7 +26,7 @@ async function sealKeys(ring = house.newRing(), versions = [1]): Promise<string[
     versions.map((version) => handles.get(patient)?.byVersion(version)?.seal.export().toString('hex') ?? 'none'),
   )
 }
-const useKeys = async () =>
+const purposeKeys = async () =>
   await Promise.all(
     (['access', 'cursor', 'lookup', 'identifier'] as const).map(async (use) =>
       (await house.newRing().purposeKey(RIVERSIDE, use)).byVersion(1)?.export().toString('hex'),
@@ -34,24 +34,24 @@ const useKeys = async () =>
   )
 
 describe('a new tenant key', () => {
-  it('wraps the use keys at once and the patient keys when they are rewrapped; all keys stay what they were', async () => {
-    const before = { patients: await sealKeys(), uses: await useKeys() }
+  it('wraps the purpose keys at once and the patient keys with `rewrap`; no plaintext key changes', async () => {
+    const before = { patients: await sealKeys(), uses: await purposeKeys() }
     expect(await house.rotation().rotate(RIVERSIDE)).toBe(2)
-    expect({ patients: await sealKeys(), uses: await useKeys() }).toEqual(before)
+    expect({ patients: await sealKeys(), uses: await purposeKeys() }).toEqual(before)
     expect(await house.rotation().usage(RIVERSIDE)).toEqual([
       { version: 1, kmsKey: KMS_KEY, uses: 0, patientKeys: 20 },
       { version: 2, kmsKey: KMS_KEY, uses: 6, patientKeys: 0 },
     ])
 
-    expect(await house.rotation().rewrap(RIVERSIDE, untold)).toEqual({ rewrapped: 20, already: 0, refused: 0 })
-    expect({ patients: await sealKeys(), uses: await useKeys() }).toEqual(before)
+    expect(await house.rotation().rewrap(RIVERSIDE, ignoreProgress)).toEqual({ rewrapped: 20, already: 0, refused: 0 })
+    expect({ patients: await sealKeys(), uses: await purposeKeys() }).toEqual(before)
     expect((await house.rotation().usage(RIVERSIDE)).map(({ patientKeys }) => patientKeys)).toEqual([0, 20])
-    // the old version is not asked of KMS any more
+    // KMS is not called for the old version any more
     house.kms.refuses = '1'
-    expect({ patients: await sealKeys(), uses: await useKeys() }).toEqual(before)
+    expect({ patients: await sealKeys(), uses: await purposeKeys() }).toEqual(before)
   })
 
-  it('goes on where a rewrapping ended, and counts', async () => {
+  it('resumes an interrupted rewrapping, and counts', async () => {
     await house.rotation().rotate(RIVERSIDE)
     const before = await sealKeys()
     const killed = house.rotation().rewrap(RIVERSIDE, ({ rewrapped }) => {
@@ -68,17 +68,20 @@ describe('a new tenant key', () => {
     expect(await sealKeys()).toEqual(before)
   })
 
-  it('of two rotations at once the later begins again: both versions stand, no key is lost', async () => {
-    const before = { patients: await sealKeys(), uses: await useKeys() }
+  it('starts the later of two concurrent rotations again: both versions remain, no key is lost', async () => {
+    const before = { patients: await sealKeys(), uses: await purposeKeys() }
     const versions = await Promise.all([house.rotation().rotate(RIVERSIDE), house.rotation().rotate(RIVERSIDE)])
     expect(versions.toSorted()).toEqual([2, 3])
     expect(house.table.tenants.get(RIVERSIDE)?.versions.map(({ version }) => version)).toEqual([1, 2, 3])
-    const counts = await Promise.all([house.rotation().rewrap(RIVERSIDE, untold), house.rotation().rewrap(RIVERSIDE, untold)])
+    const counts = await Promise.all([
+      house.rotation().rewrap(RIVERSIDE, ignoreProgress),
+      house.rotation().rewrap(RIVERSIDE, ignoreProgress),
+    ])
     expect(counts[0].rewrapped + counts[1].rewrapped).toBe(20)
-    expect({ patients: await sealKeys(), uses: await useKeys() }).toEqual(before)
+    expect({ patients: await sealKeys(), uses: await purposeKeys() }).toEqual(before)
   })
 
-  it('gives up with VERSION_CONFLICT when others change the item again and again', async () => {
+  it('fails with VERSION_CONFLICT if other writers keep changing the item', async () => {
     house.table.write = () => Promise.resolve('changed')
     await expect(house.rotation().rotate(RIVERSIDE)).rejects.toThrow(VersionConflict)
   })
@@ -92,7 +95,7 @@ describe('a new tenant key', () => {
     expect(house.table.acts).toEqual([])
   })
 
-  it('is used for new patients at once, also by a process that has the old one in memory', async () => {
+  it('wraps keys of new patients at once, even in a process with the old key in memory', async () => {
     const warm = house.newRing()
     await warm.purposeKey(RIVERSIDE, 'access')
     await house.rotation().rotate(RIVERSIDE)
@@ -101,24 +104,24 @@ describe('a new tenant key', () => {
     expect(handle.current().version).toBe(1)
   })
 
-  it('met by many requests at once in a warm process is asked of KMS once', async () => {
+  it('causes one KMS call for many concurrent requests of a warm process', async () => {
     const warm = house.newRing()
     await warm.patientKeys(RIVERSIDE, patients.slice(0, 1), 'cached')
     await house.rotation().rotate(RIVERSIDE)
-    await house.rotation().rewrap(RIVERSIDE, untold)
+    await house.rotation().rewrap(RIVERSIDE, ignoreProgress)
     house.kms.decrypts = 0
     await Promise.all(patients.map((patient) => warm.patientKeys(RIVERSIDE, [patient], 'always')))
     expect(house.kms.decrypts).toBe(1)
   })
 
-  it("P6: wraps no key that does not open in its own place: a database writer's stays as it is, and opens nothing", async () => {
+  it('P6: wraps no key that does not open at its place: a forged key stays unchanged, and opens nothing', async () => {
     const [moved = NOBODY, made = NOBODY] = patients
     const another = house.table.patients.get(patients[2] ?? NOBODY) ?? { versions: [] }
     const own: PatientKeyItem = { versions: [{ version: 1, tenantKeyVersion: 1, wrapped: randomBytes(61), sealsFrom: 0 }] }
     house.table.patients.set(moved, another)
     house.table.patients.set(made, own)
     await house.rotation().rotate(RIVERSIDE)
-    expect(await house.rotation().rewrap(RIVERSIDE, untold)).toEqual({ rewrapped: 18, already: 0, refused: 2 })
+    expect(await house.rotation().rewrap(RIVERSIDE, ignoreProgress)).toEqual({ rewrapped: 18, already: 0, refused: 2 })
     expect(house.table.patients.get(moved)).toBe(another)
     const handles = await house.newRing().patientKeys(RIVERSIDE, [moved, made], 'cached')
     for (const handle of handles.values()) expect(() => handle.current()).toThrow(IntegrityFailure)
@@ -130,24 +133,24 @@ describe('a new tenant key', () => {
     const [restless = NOBODY] = patients
     house.table.write = (tenant, act, changes) =>
       changes.patients.some(({ patient }) => patient === restless) ? Promise.resolve('changed') : write(tenant, act, changes)
-    expect(await house.rotation().rewrap(RIVERSIDE, untold)).toEqual({ rewrapped: 19, already: 0, refused: 1 })
+    expect(await house.rotation().rewrap(RIVERSIDE, ignoreProgress)).toEqual({ rewrapped: 19, already: 0, refused: 1 })
   })
 })
 
 describe('the move to another KMS key', () => {
-  it('is a rotation with the new key first and the old one behind it; after the rewrapping the old one is not needed', async () => {
+  it('is a rotation with the new key before the old one in the list; after the rewrapping the old one is not needed', async () => {
     const before = await sealKeys()
     await house.rotation([OTHER_KEY, KMS_KEY]).rotate(RIVERSIDE)
     expect(await sealKeys(house.newRing({}, [OTHER_KEY, KMS_KEY]))).toEqual(before)
-    // the old one left out too early closes what is still wrapped under it, and says why
+    // if the old key leaves the configuration too early, the keys under it fail with this reason
     const early = await house.newRing({}, [OTHER_KEY]).patientKeys(RIVERSIDE, patients, 'cached')
     for (const handle of early.values()) expect(() => handle.current()).toThrow(KeyUnavailable)
 
-    await house.rotation([OTHER_KEY, KMS_KEY]).rewrap(RIVERSIDE, untold)
+    await house.rotation([OTHER_KEY, KMS_KEY]).rewrap(RIVERSIDE, ignoreProgress)
     expect(await sealKeys(house.newRing({}, [OTHER_KEY]))).toEqual(before)
   })
 
-  it('P6: a KMS key that the table names and the configuration does not is never asked', async () => {
+  it('P6: KMS is never called for a key that only the table names', async () => {
     await house.rotation([OTHER_KEY, KMS_KEY]).rotate(RIVERSIDE)
     house.kms.decrypts = 0
     await expect(house.newRing().patientKeys(RIVERSIDE, patients, 'cached')).rejects.toThrow(KeyUnavailable)
@@ -156,8 +159,8 @@ describe('the move to another KMS key', () => {
   })
 })
 
-describe('a new key for what is written', () => {
-  it('of a patient seals when no process can be without it, and the old one goes on opening', async () => {
+describe('a new key for further writes', () => {
+  it('of a patient seals after every process has loaded it, and the old one continues to open', async () => {
     const [patient = NOBODY] = patients
     const current = async (ring = house.newRing()) =>
       (await ring.patientKeys(RIVERSIDE, [patient], 'cached')).get(patient)?.current().version
@@ -168,7 +171,7 @@ describe('a new key for what is written', () => {
     expect(await current()).toBe(1)
     house.time += 2 * MINUTE - 1
     expect(await current()).toBe(1)
-    // whoever loaded the item before it was renewed has had to load it again by now
+    // a process that loaded the item before the renewal had to load it again by now
     expect((await warm.patientKeys(RIVERSIDE, [patient], 'cached')).get(patient)?.byVersion(2)?.version).toBe(2)
     house.time += 1
     expect(await current()).toBe(2)
@@ -176,7 +179,7 @@ describe('a new key for what is written', () => {
     expect(new Set([before[0], (await sealKeys(house.newRing(), [2]))[0]]).size).toBe(2)
   })
 
-  it('of a use seals after six minutes, longer than any process keeps the item', async () => {
+  it('of a use seals after six minutes, longer than any process caches the item', async () => {
     const sealing = async () => (await house.newRing().purposeKey(RIVERSIDE, 'access')).version
     expect(await house.rotation().renewUse(RIVERSIDE, 'access')).toBe(2)
     house.time += 6 * MINUTE - 1
@@ -192,7 +195,7 @@ describe('a new key for what is written', () => {
     await house.rotation().renewPatient(RIVERSIDE, patient)
     const before = await sealKeys(house.newRing(), [1, 2])
     await house.rotation().rotate(RIVERSIDE)
-    await house.rotation().rewrap(RIVERSIDE, untold)
+    await house.rotation().rewrap(RIVERSIDE, ignoreProgress)
     expect(house.table.patients.get(patient)?.versions).toMatchObject([
       { version: 1, tenantKeyVersion: 2, sealsFrom: 0 },
       { version: 2, tenantKeyVersion: 2, sealsFrom: house.time + 2 * MINUTE },

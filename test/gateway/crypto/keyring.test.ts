@@ -11,7 +11,7 @@ const LAKESIDE = 'lakeside' as TenantId
 const NOBODY = 'nobodynobodynobodynobo' as PatientId
 
 describe('one KMS call a tenant, however many patients', () => {
-  it.each([1, 100])('asks KMS once for %i patients when cold, and nobody when warm', async (count) => {
+  it.each([1, 100])('calls KMS once for %i patients when cold, and not at all when warm', async (count) => {
     const house = new KeyHouse()
     const patients = await house.withPatients(count)
     const handles = await house.ring.patientKeys(RIVERSIDE, patients, 'cached')
@@ -24,7 +24,7 @@ describe('one KMS call a tenant, however many patients', () => {
     expect(house.ring.counts).toEqual({ kms: 1, tableLoads: 1 })
   })
 
-  it('asks KMS once for 200 cold requests at the same time', async () => {
+  it('calls KMS once for 200 concurrent cold requests', async () => {
     const house = new KeyHouse()
     const patients = await house.withPatients(200)
     const answers = await Promise.all(patients.map((patient) => house.ring.patientKeys(RIVERSIDE, [patient], 'always')))
@@ -44,8 +44,8 @@ describe('one KMS call a tenant, however many patients', () => {
   })
 })
 
-describe('P5: equal work for a patient that the caller may not know of', () => {
-  it('P5: loads the items again although the key is cached, and asks the same for a patient that does not exist', async () => {
+describe('P5: equal work for a patient hidden from the caller', () => {
+  it('P5: loads the items again although the key is cached, and makes the same loads for an unknown patient', async () => {
     const house = new KeyHouse()
     const [patient = NOBODY] = await house.withPatients(1)
     await house.ring.patientKeys(RIVERSIDE, [patient], 'cached')
@@ -94,7 +94,7 @@ describe('P13: a key leaves memory at its age', () => {
     expect(house.ring.counts).toEqual({ kms: 1, tableLoads: 2 })
   })
 
-  it('P13: a disabled KMS key stops everything 300 s after it was last asked, patient keys included', async () => {
+  it('P13: a disabled KMS key stops all keys 300 s after its last use, patient keys included', async () => {
     const house = new KeyHouse()
     const patients = await house.withPatients(2)
     const [early = NOBODY, late = NOBODY] = patients
@@ -108,7 +108,7 @@ describe('P13: a key leaves memory at its age', () => {
     await expect(house.ring.purposeKey(RIVERSIDE, 'access')).rejects.toThrow(KeyUnavailable)
   })
 
-  it('a clock that was set back prolongs nothing', async () => {
+  it('a clock that was set back prolongs no key', async () => {
     const house = new KeyHouse()
     const patients = await house.withPatients(1)
     await house.ring.patientKeys(RIVERSIDE, patients, 'cached')
@@ -135,7 +135,7 @@ describe('P13: a key leaves memory at its age', () => {
     expect(house.table.loads.at(-1)?.patients.length).toBeGreaterThan(0)
   })
 
-  it('takes no limits looser than its own', () => {
+  it('rejects limits looser than the defaults', () => {
     expect(() => new KeyHouse({ patientAge: 60_001 })).toThrow(RangeError)
     expect(() => new KeyHouse({ tenantAge: 300_001 })).toThrow(RangeError)
   })
@@ -151,7 +151,7 @@ describe('P6: a wrapped key opens only in its own place', () => {
     expect(handles.get(second)?.current().version).toBe(1)
   })
 
-  it('P6: not under another version, and an unknown version is none', async () => {
+  it('P6: not under another version, and an unknown version is undefined', async () => {
     const house = new KeyHouse()
     const [patient = NOBODY] = await house.withPatients(1)
     const [only] = house.table.patients.get(patient)?.versions ?? []
@@ -182,7 +182,7 @@ describe('P6: a wrapped key opens only in its own place', () => {
     await expect(house.ring.patientKeys(LAKESIDE, patients, 'cached')).rejects.toThrow(IntegrityFailure)
   })
 
-  it('P6: a tenant key under a KMS key of somebody else is not even asked for', async () => {
+  it('P6: KMS is not called for a tenant key under a foreign KMS key', async () => {
     const house = new KeyHouse()
     const patients = await house.withPatients(1)
     const ring = house.newRing({}, ['alias/own'])
@@ -190,7 +190,7 @@ describe('P6: a wrapped key opens only in its own place', () => {
     expect(house.kms.decrypts).toBe(0)
   })
 
-  it('P6: one use key put in the place of another', async () => {
+  it('P6: a purpose key put in the place of another', async () => {
     const house = new KeyHouse()
     await house.withPatients(0)
     alterTenant(house, (item) => {
@@ -251,7 +251,7 @@ describe('a patient key item without versions', () => {
 })
 
 describe('rotation of the tenant key', () => {
-  it('is noticed when a patient key names a version that the cached item lacks, with one KMS call for each version needed', async () => {
+  it('is noticed when a patient key names a version that is not in the cached item, with one KMS call for each version', async () => {
     const house = new KeyHouse()
     const [old = NOBODY, fresh = NOBODY] = await house.withPatients(2)
     await house.ring.patientKeys(RIVERSIDE, [old], 'cached')
@@ -266,7 +266,7 @@ describe('rotation of the tenant key', () => {
     expect(house.kms.decrypts).toBe(4)
   })
 
-  it('with the older key refused by KMS closes only what that one wraps, and is not remembered', async () => {
+  it('affects only the keys under the older version while KMS refuses it, and the failure is not cached', async () => {
     const house = new KeyHouse()
     const [old = NOBODY, fresh = NOBODY] = await house.withPatients(2)
     rotate(house, fresh)
@@ -300,14 +300,14 @@ describe('patients that several requests miss at once', () => {
     expect(house.ring.counts).toEqual({ kms: 1, tableLoads: 2 })
   })
 
-  it('P5: are loaded by each where work has to be equal', async () => {
+  it('P5: are loaded by each request that needs equal work', async () => {
     const house = new KeyHouse()
     const [patient = NOBODY] = await house.withPatients(1)
     await Promise.all([1, 2, 3].map(() => house.ring.patientKeys(RIVERSIDE, [patient], 'always')))
     expect(house.ring.counts.tableLoads).toBe(3)
   })
 
-  it('a failure is shared by those who waited, and by nobody after them', async () => {
+  it('share a failure with the requests that waited, and with no later request', async () => {
     const house = new KeyHouse()
     const patients = await house.withPatients(1)
     house.kms.down = true
@@ -318,14 +318,14 @@ describe('patients that several requests miss at once', () => {
     expect((await house.ring.patientKeys(RIVERSIDE, patients, 'cached')).size).toBe(1)
   })
 
-  it('one who came to be meanwhile is found by who asked after it', async () => {
+  it('are found by a request that began after their creation, although it joined an older load', async () => {
     const house = new KeyHouse()
     await house.withPatients(0)
     await house.ring.purposeKey(RIVERSIDE, 'access')
     const { item } = await house.newRing().newPatientKey(RIVERSIDE, NOBODY)
     const load = house.table.load.bind(house.table)
     let written: (() => void) | undefined
-    // what set out first has looked before the key was there, and comes back after
+    // the first load reads before the key exists and returns after that
     house.table.load = async (tenant, wanted) => {
       house.table.load = load
       const nothing = await load(tenant, wanted)
@@ -347,7 +347,7 @@ describe('what must not stay in memory', () => {
     vi.useRealTimers()
   })
 
-  it('plain keys from KMS and new random keys are wiped when they have served', async () => {
+  it('plaintext keys from KMS and new random keys are wiped after use', async () => {
     const house = new KeyHouse()
     const patients = await house.withPatients(2)
     const [patient = NOBODY] = patients
@@ -361,7 +361,7 @@ describe('what must not stay in memory', () => {
     for (const raw of house.randomKeys) expect(raw.every((byte) => byte === 0)).toBe(true)
   })
 
-  it('P13: a process that nobody asks lets go of its keys, and then of the timer', () => {
+  it('P13: an idle process drops its keys, and then the timer', () => {
     vi.useFakeTimers()
     let time = 0
     const cache = new AgingCache<{ key: string }>(10, () => time)
@@ -375,7 +375,7 @@ describe('what must not stay in memory', () => {
     expect([cache.size, vi.getTimerCount()]).toEqual([0, 0])
   })
 
-  it('P13: ends at its age to the millisecond, and at its use at the latest', () => {
+  it('P13: a key expires at its age to the millisecond, at the latest when it is used', () => {
     let time = 1_000
     const cache = new AgingCache<{ key: string }>(10, () => time)
     cache.set('a', { key: 'k' }, time, time + 500)
@@ -388,7 +388,7 @@ describe('what must not stay in memory', () => {
 })
 
 describe('the cache of keys', () => {
-  it('lets go of what nobody asks for any more', () => {
+  it('drops keys without further requests', () => {
     let time = 0
     const cache = new AgingCache<{ key: string }>(10, () => time)
     cache.set('idle', { key: 'k' }, time, time + 500)

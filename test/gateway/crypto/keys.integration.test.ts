@@ -13,7 +13,7 @@ afterAll(() => clinic.stop())
 
 const LIST = 'query ($first: Int!) { patients(first: $first) { edges { node { familyName ssn birthDate } } } }'
 
-/** What KMS itself was asked while some work was done. */
+/** The calls that KMS received during some work. */
 async function kmsCallsOf<T>(work: () => Promise<T>): Promise<{ result: T; calls: number }> {
   const before = clinic.stack.kms.calls()
   const result = await work()
@@ -33,12 +33,12 @@ describe('P13: keys', () => {
     const two = await kmsCallsOf(() => workOf(cold, ask))
     expect(two.result.result.phi.resolved).toBe(3 * first)
     expect(two.calls).toBe(0)
-    // one batch of records and one of the patients' consents; keys come from the cache, and who works for the tenant has no
-    // membership to ask for
+    // one batch of records and one of the patients' consents; keys come from the cache, and staff of the tenant have no
+    // memberships to load
     expect(two.result.requests).toMatchObject({ keys: 0, kms: 0, access: 1 })
   })
 
-  it('requests that come at once to a cold process make one KMS call for each tenant', async () => {
+  it('concurrent requests to a cold process make one KMS call for each tenant', async () => {
     const cold = await clinic.another()
     const users = ['billing', 'physician', 'nurse', 'researcher', 'lakeside-physician', 'frontdesk', 'patient', 'acme']
     const { result, calls } = await kmsCallsOf(() => Promise.all(users.map((user) => cold.ask(user, LIST, { first: 1 }))))
@@ -46,11 +46,11 @@ describe('P13: keys', () => {
     expect(calls).toBe(2)
   })
 
-  it('200 requests of one tenant that come at once to a cold process make one KMS call', async () => {
+  it('200 concurrent requests of one tenant to a cold process make one KMS call', async () => {
     const id = first(await patientsOf(clinic, 'physician'))
     const cold = await clinic.another()
     const request = await clinic.requestOf('physician', 'query ($id: ID!) { patient(id: $id) { familyName birthDate } }', { id })
-    // a busy machine needs its time for so many; how long one may take is not what is asked here
+    // a busy machine needs time for so many requests, and the test does not measure their duration
     const ask = async (): Promise<ClinicAnswer> => read(await cold.gateway.handle({ ...request, deadline: Date.now() + 50_000 }))
     const { result, calls } = await kmsCallsOf(() => Promise.all(Array.from({ length: 200 }, ask)))
     expect(new Set(result.map(({ status, phi }) => `${status} ${String(phi.resolved)}`))).toEqual(new Set(['200 2']))
@@ -58,7 +58,7 @@ describe('P13: keys', () => {
     expect(cold.services.keyring.counts.kms).toBe(1)
   }, 60_000)
 
-  it('with KMS refusing, a warm process goes on and a cold one gives no PHI, and says that it cannot', async () => {
+  it('while KMS refuses, a warm process continues, and a cold one discloses no PHI and reports the fields as unavailable', async () => {
     await clinic.ask('billing', LIST, { first: 5 })
     const cold = await clinic.another()
     clinic.stack.kms.disable(clinic.stack.env.PHI_KMS_KEY_ID)
@@ -76,7 +76,7 @@ describe('P13: keys', () => {
       for (const name of known) expect(answer.text).not.toContain(name)
       expect(cold.events).toContainEqual(expect.objectContaining({ event: 'KEY_UNAVAILABLE', cause: 'DisabledException' }))
 
-      // by id too, of whatever form: nobody learns from the outage what is there
+      // the same for ids of any form: the outage reveals no record
       const { data } = await clinic.ask('billing', '{ patients(first: 1) { edges { node { id } } } }')
       const id = at(nodesAt(data, 'patients')[0], 'id')
       for (const user of ['billing', 'physician', 'researcher']) {
@@ -101,7 +101,7 @@ describe('P13: keys', () => {
     expect((await process.ask('billing', LIST, { first: 2 })).phi.resolved).toBe(6)
     clinic.stack.kms.disable(clinic.stack.env.PHI_KMS_KEY_ID)
     try {
-      // the time that the requests themselves take goes by as well
+      // the requests take time too
       later = 290_000
       expect((await process.ask('billing', LIST, { first: 2 })).phi.resolved).toBe(6)
       later = 301_000
@@ -152,7 +152,7 @@ describe("P13: KMS away for one tenant's own key", () => {
           'Patient.birthDate UNAVAILABLE KEY',
           'Patient.familyName UNAVAILABLE KEY',
         ])
-        // a tenant under another KMS key, in the same process, as cold as this one
+        // a tenant under another KMS key in the same process, equally cold
         expect((await asked.ask('billing', LIST, { first: 2 })).phi.resolved).toBe(6)
       }
       expect(cold.events).toContainEqual(expect.objectContaining({ event: 'KEY_UNAVAILABLE', tenant: 'lakeside' }))
@@ -163,7 +163,7 @@ describe("P13: KMS away for one tenant's own key", () => {
     },
   )
 
-  it('slow: others do not wait for it, and who waited is answered when KMS is', async () => {
+  it('slow: other requests do not wait for it, and waiting requests get their answer once KMS answers', async () => {
     const cold = await clinic.another()
     const id = first(await patientsOf(clinic, 'lakeside-physician'))
     clinic.stack.kms.interfere(OWN, 'SILENT')

@@ -14,7 +14,7 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close()
 })
 
-/** The stock client against a loopback server with one canned answer; what it was asked is kept. */
+/** The stock client against a loopback server with one canned answer. Records the requests. */
 async function kmsAnswering(status: number, body: unknown): Promise<{ kms: AwsKms; asked: { target: unknown; body: unknown }[] }> {
   const asked: { target: unknown; body: unknown }[] = []
   const server = createServer((request, response) => {
@@ -60,7 +60,7 @@ describe('AwsKms', () => {
     expect(asked).toEqual([{ target: 'TrentService.Decrypt', body }])
   })
 
-  it('P6: takes an invalid ciphertext for an integrity failure', async () => {
+  it('P6: reports an invalid ciphertext as an integrity failure', async () => {
     const { kms } = await kmsAnswering(400, { __type: 'InvalidCiphertextException' })
     await expect(kms.decrypt(wrapped, context, 'alias/phi')).rejects.toThrow(IntegrityFailure)
   })
@@ -79,7 +79,7 @@ describe('AwsKms', () => {
     expect((failure as Error).message).toBe('A key is not available.')
   })
 
-  it('takes a key of another length, or none, for no key', async () => {
+  it('rejects a key of another length, or a missing key', async () => {
     const short = await kmsAnswering(200, {
       Plaintext: Buffer.alloc(16).toString('base64'),
       CiphertextBlob: wrapped.toString('base64'),
@@ -89,7 +89,7 @@ describe('AwsKms', () => {
     await expect(none.kms.decrypt(wrapped, context, 'alias/phi')).rejects.toThrow(KeyUnavailable)
   })
 
-  it('takes a server that is not there for a key that is not available', async () => {
+  it('reports an unreachable server as an unavailable key', async () => {
     await expect(new AwsKms(clientOf(1)).decrypt(wrapped, context, 'alias/phi')).rejects.toThrow(KeyUnavailable)
   })
 })

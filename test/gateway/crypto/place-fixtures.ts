@@ -11,7 +11,7 @@ import type { RecordBinding } from '../../../gateway/model/record.ts'
 /** 32 bytes that count up from `first`. */
 export const rawKey = (first: number): Buffer => Buffer.from(Array.from({ length: 32 }, (_, i) => (first + i) & 0xff))
 
-/** Counts 00, 01, 02 and so on from its own beginning: for examples and vectors, where a nonce has to be known. */
+/** Returns the bytes 00, 01, 02 and so on: for examples and vectors, which need known nonces. */
 export function countingRandom(): RandomBytes {
   let next = 0
   return (size) => Buffer.from(Array.from({ length: size }, () => next++ & 0xff))
@@ -27,7 +27,7 @@ export function patientKeys(raw: Readonly<Record<number, Buffer>>): PatientKeys 
   return { current: () => current, byVersion: (version) => keys.get(version) }
 }
 
-export function useKey<Use extends KeyUse>(use: Use, raw: Buffer = rawKey(0x60), version = 1): PurposeKey<Use> {
+export function purposeKey<Use extends KeyUse>(use: Use, raw: Buffer = rawKey(0x60), version = 1): PurposeKey<Use> {
   const key = createSecretKey(raw)
   return { use, version, key, byVersion: (asked) => (asked === version ? key : undefined) }
 }
@@ -46,7 +46,7 @@ export const PLACE: RecordBinding = {
   id: 'AAECAwQFBgcICQoLDA0ODw' as RecordId,
 }
 
-/** The same place but for one of its parts. */
+/** The same place with one part changed. */
 export const ELSEWHERE: Readonly<Record<string, RecordBinding>> = {
   tenant: { ...PLACE, tenant: 'lakeside' as TenantId },
   patient: { ...PLACE, patient: OTHER_PATIENT },

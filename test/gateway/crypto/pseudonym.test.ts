@@ -8,13 +8,13 @@ import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
 import type { PatientId, RecordId, RecordRef, TenantId } from '../../../gateway/model/ids.ts'
 import { decodeNodeId, encodeNodeId } from '../../../gateway/model/node-id.ts'
 
-function useKey(byte: number): PurposeKey<'pseudonym'> {
+function purposeKey(byte: number): PurposeKey<'pseudonym'> {
   const [one, two] = [byte, byte + 100].map((fill) => createSecretKey(Buffer.alloc(32, fill)))
   if (one === undefined || two === undefined) throw new TypeError('two keys')
   return { use: 'pseudonym', version: 2, key: two, byVersion: (version) => (version === 1 ? one : two) }
 }
 const bound = (tenant: string, protocol: string) => ({ tenant: tenant as TenantId, protocol })
-const study = new Pseudonyms(useKey(1), bound('riverside', 'A1C'))
+const study = new Pseudonyms(purposeKey(1), bound('riverside', 'A1C'))
 
 const id = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes).toString('base64url'))
 const refs = fc.record({
@@ -23,25 +23,25 @@ const refs = fc.record({
   id: id.map((text) => text as RecordId),
 }) satisfies fc.Arbitrary<RecordRef>
 
-describe('C18: an id of a study leads back, under that study and no other', () => {
-  it('each record has one, of one length, the same each time', () => {
+describe('C18: a pseudonym opens only under its study', () => {
+  it('each record has one pseudonym, of the same length, the same each time', () => {
     fc.assert(
       fc.property(refs, refs, (one, other) => {
         const text = study.seal(one)
         expect(study.open(text)).toEqual(one)
         expect(text).toHaveLength(PSEUDONYM_LENGTH)
-        expect(new Pseudonyms(useKey(1), bound('riverside', 'A1C')).seal(one)).toBe(text)
+        expect(new Pseudonyms(purposeKey(1), bound('riverside', 'A1C')).seal(one)).toBe(text)
         expect(study.seal(other) === text).toBe(encodeNodeId(one) === encodeNodeId(other))
       }),
     )
   })
 
   it.each([
-    ['another study', new Pseudonyms(useKey(1), bound('riverside', 'A1D'))],
-    ['another tenant', new Pseudonyms(useKey(1), bound('lakeside', 'A1C'))],
-    ['another key', new Pseudonyms(useKey(2), bound('riverside', 'A1C'))],
-    // tenant and protocol do not run into each other
-    ['a name that begins elsewhere', new Pseudonyms(useKey(1), bound('riversideA', '1C'))],
+    ['another study', new Pseudonyms(purposeKey(1), bound('riverside', 'A1D'))],
+    ['another tenant', new Pseudonyms(purposeKey(1), bound('lakeside', 'A1C'))],
+    ['another key', new Pseudonyms(purposeKey(2), bound('riverside', 'A1C'))],
+    // the boundary between tenant and protocol counts
+    ['a name that begins elsewhere', new Pseudonyms(purposeKey(1), bound('riversideA', '1C'))],
   ])('of %s it is another text, which leads nowhere here', (_, elsewhere) => {
     fc.assert(
       fc.property(refs, (ref) => {
@@ -52,7 +52,7 @@ describe('C18: an id of a study leads back, under that study and no other', () =
     )
   })
 
-  it('P6: a text with any bit changed, cut, longer or spelled otherwise leads nowhere', () => {
+  it('P6: a text with any bit changed, cut, longer or in another spelling does not open', () => {
     fc.assert(
       fc.property(refs, fc.nat(), fc.integer({ min: 0, max: 7 }), (ref, place, bit) => {
         const text = study.seal(ref)
@@ -70,7 +70,7 @@ describe('C18: an id of a study leads back, under that study and no other', () =
     }
   })
 
-  it('is no node id, and a node id is none', () => {
+  it('a pseudonym is not a node id, and a node id is not a pseudonym', () => {
     fc.assert(
       fc.property(refs, (ref) => {
         expect(decodeNodeId(study.seal(ref))).toBeUndefined()
@@ -81,15 +81,15 @@ describe('C18: an id of a study leads back, under that study and no other', () =
     )
   })
 
-  it('of what is no record of ours there is none, and without the first key there are none', () => {
+  it('an impossible record reference has no pseudonym, and none is made without the first key', () => {
     const ref = { type: 'Patient', patient: 'p', id: 'r' } as unknown as RecordRef
     expect(() => study.seal(ref)).toThrow(RangeError)
     expect(() => study.seal({ ...ref, type: 'a b' as TypeName })).toThrow(RangeError)
-    const lost = { ...useKey(1), byVersion: () => undefined }
+    const lost = { ...purposeKey(1), byVersion: () => undefined }
     expect(() => new Pseudonyms(lost, bound('riverside', 'A1C'))).toThrow(KeyUnavailable)
   })
 
-  it('164.514(c): what stands in for a value follows from record and path, and from nothing else', () => {
+  it('164.514(c): the replacement of a value depends only on record and path', () => {
     const ref = { type: 'Patient', patient: 'A'.repeat(22), id: 'A'.repeat(22) } as unknown as RecordRef
     const one = study.standIn(ref, 'Patient.mrn' as SchemaPath)
     expect(one).toMatch(/^[A-Za-z0-9_-]{22}$/)

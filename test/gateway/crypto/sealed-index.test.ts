@@ -44,7 +44,7 @@ const root: IndexRoot = {
 }
 
 describe('P6: a part of the index opens only in its own place', () => {
-  it('what was sealed is what opens', () => {
+  it('opens to the sealed content', () => {
     expect(openChunk(keys, place, 2, sealChunk(keys, place, 2, entries))).toEqual(entries)
     expect(openRoot(keys, place, sealRoot(keys, place, root))).toEqual(root)
   })
@@ -75,7 +75,7 @@ describe('P6: a part of the index opens only in its own place', () => {
     expect(open).toThrow(IntegrityFailure)
   })
 
-  it('what unfolds to more than any index is refused, and so is what is none', () => {
+  it('refuses a text that inflates beyond the size of any index, and a text that is no index', () => {
     const sealed = (bytes: Uint8Array): Uint8Array =>
       sealEnvelope(
         { version: 1, key: key.seal },
@@ -89,7 +89,7 @@ describe('P6: a part of the index opens only in its own place', () => {
     expect(() => openRoot(keys, place, sealed(deflateRawSync('{')))).toThrow(IntegrityFailure)
   })
 
-  it('the same entries sealed twice have two digests: an older chunk is told from the present one', () => {
+  it('gives equal entries sealed twice different digests, so that an older chunk does not match', () => {
     expect(chunkDigest(sealChunk(keys, place, 2, entries))).not.toBe(chunkDigest(chunk))
   })
 })

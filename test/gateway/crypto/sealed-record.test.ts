@@ -80,7 +80,7 @@ describe('P6: removed, moved or rolled-back is an integrity failure, never "none
     expect(() => openRecord().openField(SSN, field(sealed, BIRTH_DATE))).toThrow(IntegrityFailure)
   })
 
-  it('P6: an older value alone put back', () => {
+  it('P6: an older value put back without its manifest', () => {
     const newer = sealRecord(keys, PLACE, 8, { values, metadata })
     const record = openRecord(newer.manifest)
     expect(record.verdict(SSN, field(sealed, SSN))).toBe('INTEGRITY')
@@ -110,7 +110,7 @@ describe('P6: removed, moved or rolled-back is an integrity failure, never "none
     expect(() => SealedRecord.open(keys, place, sealed.manifest, counter())).toThrow(IntegrityFailure)
   })
 
-  it('P6: metadata of an older version in a newer manifest, even with a right MAC', () => {
+  it('P6: metadata of an older version in a newer manifest, even with a valid MAC', () => {
     const newer = sealRecord(keys, PLACE, 8, { values, metadata: { open: {}, references: {} } })
     const spliced = spliceMetadata(newer.manifest, sealed.manifest)
     expect(openRecord(remade(newer.manifest.slice())).version).toBe(8)
@@ -146,14 +146,14 @@ function field(bytes: SealedBytes, at: SchemaPath): Uint8Array {
   return found
 }
 
-/** The first manifest with the metadata of the second; both have metadata of one length or not, either is a good test. */
+/** The first manifest with the metadata of the second. The test holds for metadata of equal and of different length. */
 function spliceMetadata(into: Uint8Array, from: Uint8Array): Buffer {
   const [a, b] = [Buffer.from(into), Buffer.from(from)]
   const [endA, endB] = [13 + a.readUInt32BE(9), 13 + b.readUInt32BE(9)]
   return Buffer.concat([a.subarray(0, 9), b.subarray(9, endB), a.subarray(endA)])
 }
 
-/** The same manifest with its MAC made anew: what only a holder of the key could do. */
+/** The same manifest with a new MAC, which only a holder of the key can make. */
 function remade(manifest: Uint8Array): Buffer {
   const listed = manifest.subarray(0, -32)
   return Buffer.concat([listed, hmacSha256(keys.current().manifest, aadPrefix(PLACE), listed)])

@@ -4,23 +4,23 @@ import { openTombstone, sealTombstone } from '../../../gateway/crypto/tombstone.
 import { Erased, IntegrityFailure, KeyUnavailable } from '../../../gateway/model/failures.ts'
 import type { Instant, PatientId, TenantId } from '../../../gateway/model/ids.ts'
 import { KeyHouse, RIVERSIDE } from './key-fixtures.ts'
-import { OTHER_PATIENT, PATIENT, rawKey, useKey } from './place-fixtures.ts'
+import { OTHER_PATIENT, PATIENT, rawKey, purposeKey } from './place-fixtures.ts'
 
 const AT = { at: 1_700_000_000_000 as Instant, versions: [1, 2] }
-const access = useKey('access')
+const access = purposeKey('access')
 
 describe('P6: a tombstone', () => {
   const sealed = sealTombstone(access, RIVERSIDE, PATIENT, AT)
 
-  it('opens for its patient, and tells when and which', () => {
+  it('opens for its patient, with the time and the key versions', () => {
     expect(openTombstone(access, RIVERSIDE, PATIENT, sealed)).toEqual(AT)
   })
 
   it.each([
     ['patient', () => openTombstone(access, RIVERSIDE, OTHER_PATIENT, sealed)],
     ['tenant', () => openTombstone(access, 'lakeside' as TenantId, PATIENT, sealed)],
-    ['key', () => openTombstone(useKey('access', rawKey(0x61)), RIVERSIDE, PATIENT, sealed)],
-    ['key version', () => openTombstone(useKey('access', rawKey(0x60), 2), RIVERSIDE, PATIENT, sealed)],
+    ['key', () => openTombstone(purposeKey('access', rawKey(0x61)), RIVERSIDE, PATIENT, sealed)],
+    ['key version', () => openTombstone(purposeKey('access', rawKey(0x60), 2), RIVERSIDE, PATIENT, sealed)],
   ])('does not open for another %s', (_, opening) => {
     expect(opening).toThrow(IntegrityFailure)
   })
@@ -36,7 +36,7 @@ describe('P6: a tombstone', () => {
     }
   })
 
-  it('is no item of the access table with the same keys, and says what a tombstone says and no more', () => {
+  it('differs from an item of the access table with the same keys, and allows no other content', () => {
     const place = { tenant: RIVERSIDE, pk: `${RIVERSIDE}#${PATIENT}`, sk: 'KEY' }
     const made = [
       sealAccessItem(access, place, AT),
@@ -59,7 +59,7 @@ describe('P9: keys that were destroyed', () => {
     const patients = await house.withPatients(2)
     ;[patient = NOBODY, other = NOBODY] = patients
   })
-  const bury = async (): Promise<void> => {
+  const destroyKeys = async (): Promise<void> => {
     const key = await house.newRing().purposeKey(RIVERSIDE, 'access')
     house.table.patients.set(patient, { versions: [], tombstone: sealTombstone(key, RIVERSIDE, patient, AT) })
   }
@@ -69,8 +69,8 @@ describe('P9: keys that were destroyed', () => {
     return handle
   }
 
-  it('are erased for whoever reads them, and no others are', async () => {
-    await bury()
+  it('are erased for each reader, and no other keys are', async () => {
+    await destroyKeys()
     const handle = await handleOf()
     expect(handle.erased).toBe(true)
     for (const use of [() => handle.current(), () => handle.byVersion(1)]) expect(use).toThrow(Erased)
@@ -79,9 +79,9 @@ describe('P9: keys that were destroyed', () => {
     expect(handles.get(other)?.erased).toBe(false)
   })
 
-  it('P13: stay in memory for 60 s and no longer, and not where they are read each time', async () => {
+  it('P13: stay in memory for at most 60 s, and not at all for a reader that reads them each time', async () => {
     expect((await handleOf()).current().version).toBe(1)
-    await bury()
+    await destroyKeys()
     house.time += 59_999
     expect((await handleOf()).erased).toBe(false)
     house.time += 1
@@ -93,8 +93,8 @@ describe('P9: keys that were destroyed', () => {
     expect((await again.patientKeys(RIVERSIDE, [patient], 'always')).size).toBe(0)
   })
 
-  it('that nobody can tell of are unavailable, and known as soon as they can', async () => {
-    await bury()
+  it('are unavailable while the tombstone cannot be verified, and erased as soon as it can', async () => {
+    await destroyKeys()
     const item = house.table.tenants.get(RIVERSIDE)
     if (item === undefined) throw new Error('no tenant')
     house.table.tenants.set(RIVERSIDE, { ...item, uses: item.uses.filter(({ use }) => use !== 'access') })
@@ -107,7 +107,7 @@ describe('P9: keys that were destroyed', () => {
     expect((await handleOf(ring)).erased).toBe(true)
   })
 
-  it('P6: are not erased by a tombstone beside keys, nor by one that does not open; it is looked at each time', async () => {
+  it('P6: are not erased by a tombstone beside keys or one that does not open; it is verified each time', async () => {
     const keys = house.table.patients.get(patient)
     const key = await house.newRing().purposeKey(RIVERSIDE, 'access')
     const items = [

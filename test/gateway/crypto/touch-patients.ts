@@ -6,9 +6,9 @@ import type { Kms } from '../../../gateway/crypto/kms.ts'
 import { newWrappedKey, wrapKeyFrom } from '../../../gateway/crypto/wrap.ts'
 import type { PatientId, TenantId } from '../../../gateway/model/ids.ts'
 
-// `node test/gateway/crypto/touch-patients.ts make FILE COUNT` writes the wrapped keys of so many patients;
-// `... touch FILE` asks a keyring for the keys of all of them, a hundred at a time, uses each, and prints the most memory
-// that its process ever had, in MB. Two processes, so that what is measured is the keyring and not the making.
+// `node test/gateway/crypto/touch-patients.ts make FILE COUNT` writes the wrapped keys of COUNT patients.
+// `... touch FILE` loads the keys of all patients from a keyring, 100 at a time, uses each, and prints the peak memory of the
+// process in MB. Two processes, so that the measurement contains only the keyring.
 
 const TENANT = 'riverside' as TenantId
 const AT_ONCE = 100

@@ -20,9 +20,9 @@ import { BadUserInput, IntegrityFailure } from '../../../gateway/model/failures.
 import type { SchemaPath } from '../../../directives/coordinates.ts'
 import type { PatientId, TenantId } from '../../../gateway/model/ids.ts'
 import type { Json, RecordMetadata, RecordBinding } from '../../../gateway/model/record.ts'
-import { counter, patientKeys, useKey } from './place-fixtures.ts'
+import { counter, patientKeys, purposeKey } from './place-fixtures.ts'
 
-// Bytes are hexadecimal, cursors are texts. The files stay as they are: what was sealed once has to open for good.
+// Bytes are hexadecimal, cursors are texts. Do not change the files: data that was ever sealed must continue to open.
 
 interface WrappedPlace {
   readonly tenant: TenantId
@@ -81,7 +81,7 @@ interface Accept {
     nonce: string
     sealed: string
   }[]
-  /** These are opened and not made again: what DEFLATE gives is not the same everywhere. */
+  /** The test opens these but does not seal them again, because the output of DEFLATE differs between platforms. */
   indexes: {
     comment: string
     patientKey: string
@@ -128,7 +128,7 @@ const wrapPlace = ({ tenant, patient, tenantKeyVersion, version }: WrappedPlace)
   version,
 })
 
-/** Gives the recorded nonces one after another. */
+/** Returns the recorded nonces, one at each call. */
 function replay(...nonces: string[]): RandomBytes {
   const left = [...nonces]
   return () => bytes(left.shift() ?? '')
@@ -163,13 +163,13 @@ describe('vectors that must open', () => {
   })
 
   it.each(accept.accessItems)('access item: $comment', ({ key, keyVersion, place, content, nonce, sealed }) => {
-    const access = useKey('access', bytes(key), keyVersion)
+    const access = purposeKey('access', bytes(key), keyVersion)
     expect(openAccessItem(access, place, bytes(sealed))).toEqual(content)
     expect(Buffer.from(sealAccessItem(access, place, content, replay(nonce))).toString('hex')).toBe(sealed)
   })
 
-  it.each(accept.accessRoots)('access root: $comment', ({ key, keyVersion, place, version, items, nonce, sealed }) => {
-    const access = useKey('access', bytes(key), keyVersion)
+  it.each(accept.accessRoots)('access manifest: $comment', ({ key, keyVersion, place, version, items, nonce, sealed }) => {
+    const access = purposeKey('access', bytes(key), keyVersion)
     const root = { version, items: new Map(Object.entries(items)) }
     expect(openAccessManifest(access, place, bytes(sealed))).toEqual(root)
     expect(Buffer.from(sealAccessManifest(access, place, root, replay(nonce))).toString('hex')).toBe(sealed)
@@ -189,7 +189,7 @@ describe('vectors that must open', () => {
   })
 
   it.each(accept.cursors)('cursor: $comment', ({ key, keyVersion, bound, position, nonce, cursor }) => {
-    const cursorKey = useKey('cursor', bytes(key), keyVersion)
+    const cursorKey = purposeKey('cursor', bytes(key), keyVersion)
     expect(openCursor(cursorKey, bound, cursor)).toEqual(position)
     expect(sealCursor(cursorKey, bound, position, replay(nonce))).toBe(cursor)
   })
@@ -215,11 +215,11 @@ describe('P6: vectors that must not open', () => {
   })
 
   it.each(reject.accessItems)('P6: access item: $why', ({ key, keyVersion, place, sealed }) => {
-    expect(() => openAccessItem(useKey('access', bytes(key), keyVersion), place, bytes(sealed))).toThrow(IntegrityFailure)
+    expect(() => openAccessItem(purposeKey('access', bytes(key), keyVersion), place, bytes(sealed))).toThrow(IntegrityFailure)
   })
 
-  it.each(reject.accessRoots)('P6: access root: $why', ({ key, keyVersion, place, sealed }) => {
-    expect(() => openAccessManifest(useKey('access', bytes(key), keyVersion), place, bytes(sealed))).toThrow(IntegrityFailure)
+  it.each(reject.accessRoots)('P6: access manifest: $why', ({ key, keyVersion, place, sealed }) => {
+    expect(() => openAccessManifest(purposeKey('access', bytes(key), keyVersion), place, bytes(sealed))).toThrow(IntegrityFailure)
   })
 
   it.each(reject.indexRoots)('P6: index root: $why', ({ patientKeys: keys, place, sealed }) => {
@@ -231,6 +231,6 @@ describe('P6: vectors that must not open', () => {
   })
 
   it.each(reject.cursors)('cursor: $why', ({ key, keyVersion, bound, cursor }) => {
-    expect(() => openCursor(useKey('cursor', bytes(key), keyVersion), bound, cursor)).toThrow(BadUserInput)
+    expect(() => openCursor(purposeKey('cursor', bytes(key), keyVersion), bound, cursor)).toThrow(BadUserInput)
   })
 })
