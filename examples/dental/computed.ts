@@ -4,12 +4,12 @@ export const dentalComputed: ComputedFields = {
   'Client.age': ([birthDate], now) => (typeof birthDate === 'string' ? yearsSince(birthDate, now) : undefined),
 }
 
-/** Whole years from a date, which must be known to the day, to a moment in milliseconds since the epoch. */
+/** Whole years from a date to `now`, in milliseconds since the epoch; undefined for a partial date. */
 function yearsSince(date: string, now: number): number | undefined {
   const [, year, month, day] = /^(\d{4})-(\d{2})-(\d{2})$/.exec(date) ?? []
   if (year === undefined) return undefined
   const today = new Date(now)
   const [monthNow, dayNow] = [today.getUTCMonth() + 1, today.getUTCDate()]
-  const ahead = monthNow < Number(month) || (monthNow === Number(month) && dayNow < Number(day))
-  return today.getUTCFullYear() - Number(year) - (ahead ? 1 : 0)
+  const isBeforeBirthday = monthNow < Number(month) || (monthNow === Number(month) && dayNow < Number(day))
+  return today.getUTCFullYear() - Number(year) - (isBeforeBirthday ? 1 : 0)
 }

@@ -15,14 +15,14 @@ import { type PracticeRoster, samePractice } from './same-practice.ts'
 import { dentalLock, dentalTypeDefs } from './schema.ts'
 
 export interface DentalParts {
-  /** Tables, keys and audit of this process: `openServices(process.env)`. */
+  /** Tables, keys and audit of this process, from `openServices(process.env)`. */
   readonly services: Services
   readonly issuer: TokenIssuer
   readonly roster: PracticeRoster
   readonly practiceServer: URL
 }
 
-/** The dental practices' gateway. */
+/** Creates the gateway of the dental practices. */
 export async function dentalGateway({ services, issuer, roster, practiceServer }: DentalParts): Promise<Gateway> {
   return await createGateway({
     typeDefs: dentalTypeDefs(),

@@ -19,8 +19,8 @@ import {
   type TenantId,
 } from '../../gateway/index.ts'
 
-// The practice server keeps treatments and speaks REST. It calls clients and treatments by UUIDs, which are 16 bytes as the
-// gateway's ids are. What it is asked for stands in the body of a POST: an id in a URL would end up in somebody's log.
+// The practice server keeps treatments and has a REST API. Its ids of clients and treatments are UUIDs: 16 bytes, like the ids
+// of the gateway. Requests are POSTs with the ids in the body, because access logs would contain an id in a URL.
 
 const Found = z.object({
   treatments: z.array(z.looseObject({ id: z.uuid(), client: z.uuid(), version: z.int().positive() })),
@@ -31,10 +31,10 @@ const Listed = z.object({
   next: z.int().optional(),
 })
 
-/** A client with more treatments than so many pages hold is answered with an error, and not with some of them. */
+/** A client with more pages of treatments gets an error, not an incomplete list. */
 const MAX_PAGES = 50
 
-/** Treatments of the practice server at `url`. */
+/** Loads treatments from the practice server at `url`. */
 export class PracticeServer implements RecordSource {
   readonly #url: URL
 
@@ -49,19 +49,19 @@ export class PracticeServer implements RecordSource {
     { deadline }: LoadOptions,
   ): Promise<readonly FoundRecord[]> {
     const wanted = new Map(refs.map((ref) => [uuidOf(ref.id), ref]))
-    // the server gives the fields it is asked for: what is not granted is not asked for
+    // the server returns only the requested fields, and `paths` has only granted ones
     const fields = [...paths].map(fieldOf)
     const treatmentsAsked = refs.map(({ patient, id }) => ({ client: uuidOf(patient), id: uuidOf(id) }))
     const { treatments } = await this.#ask(Found, 'treatments/query', { tenant, treatments: treatmentsAsked, fields }, deadline)
     return treatments.flatMap((treatment) => {
       const ref = wanted.get(treatment.id)
-      // what it gives unasked, of another client too, goes no further
+      // drop treatments that were not requested, and those of another client
       if (ref === undefined || uuidOf(ref.patient) !== treatment.client) return []
       return [found(ref, treatment.version, valuesOf(treatment, paths))]
     })
   }
 
-  /** The server's pages come oldest first. A list is complete or it is an error, so all of them are read. */
+  /** Reads all pages, because the server returns the oldest treatments first. An incomplete list is an error. */
   async list(
     tenant: TenantId,
     { patient, size, after, filter }: ListRequest,
@@ -81,17 +81,17 @@ export class PracticeServer implements RecordSource {
       if (page === undefined && entries.length !== listed.total) throw new IntegrityFailure()
     }
     const { since = -Infinity, until = Infinity, code, category } = filter
-    const ahead = entries
+    const matching = entries
       .filter(({ position }) => after === undefined || newestFirst(after, position) < 0)
       .filter(({ position }) => Date.parse(position.date) >= since && Date.parse(position.date) < until)
-      // treatments have neither, so nothing has the one that is asked for
+      // treatments have neither a code nor a category, so such a filter matches none
       .filter(() => code === undefined && category === undefined)
       .toSorted((a, b) => newestFirst(a.position, b.position))
-    // the practice server knows of no sensitivities that would close a treatment
-    return { items: ahead.slice(0, size), leftOut: [], more: ahead.length > size }
+    // treatments have no sensitivities, so no item is left out
+    return { items: matching.slice(0, size), leftOut: [], more: matching.length > size }
   }
 
-  /** @throws StoreUnavailable when there is no answer, or none that can be understood: never with what was asked or given */
+  /** @throws StoreUnavailable if there is no valid answer; the error contains neither the request nor the response */
   async #ask<Answer>(shape: z.ZodType<Answer>, path: string, question: object, deadline: Deadline): Promise<Answer> {
     let answer: unknown
     try {
@@ -100,7 +100,7 @@ export class PracticeServer implements RecordSource {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(question),
         redirect: 'error',
-        // the request knows how long it can wait
+        // the deadline of the gateway's request ends this request too
         signal: deadline.signal,
       })
       if (response.ok) answer = await response.json()
@@ -131,24 +131,24 @@ function found(ref: RecordRef, version: number, values: ReadonlyMap<SchemaPath, 
   }
 }
 
-/** The values that were asked for and are there; the rest of the answer is forgotten here. */
+/** Returns the requested values that are present, and drops everything else. */
 function valuesOf(treatment: Readonly<Record<string, unknown>>, paths: ReadonlySet<SchemaPath>): ReadonlyMap<SchemaPath, Json> {
   const values = new Map<SchemaPath, Json>()
   for (const path of paths) {
     const value = treatment[fieldOf(path)]
-    // all that this type has are texts; anything else is not what was agreed upon
+    // every value of this type is text; anything else violates the contract with the server
     if (typeof value === 'string') values.set(path, value)
     else if (value !== undefined && value !== null) throw new IntegrityFailure()
   }
   return values
 }
 
-/** `Treatment.tooth` is `tooth` there. */
+/** The server's name of a field: `tooth` for `Treatment.tooth`. */
 const fieldOf = (path: SchemaPath): string => path.slice(path.indexOf('.') + 1)
 
 const momentOf = (date: string): string => new Date(date).toISOString()
 
-/** The gateway's id of the treatment, or of the client, that the server calls by a UUID. */
+/** The gateway's id for a treatment's or client's UUID. */
 export const treatmentIdOf = (uuid: string): RecordId => bytesOf(uuid) as RecordId
 export const clientIdOf = (uuid: string): PatientId => bytesOf(uuid) as PatientId
 

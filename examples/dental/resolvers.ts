@@ -1,6 +1,6 @@
 import { panelOf, patientOf, recordById, recordsOf, type Resolvers } from '../../gateway/index.ts'
 
-/** Roots and edges. There is no resolver for a value: each is generated from its line in the schema. */
+/** The resolvers of roots and edges. The gateway generates the resolver of each value from the schema. */
 export const dentalResolvers: Resolvers = {
   Query: {
     client: recordById('Client'),

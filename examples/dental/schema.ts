@@ -5,8 +5,8 @@ const beside = (file: string): string => readFileSync(new URL(`./${file}`, impor
 
 export const dentalTypeDefs = (): readonly SdlSource[] => [{ name: 'dental.graphql', sdl: beside('dental.graphql') }]
 
-/** The lock that people reviewed. */
+/** The reviewed lock. */
 export const dentalLock = (): string => beside('policy.lock')
 
-/** The lock that the schema has now: `lock.ts` writes it. */
+/** Compiles the lock of the current schema. `lock.ts` writes it to the file. */
 export const compiledLock = (): string => compilePolicy(dentalTypeDefs(), { relationships: new Set(['SAME_PRACTICE']) }).lock

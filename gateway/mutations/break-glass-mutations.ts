@@ -36,27 +36,30 @@ export interface BreakGlassParts {
   readonly deadline: Deadline
 }
 
-/** Characters of a reason: a sentence or two, and no chart. */
+/** Maximum characters of a reason: a sentence or two, not a chart. */
 const MAX_REASON = 500
-/** Characters of a reviewer's note. */
+/** Maximum characters of a reviewer's note. */
 const MAX_NOTE = 2_000
 const FINDINGS: ReadonlySet<unknown> = new Set<Finding>(['APPROPRIATE', 'INAPPROPRIATE', 'FOLLOW_UP'])
-/** Two who break the glass for one patient at once meet at its root; the second one reads it again. */
+/** Concurrent grants for one patient conflict at the patient's manifest; the later one reads it again. */
 const ATTEMPTS = 5
 
-/** A schema has a mutation for which the gateway was given nothing. */
+/** The schema has a break-glass mutation, but the deployment configures no port for it. */
 class NoBreakGlassPort extends Error {
-  override readonly name = 'NoEmergencySource'
+  override readonly name = 'NoBreakGlassPort'
 }
 
-/** Who reviews may not be who acted. */
+/** A reviewer may not review a grant of their own. */
 class OwnGrant extends Error {
   override readonly name = 'OwnGrant'
 }
 
 type Change = 'BROKEN' | 'ENDED' | 'REVIEWED'
 
-/** Breaks the glass and puts it back. Each act commits with its audit record, and is told to operators at once. */
+/**
+ * Creates, ends and reviews break-glass grants. Each change commits with its audit record. A new or ended grant also emits an
+ * event for the operators.
+ */
 export class BreakGlassMutations {
   readonly #parts: BreakGlassParts
 
@@ -65,8 +68,9 @@ export class BreakGlassMutations {
   }
 
   /**
-   * For one patient, one caller, a stated reason and some minutes (45 CFR 164.312(a)(2)(ii)).
-   * @returns null where there is no such patient, or it cannot be found out, which the answer's errors tell apart
+   * Creates a grant for one patient, one caller, a stated reason and a number of minutes (45 CFR 164.312(a)(2)(ii)).
+   *
+   * @returns null if the patient does not exist or the lookup failed; the response errors distinguish the two
    * @throws BadUserInput, AuditUnavailable, VersionConflict
    */
   async breakGlass(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<GrantPayload | null> {
@@ -86,7 +90,8 @@ export class BreakGlassMutations {
   }
 
   /**
-   * Ends the caller's own grant, and to who oversees the tenant anybody's; one that has ended stays as it is.
+   * Ends the caller's own grant; an oversight role may end any grant of the tenant. An ended grant does not change.
+   *
    * @throws BadUserInput, AuditUnavailable, VersionConflict
    */
   async endBreakGlass({ id }: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<GrantPayload | null> {
@@ -105,7 +110,8 @@ export class BreakGlassMutations {
   }
 
   /**
-   * What somebody finds about a grant that is over. Nobody reviews their own.
+   * Records a finding about an ended grant. A caller cannot review a grant of their own.
+   *
    * @throws BadUserInput, AuditUnavailable, VersionConflict
    */
   async reviewBreakGlass(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<GrantPayload | null> {
@@ -117,7 +123,7 @@ export class BreakGlassMutations {
     const review = async ({ patient, id: grant }: RecordRef, deadline: Deadline): Promise<PreparedReview | undefined> => {
       const prepared = await reviews.prepareReview(caller, patient, grant, { finding, note }, now, deadline)
       if (prepared === 'OWN') throw new OwnGrant()
-      // what goes on yet cannot be judged: it can be ended
+      // an active grant cannot be reviewed yet; a reviewer can end it
       if (prepared === 'OPEN') throw new BadUserInput()
       return prepared
     }
@@ -135,7 +141,7 @@ export class BreakGlassMutations {
     }
   }
 
-  /** By a role that may call this, and is there to oversee others. */
+  /** Whether the caller has an oversight role that may call this mutation. */
   #oversees({ parentType, fieldName }: GraphQLResolveInfo): boolean {
     const { caller, policy } = this.#parts
     const mayCall = policy.calls.get(`${parentType.name}.${fieldName}` as Coordinate)?.roles
@@ -186,20 +192,20 @@ export class BreakGlassMutations {
   async #commit({ grant, items }: PreparedGrant, at: Pick<AccessRecord, 'path' | 'action'>, change: Change): Promise<void> {
     const { trail, events, requestId, caller } = this.#parts
     const { patient, id } = grant
-    const told = { event: 'BREAK_GLASS', requestId, tenant: caller.tenant, patient } as const
+    const event = { event: 'BREAK_GLASS', requestId, tenant: caller.tenant, patient } as const
     try {
       const record = { ...at, patient, recordType: GRANT, recordId: id as RecordId, outcome: 'WRITTEN', basis: `BREAK_GLASS ${id}` }
       await trail.commit(items, record as AccessRecord)
     } catch (error) {
-      // it may have been stored all the same: who watches over emergencies hears of one too many rather than of one too few
-      if (error instanceof AuditUnavailable && change !== 'REVIEWED') events({ ...told, what: 'UNCERTAIN' })
+      // the grant may have been stored: a false alarm for the operators is better than a missing one
+      if (error instanceof AuditUnavailable && change !== 'REVIEWED') events({ ...event, what: 'UNCERTAIN' })
       throw error
     }
-    // a review opens nothing
-    if (change !== 'REVIEWED') events({ ...told, what: change })
+    // a review opens no record, so it is no event
+    if (change !== 'REVIEWED') events({ ...event, what: change })
   }
 
-  /** What is not there, another tenant's and another one's grant are told and recorded alike (P5). */
+  /** One answer and one audit record for all ids that the caller may not use: missing, of another tenant, of another user (P5). */
   async #notFound(asked: string, at: Pick<AccessRecord, 'path' | 'action'>, info: GraphQLResolveInfo): Promise<null> {
     const { caller, keyring, deadline, trail, counter, errors } = this.#parts
     const lookup = await deadline.wait(() => keyring.purposeKey(caller.tenant, 'lookup'), keyOverdue)

@@ -2,7 +2,7 @@ import type { GraphQLFieldResolver } from 'graphql'
 import type { DisclosureContext } from '../disclosure/leaf-resolvers.ts'
 import type { MutationScope } from './mutation-scope.ts'
 
-/** The GraphQL context of one request. Apollo copies it field by field, so objects with private members are its fields. */
+/** The GraphQL context of one request. Apollo copies the context, so objects with private members must be fields of it. */
 export interface GatewayContext extends DisclosureContext {
   readonly mutations: MutationScope
 }

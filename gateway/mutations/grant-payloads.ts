@@ -11,7 +11,7 @@ import type { ResponseErrors } from '../disclosure/response-errors.ts'
 
 export const GRANT = 'BreakGlassGrant' as TypeName
 
-/** A grant as the API gives it, type `BreakGlassGrant`. */
+/** A grant in the API, type `BreakGlassGrant`. */
 export interface GrantPayload {
   readonly id: string
   readonly patientId: string
@@ -21,18 +21,18 @@ export interface GrantPayload {
   readonly endedAt: string | null
 }
 
-/** A text that is opened when it is asked for: graphql calls it, and does not where nobody selects it. */
-type Opened = (args: unknown, context: unknown, info: GraphQLResolveInfo) => string | null
+/** A resolver that opens a sealed text. graphql calls it only if the query selects the field. */
+type TextResolver = (args: unknown, context: unknown, info: GraphQLResolveInfo) => string | null
 
-/** The same to who reviews it. */
+/** A grant in the API with the fields for its reviewer. */
 interface ReviewPayload extends GrantPayload {
   readonly userId: string
-  readonly reason: Opened
+  readonly reason: TextResolver
   readonly reviewed: boolean
   readonly finding: string | null
   readonly reviewedBy: string | null
   readonly reviewedAt: string | null
-  readonly note: Opened
+  readonly note: TextResolver
 }
 
 interface PayloadParts {
@@ -57,11 +57,11 @@ export function grantPayload(
   }
 }
 
-/** Each opening of what somebody wrote is recorded, once a request. */
+/** Records each opened text once for each request. */
 export function reviewPayload(parts: PayloadParts, grant: ReviewedGrant): ReviewPayload {
   const { recorder, failures, errors } = parts
   const { review } = grant
-  const opening = (field: 'reason' | 'note', open: (() => string) | undefined): Opened => {
+  const resolverOf = (field: 'reason' | 'note', open: (() => string) | undefined): TextResolver => {
     const path = `${GRANT}.${field}` as SchemaPath
     const at = { patient: grant.patient, recordType: GRANT, recordId: grant.id, path, action: 'READ' } as const
     return (_args, _context, info) => {
@@ -81,11 +81,11 @@ export function reviewPayload(parts: PayloadParts, grant: ReviewedGrant): Review
   return {
     ...grantPayload(parts, grant),
     userId: grant.user,
-    reason: opening('reason', grant.reason),
+    reason: resolverOf('reason', grant.reason),
     reviewed: review !== undefined && review.finding !== 'FOLLOW_UP',
     finding: review?.finding ?? null,
     reviewedBy: review?.by ?? null,
     reviewedAt: review === undefined ? null : new Date(review.at).toISOString(),
-    note: opening('note', review?.note),
+    note: resolverOf('note', review?.note),
   }
 }

@@ -31,11 +31,11 @@ interface QueueParts {
 
 interface GrantEdge {
   readonly cursor: string
-  /** Graphql calls it. */
+  /** A resolver: graphql calls it. */
   readonly node: (args: unknown, context: unknown, info: GraphQLResolveInfo) => object | null
 }
 
-/** A page as the Relay cursor specification has it. */
+/** A page in the form of the Relay cursor specification. */
 interface GrantPage {
   readonly edges: readonly GrantEdge[]
   readonly pageInfo: {
@@ -46,7 +46,7 @@ interface GrantPage {
   }
 }
 
-/** The emergencies of a tenant, for who reviews them. Each one that is shown is recorded under its patient. */
+/** The break-glass grants of a tenant, for review. The audit records each grant on a page under its patient. */
 export class ReviewQueue {
   readonly #parts: QueueParts
 
@@ -55,8 +55,9 @@ export class ReviewQueue {
   }
 
   /**
-   * Those that wait for a finding, or those that have one, oldest first.
-   * @returns null where they cannot be had, which the answer's errors tell
+   * Returns the grants without a final finding, or those with one, oldest first.
+   *
+   * @returns null if the grants cannot be read; the response errors give the reason
    * @throws BadUserInput
    */
   async page({ first, after, reviewed }: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<GrantPage | null> {
@@ -71,7 +72,7 @@ export class ReviewQueue {
       const reviews = this.#reviews()
       const asked = { isReviewed, after: position, limit: first }
       const { items, more } = await deadline.wait(() => reviews.page(caller.tenant, asked, deadline), storeOverdue)
-      // that nothing waits is an answer too
+      // an empty page is a disclosure too, so it is recorded
       if (items.length === 0) recorder.recordOnce(`${path} ${isReviewed}`, { path, action: 'READ', outcome: 'ABSENT' })
       const edges = items.map(({ position: at, grant }): GrantEdge => {
         const cursor = sealCursor(key, bound, at)
@@ -96,7 +97,7 @@ export class ReviewQueue {
     return () => answer
   }
 
-  /** One that was altered, put in or taken away has its place in the list all the same. */
+  /** An altered, inserted or removed grant keeps its position in the list. */
   #damaged(path: SchemaPath, position: string): GrantEdge['node'] {
     this.#parts.recorder.recordOnce(`${path} ${position}`, { path, action: 'READ', outcome: 'UNAVAILABLE', reason: 'INTEGRITY' })
     return (_args, _context, info) => {
@@ -105,7 +106,7 @@ export class ReviewQueue {
     }
   }
 
-  /** @throws StoreUnavailable in a deployment that keeps no grants */
+  /** @throws StoreUnavailable if the deployment stores no grants */
   #reviews(): BreakGlassReviewPort {
     const reviews = this.#parts.breakGlass?.reviews
     if (reviews === undefined) throw new StoreUnavailable()

@@ -17,13 +17,13 @@ export const endSession: Resolver = async (_source, _args, { scope, mutations })
     scope.trail.record({ ...record, outcome: 'ABSENT' })
     return false
   }
-  return await written(scope, sessions, write, { ...record, outcome: 'WRITTEN', ...recordIdOf(scope.caller.session) })
+  return await commitWrite(scope, sessions, write, { ...record, outcome: 'WRITTEN', ...recordIdOf(scope.caller.session) })
 }
 
-/** Ends all sign-ins of the user that `userId` names. @throws BadUserInput */
+/** Ends all sign-ins of the user `userId`. @throws BadUserInput */
 export const revokeUser: Resolver = async (_source, { userId }, context) => await revoke(context, 'USER', 'revokeUser', userId)
 
-/** Ends all sign-ins through the client that `clientId` names. @throws BadUserInput */
+/** Ends all sign-ins through the client `clientId`. @throws BadUserInput */
 export const revokeClient: Resolver = async (_source, { clientId }, context) =>
   await revoke(context, 'CLIENT', 'revokeClient', clientId)
 
@@ -35,7 +35,7 @@ async function revoke(
 ): Promise<boolean> {
   if (typeof id !== 'string' || id === '' || id.length > MAX_ID) throw new BadUserInput()
   const sessions = sessionsOf(mutations)
-  return await written(scope, sessions, sessions.revocation(scope.caller, subject, id), {
+  return await commitWrite(scope, sessions, sessions.revocation(scope.caller, subject, id), {
     path: `Mutation.${field}` as SchemaPath,
     recordType: (subject === 'USER' ? 'User' : 'Client') as TypeName,
     recordId: id,
@@ -44,8 +44,8 @@ async function revoke(
   })
 }
 
-/** Once it is written, this process is the first to know. */
-async function written(scope: RequestScope, sessions: Sessions, write: SessionWrite, record: AccessRecord): Promise<boolean> {
+/** Commits the write, then drops this process's cached sessions, so that the end takes effect here at once. */
+async function commitWrite(scope: RequestScope, sessions: Sessions, write: SessionWrite, record: AccessRecord): Promise<boolean> {
   await scope.trail.commit([write], record)
   sessions.forget()
   return true
@@ -54,7 +54,7 @@ async function written(scope: RequestScope, sessions: Sessions, write: SessionWr
 const recordIdOf = (session: string | undefined): Pick<AccessRecord, 'recordId'> =>
   session === undefined ? {} : { recordId: session }
 
-/** @throws StoreUnavailable in a deployment that keeps no sessions */
+/** @throws StoreUnavailable if the deployment stores no sessions */
 function sessionsOf({ sessions }: MutationScope): Sessions {
   if (sessions === undefined) throw new StoreUnavailable()
   return sessions
