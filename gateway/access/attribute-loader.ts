@@ -7,56 +7,57 @@ import type { Instant, PatientId, TenantId } from '../model/ids.ts'
 import type { Relationship } from '../../directives/policy.ts'
 import type { BreakGlassPort, BreakGlassReviewPort } from './break-glass-port.ts'
 import type { RelationshipScope } from '../model/record.ts'
-import { type HeldRelationships, type RelationshipRegistry, relationshipsOf } from './relationships.ts'
+import { type ActiveRelationships, type RelationshipRegistry, relationshipsOf } from './relationships.ts'
 
-/** Where the emergencies of a caller are found: the glass that was broken, for each of the patients. */
+/** Source of a caller's break-glass grants. */
 export interface BreakGlassSource {
-  /** Those that hold now. @throws StoreUnavailable, KeyUnavailable */
+  /** Returns the grants that are active now, by patient. @throws StoreUnavailable, KeyUnavailable */
   activeGrants(
     caller: Caller,
     patients: readonly PatientId[],
     deadline: Deadline,
   ): Promise<ReadonlyMap<PatientId, BreakGlassGrantRef>>
-  /** How the glass is broken and put back; left out where that is done elsewhere. */
+  /** Creates and ends grants. Leave it out if another system does this. */
   readonly port?: BreakGlassPort
-  /** How they are reviewed; left out where that is done elsewhere. */
+  /** Reviews grants. Leave it out if another system does this. */
   readonly reviews?: BreakGlassReviewPort
 }
 
 /**
- * What is kept of a patient's consents. TAMPERED: something of it was taken away or put back, which may have been a denial.
- * NO_MANIFEST: nothing at all is kept of the patient, which is so for one who does not exist and for no other.
+ * The stored consents of a patient.
+ * - TAMPERED: a consent was removed or restored, perhaps a denial.
+ * - NO_MANIFEST: the patient has no access items. This holds only for a patient that does not exist.
  */
-export type KnownConsents = readonly Consent[] | ConsentsOfErased | 'TAMPERED' | 'NO_MANIFEST'
+export type ConsentAnswer = readonly Consent[] | ErasedPatientConsents | 'TAMPERED' | 'NO_MANIFEST'
 
-/** The consents of a patient whose keys were destroyed, as far as is known where consents are kept. */
-interface ConsentsOfErased {
+/** The consents of a patient with destroyed keys. */
+interface ErasedPatientConsents {
   readonly erased: true
   readonly consents: readonly Consent[]
 }
 
-/** Where patients' consents are found. */
+/** Source of patients' consents. */
 export interface ConsentSource {
-  /** All consents of each of the patients; one whose consents cannot be told is left out. @throws StoreUnavailable, KeyUnavailable */
-  consents(tenant: TenantId, patients: readonly PatientId[], deadline: Deadline): Promise<ReadonlyMap<PatientId, KnownConsents>>
+  /** Returns all consents by patient. A patient with unknown consents is absent. @throws StoreUnavailable, KeyUnavailable */
+  consents(tenant: TenantId, patients: readonly PatientId[], deadline: Deadline): Promise<ReadonlyMap<PatientId, ConsentAnswer>>
 }
 
-/** What is known of one caller and one patient, before any record of the patient is. */
-export interface SubjectAttributes extends HeldRelationships {
+/** The attributes of one caller and one patient, known before any record of the patient is read. */
+export interface SubjectAttributes extends ActiveRelationships {
   readonly breakGlass?: BreakGlassGrantRef
-  /** Undefined where they could not be found out. */
+  /** Undefined if the consents could not be loaded. */
   readonly consents: readonly Consent[] | undefined
-  /** Whether something is kept of the patient, who is therefore there; undefined where nobody tells. */
+  /** Whether the patient has an access manifest and therefore exists; undefined if no source knows. */
   readonly hasManifest?: boolean
-  /** The patient's keys were destroyed: any that are found were put back, or are remembered from before. */
+  /** The patient's keys were destroyed. Keys that exist all the same were restored, or are cached from before. */
   readonly erased?: true
 }
 
 export interface AttributeSources {
   readonly relationships: RelationshipRegistry
-  /** None: the glass cannot be broken. */
+  /** Without this source there is no break-glass. */
   readonly breakGlass?: BreakGlassSource
-  /** None: no patient has said anything, so that what needs a consent is closed. */
+  /** Without this source no patient has consents, so that all values that require one are closed. */
   readonly consents?: ConsentSource
 }
 
@@ -64,97 +65,100 @@ interface AttributeParts extends AttributeSources {
   readonly caller: Caller
   readonly now: Instant
   readonly deadline: Deadline
-  /** What a failure means, told to operators. @throws the failure, where it is none of a service */
+  /** Classifies a failure and reports it to operators. @throws the failure itself if no service caused it */
   readonly reasonOf: (failure: unknown) => OutcomeReason
 }
 
-/** The part of the time for reading that the sources of facts have. */
+/** The share of the remaining time that the sources of attributes may use. */
 const SOURCE_SHARE = 0.8
 
-/** One relationship to one patient: whether it holds, and within which limits. */
+/** Whether one relationship to one patient holds, and within which limits. */
 interface RelationshipState {
   readonly holds: boolean
   readonly scopes: readonly RelationshipScope[] | undefined
 }
 
-/** What is known of a caller and their patients during one request: each is asked for once, so that list, record and edge decide alike. */
+/**
+ * Loads the attributes of a caller and of patients for one request. Each attribute is loaded once, so that the decisions for
+ * lists, records and edges agree.
+ */
 export class AttributeLoader {
   readonly #parts: AttributeParts
   readonly #relationships = new Map<string, RelationshipState>()
   readonly #breakGlass = new Map<PatientId, BreakGlassGrantRef | undefined>()
-  readonly #consents = new Map<PatientId, KnownConsents | undefined>()
+  readonly #consents = new Map<PatientId, ConsentAnswer | undefined>()
 
   constructor(parts: AttributeParts) {
     this.#parts = parts
   }
 
-  /** What was found damaged, or could not be found out, is asked for again. */
+  /** Returns the attributes by patient. Loads damaged and unknown attributes again. */
   async attributesFor(
     names: ReadonlySet<Relationship>,
     patients: readonly PatientId[],
   ): Promise<ReadonlyMap<PatientId, SubjectAttributes>> {
-    // one that is silent ends before the rest is given up with it; what is read of one table within one share is read at once
+    // one slow source must not time out the others; sources with the same share also batch their reads of one table
     const share = this.#parts.deadline.share(SOURCE_SHARE)
-    const [held] = await Promise.all([
-      this.#held(names, patients, share),
-      this.#askBreakGlass(patients, share),
-      this.#askConsents(patients, share),
+    const [relationships] = await Promise.all([
+      this.#loadRelationships(names, patients, share),
+      this.#loadBreakGlass(patients, share),
+      this.#loadConsents(patients, share),
     ])
     return new Map(
       patients.map((patient): [PatientId, SubjectAttributes] => {
         const breakGlass = this.#breakGlass.get(patient)
-        const known = held.get(patient) ?? { relationships: new Set() }
-        const told = this.#consents.get(patient)
-        const erased = typeof told === 'object' && 'erased' in told
-        const consents = typeof told === 'string' ? undefined : erased ? told.consents : told
-        const damage = known.damage ?? consentDamage(told, known.relationships.size > 0 || breakGlass !== undefined)
+        const active = relationships.get(patient) ?? { relationships: new Set() }
+        const answer = this.#consents.get(patient)
+        const erased = typeof answer === 'object' && 'erased' in answer
+        const consents = typeof answer === 'string' ? undefined : erased ? answer.consents : answer
+        const damage = active.damage ?? consentDamage(answer, active.relationships.size > 0 || breakGlass !== undefined)
         const hasManifest =
-          damage === 'NO_MANIFEST' ? false : told === undefined || this.#parts.consents === undefined ? undefined : true
-        const facts = {
-          ...known,
+          damage === 'NO_MANIFEST' ? false : answer === undefined || this.#parts.consents === undefined ? undefined : true
+        const attributes = {
+          ...active,
           ...(damage !== undefined && { damage }),
           ...(hasManifest !== undefined && { hasManifest }),
           ...(erased && { erased }),
           consents,
         }
-        return [patient, { ...facts, ...(breakGlass !== undefined && { breakGlass }) }]
+        return [patient, { ...attributes, ...(breakGlass !== undefined && { breakGlass }) }]
       }),
     )
   }
 
-  async #held(
+  async #loadRelationships(
     names: ReadonlySet<Relationship>,
     patients: readonly PatientId[],
     share: Deadline,
-  ): Promise<ReadonlyMap<PatientId, HeldRelationships>> {
+  ): Promise<ReadonlyMap<PatientId, ActiveRelationships>> {
     const { relationships, caller, now, reasonOf } = this.#parts
-    const held = new Map<PatientId, HeldRelationships>()
+    const active = new Map<PatientId, ActiveRelationships>()
     const missing: PatientId[] = []
     for (const patient of patients) {
-      const answers = [...names].map((name) => [name, this.#relationships.get(`${name} ${patient}`)] as const)
-      if (answers.some(([, known]) => known === undefined)) missing.push(patient)
+      const states = [...names].map((name) => [name, this.#relationships.get(`${name} ${patient}`)] as const)
+      if (states.some(([, state]) => state === undefined)) missing.push(patient)
       else {
-        const holding = answers.filter(([, known]) => known?.holds === true)
+        const holding = states.filter(([, state]) => state?.holds === true)
         const limits = new Map(
-          holding.flatMap(([name, known]) => (known?.scopes === undefined ? [] : [[name, known.scopes] as const])),
+          holding.flatMap(([name, state]) => (state?.scopes === undefined ? [] : [[name, state.scopes] as const])),
         )
-        held.set(patient, { relationships: new Set(holding.map(([name]) => name)), ...(limits.size > 0 && { limits }) })
+        active.set(patient, { relationships: new Set(holding.map(([name]) => name)), ...(limits.size > 0 && { limits }) })
       }
     }
-    if (missing.length === 0) return held
+    if (missing.length === 0) return active
     for (const [patient, found] of await relationshipsOf(relationships, names, caller, missing, now, share, reasonOf)) {
-      held.set(patient, found)
+      active.set(patient, found)
       if (found.damage !== undefined || found.unknown !== undefined) continue
       for (const name of names) {
-        const one = { holds: found.relationships.has(name), scopes: found.limits?.get(name) }
-        this.#relationships.set(`${name} ${patient}`, one)
+        const state = { holds: found.relationships.has(name), scopes: found.limits?.get(name) }
+        this.#relationships.set(`${name} ${patient}`, state)
       }
     }
-    return held
+    return active
   }
 
-  /** Asked for those alone who say that it is one. That nobody knows is no emergency: it fails closed. */
-  async #askBreakGlass(patients: readonly PatientId[], share: Deadline): Promise<void> {
+  /** Loads grants only for a caller with purpose BTG. A failure fails closed: there is no grant. */
+  async #loadBreakGlass(patients: readonly PatientId[], share: Deadline): Promise<void> {
     const { caller, breakGlass, reasonOf } = this.#parts
     const missing = patients.filter((patient) => !this.#breakGlass.has(patient))
     if (caller.purpose !== 'BTG' || breakGlass === undefined || missing.length === 0) return
@@ -166,11 +170,11 @@ export class AttributeLoader {
     }
   }
 
-  async #askConsents(patients: readonly PatientId[], share: Deadline): Promise<void> {
+  async #loadConsents(patients: readonly PatientId[], share: Deadline): Promise<void> {
     const { caller, consents, reasonOf } = this.#parts
     const missing = patients.filter((patient) => {
-      const told = this.#consents.get(patient)
-      return told === undefined || typeof told === 'string'
+      const answer = this.#consents.get(patient)
+      return answer === undefined || typeof answer === 'string'
     })
     if (missing.length === 0) return
     if (consents === undefined) {
@@ -186,7 +190,10 @@ export class AttributeLoader {
   }
 }
 
-/** Nobody knows what a patient denied of whom consents were taken away; it matters to those alone to whom something may be open. */
-function consentDamage(told: KnownConsents | undefined, mayOpen: boolean): HeldRelationships['damage'] {
-  return typeof told === 'string' && (mayOpen || told === 'NO_MANIFEST') ? told : undefined
+/**
+ * Damaged consents may miss a denial. TAMPERED matters only if the caller has a relationship or a grant, because otherwise
+ * nothing is open.
+ */
+function consentDamage(answer: ConsentAnswer | undefined, mayOpen: boolean): ActiveRelationships['damage'] {
+  return typeof answer === 'string' && (mayOpen || answer === 'NO_MANIFEST') ? answer : undefined
 }

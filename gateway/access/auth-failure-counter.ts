@@ -6,13 +6,13 @@ import { StoreUnavailable } from '../model/failures.ts'
 import type { Clock } from '../model/record.ts'
 import { sourceNetwork } from './source-network.ts'
 
-/** Counts whom the gateway did not let in. None of it throws. */
+/** Counts failed authentications. No method throws. */
 export interface AuthFailurePort {
-  /** @param source the other end of the connection, as the trusted front saw it */
+  /** @param source the client address, as the trusted proxy reports it */
   count(source: string | undefined, fault: CredentialFault): void
-  /** Begins to write what is due, and waits for nothing. */
+  /** Starts to write due counters, and does not wait. */
   startFlush(deadline: Deadline): void
-  /** The same, and waits for it for a moment: a process may be frozen once it has answered. */
+  /** Starts to write due counters, and waits for a short time, because the process may freeze after its response. */
   flush(deadline: Deadline): Promise<void>
 }
 
@@ -22,19 +22,19 @@ export interface AuthFailureParts {
   readonly events: EventSink
 }
 
-/** A process writes no more often than this; what comes meanwhile is added up. */
+/** A process writes at most once in this time and adds up the failures in between. */
 const WRITE_EVERY_MS = 5_000
-/** Requests to the table at a time; what is left over waits for the next. */
+/** Concurrent requests to the table. The remaining lines wait for the next write. */
 const LINES_AT_ONCE = 25
-/** Sources told apart within a minute. All others are one. */
+/** Separate sources within a minute. All further sources count as one. */
 const MAX_SOURCES = 100
-/** Lines that wait while the table is away; the oldest go first. */
+/** Lines that wait while the table is unavailable. The oldest lines are dropped first. */
 const MAX_LINES = 500
-/** How long one writing may take, and how long an answer waits for it. */
+/** Time limits of one write, and of a response that waits for it. */
 const SEND_MS = 1_000
 const WAIT_MS = 200
 const MINUTE_MS = 60_000
-/** No address: what came from more sources than are told apart. */
+/** In place of an address: failures from sources beyond `MAX_SOURCES`. */
 const OTHERS = 'other'
 
 interface Line extends AuthFailureLine {
@@ -42,21 +42,21 @@ interface Line extends AuthFailureLine {
 }
 
 /**
- * Failures before authentication, added up by source, minute and kind before they are written (45 CFR 164.308(a)(5)(ii)(C)). They
- * stand outside of the audit: nobody is known yet to whom they could be put down, and who sends rubbish must not be able to fill it.
+ * Adds up authentication failures by source, minute and kind, then writes them (45 CFR 164.308(a)(5)(ii)(C)). They are not part
+ * of the audit, because they have no known user, and because a sender of invalid tokens must not be able to fill the audit.
  *
- * A process that ends between two writings takes what came since the last one with it. A writing whose answer was lost is
- * repeated and may count twice.
+ * If a process ends between two writes, the failures since the last write are lost. If the answer to a write is lost, the write
+ * is repeated and may count twice.
  */
 export class AuthFailureCounter implements AuthFailurePort {
   readonly #parts: AuthFailureParts
   readonly #lines = new Map<string, Line>()
   #minute = 0
-  /** Sources of this minute that are told apart. */
+  /** The separate sources of the current minute. */
   readonly #sources = new Set<string>()
-  #begunAt: number | undefined
+  #startedAt: number | undefined
   #writing: Promise<void> | undefined
-  #untold = 0
+  #unreported = 0
   #lost = 0
 
   constructor(parts: AuthFailureParts) {
@@ -68,7 +68,7 @@ export class AuthFailureCounter implements AuthFailurePort {
     const minute = now - (now % MINUTE_MS)
     if (minute !== this.#minute) this.#sources.clear()
     this.#minute = minute
-    this.#untold++
+    this.#unreported++
     const source = sourceNetwork(ip)
     if (this.#sources.size < MAX_SOURCES) this.#sources.add(source)
     this.#add({ minute, source: this.#sources.has(source) ? source : OTHERS, counts: new Map([[fault, 1]]) })
@@ -76,11 +76,11 @@ export class AuthFailureCounter implements AuthFailurePort {
 
   startFlush(deadline: Deadline): void {
     const now = this.#parts.now()
-    const since = this.#begunAt === undefined ? WRITE_EVERY_MS : now - this.#begunAt
+    const since = this.#startedAt === undefined ? WRITE_EVERY_MS : now - this.#startedAt
     if (this.#lines.size === 0 || this.#writing !== undefined || deadline.left === 0) return
-    // a clock that was set back says nothing of how long ago it was
+    // after the clock was set back, the time since the last write is unknown, so write now
     if (since >= 0 && since < WRITE_EVERY_MS) return
-    this.#begunAt = now
+    this.#startedAt = now
     this.#writing = this.#write(AbortSignal.timeout(Math.ceil(Math.min(SEND_MS, deadline.left)))).finally(() => {
       this.#writing = undefined
     })
@@ -118,21 +118,21 @@ export class AuthFailureCounter implements AuthFailurePort {
   async #write(signal: AbortSignal): Promise<void> {
     const { table, events } = this.#parts
     const taken = [...this.#lines].slice(0, LINES_AT_ONCE)
-    // what comes while these are on their way begins anew
+    // failures that arrive during the write start new lines
     for (const [name] of taken) this.#lines.delete(name)
-    if (this.#untold > 0) events({ event: 'AUTH_FAILURES', count: this.#untold })
-    this.#untold = 0
+    if (this.#unreported > 0) events({ event: 'AUTH_FAILURES', count: this.#unreported })
+    this.#unreported = 0
     const sent = await Promise.allSettled(taken.map(async ([, line]) => await table.add(line, signal)))
     const failed = sent.flatMap((one, index) =>
-      one.status === 'rejected' ? [{ line: taken[index]?.[1], why: one.reason as unknown }] : [],
+      one.status === 'rejected' ? [{ line: taken[index]?.[1], error: one.reason as unknown }] : [],
     )
     for (const { line } of failed) if (line !== undefined) this.#add(line)
     const [first] = failed
     if (first === undefined) return
-    const { why } = first
+    const { error } = first
     events({
       event: 'AUTH_FAILURES_UNWRITTEN',
-      cause: causeName(why instanceof StoreUnavailable ? why.cause : why),
+      cause: causeName(error instanceof StoreUnavailable ? error.cause : error),
       lost: this.#lost,
     })
     this.#lost = 0

@@ -1,8 +1,8 @@
 import type { RelationshipSource } from './relationships.ts'
 
 /**
- * AUTHOR: the caller wrote the record, as what is sealed beside it says. It holds for that record alone: a note of one's own is
- * open by its id, and says nothing of the patient's other records, nor that there are any.
+ * AUTHOR: the caller wrote the record, according to its sealed metadata. The relationship holds only for that record: authors can
+ * open their own note by its id, but learn nothing about other records of the patient.
  *
  * @source 45 CFR 164.508(a)(2)(i)(A): the originator of psychotherapy notes uses them for treatment
  */

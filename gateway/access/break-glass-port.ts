@@ -3,45 +3,47 @@ import type { Deadline } from '../model/deadline.ts'
 import type { Caller } from '../model/decision.ts'
 import type { Instant, PatientId } from '../model/ids.ts'
 
-/** A glass that was broken, as its holder knows it. */
+/** A break-glass grant, as its holder sees it. */
 export interface BreakGlassGrant {
-  /** 16 random bytes as 22 base64url characters; stands in the audit as `BREAK_GLASS id`. */
+  /** 16 random bytes as 22 base64url characters. The audit contains it as `BREAK_GLASS id`. */
   readonly id: string
   readonly patient: PatientId
   readonly since: Instant
   /** Exclusive. */
   readonly until: Instant
-  /** When it was ended before its time. */
+  /** When the grant was ended early. */
   readonly ended?: Instant
 }
 
 interface BreakGlassRequest {
   readonly patient: PatientId
-  /** In the clinician's words: it may hold PHI, and is kept sealed. */
+  /** In the clinician's words. It may contain PHI and is stored sealed. */
   readonly reason: string
   readonly minutes: number
 }
 
-/** A grant as it will be, and what has to be written for it, in one transaction with its audit record. */
+/** A grant after a change, and the writes of the change. Commit them in one transaction with the audit record. */
 export interface PreparedGrant {
   readonly grant: BreakGlassGrant
-  /** None: it is so already. */
+  /** Empty if the stored grant already has this state. */
   readonly items: readonly BreakGlassWrite[]
 }
 
-/** How the glass is broken and put back. Nothing is written here: the writing commits with its audit record. */
+/** Prepares the writes of new and ended break-glass grants. It writes nothing itself: the writes commit with the audit record. */
 export interface BreakGlassPort {
-  /** The longest that a glass stays broken. */
+  /** The maximum duration of a grant, in minutes. */
   readonly maxMinutes: number
   /**
-   * One patient to one caller from now on; a grant that the caller has for the patient already ends with it.
-   * @returns undefined where the tenant has no such patient
+   * Prepares a grant of one patient to the caller, from now on. It ends an existing grant of the caller for the patient.
+   *
+   * @returns undefined if the tenant has no such patient
    * @throws StoreUnavailable, KeyUnavailable
    */
   prepareGrant(caller: Caller, request: BreakGlassRequest, now: Instant, deadline: Deadline): Promise<PreparedGrant | undefined>
   /**
-   * The end of the caller's own grant.
-   * @returns undefined where the caller has none of this id
+   * Prepares the end of the caller's own grant.
+   *
+   * @returns undefined if the caller has no grant with this id
    * @throws StoreUnavailable, KeyUnavailable, IntegrityFailure
    */
   prepareEnd(caller: Caller, patient: PatientId, id: string, now: Instant, deadline: Deadline): Promise<PreparedGrant | undefined>
@@ -49,9 +51,9 @@ export interface BreakGlassPort {
 
 export type Finding = 'APPROPRIATE' | 'INAPPROPRIATE' | 'FOLLOW_UP'
 
-/** A grant as who reviews it knows it. What somebody wrote is opened when it is asked for, and not before. */
+/** A grant as its reviewers see it. Reason and note open only when they are called. */
 export interface ReviewedGrant extends BreakGlassGrant {
-  /** Who broke the glass. */
+  /** The holder of the grant. */
   readonly user: string
   /** @throws IntegrityFailure, KeyUnavailable */
   readonly reason: () => string
@@ -64,17 +66,18 @@ export interface ReviewedGrant extends BreakGlassGrant {
   }
 }
 
-/** A place in a queue: a grant, or that something was altered or taken away there. */
+/** A position in a queue with its grant. DAMAGED: the grant was altered or removed. */
 export interface QueuedGrant {
-  /** Where it stands in the queue; text order is the order of time. */
+  /** The position in the queue. Text order is time order. */
   readonly position: string
   readonly grant: ReviewedGrant | 'DAMAGED'
 }
 
-/** How a use of break-glass is reviewed (45 CFR 164.308(a)(1)(ii)(D)). Nothing is written here. */
+/** Prepares reviews of break-glass grants (45 CFR 164.308(a)(1)(ii)(D)). It writes nothing itself. */
 export interface BreakGlassReviewPort {
   /**
-   * Up to `limit` grants of the tenant, oldest first: those with a final finding, or all others.
+   * Returns up to `limit` grants of the tenant, oldest first: those with a final finding if `isReviewed`, otherwise the others.
+   *
    * @throws StoreUnavailable, KeyUnavailable
    */
   page(
@@ -83,9 +86,11 @@ export interface BreakGlassReviewPort {
     deadline: Deadline,
   ): Promise<{ readonly items: readonly QueuedGrant[]; readonly more: boolean }>
   /**
-   * A finding about a grant that is over. FOLLOW_UP leaves it where it is; each other one is final, and the same one again changes nothing.
-   * @returns undefined where the tenant has none of this id; OWN for the caller's own; OPEN while it is not over
-   * @throws StoreUnavailable, KeyUnavailable, IntegrityFailure; VersionConflict where there is a final finding already
+   * Prepares a finding about an ended grant. FOLLOW_UP keeps the grant in its queue; any other finding is final. The same
+   * finding again changes nothing.
+   *
+   * @returns undefined if the tenant has no grant with this id; OWN for the caller's own grant; OPEN for a grant that has not ended
+   * @throws StoreUnavailable, KeyUnavailable, IntegrityFailure; VersionConflict if the grant already has a final finding
    */
   prepareReview(
     caller: Caller,
@@ -96,8 +101,9 @@ export interface BreakGlassReviewPort {
     deadline: Deadline,
   ): Promise<PreparedReview | 'OWN' | 'OPEN' | undefined>
   /**
-   * The end of anybody's grant.
-   * @returns undefined where the tenant has none of this id
+   * Prepares the end of any grant of the tenant.
+   *
+   * @returns undefined if the tenant has no grant with this id
    * @throws StoreUnavailable, KeyUnavailable, IntegrityFailure
    */
   prepareEnd(
@@ -109,7 +115,7 @@ export interface BreakGlassReviewPort {
   ): Promise<PreparedReview | undefined>
 }
 
-/** A grant as it will be for who reviews it, and what has to be written for it. */
+/** A grant after a review or its end, for reviewers, and the writes of the change. */
 export interface PreparedReview extends PreparedGrant {
   readonly grant: ReviewedGrant
 }

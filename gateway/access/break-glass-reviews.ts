@@ -28,66 +28,68 @@ interface ReviewParts {
 }
 
 type ReadGrant = ManifestItem<StoredGrant>
-/** A place of the queue that was read, with what the root of its patient says of it. */
-interface Looked {
+/** A position in a queue, with its grant verified against the manifest of the patient. */
+interface QueueEntry {
   readonly position: string
   readonly patient: string
   readonly item: ReadGrant
 }
 
-/** A write between the reads of a page and of the roots looks like tampering once; what stays so is no write. */
+/** A write between the reads of page and manifests looks like tampering, but only once. Repeated reads rule it out. */
 const READS = 3
-/** Stands in events for the patient of an item that does not open. */
+/** The patient in the event of an item that does not open. */
 const NO_PATIENT = 'REVIEW'
 
 /**
- * The review of emergencies. The root of a patient lists the patient's grants in the queues by their digests: one that was altered, put back
- * or put in is found out, and one that was taken away wherever another one of the same patient is on the page.
+ * The review of break-glass grants. The manifest of a patient lists the patient's queued grants by their digests. An altered,
+ * restored or inserted grant is therefore detected. A removed grant is detected if the page has another grant of the patient.
  */
 export function breakGlassReviews({ table, keyring, events }: ReviewParts): BreakGlassReviewPort {
   const find = async (tenant: TenantId, patient: PatientId, id: string, { signal }: Deadline) => {
     const key = await keyring.purposeKey(tenant, 'access')
-    let root: Uint8Array | undefined
-    const known = await readManifestItems({ tenant, events }, [patient], async (): Promise<ReadonlyMap<PatientId, ReadGrant>> => {
-      root = (await table.roots(tenant, [patient], signal)).get(patient)
-      const place = root && placeIn(key, tenant, patient, root, id)
+    let manifest: Uint8Array | undefined
+    const found = await readManifestItems({ tenant, events }, [patient], async (): Promise<ReadonlyMap<PatientId, ReadGrant>> => {
+      manifest = (await table.manifests(tenant, [patient], signal)).get(patient)
+      const place = manifest && placeIn(key, tenant, patient, manifest, id)
       if (place === undefined) return new Map<PatientId, ReadGrant>([[patient, { kind: 'NONE', erased: false }]])
       if (typeof place === 'string') return new Map<PatientId, ReadGrant>([[patient, { kind: 'FAULT', what: place }]])
-      return new Map([[patient, held(key, tenant, patient, place, await table.item(place, signal), root)]])
+      return new Map([[patient, verifyQueued(key, tenant, patient, place, await table.item(place, signal), manifest)]])
     })
-    const item = known.get(patient)
+    const item = found.get(patient)
     if (item?.kind === 'FAULT') throw new IntegrityFailure()
-    return { key, root, grant: item?.kind === 'FOUND' ? item.content : undefined }
+    return { key, manifest, grant: item?.kind === 'FOUND' ? item.content : undefined }
   }
 
-  const look = async (
+  const readPage = async (
     key: PurposeKey<'access'>,
     tenant: TenantId,
     queue: ReviewQueueName,
     { after, limit }: { readonly after: string | undefined; readonly limit: number },
     signal: AbortSignal,
-  ): Promise<{ looked: readonly Looked[]; more: boolean }> => {
+  ): Promise<{ entries: readonly QueueEntry[]; more: boolean }> => {
     const read = await table.queue(tenant, queue, after, limit + 1, signal)
     const items = read.slice(0, limit)
     const more = read.length > limit
     const opened = items.map((item) => ({ item, patient: patientOf(key, item) }))
     const patients = [...new Set(opened.flatMap(({ patient }) => patient ?? []))]
-    const roots = await table.roots(tenant, patients, signal)
-    const looked = opened.map(({ item: { place, sealed }, patient }): Looked => {
+    const manifests = await table.manifests(tenant, patients, signal)
+    const stored = opened.map(({ item: { place, sealed }, patient }): QueueEntry => {
       const item: ReadGrant =
-        patient === undefined ? { kind: 'FAULT', what: 'ALTERED' } : held(key, tenant, patient, place, sealed, roots.get(patient))
+        patient === undefined
+          ? { kind: 'FAULT', what: 'ALTERED' }
+          : verifyQueued(key, tenant, patient, place, sealed, manifests.get(patient))
       return { position: place.sk, patient: patient ?? NO_PATIENT, item }
     })
-    const seen = new Set(looked.map(({ position }) => position))
+    const seen = new Set(stored.map(({ position }) => position))
     const last = more ? items.at(-1)?.place.sk : undefined
     const isWithin = (sk: string): boolean => (after === undefined || sk > after) && (last === undefined || sk <= last)
-    const gone = [...roots].flatMap(([patient, root]) =>
-      listedIn(key, tenant, patient, root)
+    const removed = [...manifests].flatMap(([patient, manifest]) =>
+      listedIn(key, tenant, patient, manifest)
         .filter(({ pk, sk }) => pk === `${tenant}#${queue}` && !seen.has(sk) && isWithin(sk))
-        .map(({ sk }): Looked => ({ position: sk, patient, item: { kind: 'FAULT', what: 'MISSING' } })),
+        .map(({ sk }): QueueEntry => ({ position: sk, patient, item: { kind: 'FAULT', what: 'MISSING' } })),
     )
-    const all = [...looked, ...gone].toSorted((a, b) => (a.position < b.position ? -1 : 1))
-    return { looked: all.slice(0, limit), more: more || all.length > limit }
+    const entries = [...stored, ...removed].toSorted((a, b) => (a.position < b.position ? -1 : 1))
+    return { entries: entries.slice(0, limit), more: more || entries.length > limit }
   }
 
   return {
@@ -95,9 +97,9 @@ export function breakGlassReviews({ table, keyring, events }: ReviewParts): Brea
       const key = await keyring.purposeKey(tenant, 'access')
       const queue = isReviewed ? 'REVIEWED' : 'REVIEW'
       for (let attempt = 1; ; attempt++) {
-        const { looked, more } = await look(key, tenant, queue, { after, limit }, signal)
-        if (attempt < READS && looked.some(({ item }) => item.kind === 'FAULT')) continue
-        const items = looked.map(({ position, patient, item }): QueuedGrant => {
+        const { entries, more } = await readPage(key, tenant, queue, { after, limit }, signal)
+        if (attempt < READS && entries.some(({ item }) => item.kind === 'FAULT')) continue
+        const items = entries.map(({ position, patient, item }): QueuedGrant => {
           if (item.kind === 'FOUND') return { position, grant: reviewed(key, tenant, item.content) }
           if (item.kind === 'FAULT') events({ event: 'ACCESS_ITEM_FORGED', tenant, patient, what: item.what })
           return { position, grant: 'DAMAGED' }
@@ -108,13 +110,13 @@ export function breakGlassReviews({ table, keyring, events }: ReviewParts): Brea
 
     async prepareReview(caller, patient, id, { finding, note }, now, deadline) {
       const { tenant, user } = caller
-      const { key, root, grant } = await find(tenant, patient, id, deadline)
+      const { key, manifest, grant } = await find(tenant, patient, id, deadline)
       if (grant === undefined) return undefined
       if (grant.user === user) return 'OWN'
       if (isOpen(grant, now)) return 'OPEN'
       const { review } = grant
-      const said = review?.note === undefined ? undefined : openText(key, tenant, grant, 'NOTE', review.note)
-      if (review?.finding === finding && review.by === user && said === note)
+      const noteBefore = review?.note === undefined ? undefined : openText(key, tenant, grant, 'NOTE', review.note)
+      if (review?.finding === finding && review.by === user && noteBefore === note)
         return { grant: reviewed(key, tenant, grant), items: [] }
       if (review !== undefined && review.finding !== 'FOLLOW_UP') throw new VersionConflict()
       const sealed = note === undefined ? {} : { note: sealText(key, tenant, grant, 'NOTE', note) }
@@ -124,39 +126,45 @@ export function breakGlassReviews({ table, keyring, events }: ReviewParts): Brea
         finding === 'FOLLOW_UP'
           ? { put: [{ place: placeIn('REVIEW'), grant: after }] }
           : { put: [{ place: placeIn('REVIEWED'), grant: after }], removed: [placeIn('REVIEW')] }
-      return { grant: reviewed(key, tenant, after), items: writesOf({ table, key, tenant, patient }, root, changes) }
+      return { grant: reviewed(key, tenant, after), items: writesOf({ table, key, tenant, patient }, manifest, changes) }
     },
 
     async prepareEnd(tenant, patient, id, now, deadline) {
-      const { key, root, grant } = await find(tenant, patient, id, deadline)
+      const { key, manifest, grant } = await find(tenant, patient, id, deadline)
       if (grant === undefined) return undefined
       if (!isOpen(grant, now)) return { grant: reviewed(key, tenant, grant), items: [] }
       const after: StoredGrant = { ...grant, ended: now }
       const holder = userToken(await keyring.purposeKey(tenant, 'lookup'), grant.user)
-      // one that is open is the newest of its holder: the next one would have ended it
+      // an open grant is the newest of its holder, because a newer one would have ended it
       const put = [
         { place: grantPlace(tenant, patient, holder), grant: after },
         { place: queuePlace(tenant, 'REVIEW', grant.since as Instant, id), grant: after },
       ]
-      return { grant: reviewed(key, tenant, after), items: writesOf({ table, key, tenant, patient }, root, { put }) }
+      return { grant: reviewed(key, tenant, after), items: writesOf({ table, key, tenant, patient }, manifest, { put }) }
     },
   }
 }
 
-function held(
+/** Verifies a queued grant against the patient's manifest. */
+function verifyQueued(
   key: PurposeKey<'access'>,
   tenant: TenantId,
   patient: PatientId,
   place: AccessItemPlace,
   sealed: Uint8Array | undefined,
-  root: Uint8Array | undefined,
+  manifest: Uint8Array | undefined,
 ): ReadGrant {
   const manifestPlace = grantManifestPlace(tenant, patient)
-  const item = verifyAgainstManifest({ key, place, manifestPlace, name: grantName(patient, place) }, sealed, root, parseStoredGrant)
+  const item = verifyAgainstManifest(
+    { key, place, manifestPlace, name: grantName(patient, place) },
+    sealed,
+    manifest,
+    parseStoredGrant,
+  )
   return item.kind === 'NO_MANIFEST' ? { kind: 'FAULT', what: 'MANIFEST_MISSING' } : item
 }
 
-/** The patient of an item of a queue, as its seal has it; undefined where it does not open. */
+/** Returns the patient of a queue item from its sealed content; undefined if the item does not open. */
 function patientOf(key: PurposeKey<'access'>, { place, sealed }: BreakGlassItem): PatientId | undefined {
   try {
     return parseStoredGrant(openAccessItem(key, place, sealed))?.patient as PatientId | undefined
@@ -166,10 +174,15 @@ function patientOf(key: PurposeKey<'access'>, { place, sealed }: BreakGlassItem)
   }
 }
 
-/** The places in queues that a root lists; none of one that does not open, which is item of each item of its patient. */
-function listedIn(key: PurposeKey<'access'>, tenant: TenantId, patient: PatientId, root: Uint8Array): readonly AccessItemPlace[] {
+/** Returns the queue places in a manifest; none if it does not open, because then each item of the patient has that fault. */
+function listedIn(
+  key: PurposeKey<'access'>,
+  tenant: TenantId,
+  patient: PatientId,
+  manifest: Uint8Array,
+): readonly AccessItemPlace[] {
   try {
-    const { items } = openAccessManifest(key, grantManifestPlace(tenant, patient), root)
+    const { items } = openAccessManifest(key, grantManifestPlace(tenant, patient), manifest)
     return [...items.keys()].flatMap((name) => queuedAs(tenant, name)?.place ?? [])
   } catch (error) {
     if (error instanceof IntegrityFailure) return []
@@ -177,15 +190,16 @@ function listedIn(key: PurposeKey<'access'>, tenant: TenantId, patient: PatientI
   }
 }
 
+/** Returns the queue place of the grant `id`; undefined if the manifest does not list it. */
 function placeIn(
   key: PurposeKey<'access'>,
   tenant: TenantId,
   patient: PatientId,
-  root: Uint8Array,
+  manifest: Uint8Array,
   id: string,
 ): AccessItemPlace | AccessFault | undefined {
   try {
-    const { items } = openAccessManifest(key, grantManifestPlace(tenant, patient), root)
+    const { items } = openAccessManifest(key, grantManifestPlace(tenant, patient), manifest)
     for (const name of items.keys()) {
       const queued = queuedAs(tenant, name)
       if (queued?.id === id) return queued.place

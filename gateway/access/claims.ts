@@ -2,43 +2,43 @@ import * as z from 'zod'
 import type { CredentialFault } from '../model/credential-fault.ts'
 import { type Instant, type TenantId, tenantId, type UserId } from '../model/ids.ts'
 
-/** The longest text that a claim may be: a name, an id. */
+/** The text of a claim, such as a name or an id. */
 const text = z.string().min(1).max(128)
-/** A deployment's issuer may put groups of all kinds into a token; those that are no role are dropped. */
+/** An issuer may put groups of all kinds into a token. Groups without a role are dropped. */
 const MAX_ROLES = 64
 
 /**
- * Where an issuer's access tokens say what. Names are those of claims at the top of the token; an issuer that prefixes them with a
- * URL is told by that name as it is.
+ * The claim names of an issuer's access tokens. Each name is a top-level claim. If the issuer prefixes its claims with a URL, use
+ * the full name.
  */
 export const ClaimMap = z.strictObject({
   tenant: text.default('tenant'),
-  /** What the tenant claim says, and which tenant that is; without it the claim is the tenant's name itself. */
+  /** Maps values of the tenant claim to tenants. Without the map, the claim is the name of the tenant. */
   tenants: z.record(text, text).optional(),
   roles: text.default('roles'),
-  /** What the roles claim says, and which role that is; what is not named here is dropped. */
+  /** Maps values of the roles claim to roles. Values that are not in the map are dropped. */
   roleNames: z.record(text, text).optional(),
   fhirUser: text.default('fhirUser'),
   organization: text.default('organization'),
   client: text.default('client_id'),
-  /** A claim that stays the same while somebody is signed in, refreshed tokens included. */
+  /** A claim that is constant during a sign-in, refreshed tokens included. */
   session: text.default('sid'),
   purpose: text.default('purpose_of_use'),
   authTime: text.default('auth_time'),
-  /** Whom the token is for: Cognito says it in `client_id`. */
+  /** The audience of the token. Cognito uses `client_id`. */
   audience: text.default('aud'),
-  /** A claim that this issuer's access tokens have and its id tokens have not, where neither type nor `token_use` tell them apart. */
+  /** A claim that access tokens have and id tokens do not. Needed if neither the type nor `token_use` distinguishes the two. */
   accessToken: text.optional(),
-  /** A claim that tells a client acting by itself, where its subject is another than its client id. */
+  /** The claim and value that identify a machine client, if its subject differs from its client id. */
   machine: z.strictObject({ claim: text, is: text }).optional(),
-  /** What stands for a second factor among the methods (RFC 8176) and as the context class. */
+  /** The authentication methods (RFC 8176) and the context classes that prove a second factor. */
   mfaMethods: z.array(text).default(['mfa']),
   mfaClasses: z.array(text).default([]),
 })
 
 export type ClaimMap = z.infer<typeof ClaimMap>
 
-/** A token's claims are not such that a caller follows from them. */
+/** The claims of a token do not identify a valid caller. */
 export class ClaimsUnfit extends Error {
   override readonly name = 'ClaimsUnfit'
   readonly fault: CredentialFault
@@ -48,14 +48,14 @@ export class ClaimsUnfit extends Error {
   }
 }
 
-/** What a token says, whatever its issuer calls it. */
+/** The claims of a token, independent of the claim names of its issuer. */
 export interface TokenClaims {
   readonly tenant: TenantId
-  /** For a client acting by itself, the client's id. */
+  /** For a machine client, the id of the client. */
   readonly user: UserId
-  /** Whether a client acts by itself, with no person behind it. */
+  /** Whether the caller is a machine client, without a person. */
   readonly isMachine: boolean
-  /** As the schema may know them. */
+  /** Role names. The schema need not define each of them. */
   readonly roles: readonly string[]
   readonly hasSecondFactor: boolean
   readonly expiresAt: Instant
@@ -81,9 +81,9 @@ const Audience = z.union([text, z.array(text).max(16)])
 const MACHINE_LIFETIME_MS = 3_600_000
 
 /**
- * Reads the claims of a verified token by the map of its issuer.
+ * Reads the claims of a verified token with the claim map of its issuer.
  *
- * @throws ZodError, ClaimsUnfit: for what is missing, too long, of another type, or meant for somebody else
+ * @throws ZodError, ClaimsUnfit if a claim is missing, too long or of the wrong type, or the token has another audience
  */
 export function readClaims(payload: unknown, map: ClaimMap, audience: string): TokenClaims {
   const claims = Payload.parse(payload)
@@ -120,12 +120,12 @@ export function readClaims(payload: unknown, map: ClaimMap, audience: string): T
   }
 }
 
-function tenantFrom(said: string, { tenants }: ClaimMap): TenantId {
-  const tenant = tenantId((tenants === undefined ? said : own(tenants, said)) ?? '')
+function tenantFrom(claim: string, { tenants }: ClaimMap): TenantId {
+  const tenant = tenantId((tenants === undefined ? claim : own(tenants, claim)) ?? '')
   if (tenant === undefined) throw new ClaimsUnfit()
   return tenant
 }
 
-/** A name is looked up among what was configured, never on the object's prototype. */
+/** Looks up only configured names, never those of the object's prototype. */
 const own = (record: Readonly<Record<string, string>>, name: string): string | undefined =>
   Object.hasOwn(record, name) ? record[name] : undefined

@@ -8,7 +8,7 @@ import type { EventSink } from '../telemetry/events.ts'
 import { IntegrityFailure } from '../model/failures.ts'
 import type { PatientId, TenantId } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
-import type { ConsentSource, KnownConsents } from './attribute-loader.ts'
+import type { ConsentAnswer, ConsentSource } from './attribute-loader.ts'
 import { type ManifestItem, readManifestItems, verifyAgainstManifest } from './manifest-items.ts'
 
 const Content = z.object({
@@ -28,9 +28,9 @@ const Content = z.object({
 })
 
 /**
- * The consents of patients: one sealed item each in the access table, listed by the patient's access root like a membership, so
- * that none can be made, put back or taken away unseen. What is damaged is answers as such and never as a shorter list: it may be
- * a denial that is missing.
+ * The consents of patients: one sealed item for each patient in the access table. The patient's access manifest lists it like a
+ * membership, so that a forged, restored or removed item is detected. Damage is reported as such and never as a shorter list,
+ * because the missing consent may be a denial.
  */
 export function storedConsents(parts: {
   readonly table: AccessTable
@@ -41,15 +41,17 @@ export function storedConsents(parts: {
   return {
     async consents(tenant, patients, { signal }) {
       const key = await keyring.purposeKey(tenant, 'access')
-      const look = async (pending: readonly PatientId[]): Promise<ReadonlyMap<PatientId, ManifestItem<readonly Consent[]>>> => {
-        const { items, roots } = await table.load(tenant, pending.map(consentsOf), signal)
+      const readItems = async (
+        pending: readonly PatientId[],
+      ): Promise<ReadonlyMap<PatientId, ManifestItem<readonly Consent[]>>> => {
+        const { items, manifests } = await table.load(tenant, pending.map(consentsOf), signal)
         const found = new Map(items.map((item) => [item.patient, item]))
         return new Map(
-          pending.map((patient) => [patient, verifiedConsents(key, tenant, patient, found.get(patient), roots.get(patient))]),
+          pending.map((patient) => [patient, verifiedConsents(key, tenant, patient, found.get(patient), manifests.get(patient))]),
         )
       }
-      const answers = new Map<PatientId, KnownConsents>()
-      for (const [patient, item] of await readManifestItems({ tenant, events }, patients, look)) {
+      const answers = new Map<PatientId, ConsentAnswer>()
+      for (const [patient, item] of await readManifestItems({ tenant, events }, patients, readItems)) {
         if (item.kind === 'FOUND' || item.kind === 'NONE') {
           const consents = item.kind === 'FOUND' ? item.content : []
           answers.set(patient, item.erased ? { erased: true, consents } : consents)
@@ -65,23 +67,23 @@ function verifiedConsents(
   tenant: TenantId,
   patient: PatientId,
   item: AccessItem | undefined,
-  root: Uint8Array | undefined,
+  manifest: Uint8Array | undefined,
 ): ManifestItem<readonly Consent[]> {
   const place = { tenant, ...accessKey(tenant, consentsOf(patient)) }
   const manifestPlace = { tenant, ...accessManifestKey(tenant, patient) }
   return verifyAgainstManifest(
     { key, place, manifestPlace, name: place.sk },
     item?.sealed,
-    root,
+    manifest,
     (content) => Content.safeParse(content).data?.consents as readonly Consent[] | undefined,
   )
 }
 
 /**
- * The item with what a patient has said so far and says now; undefined where nothing changes. It may be written over the item that
- * it was made from and over no other: a denial that somebody else stored meanwhile must not be lost.
+ * Returns the item with the stored consents and the changes; undefined if nothing changes. The item may replace only the one
+ * that it was made from, so that a denial that another writer stored in the meantime is not lost.
  *
- * @throws IntegrityFailure where what is stored is not whole; KeyUnavailable, StoreUnavailable, ValueNotSealable
+ * @throws IntegrityFailure if the stored item is not authentic; KeyUnavailable, StoreUnavailable, ValueNotSealable
  */
 export async function sealConsents(
   { keyring, access }: { readonly keyring: Keyring; readonly access: AccessTable },
@@ -90,34 +92,32 @@ export async function sealConsents(
   changes: ConsentChanges,
 ): Promise<AccessItem | undefined> {
   const key = await keyring.purposeKey(tenant, 'access')
-  const asked = consentsOf(patient)
-  const { items, roots } = await access.load(tenant, [asked])
-  const known = verifiedConsents(key, tenant, patient, items[0], roots.get(patient))
-  if (known.kind === 'FAULT') throw new IntegrityFailure()
-  const before = known.kind === 'FOUND' ? known.content : []
+  const itemKey = consentsOf(patient)
+  const { items, manifests } = await access.load(tenant, [itemKey])
+  const stored = verifiedConsents(key, tenant, patient, items[0], manifests.get(patient))
+  if (stored.kind === 'FAULT') throw new IntegrityFailure()
+  const before = stored.kind === 'FOUND' ? stored.content : []
   const after = changed(before, changes)
   if (JSON.stringify(after) === JSON.stringify(changed(before, { given: [], withdrawn: [] }))) return undefined
   const content: Json = { consents: after as unknown as Json }
-  const sealed = sealAccessItem(key, { tenant, ...accessKey(tenant, asked) }, content)
-  return { ...asked, sealed, replaces: known.kind === 'FOUND' ? known.digest : null }
+  const sealed = sealAccessItem(key, { tenant, ...accessKey(tenant, itemKey) }, content)
+  return { ...itemKey, sealed, replaces: stored.kind === 'FOUND' ? stored.digest : null }
 }
 
-/** By id, in its order: what is given anew takes the place of what was given under the same id. */
+/** Applies the changes and sorts by id. A given consent replaces the consents of the same statement. */
 function changed(before: readonly Consent[], { given, withdrawn }: ConsentChanges): readonly Consent[] {
-  const gone = new Set(withdrawn)
-  const kept = new Map(before.filter(({ id }) => !gone.has(statementOf(id))).map((consent) => [consent.id, consent]))
-  // one statement may be several consents, and fewer than it was
-  const anew = new Set(given.map(({ id }) => statementOf(id)))
-  for (const id of kept.keys()) if (anew.has(statementOf(id))) kept.delete(id)
-  for (const consent of given) kept.set(consent.id, consent)
-  return [...kept.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)).map(inOrder)
+  // a statement has one or more consents, and its new version may have fewer
+  const replaced = new Set([...withdrawn, ...given.map(({ id }) => statementOf(id))])
+  const after = new Map(before.filter(({ id }) => !replaced.has(statementOf(id))).map((consent) => [consent.id, consent]))
+  for (const consent of given) after.set(consent.id, consent)
+  return [...after.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)).map(withSortedMembers)
 }
 
-/** `X.2` is a part of the statement `X`. */
+/** The consent `X.2` is a part of the statement `X`. */
 const statementOf = (id: string): string => id.split('.', 1)[0] ?? id
 
-/** The same consent is the same text, however it was put together. */
-const inOrder = (consent: Consent): Consent =>
+/** Sorts the members, so that equal consents have the same JSON text. */
+const withSortedMembers = (consent: Consent): Consent =>
   Object.fromEntries(
     Object.entries(consent)
       .filter(([, value]) => value !== undefined)

@@ -5,14 +5,14 @@ import type { PolicyTable, PurposeOfUse, Role, RolePolicy } from '../../directiv
 import type { Clock } from '../model/record.ts'
 import { ClaimMap, readClaims, type TokenClaims } from './claims.ts'
 import type { KeySetKeeper } from './issuer-key-sets.ts'
-import { KeptKeys } from './jwks.ts'
+import { IssuerKeyCache } from './jwks.ts'
 import { tokenFault } from './token-fault.ts'
 import { tokenOf } from './token-text.ts'
 
 /** Headers with lower-case names. */
 export type Headers = Readonly<Record<string, string | undefined>>
 
-/** Establishes who asks. */
+/** Identifies the caller of a request. */
 export interface Identity {
   /** @throws Unauthenticated, MfaRequired, BadRequest for a purpose that the caller may not claim */
   callerOf(headers: Headers): Promise<Caller>
@@ -21,22 +21,22 @@ export interface Identity {
 export interface TokenIssuer {
   readonly issuer: string
   readonly audience: string
-  /** https; http on the loopback interface alone. */
+  /** Must be https. http is allowed only on the loopback interface. */
   readonly jwksUri: string
-  /** Where this issuer's tokens say what; the names that `docs/identity.md` begins with, when left out. */
+  /** The claim names of this issuer's tokens. Defaults to the names in `docs/identity.md`. */
   readonly claims?: ClaimMap
-  /** Where the last good keys outlive a process. Left out: one that starts while the issuer is away knows none. */
+  /** Stores the last valid keys. Without it, a process that starts during an outage of the issuer has no keys. */
   readonly keeper?: KeySetKeeper
-  /** The machine's clock when left out. */
+  /** Defaults to the machine's clock. */
   readonly now?: Clock
 }
 
 const CLOCK_TOLERANCE_MS = 60_000
-/** The header's type of an access token (RFC 9068 section 2.1). */
+/** The header type of an access token (RFC 9068 section 2.1). */
 const ACCESS_TOKEN = /^(?:application\/)?at\+jwt$/i
 
 /**
- * Callers by the access tokens of an OpenID Connect issuer. Every fault of a token gives the same error.
+ * Identifies callers by the access tokens of an OpenID Connect issuer. Every fault of a token gives the same error.
  *
  * @source RFC 9068, RFC 8725, 45 CFR 164.312(d)
  */
@@ -46,7 +46,7 @@ export function tokenIdentity(options: TokenIssuer, policy: PolicyTable): Identi
     JwtVerifier.create(
       {
         issuer,
-        // whom it is for stands in another claim with some issuers: `readClaims` asks, of every token
+        // some issuers have the audience in another claim: `readClaims` checks the audience of every token
         audience: null,
         jwksUri,
         graceSeconds: CLOCK_TOLERANCE_MS / 1000,
@@ -56,18 +56,18 @@ export function tokenIdentity(options: TokenIssuer, policy: PolicyTable): Identi
       },
       { jwksCache: keys },
     )
-  // a verifier keeps the keys that it has used by their id: of another set, it must not
+  // a verifier caches keys by their id, so a changed key set needs a new verifier
   const changed = (): void => {
     verifier = create()
   }
-  const keys: KeptKeys = new KeptKeys(jwksUri, now, changed, keeper)
+  const keys: IssuerKeyCache = new IssuerKeyCache(jwksUri, now, changed, keeper)
   let verifier = create()
   const verified = async (token: string): Promise<unknown> => {
     const used = verifier
     const payload: unknown = await used.verify(token).catch((error: unknown) => {
       if (used === verifier) throw error
     })
-    // the set changed meanwhile: what the former key of this id signed, or did not, may be otherwise by the present one
+    // the key set changed during the verification: the current key with this id may give another result
     return used === verifier ? payload : await verified(token)
   }
   return {
@@ -79,7 +79,7 @@ export function tokenIdentity(options: TokenIssuer, policy: PolicyTable): Identi
       } catch (cause) {
         throw new Unauthenticated({ cause, fault: tokenFault(cause) })
       }
-      // the issuer's clock may be a minute ahead of this one, and no more
+      // the issuer's clock may be at most one minute ahead
       const latest = now() + CLOCK_TOLERANCE_MS
       if ((claims.issuedAt ?? 0) > latest || (claims.authTime ?? 0) > latest) throw new Unauthenticated({ fault: 'NOT_YET_VALID' })
       return callerFrom(claims, headers, policy)
@@ -87,20 +87,20 @@ export function tokenIdentity(options: TokenIssuer, policy: PolicyTable): Identi
   }
 }
 
-/** An id token is no access token: RFC 9068 names the type, Cognito says it in a claim, of others one claim tells. */
+/** Rejects id tokens. RFC 9068 sets the header type, Cognito has the claim `token_use`, other issuers have `accessTokenClaim`. */
 function isAccessToken(
   { typ }: Readonly<Record<string, unknown>>,
   payload: Readonly<Record<string, unknown>>,
-  telling: string | undefined,
+  accessTokenClaim: string | undefined,
 ): boolean {
   if (payload['token_use'] !== undefined) return payload['token_use'] === 'access'
   if (typeof typ === 'string' && ACCESS_TOKEN.test(typ)) return true
   const isPlain = typ === undefined || (typeof typ === 'string' && /^jwt$/i.test(typ))
-  return isPlain && telling !== undefined && Object.hasOwn(payload, telling)
+  return isPlain && accessTokenClaim !== undefined && Object.hasOwn(payload, accessTokenClaim)
 }
 
 function callerFrom(claims: TokenClaims, headers: Headers, policy: PolicyTable): Caller {
-  // a role that the schema does not know grants nothing and must not be mistaken for one that does
+  // a role that the schema does not define grants nothing, so it is dropped here
   const roles = claims.roles.flatMap((role) => policy.roles.get(role as Role) ?? [])
   if (roles.length === 0) throw new Unauthenticated({ fault: 'CLAIMS' })
   if (roles.some(({ mfa }) => mfa) && !claims.hasSecondFactor) throw new MfaRequired()
@@ -125,8 +125,8 @@ function callerFrom(claims: TokenClaims, headers: Headers, policy: PolicyTable):
 }
 
 /**
- * What stays the same while somebody is signed in: the issuer's own session, else the moment of the sign-in, which refreshed
- * tokens keep. Where there is neither, each token is a session. A client acting by itself has none.
+ * Returns an id that is constant during a sign-in: the session of the issuer, else the time of the sign-in, which refreshed
+ * tokens keep. Without both, each token is a session. A machine client has no session.
  */
 function sessionOf({ isMachine, session, authTime, tokenId, issuedAt }: TokenClaims): string | undefined {
   if (isMachine) return undefined
@@ -134,7 +134,7 @@ function sessionOf({ isMachine, session, authTime, tokenId, issuedAt }: TokenCla
   if (authTime !== undefined) return `auth_time:${authTime}`
   if (tokenId !== undefined) return `jti:${tokenId}`
   if (issuedAt !== undefined) return `iat:${issuedAt}`
-  // nothing would tell a session of this token from one that was ended
+  // without any of these, a session of this token could not be distinguished from an ended one
   throw new Unauthenticated({ fault: 'CLAIMS' })
 }
 

@@ -6,20 +6,20 @@ import { causeName, type EventSink } from '../telemetry/events.ts'
 import { IntegrityFailure } from '../model/failures.ts'
 import type { Clock } from '../model/record.ts'
 
-/** A key set as the issuer gave it. */
+/** A key set as received from the issuer. */
 export interface KeySet {
   readonly text: string
-  /** When the issuer was asked for it; milliseconds since the epoch. */
+  /** When the key set was requested, in milliseconds since the epoch. */
   readonly at: number
 }
 
-/** Keeps the last good key set of an issuer where other processes find it. None of it throws. */
+/** Stores the last valid key set of an issuer for all processes. No method throws. */
 export interface KeySetKeeper {
-  /** What was kept last, believed by nobody yet; undefined where there is none, or the table is away. */
+  /** Returns the stored key set, not verified yet; undefined if none is stored or the table is unavailable. */
   last(): Promise<StoredKeySet | undefined>
-  /** The same, where this deployment sealed it; undefined where it did not, or where that cannot be found out. */
+  /** Verifies that this deployment sealed the key set; undefined if it did not, or if the check is not possible now. */
   verified(stored: StoredKeySet): Promise<KeySet | undefined>
-  /** @param last what `last` gave: what is there and still new is not written again */
+  /** @param last the result of `last`: an equal and recent key set is not written again */
   keep(set: KeySet, last: StoredKeySet | undefined): Promise<void>
 }
 
@@ -30,20 +30,21 @@ export interface KeeperParts {
   readonly events: EventSink
 }
 
-/** A set is written again when it is this old, so that a process that starts in an outage has nearly a day. */
+/** A stored key set of this age is written again, so that a process that starts in an outage can use it for nearly a day. */
 const KEEP_EVERY_MS = 15 * 60_000
-/** Processes' clocks differ by so much. */
+/** The maximum difference between the clocks of processes. */
 const CLOCK_TOLERANCE_MS = 60_000
-/** Of the table, while the issuer is asked; of KMS, once it did not answer. Requests wait for both. */
+/** Time limit for the table during the request to the issuer, and for KMS after the issuer failed. Requests wait for both. */
 const READ_MS = 700
-/** A request waits for these: somebody's, once in a quarter of an hour. */
+/** Time limit for storing a key set. One request waits for it, once in 15 minutes. */
 const KEEP_MS = 500
 
 /**
- * The last good key set of an issuer, in a table. A process that starts while the issuer is away verifies tokens with it.
+ * Stores the last valid key set of an issuer in a table. A process that starts during an outage of the issuer verifies tokens
+ * with it.
  *
- * Who writes to the table must not be able to say whose signature is good: a set counts only with a seal by KMS over the set, the
- * issuer, the place it came from and the time, all of which are held against what is asked for.
+ * A writer of the table must not be able to introduce signing keys. A key set therefore counts only with a KMS seal over the set,
+ * the issuer, the URL and the time. All of them must match the request.
  */
 export class SealedKeySets implements KeySetKeeper {
   readonly #parts: KeeperParts
@@ -58,7 +59,7 @@ export class SealedKeySets implements KeySetKeeper {
     try {
       return await this.#parts.table.read(this.#name, AbortSignal.timeout(READ_MS))
     } catch (error) {
-      this.#tell('NOT_READ', error)
+      this.#report('NOT_READ', error)
       return undefined
     }
   }
@@ -69,12 +70,12 @@ export class SealedKeySets implements KeySetKeeper {
       const sealed = await this.#parts.seal.open(seal, this.#context(), AbortSignal.timeout(READ_MS))
       const digest = this.#digest({ text, at })
       if (sealed.length !== digest.length || !timingSafeEqual(sealed, digest)) throw new IntegrityFailure()
-      // what was sealed by a clock ahead of this one is no younger for it
+      // a key set that was sealed by a clock ahead of this one must not count as younger
       if (at > now() + CLOCK_TOLERANCE_MS) return undefined
       return { text, at: Math.min(at, now()) }
     } catch (error) {
       if (error instanceof IntegrityFailure) events({ event: 'ISSUER_KEYS_FORGED' })
-      else this.#tell('NOT_READ', error)
+      else this.#report('NOT_READ', error)
       return undefined
     }
   }
@@ -87,7 +88,7 @@ export class SealedKeySets implements KeySetKeeper {
       const seal = await this.#parts.seal.seal(this.#digest(set), this.#context(), signal)
       await this.#parts.table.write(this.#name, { ...set, seal }, signal)
     } catch (error) {
-      this.#tell('NOT_KEPT', error)
+      this.#report('NOT_KEPT', error)
     }
   }
 
@@ -103,7 +104,7 @@ export class SealedKeySets implements KeySetKeeper {
       .digest()
   }
 
-  #tell(what: 'NOT_READ' | 'NOT_KEPT', error: unknown): void {
+  #report(what: 'NOT_READ' | 'NOT_KEPT', error: unknown): void {
     const cause = error instanceof Error ? (error.cause ?? error) : error
     this.#parts.events({ event: 'ISSUER_KEYS', what, cause: causeName(cause) })
   }

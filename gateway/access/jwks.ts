@@ -4,11 +4,11 @@ import type { Clock } from '../model/record.ts'
 import type { StoredKeySet } from '../store/issuer-keys.ts'
 import type { KeySet, KeySetKeeper } from './issuer-key-sets.ts'
 
-/** After this long the set is asked for again, so that a key that the issuer withdrew stops working. */
+/** The key set is requested again after this time, so that a key that the issuer withdrew stops working. */
 const REFRESH_MS = 10 * 60_000
-/** How long the last good set stands in for an issuer that does not answer: an outage there must not stop care here. */
-const KEPT_MS = 24 * 60 * 60_000
-/** The issuer is asked no more often than this, whatever key ids tokens bear; before there is any set, sooner. */
+/** The last valid key set is used for this time if the issuer does not answer: its outage must not stop care. */
+const MAX_AGE_MS = 24 * 60 * 60_000
+/** Minimum time between requests to the issuer, whatever key ids the tokens have. It is shorter before the first key set. */
 const PAUSE_MS = 30_000
 const FIRST_PAUSE_MS = 1_000
 const TIMEOUT_MS = 1_500
@@ -16,7 +16,7 @@ const TIMEOUT_MS = 1_500
 const MAX_SET = 256 * 1024
 const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost'])
 
-/** Which key an algorithm is used with. Each is asymmetric: a public key never serves as a secret (RFC 8725 section 2.1). */
+/** The key type of each algorithm. All are asymmetric, so that a public key never serves as a secret (RFC 8725 section 2.1). */
 const KEY_OF_ALGORITHM: Readonly<Record<string, { readonly kty: string; readonly crv?: string }>> = {
   RS256: { kty: 'RSA' },
   RS384: { kty: 'RSA' },
@@ -30,21 +30,23 @@ const KEY_OF_ALGORITHM: Readonly<Record<string, { readonly kty: string; readonly
 type Decomposed = Parameters<JwksCache['getJwk']>[1]
 
 /**
- * The keys of one issuer, kept: asked for again after ten minutes or for a key id that is not among them, at most twice a minute;
- * used for a day when the issuer does not answer. A process that has none yet, or an older one, takes what another one kept.
+ * Caches the keys of one issuer.
+ * - Requests the key set again after ten minutes, or for an unknown key id, at most twice a minute.
+ * - If the issuer does not answer, uses the keys for up to a day.
+ * - If another process stored a newer key set, uses that one during an outage.
  */
-export class KeptKeys implements JwksCache {
+export class IssuerKeyCache implements JwksCache {
   readonly #uri: string
   readonly #now: Clock
   readonly #onChange: () => void
   readonly #keeper: KeySetKeeper | undefined
-  #kept: (KeySet & { readonly jwks: Jwks }) | undefined
+  #cached: (KeySet & { readonly jwks: Jwks }) | undefined
   #askedAt: number | undefined
   #asking: Promise<Jwks> | undefined
 
   /**
-   * @param onChange called when the issuer's set is another than before: what was derived from its keys must go
-   * @param keeper where the last good set outlives the process; undefined: it does not
+   * @param onChange called when the key set changes: drop everything derived from the former keys
+   * @param keeper stores the last valid key set for all processes; undefined to keep it only in this process
    */
   constructor(uri: string, now: Clock, onChange: () => void, keeper: KeySetKeeper | undefined) {
     this.#uri = uri
@@ -53,23 +55,23 @@ export class KeptKeys implements JwksCache {
     this.#onChange = onChange
   }
 
-  /** @throws Unauthenticated when there is no such key, or none that fits the algorithm */
+  /** @throws Unauthenticated if the key does not exist, or does not fit the algorithm */
   async getJwk(_uri: string, token: Decomposed): Promise<JwkWithKid> {
-    const known = this.#age() < REFRESH_MS ? this.#find(token) : undefined
-    if (known !== undefined) return fitting(known, token)
-    // an issuer that is away is told by the age of what is kept of it
+    const key = this.#age() < REFRESH_MS ? this.#find(token) : undefined
+    if (key !== undefined) return verifyFit(key, token)
+    // a failed request leaves the key set at its age, which `getCachedJwk` checks
     if (this.#mayAsk() || this.#asking !== undefined) await this.getJwks().catch(() => undefined)
     return this.getCachedJwk(this.#uri, token)
   }
 
   /** @throws Unauthenticated */
   getCachedJwk(_uri: string, token: Decomposed): JwkWithKid {
-    const known = this.#age() < KEPT_MS ? this.#find(token) : undefined
-    if (known === undefined) throw new Unauthenticated({ fault: this.#age() < KEPT_MS ? 'UNKNOWN_KEY' : 'KEYS_UNAVAILABLE' })
-    return fitting(known, token)
+    const key = this.#age() < MAX_AGE_MS ? this.#find(token) : undefined
+    if (key === undefined) throw new Unauthenticated({ fault: this.#age() < MAX_AGE_MS ? 'UNKNOWN_KEY' : 'KEYS_UNAVAILABLE' })
+    return verifyFit(key, token)
   }
 
-  /** Asks the issuer; who asks meanwhile waits for the same answer. */
+  /** Requests the key set. Concurrent calls share one request. */
   async getJwks(): Promise<Jwks> {
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = undefined
@@ -77,14 +79,14 @@ export class KeptKeys implements JwksCache {
     return await this.#asking
   }
 
-  /** A set that is handed over is not the issuer's. @throws Unauthenticated */
+  /** Not supported, because the key set must come from the issuer. @throws Unauthenticated */
   addJwks(): never {
     throw new Unauthenticated()
   }
 
   async #ask(): Promise<Jwks> {
     this.#askedAt = this.#now()
-    // beside the issuer's answer: when there is none, there is no time left to begin
+    // read during the request to the issuer: after its timeout there is no time left to read
     const last = this.#keeper?.last()
     let text: string
     let jwks: Jwks
@@ -98,10 +100,10 @@ export class KeptKeys implements JwksCache {
     return jwks
   }
 
-  /** Takes the set that another process kept, where it is newer than what there is here. @throws what the issuer's answer was */
+  /** Uses the stored key set of another process if it is newer than the cached one. @throws `error` otherwise */
   async #fallBack(last: StoredKeySet | undefined, error: unknown): Promise<Jwks> {
     if (last === undefined || last.text.length > MAX_SET) throw error
-    if (last.at <= (this.#kept?.at ?? 0) || this.#now() - last.at >= KEPT_MS) throw error
+    if (last.at <= (this.#cached?.at ?? 0) || this.#now() - last.at >= MAX_AGE_MS) throw error
     const set = await this.#keeper?.verified(last)
     if (set === undefined) throw error
     return this.#adopt(set)
@@ -111,8 +113,8 @@ export class KeptKeys implements JwksCache {
   #adopt({ text, at }: KeySet): Jwks {
     const jwks = JSON.parse(text) as unknown
     assertIsJwks(jwks as Parameters<typeof assertIsJwks>[0])
-    const changed = this.#kept !== undefined && this.#kept.text !== text
-    this.#kept = { jwks: jwks as Jwks, text, at }
+    const changed = this.#cached !== undefined && this.#cached.text !== text
+    this.#cached = { jwks: jwks as Jwks, text, at }
     if (changed) this.#onChange()
     return jwks as Jwks
   }
@@ -120,22 +122,22 @@ export class KeptKeys implements JwksCache {
   #mayAsk(): boolean {
     if (this.#askedAt === undefined) return true
     const since = this.#now() - this.#askedAt
-    // a clock that was set back says nothing of how long ago it was
-    return since < 0 || since >= (this.#kept === undefined ? FIRST_PAUSE_MS : PAUSE_MS)
+    // after the clock was set back, the time since the last request is unknown, so ask again
+    return since < 0 || since >= (this.#cached === undefined ? FIRST_PAUSE_MS : PAUSE_MS)
   }
 
   #age(): number {
-    const age = this.#kept === undefined ? Number.POSITIVE_INFINITY : this.#now() - this.#kept.at
+    const age = this.#cached === undefined ? Number.POSITIVE_INFINITY : this.#now() - this.#cached.at
     return age < 0 ? Number.POSITIVE_INFINITY : age
   }
 
   #find({ header }: Decomposed): JwkWithKid | undefined {
-    return this.#kept && header.kid !== undefined ? findJwkInJwks(this.#kept.jwks, header.kid) : undefined
+    return this.#cached && header.kid !== undefined ? findJwkInJwks(this.#cached.jwks, header.kid) : undefined
   }
 }
 
-/** The algorithm is the key's and not the token's choice. */
-function fitting(jwk: JwkWithKid, { header: { alg } }: Decomposed): JwkWithKid {
+/** The key decides the algorithm, not the token. @throws Unauthenticated */
+function verifyFit(jwk: JwkWithKid, { header: { alg } }: Decomposed): JwkWithKid {
   const wanted = alg !== undefined && Object.hasOwn(KEY_OF_ALGORITHM, alg) ? KEY_OF_ALGORITHM[alg] : undefined
   const fits =
     wanted?.kty === jwk.kty &&
@@ -146,7 +148,7 @@ function fitting(jwk: JwkWithKid, { header: { alg } }: Decomposed): JwkWithKid {
   return jwk
 }
 
-/** Over TLS; on the loopback interface there is nothing between the two that TLS would protect from. */
+/** Requires TLS, except on the loopback interface, which no network attacker can read. */
 async function fetchText(uri: string): Promise<string> {
   const { protocol, hostname } = new URL(uri)
   if (protocol !== 'https:' && !(protocol === 'http:' && LOOPBACK.has(hostname))) throw new Unauthenticated()

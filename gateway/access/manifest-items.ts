@@ -6,12 +6,12 @@ import { IntegrityFailure } from '../model/failures.ts'
 import type { PatientId, TenantId } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
 
-/** What an item and the root that lists it say together. `erased`: the root says that the patient's keys were destroyed. */
+/** The result of verifying an item against the manifest. `erased`: the manifest records the destruction of the patient's keys. */
 export type ManifestItem<T> =
   | { readonly kind: 'FOUND'; readonly content: T; readonly digest: string; readonly erased: boolean }
-  /** Neither the root nor the table knows of it. */
+  /** Neither the manifest nor the table contains the item. */
   | { readonly kind: 'NONE'; readonly erased: boolean }
-  /** There is no root. */
+  /** The patient has no manifest. */
   | { readonly kind: 'NO_MANIFEST' }
   | { readonly kind: 'FAULT'; readonly what: AccessFault }
 
@@ -19,27 +19,28 @@ interface ManifestPlaces {
   readonly key: PurposeKey<'access'>
   readonly place: AccessItemPlace
   readonly manifestPlace: AccessItemPlace
-  /** What the root calls the item. */
+  /** The name of the item in the manifest. */
   readonly name: string
 }
 
 const fault = (what: AccessFault): ManifestItem<never> => ({ kind: 'FAULT', what })
 
 /**
- * Holds an item against the root of its patient, `docs/sealed-field.md` section 7: it counts where the root lists this very item.
+ * Verifies an item against the manifest of its patient, `docs/sealed-field.md` section 7. An item counts only if the manifest
+ * lists its digest.
  *
- * @param parse the content of an item that was sealed by us; undefined where it is none
+ * @param parse parses authentic content; returns undefined for content of another form
  * @throws KeyUnavailable
  */
 export function verifyAgainstManifest<T>(
   { key, place, manifestPlace, name }: ManifestPlaces,
   item: Uint8Array | undefined,
-  root: Uint8Array | undefined,
+  manifest: Uint8Array | undefined,
   parse: (content: Json) => T | undefined,
 ): ManifestItem<T> {
-  if (root === undefined) return { kind: 'NO_MANIFEST' }
+  if (manifest === undefined) return { kind: 'NO_MANIFEST' }
   try {
-    const opened = openAccessManifest(key, manifestPlace, root)
+    const opened = openAccessManifest(key, manifestPlace, manifest)
     const erased = areKeysDestroyed(opened)
     const digest = opened.items.get(name)
     if (digest === undefined) return item === undefined ? { kind: 'NONE', erased } : fault('NOT_LISTED')
@@ -53,32 +54,32 @@ export function verifyAgainstManifest<T>(
   }
 }
 
-/** A write between the reads of an item and of the root that lists it looks like tampering once; what stays so is no write. */
+/** A write between the reads of item and manifest looks like tampering, but only once. Repeated reads rule it out. */
 const READS = 3
 
 /**
- * Looks at what patients have until it fits or stays as it is; what stays unfit is told to operators.
+ * Reads the items of patients. Reads an item with a fault up to three times; a fault that remains is an event for operators.
  *
- * @param look one read of all of them; a patient who is left out is left out
+ * @param readItems one read for all pending patients; a patient without a result has no result here either
  */
 export async function readManifestItems<T>(
   { tenant, events }: { readonly tenant: TenantId; readonly events: EventSink },
   patients: readonly PatientId[],
-  look: (pending: readonly PatientId[]) => Promise<ReadonlyMap<PatientId, ManifestItem<T>>>,
+  readItems: (pending: readonly PatientId[]) => Promise<ReadonlyMap<PatientId, ManifestItem<T>>>,
 ): Promise<ReadonlyMap<PatientId, ManifestItem<T>>> {
-  const told = new Map<PatientId, ManifestItem<T>>()
+  const results = new Map<PatientId, ManifestItem<T>>()
   let pending = patients
   for (let attempt = 1; pending.length > 0; attempt++) {
     const doubtful: PatientId[] = []
-    for (const [patient, item] of await look(pending)) {
+    for (const [patient, item] of await readItems(pending)) {
       if (item.kind === 'FAULT' && attempt < READS) {
         doubtful.push(patient)
         continue
       }
       if (item.kind === 'FAULT') events({ event: 'ACCESS_ITEM_FORGED', tenant, patient, what: item.what })
-      told.set(patient, item)
+      results.set(patient, item)
     }
     pending = doubtful
   }
-  return told
+  return results
 }

@@ -21,7 +21,7 @@ import { type ManifestItem, readManifestItems, verifyAgainstManifest } from './m
 const since = z.number().optional()
 const until = z.number().optional()
 const scope = z.object({ categories: z.array(z.string()), labeled: z.boolean() })
-/** What is limited stands apart: a reader who knows of no limits must not take it for what has none. */
+/** Limited periods are separate: a reader without support for limits must not treat them as unlimited. */
 const Content = z.object({
   periods: z.array(z.object({ since, until })),
   limited: z.array(z.object({ since, until, scope })).optional(),
@@ -35,10 +35,12 @@ interface MembershipParts {
 }
 
 /**
- * CARE_TEAM, SELF and PROXY: items of the access table, keyed by patient and person. Their content is sealed, and the
- * patient's sealed root lists each of them by its digest, so that a writer of the database can make none, put none back and
- * take none away unseen: it is told to operators. One that is not listed counts for nothing; where one that is listed is not
- * there as it should be, nobody can say whether the caller stands in the relationship.
+ * CARE_TEAM, SELF, PROXY and STUDY: items of the access table, keyed by patient and person. Their content is sealed, and the
+ * patient's access manifest lists each item by its digest. A writer of the database can therefore forge no item, and every
+ * restored or removed item is detected and reported to operators.
+ *
+ * - An item that is not listed does not count.
+ * - If a listed item is missing or altered, the relationship is unknown.
  */
 export function membershipRelationship(kind: AccessKind, { table, keyring, events }: MembershipParts): RelationshipSource {
   const subjectOf = async (caller: Caller): Promise<string | undefined> =>
@@ -50,22 +52,22 @@ export function membershipRelationship(kind: AccessKind, { table, keyring, event
       const subject = await subjectOf(caller)
       if (subject === undefined) return new Map()
       const key = await keyring.purposeKey(tenant, 'access')
-      const look = async (pending: readonly PatientId[]): Promise<ReadonlyMap<PatientId, ManifestItem<Stored>>> => {
+      const readItems = async (pending: readonly PatientId[]): Promise<ReadonlyMap<PatientId, ManifestItem<Stored>>> => {
         const wanted = pending.map((patient) => ({ kind, patient, subject }))
-        const { items, roots } = await table.load(tenant, wanted, signal)
+        const { items, manifests } = await table.load(tenant, wanted, signal)
         const found = new Map(items.map((item) => [item.patient, item]))
         return new Map(
-          wanted.map((asked) => {
-            const { patient } = asked
-            return [patient, verifiedMembership(key, tenant, asked, found.get(patient), roots.get(patient))]
+          wanted.map((itemKey) => {
+            const { patient } = itemKey
+            return [patient, verifiedMembership(key, tenant, itemKey, found.get(patient), manifests.get(patient))]
           }),
         )
       }
       const periods = new Map<PatientId, RelationshipAnswer>()
-      for (const [patient, item] of await readManifestItems({ tenant, events }, patients, look)) {
+      for (const [patient, item] of await readManifestItems({ tenant, events }, patients, readItems)) {
         if (item.kind === 'FOUND') periods.set(patient, periodsOf(item.content))
         else if (item.kind === 'NONE') periods.set(patient, [])
-        // whether there ought to be a root is known to who finds the patient to exist
+        // a missing manifest is a fault only if the patient exists, which this source does not know
         else if (item.kind === 'NO_MANIFEST') periods.set(patient, 'NO_MANIFEST')
         else if (item.what !== 'NOT_LISTED') periods.set(patient, 'TAMPERED')
       }
@@ -78,20 +80,20 @@ export function membershipRelationship(kind: AccessKind, { table, keyring, event
   }
 }
 
-/** What is held of one person and patient against the patient's root. */
+/** Verifies the item of one person and patient against the patient's manifest. */
 function verifiedMembership(
   key: PurposeKey<'access'>,
   tenant: TenantId,
-  asked: AccessKey,
+  itemKey: AccessKey,
   item: AccessItem | undefined,
-  root: Uint8Array | undefined,
+  manifest: Uint8Array | undefined,
 ): ManifestItem<Stored> {
-  const place = { tenant, ...accessKey(tenant, asked) }
-  const manifestPlace = { tenant, ...accessManifestKey(tenant, asked.patient) }
+  const place = { tenant, ...accessKey(tenant, itemKey) }
+  const manifestPlace = { tenant, ...accessManifestKey(tenant, itemKey.patient) }
   return verifyAgainstManifest(
     { key, place, manifestPlace, name: place.sk },
     item?.sealed,
-    root,
+    manifest,
     (content) => Content.safeParse(content).data,
   )
 }
@@ -100,7 +102,8 @@ const periodsOf = ({ periods, limited = [] }: Stored): readonly RelationshipPeri
   [...periods, ...limited] as unknown as readonly RelationshipPeriod[]
 
 /**
- * The item of a membership, sealed for its place.
+ * Returns the item of a membership, sealed for its place.
+ *
  * @throws KeyUnavailable
  */
 export async function sealMembership(keyring: Keyring, tenant: TenantId, membership: Membership): Promise<AccessItem> {
@@ -116,8 +119,9 @@ export async function sealMembership(keyring: Keyring, tenant: TenantId, members
 }
 
 /**
- * Those of the memberships that are not stored as they are: to load the same again writes nothing, and so does the end of one that
- * never was.
+ * Returns the memberships that differ from the stored ones, so that a repeated import writes nothing. A membership without
+ * periods ends the stored one; if none is stored, it is no change.
+ *
  * @throws KeyUnavailable, StoreUnavailable
  */
 export async function membershipChanged(
@@ -129,19 +133,19 @@ export async function membershipChanged(
   const seal = await keyring.purposeKey(tenant, 'access')
   const keys = await Promise.all(memberships.map(async (membership) => await keyOf(keyring, tenant, membership)))
   const stored = new Map<string, string>()
-  const { items, roots } = await table.load(tenant, keys)
+  const { items, manifests } = await table.load(tenant, keys)
   for (const item of items) {
     const place = { tenant, ...accessKey(tenant, item) }
-    // one that was tampered with is written anew
-    const known = verifiedMembership(seal, tenant, item, item, roots.get(item.patient))
-    if (known.kind === 'FOUND') stored.set(`${place.pk} ${place.sk}`, JSON.stringify(known.content))
+    // an item that was tampered with counts as changed and is written again
+    const verified = verifiedMembership(seal, tenant, item, item, manifests.get(item.patient))
+    if (verified.kind === 'FOUND') stored.set(`${place.pk} ${place.sk}`, JSON.stringify(verified.content))
   }
   const present = new Set(items.map((item) => accessKey(tenant, item)).map(({ pk, sk }) => `${pk} ${sk}`))
   return memberships.filter((membership, index) => {
     const key = keys[index]
     if (key === undefined) return true
     const { pk, sk } = accessKey(tenant, key)
-    // one without periods ends what is there, and is not written where nothing is
+    // a membership without periods ends a stored one; without a stored one there is nothing to end
     if (membership.periods.length === 0 && !present.has(`${pk} ${sk}`)) return false
     return stored.get(`${pk} ${sk}`) !== JSON.stringify(Content.parse(contentOf(membership)))
   })
@@ -167,7 +171,7 @@ const timesOf = (period: MembershipPeriod): { readonly since?: Instant; readonly
   ...(period.until !== undefined && { until: instantOf(period.until, 'until') }),
 })
 
-/** Times come from the import in UTC, `until` exclusive. One that cannot be read begins never and has ended. */
+/** Parses a time of the import, in UTC, `until` exclusive. An invalid `since` never begins, and an invalid `until` has passed. */
 function instantOf(text: string, edge: 'since' | 'until'): Instant {
   const at = Date.parse(text)
   return (Number.isNaN(at) ? (edge === 'since' ? Number.MAX_SAFE_INTEGER : 0) : at) as Instant

@@ -2,8 +2,8 @@ import type { PatientDirectory } from '../store/record-source.ts'
 import type { RelationshipSource } from './relationships.ts'
 
 /**
- * ORGANIZATION: the caller works for, or with, the organization that holds the record. Every record is looked up under
- * the caller's own tenant, so one that is found at all stands in this relationship.
+ * ORGANIZATION: the caller works for, or with, the organization that holds the record. Every record is looked up in the
+ * caller's own tenant, so the relationship holds for each record that is found.
  */
 export function organizationRelationship(directory: PatientDirectory): RelationshipSource {
   return {

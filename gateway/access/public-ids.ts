@@ -3,25 +3,29 @@ import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { RecordRef } from '../model/ids.ts'
 import { decodeNodeId, encodeNodeId } from '../model/node-id.ts'
 
-/** The ids that one caller is given and may send: one seam for all of them, or a researcher would get a real one somewhere. */
+/** The ids that a caller receives and sends. All ids pass through this interface, so that a researcher never receives a node id. */
 export interface PublicIds {
   encode(ref: RecordRef): string
-  /** The record that an id points to; undefined for what is no id of this caller's. */
+  /** Returns the record of an id; undefined if the text is not an id for this caller. */
   decode(text: string): RecordRef | undefined
-  /** What the view PSEUDONYM shows of a field; null where there is no study whose pseudonym it could be. */
+  /** Returns the value of a field in the view PSEUDONYM; null without a study. */
   standIn(ref: RecordRef, path: SchemaPath): string | null
-  /** What cursors are bound to besides: a place in the list of one study is none in that of another. @throws what `unknownIds` was given */
+  /**
+   * Returns additional bounds of cursors: a cursor of one study is not valid in another.
+   *
+   * @throws the failure that `unknownIds` received
+   */
   bound(): readonly string[]
 }
 
 export const NODE_IDS: PublicIds = { encode: encodeNodeId, decode: decodeNodeId, standIn: () => null, bound: () => [] }
 
-/** Something was given to a researcher who acts under no study: a fault of the gateway. */
+/** A record would be disclosed to a researcher without a study, which is a fault of the gateway. */
 class NoStudy extends Error {
   override readonly name = 'NoStudy'
 }
 
-/** Of a researcher without a study: nothing is given to them, and no id of theirs leads anywhere. */
+/** The ids of a researcher without a study: they receive no id, and each id that they send is unknown. */
 export const NO_IDS: PublicIds = {
   encode: () => {
     throw new NoStudy()
@@ -31,7 +35,7 @@ export const NO_IDS: PublicIds = {
   bound: () => [],
 }
 
-/** Of a researcher whose study could not be found out: a cursor of theirs is neither good nor bad. */
+/** The ids of a researcher if the studies could not be loaded: their cursors cannot be checked. */
 export const unknownIds = (failure: Error): PublicIds => ({
   ...NO_IDS,
   bound: () => {
@@ -39,7 +43,7 @@ export const unknownIds = (failure: Error): PublicIds => ({
   },
 })
 
-/** Of a researcher under a study: pseudonyms of that study and nothing else. */
+/** The ids of a researcher under a study: only pseudonyms of that study. */
 export const studyIds = (pseudonyms: Pseudonyms, protocol: string): PublicIds => ({
   encode: (ref) => pseudonyms.seal(ref),
   decode: (text) => pseudonyms.open(text),

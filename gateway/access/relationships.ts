@@ -6,47 +6,49 @@ import type { Instant, PatientId } from '../model/ids.ts'
 import type { Relationship } from '../../directives/policy.ts'
 import type { RecordMetadata, RelationshipScope } from '../model/record.ts'
 
-/** From when until when a relationship holds, in milliseconds; open where left out. `until` is exclusive. */
+/** A period of a relationship, in milliseconds since the epoch. A missing bound is open; `until` is exclusive. */
 export interface RelationshipPeriod {
   readonly since?: Instant
   readonly until?: Instant
-  /** How much it opens while it holds; all of what its grants open where left out. */
+  /** Limits what the relationship opens in this period. Without a scope it opens all that its grants open. */
   readonly scope?: RelationshipScope
 }
 
 /**
- * What a source knows of one patient. TAMPERED: what it keeps of caller and patient was taken away or put back as it was before,
- * so that nobody knows whether they stand in the relationship. NO_MANIFEST: it keeps nothing at all of the patient, which is so
- * for one who does not exist and for no other.
+ * The answer of a source for one patient.
+ * - TAMPERED: stored data was removed or restored, so that the relationship is unknown.
+ * - NO_MANIFEST: the source stores nothing about the patient. This holds only for a patient that does not exist.
  */
 export type RelationshipAnswer = readonly RelationshipPeriod[] | 'TAMPERED' | 'NO_MANIFEST'
 
-/** What is known of the caller towards one patient. What is damaged counts for nothing. */
-export interface HeldRelationships {
+/** The caller's active relationships to one patient. A damaged relationship is not active. */
+export interface ActiveRelationships {
   readonly relationships: ReadonlySet<Relationship>
-  /** Those that hold within limits alone. */
+  /** The limits of relationships that hold only within limits. */
   readonly limits?: RelationshipLimits
   readonly damage?: 'TAMPERED' | 'NO_MANIFEST'
-  /** Those of which a service did not tell whether they hold, and why. */
+  /** Relationships with a failed source, and the reason of the failure. */
   readonly unknown?: ReadonlyMap<Relationship, OutcomeReason>
 }
 
-/** One relationship: how a deployment finds out who stands in it. Asked once a batch, never once a field. */
+/** Source of one relationship. The gateway calls it once for each batch, never once for each field. */
 export interface RelationshipSource {
   /**
-   * The periods of the caller towards each of the patients; a patient with none is left out.
+   * Returns the periods of the caller's relationship by patient. A patient without a period is absent.
+   *
    * @throws StoreUnavailable, KeyUnavailable
    */
   periods(caller: Caller, patients: readonly PatientId[], deadline: Deadline): Promise<ReadonlyMap<PatientId, RelationshipAnswer>>
   /**
-   * Up to `limit` patients towards whom the caller may stand so, in the order of their ids as text, after the one given.
-   * Asked again by `periods` before anything follows from it; fewer than `limit` means that there are no more.
+   * Returns up to `limit` candidate patients of the caller, in the order of their ids as text, after the patient `after`. The
+   * gateway checks each with `periods`. Fewer than `limit` means that there are no more.
+   *
    * @throws StoreUnavailable, KeyUnavailable
    */
   panel(caller: Caller, after: PatientId | undefined, limit: number, deadline: Deadline): Promise<readonly PatientId[]>
   /**
-   * Whether the caller stands so to one record, by what is sealed beside it: then it holds for that record alone. Pure. Left out
-   * where the relationship is one to the patient as a whole.
+   * Whether the caller has the relationship to one record, by the record's sealed metadata. It then holds only for that record.
+   * Must be a pure function. Leave it out if the relationship is to the patient as a whole.
    */
   readonly ofRecord?: (caller: Caller, record: RecordMetadata) => boolean
 }
@@ -54,11 +56,11 @@ export interface RelationshipSource {
 export type RelationshipRegistry = ReadonlyMap<Relationship, RelationshipSource>
 
 /**
- * Which of the named relationships hold now, by patient. A name without a source never holds (P3). One whose source fails is
- * unknown, and the others are told.
+ * Returns which of the named relationships hold now, by patient. A name without a source never holds (P3). If a source fails,
+ * its relationship is unknown, and the others are returned.
  *
- * @param deadline until when a source may take: it ends before the rest is given up with it
- * @param reasonOf what a failure means; throws it where it is none of a service
+ * @param deadline for the sources; it must end before the deadline of the request, so that a slow source fails only itself
+ * @param reasonOf classifies a failure; throws the failure itself if no service caused it
  */
 export async function relationshipsOf(
   registry: RelationshipRegistry,
@@ -68,9 +70,9 @@ export async function relationshipsOf(
   now: Instant,
   deadline: Deadline,
   reasonOf: (failure: unknown) => OutcomeReason,
-): Promise<ReadonlyMap<PatientId, HeldRelationships>> {
+): Promise<ReadonlyMap<PatientId, ActiveRelationships>> {
   const unknown = new Map<Relationship, OutcomeReason>()
-  const asked = await Promise.all(
+  const answersByName = await Promise.all(
     [...names].map(async (name) => {
       try {
         const source = registry.get(name)
@@ -83,19 +85,19 @@ export async function relationshipsOf(
     }),
   )
   return new Map(
-    patients.map((patient): [PatientId, HeldRelationships] => {
+    patients.map((patient): [PatientId, ActiveRelationships] => {
       const relationships = new Set<Relationship>()
       const limits = new Map<Relationship, readonly RelationshipScope[]>()
-      let damage: HeldRelationships['damage']
-      for (const [name, answers] of asked) {
-        const known = answers.get(patient) ?? []
-        if (known === 'TAMPERED') damage = known
-        else if (known === 'NO_MANIFEST') damage ??= known
+      let damage: ActiveRelationships['damage']
+      for (const [name, answers] of answersByName) {
+        const answer = answers.get(patient) ?? []
+        if (answer === 'TAMPERED') damage = answer
+        else if (answer === 'NO_MANIFEST') damage ??= answer
         else {
-          const holding = known.filter((period) => isCurrent(period, now))
+          const holding = answer.filter((period) => isCurrent(period, now))
           if (holding.length > 0) relationships.add(name)
           const scopes = holding.flatMap(({ scope }) => scope ?? [])
-          // one that holds without limits makes the others say nothing
+          // an unscoped period overrides scoped ones
           if (scopes.length > 0 && scopes.length === holding.length) limits.set(name, scopes)
         }
       }

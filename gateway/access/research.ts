@@ -6,8 +6,8 @@ import type { Study } from '../model/study.ts'
 import type { RelationshipRegistry, RelationshipSource, RelationshipPeriod } from './relationships.ts'
 
 /**
- * The caller as they are to anything but research: a role of kind RESEARCH reads under a study or nothing, whatever a line of the
- * schema grants to it for other purposes.
+ * Returns the caller without roles of kind RESEARCH, for purposes other than research. Such a role reads only under a study,
+ * even if the schema grants it something for another purpose.
  */
 export function besideResearch(caller: Caller, { roles }: Pick<PolicyTable, 'roles'>): Caller {
   const others = new Set([...caller.roles].filter((name) => roles.get(name)?.kind !== 'RESEARCH'))
@@ -15,11 +15,10 @@ export function besideResearch(caller: Caller, { roles }: Pick<PolicyTable, 'rol
 }
 
 /**
- * The caller as a researcher, where any role that may claim the stated purpose is of kind RESEARCH; undefined where none is.
+ * Returns the caller as a researcher if a role of kind RESEARCH may claim the stated purpose; otherwise undefined.
  *
- * Whoever acts for research has no other role meanwhile: what a physician may see, and that a patient exists, is not told to a
- * researcher who is a physician too (45 CFR 164.514(b)). Where the same purpose could be claimed for another role as well, it is
- * research all the same.
+ * A researcher has no other role during the request. A researcher who is also a physician must not see a physician's data or
+ * the existence of patients (45 CFR 164.514(b)). If another role may claim the purpose too, the request is still research.
  */
 export function asResearcher(caller: Caller, { roles }: Pick<PolicyTable, 'roles'>): Caller | undefined {
   const research = [...caller.roles].flatMap((name) => {
@@ -32,8 +31,8 @@ export function asResearcher(caller: Caller, { roles }: Pick<PolicyTable, 'roles
 }
 
 /**
- * The study that a researcher acts under: the one named, where it is one of theirs and holds now; without a name the only one that
- * is and does. Undefined for any other: a study that is not theirs is as none.
+ * Returns the study of a researcher's request. With a name: the named study, if it is current and lists the researcher. Without
+ * a name: the only such study. Otherwise undefined, so that a foreign study looks like a missing one.
  */
 export function studyOf(
   studies: readonly Study[],
@@ -42,14 +41,14 @@ export function studyOf(
   now: Instant,
 ): Study | undefined {
   if (fhirUser === undefined) return undefined
-  const theirs = studies.filter(
+  const own = studies.filter(
     ({ researchers, since, until }) => researchers.includes(fhirUser) && (since === undefined || since <= now) && now < until,
   )
-  if (named !== undefined) return theirs.find(({ protocol }) => protocol === named)
-  return theirs.length === 1 ? theirs[0] : undefined
+  if (named !== undefined) return own.find(({ protocol }) => protocol === named)
+  return own.length === 1 ? own[0] : undefined
 }
 
-/** The relationships as they hold under a study: towards its patients, and towards nobody else. */
+/** Restricts the relationships to the patients of a study. */
 export function withinStudy(registry: RelationshipRegistry, subjects: RelationshipSource): RelationshipRegistry {
   return new Map(
     [...registry].map(([name, source]) => [
@@ -61,12 +60,12 @@ export function withinStudy(registry: RelationshipRegistry, subjects: Relationsh
             source.periods(caller, patients, deadline),
           ])
           return new Map(
-            [...inStudy].map(([patient, known]) => {
-              const held = own.get(patient) ?? []
-              if (typeof known === 'string' || known.length === 0) return [patient, known]
-              if (typeof held === 'string') return [patient, held]
-              // both must hold: from the later beginning to the earlier end of each pair
-              return [patient, known.flatMap((one) => held.map((other) => overlapOf(one, other)))]
+            [...inStudy].map(([patient, studyPeriods]) => {
+              const ownPeriods = own.get(patient) ?? []
+              if (typeof studyPeriods === 'string' || studyPeriods.length === 0) return [patient, studyPeriods]
+              if (typeof ownPeriods === 'string') return [patient, ownPeriods]
+              // both must hold: from the later start to the earlier end of each pair
+              return [patient, studyPeriods.flatMap((one) => ownPeriods.map((other) => overlapOf(one, other)))]
             }),
           )
         },
@@ -76,7 +75,7 @@ export function withinStudy(registry: RelationshipRegistry, subjects: Relationsh
   )
 }
 
-/** One that ends before it begins never holds; what either of them limits is limited. */
+/** The overlap of two periods, with the limits of both. Without an overlap, the result ends before it starts and never holds. */
 function overlapOf(one: RelationshipPeriod, other: RelationshipPeriod): RelationshipPeriod {
   const since = [one.since, other.since].filter((at) => at !== undefined).toSorted((a, b) => b - a)[0]
   const until = [one.until, other.until].filter((at) => at !== undefined).toSorted((a, b) => a - b)[0]
@@ -90,13 +89,13 @@ function narrower(one: RelationshipScope | undefined, other: RelationshipScope |
   return { categories: one.categories.filter((category) => both.has(category)), labeled: one.labeled && other.labeled }
 }
 
-/** Nobody, for whoever acts under no study. */
+/** The subjects of a researcher without a study: none. */
 export const NO_SUBJECTS: RelationshipSource = {
   periods: () => Promise.resolve(new Map()),
   panel: () => Promise.resolve([]),
 }
 
-/** Nobody knows whom it is about: each question fails as the asking for the study did. */
+/** The subjects of a study that could not be loaded: each call fails with the same failure. */
 export function unknownSubjects(failure: Error): RelationshipSource {
   return { periods: () => Promise.reject(failure), panel: () => Promise.reject(failure) }
 }

@@ -8,13 +8,13 @@ const byKind = <T extends z.ZodType<number>>(form: T) => z.partialRecord(KINDS, 
 const KINDS = z.enum(['CLINICIAN', 'STAFF', 'RESEARCH', 'PATIENT', 'PARTNER', 'OVERSIGHT'] satisfies RoleKind[])
 
 /**
- * How long sessions last, by the kind of role. What is not said is fifteen minutes without a request and twelve hours in all:
- * 45 CFR 164.312(a)(2)(iii) asks for an end and leaves the time to the deployment.
+ * The limits of sessions by kind of role. The defaults are 15 minutes without a request and 12 hours in total.
+ * 45 CFR 164.312(a)(2)(iii) requires an end and leaves the time to the deployment.
  */
 export const SessionSettings = z.strictObject({
   idleMinutes: byKind(minutes),
   absoluteHours: byKind(hours),
-  /** How recent a sign-in must be for what asks for one (RFC 9470). */
+  /** The maximum age of a sign-in for operations that require a recent one (RFC 9470). */
   stepUpSeconds: z.number().int().min(30).max(900).default(300),
 })
 
@@ -29,7 +29,7 @@ export interface SessionLimits {
   readonly absolute: number
 }
 
-/** The limits of a caller: of several roles, the strictest. */
+/** Returns the limits of a caller. With several roles, the strictest limits apply. */
 export function limitsOf(
   { idleMinutes, absoluteHours }: Pick<SessionSettings, 'idleMinutes' | 'absoluteHours'>,
   policy: PolicyTable,

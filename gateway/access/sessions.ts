@@ -9,15 +9,15 @@ import type { PolicyTable } from '../../directives/policy.ts'
 import type { Clock } from '../model/record.ts'
 import { kindsOf, limitsOf, type SessionSettings } from './session-limits.ts'
 
-/** Whether those who ask are still signed in, and what ends it. */
+/** Checks whether callers are still signed in, and ends their sessions. */
 export interface Sessions {
-  /** @throws SessionExpired; SessionsUnavailable where it cannot be found out */
+  /** @throws SessionExpired; SessionsUnavailable if the session cannot be checked */
   admit(caller: Caller, requestId: RequestId, deadline: Deadline): Promise<void>
-  /** The writing that ends the caller's own session; undefined for a client acting by itself, which has none. */
+  /** Returns the write that ends the caller's own session; undefined for a machine client, which has no session. */
   ending(caller: Caller): SessionWrite | undefined
-  /** The writing that ends all sign-ins of a user, or through a client, of the caller's tenant. */
+  /** Returns the write that ends all sign-ins of a user, or through a client, in the caller's tenant. */
   revocation(caller: Caller, subject: 'USER' | 'CLIENT', id: string): SessionWrite
-  /** What this process remembers is asked for again: something was written. */
+  /** Makes this process read all sessions again. Call it after a write. */
   forget(): void
 }
 
@@ -31,34 +31,34 @@ export interface SessionParts {
   readonly events: EventSink
 }
 
-/** A revocation works everywhere within 30 seconds: what was read is believed for less. */
-const BELIEVED_MS = 25_000
+/** A revocation must take effect everywhere within 30 seconds, so a cached session is used for less. */
+const FRESH_MS = 25_000
 const WRITE_EVERY_MS = 60_000
-/** Issuers' clocks may be a minute ahead: a token that seems to be of after a revocation may be of before it. */
+/** An issuer's clock may be a minute ahead: a token with a time after a revocation may be older than the revocation. */
 const CLOCK_TOLERANCE_MS = 60_000
-/** While the table is away: how long what was read of a session stands, and how often the table is tried for it. */
+/** While the table is unavailable: how long a cached session is used, and how often the table is tried for it. */
 const WARM_MS = 5 * 60_000
 const RETRY_MS = 5_000
-const MAX_KNOWN = 10_000
+const MAX_CACHED = 10_000
 
-interface Known extends SessionState {
+interface CachedSession extends SessionState {
   readonly readAt: number
-  /** Of this process, to the millisecond. */
+  /** The last request in this process, to the millisecond. */
   readonly lastSeen: number | undefined
   readonly retryAt: number
 }
 
 /**
- * Sessions on the server, by one table that all processes share (45 CFR 164.312(a)(2)(iii)).
+ * Server-side sessions in a table that all processes share (45 CFR 164.312(a)(2)(iii)).
  *
- * A session is seen at each request and written at most once a minute: another process may hold it for idle up to a minute early,
- * and none too late. `docs/decisions/0013` says what happens while the table is away.
+ * Each request renews its session, but the table is written at most once a minute. Another process may therefore expire a session
+ * up to a minute early, but never late. `docs/decisions/0013` explains the behavior while the table is unavailable.
  */
 export class TableSessions implements Sessions {
   readonly #parts: SessionParts
-  readonly #known = new LRUCache<string, Known>({ max: MAX_KNOWN })
-  /** Requests of one session that come at once to a cold process ask the table once. */
-  readonly #reading = new Map<string, Promise<Known>>()
+  readonly #cache = new LRUCache<string, CachedSession>({ max: MAX_CACHED })
+  /** Concurrent requests of one session in a cold process share one read. */
+  readonly #reading = new Map<string, Promise<CachedSession>>()
 
   constructor(parts: SessionParts) {
     this.#parts = parts
@@ -71,18 +71,18 @@ export class TableSessions implements Sessions {
     if (caller.session !== undefined && (since === undefined || now - since > absolute)) throw new SessionExpired()
     const keys = keysOf(caller)
     const name = (keys.session ?? keys.user).pk + (keys.client?.pk ?? '')
-    const known = await this.#state(name, keys, caller, requestId, now, deadline)
-    // let in without the table: what is not known is not remembered either
-    if (known === undefined) return
-    if (known.isEnded) throw new SessionExpired()
-    if (known.notBefore !== undefined && (since === undefined || since <= known.notBefore + CLOCK_TOLERANCE_MS))
+    const session = await this.#state(name, keys, caller, requestId, now, deadline)
+    // admitted without the table: an unknown session is not cached
+    if (session === undefined) return
+    if (session.isEnded) throw new SessionExpired()
+    if (session.notBefore !== undefined && (since === undefined || since <= session.notBefore + CLOCK_TOLERANCE_MS))
       throw new SessionExpired()
     if (keys.session === undefined) return
-    const seen = Math.max(known.seen ?? 0, known.lastSeen ?? 0)
+    const seen = Math.max(session.seen ?? 0, session.lastSeen ?? 0)
     if (seen > 0 && now - seen > idle) throw new SessionExpired()
-    const isDue = known.seen === undefined || now - known.seen >= WRITE_EVERY_MS
-    // remembered before it is written: requests side by side write once
-    this.#known.set(name, { ...known, lastSeen: now, seen: isDue ? now : known.seen })
+    const isDue = session.seen === undefined || now - session.seen >= WRITE_EVERY_MS
+    // cached before the write, so that concurrent requests write once
+    this.#cache.set(name, { ...session, lastSeen: now, seen: isDue ? now : session.seen })
     if (isDue) await this.#touch(keys.session, caller, requestId, now, deadline)
   }
 
@@ -96,11 +96,11 @@ export class TableSessions implements Sessions {
   }
 
   forget(): void {
-    // setting an entry moves it: the list is taken first
-    for (const [name, known] of [...this.#known.entries()]) this.#known.set(name, { ...known, readAt: 0, retryAt: 0 })
+    // `set` reorders the entries, so iterate over a copy
+    for (const [name, session] of [...this.#cache.entries()]) this.#cache.set(name, { ...session, readAt: 0, retryAt: 0 })
   }
 
-  /** What is known of the session now; undefined where an emergency is let in although nothing is. */
+  /** Returns the state of the session; undefined if emergency treatment is admitted without a known state. */
   async #state(
     name: string,
     keys: SessionKeys,
@@ -108,33 +108,33 @@ export class TableSessions implements Sessions {
     requestId: RequestId,
     now: number,
     deadline: Deadline,
-  ): Promise<Known | undefined> {
-    const known = this.#known.get(name)
-    if (known !== undefined && isWithin(known.readAt, now, BELIEVED_MS)) return known
-    if (known !== undefined && now < known.retryAt && isWithin(known.readAt, now, WARM_MS)) return known
+  ): Promise<CachedSession | undefined> {
+    const cached = this.#cache.get(name)
+    if (cached !== undefined && isWithin(cached.readAt, now, FRESH_MS)) return cached
+    if (cached !== undefined && now < cached.retryAt && isWithin(cached.readAt, now, WARM_MS)) return cached
     try {
       const read = await deadline.wait(() => this.#read(name, keys, now, deadline), storeOverdue)
-      // as it is now: who waited for the same answer may have gone on with it
-      return this.#known.get(name) ?? read
+      // the newest state: another request that waited for the same read may have changed it
+      return this.#cache.get(name) ?? read
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
-      this.#tell(caller, requestId, error)
-      if (known !== undefined && isWithin(known.readAt, now, WARM_MS)) {
-        const kept = { ...known, retryAt: now + RETRY_MS }
-        this.#known.set(name, kept)
-        return kept
+      this.#report(caller, requestId, error)
+      if (cached !== undefined && isWithin(cached.readAt, now, WARM_MS)) {
+        const stale = { ...cached, retryAt: now + RETRY_MS }
+        this.#cache.set(name, stale)
+        return stale
       }
       if (this.#isEmergency(caller)) return undefined
       throw new SessionsUnavailable({ cause: error })
     }
   }
 
-  async #read(name: string, keys: SessionKeys, now: number, { signal }: Deadline): Promise<Known> {
-    const read = async (): Promise<Known> => {
+  async #read(name: string, keys: SessionKeys, now: number, { signal }: Deadline): Promise<CachedSession> {
+    const read = async (): Promise<CachedSession> => {
       try {
         const state = await this.#parts.table.read(keys, signal)
-        const fresh: Known = { ...state, readAt: now, lastSeen: this.#known.get(name)?.lastSeen, retryAt: 0 }
-        this.#known.set(name, fresh)
+        const fresh: CachedSession = { ...state, readAt: now, lastSeen: this.#cache.get(name)?.lastSeen, retryAt: 0 }
+        this.#cache.set(name, fresh)
         return fresh
       } finally {
         this.#reading.delete(name)
@@ -145,13 +145,13 @@ export class TableSessions implements Sessions {
     return await reading
   }
 
-  /** Treatment that cannot wait: said by the one who asks, and recorded with every field. */
+  /** Treatment that cannot wait. The caller states it as the purpose, and the audit records it with every field. */
   #isEmergency(caller: Caller): boolean {
     const { purpose } = caller
     return (purpose === 'ETREAT' || purpose === 'BTG') && kindsOf(this.#parts.policy, caller).includes('CLINICIAN')
   }
 
-  /** That it could not be written ends nobody's session: this process remembers. */
+  /** A failed write does not end the session, because this process has it in its cache. */
   async #touch(
     session: NonNullable<SessionKeys['session']>,
     caller: Caller,
@@ -164,16 +164,16 @@ export class TableSessions implements Sessions {
       await deadline.wait(write, storeOverdue)
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
-      this.#tell(caller, requestId, error)
+      this.#report(caller, requestId, error)
     }
   }
 
-  #tell({ tenant }: Caller, requestId: RequestId, error: StoreUnavailable): void {
+  #report({ tenant }: Caller, requestId: RequestId, error: StoreUnavailable): void {
     this.#parts.events({ event: 'STORE_UNAVAILABLE', requestId, tenant, cause: causeName(error.cause) })
   }
 }
 
-/** A refreshed token is of the same sign-in; a client that acts by itself signs in with each token. */
+/** A refreshed token belongs to the same sign-in. A machine client signs in with each token. */
 const signedInAt = ({ session, authTime, issuedAt }: Caller): number | undefined =>
   session === undefined ? issuedAt : (authTime ?? issuedAt)
 
@@ -185,5 +185,5 @@ function keysOf({ tenant, user, client, session }: Caller): SessionKeys {
   }
 }
 
-// a clock that was set back makes nothing younger
+// a clock that was set back must not make an entry younger
 const isWithin = (from: number, now: number, span: number): boolean => from <= now && now - from < span

@@ -13,7 +13,7 @@ import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
 import type { PhiPolicy, PolicyTable } from '../../directives/policy.ts'
 import { refuseBeforeRecord } from '../decide/decide.ts'
 
-/** The answer where a rule says no: told and recorded by the one who is called, who gives what the field then is. */
+/** Handles a denial: reports and records it, and returns the value of the field. */
 export type OnDenied<Context> = (
   denial: Denial,
   coordinate: Coordinate,
@@ -24,7 +24,7 @@ export type OnDenied<Context> = (
 ) => null
 
 type Resolve = (source?: unknown, args?: unknown, context?: unknown, info?: GraphQLResolveInfo) => unknown
-/** Wraps a field's resolver: graphql-middleware's function, whose own type is not exported. */
+/** Wraps a field's resolver. graphql-middleware does not export the type of this function. */
 export type Wrap = (
   resolve: Resolve,
   source: unknown,
@@ -32,14 +32,14 @@ export type Wrap = (
   context: unknown,
   info: GraphQLResolveInfo,
 ) => Promise<unknown>
-/** By type and field: what `applyMiddleware` takes. */
+/** The argument of `applyMiddleware`: wrappers by type and field. */
 export type RuleMap = Record<string, Record<string, Wrap>>
 
 /**
- * Role and purpose on every root and edge, before anything is loaded. What is no root or edge is not wrapped: leaves have
- * their own synchronous guards, and a rule on each leaf would make a promise of each.
+ * Checks role and purpose on every root and edge before anything is loaded. Other fields are not wrapped: leaves have their own
+ * synchronous guards, and a rule would turn each leaf into a promise.
  *
- * @throws Error when shield gives no rule for a root or an edge
+ * @throws Error if shield generates no rule for a root or an edge
  */
 export function shieldRules<Context>(
   schema: GraphQLSchema,
@@ -47,20 +47,20 @@ export function shieldRules<Context>(
   callerOf: (context: Context) => Caller | undefined,
   onDenied: OnDenied<Context>,
 ): RuleMap {
-  // found once: a rule runs for every row of a list
+  // computed once, because a rule runs for every row of a list
   const behind = new Map<Coordinate, readonly PhiPolicy[]>()
   const refusalAt = (coordinate: Coordinate, caller: Caller): Denial | undefined => {
     const call = policy.calls.get(coordinate)
-    if (call !== undefined && ![...caller.roles].some((role) => call.roles.has(role))) return NOBODY
+    if (call !== undefined && ![...caller.roles].some((role) => call.roles.has(role))) return NO_ROLE
     const fields = behind.get(coordinate)
-    return fields === undefined ? NOBODY : refusal(coordinate, fields, caller)
+    return fields === undefined ? NO_ROLE : refusal(coordinate, fields, caller)
   }
-  const held = [...policy.classes].filter(([, kind]) => kind === 'ROOT' || kind === 'EDGE').map(([coordinate]) => coordinate)
+  const guarded = [...policy.classes].filter(([, kind]) => kind === 'ROOT' || kind === 'EDGE').map(([coordinate]) => coordinate)
   const tree: Record<string, Record<string, ReturnType<ReturnType<typeof rule>>>> = {}
-  for (const coordinate of held) {
+  for (const coordinate of guarded) {
     behind.set(coordinate, fieldsBehind(schema, policy, coordinate))
     const [type, field] = split(coordinate)
-    // one rule object for each field: shield answers a shared one from what it said of the first
+    // one rule object for each field: shield caches the result of a shared rule
     const decide = (_parent: unknown, _args: unknown, context: Context): boolean => {
       const caller = callerOf(context)
       return caller !== undefined && refusalAt(coordinate, caller) === undefined
@@ -69,15 +69,15 @@ export function shieldRules<Context>(
   }
   const generator = shield<unknown, Context>(tree, {
     fallbackRule: deny,
-    // the only setting under which an error thrown in a rule stays an error and does not read as a denial
+    // the only setting that keeps an error in a rule an error; otherwise it becomes a denial
     debug: true,
     fallbackError: (_thrown, source, args, context, info) => {
       const coordinate = `${info.parentType.name}.${info.fieldName}` as Coordinate
       const caller = callerOf(context as Context)
       const denial = caller === undefined ? undefined : refusalAt(coordinate, caller)
-      // shield types this as an error; what it returns is the value of the field
+      // shield types this result as an error, but returns it as the value of the field
       return onDenied(
-        denial ?? NOBODY,
+        denial ?? NO_ROLE,
         coordinate,
         source,
         args as Record<string, unknown>,
@@ -86,12 +86,12 @@ export function shieldRules<Context>(
       ) as unknown as Error
     },
   })
-  return pick(generator, schema, held)
+  return pick(generator, schema, guarded)
 }
 
-const NOBODY: Denial = { outcome: 'DENIED', reason: 'ROLE', breakGlass: false }
+const NO_ROLE: Denial = { outcome: 'DENIED', reason: 'ROLE', breakGlass: false }
 
-/** The fields that decide about a root or an edge: its own line, or all fields of the records that it leads to. */
+/** Returns the policies that decide a root or an edge: its own, or those of all fields of the records behind it. */
 function fieldsBehind(schema: GraphQLSchema, policy: PolicyTable, coordinate: Coordinate): readonly PhiPolicy[] {
   const own = policy.phi.get(coordinate as string as SchemaPath)
   if (own !== undefined) return [own]
@@ -102,19 +102,19 @@ function fieldsBehind(schema: GraphQLSchema, policy: PolicyTable, coordinate: Co
   return [...policy.phi.values()].filter(({ path }) => records.some((record) => path.startsWith(`${record}.`)))
 }
 
-/** Why no record could be given to this caller through a root or an edge; undefined when some could. */
+/** Returns the denial of a root or an edge; undefined if the caller could receive a record through it. */
 function refusal(coordinate: Coordinate, fields: readonly PhiPolicy[], caller: Caller): Denial | undefined {
   let refused: Denial | undefined
   for (const field of fields) {
     refused = refuseBeforeRecord(field, caller)
     if (refused === undefined) return undefined
   }
-  // what leads to no record (`viewer`) needs a caller alone; only an edge that is PHI itself has a rule to name
+  // a root without records (`viewer`) needs only a caller; only an edge that is PHI itself has a rule to name
   const isOwn = fields[0] !== undefined && (fields[0].path as string) === (coordinate as string)
   return isOwn ? refused : refused && { outcome: 'DENIED', reason: refused.reason, breakGlass: false }
 }
 
-/** The records that a type leads to: itself, behind a connection, or behind an interface. */
+/** Returns the record types behind a type: the type itself, the nodes of a connection, or the types of an interface. */
 function recordTypes(schema: GraphQLSchema, policy: PolicyTable, type: GraphQLNamedType): string[] {
   if (isInterfaceType(type)) return schema.getPossibleTypes(type).map(({ name }) => name)
   if (!isObjectType(type)) return []
@@ -128,14 +128,14 @@ function recordTypes(schema: GraphQLSchema, policy: PolicyTable, type: GraphQLNa
 function pick<Context>(
   generator: IMiddlewareGenerator<unknown, Context, unknown>,
   schema: GraphQLSchema,
-  held: readonly Coordinate[],
+  guarded: readonly Coordinate[],
 ): RuleMap {
   const generated = generator.generate(schema) as RuleMap
   const picked: RuleMap = {}
-  for (const coordinate of held) {
+  for (const coordinate of guarded) {
     const [type, field] = split(coordinate)
     const wrap = generated[type]?.[field]
-    if (wrap === undefined) throw new Error(`no rule holds ${coordinate}`)
+    if (wrap === undefined) throw new Error(`No rule guards ${coordinate}.`)
     ;(picked[type] ??= {})[field] = wrap
   }
   return picked

@@ -1,10 +1,10 @@
 import { isIP } from 'node:net'
 
 /**
- * Where a request came from, as it is counted: an IPv4 address as it is, of an IPv6 address the first 64 bits, within which one
- * machine takes as many addresses as it likes (RFC 8981). Who defends the gateway blocks either.
+ * Returns the network of a request for counting: an IPv4 address, or the first 64 bits of an IPv6 address. Within those 64 bits
+ * one machine can use any number of addresses (RFC 8981). Operators can block either form.
  *
- * @param ip as API Gateway saw the other end of the connection; undefined where whoever brought the request did not tell
+ * @param ip the client address from API Gateway; undefined if the request has none
  */
 export function sourceNetwork(ip: string | undefined): string {
   const [address = ''] = (ip ?? '').split('%')
@@ -12,7 +12,7 @@ export function sourceNetwork(ip: string | undefined): string {
   if (isIP(mapped ?? address) === 4) return mapped ?? address
   if (isIP(address) !== 6) return 'unknown'
   const [left = [], right = []] = address.split('::').map((half) => (half === '' ? [] : half.split(':')))
-  // an IPv4 address at the end stands for two groups, and never among the first four
+  // an IPv4 address at the end replaces two groups, which are never among the first four
   const behind = right.length + (address.includes('.') ? 1 : 0)
   const groups = [...left, ...Array<string>(Math.max(0, 8 - left.length - behind)).fill('0'), ...right]
   return `${groups

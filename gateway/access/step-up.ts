@@ -4,8 +4,8 @@ import type { Instant } from '../model/ids.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 
 /**
- * Roots of an operation that ask for a recent sign-in which the caller has not. One that the caller may not call at all is not
- * among them: no sign-in would help, and its rule says so.
+ * Returns the roots of an operation that need a more recent sign-in. Roots that the caller may not call are absent: a new sign-in
+ * would not help, and their own rule denies them.
  *
  * @param within milliseconds
  * @source RFC 9470

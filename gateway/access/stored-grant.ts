@@ -19,7 +19,7 @@ const Content = z.object({
   id: z.string(),
   patient: z.string(),
   user: z.string(),
-  /** Sealed once more, base64url: who sees that there is a grant does not open why. So is the note of a review. */
+  /** Sealed separately, base64url, so that a reader of the grant does not open the reason. The same holds for `review.note`. */
   reason: z.string(),
   since: z.number(),
   until: z.number(),
@@ -34,7 +34,7 @@ const Content = z.object({
     .optional(),
 })
 
-/** A grant as it is grant: for its holder, and for who reviews it. */
+/** The stored form of a grant, for its holder and its reviewers. */
 export type StoredGrant = z.infer<typeof Content>
 
 export const parseStoredGrant = (content: Json): StoredGrant | undefined => Content.safeParse(content).data
@@ -49,7 +49,7 @@ export const grantOf = ({ id, patient, since, until, ended }: StoredGrant): Brea
   ...(ended !== undefined && { ended: ended as Instant }),
 })
 
-/** Whose texts they are: they open for that grant alone. */
+/** The grant that a text belongs to. The text opens only for this grant. */
 type Owner = Pick<StoredGrant, 'patient' | 'id'>
 
 const placeOf = (tenant: TenantId, { patient, id }: Owner, text: 'REASON' | 'NOTE'): AccessItemPlace =>
@@ -73,40 +73,48 @@ export function openText(
   return text
 }
 
-/** Of how many grants a root keeps the place in a queue: some 100 KB of its 200. An emergency must not fail for those before it. */
+/**
+ * The number of queued grants that a manifest lists: about 100 KB of its maximum of 200 KB. A new grant must not fail because
+ * of earlier ones.
+ */
 const MAX_QUEUED = 1_000
 
-/** What changes of the grants of one patient. */
+/** Changes of the grants of one patient. */
 interface GrantChanges {
   readonly put: readonly { readonly place: AccessItemPlace; readonly grant: StoredGrant }[]
   readonly removed?: readonly AccessItemPlace[]
 }
 
-/** The writing of a patient's grants, with the root that lists each of them; it fails when the root is not any more what was read. */
+/** Returns the writes of a patient's grants and of their manifest. They fail if the stored manifest is not `before`. */
 export function writesOf(
   { table, key, tenant, patient }: { table: BreakGlassTable; key: PurposeKey<'access'>; tenant: TenantId; patient: PatientId },
   before: Uint8Array | undefined,
   { put, removed = [] }: GrantChanges,
 ): readonly BreakGlassWrite[] {
   const items = put.map(({ place, grant }) => ({ place, sealed: sealAccessItem(key, place, grant as Json) }))
-  const { version, items: listedBefore } = rootOf(key, tenant, patient, before)
+  const { version, items: listedBefore } = manifestOf(key, tenant, patient, before)
   const listed = new Map(listedBefore)
   for (const place of removed) listed.delete(grantName(patient, place))
   for (const { place, sealed } of items) listed.set(grantName(patient, place), accessDigest(sealed))
   const queued = [...listed.keys()].filter((name) => queuedAs(tenant, name) !== undefined)
-  // those that were reviewed go first, the oldest of them before the others
+  // drop reviewed grants first, the oldest before newer ones
   for (const name of queued.toSorted(reviewedFirst).slice(0, Math.max(0, queued.length - MAX_QUEUED))) listed.delete(name)
   const place = grantManifestPlace(tenant, patient)
-  const root = { place, sealed: sealAccessManifest(key, place, { version: version + 1, items: listed }) }
-  return table.write(root, before, items, removed)
+  const manifest = { place, sealed: sealAccessManifest(key, place, { version: version + 1, items: listed }) }
+  return table.write(manifest, before, items, removed)
 }
 
 const isReviewed = (name: string): boolean => name.startsWith('REVIEWED#')
 const reviewedFirst = (a: string, b: string): number =>
   isReviewed(a) === isReviewed(b) ? (a < b ? -1 : 1) : isReviewed(a) ? -1 : 1
 
-/** The root as it is, or a new one where there is none that opens: all other grants of the patient are closed then. */
-function rootOf(key: PurposeKey<'access'>, tenant: TenantId, patient: PatientId, sealed: Uint8Array | undefined): AccessManifest {
+/** Opens the manifest, or returns an empty one if it does not open. All other grants of the patient are then closed. */
+function manifestOf(
+  key: PurposeKey<'access'>,
+  tenant: TenantId,
+  patient: PatientId,
+  sealed: Uint8Array | undefined,
+): AccessManifest {
   const none: AccessManifest = { version: 0, items: new Map() }
   if (sealed === undefined) return none
   try {

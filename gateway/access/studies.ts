@@ -12,11 +12,11 @@ import { isProtocol, type Study, studyReference } from '../model/study.ts'
 import { membershipRelationship } from './memberships.ts'
 import type { RelationshipSource } from './relationships.ts'
 
-/** Where studies are found, and whom each is about. */
+/** Source of studies and of their subjects. */
 export interface StudySource {
-  /** All studies of a tenant. @throws StoreUnavailable, KeyUnavailable, IntegrityFailure */
+  /** Returns all studies of a tenant. @throws StoreUnavailable, KeyUnavailable, IntegrityFailure */
   studies(tenant: TenantId, deadline: Deadline): Promise<readonly Study[]>
-  /** Who stands in a study: the same for everybody who acts under it. */
+  /** Returns the patients of a study, as a relationship that is the same for all its researchers. */
   subjects(protocol: string): RelationshipSource
 }
 
@@ -40,8 +40,8 @@ const Content = z.object({
 })
 
 /**
- * Studies as sealed data of the tenant. Which patients stand in one is an item of each patient like a place on a care team, listed by
- * the patient's access root: `gateway/access/memberships.ts`. A writer of the database can make neither.
+ * Studies as sealed data of the tenant. A patient's place in a study is an access item of the patient, listed by the access
+ * manifest like a membership: `gateway/access/memberships.ts`. A writer of the database can forge neither.
  */
 export function storedStudies({ studies: table, access, keyring, events }: StudyParts): StudySource {
   const members = membershipRelationship('STUDY', { table: access, keyring, events })
@@ -61,10 +61,11 @@ export function storedStudies({ studies: table, access, keyring, events }: Study
 }
 
 /**
- * The writing of a study, new or in place of the one that has its protocol; undefined where it stands there as it is. It fails where
- * another study was written meanwhile.
+ * Returns the write of a study. It replaces the study with the same protocol, and fails if another write changed the studies in
+ * the meantime.
  *
- * @throws BadUserInput for what is no study; IntegrityFailure, KeyUnavailable, StoreUnavailable, ValueNotSealable
+ * @returns undefined if the stored study is the same
+ * @throws BadUserInput if `study` is not a valid study; IntegrityFailure, KeyUnavailable, StoreUnavailable, ValueNotSealable
  */
 export async function studyWritten(
   { studies: table, keyring }: Pick<StudyParts, 'studies' | 'keyring'>,
@@ -75,12 +76,12 @@ export async function studyWritten(
   if (!written.success) throw new BadUserInput()
   const key = await keyring.purposeKey(tenant, 'access')
   const before = await table.load(tenant)
-  const known = before === undefined ? [] : opened(key, tenant, before)
-  const others = known.filter(({ protocol }) => protocol !== study.protocol)
+  const stored = before === undefined ? [] : opened(key, tenant, before)
+  const others = stored.filter(({ protocol }) => protocol !== study.protocol)
   const studies = [...others, ...(written.data.studies as unknown as Study[])].toSorted((a, b) =>
     a.protocol < b.protocol ? -1 : 1,
   )
-  if (JSON.stringify(studies) === JSON.stringify(known)) return undefined
+  if (JSON.stringify(studies) === JSON.stringify(stored)) return undefined
   const sealed = sealAccessItem(key, { tenant, ...studiesKey(tenant) }, { studies } as unknown as Json)
   return table.put(tenant, sealed, before)
 }

@@ -19,7 +19,7 @@ const FAULTS: readonly (readonly [new (...given: never[]) => Error, CredentialFa
   [JwtParseError, 'MALFORMED'],
 ]
 
-/** What is wrong with a token, from what its verification threw. Claims that are missing or of another form are CLAIMS. */
+/** Classifies the error of a token verification. Missing claims and claims of another form are CLAIMS. */
 export function tokenFault(cause: unknown): CredentialFault {
   if (cause instanceof Unauthenticated || cause instanceof ClaimsUnfit) return cause.fault
   return FAULTS.find(([type]) => cause instanceof type)?.[1] ?? 'CLAIMS'

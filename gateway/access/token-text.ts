@@ -1,20 +1,21 @@
 import type { CredentialFault } from '../model/credential-fault.ts'
 import { Unauthenticated } from '../model/failures.ts'
 
-/** Characters. API Gateway takes some 10 KB of headers; the tokens of the issuers that are known stay far below. */
+/** Characters. API Gateway accepts about 10 KB of headers, and tokens of common issuers are far shorter. */
 const MAX_TOKEN = 8_192
 const SCHEME = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i
 const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g
 
-/** A header that hands over the key to verify with, or points to one; `crit` asks for what nobody here knows. */
+/** Headers that contain or reference a verification key. `crit` demands extensions that the gateway does not support. */
 const FOREIGN_KEYS = ['jwk', 'jku', 'x5u', 'x5c', 'crit']
 const KEY_ID = /^[\w.=+/-]{1,128}$/
 
 /**
- * The token of an `Authorization` header, whose two parts are JSON objects that can be read in one way alone.
+ * Returns the token of an `Authorization` header. Its two JSON parts must have unique member names, so that they can be read in
+ * one way only.
  *
- * Keys come from the issuer and from nowhere else: a token that brings one of its own is refused, and so is a key id that is no
- * plain name. Nothing of the text is trusted yet; the signature is verified afterwards.
+ * Keys come only from the issuer: a token with a key of its own is refused, and so is a key id that is not a plain name. The
+ * text is not trusted yet; the signature is verified later.
  *
  * @source RFC 6750 section 2.1, RFC 8725 sections 2.4 and 3.10, RFC 7519 section 4 (unique names)
  * @throws Unauthenticated
@@ -38,7 +39,7 @@ export function tokenOf(authorization: string | undefined): string {
 
 const refused = (fault: CredentialFault, options?: ErrorOptions): Unauthenticated => new Unauthenticated({ ...options, fault })
 
-/** @throws Error for what is no JSON object, or has a member twice: of two readers, each would believe another one */
+/** @throws Error if the text is not a JSON object, or has a member twice, because readers would disagree about its value */
 function parseUnique(part: string): Readonly<Record<string, unknown>> {
   const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url'))
   const value: unknown = JSON.parse(text)

@@ -11,21 +11,22 @@ import { IntegrityFailure, VersionConflict } from '../model/failures.ts'
 import type { PatientId, TenantId } from '../model/ids.ts'
 import { type AccessItem, accessKey, accessManifestKey, type AccessTable } from './access.ts'
 
-/** A patient's access items while they are being written, one transaction after the other, with the root that lists them. */
+/** Writes a patient's access items and the manifest that lists them, in one transaction after the other. */
 export class AccessWriter {
   readonly #table: AccessTable
   readonly #key: PurposeKey<'access'>
   readonly #tenant: TenantId
   readonly #patient: PatientId
-  #root: AccessManifest
-  /** The root as it is stored, and as it will be when the transaction under way commits. */
+  #manifest: AccessManifest
+  /** The sealed manifest as stored, and as it will be after the pending transaction commits. */
   #stored: Uint8Array | undefined
   #pending: Uint8Array | undefined
 
   /**
-   * @param isNew the patient had no key a moment ago
-   * @throws IntegrityFailure where the root is not whole, or a patient who is not new has none; VersionConflict where a new
-   *   patient has one already; StoreUnavailable, KeyUnavailable
+   * @param isNew whether the patient had no key before this write
+   * @throws IntegrityFailure if the manifest is not authentic, or is missing for an existing patient
+   * @throws VersionConflict if a new patient already has a manifest
+   * @throws StoreUnavailable, KeyUnavailable
    */
   static async open(
     table: AccessTable,
@@ -34,9 +35,9 @@ export class AccessWriter {
     patient: PatientId,
     isNew: boolean,
   ): Promise<AccessWriter> {
-    const stored = await table.root(tenant, patient)
+    const stored = await table.manifest(tenant, patient)
     if (stored !== undefined && isNew) throw new VersionConflict()
-    // the root begins with the patient: to begin another would drop what was listed, a denial of consent among it
+    // the manifest is created with the patient: a second one would drop the listed items, perhaps a denial of consent
     if (stored === undefined && !isNew) throw new IntegrityFailure()
     return new AccessWriter(table, key, tenant, patient, stored)
   }
@@ -53,41 +54,42 @@ export class AccessWriter {
     this.#tenant = tenant
     this.#patient = patient
     this.#stored = stored
-    this.#root =
+    this.#manifest =
       stored === undefined
         ? { version: 0, items: new Map() }
         : openAccessManifest(key, { tenant, ...accessManifestKey(tenant, patient) }, stored)
   }
 
   /**
-   * The writing of the items and of the root that lists them; nothing where there is neither an item nor a root to begin.
-   * @throws VersionConflict where an item was changed since the one to be written was made from it
+   * Returns the writes of the items and of the manifest that lists them. A new patient gets a manifest even without items.
+   *
+   * @throws VersionConflict if the stored item is not the one that `replaces` names
    */
   write(items: readonly AccessItem[]): TransactWriteItem[] {
     if (items.length === 0 && this.#stored !== undefined) return []
-    const listed = new Map(this.#root.items)
+    const listed = new Map(this.#manifest.items)
     for (const item of items) {
       const { sk } = accessKey(this.#tenant, item)
       if (item.replaces !== undefined && (listed.get(sk) ?? null) !== item.replaces) throw new VersionConflict()
       listed.set(sk, accessDigest(item.sealed))
     }
-    this.#root = { version: this.#root.version + 1, items: listed }
-    return [this.#putRoot(), ...items.map((item) => this.#table.put(this.#tenant, item))]
+    this.#manifest = { version: this.#manifest.version + 1, items: listed }
+    return [this.#putManifest(), ...items.map((item) => this.#table.put(this.#tenant, item))]
   }
 
-  /** The writing of the root that tells of the patient's keys being destroyed. */
+  /** Returns the write of the manifest that records the destruction of the patient's keys. */
   writeKeyDestruction(tombstone: Uint8Array): TransactWriteItem {
-    this.#root = manifestAfterKeyDestruction(this.#root, tombstone)
-    return this.#putRoot()
+    this.#manifest = manifestAfterKeyDestruction(this.#manifest, tombstone)
+    return this.#putManifest()
   }
 
-  #putRoot(): TransactWriteItem {
+  #putManifest(): TransactWriteItem {
     const place = { tenant: this.#tenant, ...accessManifestKey(this.#tenant, this.#patient) }
-    this.#pending = sealAccessManifest(this.#key, place, this.#root)
-    return this.#table.putRoot(this.#tenant, this.#patient, this.#pending, this.#stored)
+    this.#pending = sealAccessManifest(this.#key, place, this.#manifest)
+    return this.#table.putManifest(this.#tenant, this.#patient, this.#pending, this.#stored)
   }
 
-  /** The transaction committed: the next one stands on it. */
+  /** Call this after the transaction committed. The next transaction then requires the new manifest. */
   written(): void {
     this.#stored = this.#pending ?? this.#stored
   }

@@ -3,54 +3,54 @@ import type { Deadline } from '../model/deadline.ts'
 import type { PatientId, TenantId } from '../model/ids.ts'
 import { batchGet, type Item, type Key, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 
-/** The kinds of items that stand between a person, or a study, and a patient; CONSENTS is what the patient has said of all of them. */
+/** The kinds of access items. Each relates a person or a study to a patient; CONSENTS holds all consents of the patient. */
 export type AccessKind = 'CARE_TEAM' | 'SELF' | 'PROXY' | 'STUDY' | 'CONSENTS'
 
-/** Whose item: the patient and, by a keyed hash of their FHIR identity, the person; `ALL` of consents. */
+/** Identifies an access item. `subject` is a keyed hash of the person's FHIR identity, or `ALL` for consents. */
 export interface AccessKey {
   readonly kind: AccessKind
   readonly patient: PatientId
   readonly subject: string
 }
 
-/** An item as it lies there: its content is sealed, so that a writer of the table can neither read nor make one. */
+/** An item as stored. Its content is sealed, so that a writer of the table can neither read nor forge it. */
 export interface AccessItem extends AccessKey {
   readonly sealed: Uint8Array
-  /** The digest of the item that it was made from, null for none: it is written over no other. Left out where any will do. */
+  /** The digest of the item that it may replace, or null if it may replace none. Without the member it replaces any item. */
   readonly replaces?: string | null
 }
 
-/** What was found of the items asked for, and the roots of their patients, read in the same batch. */
+/** The requested items that exist, and the manifests of their patients, read in the same batch. */
 export interface LoadedAccess {
   readonly items: readonly AccessItem[]
-  /** The sealed list of all items of a patient; none where there is no such patient. */
-  readonly roots: ReadonlyMap<PatientId, Uint8Array>
+  /** The sealed list of all items of a patient; absent if the patient does not exist. */
+  readonly manifests: ReadonlyMap<PatientId, Uint8Array>
 }
 
-/** Keys that are read together, and the reading of them. */
+/** The keys of one batch read, and its result. */
 interface Batch {
   readonly keys: Key[]
   readonly read: Promise<Item[]>
 }
 
 const BY_USER = 'byUser'
-/** No kind is called so. Without a user, the root is in no panel. */
-const ROOT = '#ROOT'
+/** The sort key of manifests. No kind has this name. A manifest has no user, so that it is in no panel. */
+const MANIFEST = '#ROOT'
 
-/** The key of an item, which its seal is bound to. */
+/** The key of an item. The seal of the item is bound to it. */
 export const accessKey = (tenant: TenantId, { kind, patient, subject }: AccessKey): Key => ({
   pk: `${tenant}#${patient}`,
   sk: `${kind}#${subject}`,
 })
 
-/** The key of a patient's root. */
-export const accessManifestKey = (tenant: TenantId, patient: PatientId): Key => ({ pk: `${tenant}#${patient}`, sk: ROOT })
+/** The key of a patient's manifest. */
+export const accessManifestKey = (tenant: TenantId, patient: PatientId): Key => ({ pk: `${tenant}#${patient}`, sk: MANIFEST })
 
 export class AccessTable {
   readonly #client: DynamoDBClient
   readonly #table: string
   readonly counter: RequestCounter = { requests: 0 }
-  /** What is about to be read, by the signal of who waits for it. */
+  /** The batches that still collect keys, by the signal of the waiting request. */
   readonly #gathering = new WeakMap<AbortSignal, Batch>()
 
   constructor(client: DynamoDBClient, table: string) {
@@ -59,63 +59,65 @@ export class AccessTable {
   }
 
   /**
-   * The items that exist among those asked for, with the root of each patient: what a root says of an item that is not there
-   * is as good as the item. A write may stand between the two, which looks like tampering once.
+   * Loads the requested items that exist, with the manifest of each patient: the manifest proves that a missing item does not
+   * exist. A write between the reads of item and manifest looks like tampering, but only once.
    *
-   * What is asked within one tick with the same signal, as memberships and consents of the same patients are, is one batch.
+   * Loads with the same signal within one tick share a batch, such as memberships and consents of the same patients.
+   *
    * @throws StoreUnavailable
    */
   async load(tenant: TenantId, wanted: readonly AccessKey[], signal?: AbortSignal): Promise<LoadedAccess> {
     const byKey = new Map(wanted.map((key) => [`${key.patient}\n${key.kind}#${key.subject}`, key]))
     const keys = wanted.flatMap((key) => [accessKey(tenant, key), accessManifestKey(tenant, key.patient)])
-    const roots = new Map<PatientId, Uint8Array>()
+    const manifests = new Map<PatientId, Uint8Array>()
     const items: AccessItem[] = []
     for (const item of await this.#read(keys, signal)) {
       const patient = (item['pk']?.S ?? '').slice(tenant.length + 1) as PatientId
       const sk = item['sk']?.S ?? ''
       const sealed = item['v']?.B ?? new Uint8Array()
       const key = byKey.get(`${patient}\n${sk}`)
-      if (sk === ROOT) roots.set(patient, sealed)
+      if (sk === MANIFEST) manifests.set(patient, sealed)
       else if (key !== undefined) items.push({ ...key, sealed })
     }
-    return { items, roots }
+    return { items, manifests }
   }
 
   async #read(keys: readonly Key[], signal: AbortSignal | undefined): Promise<Item[]> {
-    const alone = async (wanted: readonly Key[]): Promise<Item[]> =>
+    const readKeys = async (wanted: readonly Key[]): Promise<Item[]> =>
       await batchGet(this.#client, this.counter, this.#table, wanted, { signal })
-    if (signal === undefined) return await alone(keys)
-    const batch = this.#gathering.get(signal) ?? this.#gather(signal, alone)
+    if (signal === undefined) return await readKeys(keys)
+    const batch = this.#gathering.get(signal) ?? this.#gather(signal, readKeys)
     batch.keys.push(...keys)
     try {
       return await batch.read
     } catch (error) {
       if (batch.keys.length === keys.length) throw error
-      // what keeps one part of the batch back must not keep back the others: each part is asked for once more by itself
-      return await alone(keys)
+      // a failure of one part must not fail the others: each part is read once more on its own
+      return await readKeys(keys)
     }
   }
 
   #gather(signal: AbortSignal, read: (keys: readonly Key[]) => Promise<Item[]>): Batch {
     const keys: Key[] = []
-    const begun = endOfTick().then(async () => {
+    const reading = endOfTick().then(async () => {
       this.#gathering.delete(signal)
       return await read(keys)
     })
-    const batch = { keys, read: begun }
+    const batch = { keys, read: reading }
     this.#gathering.set(signal, batch)
     return batch
   }
 
   /** @throws StoreUnavailable */
-  async root(tenant: TenantId, patient: PatientId): Promise<Uint8Array | undefined> {
+  async manifest(tenant: TenantId, patient: PatientId): Promise<Uint8Array | undefined> {
     const [item] = await batchGet(this.#client, this.counter, this.#table, [accessManifestKey(tenant, patient)])
     return item && (item['v']?.B ?? new Uint8Array())
   }
 
   /**
-   * Up to `limit` patients that a person stands in some relation to, in the order of their ids. The index may lag and may
-   * be written by others: who is in it is asked again, item by item, before anything follows from it.
+   * Returns up to `limit` patients with an item of the kind for the person, in the order of their ids. The index may lag, and
+   * others may write it, so verify each patient's item before you rely on the result.
+   *
    * @throws StoreUnavailable
    */
   async patientsOf(
@@ -148,16 +150,16 @@ export class AccessTable {
         ),
       )
       patients.push(...(page.Items ?? []).map(({ pk }) => (pk?.S ?? '').slice(tenant.length + 1) as PatientId))
-      // a page may end early, and that says nothing of whether there is more
+      // a short page does not mean that it is the last one
       next = patients.length < limit ? page.LastEvaluatedKey : undefined
     } while (next !== undefined)
     return patients
   }
 
-  /** The writing of a patient's root, which fails when it was changed in between: no writer loses another's change. */
-  putRoot(tenant: TenantId, patient: PatientId, root: Uint8Array, before: Uint8Array | undefined): TransactWriteItem {
+  /** Returns the write of a patient's manifest. It fails if the manifest is not `before`, so that no writer loses a change. */
+  putManifest(tenant: TenantId, patient: PatientId, manifest: Uint8Array, before: Uint8Array | undefined): TransactWriteItem {
     const { pk, sk } = accessManifestKey(tenant, patient)
-    const Item = { pk: { S: pk }, sk: { S: sk }, v: { B: root } }
+    const Item = { pk: { S: pk }, sk: { S: sk }, v: { B: manifest } }
     const condition =
       before === undefined
         ? { ConditionExpression: 'attribute_not_exists(pk)' }
@@ -165,7 +167,7 @@ export class AccessTable {
     return { Put: { TableName: this.#table, Item, ...condition } }
   }
 
-  /** The writing of an item, which the condition on the root guards. */
+  /** Returns the write of an item. The condition on the manifest guards it. */
   put(tenant: TenantId, item: AccessItem): TransactWriteItem {
     const { pk, sk } = accessKey(tenant, item)
     return {
@@ -174,7 +176,7 @@ export class AccessTable {
         Item: {
           pk: { S: pk },
           sk: { S: sk },
-          // consents are nobody's panel: one key for all of them would be written by everybody at once
+          // consents are in no panel: one index key for all of them would be a hot key
           ...(item.kind !== 'CONSENTS' && { user: { S: userKey(tenant, item.kind, item.subject) } }),
           v: { B: item.sealed },
         },
@@ -183,7 +185,7 @@ export class AccessTable {
   }
 }
 
-/** After all that follows without waiting from what was begun: keys that are in memory are had by then. */
+/** Resolves after all pending microtasks, so that loads with cached keys join the same batch. */
 const endOfTick = (): Promise<void> =>
   new Promise((resolve) => {
     queueMicrotask(() => {

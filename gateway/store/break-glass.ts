@@ -3,54 +3,55 @@ import type { AccessItemPlace } from '../crypto/access-seal.ts'
 import type { Instant, PatientId, TenantId } from '../model/ids.ts'
 import { batchGet, type Key, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 
-/** One action of the transaction that a grant is written with. */
+/** One action of the transaction that writes a grant. */
 export type BreakGlassWrite = TransactWriteItem
 
-/** A sealed item and where it stands. */
+/** A sealed item and its place. */
 export interface BreakGlassItem {
   readonly place: AccessItemPlace
   readonly sealed: Uint8Array
 }
 
-/** By patient: the root, and the newest grant of one user. */
+/** The manifests, and the newest grants of one user, by patient. */
 export interface LoadedGrants {
-  readonly roots: ReadonlyMap<PatientId, Uint8Array>
+  readonly manifests: ReadonlyMap<PatientId, Uint8Array>
   readonly items: ReadonlyMap<PatientId, Uint8Array>
 }
 
-const ROOT = '#ROOT'
-/** Digits of a time in milliseconds, so that text is in the order of time. */
+/** The sort key of manifests. */
+const MANIFEST = '#ROOT'
+/** Digits of a time in milliseconds, so that text order is time order. */
 const TIME_DIGITS = 14
 
 const at = (tenant: TenantId, pk: string, sk: string): AccessItemPlace => ({ tenant, table: 'break-glass', pk, sk })
 
-/** The newest grant of a user for a patient. @param user a keyed hash of the user's name */
+/** The place of a user's newest grant for a patient. @param user a keyed hash of the user's name */
 export const grantPlace = (tenant: TenantId, patient: PatientId, user: string): AccessItemPlace =>
   at(tenant, `${tenant}#${patient}`, `USER#${user}`)
 
-/** The list of the newest grants of a patient. */
+/** The place of the manifest that lists the grants of a patient. */
 export const grantManifestPlace = (tenant: TenantId, patient: PatientId): AccessItemPlace =>
-  at(tenant, `${tenant}#${patient}`, ROOT)
+  at(tenant, `${tenant}#${patient}`, MANIFEST)
 
-/** REVIEW: what nobody has found right or wrong yet. REVIEWED: what somebody has. */
+/** REVIEW: grants without a final finding. REVIEWED: grants with one. */
 export type ReviewQueueName = 'REVIEW' | 'REVIEWED'
 
-/** A grant in a queue of its tenant, in the order of time. No patient is called so: an id has 22 characters. */
+/** The place of a grant in a queue of its tenant, in time order. A queue name cannot be a patient id, which has 22 characters. */
 export const queuePlace = (tenant: TenantId, queue: ReviewQueueName, since: Instant, id: string): AccessItemPlace =>
   at(tenant, `${tenant}#${queue}`, `${String(since).padStart(TIME_DIGITS, '0')}#${id}`)
 
-/** Where a text of a grant is sealed for; it stands within the grant, and is opened apart from it. */
+/** The place for which a text of a grant is sealed. The text is stored within the grant, but opens separately. */
 export const grantTextPlace = (tenant: TenantId, patient: PatientId, text: 'REASON' | 'NOTE', id: string): AccessItemPlace =>
   at(tenant, `${tenant}#${patient}`, `${text}#${id}`)
 
-/** What the root of a patient calls an item of the patient: of a queue, by queue, time and id. */
+/** The name of an item in the manifest of its patient. For a queue item: queue, time and id. */
 export function grantName(patient: PatientId, { tenant, pk, sk }: AccessItemPlace): string {
   return pk === `${tenant}#${patient}` ? sk : `${pk.slice(tenant.length + 1)}#${sk}`
 }
 
 const QUEUED = /^(REVIEW|REVIEWED)#(\d{14}#([\w-]{22}))$/
 
-/** The place in a queue that a root names so; undefined for the name of any other item. */
+/** The queue place for a name in a manifest; undefined for the name of any other item. */
 export function queuedAs(tenant: TenantId, name: string): { readonly place: AccessItemPlace; readonly id: string } | undefined {
   const [, queue, sk, id] = QUEUED.exec(name) ?? []
   return queue === undefined || sk === undefined || id === undefined
@@ -58,7 +59,7 @@ export function queuedAs(tenant: TenantId, name: string): { readonly place: Acce
     : { place: at(tenant, `${tenant}#${queue}`, sk), id }
 }
 
-/** Broken glass. Read consistently; written only in transactions with the audit records that tell of it. */
+/** The table of break-glass grants. Reads are consistent. Writes happen only in a transaction with their audit record. */
 export class BreakGlassTable {
   readonly #client: DynamoDBClient
   readonly #table: string
@@ -70,7 +71,8 @@ export class BreakGlassTable {
   }
 
   /**
-   * What there is of one user's grants, with the roots of the patients. A write may stand between the two.
+   * Loads one user's newest grants and the manifests of the patients. A write may happen between the two reads.
+   *
    * @throws StoreUnavailable
    */
   async load(tenant: TenantId, user: string, patients: readonly PatientId[], signal?: AbortSignal): Promise<LoadedGrants> {
@@ -79,25 +81,24 @@ export class BreakGlassTable {
   }
 
   async #read(tenant: TenantId, keys: readonly Key[], signal: AbortSignal | undefined): Promise<LoadedGrants> {
-    const roots = new Map<PatientId, Uint8Array>()
+    const manifests = new Map<PatientId, Uint8Array>()
     const items = new Map<PatientId, Uint8Array>()
     const wanted = keys.map(({ pk, sk }) => ({ pk, sk }))
     for (const { pk, sk, v } of await batchGet(this.#client, this.counter, this.#table, wanted, { signal })) {
       const patient = (pk?.S ?? '').slice(tenant.length + 1) as PatientId
-      ;(sk?.S === ROOT ? roots : items).set(patient, v?.B ?? new Uint8Array())
+      ;(sk?.S === MANIFEST ? manifests : items).set(patient, v?.B ?? new Uint8Array())
     }
-    return { roots, items }
+    return { manifests, items }
   }
 
-  /** The roots of patients. @throws StoreUnavailable */
-  async roots(tenant: TenantId, patients: readonly PatientId[], signal?: AbortSignal): Promise<ReadonlyMap<PatientId, Uint8Array>> {
-    return (
-      await this.#read(
-        tenant,
-        patients.map((patient) => grantManifestPlace(tenant, patient)),
-        signal,
-      )
-    ).roots
+  /** Loads the manifests of patients. @throws StoreUnavailable */
+  async manifests(
+    tenant: TenantId,
+    patients: readonly PatientId[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<PatientId, Uint8Array>> {
+    const keys = patients.map((patient) => grantManifestPlace(tenant, patient))
+    return (await this.#read(tenant, keys, signal)).manifests
   }
 
   /** @throws StoreUnavailable */
@@ -107,7 +108,8 @@ export class BreakGlassTable {
   }
 
   /**
-   * Up to `limit` grants of a queue, oldest first, after a sort key.
+   * Returns up to `limit` grants of a queue after the sort key `after`, oldest first.
+   *
    * @throws StoreUnavailable
    */
   async queue(
@@ -139,9 +141,9 @@ export class BreakGlassTable {
     return found
   }
 
-  /** The writing of a root, which fails when it is not any more what was read, and of what the condition on it guards. */
+  /** Returns the writes of a manifest and its items. They fail if the stored manifest is not `before`. */
   write(
-    root: BreakGlassItem,
+    manifest: BreakGlassItem,
     before: Uint8Array | undefined,
     items: readonly BreakGlassItem[],
     removed: readonly AccessItemPlace[] = [],
@@ -151,7 +153,7 @@ export class BreakGlassTable {
         ? { ConditionExpression: 'attribute_not_exists(pk)' }
         : { ConditionExpression: 'v = :before', ExpressionAttributeValues: { ':before': { B: before } } }
     return [
-      { Put: { ...this.#put(root), ...condition } },
+      { Put: { ...this.#put(manifest), ...condition } },
       ...items.map((item) => ({ Put: this.#put(item) })),
       ...removed.map(({ pk, sk }) => ({ Delete: { TableName: this.#table, Key: { pk: { S: pk }, sk: { S: sk } } } })),
     ]

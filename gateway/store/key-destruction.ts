@@ -14,15 +14,16 @@ interface KeyDestructionParts {
 }
 
 /**
- * The writing that destroys a patient's keys: a sealed tombstone takes their place, and the patient's access root lists it, so
- * that keys which somebody puts back are found out. It is to be committed as a whole, with its audit record, and fails where keys
- * or root were changed meanwhile. Nothing where it was done before.
+ * Returns the writes that destroy a patient's keys. A sealed tombstone replaces the keys, and the patient's access manifest
+ * lists it, so that restored keys are detected. Commit the writes in one transaction with their audit record. The transaction
+ * fails if the keys or the manifest changed in the meantime.
  *
- * Records, index and access items stay; nothing of the first two opens any more. Copies of the key table have to be destroyed by
- * whoever keeps them.
+ * Records, index and access items stay in the store, but records and index no longer open. Operators must destroy copies of
+ * the key table separately.
  *
- * @throws KeyUnavailable when the patient has no keys; IntegrityFailure where a tombstone is not authentic, or the root is not
- *   whole; StoreUnavailable
+ * @returns no writes if the keys were destroyed before
+ * @throws KeyUnavailable if the patient has no keys; IntegrityFailure if the tombstone or the manifest is not authentic;
+ *   StoreUnavailable
  */
 export async function destroyPatientKeys(
   { keys, access, keyring }: KeyDestructionParts,
@@ -39,6 +40,6 @@ export async function destroyPatientKeys(
   }
   if (before === undefined || before.versions.length === 0) throw new KeyUnavailable()
   const tombstone = sealTombstone(key, tenant, patient, { at, versions: before.versions.map(({ version }) => version) })
-  const root = await AccessWriter.open(access, key, tenant, patient, false)
-  return [keys.destroy(tenant, patient, before, tombstone), root.writeKeyDestruction(tombstone)]
+  const accessWriter = await AccessWriter.open(access, key, tenant, patient, false)
+  return [keys.destroy(tenant, patient, before, tombstone), accessWriter.writeKeyDestruction(tombstone)]
 }

@@ -12,19 +12,19 @@ import type { RecordTable } from './records.ts'
 import type { SearchRow, SearchTable } from './search.ts'
 import { SearchWriter, valuesOf } from './search-writer.ts'
 
-/** Search rows by what was found of them. */
+/** Numbers of search rows by result. */
 export interface ReindexCounts {
-  /** As they have to be. */
+  /** Correct rows. */
   sound: number
-  /** Missing, and written. */
+  /** Missing rows that were written. */
   written: number
-  /** There without a value that they stand for, and removed. */
+  /** Rows without a matching value that were removed. */
   removed: number
-  /** Patients who cannot be told about: damaged, without keys, or changed each time that they were read. Their rows are left alone. */
+  /** Patients with unknown expected rows: damaged, without keys, or changed during each read. Their rows stay unchanged. */
   refused: number
 }
 
-/** One change of the rows of a patient, to be stored with the record of the audit that tells of it. */
+/** One change of a patient's rows. It commits together with its audit record. */
 export interface ReindexChange {
   readonly patient: PatientId
   readonly what: 'WRITTEN' | 'REMOVED'
@@ -38,26 +38,26 @@ export interface ReindexerParts {
   readonly keys: DynamoKeyTable
   readonly keyring: Keyring
   readonly searchable: readonly SearchIndex[]
-  /** Stores a change as a whole. @throws VersionConflict where a record was changed meanwhile */
-  readonly commit: (tenant: TenantId, mend: ReindexChange) => Promise<void>
+  /** Commits a change as a whole. @throws VersionConflict if a record changed in the meantime */
+  readonly commit: (tenant: TenantId, change: ReindexChange) => Promise<void>
 }
 
-/** What a patient's rows have to be, and the records that say so, as they are stored. */
+/** The expected rows of a patient, and the stored manifests of the records from which they follow. */
 interface ExpectedRows {
   readonly rows: ReadonlyMap<string, SearchRow>
-  /** By `Type#id`; none where the patient's keys were destroyed: no record says anything any more. */
+  /** By `Type#id`; undefined if the patient's keys were destroyed, because no record opens any more. */
   readonly manifests: ReadonlyMap<string, Uint8Array> | undefined
 }
 
 const READS = 3
 const TRIES = 5
-/** Each with the condition on its record, and a record of the audit for all: a transaction holds a hundred. */
+/** A transaction holds 100 actions. Each row takes up to two, its write and the condition on its record; the audit takes one. */
 const ROWS_AT_ONCE = 40
 
 /**
- * Holds the search table of a tenant against its records, while others go on reading and writing: what is missing is written, what
- * stands for nothing is removed. Each change is conditional on the record that it follows from. It may end at any moment: a
- * further run leaves alone what is right.
+ * Compares the search table of a tenant with its records while the gateway reads and writes. Writes missing rows and removes
+ * rows without a matching value. Each change requires that its record is unchanged. You can stop a run at any time: the next
+ * run skips correct rows.
  */
 export class SearchReindexer {
   readonly #parts: ReindexerParts
@@ -67,32 +67,32 @@ export class SearchReindexer {
   }
 
   /**
-   * @param told called as it goes on
-   * @throws KeyUnavailable when the tenant has no keys; StoreUnavailable, AuditUnavailable
+   * @param onProgress called after each page
+   * @throws KeyUnavailable if the tenant has no keys; StoreUnavailable, AuditUnavailable
    */
-  async reindex(tenant: TenantId, told: (counts: ReindexCounts) => void): Promise<ReindexCounts> {
+  async reindex(tenant: TenantId, onProgress: (counts: ReindexCounts) => void): Promise<ReindexCounts> {
     const key = await this.#parts.keyring.purposeKey(tenant, 'index')
     const counts = { sound: 0, written: 0, removed: 0, refused: 0 }
     const refused = new Set<PatientId>()
     for await (const page of this.#parts.keys.pages(tenant)) {
       for (const patient of page.keys()) {
-        if (!(await this.#tried(() => this.#complete(tenant, key, patient, counts)))) refused.add(patient)
+        if (!(await this.#withRetries(() => this.#complete(tenant, key, patient, counts)))) refused.add(patient)
       }
       counts.refused = refused.size
-      told({ ...counts })
+      onProgress({ ...counts })
     }
     for await (const page of this.#parts.search.pages(tenant)) {
       for (const [patient, rows] of Map.groupBy(page, (row) => row.hit.patient)) {
-        if (!(await this.#tried(() => this.#scrub(tenant, key, patient, rows, counts)))) refused.add(patient)
+        if (!(await this.#withRetries(() => this.#scrub(tenant, key, patient, rows, counts)))) refused.add(patient)
       }
       counts.refused = refused.size
-      told({ ...counts })
+      onProgress({ ...counts })
     }
     return counts
   }
 
-  /** False where it cannot be told what a patient's rows have to be: that is no reason to write, or to remove, any. */
-  async #tried(work: () => Promise<void>): Promise<boolean> {
+  /** Returns false if the expected rows of a patient cannot be determined. Then no row may be written or removed. */
+  async #withRetries(work: () => Promise<void>): Promise<boolean> {
     for (let tries = 0; tries < TRIES; tries++) {
       try {
         await work()
@@ -108,8 +108,8 @@ export class SearchReindexer {
   async #complete(tenant: TenantId, key: PurposeKey<'index'>, patient: PatientId, counts: ReindexCounts): Promise<void> {
     const expected = await this.#expectedRows(tenant, key, patient)
     const rows = [...expected.rows.values()]
-    const there = await this.#parts.search.present(rows)
-    const missing = rows.filter((row) => !there.has(nameOf(row)))
+    const present = await this.#parts.search.present(rows)
+    const missing = rows.filter((row) => !present.has(nameOf(row)))
     await this.#commit(tenant, patient, expected, 'WRITTEN', missing)
     counts.sound += rows.length - missing.length
     counts.written += missing.length
@@ -122,7 +122,7 @@ export class SearchReindexer {
     rows: readonly SearchRow[],
     counts: ReindexCounts,
   ): Promise<void> {
-    // read after the row was: a row that was written in between is among those that have to be
+    // the records are read after the rows, so that a row written in between is expected
     const expected = await this.#expectedRows(tenant, key, patient)
     const wrong = rows.filter((row) => !expected.rows.has(nameOf(row)))
     await this.#commit(tenant, patient, expected, 'REMOVED', wrong)
@@ -140,7 +140,7 @@ export class SearchReindexer {
     for (let start = 0; start < all.length; start += ROWS_AT_ONCE) {
       const rows = all.slice(start, start + ROWS_AT_ONCE)
       const refs = new Map<string, RecordRef>()
-      // of a type that has no index, no record could say that the row is right
+      // a row of a type without an index follows from no record, so no record can guard it
       for (const { hit, type } of rows) {
         if (type !== undefined && this.#indexed(type)) refs.set(`${type}#${hit.id}`, { ...hit, type })
       }
@@ -156,9 +156,9 @@ export class SearchReindexer {
   }
 
   /**
-   * None for a patient whose keys were destroyed, or of whom nothing is there: no value is left that a row could stand for.
+   * Returns no rows for a patient without keys, with destroyed keys, or without records: there is no value to find.
    *
-   * @throws IntegrityFailure where records and index do not agree however often they are read; KeyUnavailable, StoreUnavailable
+   * @throws IntegrityFailure if records and index disagree at each read; KeyUnavailable, StoreUnavailable
    */
   async #expectedRows(tenant: TenantId, key: PurposeKey<'index'>, patient: PatientId): Promise<ExpectedRows> {
     const { records, search, keyring, searchable } = this.#parts
@@ -166,7 +166,7 @@ export class SearchReindexer {
     const manifests = new Map<string, Uint8Array>()
     const keys = (await keyring.patientKeys(tenant, [patient], 'always')).get(patient)
     if (keys?.erased === true) return { rows, manifests: undefined }
-    // where only the keys are missing, the records are there still, and the condition on them keeps their rows
+    // if only the keys are missing, the records still exist, and the condition on them keeps their rows
     if (keys === undefined) return { rows, manifests }
     const writer = new SearchWriter(search, key, tenant, searchable)
     for (let attempt = 1; ; attempt++) {
@@ -180,13 +180,13 @@ export class SearchReindexer {
         paths,
       )
       const byName = new Map(stored.map((record) => [`${record.ref.type}#${record.ref.id}`, record]))
-      const holds = wanted.every(({ ref, name, version }) => {
+      const agrees = wanted.every(({ ref, name, version }) => {
         const record = byName.get(name)
         if (record === undefined) return false
         const opened = SealedRecord.open(keys, { tenant, ...ref }, record.manifest, { fields: 0, metadata: 0 })
         return opened.version === version
       })
-      if (holds) {
+      if (agrees) {
         for (const record of stored) {
           const values = valuesOf(keys, tenant, record, writer.paths(record.ref))
           manifests.set(`${record.ref.type}#${record.ref.id}`, record.manifest)

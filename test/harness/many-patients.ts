@@ -81,13 +81,17 @@ async function sealed(
     .map(({ number, entries }) => ({ number, chunk: sealChunk(handle, { tenant, patient }, number, entries) }))
   const digests = new Map(chunks.map(({ number, chunk }) => [number, chunkDigest(chunk)]))
   const root = sealRoot(handle, { tenant, patient }, { ...index.root(digests, 1), own: { type: PATIENT, version: 1 } })
-  const accessRoot = sealAccessManifest(access, { tenant, ...accessManifestKey(tenant, patient) }, { version: 1, items: new Map() })
+  const accessManifest = sealAccessManifest(
+    access,
+    { tenant, ...accessManifestKey(tenant, patient) },
+    { version: 1, items: new Map() },
+  )
   return [
     keyTable.put(tenant, patient, item),
     ...records.put(tenant, { ref, ...record }),
     records.putIndexRoot(tenant, patient, root, undefined),
     ...chunks.map(({ number, chunk }) => records.putIndexChunk(tenant, patient, number, chunk)),
-    accessTable.putRoot(tenant, patient, accessRoot, undefined),
+    accessTable.putManifest(tenant, patient, accessManifest, undefined),
   ]
 }
 

@@ -17,7 +17,7 @@ function tallying(answer: () => Promise<void> = () => Promise.resolve()) {
   const state = { now: START, answer }
   const events: GatewayEvent[] = []
   const add = vi.fn(async ({ minute, source, counts }: AuthFailureLine) => {
-    // as they are when they are sent: what is counted later belongs to the next
+    // copied at the time of sending: later counts belong to the next write
     const sent = [...counts]
     await state.answer()
     const name = `${(minute - START) / MINUTE} ${source}`
@@ -55,7 +55,7 @@ describe('failures before authentication are added up', () => {
     expect(told).toHaveLength(add.mock.calls.length)
   })
 
-  it('and of many sources only a hundred are told apart within a minute, at most 25 at a time', async () => {
+  it('counts at most 100 separate sources within a minute, and writes at most 25 at a time', async () => {
     const { tally, stored, add, later } = tallying()
     for (let n = 0; n < 1_000; n++) tally.count(`10.0.${n >> 8}.${n & 255}`, 'SIGNATURE')
     await later(0)
@@ -63,15 +63,15 @@ describe('failures before authentication are added up', () => {
     for (let n = 0; n < 4; n++) await later(5_000)
     expect(stored.size).toBe(101)
     expect(stored.get('0 other')).toEqual({ SIGNATURE: 900 })
-    // a new minute tells others apart
+    // a new minute starts with new sources
     tally.count('10.9.9.9', 'SIGNATURE')
     await later(MINUTE)
     expect(add).toHaveBeenCalledTimes(102)
   })
 })
 
-describe('while the table is away', () => {
-  it('nothing is thrown, what was counted waits, and operators are told', async () => {
+describe('while the table is unavailable', () => {
+  it('throws nothing, keeps the counts, and reports to operators', async () => {
     const { tally, stored, state, events, later } = tallying(() =>
       Promise.reject(new StoreUnavailable({ cause: new RangeError('secret') })),
     )
@@ -86,7 +86,7 @@ describe('while the table is away', () => {
     expect(Object.fromEntries(stored)).toEqual({ '0 203.0.113.7': { EXPIRED: 3 } })
   })
 
-  it('at most 500 lines wait, the oldest go first, and it is told how much was lost', async () => {
+  it('keeps at most 500 lines, drops the oldest first, and reports the number of lost failures', async () => {
     const { tally, stored, state, events, later } = tallying(() => Promise.reject(new StoreUnavailable()))
     for (let minute = 0; minute < 10; minute++) {
       for (let n = 0; n < 100; n++) tally.count(`10.0.${minute}.${n}`, 'EXPIRED')
@@ -99,7 +99,7 @@ describe('while the table is away', () => {
     expect(lost.reduce((sum, one) => sum + one)).toBe(500)
   })
 
-  it('an answer waits for it a moment and no longer, and one writing at a time is on its way', async () => {
+  it('delays a response only for a short time, and runs one write at a time', async () => {
     let answer = (): void => undefined
     const { tally, stored, state, add } = tallying(() => new Promise((resolve) => (answer = resolve)))
     tally.count('203.0.113.7', 'EXPIRED')
@@ -118,7 +118,7 @@ describe('while the table is away', () => {
     expect(stored.get('0 203.0.113.7')).toEqual({ EXPIRED: 2 })
   })
 
-  it('after the end of a request nothing is begun', async () => {
+  it('starts no write after the end of a request', async () => {
     const { tally, add } = tallying()
     tally.count('203.0.113.7', 'EXPIRED')
     await tally.flush(new Deadline(Date.now() - 1, { now: Date.now, monotonic: () => performance.now() }))

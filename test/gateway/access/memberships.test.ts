@@ -24,10 +24,10 @@ const BERT = 'BBBBBBBBBBBBBBBBBBBBBB' as PatientId
 const NURSE = 'Practitioner/nurse'
 const caller = callerWith(['NURSE'], 'TREAT', { fhirUser: NURSE })
 
-/** The access table in memory. Only what the relationship asks of it; no network. */
+/** An in-memory access table with only the methods that the relationship calls. */
 class MemoryAccessTable extends AccessTable {
   readonly items = new Map<string, AccessItem>()
-  readonly roots = new Map<PatientId, Uint8Array>()
+  readonly manifests = new Map<PatientId, Uint8Array>()
   down = false
   loads = 0
 
@@ -39,7 +39,7 @@ class MemoryAccessTable extends AccessTable {
     return [tenant, kind, patient, subject].join(' ')
   }
 
-  /** As a writer of the database stores it, who cannot make a root. */
+  /** Stores an item without a manifest, as a writer of the database could. */
   store(tenant: TenantId, item: AccessItem): void {
     this.items.set(MemoryAccessTable.key(tenant, item), item)
   }
@@ -48,7 +48,7 @@ class MemoryAccessTable extends AccessTable {
     this.loads++
     if (this.down) return Promise.reject(new StoreUnavailable())
     const items = wanted.flatMap((key) => this.items.get(MemoryAccessTable.key(tenant, key)) ?? [])
-    return Promise.resolve({ items, roots: new Map(this.roots) })
+    return Promise.resolve({ items, manifests: new Map(this.manifests) })
   }
 
   override patientsOf(): Promise<readonly PatientId[]> {
@@ -81,12 +81,12 @@ async function join(...memberships: readonly Membership[]): Promise<void> {
   for (const { patient } of memberships) await list(patient)
 }
 
-/** Seals the root of a patient over what stands there now. */
+/** Seals the patient's manifest over the stored items. */
 async function list(patient: PatientId): Promise<void> {
   const own = [...table.items.values()].filter((item) => item.patient === patient)
   const items = new Map(own.map((item) => [accessKey(RIVERSIDE, item).sk, accessDigest(item.sealed)]))
   const place = { tenant: RIVERSIDE, ...accessManifestKey(RIVERSIDE, patient) }
-  table.roots.set(patient, sealAccessManifest(await house.ring.purposeKey(RIVERSIDE, 'access'), place, { version: 1, items }))
+  table.manifests.set(patient, sealAccessManifest(await house.ring.purposeKey(RIVERSIDE, 'access'), place, { version: 1, items }))
 }
 
 const source = (kind: Membership['relationship'] = 'CARE_TEAM') =>
@@ -95,7 +95,7 @@ const source = (kind: Membership['relationship'] = 'CARE_TEAM') =>
 async function holdsAt(time: string, patient = ANNA): Promise<boolean> {
   const name = 'CARE_TEAM' as Relationship
   const now = Date.parse(time) as Instant
-  const held = await relationshipsOf(
+  const active = await relationshipsOf(
     new Map([[name, source()]]),
     new Set([name]),
     caller,
@@ -104,7 +104,7 @@ async function holdsAt(time: string, patient = ANNA): Promise<boolean> {
     deadline,
     () => 'STORE',
   )
-  return held.get(patient)?.relationships.has(name) === true
+  return active.get(patient)?.relationships.has(name) === true
 }
 
 describe('P13: a membership holds for its periods', () => {
@@ -143,10 +143,10 @@ describe('P13: a membership holds for its periods', () => {
 describe('P6: a membership counts only where it was sealed', () => {
   const open = [{}]
   const periods = async (who = caller) => Object.fromEntries(await source().periods(who, [ANNA, BERT], deadline))
-  const told = (patient: PatientId, what: AccessFault) => ({ event: 'ACCESS_ITEM_FORGED', tenant: RIVERSIDE, patient, what })
+  const forged = (patient: PatientId, what: AccessFault) => ({ event: 'ACCESS_ITEM_FORGED', tenant: RIVERSIDE, patient, what })
   const HOLDS = [{}]
 
-  it('one that is moved to another patient, person or kind opens nothing and is told to operators', async () => {
+  it('an item moved to another patient, person or kind opens nothing and is reported to operators', async () => {
     const own = await sealMembership(house.ring, RIVERSIDE, membership(ANNA, open))
     const others = await sealMembership(house.ring, RIVERSIDE, membership(BERT, open, 'Practitioner/other'))
     await list(ANNA)
@@ -154,19 +154,19 @@ describe('P6: a membership counts only where it was sealed', () => {
     table.store(RIVERSIDE, { ...own, patient: BERT })
     table.store(RIVERSIDE, { ...others, patient: ANNA, subject: own.subject })
     expect(await periods()).toEqual({})
-    expect(events).toEqual([told(ANNA, 'NOT_LISTED'), told(BERT, 'NOT_LISTED')])
+    expect(events).toEqual([forged(ANNA, 'NOT_LISTED'), forged(BERT, 'NOT_LISTED')])
     table.store(RIVERSIDE, { ...own, kind: 'SELF' })
     expect(await source('SELF').periods(caller, [ANNA], deadline)).toEqual(new Map())
   })
 
-  it('one that was sealed for its place and is not listed counts for nothing', async () => {
+  it('an authentic item that is not listed does not count', async () => {
     await join(membership(ANNA, open, 'Practitioner/other'))
     table.store(RIVERSIDE, await sealMembership(house.ring, RIVERSIDE, membership(ANNA, open)))
     expect(await periods()).toEqual({ [BERT]: 'NO_MANIFEST' })
-    expect(events).toEqual([told(ANNA, 'NOT_LISTED')])
+    expect(events).toEqual([forged(ANNA, 'NOT_LISTED')])
   })
 
-  it('a byte of it changed, or nothing of it: nobody knows what holds; the others stand', async () => {
+  it('an altered or empty item makes the membership unknown; other memberships hold', async () => {
     await join(membership(ANNA, open), membership(BERT, open))
     const item = await sealMembership(house.ring, RIVERSIDE, membership(ANNA, open))
     const sealed = Uint8Array.from([...table.items.values()][0]?.sealed ?? [])
@@ -175,67 +175,67 @@ describe('P6: a membership counts only where it was sealed', () => {
     expect(await periods()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: HOLDS })
     table.store(RIVERSIDE, { ...item, sealed: new Uint8Array() })
     expect(await periods()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: HOLDS })
-    expect(events).toEqual([told(ANNA, 'ALTERED'), told(ANNA, 'ALTERED')])
+    expect(events).toEqual([forged(ANNA, 'ALTERED'), forged(ANNA, 'ALTERED')])
   })
 
-  it('an earlier one put back, and one taken away, hold no more than they deny', async () => {
+  it('a restored or removed item makes the membership unknown', async () => {
     await join(membership(ANNA, open), membership(BERT, open))
     const [yesterday] = [...table.items.values()].filter(({ patient }) => patient === ANNA)
     await join(membership(ANNA, [{ until: '2026-01-01T00:00:00.000Z' }]))
     if (yesterday !== undefined) table.store(RIVERSIDE, yesterday)
     for (const [key, { patient }] of table.items) if (patient === BERT) table.items.delete(key)
     expect(await periods()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: 'TAMPERED' })
-    expect(events).toEqual([told(ANNA, 'ALTERED'), told(BERT, 'MISSING')])
+    expect(events).toEqual([forged(ANNA, 'ALTERED'), forged(BERT, 'MISSING')])
   })
 
-  it('a root of another patient, an earlier one or an altered one lists nothing', async () => {
+  it('a manifest of another patient, an earlier or an altered manifest lists nothing', async () => {
     await join(membership(ANNA, [{ until: '2026-01-01T00:00:00.000Z' }]), membership(BERT, open))
-    const earlier = table.roots.get(ANNA) ?? new Uint8Array()
+    const earlier = table.manifests.get(ANNA) ?? new Uint8Array()
     await join(membership(ANNA, open))
-    for (const [root, what] of [
-      [table.roots.get(BERT), 'MANIFEST_ALTERED'],
+    for (const [manifest, what] of [
+      [table.manifests.get(BERT), 'MANIFEST_ALTERED'],
       [new Uint8Array(), 'MANIFEST_ALTERED'],
       [earlier, 'ALTERED'],
     ] as const) {
       events.length = 0
-      table.roots.set(ANNA, root ?? new Uint8Array())
+      table.manifests.set(ANNA, manifest ?? new Uint8Array())
       expect(await periods()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: HOLDS })
-      expect(events).toEqual([told(ANNA, what)])
+      expect(events).toEqual([forged(ANNA, what)])
     }
   })
 
-  it('a root that is missing is told apart from a patient who has none of it: by who knows whether there is a patient', async () => {
+  it('a missing manifest is distinct from a patient without an item; the caller knows whether the patient exists', async () => {
     await join(membership(ANNA, open))
-    table.roots.delete(ANNA)
+    table.manifests.delete(ANNA)
     expect(await periods()).toEqual({ [ANNA]: 'NO_MANIFEST', [BERT]: 'NO_MANIFEST' })
-    // one read, as for a patient who does not exist (P5)
+    // one read, as for a patient that does not exist (P5)
     expect(table.loads).toBe(1)
   })
 
-  it('a write between the reads of item and root is no tampering', async () => {
+  it('a write between the reads of item and manifest is not tampering', async () => {
     await join(membership(ANNA, [{ until: '2026-01-01T00:00:00.000Z' }]), membership(BERT, open))
-    const before = new Map(table.roots)
+    const before = new Map(table.manifests)
     await join(membership(ANNA, open))
-    const after = new Map(table.roots)
-    table.roots.set(ANNA, before.get(ANNA) ?? new Uint8Array())
+    const after = new Map(table.manifests)
+    table.manifests.set(ANNA, before.get(ANNA) ?? new Uint8Array())
     const load = table.load.bind(table)
     table.load = async (...args) => {
       const loaded = await load(...args)
-      for (const [patient, root] of after) table.roots.set(patient, root)
+      for (const [patient, manifest] of after) table.manifests.set(patient, manifest)
       return loaded
     }
     expect(await periods()).toEqual({ [ANNA]: HOLDS, [BERT]: HOLDS })
     expect(events).toEqual([])
   })
 
-  it('a caller without a FHIR identity stands in none, and has no panel', async () => {
+  it('a caller without a FHIR identity has no membership and no panel', async () => {
     await join(membership(ANNA, open))
     const nobody = callerWith(['NURSE'], 'TREAT')
     expect(await periods(nobody)).toEqual({})
     expect(await source().panel(nobody, undefined, 10, deadline)).toEqual([])
   })
 
-  it('a table or a key that cannot be had is a failure, never a no', async () => {
+  it('an unavailable table or key is a failure, never a denial', async () => {
     await join(membership(ANNA, open))
     table.down = true
     await expect(periods()).rejects.toThrow(StoreUnavailable)
@@ -259,17 +259,17 @@ describe('a second import', () => {
     const [key, item] = [...table.items][0] ?? []
     if (key !== undefined && item !== undefined) table.items.set(key, { ...item, sealed: item.sealed.slice(1) })
     expect(await changed(stays, ends)).toEqual([ANNA])
-    // one that is as it should be and is not listed so
+    // a correct item that the manifest does not list
     if (key !== undefined && item !== undefined) table.items.set(key, item)
     await list(ANNA)
     expect(await changed(stays, ends)).toEqual([])
-    table.roots.set(ANNA, table.roots.get(BERT) ?? new Uint8Array())
+    table.manifests.set(ANNA, table.manifests.get(BERT) ?? new Uint8Array())
     expect(await changed(stays, ends)).toEqual([ANNA])
   })
 })
 
-describe('C06: who acts for a patient', () => {
-  it('P13: does so until the end of the item, for that patient, and is on no care team by it', async () => {
+describe('C06: a proxy of a patient', () => {
+  it('P13: acts until the end of the period, only for that patient, and is not on the care team', async () => {
     await join({ ...membership(ANNA, [{ until: '2026-03-01T00:00:00.000Z' }]), relationship: 'PROXY' })
     const names = ['PROXY', 'CARE_TEAM', 'SELF'] as const
     const registry = new Map(names.map((name) => [name as string as Relationship, source(name)]))
@@ -278,15 +278,15 @@ describe('C06: who acts for a patient', () => {
       const unexpected = (error: unknown): never => {
         throw error
       }
-      const held = await relationshipsOf(registry, new Set(registry.keys()), caller, [ANNA, BERT], now, deadline, unexpected)
-      return [...(held.get(patient)?.relationships ?? [])]
+      const active = await relationshipsOf(registry, new Set(registry.keys()), caller, [ANNA, BERT], now, deadline, unexpected)
+      return [...(active.get(patient)?.relationships ?? [])]
     }
     expect(await heldAt('2026-02-28T23:59:59.999Z', ANNA)).toEqual(['PROXY'])
     expect(await heldAt('2026-03-01T00:00:00.000Z', ANNA)).toEqual([])
     expect(await heldAt('2026-02-01T00:00:00.000Z', BERT)).toEqual([])
   })
 
-  it('within limits while a period has them; one that holds without makes them say nothing', async () => {
+  it('is limited while all current periods have limits; an unscoped period overrides scoped ones', async () => {
     const scope = { categories: ['CLINICAL'], labeled: false } as const
     const proxy = { ...membership(ANNA, []), relationship: 'PROXY' } as const
     const periods = [
@@ -302,7 +302,7 @@ describe('C06: who acts for a patient', () => {
     expect(await heldAt('2025-12-15T00:00:00Z')).toEqual({ relationships: new Set([PROXY]) })
     expect(await heldAt('2026-01-01T00:00:00Z')).toEqual({ relationships: new Set([PROXY]), limits: new Map([[PROXY, [scope]]]) })
     expect(await heldAt('2027-01-01T00:00:00Z')).toEqual({ relationships: new Set() })
-    // what is kept of limits is part of what a second import compares
+    // a second import compares the stored limits too
     const changed = async (again: Membership) => (await membershipChanged(house.ring, table, RIVERSIDE, [again])).length
     expect(await changed({ ...proxy, periods })).toBe(0)
     expect(await changed({ ...proxy, periods: periods.map(({ scope: _scope, ...period }) => period) })).toBe(1)

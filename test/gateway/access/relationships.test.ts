@@ -36,19 +36,19 @@ function says(periods: ReadonlyMap<PatientId, readonly RelationshipPeriod[]>): R
 
 describe('relationships are asked in batches', () => {
   it('P3: a name without a source never holds', async () => {
-    const held = await relationshipsOf(new Map(), new Set([CARE_TEAM, SELF]), caller, [ANNA], at(5), deadline, reasonOf)
-    expect(held).toEqual(new Map([[ANNA, { relationships: new Set() }]]))
+    const active = await relationshipsOf(new Map(), new Set([CARE_TEAM, SELF]), caller, [ANNA], at(5), deadline, reasonOf)
+    expect(active).toEqual(new Map([[ANNA, { relationships: new Set() }]]))
   })
 
-  it('each source once for all patients; a source that was not asked for is left alone', async () => {
+  it('calls each source once for all patients, and only the sources of the given names', async () => {
     const team = says(new Map([[ANNA, [{}]]]))
     const self = says(new Map([[BERT, [{}]]]))
     const registry = new Map([
       [CARE_TEAM, team],
       [SELF, self],
     ])
-    const held = await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA, BERT], at(5), deadline, reasonOf)
-    expect(held).toEqual(
+    const active = await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA, BERT], at(5), deadline, reasonOf)
+    expect(active).toEqual(
       new Map([
         [ANNA, { relationships: new Set([CARE_TEAM]) }],
         [BERT, { relationships: new Set() }],
@@ -57,14 +57,14 @@ describe('relationships are asked in batches', () => {
     expect([team.asked, self.asked]).toEqual([1, 0])
   })
 
-  it('a source that names a patient who was not asked for adds nobody', async () => {
+  it('ignores a patient in the answer of a source that was not in the request', async () => {
     const registry = new Map([[CARE_TEAM, says(new Map([[BERT, [{}]]]))]])
     expect(await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA], at(5), deadline, reasonOf)).toEqual(
       new Map([[ANNA, { relationships: new Set() }]]),
     )
   })
 
-  it('P9: of a source that fails nobody knows, which is another thing than no; the others are told', async () => {
+  it('P9: a failed source makes its relationship unknown, not absent; the others are returned', async () => {
     const broken: RelationshipSource = {
       periods: () => Promise.reject(new StoreUnavailable()),
       panel: () => Promise.resolve([]),
@@ -73,53 +73,53 @@ describe('relationships are asked in batches', () => {
       [SELF, broken],
       [CARE_TEAM, says(new Map([[ANNA, [{}]]]))],
     ])
-    const held = await relationshipsOf(registry, new Set([SELF, CARE_TEAM]), caller, [ANNA], at(5), deadline, reasonOf)
-    expect(held.get(ANNA)).toEqual({ relationships: new Set([CARE_TEAM]), unknown: new Map([[SELF, 'STORE']]) })
+    const active = await relationshipsOf(registry, new Set([SELF, CARE_TEAM]), caller, [ANNA], at(5), deadline, reasonOf)
+    expect(active.get(ANNA)).toEqual({ relationships: new Set([CARE_TEAM]), unknown: new Map([[SELF, 'STORE']]) })
   })
 })
 
-describe('P6: what is damaged counts for nothing', () => {
-  const damaged = (known: RelationshipAnswer): RelationshipSource => ({
-    periods: () => Promise.resolve(new Map([[ANNA, known]])),
+describe('P6: damaged data does not count', () => {
+  const damaged = (answer: RelationshipAnswer): RelationshipSource => ({
+    periods: () => Promise.resolve(new Map([[ANNA, answer]])),
     panel: () => Promise.resolve([]),
   })
 
-  it('and is said, whatever else holds; that something was tampered with goes before that nothing is kept', async () => {
+  it('is reported even if other relationships hold; TAMPERED takes precedence over NO_MANIFEST', async () => {
     const registry = new Map([
       [CARE_TEAM, damaged([{}])],
       [SELF, damaged('NO_MANIFEST')],
       ['PROXY' as Relationship, damaged('TAMPERED')],
     ])
-    const held = async (...names: Relationship[]) =>
+    const activeWith = async (...names: Relationship[]) =>
       (await relationshipsOf(registry, new Set(names), caller, [ANNA, BERT], at(5), deadline, reasonOf)).get(ANNA)
-    expect(await held(CARE_TEAM, SELF)).toEqual({ relationships: new Set([CARE_TEAM]), damage: 'NO_MANIFEST' })
-    expect(await held('PROXY' as Relationship, SELF)).toEqual({ relationships: new Set(), damage: 'TAMPERED' })
-    expect(await held(SELF, 'PROXY' as Relationship)).toEqual({ relationships: new Set(), damage: 'TAMPERED' })
+    expect(await activeWith(CARE_TEAM, SELF)).toEqual({ relationships: new Set([CARE_TEAM]), damage: 'NO_MANIFEST' })
+    expect(await activeWith('PROXY' as Relationship, SELF)).toEqual({ relationships: new Set(), damage: 'TAMPERED' })
+    expect(await activeWith(SELF, 'PROXY' as Relationship)).toEqual({ relationships: new Set(), damage: 'TAMPERED' })
   })
 })
 
 describe('the relationships of a request', () => {
-  it('are asked for once towards each patient; what is damaged is asked for again', async () => {
+  it('are loaded once for each patient; damaged ones are loaded again', async () => {
     const asked: PatientId[][] = []
-    const known = new Map<PatientId, RelationshipAnswer>([
+    const answer = new Map<PatientId, RelationshipAnswer>([
       [ANNA, [{}]],
       [BERT, 'NO_MANIFEST'],
     ])
     const source: RelationshipSource = {
       periods: (_caller, patients) => {
         asked.push([...patients])
-        return Promise.resolve(known)
+        return Promise.resolve(answer)
       },
       panel: () => Promise.resolve([]),
     }
-    const held = new AttributeLoader({ deadline, reasonOf, caller, now: at(5), relationships: new Map([[CARE_TEAM, source]]) })
+    const loader = new AttributeLoader({ deadline, reasonOf, caller, now: at(5), relationships: new Map([[CARE_TEAM, source]]) })
     const names = new Set([CARE_TEAM])
-    const first = await held.attributesFor(names, [ANNA, BERT])
-    expect(await held.attributesFor(names, [ANNA, BERT])).toEqual(first)
-    expect(await held.attributesFor(names, [ANNA])).toEqual(new Map([[ANNA, { relationships: names, consents: [] }]]))
+    const first = await loader.attributesFor(names, [ANNA, BERT])
+    expect(await loader.attributesFor(names, [ANNA, BERT])).toEqual(first)
+    expect(await loader.attributesFor(names, [ANNA])).toEqual(new Map([[ANNA, { relationships: names, consents: [] }]]))
     expect(asked).toEqual([[ANNA, BERT], [BERT]])
-    // another relationship is another question
-    await held.attributesFor(new Set([CARE_TEAM, SELF]), [ANNA])
+    // another relationship is loaded separately
+    await loader.attributesFor(new Set([CARE_TEAM, SELF]), [ANNA])
     expect(asked).toHaveLength(3)
   })
 })
@@ -134,11 +134,11 @@ describe('P13: a relationship holds from its beginning until just before its end
     [{ since: at(10), until: at(20) }, 15, true],
     [{ since: at(20), until: at(10) }, 15, false],
     [{ since: at(10), until: at(10) }, 10, false],
-  ])('%j at %d: %s', (standing, now, expected) => {
-    expect(isCurrent(standing, at(now))).toBe(expected)
+  ])('%j at %d: %s', (period, now, expected) => {
+    expect(isCurrent(period, at(now))).toBe(expected)
   })
 
-  it('of several stays one is enough', async () => {
+  it('one current period of several is enough', async () => {
     const registry = new Map([[CARE_TEAM, says(new Map([[ANNA, [{ until: at(5) }, { since: at(10), until: at(20) }]]]))]])
     const heldAt = async (now: number) =>
       (await relationshipsOf(registry, new Set([CARE_TEAM]), caller, [ANNA], at(now), deadline, reasonOf)).get(ANNA)?.relationships

@@ -458,7 +458,7 @@ describe('C18: studies as they are administered', () => {
       await expect(desk.put(written(), [patientId(4), unknown])).rejects.toMatchObject({ name: 'UnknownSubject', place: 1 })
       expect(await placesOf(patientId(4))).toBe(0)
       expect((await clinic.services.keyring.patientKeys(RIVERSIDE, [unknown], 'always')).size).toBe(0)
-      expect(await clinic.services.access.root(RIVERSIDE, unknown)).toBeUndefined()
+      expect(await clinic.services.access.manifest(RIVERSIDE, unknown)).toBeUndefined()
     }
     expect(await panel(under(PROTOCOL))).toHaveLength(2)
   })

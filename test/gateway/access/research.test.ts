@@ -14,8 +14,8 @@ const callerWith = (roles: readonly string[], purpose: PurposeOfUse): Caller => 
   return { roles: new Set(roles), purpose, mayClaim: [], seesExistence, fhirUser: 'Practitioner/1' } as unknown as Caller
 }
 
-describe('C18: whoever acts for research has no other role meanwhile', () => {
-  it('a physician who is a researcher too: one or the other, by purpose', () => {
+describe('C18: a researcher has no other role during the request', () => {
+  it('a physician who is also a researcher has one of the two roles, by purpose', () => {
     const both = ['PHYSICIAN', 'RESEARCHER']
     expect(asResearcher(callerWith(both, 'TREAT'), policy)).toBeUndefined()
     expect([...besideResearch(callerWith(both, 'TREAT'), policy).roles]).toEqual(['PHYSICIAN'])
@@ -24,7 +24,7 @@ describe('C18: whoever acts for research has no other role meanwhile', () => {
     expect(researcher).toMatchObject({ seesExistence: false, study: null })
   })
 
-  it('a purpose that another role may claim as well is research all the same; code knows kinds, never names', () => {
+  it('a purpose that another role may claim too is still research; the code uses kinds of roles, never names', () => {
     const roles = new Map(policy.roles)
     const trial = { role: 'TRIALIST' as Role, kind: 'RESEARCH', mayClaim: ['TREAT'], mfa: true, seesExistence: false } as const
     roles.set(trial.role, trial satisfies RolePolicy)
@@ -34,7 +34,7 @@ describe('C18: whoever acts for research has no other role meanwhile', () => {
   })
 })
 
-describe('P3: a study is found, or there is none', () => {
+describe('P3: the study of a request', () => {
   const now = 1_000 as Instant
   const theirs = { protocol: 'A', researchers: ['Practitioner/1'], until: 2_000 as Instant }
   const caller = { fhirUser: 'Practitioner/1' }
@@ -53,26 +53,26 @@ describe('P3: a study is found, or there is none', () => {
     expect(studyOf(studies, caller, named, now)?.protocol).toBe(found)
   })
 
-  it('who has no FHIR identity has no study', () => {
+  it('a caller without a FHIR identity has no study', () => {
     expect(studyOf([theirs], {}, 'A', now)).toBeUndefined()
   })
 })
 
-describe('P3: under a study each relationship holds towards its patients alone', () => {
+describe('P3: under a study each relationship holds only to the patients of the study', () => {
   const [p, q] = ['p', 'q'] as PatientId[] as [PatientId, PatientId]
-  const source = (known: Readonly<Record<string, RelationshipAnswer>>): RelationshipSource => ({
-    periods: () => Promise.resolve(new Map(Object.entries(known) as [PatientId, RelationshipAnswer][])),
-    panel: () => Promise.resolve(Object.keys(known) as PatientId[]),
+  const source = (periods: Readonly<Record<string, RelationshipAnswer>>): RelationshipSource => ({
+    periods: () => Promise.resolve(new Map(Object.entries(periods) as [PatientId, RelationshipAnswer][])),
+    panel: () => Promise.resolve(Object.keys(periods) as PatientId[]),
   })
   const everybody = source({ p: [{}], q: [{}] })
   const within = async (own: RelationshipSource, subjects: RelationshipSource) => {
-    const held = withinStudy(new Map([['ORGANIZATION' as Relationship, own]]), subjects).get('ORGANIZATION' as Relationship)
+    const limited = withinStudy(new Map([['ORGANIZATION' as Relationship, own]]), subjects).get('ORGANIZATION' as Relationship)
     const caller = callerWith(['RESEARCHER'], 'HRESCH')
-    const periods = await held?.periods(caller, [p, q], deadline)
-    return { periods: Object.fromEntries(periods ?? []), panel: await held?.panel(caller, undefined, 9, deadline) }
+    const periods = await limited?.periods(caller, [p, q], deadline)
+    return { periods: Object.fromEntries(periods ?? []), panel: await limited?.panel(caller, undefined, 9, deadline) }
   }
 
-  it('who is not in the study is nobody, whatever the relationship says', async () => {
+  it('excludes a patient outside the study, even if the relationship holds', async () => {
     expect(await within(everybody, source({ p: [{}] }))).toEqual({ periods: { p: [{}] }, panel: ['p'] })
     expect(await within(everybody, NO_SUBJECTS)).toEqual({ periods: {}, panel: [] })
     expect((await within(source({}), source({ p: [{}] }))).periods).toEqual({ p: [] })
@@ -84,14 +84,14 @@ describe('P3: under a study each relationship holds towards its patients alone',
     expect(periods).toEqual({ p: [{ since: 5, until: 5 }], q: [{ since: 3, until: 5 }] })
   })
 
-  it('what one of them limits is limited', async () => {
+  it('applies the limits of both', async () => {
     const some = { scope: { categories: ['CLINICAL', 'NOTE'], labeled: true } } as const
     const others = { scope: { categories: ['NOTE', 'CONTACT'], labeled: false } } as const
     const { periods } = await within(source({ p: [some], q: [some] }), source({ p: [{}], q: [others] }))
     expect(periods).toEqual({ p: [some], q: [{ scope: { categories: ['NOTE'], labeled: false } }] })
   })
 
-  it('P6: what was tampered with is told as such', async () => {
+  it('P6: reports tampering', async () => {
     expect((await within(everybody, source({ p: 'TAMPERED', q: 'NO_MANIFEST' }))).periods).toEqual({
       p: 'TAMPERED',
       q: 'NO_MANIFEST',

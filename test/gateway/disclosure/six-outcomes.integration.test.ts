@@ -9,7 +9,7 @@ import type { Sensitivity } from '../../../directives/policy.ts'
 import { type ClinicAnswer, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
 import { Admissions, commit } from '../admitted.ts'
 import { at, auditOf, madeUpId, nodesAt, outcomesOf, RIVERSIDE, workOf } from '../asking.ts'
-import { accessRoot, DatabaseHand, flipped, type Item, recordItem, refOf } from '../store/database-hand.ts'
+import { accessManifest, DatabaseHand, flipped, type Item, recordItem, refOf } from '../store/database-hand.ts'
 
 const ETH = 'ETH' as Sensitivity
 const DIGEST = '0'.repeat(64)
@@ -49,7 +49,7 @@ const chart = (patient: string) => [
 const TEAM = ['physician', 'nurse']
 const admit = (patient: string): Promise<string> => ward.write(patient, chart(patient), TEAM)
 
-async function bury(id: string, services = clinic.services): Promise<void> {
+async function destroyKeys(id: string, services = clinic.services): Promise<void> {
   const { patient } = refOf(id)
   await commit(services, await destroyPatientKeys(services, RIVERSIDE, patient, Date.now() as Instant), patient)
 }
@@ -90,7 +90,7 @@ describe('P9: each outcome over HTTP', () => {
   beforeAll(async () => {
     whole = await admit('whole')
     erased = await admit('gone')
-    await bury(erased)
+    await destroyKeys(erased)
     damaged = await admit('damaged')
     const item = await hand.read(recordItem(damaged))
     await hand.put({ ...item, 'f:familyName': flipped(item['f:familyName']) })
@@ -155,7 +155,7 @@ describe('P9: of an erased patient', () => {
   let id: string
   beforeAll(async () => {
     id = await admit('erased')
-    await bury(id)
+    await destroyKeys(id)
   })
   const linesOf = (answer: ClinicAnswer) =>
     answer.errors.map(({ extensions: { code, coordinate } }) => `${String(coordinate)} ${String(code)}`)
@@ -238,7 +238,7 @@ describe('P9: of an erased patient', () => {
     const alone = await ward.write('alone', chart('alone'))
     const query = 'query ($id: ID!) { patient(id: $id) { id familyName } }'
     const before = await clinic.ask('physician', query, { id: alone })
-    await bury(alone)
+    await destroyKeys(alone)
     const after = await clinic.ask('physician', query, { id: alone })
     expect([after.data, after.errors]).toEqual([before.data, before.errors])
     expect(after.errors[0]?.extensions).toMatchObject({ code: 'UNAUTHORIZED_FIELD_OR_TYPE', reason: 'RELATIONSHIP' })
@@ -259,7 +259,7 @@ describe('P9: of an erased patient', () => {
     expect((await clinic.ask('physician', plan, { id })).data).toEqual(rights.data)
 
     const denies = await ward.write('denies', chart('denies'), TEAM, [{ id: 'all', effect: 'DENY', actor: 'Practitioner/nurse' }])
-    await bury(denies)
+    await destroyKeys(denies)
     expect((await seen('nurse', denies, 'familyName')).error).toEqual(['NOT_FOUND', ['patient']])
     expect((await seen('physician', denies, 'familyName')).error).toEqual(['FIELD_ERASED', ['patient', 'familyName']])
   })
@@ -278,7 +278,7 @@ describe('P13: an erasure', () => {
     const warm = await clinic.another()
     const query = 'query ($id: ID!) { patient(id: $id) { familyName conditions(first: 1) { edges { node { code { text } } } } } }'
     expect((await warm.ask('physician', query, { id })).phi.resolved).toBe(2)
-    await bury(id)
+    await destroyKeys(id)
     for (const user of TEAM) {
       const { result, requests } = await workOf(warm, () => warm.ask(user, query, { id }))
       expect(result.data).toEqual({ patient: { familyName: null, conditions: null } })
@@ -294,10 +294,10 @@ describe('P13: an erasure', () => {
     const { patient } = refOf(id)
     const items = await destroyPatientKeys(clinic.services, RIVERSIDE, patient, Date.now() as Instant)
     await keyRotation(clinic.services, DIGEST).renewPatient(RIVERSIDE, patient)
-    const before = [await hand.read(keyItem(id), 'KEYS'), await hand.read(accessRoot(id), 'ACCESS')]
+    const before = [await hand.read(keyItem(id), 'KEYS'), await hand.read(accessManifest(id), 'ACCESS')]
     await expect(commit(clinic.services, items, patient)).rejects.toThrow(VersionConflict)
-    expect([await hand.read(keyItem(id), 'KEYS'), await hand.read(accessRoot(id), 'ACCESS')]).toEqual(before)
-    await bury(id)
+    expect([await hand.read(keyItem(id), 'KEYS'), await hand.read(accessManifest(id), 'ACCESS')]).toEqual(before)
+    await destroyKeys(id)
     expect(Object.keys(await hand.read(keyItem(id), 'KEYS')).toSorted()).toEqual(['pk', 'sk', 'tombstone'])
     expect(await destroyPatientKeys(clinic.services, RIVERSIDE, patient, Date.now() as Instant)).toEqual([])
     expect(await keyRotation(clinic.services, DIGEST).rewrap(RIVERSIDE, () => undefined)).toMatchObject({ refused: 0 })
@@ -316,7 +316,7 @@ describe('P6: what is no erasure is never told as one', () => {
     id = await admit('forged')
     keys = await hand.read(keyItem(id), 'KEYS')
     const other = await admit('other')
-    await bury(other)
+    await destroyKeys(other)
     tombstone = await hand.read(keyItem(other), 'KEYS')
     cold = await clinic.another({ now: () => Date.now() + later })
   })
@@ -363,7 +363,7 @@ describe('P6: what is no erasure is never told as one', () => {
   })
 
   it('keys that are put back over a tombstone do not open, and it is no erasure to do it again', async () => {
-    await bury(id, cold.services)
+    await destroyKeys(id, cold.services)
     expect(await cold.ask('physician', 'query ($id: ID!) { patient(id: $id) { familyName } }', { id })).toMatchObject({
       errors: [{ extensions: { code: 'FIELD_ERASED' } }],
     })

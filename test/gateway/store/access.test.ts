@@ -49,7 +49,7 @@ describe('what a request reads of the access table', () => {
     expect(sortKeys()).toEqual([['#ROOT', 'CARE_TEAM#x', 'CONSENTS#ALL']])
     expect(members.items.map(({ kind }) => kind)).toEqual(['CARE_TEAM'])
     expect(consents.items.map(({ kind }) => kind)).toEqual(['CONSENTS'])
-    expect([members.roots.has(ANNA), consents.roots.has(ANNA), table.counter.requests]).toEqual([true, true, 1])
+    expect([members.manifests.has(ANNA), consents.manifests.has(ANNA), table.counter.requests]).toEqual([true, true, 1])
     // nothing is kept: the next one is read anew (P13)
     await table.load(TENANT, [MEMBER], signal)
     expect(table.counter.requests).toBe(2)
@@ -77,13 +77,13 @@ describe('what a request reads of the access table', () => {
     expect(consents).toMatchObject({ status: 'rejected', reason: expect.any(StoreUnavailable) as unknown })
   })
 
-  it('P13: memberships, consents, broken glass and its queue are read strongly consistent', async () => {
+  it('P13: memberships, consents, break-glass grants and their queue are read strongly consistent', async () => {
     await new AccessTable(client, 'access').load(TENANT, [MEMBER, CONSENTS])
-    const glass = new BreakGlassTable(client, 'glass')
-    await glass.load(TENANT, 'user', [ANNA])
-    await glass.roots(TENANT, [ANNA])
-    await glass.item({ tenant: TENANT, table: 'break-glass', pk: 'p', sk: 's' })
-    await glass.queue(TENANT, 'REVIEW', undefined, 10)
+    const table = new BreakGlassTable(client, 'break-glass')
+    await table.load(TENANT, 'user', [ANNA])
+    await table.manifests(TENANT, [ANNA])
+    await table.item({ tenant: TENANT, table: 'break-glass', pk: 'p', sk: 's' })
+    await table.queue(TENANT, 'REVIEW', undefined, 10)
     expect(sent).toHaveLength(5)
     for (const input of sent) {
       const tables = 'RequestItems' in input ? Object.values(input.RequestItems ?? {}) : [input]

@@ -21,9 +21,9 @@ const ofPatient = (id: string, sk: string, tenant: TenantId = RIVERSIDE): Item =
 /** The key of a record's item. */
 export const recordItem = (id: string): Item => ofPatient(id, `${refOf(id).type}#${refOf(id).id}`)
 export const indexRoot = (id: string): Item => ofPatient(id, '#INDEX')
-export const accessRoot = (id: string): Item => ofPatient(id, '#ROOT')
+export const accessManifest = (id: string): Item => ofPatient(id, '#ROOT')
 
-/** An attribute with one bit of it changed. */
+/** Returns the attribute with one bit changed. */
 export function flipped(value: AttributeValue | undefined, place = -1): AttributeValue {
   const copy = Buffer.from(value?.B ?? [])
   const at = place < 0 ? copy.length + place : place
@@ -31,7 +31,7 @@ export function flipped(value: AttributeValue | undefined, place = -1): Attribut
   return { B: copy }
 }
 
-/** Somebody who may write the tables and has no key. */
+/** An attacker with write access to the tables and without any key. */
 export class DatabaseHand {
   readonly #clinic: Pick<RunningClinic, 'stack'>
 
@@ -57,7 +57,7 @@ export class DatabaseHand {
     await this.#clinic.stack.dynamodb.send(new DeleteItemCommand({ TableName: this.#name(table), Key }))
   }
 
-  /** What a patient has in a table. */
+  /** Returns all items of a patient in a table. */
   async all(id: string, table: Table = 'RECORDS'): Promise<Item[]> {
     const { Items = [] } = await this.#clinic.stack.dynamodb.send(
       new QueryCommand({
@@ -70,7 +70,7 @@ export class DatabaseHand {
     return Items
   }
 
-  /** Puts the contents of one item under the key of another, and the other way round. */
+  /** Swaps the contents of two items; each keeps its key. */
   async swap(one: Item, two: Item, table: Table = 'RECORDS'): Promise<void> {
     const [first, second] = [await this.read(one, table), await this.read(two, table)]
     await this.put({ ...second, ...one }, table)

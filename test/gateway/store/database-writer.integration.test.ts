@@ -15,7 +15,7 @@ import type { Sensitivity } from '../../../directives/policy.ts'
 import type { Json, Membership, NewRecord, RecordMetadata } from '../../../gateway/model/record.ts'
 import { type ClinicAnswer, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
 import { at, auditOf, first, nodesAt, outcomesOf, RIVERSIDE, workOf } from '../asking.ts'
-import { accessRoot, DatabaseHand, flipped, indexRoot, type Item, recordItem, refOf } from './database-hand.ts'
+import { accessManifest, DatabaseHand, flipped, indexRoot, type Item, recordItem, refOf } from './database-hand.ts'
 
 let clinic: RunningClinic
 let store: SealedStore
@@ -227,10 +227,10 @@ describe('P6: a write between two reads is no tampering', () => {
     expect(events.filter(({ event }) => event !== 'REQUEST')).toEqual([])
   })
 
-  it('of a patient for the first time, whose records were seen before the root of their access items', async () => {
+  it('of a patient for the first time, with records that were read before the access manifest', async () => {
     const chart = await admit()
     const { access } = clinic.services
-    const early = vi.spyOn(access, 'load').mockImplementationOnce(() => Promise.resolve({ items: [], roots: new Map() }))
+    const early = vi.spyOn(access, 'load').mockImplementationOnce(() => Promise.resolve({ items: [], manifests: new Map() }))
     await expectWhole(OWN, chart.patient)
     expect(early).toHaveBeenCalledTimes(3)
     early.mockRestore()
@@ -249,7 +249,7 @@ describe('P6: a write between two reads is no tampering', () => {
     for (const other of others) await other.close()
     for (const result of written) if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(VersionConflict)
     const key = await clinic.services.keyring.purposeKey(RIVERSIDE, 'access')
-    const root = await hand.read(accessRoot(chart.patient), 'ACCESS')
+    const root = await hand.read(accessManifest(chart.patient), 'ACCESS')
     const place = { tenant: RIVERSIDE, pk: root['pk']?.S ?? '', sk: root['sk']?.S ?? '' }
     const listed = openAccessManifest(key, place, root['v']?.B ?? new Uint8Array()).items
     const there = (await hand.all(chart.patient, 'ACCESS')).flatMap(({ sk }) => (sk?.S === '#ROOT' ? [] : (sk?.S ?? '')))
@@ -297,7 +297,7 @@ describe('P6: a membership that was added', () => {
   it('P6: by copying another patient`s is told and counts for nothing, by id and on the panel', async () => {
     const [chart, other] = [await admit([]), await admit()]
     for (const item of await memberships(other.patient)) {
-      await hand.put({ ...item, pk: accessRoot(chart.patient)['pk'] ?? { S: '' } }, 'ACCESS')
+      await hand.put({ ...item, pk: accessManifest(chart.patient)['pk'] ?? { S: '' } }, 'ACCESS')
     }
     await expectNothing(chart)
   })
@@ -316,14 +316,14 @@ describe('P6: a membership that was added', () => {
   it('P6: by hand is told and counts for nothing', async () => {
     const [chart, other] = [await admit([]), await admit()]
     const mine = first(await memberships(other.patient))
-    await hand.put({ ...mine, pk: accessRoot(chart.patient)['pk'] ?? { S: '' }, v: { B: randomBytes(81) } }, 'ACCESS')
+    await hand.put({ ...mine, pk: accessManifest(chart.patient)['pk'] ?? { S: '' }, v: { B: randomBytes(81) } }, 'ACCESS')
     await expectNothing(chart)
   })
 
   it('P6: with the root of another patient over it is told, and the patient is closed', async () => {
     const [chart, other] = [await admit([]), await admit()]
     for (const item of await hand.all(other.patient, 'ACCESS')) {
-      await hand.put({ ...item, pk: accessRoot(chart.patient)['pk'] ?? { S: '' } }, 'ACCESS')
+      await hand.put({ ...item, pk: accessManifest(chart.patient)['pk'] ?? { S: '' } }, 'ACCESS')
     }
     await expectNoticed(OWN, chart.patient, ['patient'], { ...FAMILY, record: chart.patient })
     expect((await ask(OWN, chart.patient)).events).toContainEqual(forged(chart, 'MANIFEST_ALTERED'))
@@ -343,7 +343,7 @@ describe('P6: a membership that was added', () => {
     await store.write({ patient, records: [], memberships: [onTeam(patient, ENDED)] })
     await hand.put(yesterday, 'ACCESS')
     const rolled = await admit()
-    const root = await hand.read(accessRoot(rolled.patient), 'ACCESS')
+    const root = await hand.read(accessManifest(rolled.patient), 'ACCESS')
     const of = refOf(rolled.patient).patient
     await store.write({ patient: of, records: [], memberships: [onTeam(of, ENDED)] })
     await hand.put(root, 'ACCESS')
@@ -366,7 +366,7 @@ describe('P6: a membership that was added', () => {
 
   it('P6: where the root is missing, the patient is closed, whatever is asked of them; a made-up one is not found', async () => {
     const chart = await admit()
-    await hand.remove(accessRoot(chart.patient), 'ACCESS')
+    await hand.remove(accessManifest(chart.patient), 'ACCESS')
     await expectNoticed(OWN, chart.patient, ['patient'], { ...FAMILY, record: chart.patient })
     await expectNoticed(BY_ID, chart.allergy, ['node'], { ...ALLERGY, record: chart.allergy })
     expect((await ask(OWN, chart.patient)).events).toContainEqual(forged(chart, 'MANIFEST_MISSING'))
@@ -521,7 +521,7 @@ describe('P6: items of two records that were swapped', () => {
     await expectNoticed(OWN, one.patient, ['patient'], { ...FAMILY, record: one.patient })
     await expectNoticed(BY_ID, two.visit, ['node'], { ...VISIT, record: two.visit })
     const [three, four] = [await admit(), await admit()]
-    await hand.swap(accessRoot(three.patient), accessRoot(four.patient), 'ACCESS')
+    await hand.swap(accessManifest(three.patient), accessManifest(four.patient), 'ACCESS')
     for (const { patient } of [three, four]) await expectNoticed(OWN, patient, ['patient'], { ...FAMILY, record: patient })
   })
 })
