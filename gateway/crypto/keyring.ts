@@ -140,12 +140,12 @@ export class Keyring {
    *   patient throws the failures of that patient
    */
   async patientKeys(tenant: TenantId, patients: readonly PatientId[], read: 'cached' | 'always'): Promise<Handles> {
-    const asked = [...new Set(patients)]
-    if (read === 'always') return await this.#fetchPatients(tenant, asked)
+    const requested = [...new Set(patients)]
+    if (read === 'always') return await this.#fetchPatients(tenant, requested)
     const handles = new Map<PatientId, PatientKeyHandle>()
     const wanted: PatientId[] = []
     const joined = new Map<PatientId, Promise<Handles>>()
-    for (const patient of asked) {
+    for (const patient of requested) {
       const name = nameOf(tenant, patient)
       const cached = this.#patients.get(name)
       const flight = this.#patientFlights.get(name)
@@ -156,7 +156,7 @@ export class Keyring {
     const flights = new Set(joined.values())
     if (wanted.length > 0) flights.add(this.#shared(tenant, wanted))
     for (const landed of await Promise.all(flights)) {
-      for (const patient of asked) {
+      for (const patient of requested) {
         const handle = landed.get(patient)
         if (handle) handles.set(patient, handle)
       }

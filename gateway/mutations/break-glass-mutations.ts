@@ -161,7 +161,7 @@ export class BreakGlassMutations {
   }
 
   async #act(
-    asked: string,
+    requestedId: string,
     ref: RecordRef | undefined,
     change: Change,
     info: GraphQLResolveInfo,
@@ -173,7 +173,7 @@ export class BreakGlassMutations {
     for (let attempt = 1; ; attempt++) {
       try {
         const prepared = ref && (await deadline.wait(() => prepare(ref, deadline), storeOverdue))
-        if (prepared === undefined) return await this.#notFound(asked, at, info)
+        if (prepared === undefined) return await this.#notFound(requestedId, at, info)
         if (prepared.items.length > 0) await this.#commit(prepared, at, change)
         const { grant } = prepared
         return 'reason' in grant ? reviewPayload(this.#parts, grant) : grantPayload(this.#parts, grant)
@@ -183,7 +183,7 @@ export class BreakGlassMutations {
         const reason = this.#parts.failures.classify(error)
         this.#parts.trail.record({ ...at, ...(ref && { patient: ref.patient }), outcome: 'UNAVAILABLE', reason })
         this.#parts.counter.unavailable++
-        this.#parts.errors.unavailable(path, asked, info.path)
+        this.#parts.errors.unavailable(path, requestedId, info.path)
         return null
       }
     }
@@ -206,10 +206,10 @@ export class BreakGlassMutations {
   }
 
   /** One answer and one audit record for all ids that the caller may not use: missing, of another tenant, of another user (P5). */
-  async #notFound(asked: string, at: Pick<AccessRecord, 'path' | 'action'>, info: GraphQLResolveInfo): Promise<null> {
+  async #notFound(requestedId: string, at: Pick<AccessRecord, 'path' | 'action'>, info: GraphQLResolveInfo): Promise<null> {
     const { caller, keyring, deadline, trail, counter, errors } = this.#parts
     const lookup = await deadline.wait(() => keyring.purposeKey(caller.tenant, 'lookup'), keyOverdue)
-    trail.record({ ...at, patient: lookupToken(lookup, asked), outcome: 'DENIED', reason: 'NOT_FOUND' })
+    trail.record({ ...at, patient: lookupToken(lookup, requestedId), outcome: 'DENIED', reason: 'NOT_FOUND' })
     counter.denied++
     errors.notFound(info.path)
     return null

@@ -70,8 +70,8 @@ export class ReviewQueue {
       const key = await deadline.wait(() => keyring.purposeKey(caller.tenant, 'cursor'), keyOverdue)
       const position = typeof after === 'string' ? positionIn(key, bound, after) : undefined
       const reviews = this.#reviews()
-      const asked = { isReviewed, after: position, limit: first }
-      const { items, more } = await deadline.wait(() => reviews.page(caller.tenant, asked, deadline), storeOverdue)
+      const page = { isReviewed, after: position, limit: first }
+      const { items, more } = await deadline.wait(() => reviews.page(caller.tenant, page, deadline), storeOverdue)
       // an empty page is a disclosure too, so it is recorded
       if (items.length === 0) recorder.recordOnce(`${path} ${isReviewed}`, { path, action: 'READ', outcome: 'ABSENT' })
       const edges = items.map(({ position: at, grant }): GrantEdge => {
