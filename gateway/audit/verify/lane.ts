@@ -1,6 +1,6 @@
 import { chainHash, type ChainedEntry, NOTHING_BEFORE } from './entry.ts'
 
-/** Where a lane stands: its name and the sequence of a record, 0 for none. */
+/** The end of a lane: its name and the sequence of its last record, 0 for none. */
 interface LaneEnd {
   readonly lane: string
   readonly sequence: number
@@ -25,9 +25,9 @@ export type LaneFinding = { readonly tenant: string; readonly lane: string; read
 
 export interface LaneReport {
   readonly count: number
-  /** The last record in its place, with its hash as it stands there; absent where there are no records. */
+  /** The last record in its place, with its stored hash; absent if there are no records. */
   readonly end?: LaneEnd & { readonly hash: string }
-  /** Where the lane before this one stood, as the first record says. */
+  /** The end of the lane before this one, according to the first record. */
   readonly succeeds?: LaneEnd
   /** In the order of the records: the first is the first bad one. */
   readonly findings: readonly LaneFinding[]

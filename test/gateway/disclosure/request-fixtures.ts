@@ -1,6 +1,6 @@
 import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
 import type { Relationship } from '../../../directives/policy.ts'
-import { AttributeLoader, type ConsentSource, type KnownConsents } from '../../../gateway/access/attribute-loader.ts'
+import { AttributeLoader, type ConsentSource, type ConsentAnswer } from '../../../gateway/access/attribute-loader.ts'
 import { authorRelationship } from '../../../gateway/access/author.ts'
 import { NODE_IDS } from '../../../gateway/access/public-ids.ts'
 import type { RelationshipAnswer, RelationshipSource } from '../../../gateway/access/relationships.ts'
@@ -69,7 +69,7 @@ export const relatedTo = (periods: Readonly<Record<string, RelationshipAnswer | 
 })
 
 /** The consents of these patients; a patient that is not named gave none. */
-const consentsOf = (known: Readonly<Record<string, KnownConsents>>): ConsentSource => ({
+const consentsOf = (known: Readonly<Record<string, ConsentAnswer>>): ConsentSource => ({
   consents: (_tenant, patients) => Promise.resolve(new Map(patients.map((patient) => [patient, known[patient] ?? []]))),
 })
 
@@ -147,7 +147,7 @@ export async function admitted(): Promise<Admitted> {
 interface Asking {
   readonly caller?: Caller
   readonly relationships?: Readonly<Record<string, RelationshipSource>>
-  readonly consents?: Readonly<Record<string, KnownConsents>>
+  readonly consents?: Readonly<Record<string, ConsentAnswer>>
 }
 
 /** The real parts of a request by a physician, over sources in memory. */

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { SearchHit, SearchSource } from '../../../gateway/store/search.ts'
 import type { Coordinate } from '../../../directives/coordinates.ts'
 import type { Relationship, Sensitivity } from '../../../directives/policy.ts'
-import type { KnownConsents } from '../../../gateway/access/attribute-loader.ts'
+import type { ConsentAnswer } from '../../../gateway/access/attribute-loader.ts'
 import type { RelationshipSource } from '../../../gateway/access/relationships.ts'
 import { SearchCandidates } from '../../../gateway/disclosure/search-candidates.ts'
 import { SearchComparison } from '../../../gateway/disclosure/search-comparison.ts'
@@ -32,7 +32,7 @@ interface Search {
   /** The patients that the search table lists under the value. */
   readonly listed: readonly PatientId[]
   readonly relationships?: Readonly<Record<string, RelationshipSource>>
-  readonly consents?: Readonly<Record<string, KnownConsents>>
+  readonly consents?: Readonly<Record<string, ConsentAnswer>>
 }
 
 /** A search for a phone number, by a physician on the care team of the first patient. */
