@@ -26,7 +26,7 @@ export interface BreakGlassSource {
 /**
  * The stored consents of a patient.
  * - TAMPERED: a consent was removed or restored, perhaps a denial.
- * - NO_MANIFEST: the patient has no access items. This holds only for a patient that does not exist.
+ * - NO_MANIFEST: the patient has no access manifest. This holds only for a patient that does not exist.
  */
 export type ConsentAnswer = readonly Consent[] | ErasedPatientConsents | 'TAMPERED' | 'NO_MANIFEST'
 

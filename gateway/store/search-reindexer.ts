@@ -20,7 +20,7 @@ export interface ReindexCounts {
   written: number
   /** Rows without a matching value that were removed. */
   removed: number
-  /** Patients with unknown expected rows: damaged, without keys, or changed during each read. Their rows stay unchanged. */
+  /** Patients that cannot be checked: damaged, without keys, or changed during each read. Their rows stay unchanged. */
   refused: number
 }
 
@@ -156,7 +156,7 @@ export class SearchReindexer {
   }
 
   /**
-   * Returns no rows for a patient without keys, with destroyed keys, or without records: there is no value to find.
+   * Returns no rows for a patient without keys or with destroyed keys, because no value is left to find.
    *
    * @throws IntegrityFailure if records and index disagree at each read; KeyUnavailable, StoreUnavailable
    */

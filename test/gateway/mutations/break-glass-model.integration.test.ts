@@ -37,8 +37,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 /**
- * Break-glass as people would say it, written apart from what decides: who broke the glass last, for how long, and what of the
- * chart may then be seen under which word of the patient.
+ * A model of break-glass, independent of the deciding code: the open grants and their ends, and the conditions that each consent
+ * leaves visible.
  */
 class Model {
   minute = 0
@@ -77,7 +77,7 @@ let says: readonly Consent[] | 'AWAY' = []
 beforeAll(async () => {
   clinic = await runClinic({ riverside: 1, lakeside: 1 })
   patients = [await admit(clinic, 'Model-one', LABELS), await admit(clinic, 'Model-two', LABELS)]
-  // minutes pass by this clock alone
+  // only the steps of the test advance this clock
   const start = Date.now()
   const { services } = await clinic.another({ now: () => start + ahead })
   ward = await openWard(clinic, services, {
@@ -100,11 +100,11 @@ const chartOf = async (by: User, of: number, purpose: string): Promise<string[]>
 }
 
 describe('C02: break-glass does what its description says', () => {
-  it('after any acts, in any order, each user sees of each patient what the model says, and nothing for another purpose', async () => {
+  it('shows each user the chart of the model after any steps in any order, and nothing for another purpose', async () => {
     let shown = 0
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), async (steps) => {
-        // what an earlier run left open has ended by now
+        // all grants of earlier runs have ended by now
         ahead += 300 * MINUTE
         const began = ahead
         const model = new Model()
@@ -138,7 +138,7 @@ describe('C02: break-glass does what its description says', () => {
       }),
       { numRuns: 25 },
     )
-    // a model under which nothing is ever open would agree with a gateway that is shut
+    // a model without any open grant would agree with a gateway that opens nothing
     expect(shown).toBeGreaterThan(20)
   })
 })

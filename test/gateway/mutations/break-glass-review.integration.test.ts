@@ -44,14 +44,14 @@ const REVIEW = `mutation ($id: ID!, $finding: BreakGlassFinding!, $note: String)
   reviewBreakGlass(id: $id, finding: $finding, note: $note) { id reviewed finding reviewedBy note }
 }`
 
-const breaks = async (patient: string, user = 'physician', minutes = 5): Promise<string> => {
+const breakGlass = async (patient: string, user = 'physician', minutes = 5): Promise<string> => {
   const answer = await now.ask(user, BREAK, { id: patient, minutes }, { 'x-purpose-of-use': 'BTG' })
   expect(answer.errors).toEqual([])
   return String(at(answer.data, 'breakGlass', 'id'))
 }
-/** Broken and put back by who broke it. */
+/** Creates a grant, then ends it as its holder. */
 const done = async (patient: string, user = 'physician'): Promise<string> => {
-  const id = await breaks(patient, user)
+  const id = await breakGlass(patient, user)
   expect((await now.ask(user, END, { id })).errors).toEqual([])
   return id
 }
@@ -65,12 +65,12 @@ const queued = async (id: string): Promise<Item> => {
   const { Items = [] } = await clinic.stack.dynamodb.send(new ScanCommand({ TableName: clinic.stack.env.PHI_TABLE_BREAK_GLASS }))
   return first(Items.filter(({ pk, sk }) => pk?.S?.includes('#REVIEW') === true && sk?.S?.endsWith(refOf(id).id)))
 }
-const toldSince = (from: number): unknown[] =>
+const faultsSince = (from: number): unknown[] =>
   now.events.slice(from).flatMap((event) => (event.event === 'ACCESS_ITEM_FORGED' ? [event.what] : []))
 
-describe('C02: each emergency waits for a review', () => {
-  it('tells who, whom, when and why; each grant that is shown and each reason that is opened is recorded', async () => {
-    const id = await breaks(ada)
+describe('C02: each break-glass grant waits for a review', () => {
+  it('lists user, patient, time and reason; the audit records each listed grant and each opened reason', async () => {
+    const id = await breakGlass(ada)
     const shown = await list()
     const node = nodesAt(shown.data, 'breakGlassGrants').find((one) => at(one, 'id') === id)
     expect(node).toMatchObject({
@@ -94,7 +94,7 @@ describe('C02: each emergency waits for a review', () => {
     await now.ask('privacy', END, { id })
   })
 
-  it('a finding that is final takes it out of the queue; the same again changes nothing, and another is a conflict', async () => {
+  it('a final finding removes the grant from the queue; the same finding again changes nothing, and another one conflicts', async () => {
     const id = await done(ada)
     const answer = await review(id, 'APPROPRIATE', NOTE)
     expect(at(answer.data, 'reviewBreakGlass')).toEqual({
@@ -116,7 +116,7 @@ describe('C02: each emergency waits for a review', () => {
     expect(await queued(id)).toEqual(before)
   })
 
-  it('to follow up leaves it in the queue until there is a final finding', async () => {
+  it('FOLLOW_UP keeps the grant in the queue until there is a final finding', async () => {
     const id = await done(ada)
     expect(at((await review(id, 'FOLLOW_UP', 'ask')).data, 'reviewBreakGlass')).toMatchObject({
       reviewed: false,
@@ -125,45 +125,45 @@ describe('C02: each emergency waits for a review', () => {
     expect(idsOf(await list())).toContain(id)
     expect(at((await review(id, 'INAPPROPRIATE')).data, 'reviewBreakGlass')).toMatchObject({ reviewed: true, note: null })
     expect(idsOf(await list())).not.toContain(id)
-    // a grant anew says nothing of the one before
-    const next = await breaks(ada)
+    // a new grant does not affect the earlier one
+    const next = await breakGlass(ada)
     expect(idsOf(await list())).toContain(next)
     expect(idsOf(await list(true))).toContain(id)
   })
 
-  it('P13: the privacy officer ends anybody`s, and operators are told; a clinician ends their own alone', async () => {
-    const id = await breaks(ben)
+  it('P13: the privacy officer may end any grant, with an event for operators; a clinician may end only their own', async () => {
+    const id = await breakGlass(ben)
     expect(codesOf(await review(id, 'APPROPRIATE'))).toEqual(['BAD_USER_INPUT'])
     const chart = async (): Promise<unknown> =>
       at((await now.ask('physician', CHART, { id: ben }, { 'x-purpose-of-use': 'BTG' })).data, 'patient', 'familyName')
     expect(await chart()).toBe('ben')
     expect(codesOf(await now.ask('nurse', END, { id }))).toEqual(['NOT_FOUND'])
-    const told = now.events.length
+    const before = now.events.length
     const ended = await now.ask('privacy', END, { id })
     expect(ended.errors).toEqual([])
-    expect(now.events.slice(told).filter(({ event }) => event === 'BREAK_GLASS')).toMatchObject([
+    expect(now.events.slice(before).filter(({ event }) => event === 'BREAK_GLASS')).toMatchObject([
       { what: 'ENDED', patient: refOf(ben).patient },
     ])
     expect(await chart()).toBe(null)
     const again = await now.ask('privacy', END, { id })
     expect(again.data).toEqual(ended.data)
-    expect(now.events.slice(told).filter(({ event }) => event === 'BREAK_GLASS')).toHaveLength(1)
+    expect(now.events.slice(before).filter(({ event }) => event === 'BREAK_GLASS')).toHaveLength(1)
     expect((await now.ask('physician', END, { id })).data).toEqual(ended.data)
   })
 
-  it('one that ran out waits as well, and nothing of the queue expires', async () => {
-    const id = await breaks(ben, 'nurse')
+  it('an expired grant waits too, and queue items never expire', async () => {
+    const id = await breakGlass(ben, 'nurse')
     ahead = 400 * 24 * 60 * MINUTE
     const { services } = await clinic.another({ now: () => Date.now() + ahead })
     const queue = await services.breakGlass.queue(RIVERSIDE, 'REVIEW', undefined, 100)
     ahead = 0
     expect(queue.map(({ place }) => place.sk.split('#')[1])).toContain(refOf(id).id)
     const item = await queued(id)
-    // no attribute that a time to live could stand in
+    // there is no attribute for a time to live
     expect(Object.keys(item).toSorted()).toEqual(['pk', 'sk', 'v'])
   })
 
-  it('pages follow each other without a gap or a repeat, and a cursor is good for its own queue alone', async () => {
+  it('pages have no gap and no repeat, and a cursor is valid only for its own queue', async () => {
     await Promise.all([done(ada), done(ben, 'nurse')])
     const all = idsOf(await list())
     expect(all.length).toBeGreaterThan(2)
@@ -182,7 +182,7 @@ describe('C02: each emergency waits for a review', () => {
   })
 })
 
-describe('P3: the review is the privacy officer`s', () => {
+describe('P3: only the privacy officer reviews', () => {
   it.each(['physician', 'nurse', 'billing', 'patient', 'auditor', 'admin'])('not for %s', async (user) => {
     const id = await done(ada)
     for (const answer of [await now.ask(user, LIST), await review(id, 'APPROPRIATE', undefined, user)]) {
@@ -193,9 +193,9 @@ describe('P3: the review is the privacy officer`s', () => {
     expect(idsOf(await list())).toContain(id)
   })
 
-  it("P5: another tenant's grant is in no queue, and is not found like a made-up one", async () => {
+  it("P5: another tenant's grant is in no queue, and gets the answer of an unknown grant", async () => {
     const foreign = first(await patientsOf(clinic, 'lakeside-physician'))
-    const id = await breaks(foreign, 'lakeside-physician')
+    const id = await breakGlass(foreign, 'lakeside-physician')
     const known = idsOf(await list())
     expect(known).not.toContain(id)
     const texts = new Set<string>()
@@ -209,7 +209,7 @@ describe('P3: the review is the privacy officer`s', () => {
     expect(texts.size).toBe(1)
   })
 
-  it('P8: what a reviewer wrote stands in no item, audit record or event', async () => {
+  it('P8: no item, audit record or event contains the text of a reviewer', async () => {
     for (const table of [clinic.stack.env.PHI_TABLE_BREAK_GLASS, clinic.stack.env.PHI_TABLE_AUDIT]) {
       const { Items = [] } = await clinic.stack.dynamodb.send(new ScanCommand({ TableName: table }))
       for (const value of Items.flatMap((item) => Object.values(item)))
@@ -218,7 +218,7 @@ describe('P3: the review is the privacy officer`s', () => {
     expect(JSON.stringify(now.events)).not.toContain(NOTE)
   })
 
-  it('C01: nobody reviews their own grant, whatever their roles', async () => {
+  it('C01: a user cannot review their own grant, whatever their roles', async () => {
     const { breakGlass: table, keyring, events, records, audit, process } = now.services
     const both = (user: string): Caller => ({
       tenant: RIVERSIDE,
@@ -258,17 +258,17 @@ describe('P3: the review is the privacy officer`s', () => {
   })
 })
 
-describe('P6: a writer of the database reviews nothing, and takes nothing away unseen', () => {
-  it('one that was altered, put back or taken away has its place, without a grant, and the others stand', async () => {
+describe('P6: a writer of the database can neither review nor remove a grant undetected', () => {
+  it('an altered, restored or removed grant keeps its position as damaged, and the others are listed', async () => {
     const [one, two] = [await done(ada), await done(ada, 'nurse')]
     const before = await queued(one)
     const others = idsOf(await list()).filter((id) => id !== one)
     const damaged = async (what: string): Promise<void> => {
-      const told = now.events.length
+      const eventsBefore = now.events.length
       const answer = await list()
       expect(idsOf(answer).filter((id) => id !== undefined)).toEqual(others)
       expect(codesOf(answer)).toEqual(['FIELD_UNAVAILABLE'])
-      expect(toldSince(told)).toEqual([what])
+      expect(faultsSince(eventsBefore)).toEqual([what])
       expect(outcomesOf(await auditOf(clinic, answer))).toContain('Query.breakGlassGrants UNAVAILABLE INTEGRITY')
     }
     await hand.put({ ...before, v: flipped(before['v']) }, 'BREAK_GLASS')
@@ -280,7 +280,7 @@ describe('P6: a writer of the database reviews nothing, and takes nothing away u
     await damaged('ALTERED')
     await hand.put(before, 'BREAK_GLASS')
     expect(idsOf(await list())).toContain(one)
-    // a review that is undone by putting the item of before back into its queue
+    // an attempt to undo a review by restoring the earlier item in its queue
     expect((await review(one, 'INAPPROPRIATE')).errors).toEqual([])
     await hand.put(before, 'BREAK_GLASS')
     await damaged('NOT_LISTED')
@@ -289,8 +289,8 @@ describe('P6: a writer of the database reviews nothing, and takes nothing away u
   })
 })
 
-describe('C02: the review while services are away', () => {
-  it('without its table nothing is listed or written, and it is told', async () => {
+describe('C02: the review while services are unavailable', () => {
+  it('without its table nothing is listed or written, and the outage is reported', async () => {
     const id = await done(ada)
     const cut = await clinic.another({ env: { PHI_TABLE_BREAK_GLASS: 'gone' } })
     for (const answer of [await cut.ask('privacy', LIST), await cut.ask('privacy', REVIEW, { id, finding: 'APPROPRIATE' })]) {
@@ -300,7 +300,7 @@ describe('C02: the review while services are away', () => {
     }
   })
 
-  it('P2: without the audit nothing is reviewed, and none is shown', async () => {
+  it('P2: without the audit no grant is reviewed or listed', async () => {
     const id = await done(ada)
     const deaf = await clinic.another({ env: { PHI_TABLE_AUDIT: 'gone' } })
     for (const answer of [await deaf.ask('privacy', TEXTS), await deaf.ask('privacy', REVIEW, { id, finding: 'APPROPRIATE' })]) {

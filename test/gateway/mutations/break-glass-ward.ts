@@ -18,13 +18,13 @@ import type { NewRecord } from '../../../gateway/model/record.ts'
 import { type ClinicAnswer, read, type RunningClinic } from '../../harness/running-clinic.ts'
 import { RIVERSIDE } from '../asking.ts'
 
-/** A gateway over the clinic's tables whose patients' consents are those of a test. */
+/** A gateway over the clinic's tables; the test supplies the consents. */
 export interface Ward {
   ask(user: string, query: string, variables?: Record<string, unknown>, purpose?: string): Promise<ClinicAnswer>
   stop(): Promise<void>
 }
 
-/** @param jwksUri where the keys of the identity provider are; the stack's when left out */
+/** @param jwksUri the URL of the identity provider's keys; defaults to that of the stack */
 export async function openWard(
   clinic: Pick<RunningClinic, 'stack'>,
   services: RunningClinic['services'],
@@ -56,7 +56,7 @@ export async function openWard(
     consents,
     sources: new Map([['dynamodb', new SealedSource(records, keyring)]]),
     identity: (policy) => tokenIdentity({ issuer, audience, jwksUri }, policy),
-    // the clock of a test goes on while its users' sign-ins stay what they were
+    // tests advance the clock, but the times of the sign-ins stay
     stepUpSeconds: 31_536_000,
     keys: keyring,
     audit: { log: audit, process },
@@ -77,8 +77,10 @@ export async function openWard(
 }
 
 /**
- * A patient on nobody's care team, with a condition for each of the lists of labels.
- * @returns the patient's node id; a condition's code has its labels as text, `PSY ETH`
+ * Stores a patient without a care team, with one condition for each list of labels. The code text of a condition is its labels,
+ * such as `PSY ETH`.
+ *
+ * @returns the patient's node id
  */
 export async function admit(
   { stack }: Pick<RunningClinic, 'stack'>,

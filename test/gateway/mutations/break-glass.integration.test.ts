@@ -37,36 +37,36 @@ const BREAK = `mutation ($id: ID!, $reason: String!, $minutes: Int) {
 }`
 const END = 'mutation ($id: ID!) { endBreakGlass(id: $id) { id patientId until endedAt } }'
 const READ = 'query ($id: ID!) { patient(id: $id) { familyName } }'
-const EMERGENCY = { 'x-purpose-of-use': 'BTG' }
+const BTG_HEADERS = { 'x-purpose-of-use': 'BTG' }
 
 const breakGlass = async (id = offPanel, user = 'physician', minutes = 30, reason = REASON): Promise<ClinicAnswer> =>
-  await now.ask(user, BREAK, { id, reason, minutes }, EMERGENCY)
+  await now.ask(user, BREAK, { id, reason, minutes }, BTG_HEADERS)
 const grantOf = (answer: ClinicAnswer): string => String(at(answer.data, 'breakGlass', 'id'))
 const end = async (grant: string, user = 'physician'): Promise<ClinicAnswer> => await now.ask(user, END, { id: grant })
-const read = async (id = offPanel, user = 'physician', headers: Record<string, string> = EMERGENCY): Promise<ClinicAnswer> =>
+const read = async (id = offPanel, user = 'physician', headers: Record<string, string> = BTG_HEADERS): Promise<ClinicAnswer> =>
   await now.ask(user, READ, { id }, headers)
 const opened = (answer: ClinicAnswer): boolean => typeof at(answer.data, 'patient', 'familyName') === 'string'
-/** The keys of the items of one user and patient, and of the patient's root. */
-const itemsOf = async (id: string): Promise<{ root: Item; grants: Item[] }> => {
+/** The manifest of a patient and the grants of its users. */
+const itemsOf = async (id: string): Promise<{ manifest: Item; grants: Item[] }> => {
   const items = await hand.all(id, 'BREAK_GLASS')
   return {
-    root: first(items.filter(({ sk }) => sk?.S === '#ROOT')),
+    manifest: first(items.filter(({ sk }) => sk?.S === '#ROOT')),
     grants: items.filter(({ sk }) => sk?.S !== '#ROOT'),
   }
 }
 
-describe('C02: break-glass stands in for a place on the care team', () => {
-  it('closed before, open to BTG alone until its end, with the grant named in the audit', async () => {
+describe('C02: a break-glass grant replaces a place on the care team', () => {
+  it('opens the record only for purpose BTG until its end, with the grant in the audit', async () => {
     const closed = await read()
     expect(opened(closed)).toBe(false)
     expect(closed.errors[0]?.extensions).toMatchObject({ code: 'UNAUTHORIZED_FIELD_OR_TYPE', breakGlass: true })
-    const told = now.events.length
+    const before = now.events.length
     const broken = await breakGlass()
     expect(broken.errors).toEqual([])
     const { since, until, patientId, endedAt } = at(broken.data, 'breakGlass') as Record<string, string | null>
     expect(Date.parse(until ?? '') - Date.parse(since ?? '')).toBe(30 * MINUTE)
     expect([patientId, endedAt]).toEqual([offPanel, null])
-    expect(now.events.slice(told).filter(({ event }) => event === 'BREAK_GLASS')).toEqual([
+    expect(now.events.slice(before).filter(({ event }) => event === 'BREAK_GLASS')).toEqual([
       {
         event: 'BREAK_GLASS',
         requestId: broken.phi.requestId,
@@ -90,7 +90,7 @@ describe('C02: break-glass stands in for a place on the care team', () => {
     const given = await read()
     expect(opened(given)).toBe(true)
     expect((await auditOf(clinic, given))[0]).toMatchObject({ outcome: 'DISCLOSED', basis: `BREAK_GLASS ${id}`, purpose: 'BTG' })
-    // the purpose is part of it: for treatment the care team is still missing
+    // the grant counts only for purpose BTG: for treatment the care team is still missing
     expect(opened(await read(offPanel, 'physician', { 'x-purpose-of-use': 'TREAT' }))).toBe(false)
     ahead = 31 * MINUTE
     expect(opened(await read())).toBe(false)
@@ -104,7 +104,7 @@ describe('C02: break-glass stands in for a place on the care team', () => {
     expect(opened(await read(offPanel, 'lakeside-physician'))).toBe(false)
   })
 
-  it('P13: ended, it is closed at the next request; a second end changes nothing', async () => {
+  it('P13: an ended grant closes the record at the next request; a second end changes nothing', async () => {
     const grant = grantOf(await breakGlass())
     expect(opened(await read())).toBe(true)
     const ended = await end(grant)
@@ -119,7 +119,7 @@ describe('C02: break-glass stands in for a place on the care team', () => {
     })
   })
 
-  it('a new one takes the place of the one before, and both stand in the review queue, sealed', async () => {
+  it('a new grant replaces the earlier one, and both are in the review queue, sealed', async () => {
     const before = grantOf(await breakGlass(alsoOff))
     const after = grantOf(await breakGlass(alsoOff))
     expect(after).not.toBe(before)
@@ -136,7 +136,7 @@ describe('C02: break-glass stands in for a place on the care team', () => {
     for (const grant of [before, after]) expect(ids).toContain(refOf(grant).id)
   })
 
-  it('two at once for one patient both get theirs', async () => {
+  it('two users get concurrent grants for one patient', async () => {
     const both = await Promise.all([breakGlass(alsoOff, 'physician'), breakGlass(alsoOff, 'nurse')])
     expect(both.map(({ errors }) => errors)).toEqual([[], []])
     expect(opened(await read(alsoOff, 'physician'))).toBe(true)
@@ -167,11 +167,11 @@ describe('C02: break-glass stands in for a place on the care team', () => {
     expect(await count()).toBe(before)
   })
 
-  it("P5: a made-up patient, another tenant's, one's own grant and nonsense are not found alike", async () => {
-    const told = now.events.length
+  it("P5: an unknown patient, another tenant's patient, a grant id and an invalid id get the same answer", async () => {
+    const before = now.events.length
     const grant = grantOf(await breakGlass())
     const alert = now.events.length
-    expect(alert).toBeGreaterThan(told)
+    expect(alert).toBeGreaterThan(before)
     for (const id of [madeUpId(), foreign, grant, 'nonsense']) {
       const answer = await breakGlass(id)
       expect(answer.data).toEqual({ breakGlass: null })
@@ -183,7 +183,7 @@ describe('C02: break-glass stands in for a place on the care team', () => {
     expect(opened(await read())).toBe(true)
   })
 
-  it('P8: the reason stands in no item, audit record, event or answer', async () => {
+  it('P8: no item, audit record, event or answer contains the reason', async () => {
     const answer = await breakGlass()
     expect(answer.text).not.toContain(REASON)
     expect(JSON.stringify(now.events)).not.toContain(REASON)
@@ -197,41 +197,41 @@ describe('C02: break-glass stands in for a place on the care team', () => {
     }
   })
 
-  it('P2: nothing is open where the audit cannot be written, and the doubt is told', async () => {
+  it('P2: opens nothing if the audit write fails, and reports the uncertain grant', async () => {
     const deaf = await clinic.another({ env: { PHI_TABLE_AUDIT: 'gone' } })
     const patient = alsoOff
     await end(grantOf(await breakGlass(patient)))
-    const answer = await deaf.ask('physician', BREAK, { id: patient, reason: REASON, minutes: 5 }, EMERGENCY)
+    const answer = await deaf.ask('physician', BREAK, { id: patient, reason: REASON, minutes: 5 }, BTG_HEADERS)
     expect([answer.status, answer.errors[0]?.extensions['code']]).toEqual([503, 'AUDIT_UNAVAILABLE'])
     expect(deaf.events).toContainEqual(expect.objectContaining({ event: 'BREAK_GLASS', what: 'UNCERTAIN' }))
     expect(opened(await read(patient))).toBe(false)
   })
 })
 
-describe('P6: a writer of the database makes no emergency', () => {
+describe('P6: a writer of the database cannot forge a grant', () => {
   const forged = async (answer: Promise<ClinicAnswer>, patient: string): Promise<unknown[]> => {
-    const told = now.events.length
+    const before = now.events.length
     expect(opened(await answer)).toBe(false)
     return now.events
-      .slice(told)
+      .slice(before)
       .flatMap((event) => (event.event === 'ACCESS_ITEM_FORGED' && event.patient === refOf(patient).patient ? [event.what] : []))
   }
 
-  it('an item that was ended and is put back opens nothing', async () => {
+  it('a restored item of an ended grant opens nothing', async () => {
     const grant = grantOf(await breakGlass())
     const before = await itemsOf(offPanel)
     await end(grant)
     const after = await itemsOf(offPanel)
     for (const item of before.grants) await hand.put(item, 'BREAK_GLASS')
     expect(await forged(read(), offPanel)).toEqual(['ALTERED'])
-    // so does the root of then beside the item of now
-    for (const item of [...after.grants, before.root]) await hand.put(item, 'BREAK_GLASS')
+    // the earlier manifest beside the current item opens nothing either
+    for (const item of [...after.grants, before.manifest]) await hand.put(item, 'BREAK_GLASS')
     expect(await forged(read(), offPanel)).toEqual(['ALTERED'])
-    await hand.put(after.root, 'BREAK_GLASS')
+    await hand.put(after.manifest, 'BREAK_GLASS')
     expect(await forged(read(), offPanel)).toEqual([])
   })
 
-  it("an item or a root that is altered, another patient's or another user's opens nothing", async () => {
+  it('an item or manifest that is altered or belongs to another patient or user opens nothing', async () => {
     await breakGlass(alsoOff, 'nurse')
     await breakGlass(offPanel, 'physician')
     const [own, others] = [await itemsOf(offPanel), await itemsOf(alsoOff)]
@@ -247,23 +247,23 @@ describe('P6: a writer of the database makes no emergency', () => {
       expect(await forged(read(), offPanel)).toEqual(['ALTERED'])
     }
     await hand.put(mine, 'BREAK_GLASS')
-    for (const root of [flipped(own.root['v']), others.root['v'] ?? { S: '' }]) {
-      await hand.put({ ...own.root, v: root }, 'BREAK_GLASS')
+    for (const manifest of [flipped(own.manifest['v']), others.manifest['v'] ?? { S: '' }]) {
+      await hand.put({ ...own.manifest, v: manifest }, 'BREAK_GLASS')
       expect(await forged(read(), offPanel)).toEqual(['MANIFEST_ALTERED'])
     }
-    await hand.remove(own.root, 'BREAK_GLASS')
+    await hand.remove(own.manifest, 'BREAK_GLASS')
     expect(await forged(read(), offPanel)).toEqual(['MANIFEST_MISSING'])
-    await hand.put(own.root, 'BREAK_GLASS')
+    await hand.put(own.manifest, 'BREAK_GLASS')
     await hand.remove({ pk: pk ?? { S: '' }, sk: sk ?? { S: '' } }, 'BREAK_GLASS')
     expect(await forged(read(), offPanel)).toEqual(['MISSING'])
     await hand.put(mine, 'BREAK_GLASS')
     expect(opened(await read())).toBe(true)
   })
 
-  it('whoever spoils a root keeps nobody from breaking the glass anew, and reopens nothing by it', async () => {
+  it('a damaged manifest does not prevent a new grant, and reopens no other', async () => {
     await breakGlass(offPanel, 'nurse')
-    const { root } = await itemsOf(offPanel)
-    await hand.put({ ...root, v: flipped(root['v']) }, 'BREAK_GLASS')
+    const { manifest } = await itemsOf(offPanel)
+    await hand.put({ ...manifest, v: flipped(manifest['v']) }, 'BREAK_GLASS')
     expect((await breakGlass()).errors).toEqual([])
     expect(opened(await read())).toBe(true)
     expect(await forged(read(offPanel, 'nurse'), offPanel)).toEqual(['NOT_LISTED'])
