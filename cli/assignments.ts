@@ -12,7 +12,11 @@ export interface Assignment {
 const FHIR_USER = /^[A-Z][A-Za-z]{2,40}\/[A-Za-z0-9\-.]{1,64}$/
 const PRACTITIONER = /^Practitioner(?:\/[A-Za-z0-9\-.]{1,64}|\?identifier=[!-~]{1,300})$/
 
-/** @throws InvalidArgumentError */
+/**
+ * Parses the value of one `--assign` and appends it to those before it.
+ *
+ * @throws InvalidArgumentError with the expected form
+ */
 export function assignment(text: string, before: readonly Assignment[]): readonly Assignment[] {
   const equals = text.indexOf('=')
   const user = text.slice(0, Math.max(equals, 0))
@@ -24,8 +28,8 @@ export function assignment(text: string, before: readonly Assignment[]): readonl
 }
 
 /**
- * Returns the FHIR identities of the assigned users, by practitioner. A name with a slash is a FHIR identity. Any other name must
- * be a demo user of the tenant.
+ * Returns the FHIR identities of the assigned users, by practitioner. A user is the name of a demo user of the tenant, or a FHIR
+ * identity such as `Practitioner/ID`.
  *
  * @throws InvalidArgumentError for a user without a FHIR identity
  */
@@ -36,7 +40,7 @@ export function assignments(all: readonly Assignment[], tenant: TenantId): Reado
     const fhirUser = demoUser?.fhirUser ?? (FHIR_USER.test(user) ? user : undefined)
     if (fhirUser === undefined) {
       throw new InvalidArgumentError(
-        'The user of --assign has no FHIR identity. Use a demo user of the tenant, or a FHIR identity like Practitioner/ID.',
+        'A user of --assign has no FHIR identity. Use a demo user of the tenant that has one, or a FHIR identity like Practitioner/ID.',
       )
     }
     byPractitioner.set(practitioner, [...(byPractitioner.get(practitioner) ?? []), fhirUser])

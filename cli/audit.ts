@@ -50,7 +50,7 @@ async function entriesOf(options: ListOptions, command: Command): Promise<readon
   }
 }
 
-/** The main fields for people: time, user, outcome, field, patient and reason. */
+/** One line of text with the main fields: time, caller, outcome, field, patient and reason. */
 function line(entry: AuditEntry): string {
   const { time, user, roles, purpose, action, outcome, path, view, reason, rule, basis, patient, count } = entry
   const because = [reason, basis, rule, view === 'FULL' ? undefined : view].filter((part) => part !== undefined).join(' ')

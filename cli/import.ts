@@ -31,7 +31,9 @@ export interface ImportReport {
   /** Records written or found unchanged, by type. */
   readonly records: ReadonlyMap<string, number>
   readonly written: WriteCounts
+  /** Number of resources of each type that the import does not support. */
   readonly unknown: ReadonlyMap<string, number>
+  /** Number of resources that the import omits on purpose, by type and reason, for instance `Observation entered-in-error`. */
   readonly leftOut: ReadonlyMap<string, number>
   /** Practitioners on care teams without an assigned user, with the number of their patients. */
   readonly unassigned: ReadonlyMap<string, number>
@@ -45,7 +47,7 @@ export interface ImportOptions {
   readonly tenant: TenantId
   /** The FHIR identities of users, by `Practitioner/ID`. */
   readonly assign: ReadonlyMap<string, readonly string[]>
-  /** The codes that make a record sensitive. */
+  /** The codes that label a record as sensitive. */
   readonly labels: CodeLabels
   /** Limits for parents and guardians of minors, by age and category. The default is `MINORS`. */
   readonly minors?: MinorsPolicy
@@ -183,10 +185,12 @@ function* summary(report: ImportReport): Generator<string> {
     for (const [practitioner, patients] of [...report.unassigned].sort(byCount))
       yield `  ${practitioner}  ${several(patients, 'patient')}`
   }
-  for (const practitioner of report.unused) yield `assigned, but not on any care team: ${practitioner}`
+  for (const practitioner of report.unused)
+    yield `no care team of these files has the practitioner of --assign (check the id): ${practitioner}`
   for (const { file, entry, reason } of report.faults)
     yield `fault: ${file}, ${entry === undefined ? '' : `entry ${entry}, `}${reason}`
-  if (report.faults.length > 0) yield `${several(report.faults.length, 'fault')}; everything else was imported`
+  if (report.faults.length > 0)
+    yield `${several(report.faults.length, 'fault')}; everything else was imported. Correct the faults and run the import again.`
 }
 
 const several = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
@@ -218,7 +222,7 @@ export interface ImportCommandServices {
   readonly openImporter: (tenant: TenantId) => Promise<Importer>
 }
 
-/** `phi import <path...> [--tenant T] [--assign USER=PRACTITIONER] [--minors FILE]`. Exit code 1 after any fault. */
+/** `phi import <path...> [--tenant T] [--assign USER=PRACTITIONER] [--labels FILE] [--minors FILE]`. Exit code 1 after any fault. */
 export function importCommand({ openImporter }: ImportCommandServices): Command {
   return new Command('import')
     .description('import FHIR R4 bundles: JSON files, .gz, .zip, or directories of them')

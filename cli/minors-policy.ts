@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { MinorsPolicy } from '../gateway/model/minors.ts'
 
-/** The file with the limits for parents of minors is invalid. The message repeats nothing of its content. */
+/** The file with the limits for parents of minors is invalid. The message repeats nothing of its content (P8). */
 export class MinorsPolicyRefused extends Error {
   override readonly name = 'MinorsPolicyRefused'
   constructor() {
@@ -31,7 +31,11 @@ const Policy = z
   })
   .refine(({ limitedFrom, until }) => limitedFrom <= until)
 
-/** @throws MinorsPolicyRefused */
+/**
+ * Parses the file of `--minors`: JSON with ages in years.
+ *
+ * @throws MinorsPolicyRefused
+ */
 export function readMinorsPolicy(text: string): MinorsPolicy {
   try {
     return Policy.parse(JSON.parse(text))

@@ -45,7 +45,7 @@ export function explainCommand(): Command {
 
 /** The SDL line with its location, the grant in words, and the paths that the rule applies to. */
 function explainRule(rule: string): string {
-  // unchecked: this makes no decisions, and only the gateway knows which relationships have a function
+  // unchecked: this makes no decisions, and only the gateway knows the sources of relationships
   const { schema, policy } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
   const location = lineOf(schema, rule)
   if (location === undefined) throw new NotExplained('The schema has no such rule. Use a name like Patient.birthDate#2.')
@@ -62,7 +62,7 @@ function explainRule(rule: string): string {
   ].join('\n')
 }
 
-/** Marks a searchable value, with the values that a search needs beside it. Full read access includes the search. */
+/** Marks a searchable value, and names the values that a search must combine with it. Full read access includes the search. */
 function searchNote({ searchable }: CompiledPolicy['policy'], path: SchemaPath): string {
   const index = [...searchable.values()].find((one) => one.path === path || one.with.includes(path))
   if (index === undefined) return ''

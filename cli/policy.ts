@@ -13,7 +13,10 @@ import { renderMarkdown } from './policy-markdown.ts'
 import { explainCommand } from './policy-explain.ts'
 import { renderPage } from './policy-page.ts'
 
-/** `phi policy table|lock|diff` reads the shipped clinic's SDL without a running stack. Exit code 1 for faults and differences. */
+/**
+ * `phi policy table|lock|diff` reads the shipped clinic's SDL without a running stack. Exit code 1 if the schema has faults, or
+ * if `lock --check` finds a difference.
+ */
 export function policyCommand(): Command {
   const policy = new Command('policy').description('show and check the access policy of the schema')
   policy
@@ -21,7 +24,9 @@ export function policyCommand(): Command {
     .description('print the compiled table')
     .addOption(new Option('--markdown', 'print Markdown').conflicts(['html', 'json']))
     .addOption(new Option('--html', 'print one HTML page with a filter by role').conflicts(['markdown', 'json']))
-    .addOption(new Option('--json', 'print rows of role, purposes, relationship, path and view').conflicts(['markdown', 'html']))
+    .addOption(
+      new Option('--json', 'print JSON rows of role, purposes, relationship, path and view').conflicts(['markdown', 'html']),
+    )
     .action(
       reporting((options: TableOptions) => {
         process.stdout.write(tableAs(options, compileClinic().policy))
@@ -70,7 +75,7 @@ function tableAs({ markdown, html, json }: TableOptions, table: PolicyTable): st
 class Refused extends Error {}
 
 function compileClinic(): CompiledPolicy {
-  // unchecked: this makes no decisions, and only the gateway knows which relationships have a function
+  // unchecked: this makes no decisions, and only the gateway knows the sources of relationships
   return compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
 }
 
@@ -78,7 +83,7 @@ function checkLock(lock: string): void {
   const committed = clinicLock()
   if (committed === lock) return
   throw new Refused(
-    `schema/policy.lock does not match the SDL:\n${renderDiff(diffLocks(committed, lock))}Update it with: phi policy lock`,
+    `schema/policy.lock does not match the SDL:\n${renderDiff(diffLocks(committed, lock))}Review the difference, then update the lock with: phi policy lock`,
   )
 }
 

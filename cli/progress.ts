@@ -1,7 +1,7 @@
 import { SingleBar } from 'cli-progress'
 import type { Clock } from '../gateway/model/record.ts'
 
-/** The progress of a long command. It has only counts, and never names a patient or a file (P8). */
+/** The progress of a long command. It shows counts only, and never names a patient or a file (P8). */
 export interface Progress {
   start(totalBytes: number): void
   /** @param now the totals so far, not the increments */
@@ -17,6 +17,7 @@ export interface ProgressOutput {
 
 const LINE_EVERY_MS = 1000
 
+/** Shows progress as a bar on a terminal. On any other stream it writes at most one line per second. */
 export function progressOn({ stream, now }: ProgressOutput): Progress {
   return stream.isTTY === true ? bar(stream) : lines(stream, now)
 }

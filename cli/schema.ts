@@ -15,7 +15,7 @@ export function schemaCommand(): Command {
     .requiredOption('--public', 'omit the directives of the access policy')
     .action(() => {
       try {
-        // unchecked: this makes no decisions, and only the gateway knows which relationships have a function
+        // unchecked: this makes no decisions, and only the gateway knows the sources of relationships
         const compiled = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
         process.stdout.write(printPublicSchema(compiled.schema))
       } catch (error) {

@@ -5,7 +5,7 @@ import { isProtocol, type Study } from '../gateway/model/study.ts'
 
 const MESSAGES = {
   FILE: 'Cannot read the file of the study. Check its path.',
-  JSON: 'The file of the study is not valid JSON.',
+  JSON: 'The file of the study is not valid JSON. Correct its syntax.',
   SHAPE: 'The file does not describe a study. See docs/research.md for its format.',
   PERIOD: 'The study ends before it begins. Correct `since` or `until`.',
   PATIENT: 'is not a patient id. Use the id that the API returns for a patient.',
@@ -38,7 +38,7 @@ const StudyFile = z.strictObject({
 })
 
 /**
- * Reads a study and its patients, in the order of the file.
+ * Parses a study file: JSON in the format of docs/research.md. The patients keep their order.
  *
  * @throws StudyRefused
  */

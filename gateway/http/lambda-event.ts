@@ -4,7 +4,12 @@ import type { HttpRequest, HttpResponse } from './messages.ts'
 /** Part of the function's time that is reserved for sending the response. */
 const MARGIN_MS = 500
 
-/** @source https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html payload format 2.0 */
+/**
+ * Converts an event of an HTTP API into a request. The deadline of the request leaves time to send the response.
+ *
+ * @param now milliseconds since the epoch
+ * @source https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html payload format 2.0
+ */
 export function fromEvent(
   { requestContext, headers, body, isBase64Encoded }: APIGatewayProxyEventV2,
   context: Context,
@@ -19,6 +24,7 @@ export function fromEvent(
   }
 }
 
+/** Converts a response into the result of the function. Its body is text, never base64. */
 export function toResult({ status, headers, body }: HttpResponse): APIGatewayProxyStructuredResultV2 {
   return { statusCode: status, headers: { ...headers }, body, isBase64Encoded: false }
 }

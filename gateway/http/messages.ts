@@ -45,8 +45,8 @@ export function answerType({ accept }: HttpRequest['headers']): AnswerType | und
 }
 
 /**
- * Whether the gateway reads a body of this type: uncompressed JSON in UTF-8. Forms and plain text are refused, because any
- * web page can make a browser send them without a CORS preflight.
+ * Whether the gateway reads a body of this type: uncompressed JSON in UTF-8. It refuses forms and plain text, because any web
+ * page can make a browser send them without a CORS preflight.
  */
 function isBodyTypeSupported({ 'content-type': type, 'content-encoding': encoding }: HttpRequest['headers']): boolean {
   const { essence, charset = UTF_8 } = parseMediaType(type ?? '')
@@ -93,7 +93,11 @@ const Body = z.object({
 
 export type GraphQLBody = z.infer<typeof Body>
 
-/** @throws BadRequest, which repeats nothing of the body */
+/**
+ * Parses and validates the body of a POST request.
+ *
+ * @throws BadRequest, which repeats nothing of the body (P8)
+ */
 export function parseBody(text: string): GraphQLBody {
   if (text.length > MAX_BODY) throw new BadRequest()
   let json: unknown

@@ -34,7 +34,7 @@ export type GatewayEvent =
       readonly path?: SchemaPath
     }
   | { readonly event: 'ACCESS_ITEM_FORGED'; readonly tenant: TenantId; readonly patient: string; readonly what: AccessFault }
-  /** UNCERTAIN: the response to the write was lost, so the change may be in force. */
+  /** BROKEN: a grant began. ENDED: it was ended early. UNCERTAIN: the response to the write was lost, so the change may be in force. */
   | {
       readonly event: 'BREAK_GLASS'
       readonly requestId: RequestId
@@ -46,13 +46,17 @@ export type GatewayEvent =
   | { readonly event: 'STORE_UNAVAILABLE'; readonly requestId: RequestId; readonly tenant: TenantId; readonly cause: string }
   /** Failed authentications since this process last reported them. The callers are unknown. */
   | { readonly event: 'AUTH_FAILURES'; readonly count: number }
-  /** Failed authentications that could not be counted in the security table. `lost` is the number that never will be. */
+  /** The counts of failed authentications could not be written to the security table. `lost` failures were dropped for good. */
   | { readonly event: 'AUTH_FAILURES_UNWRITTEN'; readonly cause: string; readonly lost: number }
   /** The stored key set of the issuer could not be read or written. The process verifies tokens with the keys in its memory. */
   | { readonly event: 'ISSUER_KEYS'; readonly what: 'NOT_READ' | 'NOT_KEPT'; readonly cause: string }
   /** The stored key set of the issuer was not written by this deployment. The process ignored it. */
   | { readonly event: 'ISSUER_KEYS_FORGED' }
   | { readonly event: 'AUDIT_REFUSED'; readonly tenant: TenantId; readonly lane: string; readonly cause: string }
+  /**
+   * The lane takes no more records. FENCED: another writer wrote at its next position. UNRESOLVED: an outage outlasted the
+   * request. REFUSED: a fault of the gateway.
+   */
   | {
       readonly event: 'AUDIT_LANE_RETIRED'
       readonly tenant: TenantId
@@ -71,7 +75,10 @@ export type GatewayEvent =
   /** A warning of Node or a library. The event has only the warning's name, not its text. */
   | { readonly event: 'PROCESS_WARNING'; readonly cause: string }
 
-/** A fault of a patient's access item, or of the access manifest that lists these items. */
+/**
+ * A fault of a patient's access item, or of the access manifest that lists these items. NOT_LISTED: the manifest does not list
+ * the item, so another writer added it. MISSING, ALTERED: another writer removed, changed or restored the item.
+ */
 export type AccessFault = 'NOT_LISTED' | 'MISSING' | 'ALTERED' | 'MANIFEST_MISSING' | 'MANIFEST_ALTERED'
 
 /** Receives events. It must not throw. */
@@ -81,8 +88,9 @@ export type EventSink = (event: GatewayEvent) => void
 const CAUSE = /^[A-Za-z]{1,64}$/
 
 /**
- * The name of an error, the only part of an unknown error that may be reported. Any code can set `name`, and the SDK copies it
- * from a server's response. A name that is not a plain word becomes `Error`. Never throws.
+ * Returns the name of an error, the only part of an unknown error that may be reported. Any code can set `name`, and the SDK
+ * copies it from a server's response. A name that is not a plain word becomes `Error`. For a value that is not an Error, returns
+ * its JavaScript type. Never throws.
  */
 export function causeName(error: unknown): string {
   if (!(error instanceof Error)) return typeof error

@@ -15,8 +15,8 @@ export function processFault(why: Extract<GatewayEvent, { event: 'PROCESS_FAULT'
 
 /**
  * The stack frames of an error as `name folder/file.ts:line:column`. In a stack, the message comes before the frames. The code
- * that throws can set both, and the message can hold any text, even a line that looks like a frame. Therefore only lines after
- * the last line that is not a frame count, and only those with the form of a function and a code file.
+ * that throws can set both texts, and the message can contain lines that look like frames. Therefore only the lines after the
+ * last line without the form of a frame count, and of these only the ones that name a code file.
  */
 function framesOf(error: unknown): string[] {
   if (!(error instanceof Error)) return []

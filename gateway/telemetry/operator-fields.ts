@@ -40,8 +40,8 @@ const frameText = matching(/^(?:[A-Za-z_$#<][\w$#.<>]{0,79} )?(?:node:[a-z_/]{1,
 
 /**
  * A patient's id, as a digest. The id is opaque and random but still unique to the patient (45 CFR 164.514(b)(2)(i)(R)).
- * Beside "integrity failure" or "forged", it would say something about the patient's record. Operators with access to the
- * tables can find the item by the digest. The log without the tables gives no id to query with: see `docs/operations.md`.
+ * Beside "integrity failure" or "forged", it would reveal something about the patient's record. With read access to the tables,
+ * operators find the item by its digest. The log itself contains no id to query with: see `docs/operations.md`.
  */
 export const patient: FieldPrinter = (value) => (typeof value === 'string' ? digest(value) : WITHHELD)
 

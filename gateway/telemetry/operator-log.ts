@@ -101,7 +101,7 @@ class EventLogger extends Logger {
   protected override printLog(_level: number, item: LogItem): void {
     item.prepareForPrint()
     const { message } = item.getAttributes() as { readonly message?: unknown }
-    // Powertools also logs messages of its own, on levels and buffers: they are not events
+    // Powertools also logs its own messages, for example about log levels. They are not events.
     if (typeof message !== 'string' || !isEventName(message)) return
     this.#print(JSON.stringify(item.getAttributes()), streamOf(message))
   }

@@ -6,7 +6,7 @@ import { type PrintLine, streamOf } from './operator-log.ts'
 
 export const NAMESPACE = 'phi-gateway'
 
-/** All published metrics, with their units. The alarms of `infra/alarms.yml` use no others. */
+/** All published metrics, with their units. The alarms of `infra/alarms.yml` use only these. */
 export const METRICS = {
   Requests: 'Count',
   Duration: 'Milliseconds',

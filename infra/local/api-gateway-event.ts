@@ -4,7 +4,7 @@ import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 export interface Arrival {
   readonly request: IncomingMessage
   readonly body: Buffer
-  /** `POST /graphql` */
+  /** Method and path, for instance `POST /graphql`. */
   readonly routeKey: string
   /** Milliseconds since the epoch. */
   readonly now: number
@@ -63,7 +63,7 @@ export function toEvent({ request, body, routeKey, now, requestId }: Arrival): A
   }
 }
 
-/** Reads the raw pairs: the service joins a repeated `authorization` or `content-type`, but Node drops it. */
+/** Reads the raw headers, because Node drops a repeated `authorization` or `content-type`. The service joins the values. */
 function joinedHeaders({ rawHeaders }: IncomingMessage): Record<string, string> {
   const joined = new Map<string, string>()
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {

@@ -8,7 +8,7 @@ import { close, listen, LOOPBACK, namesThisMachine } from './ports.ts'
 /** A Lambda function behind an HTTP API, payload format 2.0. */
 export type Handler = (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2>
 
-/** `POST /graphql`: a method and an exact path. */
+/** A method and an exact path, for instance `POST /graphql`. */
 type RouteKey = `${'GET' | 'POST'} /${string}`
 
 export interface HttpApi {
@@ -22,6 +22,7 @@ export interface HttpApiOptions {
   readonly routes: Readonly<Partial<Record<RouteKey, Handler>>>
   /** Time limit of a function in milliseconds, as `timeout` in serverless.yml. */
   readonly timeoutMs?: number
+  /** Maximum size of a request body, in bytes. */
   readonly bodyLimit?: number
 }
 

@@ -9,6 +9,7 @@ export interface Engine {
   readonly endpoint: string
   /** The file of its data. Undefined for an engine in memory, and for an engine that this process did not start. */
   readonly dataFile?: string
+  /** Ends the engine if this process started it. */
   stop(): Promise<void>
 }
 
@@ -57,7 +58,9 @@ export async function startEngine({ dataFile, env = process.env }: EngineOptions
 function refuseTheCloud(endpoint: string): void {
   const host = URL.canParse(endpoint) ? new URL(endpoint).hostname : ''
   if (host === '' || /(?:^|\.)(?:amazonaws\.com|amazonaws\.com\.cn|api\.aws)$/.test(host)) {
-    throw new NoEngine('AWS_ENDPOINT_URL_DYNAMODB must name an engine on this machine or in this network.')
+    throw new NoEngine(
+      'AWS_ENDPOINT_URL_DYNAMODB must name an engine on this machine or in this network. Unset it to use the embedded engine.',
+    )
   }
 }
 
@@ -80,7 +83,7 @@ async function startOn(port: number, binary: string, dataFile: string | undefine
       ...['--host', LOOPBACK, '--port', String(port)],
       ...(dataFile === undefined ? [] : ['--db-path', dataFile]),
     ],
-    // a process group of its own: Ctrl-C reaches only the parent, which ends the engine after the last request
+    // a separate process group, so that Ctrl-C reaches only the parent, which ends the engine after the last request
     { stdio: ['pipe', 'ignore', 'ignore'], detached: true },
   )
   const ended = once(keeper, 'exit').then(() => false)

@@ -19,7 +19,11 @@ const TOKEN_LIFETIME = 3600
 export interface IdentityProvider extends TokenSource {
   readonly issuer: string
   readonly jwksUri: string
-  /** Requests an access token over HTTP, as the command line does. */
+  /**
+   * Requests an access token over HTTP, as the command line does.
+   *
+   * @throws NoToken
+   */
   tokenFor(user: string, purpose?: string): Promise<string>
   stop(): Promise<void>
 }

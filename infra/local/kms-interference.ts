@@ -3,12 +3,12 @@ import type { MasterKey } from './kms-keys.ts'
 /** A simulated problem between a caller and a key: the service throttles, does not answer, or closes the connection. */
 export type Interference = 'THROTTLED' | 'SILENT' | 'CUT'
 
-/** Interference by key, so that tests can show that an outage of one tenant does not affect another. */
+/** Interference by key. With it, tests show that an outage of one tenant's key does not affect another tenant. */
 export class Interferences {
   readonly #byKey = new Map<MasterKey, Interference>()
   #waiting: (() => void)[] = []
 
-  /** @param how undefined ends the interference, and requests without an answer get their answer */
+  /** @param how undefined ends the interference, and the waiting requests are answered */
   set(key: MasterKey, how: Interference | undefined): void {
     if (how === undefined) this.#byKey.delete(key)
     else this.#byKey.set(key, how)

@@ -81,7 +81,7 @@ export class MasterKeys {
     this.#save()
   }
 
-  /** The key that a blob names, or undefined if the blob is not from this stand-in. */
+  /** Returns the key that a blob names, or undefined if no key of this stand-in sealed the blob. */
   keyOf(blob: Buffer): MasterKey | undefined {
     if (blob.length < HEADER_BYTES + NONCE_BYTES + TAG_BYTES || blob[0] !== FORMAT) return undefined
     return this.#keys.get(blob.toString('latin1', 1, HEADER_BYTES))
@@ -97,6 +97,7 @@ export class MasterKeys {
   }
 }
 
+/** Returns a blob in the format at `HEADER_BYTES`, with the context as additional authenticated data. */
 export function seal(key: MasterKey, plaintext: Buffer, context: EncryptionContext): Buffer {
   const header = Buffer.concat([Buffer.of(FORMAT), Buffer.from(key.id, 'latin1')])
   const nonce = randomBytes(NONCE_BYTES)

@@ -41,6 +41,8 @@ export interface KmsOptions {
 const BODY_LIMIT = 64 * 1024
 
 /**
+ * Starts the stand-in on the loopback address.
+ *
  * @throws PortInUse
  * @throws StageRefused in a production process
  */

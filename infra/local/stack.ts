@@ -23,7 +23,7 @@ export interface StackOptions {
   readonly namespace?: string
 }
 
-/** The running services that the functions need. To serve GraphQL, import the function afterwards. */
+/** The running services that the functions need. Import a function only after they run: it reads the environment when it loads. */
 export interface Stack extends StackFile {
   readonly port: number
   readonly kms: KmsStandIn
@@ -39,7 +39,7 @@ const LAKESIDE_KEY = 'alias/phi-lakeside'
 /** In older data folders, the first tenant key of lakeside is under the shared key. */
 const TENANT_KMS_KEYS = { lakeside: [LAKESIDE_KEY, KMS_KEY] }
 const DATABASE = 'dynamodb.sqlite'
-/** All files of a stack. They are listed one by one, so that a folder given by mistake loses no other files. */
+/** All files of a stack. `fresh` deletes only these, so that a wrong folder loses no other files. */
 const DATA_FILES = [
   DATABASE,
   `${DATABASE}-wal`,

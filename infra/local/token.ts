@@ -20,7 +20,7 @@ export class NoToken extends Error {
 const answer = z.object({ access_token: z.string().min(1) })
 
 /**
- * Requests an access token for a demo user, or for a machine client with its own credentials.
+ * Returns an access token for a demo user, or for a machine client with its own credentials.
  *
  * @param purpose code of HL7 v3 ActReason; without it, the gateway uses the first purpose of the role
  * @throws NoToken if the provider does not answer or does not know the user

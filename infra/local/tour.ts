@@ -2,7 +2,7 @@ import type { DemoUser } from './users.ts'
 
 const PANEL = '{ patients(first: 2) { edges { node { id familyName givenName birthDate'
 
-/** A typical first query of each role. The role of the caller decides the response, whichever query is sent. */
+/** A typical first query of each role. It is only an example: the caller's role decides the values of the response. */
 const FIRST_QUERY: Readonly<Record<string, string>> = {
   PHYSICIAN: `${PANEL} observations(first: 2) { edges { node { code { text } effectiveDateTime valueQuantity { value unit } } } } } } } }`,
   NURSE: `${PANEL} observations(first: 2) { edges { node { code { text } valueQuantity { value unit } } } } } } } }`,

@@ -11,7 +11,7 @@ export interface DemoBundle {
   readonly entry: readonly { readonly fullUrl: string; readonly resource: Resource; readonly request: object }[]
 }
 
-/** Any number works. Another number generates other patients. */
+/** An arbitrary number. A different seed generates different patients. */
 const SEED = 20_240_229
 const TENANTS: readonly DemoUser['tenant'][] = ['riverside', 'lakeside']
 /** Number of practitioners that share the patients without a demo user on their care team. */
@@ -62,7 +62,7 @@ function demoBundle(tenant: DemoUser['tenant'], number: number): DemoBundle {
   }
 }
 
-/** The ids of the demo users on this patient's care team. Without any, the id of a practitioner without a user. */
+/** The ids of the demo users on this patient's care team. If there are none, the id of a practitioner without a user. */
 function practitionersOf(tenant: DemoUser['tenant'], number: number): readonly string[] {
   const users = DEMO_USERS.filter((user) => user.tenant === tenant)
   const onTeam = users.flatMap(({ name, fhirUser }) => {

@@ -9,13 +9,13 @@ import { demoBundles } from './bundles.ts'
 import { studyReference, type Study } from '../../../gateway/model/study.ts'
 import { DEMO_STUDIES, DEMO_USERS, type DemoUser } from '../users.ts'
 
-/** Destination of the demo data. It takes patients like an import, and also studies. */
+/** Destination of the demo data: an importer that also writes studies. */
 export interface SeedStore extends Importer {
   writeStudy(study: Study): Promise<void>
 }
 
 export interface SeedOptions {
-  /** Stage of the destination. */
+  /** Stage of the destination. Undefined is refused like production. */
   readonly stage: string | undefined
   /** Opens the sealed store of one tenant. */
   readonly openImporter: (tenant: TenantId) => Promise<SeedStore>
