@@ -180,6 +180,7 @@ describe('the stack of one machine, over HTTP', () => {
     expect(at(stranger.json, 'errors', 0, 'extensions')).toEqual({ code: 'NOT_FOUND' })
   })
 
+  // ten commands, each in a process of its own
   it('C18: the commands of docs/research.md write a study, list it and end it, and refuse without an echo', async () => {
     const text = readFileSync(join(ROOT, 'docs/research.md'), 'utf8')
     const commands = text.split('\n').flatMap((line) => /^npm run phi -- (study .*)$/.exec(line)?.[1]?.split(' ') ?? [])
@@ -217,7 +218,7 @@ describe('the stack of one machine, over HTTP', () => {
       code: 1,
       stderr: 'error: The tenant has no study of that name. List its studies with: phi study list --tenant TENANT\n',
     })
-  })
+  }, 60_000)
 
   it('P8: refuses what is no query of a known caller, in the ways of HTTP', async () => {
     const health = await fetch(new URL('/health', url))
