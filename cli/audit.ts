@@ -43,8 +43,9 @@ async function entriesOf(options: ListOptions, command: Command): Promise<readon
   const span = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) }
   try {
     if (request !== undefined) return await services.history.ofRequest(tenant, request)
-    if (patient !== undefined) return await services.history.by('patient', tenant, decodeNodeId(patient)?.patient ?? patient, span)
-    return await services.history.by('user', tenant, user ?? '', span)
+    if (patient !== undefined)
+      return await services.history.entriesBy('patient', tenant, decodeNodeId(patient)?.patient ?? patient, span)
+    return await services.history.entriesBy('user', tenant, user ?? '', span)
   } finally {
     services.close()
   }

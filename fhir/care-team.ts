@@ -24,7 +24,7 @@ export interface CareTeamReading {
   /** The FHIR identities that become members, with the time of each. */
   readonly stays: readonly { readonly fhirUser: string; readonly period: FhirPeriod }[]
   readonly practitioners: readonly { readonly key: string; readonly assignments: readonly string[] }[]
-  readonly flaws: readonly MappingIssue[]
+  readonly issues: readonly MappingIssue[]
 }
 
 export interface CareTeamContext {
@@ -49,14 +49,14 @@ export function mapCareTeam(entry: IdentifiedEntry, context: CareTeamContext): C
   const records: NewRecord[] = []
   const stays: { fhirUser: string; period: FhirPeriod }[] = []
   const practitioners: { key: string; assignments: readonly string[] }[] = []
-  const flaws: MappingIssue[] = status === undefined ? [mappingIssue('CareTeam.status', ISSUES.status)] : []
+  const issues: MappingIssue[] = status === undefined ? [mappingIssue('CareTeam.status', ISSUES.status)] : []
   const places = new Map<string, number>()
   for (const { role, member, period: own } of participant) {
     if (member === undefined) continue
     const practitioner = practitionerOf(member, entry.resource, context.references)
     if (practitioner === 'other') continue
     if (isMappingIssue(practitioner)) {
-      flaws.push(practitioner)
+      issues.push(practitioner)
       continue
     }
     const assignments = practitioner.spellings.filter((spelling) => context.assign.has(spelling))
@@ -64,19 +64,19 @@ export function mapCareTeam(entry: IdentifiedEntry, context: CareTeamContext): C
     practitioners.push({ key: practitioner.key, assignments })
     const period = overlap(teamPeriod, own)
     if (period === undefined) {
-      flaws.push(mappingIssue('CareTeam.participant.period', ISSUES.outside))
+      issues.push(mappingIssue('CareTeam.participant.period', ISSUES.outside))
       continue
     }
     const place = (places.get(practitioner.key) ?? 0) + 1
     places.set(practitioner.key, place)
     const record = memberRecord(entry, { practitioner, userId: users[0] ?? practitioner.key, role, period, place }, context)
-    if (isMappingIssue(record)) flaws.push(record)
+    if (isMappingIssue(record)) issues.push(record)
     else records.push(record)
     if (status === 'active' || (status === 'inactive' && period.end !== undefined)) {
       for (const fhirUser of new Set([practitioner.fhirUser ?? [], users].flat())) stays.push({ fhirUser, period })
     }
   }
-  return { records, stays, practitioners, flaws }
+  return { records, stays, practitioners, issues }
 }
 
 interface Place {

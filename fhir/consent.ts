@@ -39,7 +39,7 @@ const ConsentResource = z.object({
 })
 
 interface ConsentReading extends ConsentChanges {
-  readonly flaws: readonly MappingIssue[]
+  readonly issues: readonly MappingIssue[]
 }
 
 interface ConsentContext {
@@ -66,17 +66,17 @@ export function mapConsent(entry: IdentifiedEntry, context: ConsentContext): Con
   if (!parsed.success) return schemaIssue('Consent', parsed.error)
   const id = context.idFor('Consent', entry.id)
   const { status, provision } = parsed.data
-  if (status !== 'active') return { given: [], withdrawn: [id], flaws: [] }
+  if (status !== 'active') return { given: [], withdrawn: [id], issues: [] }
   const rules = provision === undefined ? [] : [...typed(provision, [])]
   if (rules.length === 0) return mappingIssue('Consent.provision.type', ISSUES.shape)
-  const flaws: MappingIssue[] = []
+  const issues: MappingIssue[] = []
   const given: Consent[] = []
   for (const { rule, above } of rules) {
     // the rules above limit a nested rule
-    for (const consent of consentsOf(rule, above, entry, context, flaws))
+    for (const consent of consentsOf(rule, above, entry, context, issues))
       given.push({ ...consent, id: `${id}.${given.length + 1}` })
   }
-  return { given, withdrawn: [id], flaws }
+  return { given, withdrawn: [id], issues }
 }
 
 function* typed(provision: Provision, above: readonly Provision[]): Generator<{ rule: Provision; above: readonly Provision[] }> {
@@ -93,14 +93,14 @@ function consentsOf(
   above: readonly Rule[],
   { resource }: IdentifiedEntry,
   { references, idFor, assign, sensitivities }: ConsentContext,
-  flaws: MappingIssue[],
+  issues: MappingIssue[],
 ): Draft[] {
   const permits = rule.type === 'permit'
   const where = 'Consent.provision'
   let lost = false
   const parts = [...above, rule]
   // in this model a denial wins, so a permission below a denial has no effect
-  if (permits && above.some(({ type }) => type === 'deny')) flaws.push(mappingIssue(where, ISSUES.exception))
+  if (permits && above.some(({ type }) => type === 'deny')) issues.push(mappingIssue(where, ISSUES.exception))
   const narrowest = <T>(of: (part: Rule) => readonly T[]): readonly T[] => {
     const said = parts.map(of).filter((list) => list.length > 0)
     // a permission with two limits needs both, and the model has one
@@ -143,7 +143,7 @@ function consentsOf(
   if (Object.values(all).some((said) => said.some((one) => one === undefined))) lost = true
   // a permission applies to the labels that it names and to no others
   if (permits && labels.length === 0) return []
-  if (lost) flaws.push(mappingIssue(where, permits ? ISSUES.permitsLess : ISSUES.deniesMore))
+  if (lost) issues.push(mappingIssue(where, permits ? ISSUES.permitsLess : ISSUES.deniesMore))
   if (permits && lost) return []
   const since = parts.flatMap(({ period }) => (period?.start === undefined ? [] : [Date.parse(firstInstant(period.start))]))
   const until = parts.flatMap(({ period }) => (period?.end === undefined ? [] : [Date.parse(endInstant(period.end))]))

@@ -233,7 +233,7 @@ class Mapping {
     }
     chart.consents.given.push(...read.given)
     chart.consents.withdrawn.push(...read.withdrawn)
-    for (const one of read.flaws) this.#fault(entry, one)
+    for (const one of read.issues) this.#fault(entry, one)
   }
 
   #takeRelatedPerson(entry: Entry): void {
@@ -241,11 +241,11 @@ class Mapping {
     const chart = entry.id === undefined ? undefined : this.#chartOf(entry)
     if (chart === undefined || entry.id === undefined) return
     const birthDate = chart.records[0]?.values.get('Patient.birthDate' as SchemaPath)
-    const { periods, leftOut, flaw } = isReadable
+    const { periods, leftOut, issue } = isReadable
       ? representationOf(entry.resource, typeof birthDate === 'string' ? birthDate : undefined, this.#options.minors)
       : { periods: [] }
     if (leftOut !== undefined) count(this.#leftOut, `RelatedPerson ${leftOut}`)
-    if (flaw !== undefined) this.#fault(entry, flaw)
+    if (issue !== undefined) this.#fault(entry, issue)
     // who acts for the patient no more, or as can be read no more, has none: what an earlier import gave them ends by it
     chart.proxies.set(`RelatedPerson/${entry.id}`, periods)
   }
@@ -259,8 +259,8 @@ class Mapping {
   }
 
   #contextOf(entry: Entry, { patient, entry: subject }: Chart): SubjectContext {
-    const note = (flaw: MappingIssue): void => {
-      this.#fault(entry, flaw)
+    const note = (issue: MappingIssue): void => {
+      this.#fault(entry, issue)
     }
     return { patient, subject, references: this.#references, idFor: this.#options.idFor, encounters: this.#encounters, note }
   }
@@ -279,7 +279,7 @@ class Mapping {
       this.#practitioners.set(key, known)
       known.patients.add(patient)
     }
-    for (const one of team.flaws) this.#fault(entry, one)
+    for (const one of team.issues) this.#fault(entry, one)
   }
 
   /** Whose resource it is; nobody's is a fault. */

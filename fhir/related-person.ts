@@ -21,11 +21,11 @@ const RelatedPerson = z.object({
   period: Period.default({}),
 })
 
-/** For how long somebody acts for a patient: no periods where they do not, `leftOut` and `flaw` say why. */
+/** For how long somebody acts for a patient: no periods where they do not, `leftOut` and `issue` say why. */
 interface Representation {
   readonly periods: readonly MembershipPeriod[]
   readonly leftOut?: 'inactive' | 'not known to be active' | 'no personal representative'
-  readonly flaw?: MappingIssue
+  readonly issue?: MappingIssue
 }
 
 /**
@@ -46,14 +46,14 @@ export function representationOf(
 ): Representation {
   const none = { periods: [] }
   const parsed = RelatedPerson.safeParse(resource)
-  if (!parsed.success) return { ...none, flaw: schemaIssue('RelatedPerson', parsed.error) }
+  if (!parsed.success) return { ...none, issue: schemaIssue('RelatedPerson', parsed.error) }
   const { active, relationship, period } = parsed.data
   if (active !== true) return { ...none, leftOut: active === false ? 'inactive' : 'not known to be active' }
   const footings = footingsOf(relationship)
   if (footings.length === 0) return { ...none, leftOut: 'no personal representative' }
   const asMinor = birthDate === undefined ? [] : minorProxyPeriods(birthDate, minors)
   const ofAge = asMinor.at(-1)?.until
-  if (ofAge === undefined) return { ...none, flaw: mappingIssue('RelatedPerson.patient', ISSUES.age) }
+  if (ofAge === undefined) return { ...none, issue: mappingIssue('RelatedPerson.patient', ISSUES.age) }
   const own: MembershipPeriod = {
     ...(period.start !== undefined && { since: firstInstant(period.start) }),
     ...(period.end !== undefined && { until: endInstant(period.end) }),

@@ -18,7 +18,7 @@ export interface SubjectContext {
   /** The encounters of the bundle that became records: a reference to another one would lead to nothing. */
   readonly encounters: ReadonlySet<Entry>
   /** Tells what is missing of a record that is imported all the same. */
-  readonly note: (flaw: MappingIssue) => void
+  readonly note: (issue: MappingIssue) => void
 }
 
 /** One resource of a patient as a record, or what is wrong with it. */

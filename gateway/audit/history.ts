@@ -38,7 +38,7 @@ export class AuditHistory {
   }
 
   /** All records about a patient, by a user, or of a field. Shards are merged by time. */
-  async by(index: keyof typeof AUDIT_INDEX, tenant: TenantId, subject: string, span: Span = {}): Promise<AuditEntry[]> {
+  async entriesBy(index: keyof typeof AUDIT_INDEX, tenant: TenantId, subject: string, span: Span = {}): Promise<AuditEntry[]> {
     const { name, key } = AUDIT_INDEX[index]
     const { from = 0, to = Number.MAX_SAFE_INTEGER } = span
     // DynamoDB takes a span that ends before it begins for an error

@@ -74,7 +74,7 @@ describe('C06: who acts for a patient', () => {
     })
     const reason = 'RelatedPerson.patient: has no birth date, so that nobody acts for the patient by it'
     for (const code of ['MTH', 'HPOWATT']) {
-      expect(representationOf(related(code), undefined)).toEqual({ periods: [], flaw: { reason } })
+      expect(representationOf(related(code), undefined)).toEqual({ periods: [], issue: { reason } })
     }
   })
 

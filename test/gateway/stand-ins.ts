@@ -36,7 +36,7 @@ const NO_RECORDS: RecordSource = {
   list: () => Promise.resolve({ items: [], leftOut: [], more: false }),
 }
 
-export interface Standing {
+export interface GatewayUnderTest {
   readonly gateway: Gateway
   readonly log: MemoryLog
   readonly events: GatewayEvent[]
@@ -45,7 +45,7 @@ export interface Standing {
 }
 
 /** A gateway over a schema, with nothing around it that has a network. */
-export async function gatewayOver(sdl: string, parts: Partial<GatewayParts> = {}): Promise<Standing> {
+export async function gatewayOver(sdl: string, parts: Partial<GatewayParts> = {}): Promise<GatewayUnderTest> {
   const log = new MemoryLog()
   const events: GatewayEvent[] = []
   const identity: Identity = { callerOf: () => Promise.resolve(callerWith(['PHYSICIAN'], 'TREAT')) }
@@ -63,7 +63,7 @@ export async function gatewayOver(sdl: string, parts: Partial<GatewayParts> = {}
     introspection: false,
     ...parts,
   })
-  const post: Standing['post'] = (query, variables) =>
+  const post: GatewayUnderTest['post'] = (query, variables) =>
     gateway.handle({
       method: 'POST',
       headers: { 'content-type': 'application/json' },

@@ -368,16 +368,16 @@ describe('C06: a parent, from the bundle of a minor to the answer', () => {
       return [written, [...leftOut]]
     }
     const unchanged = { created: 0, updated: 0, unchanged: 4 }
-    const before = await clinic.services.history.by('patient', RIVERSIDE, patientRef('child-9').patient)
+    const before = await clinic.services.history.entriesBy('patient', RIVERSIDE, patientRef('child-9').patient)
     expect(await counts({})).toEqual([unchanged, []])
-    expect(await clinic.services.history.by('patient', RIVERSIDE, patientRef('child-9').patient)).toEqual(before)
+    expect(await clinic.services.history.entriesBy('patient', RIVERSIDE, patientRef('child-9').patient)).toEqual(before)
     // that somebody does not act who never did is no change either
     expect(await counts({ id: 'aunt', relationship: [] })).toEqual([unchanged, [['RelatedPerson no personal representative', 1]]])
-    expect(await clinic.services.history.by('patient', RIVERSIDE, patientRef('child-9').patient)).toEqual(before)
+    expect(await clinic.services.history.entriesBy('patient', RIVERSIDE, patientRef('child-9').patient)).toEqual(before)
     expect(await counts({ active: false })).toEqual([unchanged, [['RelatedPerson inactive', 1]]])
     expect(codesOf(await asked(9))).toEqual(['NOT_FOUND'])
-    const ended = await clinic.services.history.by('patient', RIVERSIDE, patientRef('child-9').patient)
+    const ended = await clinic.services.history.entriesBy('patient', RIVERSIDE, patientRef('child-9').patient)
     await counts({ active: false })
-    expect(await clinic.services.history.by('patient', RIVERSIDE, patientRef('child-9').patient)).toEqual(ended)
+    expect(await clinic.services.history.entriesBy('patient', RIVERSIDE, patientRef('child-9').patient)).toEqual(ended)
   })
 })

@@ -419,7 +419,7 @@ describe('C18: studies as they are administered', () => {
   })
 
   const placesOf = async (patient: PatientId): Promise<number> =>
-    (await clinic.services.history.by('patient', RIVERSIDE, patient)).filter(({ client }) => client === 'phi-study').length
+    (await clinic.services.history.entriesBy('patient', RIVERSIDE, patient)).filter(({ client }) => client === 'phi-study').length
 
   it('what is put is what holds: who is left out of the list is out of the study', async () => {
     expect(await desk.put(written(), [patientId(1), patientId(2)])).toEqual({ given: 2, unchanged: 0, ended: 0 })
@@ -434,7 +434,7 @@ describe('C18: studies as they are administered', () => {
   })
 
   it('P2: each place is recorded under the account that gives it, and the same once more writes nothing', async () => {
-    const entries = await clinic.services.history.by('patient', RIVERSIDE, patientId(3))
+    const entries = await clinic.services.history.entriesBy('patient', RIVERSIDE, patientId(3))
     expect(entries.filter(({ client }) => client === 'phi-study')).toMatchObject([
       {
         path: 'ResearchStudy',

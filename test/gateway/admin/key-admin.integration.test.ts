@@ -71,10 +71,10 @@ describe('phi keys', { timeout: 90_000 }, () => {
     expect(await ask(warm)).toEqual(before.answer)
     expect(await ask(await clinic.another())).toEqual(before.answer)
     expect(await recordBytes()).toEqual(before.records)
-    const told = await clinic.services.history.by('path', RIVERSIDE, '#tenant-key')
+    const told = await clinic.services.history.entriesBy('path', RIVERSIDE, '#tenant-key')
     expect(told).toMatchObject([{ action: 'UPDATE', outcome: 'WRITTEN', client: 'phi-keys' }])
     expect(told[0]).not.toHaveProperty('patient')
-    expect(await clinic.services.history.by('path', RIVERSIDE, '#patient-key.wrapping')).toMatchObject([{ count: PATIENTS }])
+    expect(await clinic.services.history.entriesBy('path', RIVERSIDE, '#patient-key.wrapping')).toMatchObject([{ count: PATIENTS }])
   })
 
   it('a rewrapping that was killed goes on where it ended', async () => {

@@ -66,9 +66,9 @@ describe('loading', () => {
     const ref = patientRef('kept')
     const batch = { patient: ref.patient, records: [person(ref, { familyName: 'Before' }, 'a')], memberships: [onTeam(ref)] }
     expect(await store.write(batch)).toEqual({ created: 1, updated: 0, unchanged: 0 })
-    const before = await clinic.services.history.by('patient', RIVERSIDE, ref.patient)
+    const before = await clinic.services.history.entriesBy('patient', RIVERSIDE, ref.patient)
     expect(await store.write(batch)).toEqual({ created: 0, updated: 0, unchanged: 1 })
-    expect(await clinic.services.history.by('patient', RIVERSIDE, ref.patient)).toEqual(before)
+    expect(await clinic.services.history.entriesBy('patient', RIVERSIDE, ref.patient)).toEqual(before)
 
     expect(await store.write({ ...batch, records: [person(ref, { familyName: 'After' }, 'b')] })).toEqual({
       created: 0,
@@ -90,7 +90,7 @@ describe('loading', () => {
     const ref = patientRef('recorded')
     const records = [person(ref, { familyName: 'Told', gender: 'female' }, 'a'), finding(ref, 1), finding(ref, 2)]
     await store.write({ patient: ref.patient, records, memberships: [onTeam(ref)] })
-    const entries = await clinic.services.history.by('patient', RIVERSIDE, ref.patient)
+    const entries = await clinic.services.history.entriesBy('patient', RIVERSIDE, ref.patient)
     const created = entries.filter(({ action }) => action === 'CREATE')
     expect(created.map(({ recordType, recordVersion, outcome, paths }) => ({ recordType, recordVersion, outcome, paths }))).toEqual(
       [
@@ -165,7 +165,7 @@ describe('loading', () => {
     await expect(
       store.write({ patient: ref.patient, records: [person(ref, values, 'a')], memberships: [] }),
     ).rejects.toBeInstanceOf(BadUserInput)
-    expect(await clinic.services.history.by('patient', RIVERSIDE, ref.patient)).toEqual([])
+    expect(await clinic.services.history.entriesBy('patient', RIVERSIDE, ref.patient)).toEqual([])
     expect(await clinic.services.records.whole(RIVERSIDE, ref)).toBeUndefined()
   })
 
@@ -177,7 +177,7 @@ describe('loading', () => {
       const written = await Promise.allSettled([store.write(batch), other.write(batch)])
       expect(written.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThan(0)
       for (const result of written) if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(VersionConflict)
-      const entries = await clinic.services.history.by('patient', RIVERSIDE, ref.patient)
+      const entries = await clinic.services.history.entriesBy('patient', RIVERSIDE, ref.patient)
       expect(entries.filter(({ action }) => action === 'CREATE')).toHaveLength(2)
     } finally {
       await other.close()

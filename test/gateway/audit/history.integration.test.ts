@@ -49,26 +49,26 @@ describe('P7: who saw what of whom, in the order of time', () => {
       await writer.log.append({ ...writer.context, user: users[number % 2] as UserId }, [told], Date.now() + 5_000)
     }
     const odd = upTo(60).filter((number) => number % 2 === 1)
-    expect(numbersOf(await bench.history.by('patient', tenant, 'b'.repeat(22)))).toEqual(odd)
-    expect(numbersOf(await bench.history.by('user', tenant, 'dr'))).toEqual(odd)
-    expect(numbersOf(await bench.history.by('user', tenant, 'dr#1'))).toEqual(upTo(60).filter((number) => number % 2 === 0))
-    expect(numbersOf(await bench.history.by('path', tenant, 'Patient.email'))).toEqual(
+    expect(numbersOf(await bench.history.entriesBy('patient', tenant, 'b'.repeat(22)))).toEqual(odd)
+    expect(numbersOf(await bench.history.entriesBy('user', tenant, 'dr'))).toEqual(odd)
+    expect(numbersOf(await bench.history.entriesBy('user', tenant, 'dr#1'))).toEqual(upTo(60).filter((number) => number % 2 === 0))
+    expect(numbersOf(await bench.history.entriesBy('path', tenant, 'Patient.email'))).toEqual(
       upTo(60).filter((number) => number % 3 === 1),
     )
-    expect(await bench.history.by('user', tenant, 'd')).toEqual([])
+    expect(await bench.history.entriesBy('user', tenant, 'd')).toEqual([])
 
     const span = { from: at(11), to: at(21) }
-    expect(numbersOf(await bench.history.by('user', tenant, 'dr', span))).toEqual([11, 13, 15, 17, 19, 21])
-    expect(numbersOf(await bench.history.by('user', tenant, 'dr', { from: at(57) }))).toEqual([57, 59])
-    expect(numbersOf(await bench.history.by('user', tenant, 'dr', { to: at(3) }))).toEqual([1, 3])
-    expect(await bench.history.by('user', tenant, 'dr', { from: at(21), to: at(11) })).toEqual([])
+    expect(numbersOf(await bench.history.entriesBy('user', tenant, 'dr', span))).toEqual([11, 13, 15, 17, 19, 21])
+    expect(numbersOf(await bench.history.entriesBy('user', tenant, 'dr', { from: at(57) }))).toEqual([57, 59])
+    expect(numbersOf(await bench.history.entriesBy('user', tenant, 'dr', { to: at(3) }))).toEqual([1, 3])
+    expect(await bench.history.entriesBy('user', tenant, 'dr', { from: at(21), to: at(11) })).toEqual([])
   })
 
   it('P5: another tenant has none of it', async () => {
     const writer = bench.writer()
     const requestId = await request(writer, 1, [1])
     const elsewhere = bench.tenant()
-    expect(await bench.history.by('user', elsewhere, 'physician')).toEqual([])
+    expect(await bench.history.entriesBy('user', elsewhere, 'physician')).toEqual([])
     expect(await bench.history.ofRequest(elsewhere, requestId)).toEqual([])
   })
 
@@ -106,7 +106,7 @@ describe('P7: who saw what of whom, in the order of time', () => {
       bench.faulty.play(({ operation, body }) =>
         operation === 'Query' ? { kind: 'REWRITE', body: body.replace(/^\{/, '{"Limit":7,') } : PASS,
       )
-      expect(await history.by(index, one.tenant, String(subject))).toEqual(ordered)
+      expect(await history.entriesBy(index, one.tenant, String(subject))).toEqual(ordered)
       expect(bench.faulty.requests.filter(({ operation }) => operation === 'Query').length).toBeGreaterThan(240 / 7)
     }
     bench.faulty.play(() => PASS)
@@ -116,7 +116,7 @@ describe('P7: who saw what of whom, in the order of time', () => {
   it('P7: more than one page and batch', async () => {
     const writer = bench.writer()
     await writer.append(upTo(230))
-    expect(byVersion(numbersOf(await bench.history.by('path', writer.tenant, 'Patient.familyName')))).toEqual(upTo(230))
+    expect(byVersion(numbersOf(await bench.history.entriesBy('path', writer.tenant, 'Patient.familyName')))).toEqual(upTo(230))
   })
 
   it('P7: a record that an index names and the table lacks is told, never passed over', async () => {
@@ -128,9 +128,9 @@ describe('P7: who saw what of whom, in the order of time', () => {
       operation === 'BatchGetItem' ? { kind: 'REWRITE', body: body.replaceAll(sequenceKey(2), sequenceKey(99)) } : PASS,
     )
     const history = new AuditHistory(client, bench.table)
-    await expect(history.by('user', writer.tenant, 'physician')).rejects.toThrow(StoreUnavailable)
+    await expect(history.entriesBy('user', writer.tenant, 'physician')).rejects.toThrow(StoreUnavailable)
     bench.faulty.play(() => PASS)
-    expect(numbersOf(await history.by('user', writer.tenant, 'physician'))).toHaveLength(2)
+    expect(numbersOf(await history.entriesBy('user', writer.tenant, 'physician'))).toHaveLength(2)
     client.destroy()
   })
 })

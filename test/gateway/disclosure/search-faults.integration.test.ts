@@ -327,7 +327,7 @@ describe('P6: what was taken from the search table or put there is noticed and m
     expect(found(await search('frontdesk', { mrn: 'MR 1' }))).toEqual([ward.id('ann')])
     for (const row of planted) await expect(hand.read(row, 'SEARCH')).rejects.toThrow()
     const { patient: whose } = ward.ref('ann')
-    const entries = await clinic.services.history.by('patient', RIVERSIDE, whose)
+    const entries = await clinic.services.history.entriesBy('patient', RIVERSIDE, whose)
     const mended = entries.filter(({ path }) => path === '#search-entry')
     expect(mended.map(({ action, outcome, count }) => `${action} ${outcome} ${String(count)}`).toSorted()).toEqual([
       'CREATE WRITTEN 1',

@@ -86,7 +86,7 @@ beforeAll(async () => {
     asked.push(...(await atATime(WIDTH, chosen, askOne)))
     // an auditor who reads by an index what was written a moment ago; a store in this weather may fail her
     const [process] = storm.processes
-    seenByIndex.push(...((await process?.services.history.by('patient', RIVERSIDE, subject).catch(() => [])) ?? []))
+    seenByIndex.push(...((await process?.services.history.entriesBy('patient', RIVERSIDE, subject).catch(() => [])) ?? []))
     slept += NAP_MS
   }
   // a key recovers from nothing for a moment, however slow the machine is: a few wide answers at once press it
