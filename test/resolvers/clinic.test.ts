@@ -28,7 +28,7 @@ describe('P3: the relationships of the clinic', () => {
 describe('break-glass of the clinic', () => {
   const asked: unknown[] = []
   const source = clinic.breakGlass({
-    breakGlass: { load: () => Promise.resolve({ roots: new Map(), items: new Map() }) } as never,
+    breakGlass: { load: () => Promise.resolve({ manifests: new Map(), items: new Map() }) } as never,
     breakGlassMinutes: 240,
     keyring,
     events: nothing,
