@@ -9,9 +9,10 @@ import { grantRows } from '../../directives/table.ts'
 import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
 import type { CoordinateClass, Role } from '../../directives/policy.ts'
 import { clinicLock, clinicTypeDefs } from '../../schema/clinic.ts'
+import { RELATIONSHIPS } from '../gateway/decide/clinic-policy.ts'
 
 const { schema, policy, lock } = compilePolicy(clinicTypeDefs(), {
-  relationships: new Set(['CARE_TEAM', 'SELF', 'PROXY', 'ORGANIZATION']),
+  relationships: new Set(RELATIONSHIPS),
 })
 
 describe('the shipped clinic', () => {

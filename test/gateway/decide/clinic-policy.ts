@@ -4,7 +4,7 @@ import type { Caller, ConsentFacts, Facts } from '../../../gateway/model/decisio
 import type { Instant, TenantId, UserId } from '../../../gateway/model/ids.ts'
 import type { PurposeOfUse, Relationship, Role } from '../../../directives/policy.ts'
 
-export const RELATIONSHIPS = ['CARE_TEAM', 'SELF', 'PROXY', 'ORGANIZATION'] as Relationship[]
+export const RELATIONSHIPS = ['CARE_TEAM', 'SELF', 'PROXY', 'AUTHOR', 'ORGANIZATION'] as Relationship[]
 
 /** The shipped clinic as it is compiled for use. */
 export const clinic = compilePolicy(clinicTypeDefs(), { relationships: new Set(RELATIONSHIPS) })

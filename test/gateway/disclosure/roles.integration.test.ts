@@ -7,6 +7,7 @@ import type { Decision } from '../../../gateway/model/decision.ts'
 import type { SchemaPath } from '../../../directives/coordinates.ts'
 import type { Instant } from '../../../gateway/model/ids.ts'
 import type { PurposeOfUse, Relationship, Role } from '../../../directives/policy.ts'
+import { RELATIONSHIPS } from '../decide/clinic-policy.ts'
 import { type ClinicAnswer, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
 import { at, auditOf, first, nodesAt, outcomesOf, patientsOf, pseudonymOf } from '../asking.ts'
 
@@ -35,7 +36,7 @@ beforeAll(async () => {
 afterAll(() => clinic.stop())
 
 const { policy } = compilePolicy(clinicTypeDefs(), {
-  relationships: new Set(['CARE_TEAM', 'SELF', 'PROXY', 'AUTHOR', 'ORGANIZATION'] as Relationship[]),
+  relationships: new Set(RELATIONSHIPS),
 })
 
 /** Every field of Patient in one query, by path. */

@@ -7,8 +7,9 @@ import { clinicLock, clinicTypeDefs } from '../../../schema/clinic.ts'
 import { SealedSource } from '../../../gateway/store/sealed-source.ts'
 import type { Caller } from '../../../gateway/model/decision.ts'
 import type { UserId } from '../../../gateway/model/ids.ts'
-import type { Relationship, Role } from '../../../directives/policy.ts'
+import type { Role } from '../../../directives/policy.ts'
 import { type ClinicAnswer, read, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
+import { RELATIONSHIPS } from '../decide/clinic-policy.ts'
 import { at, auditOf, first, nodesAt, outcomesOf, patientsOf, RIVERSIDE } from '../asking.ts'
 import { DatabaseHand, flipped, type Item, refOf } from '../store/database-hand.ts'
 import { admit, BREAK, CHART, END } from './break-glass-ward.ts'
@@ -235,7 +236,7 @@ describe('P3: only the privacy officer reviews', () => {
       typeDefs: clinicTypeDefs(),
       resolvers: clinicResolvers,
       lock: clinicLock(),
-      relationships: new Map(['CARE_TEAM', 'SELF', 'PROXY', 'ORGANIZATION'].map((name) => [name as Relationship, never])),
+      relationships: new Map(RELATIONSHIPS.map((name) => [name, never])),
       breakGlass: breakGlassGrants({ table, keyring, exists, events, now: Date.now, maxMinutes: 60 }),
       sources: new Map([['dynamodb', new SealedSource(records, keyring)]]),
       identity: () => ({ callerOf: () => Promise.resolve(caller) }),
