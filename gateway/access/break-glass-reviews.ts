@@ -17,6 +17,7 @@ import type { Deadline } from '../model/deadline.ts'
 import type { AccessFault, EventSink } from '../telemetry/events.ts'
 import { IntegrityFailure, VersionConflict } from '../model/failures.ts'
 import type { Instant, PatientId, TenantId } from '../model/ids.ts'
+import { retryOptimisticRead } from '../model/optimistic-read.ts'
 import type { BreakGlassReviewPort, QueuedGrant, ReviewedGrant } from './break-glass-port.ts'
 import { grantOf, isOpen, type StoredGrant, parseStoredGrant, openText, sealText, writesOf } from './stored-grant.ts'
 import { type ManifestItem, readManifestItems, verifyAgainstManifest } from './manifest-items.ts'
@@ -35,8 +36,6 @@ interface QueueEntry {
   readonly item: ReadGrant
 }
 
-/** A write between the reads of page and manifests looks like tampering, but only once. Repeated reads rule it out. */
-const READS = 3
 /** The patient in the event of an item that does not open. */
 const NO_PATIENT = 'REVIEW'
 
@@ -96,16 +95,20 @@ export function breakGlassReviews({ table, keyring, events }: ReviewParts): Brea
     async page(tenant, { isReviewed, after, limit }, { signal }) {
       const key = await keyring.purposeKey(tenant, 'access')
       const queue = isReviewed ? 'REVIEWED' : 'REVIEW'
-      for (let attempt = 1; ; attempt++) {
-        const { entries, more } = await readPage(key, tenant, queue, { after, limit }, signal)
-        if (attempt < READS && entries.some(({ item }) => item.kind === 'FAULT')) continue
-        const items = entries.map(({ position, patient, item }): QueuedGrant => {
-          if (item.kind === 'FOUND') return { position, grant: reviewed(key, tenant, item.content) }
-          if (item.kind === 'FAULT') events({ event: 'ACCESS_ITEM_FORGED', tenant, patient, what: item.what })
-          return { position, grant: 'DAMAGED' }
-        })
-        return { items, more }
-      }
+      const { entries, more } = await retryOptimisticRead(
+        async () => {
+          const page = await readPage(key, tenant, queue, { after, limit }, signal)
+          return page.entries.some(({ item }) => item.kind === 'FAULT') ? { torn: page } : { value: page }
+        },
+        // each faulty item is reported in its place on the page
+        (page) => page,
+      )
+      const items = entries.map(({ position, patient, item }): QueuedGrant => {
+        if (item.kind === 'FOUND') return { position, grant: reviewed(key, tenant, item.content) }
+        if (item.kind === 'FAULT') events({ event: 'ACCESS_ITEM_FORGED', tenant, patient, what: item.what })
+        return { position, grant: 'DAMAGED' }
+      })
+      return { items, more }
     },
 
     async prepareReview(caller, patient, id, { finding, note }, now, deadline) {

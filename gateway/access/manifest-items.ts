@@ -4,6 +4,7 @@ import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import type { AccessFault, EventSink } from '../telemetry/events.ts'
 import { IntegrityFailure } from '../model/failures.ts'
 import type { PatientId, TenantId } from '../model/ids.ts'
+import { retryOptimisticRead } from '../model/optimistic-read.ts'
 import type { Json } from '../model/record.ts'
 
 /** The result of verifying an item against the manifest. `erased`: the manifest records the destruction of the patient's keys. */
@@ -54,11 +55,9 @@ export function verifyAgainstManifest<T>(
   }
 }
 
-/** A write between the reads of item and manifest looks like tampering, but only once. Repeated reads rule it out. */
-const READS = 3
-
 /**
- * Reads the items of patients. Reads an item with a fault up to three times; a fault that remains is an event for operators.
+ * Reads the items of patients together with the manifests that list them. A faulty item is read again, because a write in between looks
+ * the same; a lasting fault is reported to operators.
  *
  * @param readItems one read for all pending patients; a patient without a result has no result here either
  */
@@ -67,19 +66,25 @@ export async function readManifestItems<T>(
   patients: readonly PatientId[],
   readItems: (pending: readonly PatientId[]) => Promise<ReadonlyMap<PatientId, ManifestItem<T>>>,
 ): Promise<ReadonlyMap<PatientId, ManifestItem<T>>> {
-  const results = new Map<PatientId, ManifestItem<T>>()
+  const items = new Map<PatientId, ManifestItem<T>>()
+  if (patients.length === 0) return items
   let pending = patients
-  for (let attempt = 1; pending.length > 0; attempt++) {
-    const doubtful: PatientId[] = []
-    for (const [patient, item] of await readItems(pending)) {
-      if (item.kind === 'FAULT' && attempt < READS) {
-        doubtful.push(patient)
-        continue
+  return await retryOptimisticRead(
+    async () => {
+      const faulty = new Map<PatientId, ManifestItem<T> & { readonly kind: 'FAULT' }>()
+      for (const [patient, item] of await readItems(pending)) {
+        if (item.kind === 'FAULT') faulty.set(patient, item)
+        else items.set(patient, item)
       }
-      if (item.kind === 'FAULT') events({ event: 'ACCESS_ITEM_FORGED', tenant, patient, what: item.what })
-      results.set(patient, item)
-    }
-    pending = doubtful
-  }
-  return results
+      pending = [...faulty.keys()]
+      return faulty.size === 0 ? { value: items } : { torn: faulty }
+    },
+    (faulty) => {
+      for (const [patient, item] of faulty) {
+        events({ event: 'ACCESS_ITEM_FORGED', tenant, patient, what: item.what })
+        items.set(patient, item)
+      }
+      return items
+    },
+  )
 }

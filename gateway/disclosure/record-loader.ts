@@ -9,6 +9,7 @@ import { type Failure, keyOverdue, PhiBudgetExceeded, storeOverdue } from '../mo
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { PatientId, RecordRef } from '../model/ids.ts'
 import { encodeNodeId } from '../model/node-id.ts'
+import { retryOptimisticRead } from '../model/optimistic-read.ts'
 import type { PathOutcome } from './path-outcome.ts'
 import type { PhiBudget } from './phi-budget.ts'
 import { afterOpening, beforeOpening, type Disposition, type Openable, type OpenedRecord } from './record-disposition.ts'
@@ -40,6 +41,9 @@ function subjectOf({ id }: RecordRef, { metadata: { labels, references } }: Open
   const { encounter } = references
   return { id, labels: new Set(labels), ...(encounter !== undefined && { encounter }) }
 }
+
+/** One repetition for a patient's first write. Each part of a read repeats torn reads of its own. */
+const REACHES = 2
 
 const NO_ATTRIBUTES: SubjectAttributes = { relationships: new Set(), consents: undefined }
 
@@ -150,20 +154,24 @@ export class RecordLoader {
     const names = new Set(wanted.flatMap(({ ref }) => [...visibility.admitting(ref.type)]))
     const reach = async () => {
       const loading = this.#settled(() => attributeLoader.attributesFor(names, patients), storeOverdue)
-      return await Promise.all([
+      const [found, attributes, lookup] = await Promise.all([
         this.#settled(() => this.#fetch.fetch(wanted, loading), storeOverdue),
         loading,
         this.#settled(() => keyring.purposeKey(caller.tenant, 'lookup'), keyOverdue),
       ])
+      const reached = { found, attributes, lookup }
+      // during a patient's first write, records can appear just after the relationships were read
+      return withoutManifest(found, attributes).length > 0 ? { torn: reached } : { value: reached }
     }
-    let [found, attributes, lookup] = await reach()
-    // during a patient's first write, records can appear just after the relationships were read: read once more
-    if (withoutManifest(found, attributes).length > 0) {
-      ;[found, attributes, lookup] = await reach()
-      const { tenant } = caller
-      const forged = { event: 'ACCESS_ITEM_FORGED', tenant, what: 'MANIFEST_MISSING' } as const
-      for (const patient of withoutManifest(found, attributes)) events({ ...forged, patient })
-    }
+    const { found, attributes, lookup } = await retryOptimisticRead(
+      reach,
+      (torn) => {
+        const forged = { event: 'ACCESS_ITEM_FORGED', tenant: caller.tenant, what: 'MANIFEST_MISSING' } as const
+        for (const patient of withoutManifest(torn.found, torn.attributes)) events({ ...forged, patient })
+        return torn
+      },
+      REACHES,
+    )
     if ('value' in lookup) this.#lookup = lookup.value
     const reached = wanted.map((one) => ({ ...one, ready: this.#audit(one, this.#disposition(one, found, attributes)) }))
     // one reservation for the whole tick, after the decisions and before any opening

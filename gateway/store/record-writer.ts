@@ -10,6 +10,7 @@ import { SealedRecord, sealRecord } from '../crypto/sealed-record.ts'
 import { BadUserInput, IntegrityFailure, VersionConflict } from '../model/failures.ts'
 import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import type { Instant, PatientId, TenantId } from '../model/ids.ts'
+import { retryOptimisticRead } from '../model/optimistic-read.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
 import type { Clock, NewRecord } from '../model/record.ts'
 import type { AccessItem, AccessTable } from './access.ts'
@@ -56,7 +57,6 @@ const DEADLINE_MS = 30_000
 const ACCESS_AT_ONCE = 25
 /** The root of the index and that of the access items. */
 const ROOTS = 2
-const READS = 3
 
 /** Actions that must be stored together, and the records of the audit that tell of them. */
 interface Unit {
@@ -126,10 +126,10 @@ export class RecordWriter {
   }
 
   /**
-   * The index of the patient, and those of the records that are stored by `Type#id`, each at the version that the index names: to write
-   * over one that was removed or put back would make good what somebody did to it.
+   * The patient's index, and the stored records by `Type#id`, each at the version that the index names. A write over a record that was
+   * removed or rolled back would hide the tampering.
    *
-   * @throws IntegrityFailure where that does not hold however often it is read: a write in between looks like this once
+   * @throws IntegrityFailure if records and index stay different in repeated reads; VersionConflict
    */
   async #currentIndex(
     keys: PatientKeys,
@@ -139,9 +139,9 @@ export class RecordWriter {
     isNew: boolean,
   ): Promise<{ index: IndexWriter; stored: ReadonlyMap<string, SealedRecord> }> {
     const refs = records.map(({ ref }) => ref)
-    for (let attempt = 1; ; attempt++) {
+    const read = async () => {
       const found = await this.#parts.records.load(tenant, refs, new Set())
-      // a record of a patient who had no key a moment ago: somebody else has just begun with this patient
+      // a record of a patient who had no key a moment ago: another writer has just created this patient
       if (isNew && found.length > 0) throw new VersionConflict()
       const index = await IndexWriter.open(this.#parts.records, keys, { tenant, patient }, isNew)
       const stored = new Map(
@@ -149,9 +149,11 @@ export class RecordWriter {
       )
       const versions = index.versions()
       const holds = refs.every((ref) => stored.get(nameOf({ ref }))?.version === versions.get(nameOf({ ref })))
-      if (holds) return { index, stored }
-      if (attempt === READS) throw new IntegrityFailure()
+      return holds ? { value: { index, stored } } : { torn: undefined }
     }
+    return await retryOptimisticRead(read, () => {
+      throw new IntegrityFailure()
+    })
   }
 
   async #units(

@@ -8,10 +8,11 @@ import { Erased, Failure, IntegrityFailure, KeyUnavailable } from '../model/fail
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId, RecordRef, TenantId } from '../model/ids.ts'
 import { type ListedPage, type ListRequest, newestFirst } from '../model/list.ts'
+import { type OptimisticRead, retryOptimisticRead } from '../model/optimistic-read.ts'
 import { failureOr, verifyAgainstIndex } from './index-check.ts'
 import { chunksFor, passes } from './patient-index.ts'
 import type { FoundRecord, LoadOptions, OpenRecord, RecordSource } from './record-source.ts'
-import type { RecordTable, StoredRecord } from './records.ts'
+import type { LoadedRecords, RecordTable, StoredRecord } from './records.ts'
 
 /** The shipped source: sealed records in DynamoDB, opened with their patient's key. */
 export class SealedSource implements RecordSource {
@@ -53,8 +54,10 @@ export class SealedSource implements RecordSource {
     let pending: readonly RecordRef[] = refs.filter(
       ({ patient }, index) => known[index] !== false && keys.get(patient)?.erased !== true && !buried.has(patient),
     )
-    let { records, roots } = loaded
-    for (let attempt = 1; ; attempt++) {
+    let first: LoadedRecords | undefined = loaded
+    const check = async () => {
+      const { records, roots } = first ?? (await this.#table.loadWithRoots(tenant, pending, paths, patientsOf(pending), signal))
+      first = undefined
       const stored = new Map(records.map((record) => [nameOf(record.ref), record]))
       const doubtful: RecordRef[] = []
       const unheld: { readonly ref: RecordRef; readonly opened: OpenRecord | undefined }[] = []
@@ -80,14 +83,14 @@ export class SealedSource implements RecordSource {
         else if (opened !== undefined) answers.set(nameOf(ref), { ref, open: () => opened })
         else answers.delete(nameOf(ref))
       }
-      // a write between two reads looks like this once; what stays so is no write
-      if (doubtful.length === 0 || attempt === READS) {
-        for (const ref of doubtful) answers.set(nameOf(ref), refused(ref, new IntegrityFailure()))
-        return [...answers.values()]
-      }
       pending = doubtful
-      ;({ records, roots } = await this.#table.loadWithRoots(tenant, pending, paths, patientsOf(pending), signal))
+      return doubtful.length === 0 ? { value: answers } : { torn: doubtful }
     }
+    await retryOptimisticRead(check, (doubtful) => {
+      for (const ref of doubtful) answers.set(nameOf(ref), refused(ref, new IntegrityFailure()))
+      return answers
+    })
+    return [...answers.values()]
   }
 
   /** Keys that were destroyed may be in memory for a while: where it is known that they were, they are read again. */
@@ -105,7 +108,7 @@ export class SealedSource implements RecordSource {
   async list(tenant: TenantId, request: ListRequest, counter: OpeningCounter, { signal }: Deadline): Promise<ListedPage> {
     const { patient } = request
     let whole = false
-    for (let attempt = 1; ; attempt++) {
+    const read = async (): Promise<OptimisticRead<ListedPage, undefined>> => {
       const [sealedRoot, keys] = await Promise.all([
         this.#table.indexRoot(tenant, patient, signal),
         this.#keyring.patientKeys(tenant, [patient], 'cached'),
@@ -124,25 +127,20 @@ export class SealedSource implements RecordSource {
         chunks.map(({ number }) => number),
         signal,
       )
-      if (chunks.every((chunk) => chunkFits(chunk, sealed.get(chunk.number)))) {
-        counter.metadata += chunks.length
-        const entries = chunks.flatMap(({ number }) =>
-          openChunk(patientKeys, place, number, sealed.get(number) ?? new Uint8Array()),
-        )
-        const page = pageOf(entries, request)
-        if (page.leftOut.length === 0 || page.more || chunks.length === chunksFor(root, request, true).length) return page
-        // what was left out is made up for by what stands in further chunks
-        whole = true
-        attempt--
-        continue
-      }
-      // a write between the two reads looks like this once; what stays so is no write
-      if (attempt === READS) throw new IntegrityFailure()
+      if (!chunks.every((chunk) => chunkFits(chunk, sealed.get(chunk.number)))) return { torn: undefined }
+      counter.metadata += chunks.length
+      const entries = chunks.flatMap(({ number }) => openChunk(patientKeys, place, number, sealed.get(number) ?? new Uint8Array()))
+      const page = pageOf(entries, request)
+      if (page.leftOut.length === 0 || page.more || chunks.length === chunksFor(root, request, true).length) return { value: page }
+      // further chunks replace the records that were left out: the same attempt goes on with the whole list
+      whole = true
+      return await read()
     }
+    return await retryOptimisticRead(read, () => {
+      throw new IntegrityFailure()
+    })
   }
 }
-
-const READS = 3
 
 const patientsOf = (refs: readonly RecordRef[]): PatientId[] => [...new Set(refs.map(({ patient }) => patient))]
 const nameOf = ({ type, patient, id }: RecordRef): string => `${patient} ${type} ${id}`

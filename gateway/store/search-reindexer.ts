@@ -5,6 +5,7 @@ import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { IntegrityFailure, KeyUnavailable, VersionConflict } from '../model/failures.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId, RecordRef, TenantId } from '../model/ids.ts'
+import { retryOptimisticRead } from '../model/optimistic-read.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
 import type { DynamoKeyTable } from './keys.ts'
 import { IndexWriter } from './index-writer.ts'
@@ -49,7 +50,6 @@ interface ExpectedRows {
   readonly manifests: ReadonlyMap<string, Uint8Array> | undefined
 }
 
-const READS = 3
 const TRIES = 5
 /** A transaction holds 100 actions. Each row takes up to two, its write and the condition on its record; the audit takes one. */
 const ROWS_AT_ONCE = 40
@@ -169,7 +169,7 @@ export class SearchReindexer {
     // if only the keys are missing, the records still exist, and the condition on them keeps their rows
     if (keys === undefined) return { rows, manifests }
     const writer = new SearchWriter(search, key, tenant, searchable)
-    for (let attempt = 1; ; attempt++) {
+    const read = async () => {
       const index = await IndexWriter.open(records, keys, { tenant, patient }, false)
       const listed = [...index.versions()].map(([name, version]) => ({ ref: named(patient, name), name, version }))
       const wanted = listed.filter(({ ref }) => writer.paths(ref).length > 0)
@@ -186,16 +186,17 @@ export class SearchReindexer {
         const opened = SealedRecord.open(keys, { tenant, ...ref }, record.manifest, { fields: 0, metadata: 0 })
         return opened.version === version
       })
-      if (agrees) {
-        for (const record of stored) {
-          const values = valuesOf(keys, tenant, record, writer.paths(record.ref))
-          manifests.set(`${record.ref.type}#${record.ref.id}`, record.manifest)
-          for (const row of writer.rows(record.ref, (path) => values.get(path))) rows.set(nameOf(row), row)
-        }
-        return { rows, manifests }
-      }
-      if (attempt === READS) throw new IntegrityFailure()
+      return agrees ? { value: stored } : { torn: undefined }
     }
+    const stored = await retryOptimisticRead(read, () => {
+      throw new IntegrityFailure()
+    })
+    for (const record of stored) {
+      const values = valuesOf(keys, tenant, record, writer.paths(record.ref))
+      manifests.set(`${record.ref.type}#${record.ref.id}`, record.manifest)
+      for (const row of writer.rows(record.ref, (path) => values.get(path))) rows.set(nameOf(row), row)
+    }
+    return { rows, manifests }
   }
 }
 
