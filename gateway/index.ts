@@ -57,7 +57,15 @@ export type { Deadline } from './model/deadline.ts'
 export { BadRequest, MfaRequired, SessionExpired, SessionsUnavailable, Unauthenticated } from './model/failures.ts'
 
 // sources of records
-export type { FoundRecord, LoadOptions, OpenRecord, PatientDirectory, RecordSource } from './store/record-source.ts'
+export type {
+  FoundRecord,
+  LoadDecision,
+  LoadOptions,
+  MetadataTest,
+  OpenRecord,
+  PatientDirectory,
+  RecordSource,
+} from './store/record-source.ts'
 export type { OpeningCounter } from './crypto/sealed-field.ts'
 export { SealedSource } from './store/sealed-source.ts'
 export { RecordTable } from './store/records.ts'
@@ -66,7 +74,7 @@ export { type ListedPage, type ListFilter, type ListPosition, type ListRequest, 
 export { IntegrityFailure, KeyUnavailable, StoreUnavailable } from './model/failures.ts'
 export type { Json, Membership, MembershipPeriod, NewRecord, RecordMetadata, RelationshipScope } from './model/record.ts'
 export { encodeNodeId, decodeNodeId } from './model/node-id.ts'
-export { tenantId } from './model/ids.ts'
+export { recordKey, tenantId } from './model/ids.ts'
 export type { SchemaPath, TypeName } from '../directives/coordinates.ts'
 export type {
   Instant,

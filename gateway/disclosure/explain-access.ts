@@ -205,7 +205,7 @@ export class AccessExplainer {
     return 'UNAVAILABLE'
   }
 
-  /** Whether the record exists. The source opens nothing, because `isVisible` gives false. */
+  /** Whether the record exists. The source opens nothing, because every record is hidden. */
   async #exists(ref: RecordRef, loading: Promise<Settled<ReadonlyMap<PatientId, SubjectAttributes>>>): Promise<boolean> {
     const { caller, policy, sources, counter, deadline } = this.#parts
     const source = sources.get(policy.records.get(ref.type)?.source ?? '')
@@ -214,10 +214,8 @@ export class AccessExplainer {
       timing: caller.seesExistence ? 'fast' : 'uniform',
       deadline,
       counter,
-      listed: () => undefined,
-      isVisible: () => Promise.resolve(false),
-      erased: () => Promise.resolve(false),
-      isVisibleOpened: () => false,
+      listed: new Map(),
+      decision: Promise.resolve({ visible: new Map(), erased: new Set<PatientId>() }),
     })
     return hidden || (found !== undefined && found.length > 0)
   }

@@ -1,12 +1,11 @@
 import type { SubjectAttributes } from '../access/attribute-loader.ts'
-import type { FoundRecord, LoadOptions } from '../store/record-source.ts'
+import type { FoundRecord, LoadDecision, LoadOptions, MetadataTest } from '../store/record-source.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
-import type { PatientId, RecordRef } from '../model/ids.ts'
+import { type PatientId, recordKey, type RecordRef } from '../model/ids.ts'
 import { withInputs } from './computed-fields.ts'
 import { decoyOf } from './decoy.ts'
 import type { Deciding } from './record-visibility.ts'
-import { recordKey } from './record-view.ts'
 import type { OperationRules, RecordAccess, Recording, RequestIdentity } from './request-parts.ts'
 
 /** A record that the answer needs, and the PHI paths selected of it. */
@@ -53,37 +52,39 @@ export class RecordFetch {
       else group.refs.push(ref)
     }
     const timing = caller.seesExistence ? 'fast' : 'uniform'
-    const versions = new Map(wanted.map(({ ref, listed }) => [recordKey(ref), listed]))
-    const options: LoadOptions = {
-      timing,
-      deadline,
-      counter,
+    const versions = wanted.flatMap(({ ref, listed }): [string, number][] =>
       // a panel does not know the version of a patient record
-      listed: (ref) => {
-        const version = versions.get(recordKey(ref))
-        return version === 0 ? undefined : version
-      },
-      isVisible: async (ref) => {
-        const attributes = await loading
-        // a decoy belongs to no patient: its absence may be known
-        if (!versions.has(recordKey(ref))) return true
-        if (!('value' in attributes)) return false
-        const { visibility } = this.#parts
-        if (visibility.isVisible(ref, versions.get(recordKey(ref)), attributes.value.get(ref.patient))) return true
-        return visibility.ofRecords(ref.type).size > 0 ? 'BY_RECORD' : false
-      },
-      erased: async (ref) => {
-        const attributes = await loading
-        return 'value' in attributes && attributes.value.get(ref.patient)?.erased === true
-      },
-      isVisibleOpened: (ref, metadata) => this.#parts.visibility.byRecord(ref.type, metadata).size > 0,
-    }
+      listed === undefined || listed === 0 ? [] : [[recordKey(ref), listed]],
+    )
+    const decision = loading.then((settled) => this.#decide(wanted, asking, settled))
+    // a source may ignore the decision, and an ignored rejection must not end the process
+    decision.catch(() => undefined)
+    const options: LoadOptions = { timing, deadline, counter, listed: new Map(versions), decision }
     const found = await Promise.all(
       [...groups.values()].map(
         async ({ source, refs, paths }) => (await sources.get(source)?.load(caller.tenant, refs, paths, options)) ?? [],
       ),
     )
     return new Map(found.flat().map((record) => [recordKey(record.ref), record]))
+  }
+
+  /** Without attributes every record is hidden. */
+  #decide(wanted: readonly Wanted[], asking: readonly Wanted[], settled: Settled<AttributesByPatient>): LoadDecision {
+    const { visibility } = this.#parts
+    const attributes: AttributesByPatient | undefined = 'value' in settled ? settled.value : undefined
+    const real = new Set(wanted.map(({ ref }) => recordKey(ref)))
+    const visible = new Map<string, 'VISIBLE' | MetadataTest>()
+    for (const { ref, listed } of asking) {
+      const key = recordKey(ref)
+      // a decoy belongs to no patient: its absence may be known
+      if (!real.has(key)) visible.set(key, 'VISIBLE')
+      else if (attributes === undefined) continue
+      else if (visibility.isVisible(ref, listed, attributes.get(ref.patient))) visible.set(key, 'VISIBLE')
+      else if (visibility.ofRecords(ref.type).size > 0) {
+        visible.set(key, (metadata) => visibility.byRecord(ref.type, metadata).size > 0)
+      }
+    }
+    return { visible, erased: erasedAmong(attributes) }
   }
 
   /**
@@ -102,3 +103,7 @@ export class RecordFetch {
     })
   }
 }
+
+/** The patients whose keys are known to be destroyed. */
+export const erasedAmong = (attributes: AttributesByPatient = new Map()): ReadonlySet<PatientId> =>
+  new Set([...attributes].flatMap(([patient, { erased }]) => (erased === true ? [patient] : [])))

@@ -1,6 +1,6 @@
 import { Erased } from '../model/failures.ts'
 import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
-import type { RecordId, RecordRef } from '../model/ids.ts'
+import { type RecordId, recordKey, type RecordRef } from '../model/ids.ts'
 import type { Facts } from '../model/decision.ts'
 import type { Json, RecordMetadata } from '../model/record.ts'
 import type { PathOutcome } from './path-outcome.ts'
@@ -80,8 +80,6 @@ export class RecordView {
     return new RecordView(this.#state, this.path(field))
   }
 }
-
-export const recordKey = ({ type, patient, id }: RecordRef): string => `${type}#${patient}#${id}`
 
 /** The location of a record, in the form of the audit. */
 export const whereOf = ({ ref: { patient, type, id }, version }: RecordView) => ({

@@ -2,15 +2,15 @@ import { maySearch } from '../decide/search-right.ts'
 import type { SubjectAttributes } from '../access/attribute-loader.ts'
 import { sha256 } from '../crypto/derive.ts'
 import type { OpeningCounter } from '../crypto/sealed-field.ts'
-import type { FoundRecord } from '../store/record-source.ts'
+import type { FoundRecord, LoadDecision } from '../store/record-source.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Denial, Facts } from '../model/decision.ts'
 import { IntegrityFailure, OperationTooCostly, storeOverdue, StoreUnavailable } from '../model/failures.ts'
 import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
-import type { PatientId, RecordId, RecordRef } from '../model/ids.ts'
+import { type PatientId, type RecordId, recordKey, type RecordRef } from '../model/ids.ts'
 import { MAX_CANDIDATES, MAX_LISTED } from '../model/list.ts'
 import type { Relationship } from '../../directives/policy.ts'
-import { recordKey } from './record-view.ts'
+import { erasedAmong } from './record-fetch.ts'
 import type { Deciding } from './record-visibility.ts'
 import type { OperationRules, RecordAccess, Recording, RequestIdentity, SearchAccess } from './request-parts.ts'
 import type { WantedTerm } from './search-terms.ts'
@@ -83,13 +83,15 @@ export class SearchCandidates {
     const deciding = loading.then(
       (byPatient) => new Map(patients.map((patient) => [patient, this.#verdictFor(patient, terms, byPatient.get(patient))])),
     )
-    // the dummy patient is hidden as well
-    const isVisible = async (patient: PatientId) => listed.size > 0 && (await deciding).get(patient)?.kind === 'OPEN'
-    const [verdicts, byPatient, records] = await Promise.all([
-      deciding,
-      loading,
-      this.#load([...asked.values()].flat(), { counter, isVisible, loading }),
-    ])
+    const wanted = [...asked.values()].flat()
+    const decision = Promise.all([deciding, loading]).then(([verdicts, byPatient]): LoadDecision => {
+      // the dummy patient is hidden as well, and the author of a record may not find the patient by it
+      const open = listed.size === 0 ? [] : wanted.filter(({ ref }) => verdicts.get(ref.patient)?.kind === 'OPEN')
+      return { visible: new Map(open.map(({ ref }) => [recordKey(ref), 'VISIBLE'])), erased: erasedAmong(byPatient) }
+    })
+    // a source may ignore the decision, and an ignored rejection must not end the process
+    decision.catch(() => undefined)
+    const [verdicts, byPatient, records] = await Promise.all([deciding, loading, this.#load(wanted, { counter, decision })])
     const open: Candidate[] = []
     for (const [patient, hits] of asked) {
       const verdict = verdicts.get(patient) ?? { kind: 'UNKNOWN' }
@@ -191,7 +193,7 @@ export class SearchCandidates {
     return maySearch(policy.phi.get(path), caller, facts, now)
   }
 
-  async #load(hits: readonly CandidateHit[], { counter, isVisible, loading }: Loading): Promise<ReadonlyMap<string, FoundRecord>> {
+  async #load(hits: readonly CandidateHit[], { counter, decision }: Loading): Promise<ReadonlyMap<string, FoundRecord>> {
     const { caller, policy, sources, deadline } = this.#parts
     const byType = Map.groupBy(hits, ({ term }) => term.type)
     const loaded = await Promise.all(
@@ -201,16 +203,7 @@ export class SearchCandidates {
         const refs = [...new Map(of.map(({ ref }) => [recordKey(ref), ref])).values()]
         const paths = new Set(of.flatMap(({ term }) => term.paths))
         const timing = caller.seesExistence ? 'fast' : 'uniform'
-        const options = {
-          timing,
-          deadline,
-          counter,
-          listed: () => undefined,
-          isVisible: (ref: RecordRef) => isVisible(ref.patient),
-          // the author of a record may not find the patient by it
-          isVisibleOpened: () => false,
-          erased: async (ref: RecordRef) => (await loading).get(ref.patient)?.erased === true,
-        } as const
+        const options = { timing, deadline, counter, listed: new Map<string, number>(), decision } as const
         return await deadline.wait(() => source.load(caller.tenant, refs, paths, options), storeOverdue)
       }),
     )
@@ -229,8 +222,7 @@ const countOf = (listed: Listed): number => [...listed.values()].reduce((sum, hi
 
 interface Loading {
   readonly counter: OpeningCounter
-  readonly isVisible: (patient: PatientId) => Promise<boolean>
-  readonly loading: Promise<ReadonlyMap<PatientId, SubjectAttributes>>
+  readonly decision: Promise<LoadDecision>
 }
 
 type Verdict =

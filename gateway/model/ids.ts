@@ -24,6 +24,9 @@ export interface RecordRef {
   readonly id: RecordId
 }
 
+/** One text for a record within a tenant, for maps and sets. */
+export const recordKey = ({ type, patient, id }: RecordRef): string => `${type}#${patient}#${id}`
+
 const TENANT = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
 /** The text as a tenant id, or undefined if it is not a valid one. */

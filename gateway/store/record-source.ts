@@ -27,23 +27,34 @@ export interface FoundRecord {
 }
 
 export interface LoadOptions {
-  /** `always` where a record that is not there must cost what one that is there costs (P5). */
+  /** `uniform` if an absent record must cost as much as an existing one (P5). */
   readonly timing: 'fast' | 'uniform'
-  /** Until when somebody waits for the records. */
+  /** The end of the wait for the records. */
   readonly deadline: Deadline
-  /** The version at which a list of this request named the record; undefined where it is asked for in another way. */
-  readonly listed: (ref: RecordRef) => number | undefined
+  /** The versions at which lists of this request named records, by `recordKey`. Other records have no entry. */
+  readonly listed: ReadonlyMap<string, number>
   /**
-   * Whether the caller may know that the record exists. Nothing is read or opened beyond the first batch for one who may not (P5).
-   * BY_RECORD: what is sealed beside the record says so, and `mayKnowOpened` is asked of it before anything further is read.
+   * The decision of the layers above, which a source awaits after its first batch. With `fast` timing the decision is made while that
+   * batch is read. A source may ignore it, because the layers above enforce it again.
    */
-  readonly isVisible: (ref: RecordRef) => Promise<boolean | 'BY_RECORD'>
-  readonly isVisibleOpened: (ref: RecordRef, metadata: RecordMetadata) => boolean
-  /** Whether the patient's keys are known to be destroyed: keys that are found all the same were put back (P6), or remembered. */
-  readonly erased: (ref: RecordRef) => Promise<boolean>
-  /** What is opened to find out whether a record is the present one, is counted here. */
+  readonly decision: Promise<LoadDecision>
+  /** Counts the values that are opened to find out whether a record is the present one. */
   readonly counter: OpeningCounter
 }
+
+/** The decision about the existence of the records of one load. */
+export interface LoadDecision {
+  /**
+   * The records that the caller may know of, by `recordKey`. A record without an entry is hidden: nothing is read or opened for it
+   * beyond the first batch (P5). If a record has a test, its opened metadata must pass the test before anything further is read.
+   */
+  readonly visible: ReadonlyMap<string, 'VISIBLE' | MetadataTest>
+  /** Patients whose keys are known to be destroyed. Keys that are found nevertheless were put back (P6), or come from memory. */
+  readonly erased: ReadonlySet<PatientId>
+}
+
+/** A pure test of the metadata of one record. */
+export type MetadataTest = (metadata: RecordMetadata) => boolean
 
 /**
  * The seam to where records come from: one for each `@record(source:)`. DynamoDB is the shipped one; an upstream FHIR or

@@ -45,7 +45,7 @@ const unchangedSince = (before: Uint8Array) => ({
   ExpressionAttributeNames: { '#m': MANIFEST },
   ExpressionAttributeValues: { ':before': { B: before } },
 })
-const recordKey = (tenant: TenantId, { patient, type, id }: RecordRef): Key => ({ pk: `${tenant}#${patient}`, sk: `${type}#${id}` })
+const itemKey = (tenant: TenantId, { patient, type, id }: RecordRef): Key => ({ pk: `${tenant}#${patient}`, sk: `${type}#${id}` })
 /** `Patient.address.city` is stored as `f:address.city`: the type stands in the key. */
 const attributeOf = (path: SchemaPath): string => FIELD + path.slice(path.indexOf('.') + 1)
 const shardKey = (tenant: TenantId, shard: number): string => `${tenant}#PATIENTS#${shard}`
@@ -65,7 +65,7 @@ export class RecordTable {
 
   async load(tenant: TenantId, refs: readonly RecordRef[], paths: ReadonlySet<SchemaPath>): Promise<readonly StoredRecord[]> {
     const attributes = [MANIFEST, ...[...paths].map(attributeOf)]
-    const keys = refs.map((ref) => recordKey(tenant, ref))
+    const keys = refs.map((ref) => itemKey(tenant, ref))
     return (await batchGet(this.#client, this.counter, this.#table, keys, { attributes })).map(toStored)
   }
 
@@ -81,7 +81,7 @@ export class RecordTable {
     signal?: AbortSignal,
   ): Promise<LoadedRecords> {
     const attributes = [MANIFEST, ...[...paths].map(attributeOf)]
-    const keys = [...refs.map((ref) => recordKey(tenant, ref)), ...patients.map((patient) => indexKey(tenant, patient))]
+    const keys = [...refs.map((ref) => itemKey(tenant, ref)), ...patients.map((patient) => indexKey(tenant, patient))]
     const records: StoredRecord[] = []
     const roots = new Map<PatientId, Uint8Array>()
     for (const item of await batchGet(this.#client, this.counter, this.#table, keys, { attributes, signal })) {
@@ -161,7 +161,7 @@ export class RecordTable {
 
   /** A record with all that is stored of it. */
   async whole(tenant: TenantId, ref: RecordRef): Promise<StoredRecord | undefined> {
-    const [item] = await batchGet(this.#client, this.counter, this.#table, [recordKey(tenant, ref)])
+    const [item] = await batchGet(this.#client, this.counter, this.#table, [itemKey(tenant, ref)])
     return item && toStored(item)
   }
 
@@ -186,7 +186,7 @@ export class RecordTable {
 
   /** The condition that a record is as it was read; undefined: that there is none. */
   unchanged(tenant: TenantId, ref: RecordRef, manifest: Uint8Array | undefined): TransactWriteItem {
-    const { pk, sk } = recordKey(tenant, ref)
+    const { pk, sk } = itemKey(tenant, ref)
     const condition = manifest === undefined ? { ConditionExpression: 'attribute_not_exists(pk)' } : unchangedSince(manifest)
     return { ConditionCheck: { TableName: this.#table, Key: { pk: { S: pk }, sk: { S: sk } }, ...condition } }
   }
@@ -215,7 +215,7 @@ export class RecordTable {
 }
 
 function toItem(tenant: TenantId, { ref, manifest, fields }: StoredRecord): Item {
-  const { pk, sk } = recordKey(tenant, ref)
+  const { pk, sk } = itemKey(tenant, ref)
   const item: Item = { pk: { S: pk }, sk: { S: sk }, [MANIFEST]: { B: manifest } }
   for (const [path, sealed] of fields) item[attributeOf(path)] = { B: sealed }
   return item

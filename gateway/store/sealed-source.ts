@@ -6,7 +6,7 @@ import { SealedRecord } from '../crypto/sealed-record.ts'
 import type { Deadline } from '../model/deadline.ts'
 import { Erased, Failure, IntegrityFailure, KeyUnavailable } from '../model/failures.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
-import type { PatientId, RecordId, RecordRef, TenantId } from '../model/ids.ts'
+import { type PatientId, type RecordId, recordKey, type RecordRef, type TenantId } from '../model/ids.ts'
 import { type ListedPage, type ListRequest, newestFirst } from '../model/list.ts'
 import { type OptimisticRead, retryOptimisticRead } from '../model/optimistic-read.ts'
 import { failureOr, verifyAgainstIndex } from './index-check.ts'
@@ -28,78 +28,77 @@ export class SealedSource implements RecordSource {
     tenant: TenantId,
     refs: readonly RecordRef[],
     paths: ReadonlySet<SchemaPath>,
-    { timing, listed, isVisible, isVisibleOpened, erased, counter, deadline: { signal } }: LoadOptions,
+    { timing, listed, decision, counter, deadline: { signal } }: LoadOptions,
   ): Promise<readonly FoundRecord[]> {
     const patients = patientsOf(refs)
-    // a key that cannot be had says nothing of whether a record is there: it is told when the record is opened
+    // an unavailable key does not show whether a record exists: opening the record throws its failure
     const [loaded, cached] = await Promise.all([
-      // what a list has named was held against the index when the list was made
-      this.#table.loadWithRoots(tenant, refs, paths, patientsOf(refs.filter((ref) => listed(ref) === undefined)), signal),
+      // listed records were verified against the index when the list was read
+      this.#table.loadWithRoots(tenant, refs, paths, patientsOf(refs.filter((ref) => !listed.has(recordKey(ref)))), signal),
       this.#keyring.patientKeys(tenant, patients, timing === 'uniform' ? 'always' : 'cached').catch((error: unknown) => {
         if (error instanceof Failure) return error
         throw error
       }),
     ])
-    const answers = new Map(loaded.records.map(({ ref }) => [nameOf(ref), refused(ref, cached)]))
+    const answers = new Map(loaded.records.map(({ ref }) => [recordKey(ref), refused(ref, cached)]))
     if (cached instanceof Failure) return [...answers.values()]
-    const [known, gone] = await Promise.all([Promise.all(refs.map(isVisible)), Promise.all(refs.map(erased))])
-    const buried = new Set(refs.filter((_, index) => gone[index]).map(({ patient }) => patient))
-    const keys = await this.#withoutRemembered(tenant, cached, buried)
-    // with a patient's keys went what told which records there are: of all of them it is said that they were erased
+    const { visible, erased } = await decision
+    const keys = await this.#withoutRemembered(tenant, cached, erased)
+    // the index of an erased patient cannot be opened: every requested record is answered as erased
     for (const ref of refs) {
-      if (keys.get(ref.patient)?.erased === true) answers.set(nameOf(ref), erasedRecord(ref))
-      else if (buried.has(ref.patient)) answers.set(nameOf(ref), refused(ref, new IntegrityFailure()))
+      if (keys.get(ref.patient)?.erased === true) answers.set(recordKey(ref), erasedRecord(ref))
+      else if (erased.has(ref.patient)) answers.set(recordKey(ref), refused(ref, new IntegrityFailure()))
     }
-    const byRecord = new Set(refs.filter((_, index) => known[index] === 'BY_RECORD'))
     let pending: readonly RecordRef[] = refs.filter(
-      ({ patient }, index) => known[index] !== false && keys.get(patient)?.erased !== true && !buried.has(patient),
+      (ref) => visible.has(recordKey(ref)) && keys.get(ref.patient)?.erased !== true && !erased.has(ref.patient),
     )
     let first: LoadedRecords | undefined = loaded
     const check = async () => {
       const { records, roots } = first ?? (await this.#table.loadWithRoots(tenant, pending, paths, patientsOf(pending), signal))
       first = undefined
-      const stored = new Map(records.map((record) => [nameOf(record.ref), record]))
+      const stored = new Map(records.map((record) => [recordKey(record.ref), record]))
       const doubtful: RecordRef[] = []
-      const unheld: { readonly ref: RecordRef; readonly opened: OpenRecord | undefined }[] = []
+      const unchecked: { readonly ref: RecordRef; readonly opened: OpenRecord | undefined }[] = []
       for (const ref of pending) {
-        const record = stored.get(nameOf(ref))
+        const record = stored.get(recordKey(ref))
         const opened = record && failureOr(() => open(tenant, record, keys.get(ref.patient), counter))
-        // who is told by the record alone is told nothing by one that is not there, or does not open
-        if (byRecord.has(ref) && (opened === undefined || opened instanceof Failure || !isVisibleOpened(ref, opened.metadata)))
-          continue
-        if (opened instanceof Failure) answers.set(nameOf(ref), refused(ref, opened))
-        else if (listed(ref) === undefined || (opened !== undefined && opened.version !== listed(ref))) unheld.push({ ref, opened })
-        else if (opened !== undefined) answers.set(nameOf(ref), { ref, open: () => opened })
+        const test = visible.get(recordKey(ref))
+        // if only its metadata can make the record visible, an absent or unreadable record stays hidden
+        if (typeof test === 'function' && (opened === undefined || opened instanceof Failure || !test(opened.metadata))) continue
+        const version = listed.get(recordKey(ref))
+        if (opened instanceof Failure) answers.set(recordKey(ref), refused(ref, opened))
+        else if (version === undefined || (opened !== undefined && opened.version !== version)) unchecked.push({ ref, opened })
+        else if (opened !== undefined) answers.set(recordKey(ref), { ref, open: () => opened })
       }
-      const asked = unheld.map(({ ref, opened }) => ({
+      const asked = unchecked.map(({ ref, opened }) => ({
         ref,
         found: opened && { version: opened.version, date: opened.metadata.date ?? '' },
       }))
       const verdicts = await verifyAgainstIndex(this.#table, { tenant, roots, keys }, asked, counter, signal)
-      for (const [index, { ref, opened }] of unheld.entries()) {
+      for (const [index, { ref, opened }] of unchecked.entries()) {
         const verdict = verdicts[index] ?? 'BROKEN'
         if (verdict === 'BROKEN') doubtful.push(ref)
-        else if (verdict instanceof Failure) answers.set(nameOf(ref), refused(ref, verdict))
-        else if (opened !== undefined) answers.set(nameOf(ref), { ref, open: () => opened })
-        else answers.delete(nameOf(ref))
+        else if (verdict instanceof Failure) answers.set(recordKey(ref), refused(ref, verdict))
+        else if (opened !== undefined) answers.set(recordKey(ref), { ref, open: () => opened })
+        else answers.delete(recordKey(ref))
       }
       pending = doubtful
       return doubtful.length === 0 ? { value: answers } : { torn: doubtful }
     }
     await retryOptimisticRead(check, (doubtful) => {
-      for (const ref of doubtful) answers.set(nameOf(ref), refused(ref, new IntegrityFailure()))
+      for (const ref of doubtful) answers.set(recordKey(ref), refused(ref, new IntegrityFailure()))
       return answers
     })
     return [...answers.values()]
   }
 
-  /** Keys that were destroyed may be in memory for a while: where it is known that they were, they are read again. */
+  /** Destroyed keys stay in memory for a while. The keys of patients that are known to be erased are read again. */
   async #withoutRemembered(
     tenant: TenantId,
     cached: ReadonlyMap<PatientId, PatientKeyHandle>,
-    buried: ReadonlySet<PatientId>,
+    erased: ReadonlySet<PatientId>,
   ): Promise<ReadonlyMap<PatientId, PatientKeyHandle>> {
-    const remembered = [...buried].filter((patient) => cached.get(patient)?.erased === false)
+    const remembered = [...erased].filter((patient) => cached.get(patient)?.erased === false)
     return remembered.length === 0
       ? cached
       : new Map([...cached, ...(await this.#keyring.patientKeys(tenant, remembered, 'always'))])
@@ -143,9 +142,8 @@ export class SealedSource implements RecordSource {
 }
 
 const patientsOf = (refs: readonly RecordRef[]): PatientId[] => [...new Set(refs.map(({ patient }) => patient))]
-const nameOf = ({ type, patient, id }: RecordRef): string => `${patient} ${type} ${id}`
 
-/** A record of which is known that it is there, and that it does not open, or not for one who may not know of it. */
+/** A record that exists and does not open: it is damaged, or the caller may not know of it. */
 function refused(ref: RecordRef, why: unknown): FoundRecord {
   const failure = why instanceof Failure ? why : new IntegrityFailure()
   return {
@@ -156,7 +154,7 @@ function refused(ref: RecordRef, why: unknown): FoundRecord {
   }
 }
 
-/** A record of a patient whose keys were destroyed. Whether there was one cannot be told any more. */
+/** A record of a patient whose keys were destroyed. Whether it existed is no longer known. */
 const erasedRecord = (ref: RecordRef): FoundRecord => ({
   ref,
   open: () => ({
