@@ -6,6 +6,8 @@ import type { PatientId, RecordRef, TenantId } from '../model/ids.ts'
 import { chunksHolding } from './patient-index.ts'
 import type { RecordTable } from './records.ts'
 
+type ChunkReader = Pick<RecordTable, 'chunksOf'>
+
 /** A record as it was read, or that there was none. */
 export interface ReadRecord {
   readonly ref: RecordRef
@@ -40,7 +42,7 @@ interface Asked {
  * @throws StoreUnavailable
  */
 export async function verifyAgainstIndex(
-  table: RecordTable,
+  table: ChunkReader,
   { tenant, roots, keys }: IndexContext,
   records: readonly ReadRecord[],
   counter: OpeningCounter,
@@ -98,7 +100,7 @@ function verdictOf({ ref, found }: ReadRecord, chunks: readonly ChunkSummary[], 
 }
 
 async function entriesOf(
-  table: RecordTable,
+  table: ChunkReader,
   { tenant, keys }: Omit<IndexContext, 'roots'>,
   asked: readonly Asked[],
   counter: OpeningCounter,
