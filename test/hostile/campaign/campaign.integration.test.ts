@@ -31,6 +31,9 @@ const UNITS_A_SECOND = 500
 /** Keys are held for 300 s: between two rounds so much passes that each is asked of KMS again. */
 const NAP_MS = 301_000
 const OUTAGE_MS = 2_000
+/** Reads of an index during a round, so that some of them meet an index that lags, however slow the machine is. */
+const READS_A_ROUND = 8
+const READ_EVERY_MS = 250
 /** Wide questions at once: more than the lanes of one process take in a second. */
 const PRESSING = 12
 /** A transaction that nobody waits for any more is still resolved; this is longer than any fault lasts. */
@@ -83,10 +86,14 @@ beforeAll(async () => {
   storm.kms.blow(STORMY_KMS)
   for (let round = 0; round < ROUNDS; round++) {
     const chosen = Array.from({ length: REQUESTS_A_ROUND }, () => Math.floor(random() * questions.length))
-    asked.push(...(await atATime(WIDTH, chosen, askOne)))
-    // an auditor who reads by an index what was written a moment ago; a store in this weather may fail her
+    // An auditor reads recent records by an index while the requests write them. Each read may fail in this weather.
+    const answering = atATime(WIDTH, chosen, askOne)
     const [process] = storm.processes
-    seenByIndex.push(...((await process?.services.history.entriesBy('patient', RIVERSIDE, subject).catch(() => [])) ?? []))
+    for (let read = 0; read < READS_A_ROUND; read++) {
+      seenByIndex.push(...((await process?.services.history.entriesBy('patient', RIVERSIDE, subject).catch(() => [])) ?? []))
+      await sleep(READ_EVERY_MS)
+    }
+    asked.push(...(await answering))
     slept += NAP_MS
   }
   // a key recovers from nothing for a moment, however slow the machine is: a few wide answers at once press it
