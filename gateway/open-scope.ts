@@ -47,8 +47,8 @@ export function openScope(
   const { requestId, deadline } = request
   const { caller, sources: attributes, ids } = request.subject
   const now = services.now() as Instant
-  const mostInOperation = limitOf(limits.operation, policy, caller)
-  if (mostValues(schema, policy, { document, name, variables }, mostInOperation) > mostInOperation) throw new OperationTooCostly()
+  const maxInOperation = limitOf(limits.operation, policy, caller)
+  if (mostValues(schema, policy, { document, name, variables }, maxInOperation) > maxInOperation) throw new OperationTooCostly()
   const { paths, roots } = footprint(schema, policy, document, name, variables)
   const wanted = [...withInputs(policy, paths)]
   const grantable = new Set(wanted.filter((path) => refuseBeforeRecord(policy.phi.get(path), caller) === undefined))
@@ -67,8 +67,8 @@ export function openScope(
     computed,
     ...(budgets && { budgets }),
     ...(search && { search }),
-    mostInHour: limitOf(limits.hour, policy, caller),
-    mostInOperation,
+    maxInHour: limitOf(limits.hour, policy, caller),
+    maxInOperation,
   })
   const { breakGlass } = attributes
   const mutations = new MutationScope({ ...shared, ports: { ...ports, ...(breakGlass && { breakGlass }) } }, scope)

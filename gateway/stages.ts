@@ -64,7 +64,7 @@ export const resolveSubject =
     const subject = await resolveEffectiveSubject(
       state.caller,
       state.request.headers['x-research-study'],
-      { policy, facts: attributes, ...(studies && { studies }), keyring, now },
+      { policy, attributes, ...(studies && { studies }), keyring, now },
       state.deadline.share(STUDY_SHARE),
     )
     return { ...state, subject }

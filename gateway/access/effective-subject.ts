@@ -20,7 +20,7 @@ export interface EffectiveSubject {
 
 interface EffectiveSubjectParts {
   readonly policy: PolicyTable
-  readonly facts: AttributeSources
+  readonly attributes: AttributeSources
   /** Without it there are no studies, and researchers receive nothing. */
   readonly studies?: StudySource
   readonly keyring: Keyring
@@ -39,13 +39,13 @@ interface EffectiveSubjectParts {
 export async function resolveEffectiveSubject(
   caller: Caller,
   named: string | undefined,
-  { policy, facts, studies, keyring, now }: EffectiveSubjectParts,
+  { policy, attributes, studies, keyring, now }: EffectiveSubjectParts,
   deadline: Deadline,
 ): Promise<EffectiveSubject> {
   const researcher = asResearcher(caller, policy)
-  if (researcher === undefined) return { caller: besideResearch(caller, policy), sources: facts, ids: NODE_IDS }
+  if (researcher === undefined) return { caller: besideResearch(caller, policy), sources: attributes, ids: NODE_IDS }
   // break-glass does not apply to research: its source is left out
-  const { relationships, consents } = facts
+  const { relationships, consents } = attributes
   const consentSource = { ...(consents && { consents }) }
   const withoutStudy: EffectiveSubject = {
     caller: researcher,

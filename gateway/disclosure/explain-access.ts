@@ -37,7 +37,7 @@ export interface AccessPlan {
 interface ExplainerParts
   extends Pick<RequestIdentity, 'caller' | 'now' | 'deadline'>,
     Pick<OperationRules, 'policy'>,
-    Pick<RequestLimits, 'mostInOperation'>,
+    Pick<RequestLimits, 'maxInOperation'>,
     Pick<RecordAccess, 'sources' | 'keyring'>,
     Deciding,
     Pick<Recording, 'failures' | 'trail' | 'counter'> {}
@@ -72,7 +72,7 @@ export class AccessExplainer {
     if (typeof query !== 'string') throw new BadUserInput()
     if (this.#asked) throw new OperationRefused('OPERATION_TOO_COSTLY')
     this.#asked = true
-    const { policy, caller, trail, mostInOperation: most } = this.#parts
+    const { policy, caller, trail, maxInOperation: most } = this.#parts
     const name = typeof operationName === 'string' ? operationName : undefined
     const { document, operation } = readOperation(schema, query, name, { policy, most })
     const walked = (facts: Facts | undefined): Omit<PlannedPath, 'grant'>[] => {

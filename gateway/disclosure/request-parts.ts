@@ -53,9 +53,9 @@ export interface SearchAccess {
 export interface RequestLimits {
   readonly budgets?: BudgetSource
   /** Values that the caller may be given within an hour. */
-  readonly mostInHour: number
+  readonly maxInHour: number
   /** Values that the caller may ask for in one operation. */
-  readonly mostInOperation: number
+  readonly maxInOperation: number
 }
 
 /** The places that outcomes are written to. */

@@ -55,14 +55,14 @@ export class RequestScope {
   readonly #explainer: AccessExplainer
 
   constructor(parts: ScopeParts) {
-    const { budgets, mostInHour, policy, caller } = parts
+    const { budgets, maxInHour, policy, caller } = parts
     const { counter, notices, errors } = this
     this.#parts = parts
     this.#planner = createPlanner(policy)
     const failures = new FailureReasons({ ...parts, tenant: caller.tenant })
     this.failures = failures
     const reasonOf = (failure: unknown): OutcomeReason => failures.classify(failure)
-    this.budget = new PhiBudget({ ...parts, reasonOf, most: mostInHour, ...(budgets && { source: budgets }) })
+    this.budget = new PhiBudget({ ...parts, reasonOf, most: maxInHour, ...(budgets && { source: budgets }) })
     const attributes = new AttributeLoader({ ...parts, reasonOf })
     const visibility = new RecordVisibility(parts)
     const shared = { ...parts, attributes, visibility, failures, counter, errors }

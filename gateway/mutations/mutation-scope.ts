@@ -29,8 +29,4 @@ export class MutationScope {
     this.breakGlass = new BreakGlassMutations(shared)
     this.reviews = new ReviewQueue(shared)
   }
-
-  get sessions(): Sessions | undefined {
-    return this.ports.sessions
-  }
 }

@@ -55,7 +55,7 @@ const recordIdOf = (session: string | undefined): Pick<AccessRecord, 'recordId'>
   session === undefined ? {} : { recordId: session }
 
 /** @throws StoreUnavailable if the deployment stores no sessions */
-function sessionsOf({ sessions }: MutationScope): Sessions {
+function sessionsOf({ ports: { sessions } }: MutationScope): Sessions {
   if (sessions === undefined) throw new StoreUnavailable()
   return sessions
 }

@@ -58,7 +58,7 @@ const subjectFor = (caller: Caller, studies?: StudySource, named?: string): Prom
   resolveEffectiveSubject(
     caller,
     named,
-    { policy, facts: OWN, keyring: house.ring, now: () => NOW, ...(studies && { studies }) },
+    { policy, attributes: OWN, keyring: house.ring, now: () => NOW, ...(studies && { studies }) },
     deadline,
   )
 
