@@ -7,7 +7,7 @@ export default tseslint.config(
   {
     // A process prints only events and metrics, each in a fixed form (P8). Commands and local tools print text for people.
     files: ['**/*.ts'],
-    ignores: ['gateway/telemetry/operator-*.ts', 'cli/**', 'infra/**', 'test/**'],
+    ignores: ['gateway/telemetry/operator-*.ts', 'bench/**', 'cli/**', 'infra/**', 'test/**'],
     rules: {
       'no-console': 'error',
       'no-restricted-properties': [

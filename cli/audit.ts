@@ -10,6 +10,7 @@ interface ListOptions {
   readonly request?: string
   readonly patient?: string
   readonly user?: string
+  readonly path?: string
   readonly from?: number
   readonly to?: number
   readonly json?: true
@@ -18,10 +19,11 @@ interface ListOptions {
 /** `phi audit`: the field-access history. */
 export function auditCommand(): Command {
   const list = new Command('list')
-    .description('list the accesses of one request, to one patient, or by one user, in time order')
+    .description('list the accesses of one request, to one patient, by one user, or of one field, in time order')
     .option('--request <id>', 'the request id, from extensions.phi.requestId of the response')
     .option('--patient <id>', 'the patient id, from the API or from a record')
     .option('--user <id>', 'the user id, which is the subject of the token')
+    .option('--path <path>', 'the field, such as Patient.birthDate; requires --from and --to, and reads all items of that time')
     .option('--from <time>', 'the earliest time, ISO 8601, inclusive', instant)
     .option('--to <time>', 'the latest time, ISO 8601, inclusive', instant)
     .option('--tenant <tenant>', 'the tenant of the audit log', tenantOption, tenantOption('riverside'))
@@ -35,9 +37,12 @@ export function auditCommand(): Command {
 }
 
 async function entriesOf(options: ListOptions, command: Command): Promise<readonly AuditEntry[]> {
-  const { tenant, request, patient, user, from, to } = options
-  if ([request, patient, user].filter((subject) => subject !== undefined).length !== 1) {
-    command.error('error: specify exactly one of --request, --patient and --user')
+  const { tenant, request, patient, user, path, from, to } = options
+  if ([request, patient, user, path].filter((subject) => subject !== undefined).length !== 1) {
+    command.error('error: specify exactly one of --request, --patient, --user and --path')
+  }
+  if (path !== undefined && (from === undefined || to === undefined)) {
+    command.error('error: --path requires --from and --to')
   }
   const services = openServices(process.env)
   const span = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) }
@@ -45,6 +50,11 @@ async function entriesOf(options: ListOptions, command: Command): Promise<readon
     if (request !== undefined) return await services.history.ofRequest(tenant, request)
     if (patient !== undefined)
       return await services.history.entriesBy('patient', tenant, decodeNodeId(patient)?.patient ?? patient, span)
+    if (path !== undefined && from !== undefined && to !== undefined) {
+      const { entries, examined } = await services.history.ofPath(tenant, path, { from, to })
+      process.stderr.write(`examined ${examined} audit items\n`)
+      return entries
+    }
     return await services.history.entriesBy('user', tenant, user ?? '', span)
   } finally {
     services.close()
@@ -53,8 +63,8 @@ async function entriesOf(options: ListOptions, command: Command): Promise<readon
 
 /** One line of text with the main fields: time, caller, outcome, field, patient and reason. */
 function line(entry: AuditEntry): string {
-  const { time, user, roles, purpose, action, outcome, path, view, reason, rule, basis, patient, count } = entry
-  const because = [reason, basis, rule, view === 'FULL' ? undefined : view].filter((part) => part !== undefined).join(' ')
+  const { time, user, roles, purpose, action, outcome, path, view, reason, rule, basis, basisId, patient, count } = entry
+  const because = [reason, basis, basisId, rule, view === 'FULL' ? undefined : view].filter((part) => part !== undefined).join(' ')
   const caller = roles.length === 0 ? user : `${user} (${roles.join(' ')})`
   return `${time}  ${caller} ${purpose}  ${action} ${outcome}  ${path}${count === undefined ? '' : ` x${count}`}  ${patient ?? '-'}  ${because}`
 }

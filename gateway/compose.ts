@@ -1,4 +1,4 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { KMSClient } from '@aws-sdk/client-kms'
 import { randomBytes } from 'node:crypto'
 import * as z from 'zod'
@@ -24,6 +24,7 @@ import { BreakGlassTable } from './store/break-glass.ts'
 import { BudgetTable } from './store/budgets.ts'
 import { IssuerKeysTable } from './store/issuer-keys.ts'
 import { DynamoKeyTable } from './store/keys.ts'
+import { LeanDynamoDBClient } from './store/lean-client.ts'
 import { RecordTable } from './store/records.ts'
 import { SealedSource } from './store/sealed-source.ts'
 import { SecurityTable } from './store/security.ts'
@@ -31,7 +32,7 @@ import { SearchTable } from './store/search.ts'
 import { SessionTable } from './store/sessions.ts'
 import { StudyTable } from './store/studies.ts'
 import type { EventSink } from './telemetry/events.ts'
-import type { TenantId } from './model/ids.ts'
+import { type TenantId, tenantId } from './model/ids.ts'
 import type { Clock } from './model/record.ts'
 import { isWithoutPatients } from './model/stage.ts'
 import { createGateway, type Gateway } from './create-gateway.ts'
@@ -83,12 +84,21 @@ type Tables = { readonly [Name in keyof typeof TABLES]: ReturnType<(typeof TABLE
 export type TableVariable = (typeof TABLES)[keyof typeof TABLES]['variable']
 export const TABLE_VARIABLES: ReadonlySet<TableVariable> = new Set(Object.values(TABLES).map(({ variable }) => variable))
 
+/** Names with commas between them. An empty text has none. */
+const TenantNames = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').filter((tenant) => tenant !== ''))
+  .pipe(z.array(z.string().refine((tenant) => tenantId(tenant) !== undefined)))
+  .transform((tenants) => tenants as TenantId[])
+
 const tableNames = Object.fromEntries([...TABLE_VARIABLES].map((variable) => [variable, name]))
 const Environment = z.object({
   PHI_STAGE: name,
   ...(tableNames as Record<TableVariable, typeof name>),
   PHI_KMS_KEY_ID: name,
   PHI_TENANT_KMS_KEYS: TenantKmsKeys,
+  PHI_PREFETCH_TENANTS: TenantNames,
   PHI_BREAK_GLASS_MINUTES: z.coerce.number().int().min(1).max(1_440).default(240),
 })
 const IssuerEnvironment = z.object({
@@ -114,6 +124,11 @@ export interface Services extends Tables {
   readonly kms: Kms
   readonly kmsKeysFor: (tenant: TenantId) => KmsKeys
   readonly keyring: Keyring
+  /**
+   * Opens connections, and loads the keys of the tenants in `PHI_PREFETCH_TENANTS`, before the first request. Never throws: a
+   * request does again what failed here.
+   */
+  prefetch(): Promise<void>
   close(): void
 }
 
@@ -131,15 +146,16 @@ export function openServices(env: Env, { now = Date.now, events }: { now?: Clock
   const settings = Environment.parse(env)
   // without the last option, the client only logs a warning for an overdue request and continues to wait
   const requestHandler = { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS, throwOnRequestTimeout: true }
-  const reads = quiet(new DynamoDBClient({ maxAttempts: READ_ATTEMPTS, requestHandler }))
+  const reads = quiet(new LeanDynamoDBClient({ maxAttempts: READ_ATTEMPTS, requestHandler }))
   // a lane must see the answer to each attempt, and a retry of the SDK hides the first one
-  const writes = quiet(new DynamoDBClient({ maxAttempts: 1, requestHandler }))
+  const writes = quiet(new LeanDynamoDBClient({ maxAttempts: 1, requestHandler }))
   const kmsClient = quiet(new KMSClient({ maxAttempts: READ_ATTEMPTS, requestHandler }))
   const kms = new AwsKms(kmsClient)
   const kmsKeysFor = kmsKeysOf(settings.PHI_TENANT_KMS_KEYS, settings.PHI_KMS_KEY_ID)
   const sink = events ?? operatorEvents({ stage: settings.PHI_STAGE, now })
   const process = newProcessId(randomBytes)
   const tables = openTables({ reads, writes, process, now, events: sink }, settings)
+  const keyring = new Keyring({ kms, table: tables.keys, now, kmsKeysFor })
   return {
     ...tables,
     stage: settings.PHI_STAGE,
@@ -150,7 +166,12 @@ export function openServices(env: Env, { now = Date.now, events }: { now?: Clock
     digestSeal: new KmsSeal(kmsClient, settings.PHI_KMS_KEY_ID),
     kms,
     kmsKeysFor,
-    keyring: new Keyring({ kms, table: tables.keys, now, kmsKeysFor }),
+    keyring,
+    prefetch: async () => {
+      const connecting = [reads, writes].map((client) => client.connect(AbortSignal.timeout(REQUEST_MS)))
+      const loading = settings.PHI_PREFETCH_TENANTS.map((tenant) => keyring.purposeKey(tenant, 'access'))
+      await Promise.allSettled([...connecting, ...loading])
+    },
     close: () => {
       for (const client of [reads, writes, kmsClient]) client.destroy()
     },

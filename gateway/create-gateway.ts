@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { newRequestId } from './audit/request-id.ts'
 import { type CompiledPolicy, compilePolicy } from '../directives/compile.ts'
+import { BudgetLeases } from './disclosure/budget-leases.ts'
 import { computedFault } from './disclosure/computed-fields.ts'
 import { SERVED_VIEWS } from './disclosure/views.ts'
 import { refusal } from './answer.ts'
@@ -30,6 +31,8 @@ const REQUEST_MS = 8_000
 export interface Gateway {
   /** Answers any request; never throws. */
   handle(request: HttpRequest): Promise<HttpResponse>
+  /** Fetches the issuer's keys before the first request. Optional: a request fetches what is missing. Never throws. */
+  prefetch(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -49,7 +52,10 @@ export async function createGateway(given: GatewayParts): Promise<Gateway> {
   const { events, introspection, stepUpSeconds } = parts
   const sessions = parts.sessions?.(policy)
   const identity = parts.identity(policy)
-  const services = { ...parts, mutations: { ...(sessions && { sessions }), ...parts.mutations } }
+  const { budgets: source, ...counted } = parts
+  const budgets = source && new BudgetLeases(source, { now: parts.now, monotonic: () => performance.now() })
+  const mutations = { ...(sessions && { sessions }), ...parts.mutations }
+  const services = { ...counted, ...(budgets && { budgets }), mutations }
   const engine = new OperationEngine({ schema: executableSchema(schema, policy, parts.resolvers), introspection, events })
   await engine.start()
 
@@ -62,7 +68,11 @@ export async function createGateway(given: GatewayParts): Promise<Gateway> {
     execute(engine, (request, operation) => openScope(services, { schema, policy }, request, operation)),
     settle({ events, stepUpSeconds }),
   ]
-  return { handle: (request) => handle(request, stages, parts), stop: () => engine.stop() }
+  return {
+    handle: (request) => handle(request, stages, parts),
+    prefetch: async () => await identity.prefetch?.(),
+    stop: () => engine.stop(),
+  }
 }
 
 /** @throws PolicyFaults, SchemaRefused */

@@ -4,8 +4,10 @@ import type { AuditContext } from './audit/entry.ts'
 import { Trail } from './audit/trail.ts'
 import { refuseBeforeRecord } from './decide/decide.ts'
 import type { CompiledPolicy } from '../directives/compile.ts'
-import type { SchemaPath } from '../directives/coordinates.ts'
+import type { Coordinate, SchemaPath, TypeName } from '../directives/coordinates.ts'
+import type { PolicyTable } from '../directives/policy.ts'
 import { withInputs } from './disclosure/computed-fields.ts'
+import type { RequestLimits } from './disclosure/request-parts.ts'
 import { RequestScope } from './disclosure/request-scope.ts'
 import type { OpenedScope, ResolvedOperation } from './execution.ts'
 import type { CallerParts, ProcessParts, RecordParts, SchemaParts, WithDefaults } from './gateway-parts.ts'
@@ -19,7 +21,8 @@ import type { Resolved } from './pipeline.ts'
 
 /** The parts of a gateway that each request uses. */
 export type ScopeServices = Required<ProcessParts & Pick<CallerParts, 'stepUpSeconds'> & Pick<SchemaParts, 'computed'>> &
-  WithDefaults<RecordParts, 'limits'> & {
+  Omit<WithDefaults<RecordParts, 'limits'>, 'budgets'> &
+  Pick<RequestLimits, 'budgets'> & {
     /** Break-glass comes from the effective subject. */
     readonly mutations: Omit<MutationPorts, 'breakGlass'>
   }
@@ -49,10 +52,17 @@ export function openScope(
   const now = services.now() as Instant
   const maxInOperation = limitOf(limits.operation, policy, caller)
   if (mostValues(schema, policy, { document, name, variables }, maxInOperation) > maxInOperation) throw new OperationTooCostly()
-  const { paths, roots } = footprint(schema, policy, document, name, variables)
+  const { paths, roots, coordinates } = footprint(schema, policy, document, name, variables)
   const wanted = [...withInputs(policy, paths)]
   const grantable = new Set(wanted.filter((path) => refuseBeforeRecord(policy.phi.get(path), caller) === undefined))
-  const trail = new Trail(audit.log, auditContext(request, name, policy.digest), services.now, deadline)
+  const trail = new Trail({
+    log: audit.log,
+    context: auditContext(request, name, policy.digest),
+    now: services.now,
+    deadline,
+    roots: [...roots] as string[] as SchemaPath[],
+    leftOut: leadsToRecords(policy, coordinates, paths) ? 'POSSIBLE' : 'NEVER',
+  })
   const stale = rootsToStepUp(policy, roots, caller, now, services.stepUpSeconds * 1000)
   for (const root of stale) {
     const action = root.startsWith(`${schema.getMutationType()?.name ?? ''}.`) ? 'UPDATE' : 'READ'
@@ -75,13 +85,24 @@ export function openScope(
   return { scope, mutations, ...(stale.length > 0 && { refused: 'STEP_UP_REQUIRED' }) }
 }
 
+/** Whether an operation selects an edge, or a record besides those of patients. */
+function leadsToRecords(policy: PolicyTable, coordinates: ReadonlySet<Coordinate>, paths: ReadonlySet<SchemaPath>): boolean {
+  const isRecord = (coordinate: Coordinate): boolean => {
+    const record = policy.records.get(coordinate.slice(0, coordinate.indexOf('.')) as TypeName)
+    return record !== undefined && record.patient !== 'id'
+  }
+  return [...coordinates].some(isRecord) || [...paths].some((path) => policy.phi.get(path)?.class === 'EDGE')
+}
+
 function auditContext(
   { requestId, request: { headers, sourceIp }, body: { query }, subject: { caller } }: Resolved,
   operation: string | undefined,
   policy: string,
 ): AuditContext {
-  const { tenant, user, purpose, organization, client, session, study } = caller
+  const { tenant, user, purpose, organization, client, session, study, authTime, mfa } = caller
   const userAgent = headers['user-agent']
+  const app = headers['apollographql-client-name']
+  const appVersion = headers['apollographql-client-version']
   return {
     tenant,
     requestId,
@@ -95,6 +116,10 @@ function auditContext(
     ...(organization !== undefined && { organization }),
     ...(client !== undefined && { client }),
     ...(session !== undefined && { session }),
+    ...(app !== undefined && { app: app.slice(0, MAX_NAME) }),
+    ...(appVersion !== undefined && { appVersion: appVersion.slice(0, MAX_NAME) }),
+    ...(authTime !== undefined && { authTime }),
+    ...(mfa !== undefined && { mfa }),
     ...(typeof study === 'string' && { study }),
     ...(sourceIp !== undefined && { sourceIp }),
     ...(userAgent !== undefined && { userAgent: userAgent.slice(0, MAX_USER_AGENT) }),

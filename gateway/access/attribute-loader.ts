@@ -1,12 +1,13 @@
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Consent } from '../model/consent.ts'
 import type { Deadline } from '../model/deadline.ts'
-import type { Caller, BreakGlassGrantRef } from '../model/decision.ts'
+import type { Caller, BreakGlassGrantRef, RelationshipGround } from '../model/decision.ts'
 import { storeOverdue } from '../model/failures.ts'
 import type { Instant, PatientId, TenantId } from '../model/ids.ts'
 import type { Relationship } from '../../directives/policy.ts'
 import type { BreakGlassPort, BreakGlassReviewPort } from './break-glass-port.ts'
 import type { RelationshipScope } from '../model/record.ts'
+import type { DecidedManifest } from '../store/record-source.ts'
 import { type ActiveRelationships, type RelationshipRegistry, relationshipsOf } from './relationships.ts'
 
 /** Source of a caller's break-glass grants. */
@@ -28,12 +29,14 @@ export interface BreakGlassSource {
  * - TAMPERED: a consent was removed or restored, perhaps a denial.
  * - NO_MANIFEST: the patient has no access manifest. This holds only for a patient that does not exist.
  */
-export type ConsentAnswer = readonly Consent[] | ErasedPatientConsents | 'TAMPERED' | 'NO_MANIFEST'
+export type ConsentAnswer = readonly Consent[] | ManifestConsents | 'TAMPERED' | 'NO_MANIFEST'
 
-/** The consents of a patient with destroyed keys. */
-interface ErasedPatientConsents {
-  readonly erased: true
+/** The consents of a patient from the access manifest. */
+interface ManifestConsents {
   readonly consents: readonly Consent[]
+  readonly manifest?: DecidedManifest
+  /** The manifest records the destruction of the patient's keys. */
+  readonly erased?: true
 }
 
 /** Source of patients' consents. */
@@ -49,6 +52,8 @@ export interface SubjectAttributes extends ActiveRelationships {
   readonly consents: readonly Consent[] | undefined
   /** Whether the patient has an access manifest and therefore exists; undefined if no source knows. */
   readonly hasManifest?: boolean
+  /** The access manifest that these attributes come from. A record is opened only if it names this manifest. */
+  readonly manifest?: DecidedManifest
   /** The patient's keys were destroyed. Keys that exist all the same were restored, or are cached from before. */
   readonly erased?: true
 }
@@ -72,10 +77,11 @@ interface AttributeParts extends AttributeSources {
 /** The share of the remaining time that the sources of attributes may use. */
 const SOURCE_SHARE = 0.8
 
-/** Whether one relationship to one patient holds, and within which limits. */
+/** Whether one relationship to one patient holds, within which limits, and by which membership. */
 interface RelationshipState {
   readonly holds: boolean
   readonly scopes: readonly RelationshipScope[] | undefined
+  readonly ground: RelationshipGround | undefined
 }
 
 /**
@@ -84,7 +90,7 @@ interface RelationshipState {
  */
 export class AttributeLoader {
   readonly #parts: AttributeParts
-  readonly #relationships = new Map<string, RelationshipState>()
+  readonly #relationships = new Map<Relationship, Map<PatientId, RelationshipState>>()
   readonly #breakGlass = new Map<PatientId, BreakGlassGrantRef | undefined>()
   readonly #consents = new Map<PatientId, ConsentAnswer | undefined>()
 
@@ -109,8 +115,7 @@ export class AttributeLoader {
         const breakGlass = this.#breakGlass.get(patient)
         const active = relationships.get(patient) ?? { relationships: new Set() }
         const answer = this.#consents.get(patient)
-        const erased = typeof answer === 'object' && 'erased' in answer
-        const consents = typeof answer === 'string' ? undefined : erased ? answer.consents : answer
+        const { consents, manifest, erased } = known(answer)
         const damage = active.damage ?? consentDamage(answer, active.relationships.size > 0 || breakGlass !== undefined)
         const hasManifest =
           damage === 'NO_MANIFEST' ? false : answer === undefined || this.#parts.consents === undefined ? undefined : true
@@ -118,12 +123,19 @@ export class AttributeLoader {
           ...active,
           ...(damage !== undefined && { damage }),
           ...(hasManifest !== undefined && { hasManifest }),
-          ...(erased && { erased }),
+          ...(manifest !== undefined && { manifest }),
+          ...(erased !== undefined && { erased }),
           consents,
         }
         return [patient, { ...attributes, ...(breakGlass !== undefined && { breakGlass }) }]
       }),
     )
+  }
+
+  /** Drops the attributes of patients, so that the next call loads them again. */
+  forget(patients: ReadonlySet<PatientId>): void {
+    for (const states of this.#relationships.values()) for (const patient of patients) states.delete(patient)
+    for (const patient of patients) this.#consents.delete(patient)
   }
 
   async #loadRelationships(
@@ -132,29 +144,43 @@ export class AttributeLoader {
     share: Deadline,
   ): Promise<ReadonlyMap<PatientId, ActiveRelationships>> {
     const { relationships, caller, now, reasonOf } = this.#parts
-    const active = new Map<PatientId, ActiveRelationships>()
-    const missing: PatientId[] = []
-    for (const patient of patients) {
-      const states = [...names].map((name) => [name, this.#relationships.get(`${name} ${patient}`)] as const)
-      if (states.some(([, state]) => state === undefined)) missing.push(patient)
-      else {
-        const holding = states.filter(([, state]) => state?.holds === true)
-        const limits = new Map(
-          holding.flatMap(([name, state]) => (state?.scopes === undefined ? [] : [[name, state.scopes] as const])),
-        )
-        active.set(patient, { relationships: new Set(holding.map(([name]) => name)), ...(limits.size > 0 && { limits }) })
-      }
+    const lacks = (name: Relationship, patient: PatientId): boolean => this.#relationships.get(name)?.has(patient) !== true
+    const lacking = new Set([...names].filter((name) => patients.some((patient) => lacks(name, patient))))
+    const missing = patients.filter((patient) => [...lacking].some((name) => lacks(name, patient)))
+    const loaded =
+      missing.length === 0
+        ? new Map<PatientId, ActiveRelationships>()
+        : await relationshipsOf(relationships, lacking, caller, missing, now, share, reasonOf)
+    for (const [patient, found] of loaded) if (isCertain(found)) this.#keep(patient, lacking, found)
+    return new Map(
+      patients.map((patient) => {
+        const active = this.#active(patient, names)
+        const found = loaded.get(patient)
+        return [patient, found === undefined || isCertain(found) ? active : merged(active, found)]
+      }),
+    )
+  }
+
+  #keep(patient: PatientId, names: ReadonlySet<Relationship>, { relationships, limits, grounds }: ActiveRelationships): void {
+    for (const name of names) {
+      const states = this.#relationships.get(name) ?? new Map<PatientId, RelationshipState>()
+      const state = { holds: relationships.has(name), scopes: limits?.get(name), ground: grounds?.get(name) }
+      this.#relationships.set(name, states.set(patient, state))
     }
-    if (missing.length === 0) return active
-    for (const [patient, found] of await relationshipsOf(relationships, names, caller, missing, now, share, reasonOf)) {
-      active.set(patient, found)
-      if (found.damage !== undefined || found.unknown !== undefined) continue
-      for (const name of names) {
-        const state = { holds: found.relationships.has(name), scopes: found.limits?.get(name) }
-        this.#relationships.set(`${name} ${patient}`, state)
-      }
+  }
+
+  #active(patient: PatientId, names: ReadonlySet<Relationship>): ActiveRelationships {
+    const relationships = new Set<Relationship>()
+    const limits = new Map<Relationship, readonly RelationshipScope[]>()
+    const grounds = new Map<Relationship, RelationshipGround>()
+    for (const name of names) {
+      const state = this.#relationships.get(name)?.get(patient)
+      if (state?.holds !== true) continue
+      relationships.add(name)
+      if (state.scopes !== undefined) limits.set(name, state.scopes)
+      if (state.ground !== undefined) grounds.set(name, state.ground)
     }
-    return active
+    return { relationships, ...(limits.size > 0 && { limits }), ...(grounds.size > 0 && { grounds }) }
   }
 
   /** Loads grants only for a caller with purpose BTG. A failure fails closed: there is no grant. */
@@ -188,6 +214,24 @@ export class AttributeLoader {
       reasonOf(error)
     }
   }
+}
+
+/** Whether a relationship is neither damaged nor unknown, so that it holds for the whole request. */
+const isCertain = ({ damage, unknown }: ActiveRelationships): boolean => damage === undefined && unknown === undefined
+
+/** Adds damaged or unknown relationships to those that are cached. */
+function merged(cached: ActiveRelationships, found: ActiveRelationships): ActiveRelationships {
+  const limits = new Map([...(cached.limits ?? []), ...(found.limits ?? [])])
+  return {
+    ...found,
+    relationships: new Set([...cached.relationships, ...found.relationships]),
+    ...(limits.size > 0 && { limits }),
+  }
+}
+
+function known(answer: ConsentAnswer | undefined): Partial<ManifestConsents> {
+  if (answer === undefined || typeof answer === 'string') return {}
+  return 'consents' in answer ? answer : { consents: answer }
 }
 
 /**

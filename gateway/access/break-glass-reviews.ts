@@ -1,4 +1,4 @@
-import { openAccessManifest } from '../crypto/access-manifest.ts'
+import { openGrantManifest } from '../crypto/grant-manifest.ts'
 import { type AccessItemPlace, openAccessItem } from '../crypto/access-seal.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
@@ -50,7 +50,7 @@ export function breakGlassReviews({ table, keyring, events }: ReviewParts): Brea
     const found = await readManifestItems({ tenant, events }, [patient], async (): Promise<ReadonlyMap<PatientId, ReadGrant>> => {
       manifest = (await table.manifests(tenant, [patient], signal)).get(patient)
       const place = manifest && placeIn(key, tenant, patient, manifest, id)
-      if (place === undefined) return new Map<PatientId, ReadGrant>([[patient, { kind: 'NONE', erased: false }]])
+      if (place === undefined) return new Map<PatientId, ReadGrant>([[patient, { kind: 'NONE' }]])
       if (typeof place === 'string') return new Map<PatientId, ReadGrant>([[patient, { kind: 'FAULT', what: place }]])
       return new Map([[patient, verifyQueued(key, tenant, patient, place, await table.item(place, signal), manifest)]])
     })
@@ -185,7 +185,7 @@ function listedIn(
   manifest: Uint8Array,
 ): readonly AccessItemPlace[] {
   try {
-    const { items } = openAccessManifest(key, grantManifestPlace(tenant, patient), manifest)
+    const { items } = openGrantManifest(key, grantManifestPlace(tenant, patient), manifest)
     return [...items.keys()].flatMap((name) => queuedAs(tenant, name)?.place ?? [])
   } catch (error) {
     if (error instanceof IntegrityFailure) return []
@@ -202,7 +202,7 @@ function placeIn(
   id: string,
 ): AccessItemPlace | AccessFault | undefined {
   try {
-    const { items } = openAccessManifest(key, grantManifestPlace(tenant, patient), manifest)
+    const { items } = openGrantManifest(key, grantManifestPlace(tenant, patient), manifest)
     for (const name of items.keys()) {
       const queued = queuedAs(tenant, name)
       if (queued?.id === id) return queued.place

@@ -130,8 +130,7 @@ function verifiedGrant(
   item: Uint8Array | undefined,
 ): ManifestItem<StoredGrant> {
   // the first grant of a patient creates the manifest
-  if (manifest === undefined)
-    return item === undefined ? { kind: 'NONE', erased: false } : { kind: 'FAULT', what: 'MANIFEST_MISSING' }
+  if (manifest === undefined) return item === undefined ? { kind: 'NONE' } : { kind: 'FAULT', what: 'MANIFEST_MISSING' }
   const place = grantPlace(tenant, patient, user)
   return verifyAgainstManifest(
     { key, place, manifestPlace: grantManifestPlace(tenant, patient), name: place.sk },

@@ -16,6 +16,8 @@ export type Headers = Readonly<Record<string, string | undefined>>
 export interface Identity {
   /** @throws Unauthenticated, MfaRequired, BadRequest for a purpose that the caller may not claim */
   callerOf(headers: Headers): Promise<Caller>
+  /** Fetches what every request needs, before the first one. Does not throw: after a failure, the first request fetches it. */
+  prefetch?(): Promise<void>
 }
 
 export interface TokenIssuer {
@@ -71,6 +73,7 @@ export function tokenIdentity(options: TokenIssuer, policy: PolicyTable): Identi
     return used === verifier ? payload : await verified(token)
   }
   return {
+    prefetch: () => keys.prefetch(),
     async callerOf(headers) {
       const token = tokenOf(headers['authorization'])
       let claims: TokenClaims
@@ -115,6 +118,7 @@ function callerFrom(claims: TokenClaims, headers: Headers, policy: PolicyTable):
     mayClaim,
     seesExistence: roles.some(({ seesExistence }) => seesExistence),
     sessionExpiresAt: expiresAt,
+    mfa: claims.hasSecondFactor,
     ...(issuedAt !== undefined && { issuedAt }),
     ...(authTime !== undefined && { authTime }),
     ...(fhirUser !== undefined && { fhirUser }),

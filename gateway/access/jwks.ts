@@ -71,6 +71,13 @@ export class IssuerKeyCache implements JwksCache {
     return verifyFit(key, token)
   }
 
+  /** Requests the key set before the first token. After a failure, the first token requests it again without a pause. */
+  async prefetch(): Promise<void> {
+    await this.getJwks().catch(() => {
+      this.#askedAt = undefined
+    })
+  }
+
   /** Requests the key set. Concurrent calls share one request. */
   async getJwks(): Promise<Jwks> {
     this.#asking ??= this.#ask().finally(() => {

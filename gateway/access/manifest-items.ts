@@ -1,5 +1,5 @@
-import { accessDigest, areKeysDestroyed, openAccessManifest } from '../crypto/access-manifest.ts'
-import { type AccessItemPlace, openAccessItem } from '../crypto/access-seal.ts'
+import { accessDigest, type AccessItemPlace, openAccessItem } from '../crypto/access-seal.ts'
+import { openGrantManifest } from '../crypto/grant-manifest.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import type { AccessFault, EventSink } from '../telemetry/events.ts'
 import { IntegrityFailure } from '../model/failures.ts'
@@ -7,11 +7,11 @@ import type { PatientId, TenantId } from '../model/ids.ts'
 import { retryOptimisticRead } from '../model/optimistic-read.ts'
 import type { Json } from '../model/record.ts'
 
-/** The result of verifying an item against the manifest. `erased`: the manifest records the destruction of the patient's keys. */
+/** The result of verifying an item against the manifest. */
 export type ManifestItem<T> =
-  | { readonly kind: 'FOUND'; readonly content: T; readonly digest: string; readonly erased: boolean }
+  | { readonly kind: 'FOUND'; readonly content: T }
   /** Neither the manifest nor the table contains the item. */
-  | { readonly kind: 'NONE'; readonly erased: boolean }
+  | { readonly kind: 'NONE' }
   /** The patient has no manifest. */
   | { readonly kind: 'NO_MANIFEST' }
   | { readonly kind: 'FAULT'; readonly what: AccessFault }
@@ -41,14 +41,12 @@ export function verifyAgainstManifest<T>(
 ): ManifestItem<T> {
   if (manifest === undefined) return { kind: 'NO_MANIFEST' }
   try {
-    const opened = openAccessManifest(key, manifestPlace, manifest)
-    const erased = areKeysDestroyed(opened)
-    const digest = opened.items.get(name)
-    if (digest === undefined) return item === undefined ? { kind: 'NONE', erased } : fault('NOT_LISTED')
+    const digest = openGrantManifest(key, manifestPlace, manifest).items.get(name)
+    if (digest === undefined) return item === undefined ? { kind: 'NONE' } : fault('NOT_LISTED')
     if (item === undefined) return fault('MISSING')
     if (accessDigest(item) !== digest) return fault('ALTERED')
     const content = parse(openAccessItem(key, place, item))
-    return content === undefined ? fault('ALTERED') : { kind: 'FOUND', content, digest, erased }
+    return content === undefined ? fault('ALTERED') : { kind: 'FOUND', content }
   } catch (error) {
     if (error instanceof IntegrityFailure) return fault('MANIFEST_ALTERED')
     throw error

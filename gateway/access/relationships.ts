@@ -1,6 +1,6 @@
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Deadline } from '../model/deadline.ts'
-import type { Caller, RelationshipLimits } from '../model/decision.ts'
+import type { Caller, RelationshipGround, RelationshipGrounds, RelationshipLimits } from '../model/decision.ts'
 import { storeOverdue } from '../model/failures.ts'
 import type { Instant, PatientId } from '../model/ids.ts'
 import type { Relationship } from '../../directives/policy.ts'
@@ -10,6 +10,8 @@ import type { RecordMetadata, RelationshipScope } from '../model/record.ts'
 export interface RelationshipPeriod {
   readonly since?: Instant
   readonly until?: Instant
+  /** Identifies the membership in the audit. */
+  readonly id?: string
   /** Limits what the relationship opens in this period. Without a scope it opens all that its grants open. */
   readonly scope?: RelationshipScope
 }
@@ -26,6 +28,8 @@ export interface ActiveRelationships {
   readonly relationships: ReadonlySet<Relationship>
   /** The limits of relationships that hold only within limits. */
   readonly limits?: RelationshipLimits
+  /** The memberships behind the relationships, if their source names them. */
+  readonly grounds?: RelationshipGrounds
   readonly damage?: 'TAMPERED' | 'NO_MANIFEST'
   /** Relationships with a failed source, and the reason of the failure. */
   readonly unknown?: ReadonlyMap<Relationship, OutcomeReason>
@@ -88,6 +92,7 @@ export async function relationshipsOf(
     patients.map((patient): [PatientId, ActiveRelationships] => {
       const relationships = new Set<Relationship>()
       const limits = new Map<Relationship, readonly RelationshipScope[]>()
+      const grounds = new Map<Relationship, RelationshipGround>()
       let damage: ActiveRelationships['damage']
       for (const [name, answers] of answersByName) {
         const answer = answers.get(patient) ?? []
@@ -95,13 +100,18 @@ export async function relationshipsOf(
         else if (answer === 'NO_MANIFEST') damage ??= answer
         else {
           const holding = answer.filter((period) => isCurrent(period, now))
-          if (holding.length > 0) relationships.add(name)
+          const [first] = holding
+          if (first !== undefined) {
+            relationships.add(name)
+            const { id, since } = first
+            if (id !== undefined) grounds.set(name, { id, ...(since !== undefined && { since }) })
+          }
           const scopes = holding.flatMap(({ scope }) => scope ?? [])
           // an unscoped period overrides scoped ones
           if (scopes.length > 0 && scopes.length === holding.length) limits.set(name, scopes)
         }
       }
-      const limited = limits.size > 0 && { limits }
+      const limited = { ...(limits.size > 0 && { limits }), ...(grounds.size > 0 && { grounds }) }
       return [patient, { relationships, ...limited, ...(damage !== undefined && { damage }), ...(unknown.size > 0 && { unknown }) }]
     }),
   )

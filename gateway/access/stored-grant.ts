@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { accessDigest, type AccessManifest, openAccessManifest, sealAccessManifest } from '../crypto/access-manifest.ts'
+import { accessDigest } from '../crypto/access-seal.ts'
+import { type GrantManifest, openGrantManifest, sealGrantManifest } from '../crypto/grant-manifest.ts'
 import { type AccessItemPlace, openAccessItem, sealAccessItem } from '../crypto/access-seal.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import {
@@ -100,7 +101,7 @@ export function writesOf(
   // drop reviewed grants first, the oldest before newer ones
   for (const name of queued.toSorted(reviewedFirst).slice(0, Math.max(0, queued.length - MAX_QUEUED))) listed.delete(name)
   const place = grantManifestPlace(tenant, patient)
-  const manifest = { place, sealed: sealAccessManifest(key, place, { version: version + 1, items: listed }) }
+  const manifest = { place, sealed: sealGrantManifest(key, place, { version: version + 1, items: listed }) }
   return table.write(manifest, before, items, removed)
 }
 
@@ -114,11 +115,11 @@ function manifestOf(
   tenant: TenantId,
   patient: PatientId,
   sealed: Uint8Array | undefined,
-): AccessManifest {
-  const none: AccessManifest = { version: 0, items: new Map() }
+): GrantManifest {
+  const none: GrantManifest = { version: 0, items: new Map() }
   if (sealed === undefined) return none
   try {
-    return openAccessManifest(key, grantManifestPlace(tenant, patient), sealed)
+    return openGrantManifest(key, grantManifestPlace(tenant, patient), sealed)
   } catch (error) {
     if (error instanceof IntegrityFailure) return none
     throw error

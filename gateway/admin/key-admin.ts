@@ -1,4 +1,5 @@
 import type { TimedAccess } from '../audit/entry.ts'
+import { ItemPacker } from '../audit/item-packer.ts'
 import type { KeyAct, KeyChanger, KeyChanges } from '../crypto/key-changes.ts'
 import { KeyRotation } from '../crypto/key-rotation.ts'
 import { VersionConflict } from '../model/failures.ts'
@@ -40,7 +41,8 @@ export function keyRotation(services: Services, policy: string): KeyRotation {
     write: async (tenant, act, changes) => {
       const context = operatorContext(services, { tenant, client: 'phi-keys', operation: 'keys', policy })
       try {
-        await audit.commit(context, keys.change(tenant, changes), [recordOf(act, changes, now() as Instant)], now() + DEADLINE_MS)
+        const items = new ItemPacker(context).ofWrite([recordOf(act, changes, now() as Instant)])
+        await audit.commit(keys.change(tenant, changes), items, now() + DEADLINE_MS)
         return 'written'
       } catch (error) {
         if (error instanceof VersionConflict) return 'changed'

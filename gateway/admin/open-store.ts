@@ -1,5 +1,5 @@
-import { sealConsents } from '../access/consents.ts'
-import { membershipChanged, sealMembership } from '../access/memberships.ts'
+import { consentsChange } from '../access/consents.ts'
+import { membershipChanges } from '../access/memberships.ts'
 import { derivedId } from '../crypto/tokens.ts'
 import { RecordWriter, type WriteCounts } from '../store/record-writer.ts'
 import type { ConsentChanges } from '../model/consent.ts'
@@ -51,12 +51,11 @@ export async function openStore(
   return {
     idFor: (type, sourceId) => derivedId(identifier, type as TypeName, sourceId),
     async write({ patient, records, memberships, consents }) {
-      const changed = await membershipChanged(keyring, access, tenant, memberships)
-      const items = await Promise.all(changed.map(async (membership) => await sealMembership(keyring, tenant, membership)))
-      const consentItem = consents && (await sealConsents(services, tenant, patient, consents))
-      if (consentItem !== undefined) items.unshift(consentItem)
+      const changed = await membershipChanges({ keyring, table: access }, tenant, memberships)
+      const consentChange = consents && (await consentsChange(services, tenant, patient, consents))
+      const changes = consentChange === undefined ? changed : [consentChange, ...changed]
       // each patient is one request
-      return await writer.write(operatorContext(services, act), { patient, records, access: items })
+      return await writer.write(operatorContext(services, act), { patient, records, access: changes })
     },
     async writeStudy(study) {
       await writeStudy(services, operatorContext(services, { ...act, study: study.protocol }), study)

@@ -1,3 +1,4 @@
+import { ItemPacker } from '../audit/item-packer.ts'
 import { SearchReindexer } from '../store/search-reindexer.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { Instant } from '../model/ids.ts'
@@ -40,7 +41,7 @@ export function searchReindexer(services: Services, policy: string, searchable: 
       const action = what === 'WRITTEN' ? 'CREATE' : 'DELETE'
       const subject = PATIENT.test(patient) && { patient }
       const record = { ...subject, path: PATH, action, outcome: 'WRITTEN', at, count: rows.length } as const
-      await audit.commit(context, items, [record], at + DEADLINE_MS)
+      await audit.commit(items, new ItemPacker(context).ofWrite([record]), at + DEADLINE_MS)
     },
   })
 }

@@ -1,4 +1,5 @@
-import { membershipChanged, sealMembership } from '../access/memberships.ts'
+import { ItemPacker } from '../audit/item-packer.ts'
+import { membershipChanges } from '../access/memberships.ts'
 import { storedStudies, studyWritten } from '../access/studies.ts'
 import type { AuditContext } from '../audit/entry.ts'
 import { subjectToken } from '../crypto/tokens.ts'
@@ -93,10 +94,9 @@ export function openStudyAdmin(tenant: TenantId, policy: string, env: Env): Stud
   const setMembership = async (protocol: string, patient: PatientId, isMember: boolean): Promise<boolean> => {
     const fhirUser = studyReference(protocol)
     const membership: Membership = { patient, relationship: 'STUDY', fhirUser, periods: isMember ? [{}] : [] }
-    const changed = await membershipChanged(keyring, access, tenant, [membership])
-    if (changed.length === 0) return false
-    const items = await Promise.all(changed.map(async (one) => await sealMembership(keyring, tenant, one)))
-    await writer.write(context(protocol), { patient, records: [], access: items })
+    const changes = await membershipChanges({ keyring, table: access }, tenant, [membership])
+    if (changes.length === 0) return false
+    await writer.write(context(protocol), { patient, records: [], access: changes })
     return true
   }
 
@@ -142,5 +142,5 @@ export async function writeStudy(services: Services, context: AuditContext, stud
   if (item === undefined) return
   const at = services.now() as Instant
   const record = { path: 'ResearchStudy' as SchemaPath, action: 'UPDATE', outcome: 'WRITTEN', at } as const
-  await services.audit.commit(context, [item], [record], at + WRITE_MS)
+  await services.audit.commit([item], new ItemPacker(context).ofWrite([record]), at + WRITE_MS)
 }

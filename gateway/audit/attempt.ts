@@ -39,7 +39,11 @@ const PASSING = new Set(['TransactionConflict', 'ProvisionedThroughputExceeded',
  * Sends a transaction once. The SDK's own retries are off (`maxAttempts: 1`): each answer must be seen here.
  * The cancellation reasons hold old items, so nothing of them goes further than the hash.
  */
-export async function attempt(client: DynamoDBClient, input: TransactWriteItemsCommandInput, timeoutMs: number): Promise<Answer> {
+export async function attempt(
+  client: Pick<DynamoDBClient, 'send'>,
+  input: TransactWriteItemsCommandInput,
+  timeoutMs: number,
+): Promise<Answer> {
   try {
     await client.send(new TransactWriteItemsCommand(input), { abortSignal: AbortSignal.timeout(timeoutMs) })
     return { kind: 'COMMITTED' }

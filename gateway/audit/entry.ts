@@ -1,23 +1,33 @@
 import { createHash } from 'node:crypto'
-import canonicalize from 'canonicalize'
-import type { Instant, RequestId, TenantId, UserId } from '../model/ids.ts'
-import type { AccessRecord } from '../model/access-record.ts'
 import type { PurposeOfUse } from '../../directives/policy.ts'
+import type { AccessRecord } from '../model/access-record.ts'
+import type { Instant, RequestId, TenantId, UserId } from '../model/ids.ts'
+import type { RelationshipScope } from '../model/record.ts'
 
-/** What is the same for every record of one request: who, from where, by which operation, under which policy. */
+/** The circumstances of a request, which all of its records share: the caller, the source, the operation and the policy. */
 export interface AuditContext {
   readonly tenant: TenantId
   readonly requestId: RequestId
   readonly traceId?: string
   readonly user: UserId | string
+  /** The roles that the decisions used. */
   readonly roles: readonly string[]
   readonly organization?: string
   readonly client?: string
+  /** The application and its version, as the client states them. */
+  readonly app?: string
+  readonly appVersion?: string
+  /** Digest of the partner's contract, hex. */
+  readonly contract?: string
   readonly session?: string
+  /** The time of the sign-in. */
+  readonly authTime?: Instant
+  /** Whether the sign-in used more than one factor. */
+  readonly mfa?: boolean
   /** The protocol of the study that a researcher acts under. */
   readonly study?: string
   readonly sourceIp?: string
-  /** In full; an entry holds its hash, and the text once in each lane and session. */
+  /** The full text. An item has its hash. The text is in the first item of each lane and session that has it. */
   readonly userAgent?: string
   readonly purpose: PurposeOfUse
   readonly operation?: string
@@ -28,28 +38,42 @@ export interface AuditContext {
   readonly policy: string
 }
 
-/** One access, with the moment at which it was decided. */
+/** One access, with the time of its decision. */
 export interface TimedAccess extends AccessRecord {
   readonly at: Instant
 }
 
 /**
- * One audit record in the form of an export: what the hash covers, what a verifier reads. What does not apply is left out.
+ * One field-level record in the form of an export. A member that does not apply is absent.
  *
  * @source 45 CFR 164.312(b), ASTM E2147, IHE BALP
  */
 export interface AuditEntry {
   readonly tenant: string
+  /** With `sequence` and `index`, the address of the record. */
   readonly lane: string
+  /** The number of the item in its lane, from 1. */
   readonly sequence: number
+  /** The number of the record in its item, from 1. */
+  readonly index: number
+  readonly format: number
   readonly time: string
   readonly requestId: string
+  /** The number of the item in its request, from 1. */
+  readonly part: number
+  /** In the last item of a request, and in an item with a write: how many items the request has up to here. */
+  readonly parts?: number
   readonly traceId?: string
   readonly user: string
   readonly roles: readonly string[]
   readonly organization?: string
   readonly client?: string
+  readonly app?: string
+  readonly appVersion?: string
+  readonly contract?: string
   readonly session?: string
+  readonly authTime?: string
+  readonly mfa: boolean
   readonly study?: string
   readonly sourceIp?: string
   /** First 8 bytes of SHA-256 of the text, base64url. */
@@ -59,6 +83,8 @@ export interface AuditEntry {
   readonly recordType?: string
   readonly recordId?: string
   readonly recordVersion?: number
+  readonly listed: boolean
+  readonly origin?: string
   readonly path: string
   readonly paths?: readonly string[]
   readonly action: string
@@ -67,32 +93,35 @@ export interface AuditEntry {
   readonly reason?: string
   readonly rule?: string
   readonly basis?: string
+  readonly basisId?: string
+  readonly since?: string
+  readonly limits?: readonly RelationshipScope[]
   readonly purpose: string
   readonly operation?: string
   readonly operationHash?: string
   readonly persisted: boolean
   readonly count?: number
   readonly policy: string
-  /** In the first record of a lane that follows a retired one: `lane/last acknowledged sequence`. */
+  /** In the first item of a lane that follows another one: `lane/last acknowledged sequence`. */
   readonly succeeds?: string
-  /** Hash of the record before, hex; zeros for the first of a lane. */
+  /** Hash of the item before, hex; zeros for the first item of a lane. */
   readonly prev: string
+  /** Hash of the item, hex. It covers all records of the item. */
   readonly hash: string
 }
 
-export type Unlinked = Omit<AuditEntry, 'prev' | 'hash'>
-
 export const FIRST_PREV = '0'.repeat(64)
 
-/** `hash = SHA-256(prev, 32 raw bytes | RFC 8785 JSON of the entry without prev and hash)`. */
-export function linkEntry(entry: Unlinked, prev: string): AuditEntry {
-  return { ...entry, prev, hash: entryHash(entry, prev) }
+/** The place of an item in the log. */
+export interface ItemAddress {
+  readonly tenant: string
+  readonly lane: string
+  readonly sequence: number
 }
 
-export function entryHash(entry: Unlinked, prev: string): string {
-  const text = canonicalize(entry)
-  if (text === undefined) throw new TypeError('an audit entry is JSON')
-  return createHash('sha256').update(Buffer.from(prev, 'hex')).update(text).digest('hex')
+/** `SHA-256(prev, 32 raw bytes | tenant#lane/sequence, newline | text of the item)`. */
+export function itemHash({ tenant, lane, sequence }: ItemAddress, text: string, prev: string): string {
+  return createHash('sha256').update(Buffer.from(prev, 'hex')).update(`${tenant}#${lane}/${sequence}\n`).update(text).digest('hex')
 }
 
 export function userAgentHash(text: string): string {

@@ -1,136 +1,107 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { createHash } from 'node:crypto'
-import type { AuditEntry } from './entry.ts'
+import type { AuditEntry, ItemAddress } from './entry.ts'
+import { recordsOf } from './verify/item-text.ts'
 
-/**
- * How an entry lies in the table: short names, binary hashes, nothing twice, so that it stays below 1 KiB and costs two write
- * units in its transaction and one for each index. The names that people read are those of `AuditEntry`.
- */
+/** An item of the audit table: the records of one request about one patient. `docs/audit-log.md`, section "An item". */
 export type Item = Record<string, AttributeValue>
 
 /**
- * Spreads one patient, user or field over several index partitions: a popular field or a bulk reader must not throttle
- * everybody. Readers merge all shards; the number may grow and must never shrink.
+ * Spreads one patient or user over several index partitions: a popular patient or a bulk reader must not throttle other requests.
+ * Readers merge all shards. The number may grow and must never shrink.
  */
 export const INDEX_SHARDS = 8
 
-/** The three indexes, each with time as its sort key. */
+/** The two indexes, each with time as its sort key. */
 export const AUDIT_INDEX = {
   patient: { name: 'byPatient', key: 'gp' },
   user: { name: 'byUser', key: 'gu' },
-  path: { name: 'byPath', key: 'gf' },
 } as const
 
+/** DynamoDB bills writes by the KiB. An item of a whole number of KiB reveals nothing by its length within one. */
+const UNIT_BYTES = 1_024
+/** Attribute names but `gp`, and the values of one length: sequence (8), time (8), two hashes (32 each). */
+const FIXED_BYTES = 1 + 1 + 8 + 2 + 8 + 2 + 1 + 1 + 32 + 2 + 32 + 1
+
+const HASH_BYTES = 32
+
 export const laneKey = (tenant: string, lane: string): string => `${tenant}#${lane}`
-export const sequenceKey = (sequence: number): string => String(sequence).padStart(12, '0')
+export const sequenceKey = (sequence: number): string => String(sequence).padStart(8, '0')
 export const indexKey = (tenant: string, subject: string, shard: number): string => `${tenant}#${subject}#${shard}`
-/** Where the lanes of a tenant are registered; no lane is called so. */
-export const LANES = 'LANES'
+/** The partition of the registry of lanes for an hour, `2026-11-28T17`. No lane has such a name. */
+export const registryKey = (tenant: string, hour: string): string => `${tenant}#LANES#${hour}`
 
-/** Text attributes by their short name. */
-const TEXT = {
-  q: 'requestId',
-  tr: 'traceId',
-  or: 'organization',
-  c: 'client',
-  s: 'session',
-  st: 'study',
-  ip: 'sourceIp',
-  ua: 'userAgent',
-  ut: 'userAgentText',
-  rt: 'recordType',
-  ri: 'recordId',
-  a: 'action',
-  v: 'view',
-  o: 'outcome',
-  re: 'reason',
-  ru: 'rule',
-  b: 'basis',
-  w: 'purpose',
-  on: 'operation',
-  su: 'succeeds',
-} as const satisfies Record<string, keyof AuditEntry>
-const LISTS = { ro: 'roles', ps: 'paths' } as const satisfies Record<string, keyof AuditEntry>
-const NUMBERS = { rv: 'recordVersion', ct: 'count' } as const satisfies Record<string, keyof AuditEntry>
-const HASHES = { oh: 'operationHash', po: 'policy', pv: 'prev', h: 'hash' } as const satisfies Record<string, keyof AuditEntry>
-
-export function toItem(entry: AuditEntry): Item {
-  const shard = createHash('sha256').update(entry.lane).update(String(entry.sequence)).digest().readUInt32BE(0) % INDEX_SHARDS
-  const item: Item = {
-    l: { S: laneKey(entry.tenant, entry.lane) },
-    n: { S: sequenceKey(entry.sequence) },
-    at: { N: String(Date.parse(entry.time)) },
-    gu: { S: indexKey(entry.tenant, entry.user, shard) },
-    gf: { S: indexKey(entry.tenant, entry.path, shard) },
-    p: { BOOL: entry.persisted },
-  }
-  if (entry.patient !== undefined) item['gp'] = { S: indexKey(entry.tenant, entry.patient, shard) }
-  for (const [short, name] of Object.entries(TEXT)) {
-    const text = entry[name]
-    if (text !== undefined) item[short] = { S: text }
-  }
-  for (const [short, name] of Object.entries(LISTS)) {
-    const list = entry[name]
-    if (list !== undefined) item[short] = { S: list.map((part) => shortened(part, entry.recordType)).join(' ') }
-  }
-  for (const [short, name] of Object.entries(NUMBERS)) {
-    const number = entry[name]
-    if (number !== undefined) item[short] = { N: String(number) }
-  }
-  for (const [short, name] of Object.entries(HASHES)) {
-    const hex = entry[name]
-    if (hex !== undefined) item[short] = { B: Buffer.from(hex, 'hex') }
-  }
-  return item
+/** The parts of an item that are stored beside its text. */
+export interface ItemParts extends ItemAddress {
+  /** Milliseconds since the epoch. */
+  readonly time: number
+  readonly user: string
+  readonly patient: string | undefined
+  readonly text: string
+  /** The length that the item is padded for, at least that of its text. */
+  readonly bytes: number
+  readonly prev: string
+  readonly hash: string
 }
 
-/** The entry of an item; a malformed item throws a TypeError, which a reader reports with the item's key. */
-export function fromItem(item: Item): AuditEntry {
-  const [tenant, lane] = splitOnce(text(item, 'l'))
-  const patient = item['gp']?.S
-  const entry: Record<string, unknown> = {
-    tenant,
-    lane,
-    sequence: Number(text(item, 'n')),
-    time: new Date(Number(item['at']?.N)).toISOString(),
-    user: subject(text(item, 'gu'), tenant),
-    path: subject(text(item, 'gf'), tenant),
-    persisted: item['p']?.BOOL ?? false,
-    ...(patient !== undefined && { patient: subject(patient, tenant) }),
+/** The item, padded to a whole number of KiB. */
+export function toItem({ tenant, lane, sequence, time, user, patient, text, bytes, prev, hash }: ItemParts): Item {
+  const shard = createHash('sha256').update(lane).update(String(sequence)).digest().readUInt32BE(0) % INDEX_SHARDS
+  const l = laneKey(tenant, lane)
+  const gu = indexKey(tenant, user, shard)
+  const gp = patient === undefined ? undefined : indexKey(tenant, patient, shard)
+  const patientBytes = gp === undefined ? 0 : 2 + Buffer.byteLength(gp)
+  const size = FIXED_BYTES + Buffer.byteLength(l) + Buffer.byteLength(gu) + patientBytes + bytes
+  const padding = Math.ceil(size / UNIT_BYTES) * UNIT_BYTES - size + bytes - Buffer.byteLength(text)
+  return {
+    l: { S: l },
+    n: { S: sequenceKey(sequence) },
+    at: { N: String(time) },
+    gu: { S: gu },
+    ...(gp !== undefined && { gp: { S: gp } }),
+    e: { S: text },
+    pv: { B: Buffer.from(prev, 'hex') },
+    h: { B: Buffer.from(hash, 'hex') },
+    z: { S: ' '.repeat(padding) },
   }
-  for (const [short, name] of Object.entries(TEXT)) if (item[short]?.S !== undefined) entry[name] = item[short].S
-  for (const [short, name] of Object.entries(LISTS)) {
-    const list = item[short]?.S
-    if (list !== undefined) entry[name] = list === '' ? [] : list.split(' ').map((part) => lengthened(part, item['rt']?.S))
-  }
-  for (const [short, name] of Object.entries(NUMBERS)) if (item[short]?.N !== undefined) entry[name] = Number(item[short].N)
-  for (const [short, name] of Object.entries(HASHES)) {
-    const bytes = item[short]?.B
-    if (bytes !== undefined) entry[name] = Buffer.from(bytes).toString('hex')
-  }
-  return entry as unknown as AuditEntry
+}
+
+/** The write units of an item in a transaction: two a KiB, and one for each index. */
+export function writeUnits(bytes: number, indexes: number): number {
+  return 2 * Math.ceil(bytes / UNIT_BYTES) + indexes
+}
+
+/** The records of an item. A malformed item throws a TypeError, which a reader reports with the item's key. */
+export function entriesOf(item: Item): AuditEntry[] {
+  const address = { ...laneOf(text(item, 'l')), sequence: sequenceOf(text(item, 'n')) }
+  const chain = { prev: hex(item, 'pv'), hash: hex(item, 'h') }
+  return recordsOf(text(item, 'e')).map(
+    (record, at) => ({ ...address, index: at + 1, ...record, ...chain }) as unknown as AuditEntry,
+  )
 }
 
 function text(item: Item, name: string): string {
   const value = item[name]?.S
-  if (value === undefined) throw new TypeError(`an audit item lacks ${name}`)
+  if (value === undefined) throw new TypeError(`an audit item has no ${name}`)
   return value
 }
 
-/** The paths of a record that was written all begin with its type, which stands there already. */
-function shortened(part: string, recordType: string | undefined): string {
-  return recordType !== undefined && part.startsWith(`${recordType}.`) ? part.slice(recordType.length) : part
+function hex(item: Item, name: string): string {
+  const value = item[name]?.B
+  if (value?.length !== HASH_BYTES) throw new TypeError(`an audit item has no ${name} of 32 bytes`)
+  return Buffer.from(value).toString('hex')
 }
 
-const lengthened = (part: string, recordType: string | undefined): string =>
-  part.startsWith('.') ? `${recordType ?? ''}${part}` : part
-
-function splitOnce(key: string): [string, string] {
-  const at = key.indexOf('#')
-  return [key.slice(0, at), key.slice(at + 1)]
+function laneOf(key: string): Pick<ItemAddress, 'tenant' | 'lane'> {
+  // neither part has the separator: a tenant is a name of letters, digits and -, a lane is base64url and a number
+  const [tenant = '', lane = '', ...more] = key.split('#')
+  if (tenant === '' || lane === '' || more.length > 0) throw new TypeError('an audit item has a malformed l')
+  return { tenant, lane }
 }
 
-/** Between the tenant and the shard stands the subject, which may itself hold the separator. */
-function subject(key: string, tenant: string): string {
-  return key.slice(tenant.length + 1, key.lastIndexOf('#'))
+function sequenceOf(key: string): number {
+  const sequence = Number(key)
+  if (!Number.isSafeInteger(sequence) || sequence < 1 || sequenceKey(sequence) !== key)
+    throw new TypeError('an audit item has a malformed n')
+  return sequence
 }

@@ -1,47 +1,44 @@
 import type { DynamoDBClient, TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import { randomBytes } from 'node:crypto'
 import { type Clocks, Deadline } from '../model/deadline.ts'
-import type { TenantId } from '../model/ids.ts'
-import type { EventSink } from '../telemetry/events.ts'
 import { AuditUnavailable } from '../model/failures.ts'
+import type { TenantId } from '../model/ids.ts'
 import type { Clock } from '../model/record.ts'
-import type { AuditContext, TimedAccess } from './entry.ts'
+import type { EventSink } from '../telemetry/events.ts'
+import { HourClock } from './hour.ts'
+import type { ItemDraft } from './item-draft.ts'
 import { Lane } from './lane.ts'
 import type { ProcessId } from './request-id.ts'
-import { type LaneReceipt, MAX_ACTIONS, type Submission } from './submission.ts'
+import { fitting, type ItemReceipt, MAX_ACTIONS, type Submission } from './submission.ts'
 import { TenantLanes } from './tenant-lanes.ts'
 
-/** Where access records become durable. */
+/** Makes audit items durable. The items of one call belong to one tenant. */
 export interface AuditLog {
   /**
-   * Resolves when every record is stored.
-   * @param deadline milliseconds since the epoch, after which the answer is of no more use
-   * @returns what proves them: a receipt for each transaction that they went with, in their order
-   * @throws AuditUnavailable when they are not stored, or when that is not known in time
+   * Resolves when every item is stored.
+   *
+   * @param deadline milliseconds since the epoch, after which the caller no longer uses the result
+   * @returns a receipt for each item, in their order
+   * @throws AuditUnavailable if the items are not stored, or if that is not known in time
    */
-  append(context: AuditContext, records: readonly TimedAccess[], deadline: number): Promise<readonly LaneReceipt[]>
+  append(items: readonly ItemDraft[], deadline: number): Promise<readonly ItemReceipt[]>
   /**
-   * Writes items and the records that tell of them in one transaction: both are stored or neither.
-   * At most 99 actions together.
-   * @throws VersionConflict when a condition of the items fails
+   * Stores writes of other tables and the items that record them in one transaction, or none of both. At most 99 actions.
+   *
+   * @throws VersionConflict if a condition of the writes fails
    * @throws AuditUnavailable
    */
-  commit(
-    context: AuditContext,
-    items: readonly TransactWriteItem[],
-    records: readonly TimedAccess[],
-    deadline: number,
-  ): Promise<LaneReceipt>
+  commit(writes: readonly TransactWriteItem[], items: readonly ItemDraft[], deadline: number): Promise<readonly ItemReceipt[]>
 }
 
 export interface LaneLogOptions {
   /** With `maxAttempts: 1`: a lane must see each answer. */
-  readonly client: DynamoDBClient
+  readonly client: Pick<DynamoDBClient, 'send'>
   readonly table: string
   readonly process: ProcessId
   readonly now: Clock
   readonly events: EventSink
-  /** How many lanes a tenant may have at once; 4 unless told. */
+  /** The maximum number of lanes of a tenant at one time; 4 by default. */
   readonly lanes?: number
   /** Milliseconds that are never set back. */
   readonly monotonic?: Clock
@@ -49,96 +46,92 @@ export interface LaneLogOptions {
 }
 
 const LANES = 4
-/** How often a waiter looks at the clocks: a timer alone would not see a wall clock that jumps over its deadline. */
-const LOOK_MS = 250
+/** The interval at which a waiting request checks the clocks: a timer does not notice a wall clock that jumps over the deadline. */
+const CHECK_MS = 250
 const NAME_BYTES = 6
 
-/** The lanes of one process: up to a few for each tenant, and a successor for each that retires. */
+/** The lanes of one process: up to a few for each tenant and hour. */
 export class LaneLog implements AuditLog {
   readonly #options: LaneLogOptions
   readonly #clocks: Clocks
+  readonly #hours: HourClock
   readonly #tenants = new Map<TenantId, TenantLanes>()
   #prefix: string
-  #made = 0
+  #opened = 0
 
   constructor(options: LaneLogOptions) {
     this.#options = options
     this.#clocks = { now: options.now, monotonic: options.monotonic ?? (() => performance.now()) }
+    this.#hours = new HourClock(this.#clocks)
     this.#prefix = options.process
   }
 
-  async append(context: AuditContext, records: readonly TimedAccess[], deadline: number): Promise<readonly LaneReceipt[]> {
-    if (records.length === 0) throw new TypeError('there is nothing to record')
-    const chunks: Promise<LaneReceipt>[] = []
-    for (let start = 0; start < records.length; start += MAX_ACTIONS) {
-      chunks.push(this.#submit(context, [], records.slice(start, start + MAX_ACTIONS), deadline))
-    }
-    return await Promise.all(chunks)
+  async append(items: readonly ItemDraft[], deadline: number): Promise<readonly ItemReceipt[]> {
+    if (items.length === 0) throw new TypeError('an append has an item')
+    const receipts = await Promise.all(fitting(items).map((part) => this.#submit([], part, deadline)))
+    return receipts.flat()
   }
 
   async commit(
-    context: AuditContext,
-    items: readonly TransactWriteItem[],
-    records: readonly TimedAccess[],
+    writes: readonly TransactWriteItem[],
+    items: readonly ItemDraft[],
     deadline: number,
-  ): Promise<LaneReceipt> {
-    if (records.length === 0 || items.length + records.length > MAX_ACTIONS)
-      throw new TypeError('a commit has 1 to 99 actions and a record')
-    return await this.#submit(context, items, records, deadline)
+  ): Promise<readonly ItemReceipt[]> {
+    if (items.length === 0 || writes.length + items.length > MAX_ACTIONS)
+      throw new TypeError('a commit has an item, and 1 to 99 actions')
+    return await this.#submit(writes, items, deadline)
   }
 
-  async #submit(
-    context: AuditContext,
-    items: readonly TransactWriteItem[],
-    records: readonly TimedAccess[],
-    at: number,
-  ): Promise<LaneReceipt> {
+  async #submit(writes: readonly TransactWriteItem[], drafts: readonly ItemDraft[], at: number): Promise<readonly ItemReceipt[]> {
     const deadline = new Deadline(at, this.#clocks)
-    const lanes = this.#of(context.tenant)
+    const lanes = this.#lanesOf(drafts)
     let timer: NodeJS.Timeout | undefined
     try {
-      return await new Promise<LaneReceipt>((resolve, reject) => {
-        const submission: Submission = { context, records, items, deadline, resolve, reject }
+      return await new Promise<readonly ItemReceipt[]>((resolve, reject) => {
+        const submission: Submission = { drafts, writes, deadline, resolve, reject }
         lanes.submit(submission)
-        const look = (): void => {
+        const check = (): void => {
           const { left } = deadline
           if (left > 0) {
-            timer = setTimeout(look, Math.min(left, LOOK_MS))
+            timer = setTimeout(check, Math.min(left, CHECK_MS))
             return
           }
           lanes.withdraw(submission)
           reject(new AuditUnavailable())
         }
-        look()
+        check()
       })
     } finally {
       clearTimeout(timer)
     }
   }
 
-  #of(tenant: TenantId): TenantLanes {
+  #lanesOf([first]: readonly ItemDraft[]): TenantLanes {
+    if (first === undefined) throw new TypeError('an append has an item')
+    const { tenant } = first.context
     const known = this.#tenants.get(tenant)
     if (known !== undefined) return known
-    const { client, table, events, lanes = LANES, random = randomBytes } = this.#options
-    const made = new TenantLanes(lanes, ({ onRetired, onThrottled }, succeeds) => {
+    const { client, table, events, lanes: max = LANES, random = randomBytes } = this.#options
+    const lanes = new TenantLanes(max, ({ onRetired, onThrottled }, succeeds) => {
       return new Lane({
         client,
         table,
         tenant,
-        name: `${this.#prefix}.${++this.#made}`,
+        name: `${this.#prefix}.${++this.#opened}`,
         ...(succeeds !== undefined && { succeeds }),
         clocks: this.#clocks,
+        hours: this.#hours,
         events,
         onRetired: (lane, why) => {
-          // somebody else writes under our names, as a process does that was restored from the same snapshot: it counts as we do,
-          // and would meet us again at the next name. The process stays in front, so that request ids go on locating records.
+          // another process writes under our names, such as one that was restored from the same snapshot: it has the same counter and
+          // would meet us at the next name again. The process id stays first, because request ids locate records by it.
           if (why === 'FENCED') this.#prefix = `${this.#options.process}.${random(NAME_BYTES).toString('base64url')}`
-          onRetired(lane)
+          onRetired(lane, why)
         },
         onThrottled,
       })
     })
-    this.#tenants.set(tenant, made)
-    return made
+    this.#tenants.set(tenant, lanes)
+    return lanes
   }
 }

@@ -3,9 +3,8 @@ import type { Instant, RequestId } from '../model/ids.ts'
 /**
  * A request id is base64url of `process(6) | time in ms(6) | random(6)`: 24 characters.
  *
- * It says which process wrote its audit records and when, so that the records of one request are found in that
- * process's lanes by a search over sequence numbers. A fourth index on the audit table would make six
- * write units of five for each record.
+ * It names the process that wrote the audit records, and the time. The records are therefore found without an index, in the lanes of
+ * the process and hour. Another index would take one write unit more for each item.
  */
 const PART = 6
 

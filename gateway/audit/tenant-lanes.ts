@@ -1,33 +1,34 @@
-import type { Lane } from './lane.ts'
 import { AuditUnavailable } from '../model/failures.ts'
-import { MAX_ACTIONS, type Submission } from './submission.ts'
+import type { Lane, Retirement } from './lane.ts'
+import { MAX_ACTIONS, MAX_UNITS, type Submission } from './submission.ts'
 
-/** What a lane tells of itself while it writes, so that the others are chosen by it. */
+/** Callbacks of a lane. The choice among lanes depends on them. */
 interface LaneCalls {
-  readonly onRetired: (lane: Lane) => void
+  readonly onRetired: (lane: Lane, why: Retirement) => void
   readonly onThrottled: (lane: Lane) => void
 }
 
 export type OpenLane = (calls: LaneCalls, succeeds: string | undefined) => Lane
 
 /**
- * The lanes that one process has for one tenant, and what waits for them.
+ * The lanes of one process for one tenant, and one queue for all of them.
  *
- * Nothing waits behind a lane: what is not sent yet belongs to none, so that a lane which is throttled, stuck or retired
- * holds back its own transaction and no other. Little load stays on one lane, since each lane more is one to register, to
- * seal and to search.
+ * Unsent items belong to no lane, so that a throttled, stuck or retired lane delays only its own transaction. Under low load all
+ * items go to one lane: each further lane has to be registered, sealed and searched.
  */
 export class TenantLanes {
-  readonly #most: number
+  readonly #max: number
   readonly #open: OpenLane
-  readonly #waiting = new Set<Submission>()
-  /** Those that are not retired, the first choice first. */
+  #waiting = new Set<Submission>()
+  /** The lanes that are not retired; the first choice is first. */
   #lanes: Lane[] = []
-  #due = false
+  /** The ends of lanes whose hour is over, for the lanes that this process opens next. */
+  readonly #ended: string[] = []
+  #isScheduled = false
 
-  /** @param most how many lanes there may be at once, not counting retired ones */
-  constructor(most: number, open: OpenLane) {
-    this.#most = most
+  /** @param max the number of lanes at one time, without retired ones */
+  constructor(max: number, open: OpenLane) {
+    this.#max = max
     this.#open = open
   }
 
@@ -36,17 +37,17 @@ export class TenantLanes {
     this.#dispatchSoon()
   }
 
-  /** It is of no more use: it is not sent, unless it was already. */
+  /** Removes a submission that is not sent yet. */
   withdraw(submission: Submission): void {
     this.#waiting.delete(submission)
   }
 
-  /** After this tick, so that those who come at once share transactions. */
+  /** After this tick, so that submissions of one tick share transactions. */
   #dispatchSoon(): void {
-    if (this.#due) return
-    this.#due = true
+    if (this.#isScheduled) return
+    this.#isScheduled = true
     queueMicrotask(() => {
-      this.#due = false
+      this.#isScheduled = false
       this.#dispatch()
     })
   }
@@ -57,20 +58,36 @@ export class TenantLanes {
       if (lane === undefined) return
       const group = this.#take()
       if (group.length === 0) return
-      const done = (): void => this.#dispatchSoon()
-      lane.write(group).then(done, done)
+      const done = (unsent: readonly Submission[]): void => {
+        this.#waiting = new Set([...unsent, ...this.#waiting])
+        this.#dispatchSoon()
+      }
+      lane.write(group).then(done, () => done([]))
     }
   }
 
-  /** Successors come first: only the first record of one makes the retirement before it known. */
+  /** Successors of retired lanes come first: only the first item of a successor makes the retirement known. */
   #idle(): Lane | undefined {
+    this.#endHours()
     const idle = this.#lanes.filter(({ busy }) => !busy)
     return idle.find(({ owesSuccession }) => owesSuccession) ?? idle[0]
   }
 
+  /** A lane begins no transaction after its hour. A busy one ends when its transaction does. */
+  #endHours(): void {
+    const over = this.#lanes.filter(({ busy, isOver }) => isOver && !busy)
+    if (over.length === 0) return
+    this.#lanes = this.#lanes.filter((lane) => !over.includes(lane))
+    for (const { hasEnd, owesSuccession, end } of over) {
+      // a lane that stored nothing has no end to continue, unless it owes the end of another one
+      if (owesSuccession) this.#ended.unshift(end)
+      else if (hasEnd) this.#ended.push(end)
+    }
+  }
+
   #another(): Lane | undefined {
-    if (this.#lanes.length >= this.#most) return undefined
-    const lane = this.#opened(undefined)
+    if (this.#lanes.length >= this.#max) return undefined
+    const lane = this.#opened(this.#ended.shift())
     this.#lanes.push(lane)
     return lane
   }
@@ -82,29 +99,31 @@ export class TenantLanes {
         this.#dispatchSoon()
       },
       onThrottled: (lane) => {
-        // its partition has no room just now; the others have their own
+        // the partition of this lane has no capacity now; the other lanes have their own
         this.#lanes = [...this.#lanes.filter((other) => other !== lane), lane]
       },
     }
     return this.#open(calls, succeeds)
   }
 
-  /** The next submissions that travel together. One that writes other items goes alone: its conditions are its own. */
+  /** The next submissions of one transaction. A submission with writes goes alone: its conditions are its own. */
   #take(): Submission[] {
     const group: Submission[] = []
-    let actions = 0
+    let [actions, units] = [0, 0]
     for (const next of this.#waiting) {
       if (next.deadline.left <= 0) {
         this.#waiting.delete(next)
         next.reject(new AuditUnavailable())
         continue
       }
-      const alone = next.items.length > 0
-      const size = next.records.length + next.items.length
-      if (group.length > 0 && (alone || actions + size > MAX_ACTIONS)) break
+      const alone = next.writes.length > 0
+      const size = next.drafts.length + next.writes.length
+      const cost = next.drafts.reduce((sum, draft) => sum + draft.units, 0)
+      if (group.length > 0 && (alone || actions + size > MAX_ACTIONS || units + cost > MAX_UNITS)) break
       this.#waiting.delete(next)
       group.push(next)
       actions += size
+      units += cost
       if (alone) break
     }
     return group

@@ -1,111 +1,117 @@
 import type { TransactWriteItem, TransactWriteItemsCommandInput } from '@aws-sdk/client-dynamodb'
 import { createHash } from 'node:crypto'
 import type { TenantId } from '../model/ids.ts'
-import { type AuditContext, type AuditEntry, linkEntry, type TimedAccess } from './entry.ts'
-import { LANES, laneKey, toItem } from './item.ts'
+import { itemHash } from './entry.ts'
+import type { Hour } from './hour.ts'
+import { type ItemParts, registryKey, toItem } from './item.ts'
+import type { ItemDraft } from './item-draft.ts'
 import type { Submission } from './submission.ts'
 import type { UserAgents } from './user-agents.ts'
 
-/** Where a lane stands: what its next transaction follows from. */
+/** The end of a lane, which its next transaction continues. */
 export interface LaneEnd {
   readonly tenant: TenantId
   readonly lane: string
-  /** Said in the lane's first record: the retired lane that this one follows, `lane/last acknowledged sequence`. */
+  /** For the first item of the lane: the lane before it, `lane/last acknowledged sequence`. */
   readonly succeeds: string | undefined
   readonly sequence: number
   readonly prev: string
 }
 
-/** What is sent, and sent again in the very same bytes while its fate is unknown. */
+/** A transaction. While its outcome is unknown, the lane sends the same bytes again. */
 export interface Transaction {
   readonly submissions: readonly Submission[]
-  readonly entries: readonly AuditEntry[]
+  readonly items: readonly ItemParts[]
   readonly input: TransactWriteItemsCommandInput
-  /** Position of the first audit record among the actions. */
+  /** The position of the first audit item among the actions. */
   readonly offset: number
 }
 
-/** A submission's records in their places, linked. @throws TypeError, RangeError for what has no canonical form */
-export function linkRecords(end: LaneEnd, { context, records }: Submission, userAgents: UserAgents): AuditEntry[] {
+/** The registration of a lane in the registry of its hour. */
+export interface Registration {
+  readonly hour: Hour
+  /** Milliseconds since the epoch. */
+  readonly at: number
+}
+
+/** The items of a submission at their places in the lane, linked. @throws RangeError for an invalid time */
+export function linkItems(end: LaneEnd, { drafts }: Pick<Submission, 'drafts'>, userAgents: UserAgents): ItemParts[] {
   let { prev } = end
-  return records.map((access, index) => {
-    const entry = linkEntry(unlinked(end, context, access, end.sequence + index + 1, userAgents), prev)
-    prev = entry.hash
-    return entry
+  return drafts.map((draft, index) => {
+    const item = linked({ ...end, sequence: end.sequence + index + 1, prev }, draft, userAgents)
+    prev = item.hash
+    return item
   })
 }
 
+function linked({ tenant, lane, succeeds, sequence, prev }: LaneEnd, draft: ItemDraft, userAgents: UserAgents): ItemParts {
+  const { context, time, patient } = draft
+  const { userAgent, session } = context
+  // an item without a valid time would be in no index
+  if (!Number.isSafeInteger(time)) throw new RangeError('an audit item has a time in milliseconds')
+  const { text, bytes } = draft.encode({
+    ...(userAgent !== undefined && userAgents.membersFor(userAgent, session)),
+    ...(sequence === 1 && succeeds !== undefined && { succeeds }),
+  })
+  const hash = itemHash({ tenant, lane, sequence }, text, prev)
+  // half of a surrogate pair has no UTF-8: the keys of the indexes have the same characters as the text
+  const [user, subject] = [context.user.toWellFormed(), patient?.toWellFormed()]
+  return { tenant, lane, sequence, time, user, patient: subject, text, bytes, prev, hash }
+}
+
 /**
- * @param end where the lane stood before `entries`
- * @param registerAt milliseconds since the epoch, for the registry of lanes; undefined once the lane is registered
+ * @param end the end of the lane before `items`
+ * @param registration undefined once the lane is registered
  */
 export function buildTransaction(
   table: string,
   end: LaneEnd,
   submissions: readonly Submission[],
-  entries: readonly AuditEntry[],
-  registerAt: number | undefined,
+  items: readonly ItemParts[],
+  registration: Registration | undefined,
 ): Transaction {
   const { tenant, lane, sequence } = end
-  const registration: TransactWriteItem[] =
-    registerAt === undefined
+  const registrations: TransactWriteItem[] =
+    registration === undefined
       ? []
-      : [put(table, { l: { S: laneKey(tenant, LANES) }, n: { S: lane }, at: { N: String(registerAt) } })]
+      : [put(table, { l: { S: registryKey(tenant, registration.hour) }, n: { S: lane }, at: { N: String(registration.at) } })]
   const token = createHash('sha256')
-    .update(`${tenant}\n${lane}\n${sequence + 1}\n${entries.at(-1)?.hash ?? end.prev}`)
+    .update(`${tenant}\n${lane}\n${sequence + 1}\n${items.at(-1)?.hash ?? end.prev}`)
     .digest('base64url')
     .slice(0, 36)
   return {
     submissions,
-    entries,
-    offset: registration.length,
+    items,
+    offset: registrations.length,
     input: {
       ClientRequestToken: token,
       TransactItems: [
-        ...registration,
-        ...entries.map((entry) => put(table, toItem(entry))),
-        ...submissions.flatMap(({ items }) => items),
+        ...registrations,
+        ...items.map((item) => put(table, toItem(item))),
+        ...submissions.flatMap(({ writes }) => writes),
       ],
     },
   }
 }
 
-/** Whose records stand where ours should. NOBODY: the conditions of the other items failed. */
+/** The owner of the items that are stored at the positions of ours. NOBODY: the conditions of the other writes failed. */
 export function ownerOf(
-  { entries, offset }: Transaction,
+  { items, offset }: Transaction,
   failed: ReadonlyMap<number, Uint8Array | 'other'>,
 ): 'OURS' | 'OTHERS' | 'NOBODY' {
   let ours = 0
   let others = offset > 0 && failed.has(0) ? 1 : 0
-  for (const [index, { hash }] of entries.entries()) {
+  for (const [index, { hash }] of items.entries()) {
     const stored = failed.get(index + offset)
     if (stored === undefined) continue
     if (stored !== 'other' && Buffer.from(stored).toString('hex') === hash) ours++
     else others++
   }
-  if (ours === entries.length) return 'OURS'
+  if (ours === items.length) return 'OURS'
   return ours + others > 0 ? 'OTHERS' : 'NOBODY'
 }
 
-function unlinked(
-  { lane, succeeds }: LaneEnd,
-  context: AuditContext,
-  { at, ...access }: TimedAccess,
-  sequence: number,
-  userAgents: UserAgents,
-): Omit<AuditEntry, 'prev' | 'hash'> {
-  const { userAgent, ...who } = context
-  return {
-    ...who,
-    ...access,
-    lane,
-    sequence,
-    time: new Date(at).toISOString(),
-    ...(userAgent !== undefined && userAgents.tell(userAgent, context.session)),
-    ...(sequence === 1 && succeeds !== undefined && { succeeds }),
-  }
-}
-
+/** The condition of every audit put. An item that exists is never overwritten. */
 function put(table: string, item: NonNullable<TransactWriteItem['Put']>['Item']): TransactWriteItem {
   return {
     Put: {

@@ -1,26 +1,39 @@
 import { userAgentHash } from './entry.ts'
+import { writeUnits } from './item.ts'
 
-/** More than a lane meets between two cold starts; past it, texts are told again. */
-const MOST = 10_000
+/** More than a lane meets in its hour. Beyond this number, texts are stored again. */
+const MAX_STORED = 10_000
+/** `"ut":,` */
+const MEMBER_BYTES = 6
+/** Write units of texts in one transaction at most: they are not in the units of an item. Later items store the other texts. */
+const MAX_UNITS = 16
 
-/** Which user agents a lane has told in full: the text goes out once in a lane and session, after that its hash says enough. */
+/** The user agents with a stored text in a lane. The text is stored once for each lane and session; other items have its hash. */
 export class UserAgents {
-  readonly #told = new Set<string>()
+  readonly #stored = new Set<string>()
+  #units = 0
 
-  /** What a record says of the user agent. */
-  tell(given: string, session: string | undefined): { userAgent: string; userAgentText?: string } {
-    // a client's own bytes, cut at some length: half a character has no canonical form and would come back as another one
+  /** Begins another transaction. */
+  begin(): void {
+    this.#units = 0
+  }
+
+  /** The members of an item for a user agent. */
+  membersFor(given: string, session: string | undefined): { userAgent: string; userAgentText?: string } {
+    // the bytes are the client's, cut at some length: half a character has no canonical form
     const text = given.toWellFormed()
     const userAgent = userAgentHash(text)
-    const told = `${session ?? ''}\n${userAgent}`
-    if (this.#told.has(told)) return { userAgent }
-    if (this.#told.size >= MOST) this.#told.clear()
-    this.#told.add(told)
+    const key = `${session ?? ''}\n${userAgent}`
+    const units = writeUnits(Buffer.byteLength(JSON.stringify(text)) + MEMBER_BYTES, 0)
+    if (this.#stored.has(key) || this.#units + units > MAX_UNITS) return { userAgent }
+    if (this.#stored.size >= MAX_STORED) this.#stored.clear()
+    this.#stored.add(key)
+    this.#units += units
     return { userAgent, userAgentText: text }
   }
 
-  /** Records that were to tell it were not stored: it was not told. */
+  /** The items with the texts were not stored. */
   forget(): void {
-    this.#told.clear()
+    this.#stored.clear()
   }
 }

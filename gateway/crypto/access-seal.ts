@@ -3,6 +3,7 @@ import { IntegrityFailure } from '../model/failures.ts'
 import type { TenantId } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
 import { ENVELOPE_FORMAT, envelopeKeyVersion, openEnvelope, sealEnvelope } from './envelope.ts'
+import { sha256 } from './derive.ts'
 import { fromPaddedText, toPaddedText } from './padded-text.ts'
 import { lengthPrefixed, u32, type RandomBytes } from './parts.ts'
 import type { PurposeKey } from './tenant-keys.ts'
@@ -38,6 +39,9 @@ export function openAccessItem(key: PurposeKey<'access'>, place: AccessItemPlace
   if (!openWith) throw new IntegrityFailure()
   return fromPaddedText(openEnvelope(openWith, accessAad(place, version), sealed))
 }
+
+/** The first 16 bytes of the SHA-256 of a sealed item, base64url. The item includes the version of its key. */
+export const accessDigest = (sealed: Uint8Array): string => sha256(sealed).toString('base64url', 0, 16)
 
 const accessAad = ({ tenant, table = 'access', pk, sk }: AccessItemPlace, keyVersion: number): Buffer =>
   lengthPrefixed(tenant, table, pk, sk, u32(keyVersion), Buffer.of(ENVELOPE_FORMAT))

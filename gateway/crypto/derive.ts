@@ -1,4 +1,4 @@
-import { createHash, createHmac, createSecretKey, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto'
+import { createHmac, createSecretKey, hash, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto'
 
 /**
  * HKDF-SHA-256, RFC 5869.
@@ -37,4 +37,4 @@ export function hmacMatches(key: KeyObject, tag: Uint8Array, ...parts: readonly 
 }
 
 /** SHA-256, 32 bytes. */
-export const sha256 = (bytes: Uint8Array | string): Buffer => createHash('sha256').update(bytes).digest()
+export const sha256 = (bytes: Uint8Array | string): Buffer => hash('sha256', bytes, 'buffer')

@@ -41,6 +41,8 @@ export interface IndexRoot {
   readonly next: number
   /** The patient's own record, the one with the patient's id. Its version needs no chunk. Absent until that record is written. */
   readonly own?: { readonly type: TypeName; readonly version: number }
+  /** The version of the patient's access manifest that the same transaction wrote, or an earlier one. */
+  readonly access?: number
   /** By type, newest first. */
   readonly types: ReadonlyMap<string, readonly ChunkSummary[]>
 }
@@ -55,6 +57,7 @@ const Root = z.object({
   version: z.number(),
   next: z.number(),
   own: z.tuple([z.string(), z.number()]).optional(),
+  access: z.number().optional(),
   types: z.record(z.string(), z.array(z.tuple([z.number(), z.string(), z.number(), Position, Position]))),
 })
 const texts = z.array(z.string())
@@ -74,7 +77,7 @@ export const chunkFits = ({ digest }: ChunkSummary, sealed: Uint8Array | undefin
 export function sealRoot(
   keys: PatientKeys,
   place: IndexPlace,
-  { version, next, own, types }: IndexRoot,
+  { version, next, own, access, types }: IndexRoot,
   random: RandomBytes = randomBytes,
 ): Uint8Array {
   const chunks = [...types].map(([type, summaries]) => [
@@ -87,13 +90,19 @@ export function sealRoot(
       [last.date, last.id],
     ]),
   ])
-  const value = { version, next, ...(own && { own: [own.type, own.version] }), types: Object.fromEntries(chunks) as unknown }
+  const value = {
+    version,
+    next,
+    ...(own && { own: [own.type, own.version] }),
+    ...(access !== undefined && { access }),
+    types: Object.fromEntries(chunks) as unknown,
+  }
   return seal(keys, place, ROOT, value, random)
 }
 
 /** @throws IntegrityFailure if the bytes were not sealed at this place; KeyUnavailable */
 export function openRoot(keys: PatientKeys, place: IndexPlace, sealed: Uint8Array): IndexRoot {
-  const { version, next, own, types } = read(Root, open(keys, place, ROOT, sealed))
+  const { version, next, own, access, types } = read(Root, open(keys, place, ROOT, sealed))
   const summaries = Object.entries(types).map(
     ([type, chunks]) =>
       [
@@ -111,6 +120,7 @@ export function openRoot(keys: PatientKeys, place: IndexPlace, sealed: Uint8Arra
     version,
     next,
     ...(own && { own: { type: own[0] as TypeName, version: own[1] } }),
+    ...(access !== undefined && { access }),
     types: new Map(summaries),
   }
 }

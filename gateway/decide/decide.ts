@@ -45,7 +45,7 @@ export function decide(
     if (verdict.kind === 'UNKNOWN') indeterminate = { outcome: 'INDETERMINATE', rule }
     if (verdict.kind === 'CLOSED') closed ??= { outcome: 'DENIED', reason: 'CONSENT', rule, breakGlass: false }
     if (verdict.kind !== 'OPEN' || (best !== undefined && VIEWS[view].rank <= VIEWS[best.view].rank)) continue
-    const basis = basisOf(relationship, byBreakGlass ? breakGlass : undefined, verdict.consent)
+    const basis = basisOf(relationship, byBreakGlass ? breakGlass : undefined, verdict.consent, facts)
     best = { outcome: view === 'FULL' ? 'GRANTED' : 'MASKED', view, rule, ...basis }
   }
   return best ?? indeterminate ?? closed ?? refuse(policy, caller, facts, action)
@@ -56,9 +56,18 @@ function basisOf(
   relationship: Relationship,
   breakGlass: { readonly grant: string } | undefined,
   consent: string | undefined,
-): Pick<Permit, 'basis' | 'basisId'> {
+  { grounds, limits }: Pick<Facts, 'grounds' | 'limits'>,
+): Pick<Permit, 'basis' | 'basisId' | 'since' | 'limits'> {
   if (breakGlass !== undefined) return { basis: 'BREAK_GLASS', basisId: breakGlass.grant }
-  return consent === undefined ? { basis: relationship } : { basis: 'CONSENT', basisId: consent }
+  if (consent !== undefined) return { basis: 'CONSENT', basisId: consent }
+  const { id, since } = grounds?.get(relationship) ?? {}
+  const scopes = limits?.get(relationship)
+  return {
+    basis: relationship,
+    ...(id !== undefined && { basisId: id }),
+    ...(since !== undefined && { since }),
+    ...(scopes !== undefined && { limits: scopes }),
+  }
 }
 
 /**

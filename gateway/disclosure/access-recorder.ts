@@ -16,13 +16,13 @@ export class AccessRecorder {
     this.#parts = parts
   }
 
-  /** @param key identifies the access; UNCOUNTED keeps it out of the counts of the answer */
-  recordOnce(key: string, record: AccessRecord, counted: 'COUNTED' | 'UNCOUNTED' = 'COUNTED'): void {
+  /** @param key identifies the access; LEFT_OUT keeps it out of the counts of the answer, and out of the length of its audit item */
+  recordOnce(key: string, record: AccessRecord, counted: 'COUNTED' | 'LEFT_OUT' = 'COUNTED'): void {
     if (this.#recorded.has(key)) return
     this.#recorded.add(key)
     const { trail, counter } = this.#parts
     if (counted === 'COUNTED' && record.outcome === 'DENIED') counter.denied++
     if (counted === 'COUNTED' && record.outcome === 'UNAVAILABLE') counter.unavailable++
-    trail.record(record)
+    trail.record(record, counted === 'LEFT_OUT' ? { kind: 'LEFT_OUT' } : undefined)
   }
 }

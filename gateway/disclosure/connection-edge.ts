@@ -1,16 +1,22 @@
+import type { PageCursor } from './page-cursor.ts'
 import type { Loaded } from './record-loader.ts'
 
 /** One edge of a page: the place of a record, also if the record cannot be given. */
 export class ConnectionEdge {
-  readonly cursor: string
+  readonly #cursor: PageCursor
   readonly loaded: Loaded
   /** Identifies the record within a request. */
   readonly record: string
 
-  constructor(cursor: string, loaded: Loaded, record: string) {
-    this.cursor = cursor
+  constructor(cursor: PageCursor, loaded: Loaded, record: string) {
+    this.#cursor = cursor
     this.loaded = loaded
     this.record = record
+  }
+
+  /** Sealed only if the operation selects it. */
+  get cursor(): string {
+    return this.#cursor.text
   }
 }
 
@@ -36,8 +42,13 @@ export function page(
     pageInfo: {
       hasNextPage: more,
       hasPreviousPage: after,
-      startCursor: edges[0]?.cursor ?? null,
-      endCursor: edges.at(-1)?.cursor ?? null,
+      // read only if the operation selects them
+      get startCursor() {
+        return edges[0]?.cursor ?? null
+      },
+      get endCursor() {
+        return edges.at(-1)?.cursor ?? null
+      },
     },
     mayBeIncomplete,
   }

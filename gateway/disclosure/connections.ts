@@ -11,6 +11,7 @@ import type { PatientSearch } from './patient-search.ts'
 import type { CursorPage, PageArguments, RecordLists } from './record-lists.ts'
 import type { RecordLoader } from './record-loader.ts'
 import { type RecordView, whereOf } from './record-view.ts'
+import { groundsOf } from './record-values.ts'
 import type { Deciding } from './record-visibility.ts'
 import type { OperationRules, Recording, RequestIdentity } from './request-parts.ts'
 import { MissingDecisionError } from './missing-decision.ts'
@@ -51,24 +52,24 @@ export class Connections {
       return null
     }
     if (!this.#mayFilter(patient, args, info)) return null
-    const { rule, basis, view } = outcome.permit
-    const at = { ...whereOf(patient), path, action: 'READ' } as const
+    const { view } = outcome.permit
+    const at = { ...whereOf(patient), path, action: 'READ', ...groundsOf(outcome.permit) } as const
     let connection: Connection
     try {
       connection = await this.#listOf(patient, type, path as string as Coordinate, args, info)
     } catch (error) {
       // the patient was erased after the patient record was read
       if (error instanceof Erased) {
-        this.#parts.recorder.recordOnce(`${patient.key} ${path} ERASED`, { ...at, outcome: 'ERASED', rule, basis })
+        this.#parts.recorder.recordOnce(`${patient.key} ${path} ERASED`, { ...at, outcome: 'ERASED' })
         this.#parts.errors.record(path, patient.key, { outcome: 'ERASED' }, info.path)
         return null
       }
       const reason = this.#passing(error)
-      this.#parts.recorder.recordOnce(`${patient.key} ${path} ${reason}`, { ...at, outcome: 'UNAVAILABLE', reason, rule, basis })
+      this.#parts.recorder.recordOnce(`${patient.key} ${path} ${reason}`, { ...at, outcome: 'UNAVAILABLE', reason })
       this.#parts.errors.unavailable(path, patient.key, info.path)
       return null
     }
-    const given = this.#edgeOf(`${patient.key} ${path}`, (count) => ({ ...at, outcome: 'DISCLOSED', view, rule, basis, count }))
+    const given = this.#edgeOf(`${patient.key} ${path}`, (count) => ({ ...at, outcome: 'DISCLOSED', view, count }))
     for (const { record } of connection.edges) given.add(record)
     return connection
   }
@@ -92,7 +93,7 @@ export class Connections {
     let edges = await this.#openEdges(listed, paths)
     const wanted = listed.items.length
     while (edges.length < wanted && listed.more) {
-      listed = await next({ first: wanted - edges.length, after: listed.items.at(-1)?.cursor })
+      listed = await next({ first: wanted - edges.length, after: listed.items.at(-1)?.cursor.text })
       edges = [...edges, ...(await this.#openEdges(listed, paths))]
     }
     let { more } = listed
@@ -102,7 +103,7 @@ export class Connections {
       patient.facts.consent.given?.some(({ effect, records }) => effect === 'DENY' && records !== undefined) === true
     if (more && isOneByOne) {
       for (let found = 0; found === 0 && listed.more; ) {
-        listed = await next({ first: LOOK_AHEAD, after: listed.items.at(-1)?.cursor })
+        listed = await next({ first: LOOK_AHEAD, after: listed.items.at(-1)?.cursor.text })
         found = (await this.#openEdges(listed, new Set())).length
         more = found > 0
       }
@@ -115,19 +116,17 @@ export class Connections {
     const path = `${ref.type}.id` as SchemaPath
     const { patient, type: recordType, id: recordId } = ref
     const access = { patient, recordType, recordId, path, action: 'READ', outcome: 'DENIED', reason } as const
-    this.#parts.recorder.recordOnce(`${recordKey(ref)} CLOSED`, access, 'UNCOUNTED')
+    this.#parts.recorder.recordOnce(`${recordKey(ref)} CLOSED`, access, 'LEFT_OUT')
   }
 
   /** The caller's patients: the care team's, the tenant's, or the own record. */
   async panel(type: TypeName, args: PageArguments, info: GraphQLResolveInfo): Promise<Connection | null> {
     const coordinate = `${info.parentType.name}.${info.fieldName}` as Coordinate
+    const { lists, loader, visibility } = this.#parts
+    const paths = this.#parts.plan(info, type, ['edges', 'node'])
     try {
-      return await this.#page(
-        await this.#parts.lists.panel(type, this.#parts.visibility.admitting(type), coordinate, args),
-        type,
-        args,
-        info,
-      )
+      const begin = (refs: readonly RecordRef[]): void => loader.begin(refs, paths)
+      return await this.#page(await lists.panel(type, visibility.admitting(type), coordinate, args, begin), type, args, info)
     } catch (error) {
       return this.#unavailable(error, coordinate, coordinate, info.path)
     }
@@ -213,7 +212,7 @@ export class Connections {
     if (earlier !== undefined) return earlier
     const given = new Set<string>()
     this.#edges.set(key, given)
-    this.#parts.trail.noteAtEnd(() => record(given.size))
+    this.#parts.trail.recordAtEnd(() => record(given.size))
     return given
   }
 

@@ -9,7 +9,7 @@ import type { OutcomeReason } from '../model/access-record.ts'
 import type { Facts } from '../model/decision.ts'
 import { BadUserInput, IntegrityFailure, keyOverdue, storeOverdue } from '../model/failures.ts'
 import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
-import type { PatientId, RecordRef } from '../model/ids.ts'
+import { type PatientId, recordKey, type RecordRef } from '../model/ids.ts'
 import { encodeNodeId } from '../model/node-id.ts'
 import type { Action } from '../../directives/policy.ts'
 import { decoyOf } from './decoy.ts'
@@ -177,7 +177,9 @@ export class AccessExplainer {
     if (visibility === 'UNKNOWN') return this.#unavailable(ref, 'STORE')
     if (visibility !== 'HIDDEN') return visibility
     counter.denied++
-    trail.record({ ...this.#hidden(ref, exists.value, lookup.value), path: ROOT, action: 'READ', outcome: 'DENIED', paths: asked })
+    const hidden = this.#hidden(ref, exists.value, lookup.value)
+    const placement = { kind: 'REFUSED', id: recordKey(ref) } as const
+    trail.record({ ...hidden, path: ROOT, action: 'READ', outcome: 'DENIED', paths: asked }, placement)
     return 'NOT_FOUND'
   }
 
@@ -215,7 +217,8 @@ export class AccessExplainer {
       deadline,
       counter,
       listed: new Map(),
-      decision: Promise.resolve({ visible: new Map(), erased: new Set<PatientId>() }),
+      paged: new Set(),
+      decision: Promise.resolve({ visible: new Map(), erased: new Set<PatientId>(), manifests: new Map() }),
     })
     return hidden || (found !== undefined && found.length > 0)
   }

@@ -1,12 +1,14 @@
 import type { GraphQLResolveInfo } from 'graphql'
 import { searchRefused } from '../decide/search-right.ts'
 import { type CursorBound, openCursor, sealCursor } from '../crypto/cursor.ts'
+import type { Placement } from '../audit/item-draft.ts'
 import { lookupToken } from '../crypto/tokens.ts'
 import type { AccessRecord, OutcomeReason } from '../model/access-record.ts'
 import { BadUserInput, keyOverdue, OperationTooCostly } from '../model/failures.ts'
 import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId } from '../model/ids.ts'
 import type { PhiBudget } from './phi-budget.ts'
+import { PageCursor } from './page-cursor.ts'
 import { type CursorPage, type PageArguments, pageSize } from './record-lists.ts'
 import type { RecordAccess, Recording } from './request-parts.ts'
 import { type CandidateParts, type HiddenCandidate, SearchCandidates } from './search-candidates.ts'
@@ -68,7 +70,7 @@ export class PatientSearch {
         return {
           items: shown.map(({ patient }) => ({
             ref: { type, patient, id: patient as string as RecordId },
-            cursor: sealCursor(cursor, bound, patient),
+            cursor: new PageCursor(() => sealCursor(cursor, bound, patient)),
             // a search does not know the version of a patient record
             version: 0,
           })),
@@ -142,7 +144,9 @@ export class PatientSearch {
       return found.reason
     }
     const missing = lookupToken(lookup, terms.map(({ token }) => token).join(' '))
-    for (const record of this.#hidden(found.hidden, missing, found.open.length)) this.#record({ ...at, ...record })
+    // without the right to see existence, the length of the audit item must not depend on the outcome (P5)
+    const placement = caller.seesExistence ? undefined : ({ kind: 'REFUSED', id: coordinate } as const)
+    for (const record of this.#hidden(found.hidden, missing, found.open.length)) this.#record({ ...at, ...record }, placement)
     return { ...found, verified: new Map() }
   }
 
@@ -162,9 +166,9 @@ export class PatientSearch {
   }
 
   /** A denial here goes to the audit only: the answer does not count it. */
-  #record(access: AccessRecord): void {
+  #record(access: AccessRecord, placement?: Placement): void {
     if (access.outcome === 'UNAVAILABLE') this.#parts.counter.unavailable++
-    this.#parts.trail.record(access)
+    this.#parts.trail.record(access, placement)
   }
 }
 

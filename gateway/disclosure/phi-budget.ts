@@ -1,45 +1,29 @@
+import type { PurposeOfUse } from '../../directives/policy.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { Caller } from '../model/decision.ts'
-import { storeOverdue } from '../model/failures.ts'
-import type { Instant, TenantId, UserId } from '../model/ids.ts'
-import type { PurposeOfUse } from '../../directives/policy.ts'
-
-/** The user and the hour that values are counted for. */
-export interface BudgetAccount {
-  readonly tenant: TenantId
-  readonly user: UserId
-  /** Whole hours since the epoch. */
-  readonly hour: number
-}
-
-/** Counts the values that users receive, across all processes. */
-export interface BudgetSource {
-  /**
-   * Adds an amount atomically if the sum stays within `most`.
-   *
-   * @returns whether it was added
-   * @throws StoreUnavailable
-   */
-  reserve(account: BudgetAccount, amount: number, most: number, deadline: Deadline): Promise<boolean>
-}
+import type { BudgetLeases } from './budget-leases.ts'
 
 /** UNKNOWN: the count cannot be read, and the purpose of the request can wait. */
 export type Reserved = 'RESERVED' | 'SPENT' | 'UNKNOWN'
 
+/** A reservation that began in parallel with a read. */
+export interface Reservation {
+  /** Called once, after the decisions and before any value is opened. */
+  settle(amount: number): Promise<Reserved>
+}
+
 interface BudgetParts {
   readonly caller: Pick<Caller, 'tenant' | 'user' | 'purpose'>
-  readonly now: Instant
   readonly deadline: Deadline
-  /** Without it nothing is counted. */
-  readonly source?: BudgetSource
+  /** Without them nothing is counted. */
+  readonly leases?: BudgetLeases
   /** Values that a user of this kind may be given within an hour. */
   readonly most: number
   /** Classifies a failure and reports it. @throws the failure itself if it is none of a service */
   readonly reasonOf: (failure: unknown) => OutcomeReason
 }
 
-const HOUR_MS = 3_600_000
 /** The share of the time for reading that one reservation may take. */
 const SHARE = 0.5
 /** Care continues without a count: withheld values can harm a patient, and the audit records each value in any case. */
@@ -59,17 +43,35 @@ export class PhiBudget {
     return this.#spent
   }
 
+  /**
+   * Called before records are read, so that a round trip to the count runs in parallel with the read.
+   *
+   * @param atMost the number of values if each decision is a grant
+   */
+  begin(atMost: number): Reservation {
+    const { caller, deadline, leases, most } = this.#parts
+    const { tenant, user } = caller
+    const isFree = this.#spent || atMost === 0
+    const end = isFree ? undefined : leases?.begin({ tenant, user, most }, atMost, deadline.share(SHARE))
+    return {
+      settle: (amount) => {
+        end?.()
+        return this.reserve(amount)
+      },
+    }
+  }
+
   /** Called after the decisions and before any value is opened. */
   async reserve(amount: number): Promise<Reserved> {
-    const { caller, now, deadline, source, most, reasonOf } = this.#parts
+    const { caller, deadline, leases, most, reasonOf } = this.#parts
     if (this.#spent) return 'SPENT'
-    if (amount === 0 || source === undefined) return 'RESERVED'
+    if (amount === 0 || leases === undefined) return 'RESERVED'
     const { tenant, user, purpose } = caller
     try {
-      const share = deadline.share(SHARE)
-      const account = { tenant, user, hour: Math.floor(now / HOUR_MS) }
-      this.#spent = !(amount <= most && (await share.wait(() => source.reserve(account, amount, most, share), storeOverdue)))
-      return this.#spent ? 'SPENT' : 'RESERVED'
+      const isTaken = await leases.take({ tenant, user, most }, amount, deadline.share(SHARE))
+      // a smaller amount of the same request may fit, and cannot undo the refusal
+      if (!isTaken) this.#spent = true
+      return this.spent ? 'SPENT' : 'RESERVED'
     } catch (error) {
       reasonOf(error)
       return CARE.has(purpose) ? 'RESERVED' : 'UNKNOWN'

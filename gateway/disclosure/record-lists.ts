@@ -8,6 +8,7 @@ import { MAX_PAGE, type ListPosition, type ListRequest } from '../model/list.ts'
 import type { Relationship } from '../../directives/policy.ts'
 import type { Json } from '../model/record.ts'
 import { filterBound, listFilter } from './list-filter.ts'
+import { PageCursor } from './page-cursor.ts'
 import type { Deciding } from './record-visibility.ts'
 import type { OperationRules, RecordAccess, Recording, RequestIdentity } from './request-parts.ts'
 
@@ -20,7 +21,7 @@ export interface PageArguments {
 
 /** The records of a page, in order, each with its cursor and the version that the list names. */
 export interface CursorPage {
-  readonly items: readonly { readonly ref: RecordRef; readonly cursor: string; readonly version: number }[]
+  readonly items: readonly { readonly ref: RecordRef; readonly cursor: PageCursor; readonly version: number }[]
   /** Records that are closed to the caller: only for the audit. */
   readonly leftOut: readonly RecordRef[]
   readonly more: boolean
@@ -68,7 +69,7 @@ export class RecordLists {
     return {
       items: page.items.map(({ position: { date, id }, version }) => ({
         ref: { type, patient, id },
-        cursor: sealCursor(cursor, bound, [date, id]),
+        cursor: new PageCursor(() => sealCursor(cursor, bound, [date, id])),
         version,
       })),
       leftOut: page.leftOut.map((id) => ({ type, patient, id })),
@@ -79,20 +80,29 @@ export class RecordLists {
   /**
    * The patients that the caller has one of these relationships to.
    *
+   * @param begin called with the likely records of the page before its patients are verified, so that both are read at once
    * @throws BadUserInput, StoreUnavailable, KeyUnavailable
    */
-  async panel(type: TypeName, names: ReadonlySet<Relationship>, coordinate: Coordinate, args: PageArguments): Promise<CursorPage> {
+  async panel(
+    type: TypeName,
+    names: ReadonlySet<Relationship>,
+    coordinate: Coordinate,
+    args: PageArguments,
+    begin: (refs: readonly RecordRef[]) => void,
+  ): Promise<CursorPage> {
     const { caller, deadline, ids } = this.#parts
     const size = pageSize(args.first)
+    const refOf = (patient: PatientId): RecordRef => ({ type, patient, id: patient as string as RecordId })
     const cursor = await this.#cursorKey()
     const bound: CursorBound = { caller, coordinate, filter: [{}, ...ids.bound()] }
     const after =
       args.after === undefined || args.after === null ? undefined : (text(openCursor(cursor, bound, text(args.after))) as PatientId)
-    const found = await deadline.wait(() => this.#current(names, after, size + 1), storeOverdue)
+    const beginPage = (candidates: readonly PatientId[]): void => begin(candidates.slice(0, size).map(refOf))
+    const found = await deadline.wait(() => this.#current(names, after, size + 1, beginPage), storeOverdue)
     return {
       items: found.slice(0, size).map((patient) => ({
-        ref: { type, patient, id: patient as string as RecordId },
-        cursor: sealCursor(cursor, bound, patient),
+        ref: refOf(patient),
+        cursor: new PageCursor(() => sealCursor(cursor, bound, patient)),
         // the list does not know the version of a patient record
         version: 0,
       })),
@@ -107,7 +117,12 @@ export class RecordLists {
   }
 
   /** Checks the candidates of a panel again: the index may still list an ended membership. */
-  async #current(names: ReadonlySet<Relationship>, after: PatientId | undefined, limit: number): Promise<PatientId[]> {
+  async #current(
+    names: ReadonlySet<Relationship>,
+    after: PatientId | undefined,
+    limit: number,
+    begin: (candidates: readonly PatientId[]) => void,
+  ): Promise<PatientId[]> {
     const { caller, relationships, deadline } = this.#parts
     const panels = [...names].flatMap((name) => relationships.get(name) ?? [])
     const found: PatientId[] = []
@@ -115,6 +130,8 @@ export class RecordLists {
     for (;;) {
       const lists = await Promise.all(panels.map(async (source) => await source.panel(caller, from, limit, deadline)))
       const candidates = inOneOrder(lists, limit)
+      // an ended membership is rare: nearly always these are the page
+      if (from === after) begin(candidates)
       const byPatient = await this.#parts.attributes.attributesFor(names, candidates)
       // a patient with damaged relationships becomes an entry with an error, never a shorter list
       const counts = (of: SubjectAttributes | undefined): boolean =>

@@ -2,6 +2,7 @@ import DataLoader from 'dataloader'
 import type { SubjectAttributes } from '../access/attribute-loader.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { lookupToken } from '../crypto/tokens.ts'
+import type { Placement } from '../audit/item-draft.ts'
 import type { OpenRecord } from '../store/record-source.ts'
 import type { AccessRecord } from '../model/access-record.ts'
 import type { ConsentSubject } from '../model/consent.ts'
@@ -9,7 +10,8 @@ import { type Failure, keyOverdue, PhiBudgetExceeded, storeOverdue } from '../mo
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import { type PatientId, recordKey, type RecordRef } from '../model/ids.ts'
 import { encodeNodeId } from '../model/node-id.ts'
-import { retryOptimisticRead } from '../model/optimistic-read.ts'
+import { BUSY_READS, retryOptimisticRead } from '../model/optimistic-read.ts'
+import type { AccessFault } from '../telemetry/events.ts'
 import type { PathOutcome } from './path-outcome.ts'
 import type { PhiBudget } from './phi-budget.ts'
 import { afterOpening, beforeOpening, type Disposition, type Openable, type OpenedRecord } from './record-disposition.ts'
@@ -42,9 +44,6 @@ function subjectOf({ id }: RecordRef, { metadata: { labels, references } }: Open
   return { id, labels: new Set(labels), ...(encounter !== undefined && { encounter }) }
 }
 
-/** One repetition for a patient's first write. Each part of a read repeats torn reads of its own. */
-const REACHES = 2
-
 const NO_ATTRIBUTES: SubjectAttributes = { relationships: new Set(), consents: undefined }
 
 /** A record that the request reached, and the paths that the answer asked it for. */
@@ -74,6 +73,7 @@ export class RecordLoader {
   readonly #known = new Map<string, Known>()
   /** Records in progress, by key. Another batch that wants one of them waits; otherwise its values would be opened twice (P1). */
   readonly #settling = new Map<string, Promise<void>>()
+  readonly #closed = new Set<string>()
   /** Hides the requested id in the audit if it leads nowhere. */
   #lookup: PurposeKey<'lookup'> | undefined
   readonly #batch = new DataLoader<Wanted, Entry>((wanted) => this.#load(wanted), { cache: false })
@@ -93,21 +93,35 @@ export class RecordLoader {
     paths: ReadonlySet<SchemaPath>,
     { byId = false, listed }: { byId?: boolean; listed?: number } = {},
   ): Promise<Loaded> {
-    const entry = await this.#batch.load({ ref, paths: byId && paths.size === 0 ? new Set([existenceOf(ref)]) : paths, listed })
+    const entry = await this.#batch.load({
+      ref,
+      paths: byId && paths.size === 0 ? new Set([existenceOf(ref)]) : paths,
+      listed,
+      byId,
+    })
     if (entry.kind === 'FOUND') return { kind: 'FOUND', record: new RecordView(entry.state) }
     // the two are one answer (P5)
     return { kind: entry.kind === 'HIDDEN' ? 'NOT_FOUND' : entry.kind }
   }
 
+  /**
+   * Begins to read a page of patients that may turn out not to be on it. A later `load` with the same paths decides about each patient and
+   * uses what was read.
+   */
+  begin(refs: readonly RecordRef[], paths: ReadonlySet<SchemaPath>): void {
+    this.#fetch.begin(refs.filter((ref) => !this.#known.has(recordKey(ref))).map((ref) => ({ ref, paths, listed: 0 })))
+  }
+
   async #load(batch: readonly Wanted[]): Promise<Entry[]> {
     const keys = new Set(batch.map(({ ref }) => recordKey(ref)))
     for (let busy = this.#busy(keys); busy.length > 0; busy = this.#busy(keys)) await Promise.all(busy)
-    const missing = new Map<string, { ref: RecordRef; paths: Set<SchemaPath>; listed: number | undefined }>()
-    for (const { ref, paths, listed } of batch) {
+    const missing = new Map<string, { ref: RecordRef; paths: Set<SchemaPath>; listed: number | undefined; byId: boolean }>()
+    for (const { ref, paths, listed, byId = false } of batch) {
       const key = recordKey(ref)
       const known = this.#known.get(key)
-      const lacking = missing.get(key) ?? { ref, paths: new Set(), listed: undefined }
+      const lacking = missing.get(key) ?? { ref, paths: new Set(), listed: undefined, byId: false }
       lacking.listed ??= listed
+      lacking.byId ||= byId
       for (const path of paths) if (known?.paths.has(path) !== true && !this.#asInput(known, path)) lacking.paths.add(path)
       if (known === undefined || lacking.paths.size > 0) missing.set(key, lacking)
     }
@@ -150,6 +164,7 @@ export class RecordLoader {
 
   async #settle(wanted: readonly Wanted[]): Promise<void> {
     const { caller, keyring, attributes: attributeLoader, visibility, events, budget } = this.#parts
+    const reservation = budget.begin(mostGranted(wanted, this.#parts))
     const patients = [...new Set(wanted.map(({ ref }) => ref.patient))]
     const names = new Set(wanted.flatMap(({ ref }) => [...visibility.admitting(ref.type)]))
     const reach = async () => {
@@ -160,23 +175,25 @@ export class RecordLoader {
         this.#settled(() => keyring.purposeKey(caller.tenant, 'lookup'), keyOverdue),
       ])
       const reached = { found, attributes, lookup }
-      // during a patient's first write, records can appear just after the relationships were read
-      return withoutManifest(found, attributes).length > 0 ? { torn: reached } : { value: reached }
+      // a write can occur between the reads of the relationships and of the records
+      const faults = manifestFaults(found, attributes)
+      if (faults.size === 0) return { value: reached }
+      attributeLoader.forget(new Set([...faults].flatMap(([patient, what]) => (what === 'ALTERED' ? [patient] : []))))
+      return { torn: { ...reached, faults } }
     }
     const { found, attributes, lookup } = await retryOptimisticRead(
       reach,
       (torn) => {
-        const forged = { event: 'ACCESS_ITEM_FORGED', tenant: caller.tenant, what: 'MANIFEST_MISSING' } as const
-        for (const patient of withoutManifest(torn.found, torn.attributes)) events({ ...forged, patient })
+        for (const [patient, what] of torn.faults) events({ event: 'ACCESS_ITEM_FORGED', tenant: caller.tenant, patient, what })
         return torn
       },
-      REACHES,
+      BUSY_READS,
     )
     if ('value' in lookup) this.#lookup = lookup.value
     const reached = wanted.map((one) => ({ ...one, ready: this.#audit(one, this.#disposition(one, found, attributes)) }))
     // one reservation for the whole tick, after the decisions and before any opening
     const amounts = reached.map(({ paths, ready }) => (ready.kind === 'READY' ? ready.values.granted(paths) : 0))
-    const reserved = await budget.reserve(amounts.reduce((sum, amount) => sum + amount, 0))
+    const reserved = await reservation.settle(amounts.reduce((sum, amount) => sum + amount, 0))
     for (const { ref, paths, ready } of reached) {
       const known = this.#known.get(recordKey(ref))
       if (ready.kind === 'READY') ready.values.settle(paths, reserved)
@@ -226,18 +243,25 @@ export class RecordLoader {
   }
 
   /** The only place that records what became of a record as a whole. The values of a found record are recorded one by one. */
-  #audit(
-    wanted: Pick<Wanted, 'ref' | 'paths'>,
-    disposition: Exclude<Disposition, { kind: 'FOUND' }>,
-  ): Exclude<Entry, { kind: 'FOUND' }>
-  #audit(wanted: Pick<Wanted, 'ref' | 'paths'>, disposition: Disposition): Exclude<Entry, { kind: 'FOUND' }> | Ready
-  #audit(wanted: Pick<Wanted, 'ref' | 'paths'>, disposition: Disposition): Exclude<Entry, { kind: 'FOUND' }> | Ready {
-    const { ref, paths } = wanted
+  #audit(wanted: Wanted, disposition: Exclude<Disposition, { kind: 'FOUND' }>): Exclude<Entry, { kind: 'FOUND' }>
+  #audit(wanted: Wanted, disposition: Disposition): Exclude<Entry, { kind: 'FOUND' }> | Ready
+  #audit(wanted: Wanted, disposition: Disposition): Exclude<Entry, { kind: 'FOUND' }> | Ready {
+    const { ref, paths, byId = false, listed } = wanted
+    // the length of the audit item is the same for every refused id (P5)
+    const refused = { kind: 'REFUSED', id: recordKey(ref) } as const
     switch (disposition.kind) {
       case 'FOUND': {
         const { record, facts } = disposition.opened
         const { version, metadata } = record
-        const state = this.#earlier(ref) ?? { ref, version, erased: record.erased === true, metadata, facts, outcomes: new Map() }
+        const state = this.#earlier(ref) ?? {
+          ref,
+          version,
+          erased: record.erased === true,
+          listed: listed !== undefined,
+          metadata,
+          facts,
+          outcomes: new Map(),
+        }
         return { kind: 'READY', state, values: new RecordValues(this.#values, state, record) }
       }
       case 'FAILED':
@@ -250,7 +274,8 @@ export class RecordLoader {
       case 'CLOSED': {
         const { version, reason } = disposition
         const at = { ...where(ref), ...(version > 0 && { recordVersion: version }) }
-        for (const path of paths) this.#record({ ...at, path, action: 'READ', outcome: 'DENIED', reason })
+        if (byId) for (const path of paths) this.#record({ ...at, path, action: 'READ', outcome: 'DENIED', reason }, refused)
+        else this.#leftOut({ ...at, path: existenceOf(ref), action: 'READ', outcome: 'DENIED', reason }, recordKey(ref))
         return disposition
       }
       // equal in number and shape, so that the two cannot be distinguished (P5)
@@ -261,7 +286,7 @@ export class RecordLoader {
         const at = isHidden ? where(ref) : { patient: lookupToken(this.#lookup, encodeNodeId(ref)) }
         for (const path of paths) {
           this.#parts.counter.denied++
-          this.#record({ ...at, path, action: 'READ', outcome: 'DENIED', reason: isHidden ? 'RELATIONSHIP' : 'NOT_FOUND' })
+          this.#record({ ...at, path, action: 'READ', outcome: 'DENIED', reason: isHidden ? 'RELATIONSHIP' : 'NOT_FOUND' }, refused)
         }
         return disposition
       }
@@ -270,9 +295,16 @@ export class RecordLoader {
     }
   }
 
-  #record(access: AccessRecord): void {
+  #record(access: AccessRecord, placement?: Placement): void {
     if (access.outcome === 'UNAVAILABLE') this.#parts.counter.unavailable++
-    this.#parts.trail.record(access)
+    this.#parts.trail.record(access, placement)
+  }
+
+  /** A record that an edge leads to and that is left out of the answer: none of its fields is resolved, so it is one access. */
+  #leftOut(access: AccessRecord, key: string): void {
+    if (this.#closed.has(key)) return
+    this.#closed.add(key)
+    this.#record(access, { kind: 'LEFT_OUT' })
   }
 
   /** A failure or a timeout becomes an outcome of the paths that depend on it. The rest is given. */
@@ -285,11 +317,29 @@ export class RecordLoader {
   }
 }
 
-/** Patients that exist, although the table of relationships has no entry for them. */
-function withoutManifest(found: Settled<FoundRecords>, attributes: Settled<AttributesByPatient>): PatientId[] {
-  if ('failure' in found || 'failure' in attributes) return []
-  const patients = new Set([...found.value.values()].map(({ ref }) => ref.patient))
-  return [...patients].filter((patient) => attributes.value.get(patient)?.damage === 'NO_MANIFEST')
+/** The number of values of these records if each decision is a grant. */
+function mostGranted(wanted: readonly Wanted[], { policy, grantable }: OperationRules): number {
+  const paths = wanted.flatMap((one) =>
+    [...one.paths].filter((path) => grantable.has(path) && policy.phi.get(path)?.class !== 'EDGE'),
+  )
+  return paths.reduce((sum, path) => sum + 1 + (policy.computed.get(path)?.length ?? 0), 0)
+}
+
+/**
+ * The patients whose records do not fit the access manifest: MANIFEST_MISSING if there is none, ALTERED if the records name a newer
+ * one.
+ */
+function manifestFaults(
+  found: Settled<FoundRecords>,
+  attributes: Settled<AttributesByPatient>,
+): ReadonlyMap<PatientId, AccessFault> {
+  const faults = new Map<PatientId, AccessFault>()
+  if ('failure' in found || 'failure' in attributes) return faults
+  for (const { ref, outdated } of found.value.values()) {
+    if (outdated === true) faults.set(ref.patient, 'ALTERED')
+    else if (attributes.value.get(ref.patient)?.damage === 'NO_MANIFEST') faults.set(ref.patient, 'MANIFEST_MISSING')
+  }
+  return faults
 }
 
 const ofSettled = <From, To>(settled: Settled<From>, convert: (value: From) => To): Settled<To> =>

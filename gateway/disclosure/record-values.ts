@@ -131,8 +131,9 @@ export class RecordValues {
     return firstRefusedInput(policy, path, caller, this.#state.facts, now)
   }
 
-  #shown(at: At, { outcome, view, rule, basis, basisId }: Permit): PathOutcome {
-    const permitted = { ...at, rule, basis: basisId === undefined ? basis : `${basis} ${basisId}` } as const
+  #shown(at: At, permit: Permit): PathOutcome {
+    const { outcome, view } = permit
+    const permitted = { ...at, ...groundsOf(permit) }
     const found = this.#valueOf(at.path)
     if (found.outcome !== 'FOUND') {
       this.#record({ ...permitted, ...found })
@@ -175,8 +176,8 @@ export class RecordValues {
     return foundOrAbsent(this.#parts.computed[path]?.(values, this.#parts.now) ?? undefined)
   }
 
-  #record(access: At & Pick<AccessRecord, 'outcome' | 'reason' | 'rule' | 'basis' | 'view'>): void {
-    this.#parts.record({ ...where(this.#state.ref), ...access })
+  #record(access: At & Pick<AccessRecord, 'outcome' | 'reason' | 'view' | Grounds>): void {
+    this.#parts.record({ ...where(this.#state.ref), listed: this.#state.listed, ...access })
   }
 }
 
@@ -194,6 +195,17 @@ export function given(counter: DisclosureCounter, outcome: PathOutcome): void {
   // a view that cannot read the value gives null
   if ((outcome.outcome === 'DISCLOSED' || outcome.outcome === 'MASKED') && outcome.value !== null) counter.resolved++
 }
+
+/** The rule and the basis of a permit, in the form of the audit. */
+export const groundsOf = ({ rule, basis, basisId, since, limits }: Permit): Pick<AccessRecord, Grounds> => ({
+  rule,
+  basis,
+  ...(basisId !== undefined && { basisId }),
+  ...(since !== undefined && { since }),
+  ...(limits !== undefined && { limits }),
+})
+
+type Grounds = 'rule' | 'basis' | 'basisId' | 'since' | 'limits'
 
 export const where = (ref: RecordRef): { patient: PatientId; recordType: TypeName; recordId: RecordRef['id'] } => ({
   patient: ref.patient,

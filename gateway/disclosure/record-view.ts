@@ -12,6 +12,8 @@ export interface RecordState {
   readonly version: number
   /** Only the location of an erased record is readable. */
   readonly erased: boolean
+  /** Whether a list led to the record first. */
+  readonly listed: boolean
   readonly metadata: RecordMetadata
   /** The facts that the record was decided with. */
   readonly facts: Facts
@@ -50,6 +52,10 @@ export class RecordView {
     return this.#state.facts
   }
 
+  get listed(): boolean {
+    return this.#state.listed
+  }
+
   get version(): number {
     return this.#state.version
   }
@@ -82,7 +88,8 @@ export class RecordView {
 }
 
 /** The location of a record, in the form of the audit. */
-export const whereOf = ({ ref: { patient, type, id }, version }: RecordView) => ({
+export const whereOf = ({ ref: { patient, type, id }, version, listed }: RecordView) => ({
+  listed,
   patient,
   recordType: type,
   recordId: id,

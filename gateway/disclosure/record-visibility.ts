@@ -97,13 +97,14 @@ export class RecordVisibility {
 
   /** The facts for decisions about one record. @param own relationships that hold for this record only */
   factsOf(
-    { relationships, limits, unknown, breakGlass, consents }: SubjectAttributes,
+    { relationships, limits, grounds, unknown, breakGlass, consents }: SubjectAttributes,
     record: ConsentSubject,
     own: ReadonlySet<Relationship> = new Set(),
   ): Facts {
     return {
       relationships: own.size === 0 ? relationships : new Set([...relationships, ...own]),
       ...(limits !== undefined && { limits }),
+      ...(grounds !== undefined && { grounds }),
       ...(unknown !== undefined && { unknown: new Set(unknown.keys()) }),
       ...(breakGlass !== undefined && { breakGlass }),
       consent: { rules: this.#parts.policy.consent, given: consents, record },

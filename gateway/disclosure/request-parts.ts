@@ -10,10 +10,10 @@ import type { RecordSource } from '../store/record-source.ts'
 import type { SearchSource } from '../store/search.ts'
 import type { EventSink } from '../telemetry/events.ts'
 import type { AccessRecorder } from './access-recorder.ts'
+import type { BudgetLeases } from './budget-leases.ts'
 import type { ComputedFields } from './computed-fields.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { FailureReasons } from './failure-reasons.ts'
-import type { BudgetSource } from './phi-budget.ts'
 import type { ResponseErrors } from './response-errors.ts'
 
 // The parts of a request by purpose. Each class takes only the groups, or the members of a group, that it uses.
@@ -51,7 +51,7 @@ export interface SearchAccess {
 
 /** Upper bounds for the values of a request. */
 export interface RequestLimits {
-  readonly budgets?: BudgetSource
+  readonly budgets?: BudgetLeases
   /** Values that the caller may be given within an hour. */
   readonly maxInHour: number
   /** Values that the caller may ask for in one operation. */

@@ -62,7 +62,7 @@ export class RequestScope {
     const failures = new FailureReasons({ ...parts, tenant: caller.tenant })
     this.failures = failures
     const reasonOf = (failure: unknown): OutcomeReason => failures.classify(failure)
-    this.budget = new PhiBudget({ ...parts, reasonOf, most: maxInHour, ...(budgets && { source: budgets }) })
+    this.budget = new PhiBudget({ ...parts, reasonOf, most: maxInHour, ...(budgets && { leases: budgets }) })
     const attributes = new AttributeLoader({ ...parts, reasonOf })
     const visibility = new RecordVisibility(parts)
     const shared = { ...parts, attributes, visibility, failures, counter, errors }

@@ -9,8 +9,9 @@ import { IntegrityFailure, OperationTooCostly, storeOverdue, StoreUnavailable } 
 import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import { type PatientId, type RecordId, recordKey, type RecordRef } from '../model/ids.ts'
 import { MAX_CANDIDATES, MAX_LISTED } from '../model/list.ts'
+import { BUSY_READS, retryOptimisticRead } from '../model/optimistic-read.ts'
 import type { Relationship } from '../../directives/policy.ts'
-import { erasedAmong } from './record-fetch.ts'
+import { type AttributesByPatient, erasedAmong, manifestsOf } from './record-fetch.ts'
 import type { Deciding } from './record-visibility.ts'
 import type { OperationRules, RecordAccess, Recording, RequestIdentity, SearchAccess } from './request-parts.ts'
 import type { WantedTerm } from './search-terms.ts'
@@ -73,25 +74,21 @@ export class SearchCandidates {
    *   the caller may find more than `MAX_CANDIDATES`
    */
   async find(type: TypeName, terms: readonly WantedTerm[], counter: OpeningCounter): Promise<Candidates | CandidatesUnknown> {
-    const { caller, attributes, deadline } = this.#parts
+    const { caller, attributes } = this.#parts
     const listed = await this.#listed(terms)
     if (listed.size === 0 && caller.seesExistence) return { open: [], hidden: [], records: new Map() }
     const names = this.#names(type, terms)
     const { asked, hidden } = await this.#fewEnough(names, terms, listed.size === 0 ? dummyPatient(terms) : listed)
-    const patients = [...asked.keys()]
-    const loading = deadline.wait(() => attributes.attributesFor(names, patients), storeOverdue)
-    const deciding = loading.then(
-      (byPatient) => new Map(patients.map((patient) => [patient, this.#verdictFor(patient, terms, byPatient.get(patient))])),
-    )
-    const wanted = [...asked.values()].flat()
-    const decision = Promise.all([deciding, loading]).then(([verdicts, byPatient]): LoadDecision => {
-      // the dummy patient is hidden as well, and the author of a record may not find the patient by it
-      const open = listed.size === 0 ? [] : wanted.filter(({ ref }) => verdicts.get(ref.patient)?.kind === 'OPEN')
-      return { visible: new Map(open.map(({ ref }) => [recordKey(ref), 'VISIBLE'])), erased: erasedAmong(byPatient) }
-    })
-    // a source may ignore the decision, and an ignored rejection must not end the process
-    decision.catch(() => undefined)
-    const [verdicts, byPatient, records] = await Promise.all([deciding, loading, this.#load(wanted, { counter, decision })])
+    const isMiss = listed.size === 0
+    // a write can occur between the reads of the relationships and of the records
+    const read = async () => {
+      const candidates = await this.#read(names, terms, asked, isMiss, counter)
+      const outdated = [...candidates.records.values()].flatMap((record) => (record.outdated === true ? [record.ref.patient] : []))
+      attributes.forget(new Set(outdated))
+      return outdated.length === 0 ? { value: candidates } : { torn: candidates }
+    }
+    // a record that stays outdated does not open
+    const { verdicts, byPatient, records } = await retryOptimisticRead(read, (torn) => torn, BUSY_READS)
     const open: Candidate[] = []
     for (const [patient, hits] of asked) {
       const verdict = verdicts.get(patient) ?? { kind: 'UNKNOWN' }
@@ -103,11 +100,38 @@ export class SearchCandidates {
       }
       if (verdict.kind === 'UNKNOWN') return { patient, reason: 'STORE' }
       // the values of an erased patient cannot be compared: a remaining entry finds no patient
-      if (listed.size === 0 || byPatient.get(patient)?.erased === true) continue
+      if (isMiss || byPatient.get(patient)?.erased === true) continue
       if (verdict.kind === 'OPEN') open.push({ patient, hits, facts: verdict.facts })
       else hidden.push({ patient, denial: verdict.denial })
     }
     return { open, hidden, records }
+  }
+
+  /** Reads attributes and records in one round trip, and decides which of the records may be opened. */
+  async #read(
+    names: ReadonlySet<Relationship>,
+    terms: readonly WantedTerm[],
+    asked: Listed,
+    isMiss: boolean,
+    counter: OpeningCounter,
+  ): Promise<DecidedCandidates> {
+    const { attributes, deadline } = this.#parts
+    const patients = [...asked.keys()]
+    const loading = deadline.wait(() => attributes.attributesFor(names, patients), storeOverdue)
+    const deciding = loading.then(
+      (byPatient) => new Map(patients.map((patient) => [patient, this.#verdictFor(patient, terms, byPatient.get(patient))])),
+    )
+    const wanted = [...asked.values()].flat()
+    const decision = Promise.all([deciding, loading]).then(([verdicts, byPatient]): LoadDecision => {
+      // the dummy patient is hidden as well, and the author of a record may not find the patient by it
+      const open = isMiss ? [] : wanted.filter(({ ref }) => verdicts.get(ref.patient)?.kind === 'OPEN')
+      const visible = new Map(open.map(({ ref }) => [recordKey(ref), 'VISIBLE'] as const))
+      return { visible, erased: erasedAmong(byPatient), manifests: manifestsOf(byPatient) }
+    })
+    // a source may ignore the decision, and an ignored rejection must not end the process
+    decision.catch(() => undefined)
+    const [verdicts, byPatient, records] = await Promise.all([deciding, loading, this.#load(wanted, { counter, decision })])
+    return { verdicts, byPatient, records }
   }
 
   /** Whether the table still lists the record under the term. After a write between two reads, an entry can look forged once. */
@@ -203,7 +227,9 @@ export class SearchCandidates {
         const refs = [...new Map(of.map(({ ref }) => [recordKey(ref), ref])).values()]
         const paths = new Set(of.flatMap(({ term }) => term.paths))
         const timing = caller.seesExistence ? 'fast' : 'uniform'
-        const options = { timing, deadline, counter, listed: new Map<string, number>(), decision } as const
+        // the access manifest names the version of a patient's own record
+        const paged = new Set(policy.records.get(type)?.patient === 'id' ? refs.map(recordKey) : [])
+        const options = { timing, deadline, counter, listed: new Map<string, number>(), paged, decision } as const
         return await deadline.wait(() => source.load(caller.tenant, refs, paths, options), storeOverdue)
       }),
     )
@@ -219,6 +245,12 @@ interface FewEnough {
 }
 
 const countOf = (listed: Listed): number => [...listed.values()].reduce((sum, hits) => sum + hits.length, 0)
+
+interface DecidedCandidates {
+  readonly verdicts: ReadonlyMap<PatientId, Verdict>
+  readonly byPatient: AttributesByPatient
+  readonly records: ReadonlyMap<string, FoundRecord>
+}
 
 interface Loading {
   readonly counter: OpeningCounter

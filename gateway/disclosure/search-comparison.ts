@@ -10,7 +10,7 @@ import { type PatientId, recordKey } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
 import { noticesOf } from './notices.ts'
 import type { PhiBudget } from './phi-budget.ts'
-import { where } from './record-values.ts'
+import { groundsOf, where } from './record-values.ts'
 import type { Recording } from './request-parts.ts'
 import type { Candidate, CandidateHit, CandidateParts, Candidates, SearchCandidates } from './search-candidates.ts'
 import type { WantedTerm } from './search-terms.ts'
@@ -157,10 +157,8 @@ export class SearchComparison {
     const records = term.paths.flatMap((path, part) => {
       const permit = permits[part]
       if (permit === undefined) return []
-      const { rule, basis, basisId, view } = permit
-      const on = basisId === undefined ? basis : `${basis} ${basisId}`
       const at = { ...where(ref), recordVersion: open.version, path }
-      return [{ ...at, action: 'SEARCH', view, outcome: 'DISCLOSED', rule, basis: on } as const]
+      return [{ ...at, action: 'SEARCH', view: permit.view, outcome: 'DISCLOSED', ...groundsOf(permit) } as const]
     })
     return { records, notices: term.paths.flatMap((path) => noticesOf(policy, facts, path)) }
   }

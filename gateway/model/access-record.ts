@@ -1,7 +1,8 @@
 import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
-import type { PatientId, RecordId } from './ids.ts'
-import type { Refusal } from './decision.ts'
 import type { Action, View } from '../../directives/policy.ts'
+import type { Refusal } from './decision.ts'
+import type { Instant, PatientId, RecordId } from './ids.ts'
+import type { RelationshipScope } from './record.ts'
 
 /** The outcome of an access: six distinct answers to a caller (P9), and WRITTEN for a write. */
 type Outcome = 'DISCLOSED' | 'MASKED' | 'DENIED' | 'ABSENT' | 'ERASED' | 'UNAVAILABLE' | 'WRITTEN'
@@ -17,9 +18,13 @@ export interface AccessRecord {
   /** The record, or the session, user or client that was ended. */
   readonly recordId?: RecordId | string
   readonly recordVersion?: number
+  /** Whether a list led to the record; otherwise it was requested by its id. */
+  readonly listed?: boolean
+  /** The source of the record, if it is not the gateway's own store. */
+  readonly origin?: string
   /** `Patient.birthDate`; `Query.patient` for a root that was blocked. */
   readonly path: SchemaPath
-  /** The paths written, if one item covers a whole record. */
+  /** The paths written, if one record covers a whole FHIR record. */
   readonly paths?: readonly SchemaPath[]
   readonly action: Action
   readonly view?: View
@@ -28,6 +33,12 @@ export interface AccessRecord {
   /** The grant behind the outcome: `Patient.ssn#2`. */
   readonly rule?: string
   readonly basis?: string
+  /** The membership, consent, break-glass grant or study behind the basis. */
+  readonly basisId?: string
+  /** The start of the relationship that is the basis. */
+  readonly since?: Instant
+  /** The limits of the relationship that is the basis, such as those of a proxy. */
+  readonly limits?: readonly RelationshipScope[]
   /** For an edge: the number of records that it returned. */
   readonly count?: number
 }

@@ -21,6 +21,8 @@ export interface Caller {
   readonly issuedAt?: Instant
   /** When the person signed in. */
   readonly authTime?: Instant
+  /** Whether the sign-in used more than one factor. */
+  readonly mfa?: boolean
   readonly sessionExpiresAt?: Instant
   /** For callers that act for research: the protocol of their study. If null, they have no study and no access. */
   readonly study?: string | null
@@ -40,12 +42,22 @@ export interface Facts {
   readonly relationships: ReadonlySet<Relationship>
   /** The limited relationships, each with its scopes. A field is open if any scope of the relationship opens it. */
   readonly limits?: RelationshipLimits
+  readonly grounds?: RelationshipGrounds
   /** The relationships that could not be checked. */
   readonly unknown?: ReadonlySet<Relationship>
   readonly breakGlass?: BreakGlassGrantRef
   readonly consent: ConsentFacts
 }
 
+/** The membership behind a relationship, for the audit. */
+export interface RelationshipGround {
+  /** Identifies the membership of the patient. */
+  readonly id?: string
+  /** The start of the membership. */
+  readonly since?: Instant
+}
+
+export type RelationshipGrounds = ReadonlyMap<Relationship, RelationshipGround>
 export type RelationshipLimits = ReadonlyMap<Relationship, readonly RelationshipScope[]>
 
 export interface ConsentFacts {
@@ -63,8 +75,12 @@ export interface Permit {
   readonly outcome: 'GRANTED' | 'MASKED'
   readonly view: View
   readonly basis: Relationship | 'BREAK_GLASS' | 'CONSENT'
-  /** The id of the break-glass grant or consent behind the basis. */
+  /** The id of the membership, break-glass grant or consent behind the basis. */
   readonly basisId?: string
+  /** The start of the relationship that is the basis. */
+  readonly since?: Instant
+  /** The limits of the relationship that is the basis. */
+  readonly limits?: readonly RelationshipScope[]
   /** The grant that permits it: `Patient.ssn#2`. */
   readonly rule: string
 }

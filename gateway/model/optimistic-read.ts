@@ -3,6 +3,8 @@ export type OptimisticRead<Value, Torn> = { readonly value: Value } | { readonly
 
 /** The reads of one value, the first included. */
 const MAX_READS = 3
+/** The reads of a value that several writers may be changing: each of their writes can tear one read. */
+export const BUSY_READS = 8
 
 /**
  * Reads values that several requests read and one transaction writes. There is no lock: a write between two of the requests tears the

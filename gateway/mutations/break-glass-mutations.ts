@@ -194,7 +194,15 @@ export class BreakGlassMutations {
     const { patient, id } = grant
     const event = { event: 'BREAK_GLASS', requestId, tenant: caller.tenant, patient } as const
     try {
-      const record = { ...at, patient, recordType: GRANT, recordId: id as RecordId, outcome: 'WRITTEN', basis: `BREAK_GLASS ${id}` }
+      const record = {
+        ...at,
+        patient,
+        recordType: GRANT,
+        recordId: id as RecordId,
+        outcome: 'WRITTEN',
+        basis: 'BREAK_GLASS',
+        basisId: id,
+      }
       await trail.commit(items, record as AccessRecord)
     } catch (error) {
       // the grant may have been stored: a false alarm for the operators is better than a missing one

@@ -1,96 +1,161 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
+import { accessDigest } from '../crypto/access-seal.ts'
 import {
-  accessDigest,
-  type AccessManifest,
-  manifestAfterKeyDestruction,
-  openAccessManifest,
-  sealAccessManifest,
-} from '../crypto/access-manifest.ts'
+  chunkHolding,
+  type Memberships,
+  openMembershipChunk,
+  openPatientAccess,
+  type PatientAccess,
+  sameConsents,
+  sealMembershipChunk,
+  sealPatientAccess,
+} from '../crypto/patient-access.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { IntegrityFailure, VersionConflict } from '../model/failures.ts'
 import type { PatientId, TenantId } from '../model/ids.ts'
-import { type AccessItem, accessKey, accessManifestKey, type AccessTable } from './access.ts'
+import { BUSY_READS, retryOptimisticRead } from '../model/optimistic-read.ts'
+import { type AccessChange, accessManifestKey, type AccessTable, membershipChunkKey, membershipName } from './access.ts'
+import { MembershipList } from './membership-list.ts'
 
-/** Writes a patient's access items and the manifest that lists them, in one transaction after the other. */
+/** The table, the key and the patient of a writer. */
+interface AccessPlace {
+  readonly table: AccessTable
+  readonly key: PurposeKey<'access'>
+  readonly tenant: TenantId
+  readonly patient: PatientId
+}
+
+/** The manifest as it was read, and the chunks that the changes touch. */
+interface StoredAccess {
+  readonly sealed: Uint8Array | undefined
+  readonly content: PatientAccess
+  readonly chunks: ReadonlyMap<number, Memberships>
+}
+
+const NOTHING: StoredAccess = { sealed: undefined, content: { version: 0, consents: [] }, chunks: new Map() }
+
+/** Writes a patient's access manifest with its memberships and consents, one transaction after the other. */
 export class AccessWriter {
-  readonly #table: AccessTable
-  readonly #key: PurposeKey<'access'>
-  readonly #tenant: TenantId
-  readonly #patient: PatientId
-  #manifest: AccessManifest
+  readonly #place: AccessPlace
+  readonly #members: MembershipList
+  readonly #digests: Map<number, string>
+  #content: Pick<PatientAccess, 'version' | 'own' | 'consents' | 'destroyed'>
   /** The sealed manifest as stored, and as it will be after the pending transaction commits. */
   #stored: Uint8Array | undefined
   #pending: Uint8Array | undefined
 
   /**
    * @param isNew whether the patient had no key before this write
-   * @throws IntegrityFailure if the manifest is not authentic, or is missing for an existing patient
+   * @param changes all changes that a later `write` gets
+   * @throws IntegrityFailure if manifest or chunk are not authentic, or the manifest is missing for an existing patient
    * @throws VersionConflict if a new patient already has a manifest
    * @throws StoreUnavailable, KeyUnavailable
    */
-  static async open(
-    table: AccessTable,
-    key: PurposeKey<'access'>,
-    tenant: TenantId,
-    patient: PatientId,
-    isNew: boolean,
-  ): Promise<AccessWriter> {
-    const stored = await table.manifest(tenant, patient)
-    if (stored !== undefined && isNew) throw new VersionConflict()
-    // the manifest is created with the patient: a second one would drop the listed items, perhaps a denial of consent
-    if (stored === undefined && !isNew) throw new IntegrityFailure()
-    return new AccessWriter(table, key, tenant, patient, stored)
+  static async open(place: AccessPlace, isNew: boolean, changes: readonly AccessChange[]): Promise<AccessWriter> {
+    const names = changes.flatMap((change) => (change.kind === 'CONSENTS' ? [] : [membershipName(change)]))
+    const damaged = (): never => {
+      throw new IntegrityFailure()
+    }
+    const stored = await retryOptimisticRead(() => readStored(place, isNew, names), damaged, BUSY_READS)
+    return new AccessWriter(place, stored)
   }
 
-  private constructor(
-    table: AccessTable,
-    key: PurposeKey<'access'>,
-    tenant: TenantId,
-    patient: PatientId,
-    stored: Uint8Array | undefined,
-  ) {
-    this.#table = table
-    this.#key = key
-    this.#tenant = tenant
-    this.#patient = patient
-    this.#stored = stored
-    this.#manifest =
-      stored === undefined
-        ? { version: 0, items: new Map() }
-        : openAccessManifest(key, { tenant, ...accessManifestKey(tenant, patient) }, stored)
+  private constructor(place: AccessPlace, { sealed, content, chunks }: StoredAccess) {
+    this.#place = place
+    this.#stored = sealed
+    this.#content = content
+    this.#members = new MembershipList(content, chunks)
+    this.#digests = new Map(content.chunks?.map(({ number, digest }) => [number, digest]))
+  }
+
+  /** Whether these changes, or this version of the patient's own record, need another manifest. A new patient needs the first one. */
+  isNeeded(changes: readonly AccessChange[], own: number | undefined): boolean {
+    return this.#stored === undefined || changes.length > 0 || (own !== undefined && own !== this.#content.own)
+  }
+
+  /** The upper bound of the items that these changes write, without the manifest. */
+  maxItems(changes: readonly AccessChange[]): number {
+    return this.#members.maxItems(changes.filter(({ kind }) => kind !== 'CONSENTS').length)
   }
 
   /**
-   * Returns the writes of the items and of the manifest that lists them. A new patient gets a manifest even without items.
+   * Returns the writes of the changes and of the manifest, and the version by which records name the new manifest.
    *
-   * @throws VersionConflict if the stored item is not the one that `replaces` names
+   * @param own the version of the patient's own record if the same transaction writes the record
+   * @throws VersionConflict if the stored consents are not the ones that the change was made from
    */
-  write(items: readonly AccessItem[]): TransactWriteItem[] {
-    if (items.length === 0 && this.#stored !== undefined) return []
-    const listed = new Map(this.#manifest.items)
-    for (const item of items) {
-      const { sk } = accessKey(this.#tenant, item)
-      if (item.replaces !== undefined && (listed.get(sk) ?? null) !== item.replaces) throw new VersionConflict()
-      listed.set(sk, accessDigest(item.sealed))
+  write(changes: readonly AccessChange[], own: number | undefined): { items: TransactWriteItem[]; version: number } {
+    const { table, key, tenant, patient } = this.#place
+    const entries: TransactWriteItem[] = []
+    let { consents } = this.#content
+    for (const change of changes) {
+      if (change.kind === 'CONSENTS') {
+        if (!sameConsents(consents, change.before)) throw new VersionConflict()
+        consents = change.consents
+        continue
+      }
+      this.#members.put(membershipName(change), change.content)
+      entries.push(table.putEntry(tenant, change))
     }
-    this.#manifest = { version: this.#manifest.version + 1, items: listed }
-    return [this.#putManifest(), ...items.map((item) => this.#table.put(this.#tenant, item))]
+    const chunks = this.#members.changes().map(({ number, members }) => {
+      const sealed = sealMembershipChunk(key, { tenant, ...membershipChunkKey(tenant, patient, number) }, members)
+      this.#digests.set(number, accessDigest(sealed))
+      return table.putChunk(tenant, patient, number, sealed)
+    })
+    this.#content = { ...this.#content, version: this.#content.version + 1, consents, ...(own !== undefined && { own }) }
+    return { items: [this.#putManifest(), ...chunks, ...entries], version: this.#content.version }
   }
 
   /** Returns the write of the manifest that records the destruction of the patient's keys. */
   writeKeyDestruction(tombstone: Uint8Array): TransactWriteItem {
-    this.#manifest = manifestAfterKeyDestruction(this.#manifest, tombstone)
+    const { version, consents } = this.#content
+    this.#content = { version: version + 1, consents, destroyed: accessDigest(tombstone) }
     return this.#putManifest()
   }
 
   #putManifest(): TransactWriteItem {
-    const place = { tenant: this.#tenant, ...accessManifestKey(this.#tenant, this.#patient) }
-    this.#pending = sealAccessManifest(this.#key, place, this.#manifest)
-    return this.#table.putManifest(this.#tenant, this.#patient, this.#pending, this.#stored)
+    const { table, key, tenant, patient } = this.#place
+    const { version, own, consents, destroyed } = this.#content
+    const content: PatientAccess = {
+      version,
+      consents,
+      ...(own !== undefined && { own }),
+      ...(destroyed !== undefined && { destroyed }),
+      ...this.#members.form(this.#digests),
+    }
+    const sealed = sealPatientAccess(key, { tenant, ...accessManifestKey(tenant, patient) }, content)
+    this.#pending = sealed
+    return table.putManifest(tenant, patient, sealed, this.#stored)
   }
 
   /** Call this after the transaction committed. The next transaction then requires the new manifest. */
   written(): void {
     this.#stored = this.#pending ?? this.#stored
   }
+}
+
+/** Reads the manifest, and then the chunks that these names belong to. A write between the two tears the read. */
+async function readStored({ table, key, tenant, patient }: AccessPlace, isNew: boolean, names: readonly string[]) {
+  const manifest = (await table.load(tenant, [patient])).get(patient)
+  if (manifest === undefined) {
+    // the manifest is created with the patient: a second one would lose the memberships, perhaps a denial of consent
+    if (!isNew) throw new IntegrityFailure()
+    return { value: NOTHING }
+  }
+  if (isNew) throw new VersionConflict()
+  const content = openPatientAccess(key, manifest.place, manifest.sealed)
+  const touched = new Map(
+    names.flatMap((name) => {
+      const chunk = chunkHolding(content.chunks ?? [], name)
+      return chunk === undefined ? [] : [[chunk.number, chunk.digest]]
+    }),
+  )
+  const stored = (await table.chunks(tenant, new Map([[patient, touched.keys()]]))).get(patient)
+  const chunks = new Map<number, Memberships>()
+  for (const [number, digest] of touched) {
+    const sealed = stored?.get(number)
+    if (sealed === undefined || accessDigest(sealed) !== digest) return { torn: undefined }
+    chunks.set(number, openMembershipChunk(key, { tenant, ...membershipChunkKey(tenant, patient, number) }, sealed))
+  }
+  return { value: { sealed: manifest.sealed, content, chunks } }
 }

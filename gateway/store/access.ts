@@ -1,31 +1,35 @@
 import { type AttributeValue, type DynamoDBClient, QueryCommand, type TransactWriteItem } from '@aws-sdk/client-dynamodb'
+import { SealedPatientAccess } from '../crypto/patient-access.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { PatientId, TenantId } from '../model/ids.ts'
+import type { Json } from '../model/record.ts'
 import { batchGet, type Item, type Key, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 
-/** The kinds of access items. Each relates a person or a study to a patient; CONSENTS holds all consents of the patient. */
-export type AccessKind = 'CARE_TEAM' | 'SELF' | 'PROXY' | 'STUDY' | 'CONSENTS'
+/** The kinds of memberships. Each relates a person or a study to a patient. */
+export type AccessKind = 'CARE_TEAM' | 'SELF' | 'PROXY' | 'STUDY'
 
-/** Identifies an access item. `subject` is a keyed hash of the person's FHIR identity, or `ALL` for consents. */
+/** Identifies a membership. `subject` is the token of a person or study. */
 export interface AccessKey {
   readonly kind: AccessKind
   readonly patient: PatientId
   readonly subject: string
 }
 
-/** An item as stored. Its content is sealed, so that a writer of the table can neither read nor forge it. */
-export interface AccessItem extends AccessKey {
-  readonly sealed: Uint8Array
-  /** The digest of the item that it may replace, or null if it may replace none. Without the member it replaces any item. */
-  readonly replaces?: string | null
+/** A new or changed membership. */
+export interface MembershipChange extends AccessKey {
+  readonly content: Json
 }
 
-/** The requested items that exist, and the manifests of their patients, read in the same batch. */
-export interface LoadedAccess {
-  readonly items: readonly AccessItem[]
-  /** The sealed list of all items of a patient; absent if the patient does not exist. */
-  readonly manifests: ReadonlyMap<PatientId, Uint8Array>
+/** The new list of a patient's consents. It may replace only the list that it was made from. */
+export interface ConsentsChange {
+  readonly kind: 'CONSENTS'
+  readonly patient: PatientId
+  readonly consents: readonly Json[]
+  readonly before: readonly Json[]
 }
+
+/** A change of a patient's access manifest. */
+export type AccessChange = MembershipChange | ConsentsChange
 
 /** The keys of one batch read, and its result. */
 interface Batch {
@@ -34,24 +38,30 @@ interface Batch {
 }
 
 const BY_USER = 'byUser'
-/** The sort key of manifests. No kind has this name. A manifest has no user, so that it is in no panel. */
+/** The sort key of access manifests. No kind has this name. A manifest has no user, so that it is in no panel. */
 const MANIFEST = '#ROOT'
 
-/** The key of an item. The seal of the item is bound to it. */
-export const accessKey = (tenant: TenantId, { kind, patient, subject }: AccessKey): Key => ({
-  pk: `${tenant}#${patient}`,
-  sk: `${kind}#${subject}`,
-})
+/** The name of a membership in its manifest, and the sort key of its entry in the index by user. */
+export const membershipName = ({ kind, subject }: Pick<AccessKey, 'kind' | 'subject'>): string => `${kind}#${subject}`
 
-/** The key of a patient's manifest. */
+/** The key of a patient's access manifest. The seal of the manifest is bound to it. */
 export const accessManifestKey = (tenant: TenantId, patient: PatientId): Key => ({ pk: `${tenant}#${patient}`, sk: MANIFEST })
 
+/** The key of a chunk of memberships. The seal of the chunk is bound to it. */
+export const membershipChunkKey = (tenant: TenantId, patient: PatientId, number: number): Key => ({
+  pk: `${tenant}#${patient}`,
+  sk: `${MANIFEST}#${number}`,
+})
+
+/** The table of access manifests: the form of its items, and how they are read and written. Opens nothing. */
 export class AccessTable {
   readonly #client: DynamoDBClient
   readonly #table: string
   readonly counter: RequestCounter = { requests: 0 }
   /** The batches that still collect keys, by the signal of the waiting request. */
   readonly #gathering = new WeakMap<AbortSignal, Batch>()
+  /** The manifest of an item. All loads that share a batch get the same object, so that it is opened once. */
+  readonly #manifests = new WeakMap<Item, SealedPatientAccess>()
 
   constructor(client: DynamoDBClient, table: string) {
     this.#client = client
@@ -59,64 +69,76 @@ export class AccessTable {
   }
 
   /**
-   * Loads the requested items that exist, with the manifest of each patient: the manifest proves that a missing item does not
-   * exist. A write between the reads of item and manifest looks like tampering, but only once.
+   * Loads the access manifests of patients. Patients without a manifest are absent.
    *
-   * Loads with the same signal within one tick share a batch, such as memberships and consents of the same patients.
+   * Loads with the same signal within one tick share a batch and its manifests, such as those for memberships and consents.
    *
    * @throws StoreUnavailable
    */
-  async load(tenant: TenantId, wanted: readonly AccessKey[], signal?: AbortSignal): Promise<LoadedAccess> {
-    const byKey = new Map(wanted.map((key) => [`${key.patient}\n${key.kind}#${key.subject}`, key]))
-    const keys = wanted.flatMap((key) => [accessKey(tenant, key), accessManifestKey(tenant, key.patient)])
-    const manifests = new Map<PatientId, Uint8Array>()
-    const items: AccessItem[] = []
-    for (const item of await this.#read(keys, signal)) {
-      const patient = (item['pk']?.S ?? '').slice(tenant.length + 1) as PatientId
-      const sk = item['sk']?.S ?? ''
-      const sealed = item['v']?.B ?? new Uint8Array()
-      const key = byKey.get(`${patient}\n${sk}`)
-      if (sk === MANIFEST) manifests.set(patient, sealed)
-      else if (key !== undefined) items.push({ ...key, sealed })
+  async load(
+    tenant: TenantId,
+    patients: readonly PatientId[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<PatientId, SealedPatientAccess>> {
+    const read = await this.#read(
+      patients.map((patient) => accessManifestKey(tenant, patient)),
+      signal,
+    )
+    const byPatient = new Map(read.map((item) => [patientOf(tenant, item), item]))
+    return new Map(
+      patients.flatMap((patient) => {
+        const item = byPatient.get(patient)
+        return item === undefined ? [] : [[patient, this.#sealed(tenant, patient, item)]]
+      }),
+    )
+  }
+
+  /** Loads chunks of memberships, by patient and number. Missing chunks are absent. @throws StoreUnavailable */
+  async chunks(
+    tenant: TenantId,
+    wanted: ReadonlyMap<PatientId, Iterable<number>>,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<PatientId, ReadonlyMap<number, Uint8Array>>> {
+    const found = new Map<PatientId, Map<number, Uint8Array>>([...wanted.keys()].map((patient) => [patient, new Map()]))
+    const keys = [...wanted].flatMap(([patient, numbers]) =>
+      [...numbers].map((number) => membershipChunkKey(tenant, patient, number)),
+    )
+    if (keys.length === 0) return found
+    for (const item of await batchGet(this.#client, this.counter, this.#table, keys, { signal })) {
+      found.get(patientOf(tenant, item))?.set(Number((item['sk']?.S ?? '').slice(MANIFEST.length + 1)), contentOf(item))
     }
-    return { items, manifests }
+    return found
+  }
+
+  #sealed(tenant: TenantId, patient: PatientId, item: Item): SealedPatientAccess {
+    const known = this.#manifests.get(item)
+    if (known !== undefined) return known
+    const manifest = new SealedPatientAccess({ tenant, ...accessManifestKey(tenant, patient) }, contentOf(item))
+    this.#manifests.set(item, manifest)
+    return manifest
   }
 
   async #read(keys: readonly Key[], signal: AbortSignal | undefined): Promise<Item[]> {
-    const readKeys = async (wanted: readonly Key[]): Promise<Item[]> =>
-      await batchGet(this.#client, this.counter, this.#table, wanted, { signal })
-    if (signal === undefined) return await readKeys(keys)
-    const batch = this.#gathering.get(signal) ?? this.#gather(signal, readKeys)
+    if (signal === undefined) return await batchGet(this.#client, this.counter, this.#table, keys)
+    const batch = this.#gathering.get(signal) ?? this.#gather(signal)
     batch.keys.push(...keys)
-    try {
-      return await batch.read
-    } catch (error) {
-      if (batch.keys.length === keys.length) throw error
-      // a failure of one part must not fail the others: each part is read once more on its own
-      return await readKeys(keys)
-    }
+    return await batch.read
   }
 
-  #gather(signal: AbortSignal, read: (keys: readonly Key[]) => Promise<Item[]>): Batch {
+  #gather(signal: AbortSignal): Batch {
     const keys: Key[] = []
-    const reading = endOfTick().then(async () => {
+    const read = endOfTick().then(async () => {
       this.#gathering.delete(signal)
-      return await read(keys)
+      return await batchGet(this.#client, this.counter, this.#table, keys, { signal })
     })
-    const batch = { keys, read: reading }
+    const batch = { keys, read }
     this.#gathering.set(signal, batch)
     return batch
   }
 
-  /** @throws StoreUnavailable */
-  async manifest(tenant: TenantId, patient: PatientId): Promise<Uint8Array | undefined> {
-    const [item] = await batchGet(this.#client, this.counter, this.#table, [accessManifestKey(tenant, patient)])
-    return item && (item['v']?.B ?? new Uint8Array())
-  }
-
   /**
-   * Returns up to `limit` patients with an item of the kind for the person, in the order of their ids. The index may lag, and
-   * others may write it, so verify each patient's item before you rely on the result.
+   * Returns up to `limit` patients with an entry of the kind for the person, in the order of their ids. The index may lag, and
+   * others may write it, so verify each patient's membership before you rely on the result.
    *
    * @throws StoreUnavailable
    */
@@ -140,7 +162,7 @@ export class AccessTable {
             KeyConditionExpression: after === undefined ? '#user = :user' : '#user = :user AND pk > :after',
             ExpressionAttributeNames: { '#user': 'user' },
             ExpressionAttributeValues: {
-              ':user': { S: userKey(tenant, kind, subject) },
+              ':user': { S: userKey(tenant, { kind, subject }) },
               ...(after !== undefined && { ':after': { S: `${tenant}#${after}` } }),
             },
             Limit: limit - patients.length,
@@ -149,7 +171,7 @@ export class AccessTable {
           { abortSignal: signal },
         ),
       )
-      patients.push(...(page.Items ?? []).map(({ pk }) => (pk?.S ?? '').slice(tenant.length + 1) as PatientId))
+      patients.push(...(page.Items ?? []).map((item) => patientOf(tenant, item)))
       // a short page does not mean that it is the last one
       next = patients.length < limit ? page.LastEvaluatedKey : undefined
     } while (next !== undefined)
@@ -158,30 +180,25 @@ export class AccessTable {
 
   /** Returns the write of a patient's manifest. It fails if the manifest is not `before`, so that no writer loses a change. */
   putManifest(tenant: TenantId, patient: PatientId, manifest: Uint8Array, before: Uint8Array | undefined): TransactWriteItem {
-    const { pk, sk } = accessManifestKey(tenant, patient)
-    const Item = { pk: { S: pk }, sk: { S: sk }, v: { B: manifest } }
     const condition =
       before === undefined
         ? { ConditionExpression: 'attribute_not_exists(pk)' }
         : { ConditionExpression: 'v = :before', ExpressionAttributeValues: { ':before': { B: before } } }
-    return { Put: { TableName: this.#table, Item, ...condition } }
+    return this.#put(accessManifestKey(tenant, patient), { v: { B: manifest } }, condition)
   }
 
-  /** Returns the write of an item. The condition on the manifest guards it. */
-  put(tenant: TenantId, item: AccessItem): TransactWriteItem {
-    const { pk, sk } = accessKey(tenant, item)
-    return {
-      Put: {
-        TableName: this.#table,
-        Item: {
-          pk: { S: pk },
-          sk: { S: sk },
-          // consents are in no panel: one index key for all of them would be a hot key
-          ...(item.kind !== 'CONSENTS' && { user: { S: userKey(tenant, item.kind, item.subject) } }),
-          v: { B: item.sealed },
-        },
-      },
-    }
+  /** Returns the write of a chunk. The condition on the manifest guards it. */
+  putChunk(tenant: TenantId, patient: PatientId, number: number, chunk: Uint8Array): TransactWriteItem {
+    return this.#put(membershipChunkKey(tenant, patient, number), { v: { B: chunk } })
+  }
+
+  /** Returns the write of a membership's entry in the index by user. */
+  putEntry(tenant: TenantId, key: AccessKey): TransactWriteItem {
+    return this.#put({ pk: `${tenant}#${key.patient}`, sk: membershipName(key) }, { user: { S: userKey(tenant, key) } })
+  }
+
+  #put({ pk, sk }: Key, attributes: Item, condition: Omit<NonNullable<TransactWriteItem['Put']>, 'TableName' | 'Item'> = {}) {
+    return { Put: { TableName: this.#table, Item: { pk: { S: pk }, sk: { S: sk }, ...attributes }, ...condition } }
   }
 }
 
@@ -193,4 +210,7 @@ const endOfTick = (): Promise<void> =>
     })
   })
 
-const userKey = (tenant: TenantId, kind: AccessKind, subject: string): string => `${tenant}#${kind}#${subject}`
+const userKey = (tenant: TenantId, membership: Pick<AccessKey, 'kind' | 'subject'>): string =>
+  `${tenant}#${membershipName(membership)}`
+const patientOf = (tenant: TenantId, { pk }: Item): PatientId => (pk?.S ?? '').slice(tenant.length + 1) as PatientId
+const contentOf = ({ v }: Item): Uint8Array => v?.B ?? new Uint8Array()

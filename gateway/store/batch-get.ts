@@ -4,7 +4,7 @@ import { StoreUnavailable } from '../model/failures.ts'
 
 export type Item = Record<string, AttributeValue>
 
-/** Counts what is sent, so that a test can state how many requests an operation makes. */
+/** Counts the requests, so that a test can assert the number that an operation makes. */
 export interface RequestCounter {
   requests: number
 }
@@ -15,23 +15,23 @@ export interface Key {
 }
 
 interface BatchOptions {
-  /** All of them when left out. */
+  /** Defaults to all attributes. */
   readonly attributes?: readonly string[] | undefined
-  /** Ends the reading when nobody waits for it any more. */
+  /** Ends the reads when no caller waits for them any more. */
   readonly signal?: AbortSignal | undefined
 }
 
-/** What DynamoDB takes in one BatchGetItem. */
+/** The maximum of keys in one BatchGetItem. */
 const BATCH = 100
-// some two seconds in all: a request does not have longer for it
+// about two seconds in total: a request has no more time for it
 const ROUNDS = 7
 const BACKOFF_MS = 15
 
 /**
- * Reads items of one table by key, a hundred at a time and side by side, with strong consistency.
+ * Reads items of one table by key with strong consistency, in parallel batches of a hundred.
  *
- * DynamoDB answers a part of a batch when it is pressed, and says what it left out; what is left out is asked for again.
- * A list is complete or it is an error: never silently shorter.
+ * Under load, DynamoDB answers only a part of a batch and returns the remaining keys. These keys are read again. The result is complete,
+ * or the call throws.
  *
  * @throws StoreUnavailable
  */
@@ -76,7 +76,7 @@ async function readBatch(
   return items
 }
 
-/** Attribute names are data here (`address.city`), so each is told to DynamoDB by a placeholder. */
+/** Attribute names can contain dots (`address.city`), so each gets a placeholder. */
 export function project(attributes: readonly string[]): {
   ProjectionExpression: string
   ExpressionAttributeNames: Record<string, string>
@@ -85,7 +85,7 @@ export function project(attributes: readonly string[]): {
   return { ProjectionExpression: Object.keys(names).join(', '), ExpressionAttributeNames: names }
 }
 
-/** The SDK's errors carry requests and items; only the class of the failure goes on, with the cause for engineers. */
+/** The SDK's errors contain requests and items. Only the class of the failure is passed on, with the cause for engineers. */
 export async function unavailableOnFailure<T>(sent: Promise<T>): Promise<T> {
   try {
     return await sent

@@ -7,7 +7,7 @@ import type { RequestCounter } from './batch-get.ts'
 
 const HOUR_SECONDS = 3_600
 
-/** How many values each user was given, hour by hour: `t#user` / hour. An item is of no use after its hour, and expires. */
+/** The values that each user was given, or that processes lease for them, by hour: `t#user` / hour. An item expires after its hour. */
 export class BudgetTable {
   readonly #client: DynamoDBClient
   readonly #table: string
@@ -22,7 +22,7 @@ export class BudgetTable {
    * Adds an amount in one conditional update, so that any number of processes never add more than `most` together. An attempt
    * whose answer was lost may count twice: it errs to the side that gives less.
    *
-   * @returns whether it was added; an amount above `most` is not, without a request
+   * @returns the sum of the hour with the amount; undefined if it was not added. An amount above `most` needs no request
    * @throws StoreUnavailable
    */
   async reserve(
@@ -30,11 +30,11 @@ export class BudgetTable {
     amount: number,
     most: number,
     deadline: Deadline,
-  ): Promise<boolean> {
-    if (amount > most) return false
+  ): Promise<number | undefined> {
+    if (amount > most) return undefined
     try {
       this.counter.requests++
-      await this.#client.send(
+      const { Attributes } = await this.#client.send(
         new UpdateItemCommand({
           TableName: this.#table,
           Key: { pk: { S: `${tenant}#${accountOf(user)}` }, sk: { S: String(hour) } },
@@ -46,12 +46,16 @@ export class BudgetTable {
             ':room': { N: String(most - amount) },
             ':expires': { N: String((hour + 2) * HOUR_SECONDS) },
           },
+          // the function has no right to read an item, and learns the sum from its own update
+          ReturnValues: 'UPDATED_NEW',
         }),
         { abortSignal: deadline.signal },
       )
-      return true
+      // an answer without a readable sum must not raise the values that are left
+      const used = Number(Attributes?.['used']?.N)
+      return Number.isSafeInteger(used) ? used : most
     } catch (cause) {
-      if (cause instanceof ConditionalCheckFailedException) return false
+      if (cause instanceof ConditionalCheckFailedException) return undefined
       throw new StoreUnavailable({ cause })
     }
   }

@@ -2,7 +2,7 @@ import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import type { TenantId } from '../model/ids.ts'
 import type { StoredRecord } from './records.ts'
 
-/** Earlier versions of records, sealed as they were. They are written together with what replaces them, and never changed. */
+/** Earlier versions of records, with their original seal. Each is written with the version that replaces it, and never changed. */
 export class HistoryTable {
   readonly #table: string
 

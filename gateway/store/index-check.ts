@@ -4,27 +4,34 @@ import { type ChunkSummary, chunkFits, type IndexEntry, type IndexRoot, openChun
 import { Failure } from '../model/failures.ts'
 import type { PatientId, RecordRef, TenantId } from '../model/ids.ts'
 import { chunksHolding } from './patient-index.ts'
+import type { DecidedManifest } from './record-source.ts'
 import type { RecordTable } from './records.ts'
 
 type ChunkReader = Pick<RecordTable, 'chunksOf'>
 
-/** A record as it was read, or that there was none. */
+/** A record as it was read. Without `found`, the table has no such record. */
 export interface ReadRecord {
   readonly ref: RecordRef
   readonly found: { readonly version: number; readonly date: string } | undefined
 }
 
 /**
- * What the index says of a record. SOUND: it stands there at this very version. ABSENT: neither is it there nor listed. BROKEN:
- * it was removed, put back, or put in by somebody who could not list it; or it was written between two reads.
+ * The result of comparing a record with the index of its patient:
+ * - SOUND: the index lists the record at exactly its version.
+ * - ABSENT: neither the index nor the table has the record.
+ * - BROKEN: the record was removed, rolled back or inserted, or it was written between two reads.
+ * - OUTDATED: the index names a newer access manifest than the decision.
  */
-export type IndexVerdict = 'SOUND' | 'ABSENT' | 'BROKEN' | Failure
+export type IndexVerdict = 'SOUND' | 'ABSENT' | 'BROKEN' | 'OUTDATED' | Failure
 
-/** What records are held against: the roots that were read with them, and the keys of their patients. */
+/** The data that records are compared with. */
 export interface IndexContext {
   readonly tenant: TenantId
+  /** The roots that were read with the records. */
   readonly roots: ReadonlyMap<PatientId, Uint8Array>
   readonly keys: ReadonlyMap<PatientId, PatientKeys>
+  /** The access manifests that the decision rests on. */
+  readonly manifests: ReadonlyMap<PatientId, DecidedManifest>
 }
 
 interface Asked {
@@ -34,16 +41,16 @@ interface Asked {
 }
 
 /**
- * Holds records against the indexes of their patients. A patient's own record is told by the root alone; chunks that others
- * need are read in one batch.
+ * Compares records with the indexes of their patients. The root suffices for a patient's own record. The chunks for other records
+ * are read in one batch.
  *
- * @param counter `metadata` goes up with every root and chunk that is opened
- * @returns a verdict for each, in order; a failure where root or chunk do not open
+ * @param counter `metadata` increases with every opened root and chunk
+ * @returns a verdict for each record, in order; a failure if root or chunk does not open
  * @throws StoreUnavailable
  */
 export async function verifyAgainstIndex(
   table: ChunkReader,
-  { tenant, roots, keys }: IndexContext,
+  { tenant, roots, keys, manifests }: IndexContext,
   records: readonly ReadRecord[],
   counter: OpeningCounter,
   signal?: AbortSignal,
@@ -58,12 +65,14 @@ export async function verifyAgainstIndex(
   const asked: Asked[] = []
   const verdicts = records.map(({ ref, found }, at): IndexVerdict => {
     const [patientKeys, sealed] = [keys.get(ref.patient), roots.get(ref.patient)]
-    // an index begins with the patient's key and first record, in one transaction
+    // the index is created in one transaction with the patient's key and first record
     if (sealed === undefined || patientKeys === undefined) {
       return found === undefined && sealed === undefined && patientKeys === undefined ? 'ABSENT' : 'BROKEN'
     }
     const root = rootOf(ref.patient, patientKeys, sealed)
     if (root instanceof Failure) return root
+    const decided = manifests.get(ref.patient)
+    if (decided !== undefined && isOutdated(decided, root.access)) return 'OUTDATED'
     if (root.own?.type === ref.type) return ownVerdict(root.own.version, ref, found?.version)
     const chunks = chunksHolding(root, ref.type, found && { date: found.date, id: ref.id })
     if (chunks.length === 0) return found === undefined ? 'ABSENT' : 'BROKEN'
@@ -85,7 +94,7 @@ function ownVerdict(listed: number, { patient, id }: RecordRef, found: number | 
   return found === undefined ? 'ABSENT' : 'SOUND'
 }
 
-/** By patient and chunk: what is in it by record, or that it cannot be had as the root names it. */
+/** The entries of each chunk by record. BROKEN: the chunk is missing, or is not the one that the root names. */
 type Chunks = ReadonlyMap<string, ReadonlyMap<string, IndexEntry> | 'BROKEN' | Failure>
 
 function verdictOf({ ref, found }: ReadRecord, chunks: readonly ChunkSummary[], entries: Chunks): IndexVerdict {
@@ -101,7 +110,7 @@ function verdictOf({ ref, found }: ReadRecord, chunks: readonly ChunkSummary[], 
 
 async function entriesOf(
   table: ChunkReader,
-  { tenant, keys }: Omit<IndexContext, 'roots'>,
+  { tenant, keys }: Pick<IndexContext, 'tenant' | 'keys'>,
   asked: readonly Asked[],
   counter: OpeningCounter,
   signal: AbortSignal | undefined,
@@ -133,6 +142,13 @@ async function entriesOf(
 }
 
 const chunkName = (patient: PatientId, number: number): string => `${patient} ${number}`
+
+/**
+ * Whether a decision rests on an older access manifest than a record or index names. The manifest was then rolled back, or written
+ * after it was read.
+ */
+export const isOutdated = ({ version }: DecidedManifest, named: number | undefined): boolean =>
+  named === undefined || version < named
 
 export function failureOr<T>(work: () => T): T | Failure {
   try {

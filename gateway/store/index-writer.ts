@@ -2,6 +2,7 @@ import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import type { PatientKeys } from '../crypto/patient-keys.ts'
 import {
   chunkDigest,
+  chunkFits,
   type IndexEntry,
   type IndexPlace,
   type IndexRoot,
@@ -12,50 +13,60 @@ import {
 } from '../crypto/sealed-index.ts'
 import { IntegrityFailure, VersionConflict } from '../model/failures.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
+import { BUSY_READS, type OptimisticRead, retryOptimisticRead } from '../model/optimistic-read.ts'
 import { PatientIndex, type TouchedChunk } from './patient-index.ts'
 import type { RecordTable } from './records.ts'
 
-/** A patient's index while records of the patient are being written, one transaction after the other. */
+/** Writes a patient's index with the records that change it, one transaction after the other. */
 export class IndexWriter {
   readonly #table: RecordTable
   readonly #keys: PatientKeys
-  readonly #place: IndexPlace
+  readonly place: IndexPlace
   readonly #index: PatientIndex
   readonly #digests: Map<number, string>
   #version: number
   #own: IndexRoot['own']
-  /** The root as it is stored, and as it will be when the transaction under way commits. */
+  #access: number | undefined
+  /** The sealed root as stored, and as it will be after the pending transaction commits. */
   #stored: Uint8Array | undefined
   #pending: Uint8Array | undefined
 
   /**
-   * @param isNew the patient had no key a moment ago
-   * @throws IntegrityFailure where the stored index is not whole, or a patient who is not new has none; VersionConflict where a new patient has one already;
-   *   StoreUnavailable, KeyUnavailable
+   * @param isNew whether the patient had no key before this write
+   * @throws IntegrityFailure if the stored index is damaged, or is missing for an existing patient
+   * @throws VersionConflict if a new patient already has an index
+   * @throws StoreUnavailable, KeyUnavailable
    */
   static async open(table: RecordTable, keys: PatientKeys, place: IndexPlace, isNew: boolean): Promise<IndexWriter> {
-    const stored = await table.indexRoot(place.tenant, place.patient)
-    if (stored === undefined) {
-      // the index begins with the patient's key: to begin another would leave out all that was listed
-      if (!isNew) throw new IntegrityFailure()
-      return new IndexWriter(table, keys, place, undefined, new PatientIndex(undefined, new Map()), new Map(), undefined)
+    const read = async (): Promise<OptimisticRead<IndexWriter, undefined>> => {
+      const stored = await table.indexRoot(place.tenant, place.patient)
+      if (stored === undefined) {
+        // the index is created with the patient's key: a second one would omit the listed records
+        if (!isNew) throw new IntegrityFailure()
+        const index = new PatientIndex(undefined, new Map())
+        return { value: new IndexWriter(table, keys, place, undefined, index, new Map(), undefined) }
+      }
+      if (isNew) throw new VersionConflict()
+      const root = openRoot(keys, place, stored)
+      const summaries = [...root.types.values()].flat()
+      const sealed = await table.indexChunks(
+        place.tenant,
+        place.patient,
+        summaries.map(({ number }) => number),
+      )
+      const chunks = new Map<number, readonly IndexEntry[]>()
+      for (const summary of summaries) {
+        const chunk = sealed.get(summary.number)
+        if (chunk === undefined || !chunkFits(summary, chunk)) return { torn: undefined }
+        chunks.set(summary.number, openChunk(keys, place, summary.number, chunk))
+      }
+      const digests = new Map(summaries.map(({ number, digest }) => [number, digest]))
+      return { value: new IndexWriter(table, keys, place, stored, new PatientIndex(root, chunks), digests, root) }
     }
-    if (isNew) throw new VersionConflict()
-    const root = openRoot(keys, place, stored)
-    const summaries = [...root.types.values()].flat()
-    const sealed = await table.indexChunks(
-      place.tenant,
-      place.patient,
-      summaries.map(({ number }) => number),
-    )
-    const chunks = new Map<number, readonly IndexEntry[]>()
-    for (const { number, digest } of summaries) {
-      const chunk = sealed.get(number)
-      if (chunk === undefined || chunkDigest(chunk) !== digest) throw new IntegrityFailure()
-      chunks.set(number, openChunk(keys, place, number, chunk))
+    const damaged = (): never => {
+      throw new IntegrityFailure()
     }
-    const digests = new Map(summaries.map(({ number, digest }) => [number, digest]))
-    return new IndexWriter(table, keys, place, stored, new PatientIndex(root, chunks), digests, root)
+    return await retryOptimisticRead(read, damaged, BUSY_READS)
   }
 
   private constructor(
@@ -69,12 +80,18 @@ export class IndexWriter {
   ) {
     this.#table = table
     this.#keys = keys
-    this.#place = place
+    this.place = place
     this.#stored = stored
     this.#index = index
     this.#digests = digests
     this.#version = root?.version ?? 0
     this.#own = root?.own
+    this.#access = root?.access
+  }
+
+  /** The type of the patient's own record; undefined until the record is written. */
+  get ownType(): TypeName | undefined {
+    return this.#own?.type
   }
 
   /** The versions at which records are listed, by `Type#id`. */
@@ -87,25 +104,37 @@ export class IndexWriter {
     return this.#index.touches(type, entry)
   }
 
-  /** The writing of the entries: the chunks that they change, and the root, on condition that nobody else changed it. */
-  write(entries: readonly { readonly type: TypeName; readonly entry: IndexEntry }[]): TransactWriteItem[] {
-    const { tenant, patient } = this.#place
+  /**
+   * Returns the writes of the entries: the chunks that they change, and the root. They fail if the stored root changed.
+   *
+   * @param access the version of the access manifest that the same transaction writes; undefined if it writes none
+   */
+  write(
+    entries: readonly { readonly type: TypeName; readonly entry: IndexEntry }[],
+    access: number | undefined,
+  ): TransactWriteItem[] {
+    const { tenant, patient } = this.place
     for (const { type, entry } of entries) {
       this.#index.put(type, entry)
       if ((entry.id as string) === (patient as string)) this.#own = { type, version: entry.version }
     }
     const chunks = this.#index.changes().map(({ number, entries }) => {
-      const sealed = sealChunk(this.#keys, this.#place, number, entries)
+      const sealed = sealChunk(this.#keys, this.place, number, entries)
       this.#digests.set(number, chunkDigest(sealed))
       return this.#table.putIndexChunk(tenant, patient, number, sealed)
     })
     this.#version++
-    const root = { ...this.#index.root(this.#digests, this.#version), ...(this.#own && { own: this.#own }) }
-    this.#pending = sealRoot(this.#keys, this.#place, root)
+    this.#access = access ?? this.#access
+    const root: IndexRoot = {
+      ...this.#index.root(this.#digests, this.#version),
+      ...(this.#own && { own: this.#own }),
+      ...(this.#access !== undefined && { access: this.#access }),
+    }
+    this.#pending = sealRoot(this.#keys, this.place, root)
     return [this.#table.putIndexRoot(tenant, patient, this.#pending, this.#stored), ...chunks]
   }
 
-  /** The transaction committed: the next one stands on it. */
+  /** Call this after the transaction committed. The next transaction then requires the new root. */
   written(): void {
     this.#stored = this.#pending
   }

@@ -2,26 +2,26 @@ import { ConditionalCheckFailedException, type DynamoDBClient, UpdateItemCommand
 import { createHash } from 'node:crypto'
 import { batchGet, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 
-/** The key set of an issuer as it lies in the table. Whoever writes there may have written it: the seal tells. */
+/** The key set of an issuer as stored. A writer of the table can replace it, so verify the seal. */
 export interface StoredKeySet {
-  /** The set as the issuer gave it: RFC 7517 section 5. */
+  /** The response of the issuer, a JWK set. @source RFC 7517 section 5 */
   readonly text: string
-  /** When it was asked for; milliseconds since the epoch. */
+  /** When it was requested, in milliseconds since the epoch. */
   readonly at: number
   readonly seal: Uint8Array
 }
 
-/** Whose keys, and from where: who names another place asks for another set. */
+/** The issuer of a key set and its URL. Another URL is another set. */
 export interface KeySetName {
   readonly issuer: string
   readonly jwksUri: string
 }
 
 const FORGET_AFTER_MS = 48 * 60 * 60_000
-/** Clocks of processes differ by so much. What is further ahead says nothing. */
+/** The tolerated difference between the clocks of processes. A time further ahead is ignored. */
 const CLOCK_TOLERANCE_MS = 60_000
 
-/** The last key set of each issuer, beside the sessions: `#issuer-keys#digest` / `KEYS`, a partition that no tenant's name begins. */
+/** The last key set of each issuer, in the sessions table: `#issuer-keys#digest` / `KEYS`. No tenant's partition begins with `#`. */
 export class IssuerKeysTable {
   readonly #client: DynamoDBClient
   readonly #table: string
@@ -40,7 +40,8 @@ export class IssuerKeysTable {
   }
 
   /**
-   * Writes a set, unless there is a later one.
+   * Writes a set, unless a later one is stored.
+   *
    * @throws StoreUnavailable
    */
   async write(name: KeySetName, { text, at, seal }: StoredKeySet, signal: AbortSignal): Promise<void> {

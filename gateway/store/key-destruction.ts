@@ -15,7 +15,7 @@ interface KeyDestructionParts {
 
 /**
  * Returns the writes that destroy a patient's keys. A sealed tombstone replaces the keys, and the patient's access manifest
- * lists it, so that restored keys are detected. Commit the writes in one transaction with their audit record. The transaction
+ * names it, so that restored keys are detected. Commit the writes in one transaction with their audit record. The transaction
  * fails if the keys or the manifest changed in the meantime.
  *
  * Records, index and access items stay in the store, but records and index no longer open. Operators must destroy copies of
@@ -40,6 +40,6 @@ export async function destroyPatientKeys(
   }
   if (before === undefined || before.versions.length === 0) throw new KeyUnavailable()
   const tombstone = sealTombstone(key, tenant, patient, { at, versions: before.versions.map(({ version }) => version) })
-  const accessWriter = await AccessWriter.open(access, key, tenant, patient, false)
+  const accessWriter = await AccessWriter.open({ table: access, key, tenant, patient }, false, [])
   return [keys.destroy(tenant, patient, before, tombstone), accessWriter.writeKeyDestruction(tombstone)]
 }

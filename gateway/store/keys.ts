@@ -22,7 +22,7 @@ import { batchGet, type Item, type RequestCounter, unavailableOnFailure } from '
 
 const KEY = 'KEY'
 
-/** Wrapped keys: one item for a tenant, one for each patient, each with all versions. Nothing in it opens without KMS. */
+/** The table of wrapped keys: one item for a tenant and one for each patient, with all versions. No key opens without KMS. */
 export class DynamoKeyTable implements KeyTable {
   readonly #client: DynamoDBClient
   readonly #table: string
@@ -62,13 +62,13 @@ export class DynamoKeyTable implements KeyTable {
     }
   }
 
-  /** The writing of a new patient's item, which fails when there is one. */
+  /** Returns the write of a new patient's item. It fails if the patient has one. */
   put(tenant: TenantId, patient: PatientId, { versions }: PatientKeyItem): TransactWriteItem {
     const item: Item = { ...patientKey(tenant, patient), versions: patientVersions(versions) }
     return { Put: { TableName: this.#table, Item: item, ConditionExpression: 'attribute_not_exists(pk)' } }
   }
 
-  /** The writing of a tombstone over a patient's keys, all versions, which fails where they are no longer what was read. */
+  /** Returns the write of a tombstone over all versions of a patient's keys. It fails if the stored keys are not `before`. */
   destroy(tenant: TenantId, patient: PatientId, before: PatientKeyItem, tombstone: Uint8Array): TransactWriteItem {
     return {
       Update: {
@@ -81,7 +81,7 @@ export class DynamoKeyTable implements KeyTable {
     }
   }
 
-  /** The writing of changed items, which fails as a whole where one is no longer what was read. */
+  /** Returns the writes of changed items. They fail together if a stored item is not the `before` of its change. */
   change(tenant: TenantId, { tenant: own, patients }: KeyChanges): TransactWriteItem[] {
     const changes = patients.map(
       ({ patient, before, after }): TransactWriteItem => ({
@@ -115,8 +115,8 @@ export class DynamoKeyTable implements KeyTable {
   }
 
   /**
-   * The key items of all patients of a tenant, a page at a time, read consistently. It reads through the keys of all
-   * tenants: for those who keep keys, not for requests.
+   * Yields the key items of all patients of a tenant, a page at a time, read consistently. It scans the keys of all tenants, so it is
+   * only for the administration of keys.
    *
    * @throws StoreUnavailable
    */
@@ -160,7 +160,7 @@ const patientVersions = (versions: PatientKeyItem['versions']): AttributeValue =
   L: versions.map((key) => ({ M: wrappedKey(key) })),
 })
 
-/** What seals from the beginning does not say so: items read back are written as they were. */
+/** A first version has no `sealsFrom` attribute. An item that was read is therefore written back unchanged. */
 const wrappedKey = ({ version, tenantKeyVersion, wrapped, sealsFrom }: WrappedPatientKey): Item => ({
   version: number(version),
   tenantKeyVersion: number(tenantKeyVersion),
@@ -199,9 +199,9 @@ function readWrapped(entry: Item): WrappedPatientKey {
   }
 }
 
-// a malformed item has no key in it that would unwrap, so reading it can be this simple
+// no key of a malformed item unwraps, so the reader needs no validation
 
 const list = (value: AttributeValue | undefined): Item[] => (value?.L ?? []).map((entry) => entry.M ?? {})
 const integer = (value: AttributeValue | undefined): number => Number(value?.N ?? 0)
-/** Copied: the SDK decodes into pieces of larger buffers, and a cached key would keep all of such a buffer in memory. */
+/** Copies the bytes. The SDK decodes into parts of larger buffers, and a cached key would keep the whole buffer in memory. */
 const bytes = (value: AttributeValue | undefined): Uint8Array => new Uint8Array(value?.B ?? [])

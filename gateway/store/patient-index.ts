@@ -3,13 +3,13 @@ import type { TypeName } from '../../directives/coordinates.ts'
 import type { RecordId } from '../model/ids.ts'
 import { type ListFilter, type ListPosition, type ListRequest, newestFirst } from '../model/list.ts'
 
-/** So that the index of 10,000 records stays in items of some ten kilobytes, of which a page reads one or two. */
+/** The index of 10,000 records is then in items of about ten kilobytes. A page reads one or two of them. */
 export const CHUNK_ENTRIES = 250
 
 /**
- * Which chunks a page may need, newest first. What is left out holds nothing of the page.
+ * Returns the chunks that a page may need, newest first. No other chunk contains a record of the page.
  *
- * @param whole where more was left out of the page than could be foreseen: all chunks
+ * @param whole whether all chunks are needed, because more records were left out of the page than expected
  */
 export function chunksFor(
   root: IndexRoot,
@@ -19,30 +19,30 @@ export function chunksFor(
   const chunks = (root.types.get(type) ?? []).filter(
     ({ first, last }) => (after === undefined || newestFirst(after, last) < 0) && reaches(filter, first, last),
   )
-  // with a filter by what is in a record, any chunk may hold the next one that passes
+  // with a filter by code or category, any chunk may contain the next record that passes
   if (filter.code !== undefined || filter.category !== undefined || whole) return chunks
   const needed: ChunkSummary[] = []
   let sure = 0
   for (const chunk of chunks) {
     needed.push(chunk)
     if (isWhole(chunk, after, filter)) sure += chunk.count
-    // one more than the page, to know whether there is another
+    // one record more than the page shows whether another page exists
     if (sure > size) break
   }
   return needed
 }
 
-/** Whether something of a chunk may be in the span of time. */
+/** Whether a record of a chunk may be in the time span. */
 function reaches({ since, until }: ListFilter, { date: newest }: ListPosition, { date: oldest }: ListPosition): boolean {
   if (since === undefined && until === undefined) return true
-  // records without a date stand last and are in no span
+  // records without a date are last, and are in no time span
   if (newest === '') return false
   return (
     (since === undefined || Date.parse(newest) >= since) && (until === undefined || oldest === '' || Date.parse(oldest) < until)
   )
 }
 
-/** Whether all of a chunk counts for the page: of one that is cut it is not known how much does. */
+/** Whether every record of a chunk counts for the page. The number is unknown for a chunk that begins before the page or the time span. */
 function isWhole({ first, last }: ChunkSummary, after: ListPosition | undefined, { since, until }: ListFilter): boolean {
   if (after !== undefined && newestFirst(after, first) >= 0) return false
   if (since === undefined && until === undefined) return true
@@ -50,7 +50,7 @@ function isWhole({ first, last }: ChunkSummary, after: ListPosition | undefined,
   return (since === undefined || Date.parse(last.date) >= since) && (until === undefined || Date.parse(first.date) < until)
 }
 
-/** Whether a record is in the list. One without a date is in no span of time. */
+/** Whether a record is in the list. A record without a date is in no time span. */
 export function passes({ since, until, code, category }: ListFilter, entry: IndexEntry): boolean {
   if (code !== undefined && !entry.codes.includes(code)) return false
   if (category !== undefined && entry.category !== category) return false
@@ -59,28 +59,28 @@ export function passes({ since, until, code, category }: ListFilter, entry: Inde
   return !Number.isNaN(at) && (since === undefined || at >= since) && (until === undefined || at < until)
 }
 
-/** The chunks in which a record can be listed: the one that its place falls in, or all of the type where that is not known. */
+/** Returns the chunks that can list a record: the one for its position, or all chunks of the type if the position is unknown. */
 export function chunksHolding(root: IndexRoot, type: TypeName, at: ListPosition | undefined): readonly ChunkSummary[] {
   const chunks = root.types.get(type) ?? []
   if (at === undefined) return chunks
   return chunks.filter(({ first, last }) => newestFirst(first, at) <= 0 && newestFirst(at, last) <= 0)
 }
 
-/** A chunk that a write changes, and how many entries are in it before. */
+/** A chunk that a write changes, and the number of its entries before the write. */
 export interface TouchedChunk {
   readonly name: string
   readonly count: number
 }
 
 /**
- * How many chunks come of one that gets so many entries more: itself, and when it overflows its other half, and a new one at
- * either end of the list. More entries than a transaction holds would be another matter.
+ * Returns the upper bound of the chunks that result from a chunk with added entries: the chunk itself and, if it overflows, its other
+ * half and a new chunk at each end of the list. The bound holds for the entries of one transaction.
  */
 export function chunksAfter(count: number, added: number): number {
   return count + added > CHUNK_ENTRIES ? 4 : 1
 }
 
-/** A patient's whole index while records are being written: pure, apart from counting up. */
+/** A patient's whole index while records are being written. It seals and reads nothing. */
 export class PatientIndex {
   #next: number
   readonly #types = new Map<string, { number: number; entries: IndexEntry[] }[]>()
@@ -107,7 +107,7 @@ export class PatientIndex {
     return versions
   }
 
-  /** The chunks that `put` would change: where the record stands now, and where it would stand. */
+  /** Returns the chunks that `put` would change: the chunk that has the record now, and the chunk of its new position. */
   touches(type: TypeName, entry: IndexEntry): readonly TouchedChunk[] {
     const chunks = this.#types.get(type) ?? []
     const then = chunks.find(({ entries }) => newestFirst(entry, entries.at(-1) ?? entry) <= 0) ?? chunks.at(-1)
@@ -115,19 +115,19 @@ export class PatientIndex {
     return [now, then].map((chunk) => ({ name: `${type} ${chunk?.number ?? 'new'}`, count: chunk?.entries.length ?? 0 }))
   }
 
-  /** Puts a record in its place, wherever it stood before. */
+  /** Lists a record at its position, and removes its earlier entry. */
   put(type: TypeName, entry: IndexEntry): void {
     const chunks = this.#types.get(type) ?? []
     this.#types.set(type, chunks)
     const [only] = chunks
     if (chunks.length === 1 && only?.entries.length === 1 && only.entries[0]?.id === entry.id) {
-      // in its own place: a new chunk would leave the former one lying there, whole, for an older root to name
+      // keep the number: a new chunk would leave the former one stored, and an older root could name it
       only.entries = [entry]
       this.#changed.add(only.number)
       return
     }
     this.#remove(chunks, entry.id)
-    // the first chunk that does not end before the entry; a newest entry does not open a full chunk again
+    // the first chunk that does not end before the entry; a newest entry begins a new chunk beside a full one
     let at = chunks.findIndex(({ entries }) => newestFirst(entry, entries.at(-1) ?? entry) <= 0)
     if (at === -1) at = chunks.length - 1
     const chunk = chunks[at]
@@ -148,14 +148,14 @@ export class PatientIndex {
     this.#changed.add(older.number)
   }
 
-  /** The chunks that `put` has changed since the last call, and how to tell of them in the root. */
+  /** Returns the chunks that `put` changed since the last call. */
   changes(): readonly { readonly number: number; readonly entries: readonly IndexEntry[] }[] {
     const changed = [...this.#types.values()].flat().filter(({ number }) => this.#changed.has(number))
     this.#changed.clear()
     return changed
   }
 
-  /** @param digests of every chunk, by its number */
+  /** Returns the root of these chunks. @param digests of every chunk, by its number */
   root(digests: ReadonlyMap<number, string>, version: number): IndexRoot {
     const types = [...this.#types].map(([type, chunks]): [string, ChunkSummary[]] => [
       type,

@@ -5,25 +5,36 @@ import type { PatientId, RecordRef, TenantId } from '../model/ids.ts'
 import type { ListedPage, ListRequest } from '../model/list.ts'
 import type { Json, RecordMetadata } from '../model/record.ts'
 
-/** A record whose facts are known and whose values are given one by one. */
+/** A record with readable metadata. Its values are opened one by one. */
 export interface OpenRecord {
-  /** 0 of a record that was erased. */
+  /** 0 for an erased record. */
   readonly version: number
   readonly metadata: RecordMetadata
-  /** Nothing of the record can be read any more, its metadata included, and every value is erased. */
+  /** The patient's keys were destroyed: nothing of the record can be read, and every value is erased. */
   readonly erased?: true
   /**
-   * One value, which must have been asked for when the record was loaded; undefined when the record has none there.
+   * Returns a value that the load requested; undefined if the record has none.
+   *
    * @throws IntegrityFailure, Erased
    */
   value(path: SchemaPath): Json | undefined
 }
 
-/** A record that was found. Nothing of it is readable before `open`, which is called once it may be known to exist. */
+/** A record that was found. Nothing of it is readable before `open`. Call `open` only if the caller may know of the record. */
 export interface FoundRecord {
   readonly ref: RecordRef
+  /** The record names a newer access manifest than the decision. Load the patient's attributes again, or treat it as tampering. */
+  readonly outdated?: true
   /** @throws IntegrityFailure, KeyUnavailable */
   open(counter: OpeningCounter): OpenRecord
+}
+
+/** The access manifest that a decision rests on. */
+export interface DecidedManifest {
+  /** Increases with every change. A record names the version that was current when it was written. */
+  readonly version: number
+  /** The version of the patient's own record that the manifest names. */
+  readonly own?: number
 }
 
 export interface LoadOptions {
@@ -33,12 +44,14 @@ export interface LoadOptions {
   readonly deadline: Deadline
   /** The versions at which lists of this request named records, by `recordKey`. Other records have no entry. */
   readonly listed: ReadonlyMap<string, number>
+  /** Patients' own records on a page of patients, by `recordKey`. The decision names their versions. */
+  readonly paged: ReadonlySet<string>
   /**
    * The decision of the layers above, which a source awaits after its first batch. With `fast` timing the decision is made while that
    * batch is read. A source may ignore it, because the layers above enforce it again.
    */
   readonly decision: Promise<LoadDecision>
-  /** Counts the values that are opened to find out whether a record is the present one. */
+  /** Counts the openings that verify whether a record is current. */
   readonly counter: OpeningCounter
 }
 
@@ -49,23 +62,25 @@ export interface LoadDecision {
    * beyond the first batch (P5). If a record has a test, its opened metadata must pass the test before anything further is read.
    */
   readonly visible: ReadonlyMap<string, 'VISIBLE' | MetadataTest>
-  /** Patients whose keys are known to be destroyed. Keys that are found nevertheless were put back (P6), or come from memory. */
+  /** Patients whose keys are known to be destroyed. Keys that are found nevertheless were restored (P6), or come from memory. */
   readonly erased: ReadonlySet<PatientId>
+  /** The access manifests that the decision rests on. A patient without an entry was decided without a manifest. */
+  readonly manifests: ReadonlyMap<PatientId, DecidedManifest>
 }
 
 /** A pure test of the metadata of one record. */
 export type MetadataTest = (metadata: RecordMetadata) => boolean
 
 /**
- * The seam to where records come from: one for each `@record(source:)`. DynamoDB is the shipped one; an upstream FHIR or
- * REST service is another. What a caller may see of a record is decided above; a source gives no more than it is asked for.
+ * A source of records, one for each `@record(source:)`. DynamoDB is the shipped source; an upstream FHIR or REST server is another.
+ * The layers above decide about the caller. A source gives only the requested values.
  */
 export interface RecordSource {
   /**
-   * The records that exist among those asked for; one that is missing, older than it should be or put in by somebody else is
-   * found as well, and does not open. Of a patient who was erased every record is found: which there were is not known any more.
-   * `paths` are the values that some record could grant: no other is fetched
-   * where the source can tell them apart, and none leaves it before `value` asks.
+   * Returns the requested records that exist. A record that is missing, outdated or inserted by another writer is returned too, and does
+   * not open. For an erased patient every requested record is returned, because it is no longer known which of them existed.
+   *
+   * @param paths the values that some record could grant. The source fetches no other value if it can tell them apart
    * @throws StoreUnavailable
    */
   load(
@@ -75,16 +90,18 @@ export interface RecordSource {
     options: LoadOptions,
   ): Promise<readonly FoundRecord[]>
   /**
-   * A page of the records of one type of one patient, newest first. Complete, or an error.
+   * Returns a page of the records of one type of one patient, newest first. The page is complete, or the call throws.
+   *
    * @throws StoreUnavailable, KeyUnavailable, IntegrityFailure
    */
   list(tenant: TenantId, request: ListRequest, counter: OpeningCounter, deadline: Deadline): Promise<ListedPage>
 }
 
-/** All patients of a tenant, for those who see every one of them. */
+/** All patients of a tenant, for callers that see every patient. */
 export interface PatientDirectory {
   /**
-   * Up to `limit` patients in the order of their ids as text, after the one given.
+   * Returns up to `limit` patients after the given one, in the order of their ids as text.
+   *
    * @throws StoreUnavailable
    */
   patients(tenant: TenantId, after: PatientId | undefined, limit: number, deadline: Deadline): Promise<readonly PatientId[]>

@@ -1,7 +1,8 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditContext, TimedAccess } from '../audit/entry.ts'
+import { ItemPacker } from '../audit/item-packer.ts'
 import type { AuditLog } from '../audit/log.ts'
-import { MAX_ACTIONS } from '../audit/submission.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { PatientKeys } from '../crypto/patient-keys.ts'
 import type { OpeningCounter } from '../crypto/sealed-field.ts'
@@ -10,27 +11,27 @@ import { SealedRecord, sealRecord } from '../crypto/sealed-record.ts'
 import { BadUserInput, IntegrityFailure, VersionConflict } from '../model/failures.ts'
 import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import type { Instant, PatientId, TenantId } from '../model/ids.ts'
-import { retryOptimisticRead } from '../model/optimistic-read.ts'
+import { BUSY_READS, retryOptimisticRead } from '../model/optimistic-read.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
 import type { Clock, NewRecord } from '../model/record.ts'
-import type { AccessItem, AccessTable } from './access.ts'
+import type { AccessChange, AccessTable } from './access.ts'
 import { AccessWriter } from './access-writer.ts'
 import type { HistoryTable } from './history.ts'
 import { IndexWriter } from './index-writer.ts'
-import { chunksAfter } from './patient-index.ts'
 import type { DynamoKeyTable } from './keys.ts'
 import type { RecordTable, StoredRecord } from './records.ts'
 import type { SearchTable } from './search.ts'
 import { SearchWriter, valuesOf } from './search-writer.ts'
+import { accessUnits, fitting, type Writers, type WriteUnit } from './write-units.ts'
 
-/** All that is written of one patient at a time. */
+/** The changes of one patient that are written together. */
 export interface PatientBatch {
   readonly patient: PatientId
   readonly records: readonly NewRecord[]
-  readonly access: readonly AccessItem[]
+  readonly access: readonly AccessChange[]
 }
 
-/** Records by what became of them. */
+/** Numbers of records by result. */
 export interface WriteCounts {
   readonly created: number
   readonly updated: number
@@ -42,7 +43,7 @@ export interface WriterParts {
   readonly history: HistoryTable
   readonly access: AccessTable
   readonly search: SearchTable
-  /** The blind indexes of the schema. Left out: what is written is not found by any value. */
+  /** The blind indexes of the schema. Without them, no search finds the written records. */
   readonly searchable?: readonly SearchIndex[]
   readonly keys: DynamoKeyTable
   readonly keyring: Keyring
@@ -50,26 +51,13 @@ export interface WriterParts {
   readonly now: Clock
 }
 
-/** What one transaction and one item may hold, in bytes, with room for names and keys. */
-const TRANSACTION_BYTES = 3_000_000
+/** The upper bound of one item, in bytes, with room for names and keys. */
 const ITEM_BYTES = 380_000
 const DEADLINE_MS = 30_000
-const ACCESS_AT_ONCE = 25
-/** The root of the index and that of the access items. */
-const ROOTS = 2
-
-/** Actions that must be stored together, and the records of the audit that tell of them. */
-interface Unit {
-  readonly items: readonly TransactWriteItem[]
-  readonly access: readonly AccessItem[]
-  readonly audit: readonly TimedAccess[]
-  /** The patient's own record first, then by type and time; who may see it all comes last. */
-  readonly order: string
-  /** What the index says of the records from now on. */
-  readonly entries: readonly { readonly type: TypeName; readonly entry: IndexEntry }[]
-  readonly bytes: number
-}
-
+/** A conflict means that another writer of the patient succeeded, so that the attempts bound the number of writers at once. */
+const ATTEMPTS = 20
+const FIRST_PAUSE_MS = 5
+const MAX_PAUSE_MS = 250
 /** Seals and stores records. A record, its former version and its audit record commit together or not at all. */
 export class RecordWriter {
   readonly #parts: WriterParts
@@ -79,13 +67,25 @@ export class RecordWriter {
   }
 
   /**
-   * Writes what is new or changed, by the digest of its source: repeating it changes nothing, and one that was interrupted
-   * goes on where it ended.
+   * Writes the new and changed records, by the digest of their source. A repeated call changes nothing, and continues an
+   * interrupted one.
    *
-   * @throws VersionConflict when somebody else wrote a record in between; BadUserInput for a record that is too large;
+   * If another writer changed the patient in the meantime, the write begins again. After the first of several transactions it does not:
+   * the next call continues.
+   *
+   * @throws VersionConflict if other writers kept changing the patient; BadUserInput for a record that is too large;
    *   AuditUnavailable, StoreUnavailable, KeyUnavailable, IntegrityFailure
    */
-  async write(context: AuditContext, { patient, records, access }: PatientBatch): Promise<WriteCounts> {
+  async write(context: AuditContext, batch: PatientBatch): Promise<WriteCounts> {
+    for (let attempt = 1; ; attempt++) {
+      const counts = await this.#writeOnce(context, batch)
+      if (counts !== 'CONFLICT') return counts
+      if (attempt === ATTEMPTS) throw new VersionConflict()
+      await sleep(Math.random() * Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt))
+    }
+  }
+
+  async #writeOnce(context: AuditContext, { patient, records, access }: PatientBatch): Promise<WriteCounts | 'CONFLICT'> {
     const { tenant } = context
     const { keyring, keys: keyTable } = this.#parts
     let keys: PatientKeys | undefined = (await keyring.patientKeys(tenant, [patient], 'always')).get(patient)
@@ -104,30 +104,53 @@ export class RecordWriter {
       this.#parts.searchable ?? [],
     )
     const { units, counts } = await this.#units(context, keys, records, stored, search)
-    units.push(...this.#accessUnits(patient, access))
+    units.push(...accessUnits(patient, access, this.#now()))
     if (units.length === 0) return counts
-    const allowed = await AccessWriter.open(this.#parts.access, await keyring.purposeKey(tenant, 'access'), tenant, patient, isNew)
+    const place = { table: this.#parts.access, key: await keyring.purposeKey(tenant, 'access'), tenant, patient }
+    const writers = { index, access: await AccessWriter.open(place, isNew, access) }
     units.sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0))
-    // a new patient's key goes with the first; one after the other, since each change of the index stands on the one before
+    // the key of a new patient is written in the first transaction; each transaction requires the index that the one before wrote
     let before = newKey === undefined ? [] : [newKey]
+    const packer = new ItemPacker(context)
     for (let next = units; next.length > 0; ) {
-      const group = next.slice(0, fitting(next, before.length, index))
-      const entries = group.flatMap((unit) => unit.entries)
-      const access = allowed.write(group.flatMap((unit) => unit.access))
-      const items = [...before, ...group.flatMap((unit) => unit.items), ...access, ...index.write(entries)]
+      const group = next.slice(0, fitting(next, before.length, writers))
+      const items = [...before, ...this.#itemsOf(patient, group, writers)]
       const audit = group.flatMap((unit) => unit.audit)
-      await this.#parts.audit.commit(context, items, audit, this.#parts.now() + DEADLINE_MS)
-      index.written()
-      allowed.written()
+      try {
+        await this.#parts.audit.commit(items, packer.ofWrite(audit), this.#parts.now() + DEADLINE_MS)
+      } catch (error) {
+        if (error instanceof VersionConflict && next === units) return 'CONFLICT'
+        throw error
+      }
+      writers.index.written()
+      writers.access.written()
       next = next.slice(group.length)
       before = []
     }
     return counts
   }
 
+  /** The writes of one transaction. Index root and own record name the access manifest that the transaction writes. */
+  #itemsOf(patient: PatientId, group: readonly WriteUnit[], { index, access }: Writers): TransactWriteItem[] {
+    const { records } = this.#parts
+    const { tenant } = index.place
+    const changes = group.flatMap((unit) => unit.access)
+    const own = group.find((unit) => unit.own !== undefined)
+    const entries = group.flatMap((unit) => unit.entries)
+    const items = group.flatMap((unit) => (unit === own ? [] : unit.items))
+    if (!access.isNeeded(changes, own?.own)) return [...items, ...index.write(entries, undefined)]
+    const manifest = access.write(changes, own?.own)
+    items.push(...(own?.items.map((item, at) => (at === 0 ? records.withManifest(item, manifest.version) : item)) ?? []))
+    const { ownType } = index
+    if (own === undefined && ownType !== undefined) {
+      items.push(records.nameManifest(tenant, patient, ownType, manifest.version))
+    }
+    return [...items, ...manifest.items, ...index.write(entries, manifest.version)]
+  }
+
   /**
-   * The patient's index, and the stored records by `Type#id`, each at the version that the index names. A write over a record that was
-   * removed or rolled back would hide the tampering.
+   * Returns the patient's index, and the stored records by `Type#id`, each at the version that the index names. A write over a
+   * record that was removed or rolled back would hide the tampering.
    *
    * @throws IntegrityFailure if records and index stay different in repeated reads; VersionConflict
    */
@@ -141,7 +164,7 @@ export class RecordWriter {
     const refs = records.map(({ ref }) => ref)
     const read = async () => {
       const found = await this.#parts.records.load(tenant, refs, new Set())
-      // a record of a patient who had no key a moment ago: another writer has just created this patient
+      // the patient had no key a moment ago: another writer has just created the patient
       if (isNew && found.length > 0) throw new VersionConflict()
       const index = await IndexWriter.open(this.#parts.records, keys, { tenant, patient }, isNew)
       const stored = new Map(
@@ -151,9 +174,10 @@ export class RecordWriter {
       const holds = refs.every((ref) => stored.get(nameOf({ ref }))?.version === versions.get(nameOf({ ref })))
       return holds ? { value: { index, stored } } : { torn: undefined }
     }
-    return await retryOptimisticRead(read, () => {
+    const damaged = (): never => {
       throw new IntegrityFailure()
-    })
+    }
+    return await retryOptimisticRead(read, damaged, BUSY_READS)
   }
 
   async #units(
@@ -162,8 +186,8 @@ export class RecordWriter {
     records: readonly NewRecord[],
     before: ReadonlyMap<string, SealedRecord>,
     search: SearchWriter,
-  ): Promise<{ units: Unit[]; counts: WriteCounts }> {
-    const units: Unit[] = []
+  ): Promise<{ units: WriteUnit[]; counts: WriteCounts }> {
+    const units: WriteUnit[] = []
     const counts = { created: 0, updated: 0, unchanged: 0 }
     for (const record of records) {
       const sealed = before.get(nameOf(record))
@@ -182,12 +206,13 @@ export class RecordWriter {
     return { units, counts }
   }
 
-  #create(context: AuditContext, keys: PatientKeys, record: NewRecord, search: SearchWriter): Unit {
+  #create(context: AuditContext, keys: PatientKeys, record: NewRecord, search: SearchWriter): WriteUnit {
     const sealed = { ref: record.ref, ...sealRecord(keys, { tenant: context.tenant, ...record.ref }, 1, record) }
     const entries = search.write(record.ref, (path) => record.values.get(path))
     return {
       items: [...this.#parts.records.put(context.tenant, sealed), ...entries],
       access: [],
+      ...(isOwn(record) && { own: 1 }),
       audit: [this.#written(record, 1, 'CREATE')],
       entries: [entryOf(record, 1)],
       order: orderOf(record),
@@ -195,7 +220,13 @@ export class RecordWriter {
     }
   }
 
-  async #update(context: AuditContext, keys: PatientKeys, record: NewRecord, version: number, search: SearchWriter): Promise<Unit> {
+  async #update(
+    context: AuditContext,
+    keys: PatientKeys,
+    record: NewRecord,
+    version: number,
+    search: SearchWriter,
+  ): Promise<WriteUnit> {
     const { records, history } = this.#parts
     const former = await records.whole(context.tenant, record.ref)
     if (former === undefined) throw new IntegrityFailure()
@@ -209,48 +240,12 @@ export class RecordWriter {
     return {
       items: [records.replace(context.tenant, sealed, former.manifest), history.put(context.tenant, former, version), ...entries],
       access: [],
+      ...(isOwn(record) && { own: version + 1 }),
       audit: [this.#written(record, version + 1, 'UPDATE')],
       entries: [entryOf(record, version + 1)],
       order: orderOf(record),
       bytes: sizeOf(sealed) + sizeOf(former),
     }
-  }
-
-  /** Who may see a patient from now on is an event of its own for the audit, whatever records come with it. */
-  #accessUnits(patient: PatientId, access: readonly AccessItem[]): Unit[] {
-    const units: Unit[] = []
-    const memberships = access.filter(({ kind }) => kind !== 'CONSENTS')
-    for (const item of access) {
-      if (item.kind !== 'CONSENTS') continue
-      const path = 'Consent' as SchemaPath
-      const audit: TimedAccess = { patient, path, action: 'UPDATE', outcome: 'WRITTEN', at: this.#now() }
-      // before the records that it may be about
-      units.push({ items: [], access: [item], audit: [audit], entries: [], order: '!', bytes: item.sealed.length })
-    }
-    const chunks = [true, false].flatMap((ofStudies) => {
-      const items = memberships.filter(({ kind }) => (kind === 'STUDY') === ofStudies)
-      return chunked(items).map((chunk) => ({ chunk, path: ofStudies ? 'ResearchStudy' : 'Patient.careTeam' }))
-    })
-    for (const { chunk, path } of chunks) {
-      units.push({
-        items: [],
-        access: chunk,
-        audit: [
-          {
-            patient,
-            path: path as SchemaPath,
-            action: 'UPDATE',
-            outcome: 'WRITTEN',
-            at: this.#now(),
-            count: chunk.length,
-          },
-        ],
-        entries: [],
-        order: '~',
-        bytes: chunk.reduce((sum, { sealed }) => sum + sealed.length, 0),
-      })
-    }
-    return units
   }
 
   #written({ ref, values }: NewRecord, version: number, action: 'CREATE' | 'UPDATE'): TimedAccess {
@@ -272,42 +267,6 @@ export class RecordWriter {
   }
 }
 
-/**
- * How many of the units, from the first, one transaction holds with the two roots and the chunks of the index that they change.
- * Records of one type and time stand together in the index, so that a transaction of them changes few.
- */
-function fitting(units: readonly Unit[], before: number, index: IndexWriter): number {
-  const touched = new Map<string, { count: number; added: number }>()
-  let actions = before + ROOTS
-  let bytes = 0
-  for (const [place, unit] of units.entries()) {
-    for (const { type, entry } of unit.entries) {
-      for (const { name, count } of index.touches(type, entry)) {
-        touched.set(name, { count, added: (touched.get(name)?.added ?? 0) + 1 })
-      }
-    }
-    const chunks = [...touched.values()].reduce((sum, { count, added }) => sum + chunksAfter(count, added), 0)
-    actions += unit.items.length + unit.access.length + unit.audit.length
-    bytes += unit.bytes
-    if (place > 0 && (actions + chunks > MAX_ACTIONS || bytes > TRANSACTION_BYTES)) return place
-  }
-  return units.length
-}
-
-function chunked(items: readonly AccessItem[]): readonly (readonly AccessItem[])[] {
-  const chunks: (readonly AccessItem[])[] = []
-  for (let start = 0; start < items.length; start += ACCESS_AT_ONCE) chunks.push(items.slice(start, start + ACCESS_AT_ONCE))
-  return chunks
-}
-
-const orderOf = ({ ref, metadata }: NewRecord): string =>
-  (ref.id as string) === (ref.patient as string) ? '' : `${ref.type} ${metadata.date ?? ''}`
-
-function entryOf({ ref, metadata }: NewRecord, version: number): { type: TypeName; entry: IndexEntry } {
-  const { date = '', codes = [], category = '', labels = [] } = metadata
-  return { type: ref.type, entry: { id: ref.id, version, date, codes, category, labels } }
-}
-
 function sizeOf({ manifest, fields }: Pick<StoredRecord, 'manifest' | 'fields'>): number {
   let bytes = manifest.length
   for (const [path, sealed] of fields) bytes += path.length + sealed.length
@@ -315,7 +274,15 @@ function sizeOf({ manifest, fields }: Pick<StoredRecord, 'manifest' | 'fields'>)
   return bytes
 }
 
+const isOwn = ({ ref }: NewRecord): boolean => (ref.id as string) === (ref.patient as string)
+const orderOf = (record: NewRecord): string => (isOwn(record) ? '' : `${record.ref.type} ${record.metadata.date ?? ''}`)
+
+function entryOf({ ref, metadata }: NewRecord, version: number): { type: TypeName; entry: IndexEntry } {
+  const { date = '', codes = [], category = '', labels = [] } = metadata
+  return { type: ref.type, entry: { id: ref.id, version, date, codes, category, labels } }
+}
+
 const nameOf = ({ ref }: { ref: NewRecord['ref'] }): string => `${ref.type}#${ref.id}`
 
-/** Writing opens metadata to compare it; no request is told of it. */
+/** Writing opens metadata to compare it. No request counts it. */
 const uncounted = (): OpeningCounter => ({ fields: 0, metadata: 0 })

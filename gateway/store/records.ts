@@ -10,15 +10,17 @@ import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId, RecordRef, TenantId } from '../model/ids.ts'
 import { batchGet, type Item, type Key, project, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 
-/** A record as it lies there: nothing of it can be read without its patient's key. */
+/** A record as stored. Nothing of it can be read without its patient's key. */
 export interface StoredRecord {
   readonly ref: RecordRef
   readonly manifest: Uint8Array
-  /** The sealed values that were asked for and are there. */
+  /** The requested sealed values that exist. */
   readonly fields: ReadonlyMap<SchemaPath, Uint8Array>
+  /** The version of the patient's access manifest. Only a patient's own record has it. */
+  readonly access?: number
 }
 
-/** Records with the index roots that they are held against, by patient; sealed, all of it. */
+/** Sealed records, and the sealed index roots that they are compared with, by patient. */
 export interface LoadedRecords {
   readonly records: readonly StoredRecord[]
   readonly roots: ReadonlyMap<PatientId, Uint8Array>
@@ -26,15 +28,16 @@ export interface LoadedRecords {
 
 const MANIFEST = 'm'
 const FIELD = 'f:'
+const ACCESS = 'a'
 /**
- * The list of a tenant's patients is spread over partitions by the first character of the random id. The alphabet stands in
- * the order in which DynamoDB sorts, so that shard after shard is one order, the same as that of other lists of patients:
- * only lists in one order can be merged.
+ * The list of a tenant's patients is spread over partitions by the first character of the random id. The alphabet is in the
+ * sort order of DynamoDB. The shards in their order are therefore sorted like every other list of patients, and lists with
+ * one order can be merged.
  */
 const PATIENT_SHARDS = 8
 const BASE64URL = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz'
 
-/** No type is called so. */
+/** No type has this name. */
 const INDEX = '#INDEX'
 const indexKey = (tenant: TenantId, patient: PatientId, chunk?: number): Key => ({
   pk: `${tenant}#${patient}`,
@@ -46,13 +49,14 @@ const unchangedSince = (before: Uint8Array) => ({
   ExpressionAttributeValues: { ':before': { B: before } },
 })
 const itemKey = (tenant: TenantId, { patient, type, id }: RecordRef): Key => ({ pk: `${tenant}#${patient}`, sk: `${type}#${id}` })
-/** `Patient.address.city` is stored as `f:address.city`: the type stands in the key. */
+/** `Patient.address.city` is stored as `f:address.city`, because the key contains the type. */
 const attributeOf = (path: SchemaPath): string => FIELD + path.slice(path.indexOf('.') + 1)
+const attributesFor = (paths: ReadonlySet<SchemaPath>): string[] => [MANIFEST, ACCESS, ...[...paths].map(attributeOf)]
 const shardKey = (tenant: TenantId, shard: number): string => `${tenant}#PATIENTS#${shard}`
 const shardOf = (patient: PatientId): number =>
   Math.floor((BASE64URL.indexOf(patient.charAt(0)) * PATIENT_SHARDS) / BASE64URL.length)
 
-/** The table of sealed records: what is in an item, and how it is read and written. Opens nothing. */
+/** The table of sealed records: the form of its items, and how they are read and written. Opens nothing. */
 export class RecordTable {
   readonly #client: DynamoDBClient
   readonly #table: string
@@ -64,13 +68,13 @@ export class RecordTable {
   }
 
   async load(tenant: TenantId, refs: readonly RecordRef[], paths: ReadonlySet<SchemaPath>): Promise<readonly StoredRecord[]> {
-    const attributes = [MANIFEST, ...[...paths].map(attributeOf)]
     const keys = refs.map((ref) => itemKey(tenant, ref))
-    return (await batchGet(this.#client, this.counter, this.#table, keys, { attributes })).map(toStored)
+    return (await batchGet(this.#client, this.counter, this.#table, keys, { attributes: attributesFor(paths) })).map(toStored)
   }
 
   /**
-   * Records, and the index roots of these patients, in one batch. A write may stand between the two.
+   * Loads records, and the index roots of these patients, in one batch. A write may occur between the two.
+   *
    * @throws StoreUnavailable
    */
   async loadWithRoots(
@@ -80,24 +84,26 @@ export class RecordTable {
     patients: readonly PatientId[],
     signal?: AbortSignal,
   ): Promise<LoadedRecords> {
-    const attributes = [MANIFEST, ...[...paths].map(attributeOf)]
     const keys = [...refs.map((ref) => itemKey(tenant, ref)), ...patients.map((patient) => indexKey(tenant, patient))]
     const records: StoredRecord[] = []
     const roots = new Map<PatientId, Uint8Array>()
-    for (const item of await batchGet(this.#client, this.counter, this.#table, keys, { attributes, signal })) {
+    for (const item of await batchGet(this.#client, this.counter, this.#table, keys, {
+      attributes: attributesFor(paths),
+      signal,
+    })) {
       if (text(item['sk']) === INDEX) roots.set(patientOf(item), bytes(item[MANIFEST]))
       else records.push(toStored(item))
     }
     return { records, roots }
   }
 
-  /** The root of a patient's index. */
+  /** Returns the root of a patient's index. */
   async indexRoot(tenant: TenantId, patient: PatientId, signal?: AbortSignal): Promise<Uint8Array | undefined> {
     const [item] = await batchGet(this.#client, this.counter, this.#table, [indexKey(tenant, patient)], { signal })
     return item && bytes(item[MANIFEST])
   }
 
-  /** Chunks of a patient's index by number; those that are not there are left out. */
+  /** Returns chunks of a patient's index by number. Missing chunks are absent. */
   async indexChunks(
     tenant: TenantId,
     patient: PatientId,
@@ -107,7 +113,7 @@ export class RecordTable {
     return (await this.chunksOf(tenant, new Map([[patient, numbers]]), signal)).get(patient) ?? new Map<number, Uint8Array>()
   }
 
-  /** Chunks of the indexes of several patients, in one batch. */
+  /** Returns chunks of the indexes of several patients, read in one batch. */
   async chunksOf(
     tenant: TenantId,
     wanted: ReadonlyMap<PatientId, Iterable<number>>,
@@ -121,7 +127,7 @@ export class RecordTable {
     return found
   }
 
-  /** The writing of an index root, which fails when it was changed in between. */
+  /** Returns the write of an index root. It fails if the stored root is not `before`. */
   putIndexRoot(tenant: TenantId, patient: PatientId, root: Uint8Array, before: Uint8Array | undefined): TransactWriteItem {
     const { pk, sk } = indexKey(tenant, patient)
     const Item: Item = { pk: { S: pk }, sk: { S: sk }, [MANIFEST]: { B: root } }
@@ -129,7 +135,7 @@ export class RecordTable {
     return { Put: { TableName: this.#table, Item, ...unchangedSince(before) } }
   }
 
-  /** The writing of an index chunk, which the condition on the root guards. */
+  /** Returns the write of an index chunk. The condition on the root guards it. */
   putIndexChunk(tenant: TenantId, patient: PatientId, number: number, chunk: Uint8Array): TransactWriteItem {
     const { pk, sk } = indexKey(tenant, patient, number)
     return { Put: { TableName: this.#table, Item: { pk: { S: pk }, sk: { S: sk }, [MANIFEST]: { B: chunk } } } }
@@ -146,7 +152,7 @@ export class RecordTable {
       const shard = first + index
       const since = index === 0 && after !== undefined ? after : ''
       const input = {
-        // every id comes after the empty text, and DynamoDB takes no empty key
+        // every id is greater than the empty text, and DynamoDB accepts no empty key
         KeyConditionExpression: since === '' ? 'pk = :shard' : 'pk = :shard AND sk > :after',
         ExpressionAttributeValues: { ':shard': { S: shardKey(tenant, shard) }, ...(since !== '' && { ':after': { S: since } }) },
         Limit: limit,
@@ -159,13 +165,13 @@ export class RecordTable {
     return items.slice(0, limit).map(({ sk }) => text(sk) as PatientId)
   }
 
-  /** A record with all that is stored of it. */
+  /** Returns a record with all its stored values. */
   async whole(tenant: TenantId, ref: RecordRef): Promise<StoredRecord | undefined> {
     const [item] = await batchGet(this.#client, this.counter, this.#table, [itemKey(tenant, ref)])
     return item && toStored(item)
   }
 
-  /** The writing of a new record, which fails when there is one of that id already. */
+  /** Returns the writes of a new record. They fail if a record with this id exists. */
   put(tenant: TenantId, record: StoredRecord): TransactWriteItem[] {
     return [
       { Put: { TableName: this.#table, Item: toItem(tenant, record), ConditionExpression: 'attribute_not_exists(pk)' } },
@@ -173,7 +179,7 @@ export class RecordTable {
     ]
   }
 
-  /** The writing of a changed record, which fails when it was changed in between. */
+  /** Returns the write of a changed record. It fails if the stored manifest is not `before`. */
   replace(tenant: TenantId, record: StoredRecord, before: Uint8Array): TransactWriteItem {
     return {
       Put: {
@@ -184,14 +190,35 @@ export class RecordTable {
     }
   }
 
-  /** The condition that a record is as it was read; undefined: that there is none. */
+  /** Returns the condition that a record still has this manifest, or still does not exist. */
   unchanged(tenant: TenantId, ref: RecordRef, manifest: Uint8Array | undefined): TransactWriteItem {
     const { pk, sk } = itemKey(tenant, ref)
     const condition = manifest === undefined ? { ConditionExpression: 'attribute_not_exists(pk)' } : unchangedSince(manifest)
     return { ConditionCheck: { TableName: this.#table, Key: { pk: { S: pk }, sk: { S: sk } }, ...condition } }
   }
 
-  /** A record that is a patient stands in the list of the tenant's patients too. */
+  /** Returns the write by which a patient's own record names another access manifest. The condition on the manifest guards it. */
+  nameManifest(tenant: TenantId, patient: PatientId, type: TypeName, version: number): TransactWriteItem {
+    const { pk, sk } = itemKey(tenant, { type, patient, id: patient as string as RecordId })
+    return {
+      Update: {
+        TableName: this.#table,
+        Key: { pk: { S: pk }, sk: { S: sk } },
+        // a removed record must not come into being without values
+        ConditionExpression: 'attribute_exists(pk)',
+        UpdateExpression: `SET ${ACCESS} = :version`,
+        ExpressionAttributeValues: { ':version': { N: String(version) } },
+      },
+    }
+  }
+
+  /** Returns the write of a patient's own record with the version of the access manifest that the same transaction writes. */
+  withManifest(write: TransactWriteItem, version: number): TransactWriteItem {
+    if (write.Put === undefined) return write
+    return { Put: { ...write.Put, Item: { ...write.Put.Item, [ACCESS]: { N: String(version) } } } }
+  }
+
+  /** A patient's own record adds the patient to the list of the tenant's patients. */
   #listed(tenant: TenantId, { patient, id }: RecordRef): TransactWriteItem[] {
     if ((patient as string) !== (id as string)) return []
     return [{ Put: { TableName: this.#table, Item: { pk: { S: shardKey(tenant, shardOf(patient)) }, sk: { S: patient } } } }]
@@ -228,21 +255,23 @@ function toStored(item: Item): StoredRecord {
   for (const [name, value] of Object.entries(item)) {
     if (name.startsWith(FIELD)) fields.set(`${type}.${name.slice(FIELD.length)}` as SchemaPath, bytes(value))
   }
+  const access = item[ACCESS]?.N
   return {
     ref: { type, patient: patientOf(item), id: sk.slice(sk.indexOf('#') + 1) as RecordId },
     manifest: bytes(item[MANIFEST]),
     fields,
+    ...(access !== undefined && { access: Number(access) }),
   }
 }
 
-/** A tenant's name has no `#`. */
+/** A tenant's name contains no `#`. */
 const patientOf = (item: Item): PatientId => text(item['pk']).slice(text(item['pk']).indexOf('#') + 1) as PatientId
 
 function text(value: AttributeValue | undefined): string {
   return value?.S ?? ''
 }
 
-/** An attribute of another type is no sealed value: no bytes, which opens nowhere. */
+/** An attribute of another type is not a sealed value. It becomes zero bytes, which do not open. */
 function bytes(value: AttributeValue | undefined): Uint8Array {
   return value?.B ?? new Uint8Array()
 }

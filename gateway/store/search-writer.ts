@@ -13,7 +13,7 @@ import type { SearchRow, SearchTable, SearchTerm } from './search.ts'
 
 type ValueOf = (path: SchemaPath) => unknown
 
-/** The search entries of a tenant's records while they are being written. */
+/** Writes the search entries of a tenant's records. */
 export class SearchWriter {
   readonly #table: SearchTable
   readonly #key: PurposeKey<'index'>
@@ -27,16 +27,16 @@ export class SearchWriter {
     this.#indexes = indexes
   }
 
-  /** The values of a record type that its entries are made of. */
+  /** The paths that the entries of a record type are made of. */
   paths({ type }: RecordRef): readonly SchemaPath[] {
     return [...new Set(this.#of(type).flatMap(partsOf))]
   }
 
   /**
-   * The writing of the entries of a record, and the removal of those that it had before and has no more. Entries that stay are
-   * written again: one that somebody took away, or that is older than its index, is there from then on.
+   * Returns the writes of a record's entries, and the removals of its former entries. Entries that stay are written again, so that an
+   * entry that was removed, or that is missing because its index is newer, exists afterwards.
    *
-   * @param before the values of the version before; undefined for a new record
+   * @param before the values of the earlier version; undefined for a new record
    * @throws KeyUnavailable
    */
   write(ref: RecordRef, after: ValueOf, before?: ValueOf): TransactWriteItem[] {
@@ -48,7 +48,7 @@ export class SearchWriter {
     ]
   }
 
-  /** The rows that a record has to have in the table. @throws KeyUnavailable */
+  /** Returns the rows that the table must have for a record. @throws KeyUnavailable */
   rows(ref: RecordRef, valueOf: ValueOf): SearchRow[] {
     return [...this.#terms(ref, valueOf).values()].map((term) => this.#table.row(this.#tenant, term, ref))
   }
@@ -70,8 +70,8 @@ export class SearchWriter {
 }
 
 /**
- * What a stored record is found by: its search entries are made of it, and can be removed only by who knows it. No
- * request is told of it.
+ * Opens the values from which the search entries of a stored record are made. Without them, the entries cannot be removed. No request
+ * counts these openings.
  *
  * @throws IntegrityFailure
  */

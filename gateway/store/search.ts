@@ -4,38 +4,39 @@ import type { PatientId, RecordId, TenantId } from '../model/ids.ts'
 import type { Deadline } from '../model/deadline.ts'
 import { batchGet, type Item, type Key, project, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 
-/** A value of one index, hidden: the name of the index, and the token. */
+/** A value of one index as a token. */
 export interface SearchTerm {
   /** The path, or the paths of a compound, in order. */
   readonly paths: readonly SchemaPath[]
   readonly token: string
 }
 
-/** A record that may have the value. Whoever writes the table can put one there: it is believed when the value was opened. */
+/** A record that may have the value. A writer of the table can insert one, so open the value and compare it. */
 export interface SearchHit {
   readonly patient: PatientId
   readonly id: RecordId
 }
 
-/** A row of the table as it lies there. Who put it there is not known. */
+/** A row as stored. It is not authenticated. */
 export interface SearchRow extends Key {
-  /** As far as the keys can be read as such: a row of other keys has whatever stands there. */
+  /** The parts of the keys. For a row that the gateway did not write, they can be any text. */
   readonly hit: SearchHit
-  /** Of the record, by the path that the row names; undefined where it names none. */
+  /** The type of the record, from the path in the key; undefined if the key has no path. */
   readonly type: TypeName | undefined
 }
 
-/** Where records are found by a value. */
+/** Finds records by a value. */
 export interface SearchSource {
   /**
-   * The records that are listed under a term, in the order of their patients' ids as text: all of them where there are no more
-   * than `limit`, else one more than that.
+   * Returns the records that are listed under a term, in the order of their patients' ids as text. If there are more than `limit`, it
+   * returns `limit + 1` of them.
+   *
    * @throws StoreUnavailable
    */
   hits(tenant: TenantId, term: SearchTerm, limit: number, deadline: Deadline): Promise<readonly SearchHit[]>
 }
 
-/** Blind-index tokens: `t#path#token` / `patient#record`. No attribute beside the key. */
+/** Blind-index tokens: `t#path#token` / `patient#record`. Rows have no other attributes. */
 export class SearchTable implements SearchSource {
   readonly #client: DynamoDBClient
   readonly #table: string
@@ -48,7 +49,7 @@ export class SearchTable implements SearchSource {
 
   async hits(tenant: TenantId, term: SearchTerm, limit: number, { signal }: Deadline): Promise<readonly SearchHit[]> {
     this.counter.requests++
-    // one page: five hundred of these keys are some seventy kilobytes
+    // one page: five hundred of these keys have about seventy kilobytes
     const { Items: items = [] } = await unavailableOnFailure(
       this.#client.send(
         new QueryCommand({
@@ -68,7 +69,7 @@ export class SearchTable implements SearchSource {
     })
   }
 
-  /** The writing of a record under a term; to write it again changes nothing. */
+  /** Returns the write that lists a record under a term. A repeated write changes nothing. */
   put(tenant: TenantId, term: SearchTerm, hit: SearchHit): TransactWriteItem {
     return this.putRow(this.row(tenant, term, hit))
   }
@@ -89,7 +90,7 @@ export class SearchTable implements SearchSource {
     return { Delete: { TableName: this.#table, Key: { pk: { S: pk }, sk: { S: sk } } } }
   }
 
-  /** Which of the rows are there, as `pk sk`. @throws StoreUnavailable */
+  /** Returns the rows that exist, as `pk sk`. @throws StoreUnavailable */
   async present(rows: readonly SearchRow[]): Promise<ReadonlySet<string>> {
     const keys = rows.map(({ pk, sk }) => ({ pk, sk }))
     const items = await batchGet(this.#client, this.counter, this.#table, keys)
@@ -97,8 +98,7 @@ export class SearchTable implements SearchSource {
   }
 
   /**
-   * All rows of a tenant, a page at a time. It reads through the rows of all tenants: for those who mend the table, not for
-   * requests.
+   * Yields all rows of a tenant, a page at a time. It scans the rows of all tenants, so it is only for the maintenance of the table.
    *
    * @throws StoreUnavailable
    */
@@ -130,5 +130,5 @@ function readRow({ pk, sk }: Key): SearchRow {
   return { pk, sk, hit: { patient: patient as PatientId, id: id as RecordId }, type: type as TypeName | undefined }
 }
 
-// no tenant, path or token has a `#` in it
+// tenants, paths and tokens contain no `#`
 const termKey = (tenant: TenantId, { paths, token }: SearchTerm): string => `${tenant}#${paths.join('+')}#${token}`

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { CredentialFault } from '../model/credential-fault.ts'
 import { type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 
-/** What came from one source within one minute and was not let in. */
+/** The failed authentications from one source in one minute. */
 export interface AuthFailureLine {
   /** Milliseconds since the epoch, at the beginning of the minute. */
   readonly minute: number
@@ -11,13 +11,13 @@ export interface AuthFailureLine {
   readonly counts: ReadonlyMap<CredentialFault, number>
 }
 
-/** Many sources at once must not meet in one partition. */
+/** Many sources at once must not overload one partition. */
 const SHARDS = 8
 const FORGET_AFTER_MS = 90 * 24 * 60 * 60_000
 
 /**
  * Failures before authentication, by source and minute: `day#shard` / `minute#source`, an attribute for each kind of failure.
- * Nothing of a token and nobody's name. Items expire after 90 days.
+ * Items contain no token and no name. They expire after 90 days.
  */
 export class SecurityTable {
   readonly #client: DynamoDBClient
@@ -30,9 +30,9 @@ export class SecurityTable {
   }
 
   /**
-   * Adds to what all processes together counted of the source in that minute.
+   * Adds to the counts of all processes for the source and minute.
    *
-   * @throws StoreUnavailable, also where it was added and the answer was lost
+   * @throws StoreUnavailable, also if the counts were added and the answer was lost
    */
   async add({ minute, source, counts }: AuthFailureLine, signal: AbortSignal): Promise<void> {
     const time = new Date(minute).toISOString()

@@ -8,15 +8,15 @@ import { createHash } from 'node:crypto'
 import type { TenantId } from '../model/ids.ts'
 import { batchGet, type Key, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 
-/** What an item of the table speaks of. */
+/** The subject of an item. */
 export type SessionSubject = 'SESSION' | 'USER' | 'CLIENT'
 
-/** What the table says of a session, of its user and of the client that it goes through. Milliseconds since the epoch. */
+/** The stored state of a session, its user and its client. Times are milliseconds since the epoch. */
 export interface SessionState {
-  /** When the session was last seen, to the minute; undefined for one that is new. */
+  /** When the session was last seen, to the minute; undefined for a new session. */
   readonly seen: number | undefined
   readonly isEnded: boolean
-  /** Who signed in before this is signed in no more. */
+  /** A sign-in before this time is revoked. */
   readonly notBefore: number | undefined
 }
 
@@ -26,10 +26,10 @@ export interface SessionKeys {
   readonly client: Key | undefined
 }
 
-/** Longer than any session may last: what is forgotten then is over by its own age. */
+/** Longer than the maximum age of a session: an expired item belongs to a session that has ended by its age. */
 const FORGET_AFTER_MS = 8 * 24 * 60 * 60_000
 
-/** The key of a subject. Its name may hold anything, a person's e-mail address too: the table holds a digest of it. */
+/** The key of a subject. A name can be any text, even an e-mail address, so that the table contains only its digest. */
 export function sessionKey(tenant: TenantId, subject: SessionSubject, ...name: readonly string[]): Key {
   const digest = createHash('sha256')
     .update(JSON.stringify([tenant, subject, ...name]))
@@ -37,7 +37,7 @@ export function sessionKey(tenant: TenantId, subject: SessionSubject, ...name: r
   return { pk: `${tenant}#${digest}`, sk: subject }
 }
 
-/** Sessions and revocations. Items expire by themselves. */
+/** Sessions and revocations. Items expire by TTL. */
 export class SessionTable {
   readonly #client: DynamoDBClient
   readonly #table: string
@@ -62,7 +62,8 @@ export class SessionTable {
   }
 
   /**
-   * Writes that a session was seen, unless somebody wrote it at `since` or later, or the session was ended.
+   * Writes that a session was seen. Writes nothing if it was already seen at `since` or later, or if it has ended.
+   *
    * @throws StoreUnavailable
    */
   async touch(session: Key, now: number, since: number, signal: AbortSignal): Promise<void> {
@@ -79,12 +80,12 @@ export class SessionTable {
     await unavailableOnFailure(sent)
   }
 
-  /** The writing of the end of a session. */
+  /** Returns the write that ends a session. */
   end(session: Key, now: number): TransactWriteItem {
     return this.#update(session, 'ended', now)
   }
 
-  /** The writing of a revocation: whoever of this subject signed in until now is signed in no more. */
+  /** Returns the write of a revocation: all sign-ins of this subject until now end. */
   revoke(subject: Key, now: number): TransactWriteItem {
     return this.#update(subject, 'notBefore', now)
   }

@@ -2,10 +2,10 @@ import type { DynamoDBClient, TransactWriteItem } from '@aws-sdk/client-dynamodb
 import type { TenantId } from '../model/ids.ts'
 import { batchGet, type Key, type RequestCounter } from './batch-get.ts'
 
-/** The key of a tenant's studies, in the access table: no patient has such an id. */
+/** The key of a tenant's studies in the access table. No patient has this id. */
 export const studiesKey = (tenant: TenantId): Key => ({ pk: `${tenant}##STUDIES`, sk: '#STUDIES' })
 
-/** The studies of a tenant: one sealed item, which is read whole. */
+/** The studies of a tenant: one sealed item. */
 export class StudyTable {
   readonly #client: DynamoDBClient
   readonly #table: string
@@ -17,13 +17,13 @@ export class StudyTable {
     this.#table = table
   }
 
-  /** Read consistently; undefined where the tenant has none. @throws StoreUnavailable */
+  /** Reads consistently. Returns undefined if the tenant has no studies. @throws StoreUnavailable */
   async load(tenant: TenantId, signal?: AbortSignal): Promise<Uint8Array | undefined> {
     const [item] = await batchGet(this.#client, this.counter, this.#table, [studiesKey(tenant)], { signal })
     return item && (item['v']?.B ?? new Uint8Array())
   }
 
-  /** The writing of the item over what it was made from, and over nothing else: no writer loses another's study. */
+  /** Returns the write of the item. It fails if the stored item is not `before`, so that no writer loses a study of another. */
   put(tenant: TenantId, sealed: Uint8Array, before: Uint8Array | undefined): TransactWriteItem {
     const { pk, sk } = studiesKey(tenant)
     const condition =

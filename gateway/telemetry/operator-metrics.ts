@@ -1,4 +1,3 @@
-import { Metrics } from '@aws-lambda-powertools/metrics'
 import type { EventSink, GatewayEvent } from './events.ts'
 import type { RequestId } from '../model/ids.ts'
 import type { Clock } from '../model/record.ts'
@@ -113,20 +112,9 @@ function sum(one: Counts, other: Counts): Counts {
 
 const namesOf = (counts: Counts) => Object.keys(counts) as (keyof typeof METRICS)[]
 
-/** Creates new `Metrics` for each line, so that no state of one request remains for the next. */
+/** The line has the bytes of Powertools for AWS Lambda, which takes 30 times as long: 5 % of the time of a small request. */
 function metricLine(stage: string, at: number, counts: Counts): string {
-  const metrics = new Metrics({ namespace: NAMESPACE, serviceName: NAMESPACE, logger: SILENT })
-  // Powertools adds the service as a dimension, and can take its name from the environment
-  metrics.clearDefaultDimensions()
-  metrics.setDefaultDimensions({ stage })
-  metrics.setTimestamp(at)
-  for (const name of namesOf(counts)) metrics.addMetric(name, METRICS[name], counts[name] ?? 0)
-  // not `publishStoredMetrics`: with it, POWERTOOLS_METRICS_DISABLED and POWERTOOLS_DEV could silence the alarms
-  return JSON.stringify(metrics.serializeMetrics())
-}
-
-const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing }
-
-function nothing(): void {
-  // warnings of the library quote values
+  const metrics = namesOf(counts).map((name) => ({ Name: name, Unit: METRICS[name] }))
+  const directive = { Namespace: NAMESPACE, Dimensions: [['stage']], Metrics: metrics }
+  return JSON.stringify({ _aws: { Timestamp: at, CloudWatchMetrics: [directive] }, stage, ...counts })
 }

@@ -3,8 +3,8 @@ import { decodeNodeId } from '../../gateway/model/node-id.ts'
 import { first, madeUpId, patientsOf } from '../gateway/asking.ts'
 import { type RunningClinic, runClinic } from '../harness/running-clinic.ts'
 
-// Whether time tells what the answer does not (P5): a patient who is missing, deleted, another tenant's, or somebody else's,
-// for one who may not know. `npm run bench:existence [calls a side]`; it ends with an error where the medians differ.
+// Compares the response times of patients that are missing, deleted, of another tenant, or without a relationship to the caller
+// (P5). `npm run bench:existence [calls a side]` ends with an error if the medians differ.
 
 const CALLS = Number(process.argv[2] ?? 1_000)
 const WARM_UP = 100

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
+import { ItemPacker } from '../../gateway/audit/item-packer.ts'
 import { newRequestId } from '../../gateway/audit/request-id.ts'
 import type { Services } from '../../gateway/compose.ts'
 import type { SealedStore } from '../../gateway/admin/open-store.ts'
@@ -92,5 +93,5 @@ export async function commit(
     outcome: 'WRITTEN',
     at: now() as Instant,
   } as const
-  await audit.commit(context, [...items], [record], now() + 30_000)
+  await audit.commit([...items], new ItemPacker(context).ofWrite([record]), now() + 30_000)
 }

@@ -131,7 +131,7 @@ describe('an answer', () => {
       resolved: 0,
       masked: [],
       denied: 0,
-      receipt: null,
+      receipt: expect.stringMatching(/^[\w-]{43}$/) as string,
     })
     expect(events).toMatchObject([{ event: 'REQUEST', status: 200 }])
   })

@@ -1,32 +1,35 @@
 import type { Identity } from '../../gateway/access/identity.ts'
-import type { AuditContext, TimedAccess } from '../../gateway/audit/entry.ts'
+import type { AuditContext } from '../../gateway/audit/entry.ts'
+import type { ItemDraft } from '../../gateway/audit/item-draft.ts'
 import type { AuditLog } from '../../gateway/audit/log.ts'
 import { newProcessId } from '../../gateway/audit/request-id.ts'
-import type { LaneReceipt } from '../../gateway/audit/submission.ts'
+import type { ItemReceipt } from '../../gateway/audit/submission.ts'
 import { createGateway, type Gateway } from '../../gateway/create-gateway.ts'
 import type { GatewayParts } from '../../gateway/gateway-parts.ts'
 import type { HttpResponse } from '../../gateway/http/messages.ts'
 import type { RecordSource } from '../../gateway/store/record-source.ts'
 import { AuditUnavailable } from '../../gateway/model/failures.ts'
 import type { GatewayEvent } from '../../gateway/telemetry/events.ts'
+import type { AccessRecord } from '../../gateway/model/access-record.ts'
 import { callerWith, NOW } from './decide/clinic-policy.ts'
 import { KeyHouse } from './crypto/key-fixtures.ts'
+import { contextsOf, draftedAccesses } from './drafted-accesses.ts'
 import { compile } from '../directives/clinic-fixture.ts'
 
 /** An audit log in memory that can be told to fail. */
 class MemoryLog implements AuditLog {
-  readonly records: TimedAccess[] = []
+  readonly records: AccessRecord[] = []
   readonly contexts: AuditContext[] = []
   down = false
 
-  append(context: AuditContext, records: readonly TimedAccess[]): Promise<LaneReceipt[]> {
+  append(items: readonly ItemDraft[]): Promise<ItemReceipt[]> {
     if (this.down) return Promise.reject(new AuditUnavailable())
-    this.contexts.push(context)
-    this.records.push(...records)
-    return Promise.resolve([{ lane: 'memory.1', sequence: this.records.length, hash: '0'.repeat(64) }])
+    this.contexts.push(...contextsOf(items))
+    this.records.push(...draftedAccesses(items))
+    return Promise.resolve(items.map((_, index) => ({ lane: 'memory.1', sequence: index + 1, hash: '0'.repeat(64) })))
   }
 
-  commit(): Promise<LaneReceipt> {
+  commit(): Promise<ItemReceipt[]> {
     return Promise.reject(new TypeError('no test writes'))
   }
 }

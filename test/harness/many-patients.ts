@@ -1,7 +1,7 @@
 import { type AttributeValue, BatchWriteItemCommand, type DynamoDBClient, type TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import { randomBytes } from 'node:crypto'
 import { type LoadedKeys } from '../../gateway/crypto/key-table.ts'
-import { sealAccessManifest } from '../../gateway/crypto/access-manifest.ts'
+import { sealPatientAccess } from '../../gateway/crypto/patient-access.ts'
 import { Keyring } from '../../gateway/crypto/keyring.ts'
 import { chunkDigest, sealChunk, sealRoot } from '../../gateway/crypto/sealed-index.ts'
 import { sealRecord } from '../../gateway/crypto/sealed-record.ts'
@@ -80,15 +80,15 @@ async function sealed(
     .changes()
     .map(({ number, entries }) => ({ number, chunk: sealChunk(handle, { tenant, patient }, number, entries) }))
   const digests = new Map(chunks.map(({ number, chunk }) => [number, chunkDigest(chunk)]))
-  const root = sealRoot(handle, { tenant, patient }, { ...index.root(digests, 1), own: { type: PATIENT, version: 1 } })
-  const accessManifest = sealAccessManifest(
-    access,
-    { tenant, ...accessManifestKey(tenant, patient) },
-    { version: 1, items: new Map() },
-  )
+  const content = { version: 1, own: 1, consents: [], members: new Map<string, Json>() }
+  const accessManifest = sealPatientAccess(access, { tenant, ...accessManifestKey(tenant, patient) }, content)
+  const own = { type: PATIENT, version: 1 }
+  const root = sealRoot(handle, { tenant, patient }, { ...index.root(digests, 1), own, access: content.version })
   return [
     keyTable.put(tenant, patient, item),
-    ...records.put(tenant, { ref, ...record }),
+    ...records
+      .put(tenant, { ref, ...record })
+      .map((write, at) => (at === 0 ? records.withManifest(write, content.version) : write)),
     records.putIndexRoot(tenant, patient, root, undefined),
     ...chunks.map(({ number, chunk }) => records.putIndexChunk(tenant, patient, number, chunk)),
     accessTable.putManifest(tenant, patient, accessManifest, undefined),

@@ -48,6 +48,11 @@ export interface ClinicAnswer {
   }
 }
 
+/** The bytes of an answer without its request id and its receipt, which are new in every answer. */
+export function bytesOf({ text, phi }: Pick<ClinicAnswer, 'text' | 'phi'>): string {
+  return text.replaceAll(phi.requestId, 'REQUEST').replaceAll(JSON.stringify(phi.receipt), '"RECEIPT"')
+}
+
 /**
  * The whole system in this process, on a data folder of its own: engine, KMS stand-in, identity provider, seeded patients
  * and the gateway over real clients and real tokens. A canary patient in a tenant of its own is read at the start and, under
@@ -132,6 +137,7 @@ export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<
     })
     const gateway: Gateway = {
       stop: () => composed.stop(),
+      prefetch: () => composed.prefetch(),
       handle: async (request) => {
         const response = await composed.handle(request)
         canary.answered(response)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../gateway/model/record.ts'
 import type { Reply } from './faults.ts'
-import type { WireItem } from './item-size.ts'
+import type { WireItem } from '../../bench/store/item-size.ts'
 import { keyText, type TableShape, type TableShapes } from './table-shapes.ts'
 import type { Write } from './writes.ts'
 

@@ -12,7 +12,7 @@ import { type Engine, startEngine } from '../../infra/local/engine.ts'
 import type { TableNames } from '../../infra/local/environment.ts'
 import { createTables } from '../../infra/local/tables.ts'
 import { type Fault, refuse, type ServiceCall } from './faults.ts'
-import { itemBytes, unitsOf } from './item-size.ts'
+import { itemBytes, unitsOf } from '../../bench/store/item-size.ts'
 import { type HostileProxy, startProxy } from './proxy.ts'
 import { STORMY_STORE, storeWeather, type StoreWeather } from './store-weather.ts'
 
@@ -122,6 +122,32 @@ describe('weather before DynamoDB', () => {
     expect(await failureOf(transact('lane-a', 1))).toBeInstanceOf(TransactionCanceledException)
   })
 
+  it('a transaction of more than 500 write units for one lane is never taken, however long it waits', async () => {
+    weather.blow({ WRITE_UNITS: 1 })
+    const sized = (kib: number, lanes = 1) =>
+      Array.from({ length: 10 }, (_, index) => ({
+        Put: {
+          TableName: tables.PHI_TABLE_AUDIT,
+          Item: item(`lane-x${index % lanes}`, { user: `u${index}`, padding: 'x'.repeat(kib * 1_024 - 100) }),
+        },
+      }))
+    const send = async (TransactItems: ReturnType<typeof sized>): Promise<unknown> =>
+      await client.send(new TransactWriteItemsCommand({ TransactItems }))
+    // 10 items of 24 KiB take 480 units, and 10 of the index
+    await send(sized(24))
+    now += 1_000
+    const large = sized(25)
+    for (let attempt = 0; attempt < 3; attempt++) {
+      now += 60_000
+      const failure = await failureOf(send(large))
+      expect(failure).toBeInstanceOf(TransactionCanceledException)
+      const codes = (failure as TransactionCanceledException).CancellationReasons?.map(({ Code }) => Code)
+      expect(codes).toEqual(large.map(() => 'ThrottlingError'))
+    }
+    // a lane of its own for each half
+    await send(sized(25, 2))
+  })
+
   it('an index that is pressed holds back the write to the table', async () => {
     weather.blow({ WRITE_UNITS: 1 })
     const busy = { user: 'busy' }
@@ -134,13 +160,13 @@ describe('weather before DynamoDB', () => {
   it('a transaction that was paid for is sent again for nothing', async () => {
     weather.blow({ WRITE_UNITS: 1 })
     const token = 'token-of-the-first'
-    const TransactItems = [{ Put: { TableName: tables.PHI_TABLE_AUDIT, Item: item('lane-c', { padding: 'x'.repeat(300_000) }) } }]
+    const TransactItems = [{ Put: { TableName: tables.PHI_TABLE_AUDIT, Item: item('lane-c', { padding: 'x'.repeat(200_000) }) } }]
     const send = async (): Promise<unknown> =>
       await client.send(new TransactWriteItemsCommand({ TransactItems, ClientRequestToken: token }))
     await send()
     await send()
     expect(weather.counts.WRITE_UNITS).toBeGreaterThan(0)
-    for (let count = 0; count < 2; count++) await transact('lane-c', 100)
+    for (let count = 0; count < 3; count++) await transact('lane-c', 100)
     expect(await failureOf(transact('lane-c', 10))).toBeInstanceOf(TransactionCanceledException)
   })
 

@@ -1,5 +1,5 @@
 import { DescribeTableCommand, DynamoDBClient, type KeySchemaElement, ResourceNotFoundException } from '@aws-sdk/client-dynamodb'
-import type { WireItem } from './item-size.ts'
+import type { WireItem } from '../../bench/store/item-size.ts'
 
 /** Keys of a table or an index: the partition's attribute first. */
 type KeyNames = readonly [partition: string, ...sort: string[]]

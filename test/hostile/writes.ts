@@ -1,5 +1,5 @@
 import type { ServiceCall } from './faults.ts'
-import type { WireItem } from './item-size.ts'
+import type { WireItem } from '../../bench/store/item-size.ts'
 
 /** One item that a call writes. */
 export interface Write {

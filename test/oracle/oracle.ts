@@ -54,6 +54,7 @@ type Told = { readonly code: string; readonly coordinate: string; readonly reaso
 
 class Oracle {
   readonly #plain: Plain
+  #hasRoot = false
   readonly #question: Question
   readonly #tenant: PlainTenant
   /** What became of each path of each record: one value is one outcome, however often it is reached. */
@@ -68,7 +69,6 @@ class Oracle {
   #resolved = 0
   #opened = 0
   #denied = 0
-  #disclosed = false
 
   constructor(plain: Plain, question: Question) {
     this.#plain = plain
@@ -102,7 +102,7 @@ class Oracle {
       resolved: this.#resolved,
       opened: this.#opened,
       denied: this.#denied,
-      receipt: this.#disclosed || this.#edges.size > 0,
+      receipt: this.#hasRoot,
     }
   }
 
@@ -123,6 +123,8 @@ class Oracle {
   }
 
   #root(args: Record<string, unknown>, info: GraphQLResolveInfo): unknown {
+    // an operation with a root has a receipt, whatever it gives
+    this.#hasRoot = true
     const { caller } = this.#question
     const { rules, schema } = this.#plain
     if (info.fieldName === 'viewer') {
@@ -218,7 +220,6 @@ class Oracle {
       if (value === undefined) note('ABSENT', verdict.basis)
       else {
         verdict = { ...verdict, value: shown(verdict.view, caller.role === 'RESEARCHER' ? withoutText(value) : value, now) }
-        this.#disclosed = true
         this.#opened++
         if (verdict.value !== null) this.#resolved++
         note(verdict.view === 'FULL' ? 'DISCLOSED' : 'MASKED', verdict.view, verdict.basis)
@@ -239,7 +240,6 @@ class Oracle {
     const key = `${recordKey(ref)} ${path}`
     if (this.#audit.has(key)) return
     if (hidden === undefined) {
-      this.#disclosed = true
       this.#audit.set(key, line(...where(ref), path, 'READ', 'DISCLOSED'))
       return
     }

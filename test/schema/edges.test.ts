@@ -29,6 +29,7 @@ const record = (type: string, references: Record<string, RecordId> = {}) =>
     ref: { type: type as TypeName, patient, id: 'r'.repeat(22) as RecordId },
     version: 1,
     erased: false,
+    listed: false,
     metadata: { open: {}, references },
     facts: { relationships: new Set(), consent: { rules: new Map(), given: [] } },
     outcomes: new Map(),

@@ -1,57 +1,63 @@
-import { chainHash, type ChainedEntry, NOTHING_BEFORE } from './entry.ts'
+import { chainHash, type ChainedItem, NOTHING_BEFORE } from './item.ts'
+import { ITEM_FORMAT } from './item-members.ts'
 
-/** The end of a lane: its name and the sequence of its last record, 0 for none. */
+/** The end of a lane: its name and the sequence of its last item, 0 for none. */
 interface LaneEnd {
   readonly lane: string
   readonly sequence: number
 }
 
-/** What is wrong with one record of a lane, or before it. */
+/** A fault of one item of a lane, or before it. */
 export type LaneFinding = { readonly tenant: string; readonly lane: string; readonly sequence: number } & (
   | {
       /**
-       * ALTERED: the record is not what its hash was computed over. UNLINKED: it does not follow the record before.
-       * OUT_OF_ORDER: it repeats a number, or stands after a higher one. FOREIGN: it is of another lane or tenant.
-       * STRAY_SUCCESSION: it says whom the lane succeeds in a place or form that says nothing.
+       * ALTERED: the item differs from the one that its hash was computed over, or some of its records are missing or repeated.
+       * FORMAT: the verifier does not know the format of the item. UNLINKED: its `prev` is not the hash of the item before.
+       * OUT_OF_ORDER: it repeats a number, or comes after a higher one. FOREIGN: it belongs to another lane or tenant.
+       * STRAY_SUCCESSION: its `succeeds` is malformed, or it is not the first item of its lane and has one.
        */
-      readonly kind: 'ALTERED' | 'UNLINKED' | 'OUT_OF_ORDER' | 'FOREIGN' | 'STRAY_SUCCESSION'
+      readonly kind: 'ALTERED' | 'FORMAT' | 'UNLINKED' | 'OUT_OF_ORDER' | 'FOREIGN' | 'STRAY_SUCCESSION'
     }
   | {
-      /** The records between `after` and this one are missing. */
+      /** The items between `after` and this one are missing. */
       readonly kind: 'GAP'
       readonly after: number
     }
 )
 
 export interface LaneReport {
+  /** The number of items. */
   readonly count: number
-  /** The last record in its place, with its stored hash; absent if there are no records. */
+  /** The last item in its place, with its stored hash; absent if there are no items. */
   readonly end?: LaneEnd & { readonly hash: string }
-  /** The end of the lane before this one, according to the first record. */
+  /** The end of the lane before this one, according to the first item. */
   readonly succeeds?: LaneEnd
-  /** In the order of the records: the first is the first bad one. */
+  /** The earliest and the latest time of its items, milliseconds since the epoch; absent if there are no items. */
+  readonly times?: { readonly first: number; readonly last: number }
+  /** In the order of the items: the first is the first bad one. */
   readonly findings: readonly LaneFinding[]
 }
 
 /**
- * Checks the records of one lane, from its first, in order. A record is compared with the one before as that one stands
- * there: one alteration is one finding, wherever its author stopped computing anew.
+ * Checks the items of one lane, from its first, in order. Each item is compared with the stored hash of the item before: one
+ * alteration is one finding, even if its author computed later hashes anew.
  *
- * That nothing is missing at the end cannot be seen here: a successor, a receipt or a checkpoint says so.
+ * Items that are missing at the end of the lane are not found here. A successor, a receipt or a checkpoint shows them.
  */
-export function verifyLane(entries: readonly ChainedEntry[]): LaneReport {
+export function verifyLane(items: readonly ChainedItem[]): LaneReport {
   const findings: LaneFinding[] = []
-  const first = entries[0]
+  const first = items[0]
   let before = { sequence: 0, hash: NOTHING_BEFORE }
-  for (const entry of entries) {
-    const { tenant, lane, sequence, prev, hash } = entry
+  for (const item of items) {
+    const { tenant, lane, sequence, prev, hash } = item
     const at = { tenant, lane, sequence }
     if (lane !== first?.lane || tenant !== first.tenant) {
       findings.push({ kind: 'FOREIGN', ...at })
       continue
     }
-    if (chainHash(entry) !== hash) findings.push({ kind: 'ALTERED', ...at })
-    if (entry.succeeds !== undefined && (sequence !== 1 || laneEnd(entry.succeeds) === undefined))
+    if (item.format !== ITEM_FORMAT) findings.push({ kind: 'FORMAT', ...at })
+    else if (chainHash(item) !== hash) findings.push({ kind: 'ALTERED', ...at })
+    if (item.succeeds !== undefined && (sequence !== 1 || laneEnd(item.succeeds) === undefined))
       findings.push({ kind: 'STRAY_SUCCESSION', ...at })
     if (sequence <= before.sequence) {
       findings.push({ kind: 'OUT_OF_ORDER', ...at })
@@ -62,9 +68,13 @@ export function verifyLane(entries: readonly ChainedEntry[]): LaneReport {
     before = { sequence, hash }
   }
   const succeeds = first?.sequence === 1 && first.succeeds !== undefined ? laneEnd(first.succeeds) : undefined
+  const times = items.map(({ time }) => Date.parse(time)).sort((one, other) => one - other)
   return {
-    count: entries.length,
-    ...(first !== undefined && { end: { lane: first.lane, ...before } }),
+    count: items.length,
+    ...(first !== undefined && {
+      end: { lane: first.lane, ...before },
+      times: { first: times[0] ?? 0, last: times.at(-1) ?? 0 },
+    }),
     ...(succeeds !== undefined && { succeeds }),
     findings,
   }

@@ -1,42 +1,32 @@
-import type { ChainedEntry } from './entry.ts'
+import type { ChainedItem } from './item.ts'
 import { type LaneFinding, type LaneReport, verifyLane } from './lane.ts'
+import { compareRegistry, type RegisteredLane, type RegistryFinding } from './registry.ts'
 
-/** A transaction of audit records: a retired lane may hold one that its writer was never told of. */
-const RECORDS_IN_FLIGHT = 99
+/** The items of one transaction at most: a retired lane may hold a last one that its writer got no answer about. */
+const ITEMS_IN_FLIGHT = 99
 
 type LanesFinding =
   | LaneFinding
+  | RegistryFinding
   | ({ readonly tenant: string; readonly lane: string } & (
       | {
-          /** The lane ends before the record that its successor's writer was told to be stored. */
-          readonly kind: 'CUT_SHORT'
+          /**
+           * CUT_SHORT: the lane ends before the item that its successor names as acknowledged. WENT_ON: the lane has more than one
+           * transaction beyond that item.
+           */
+          readonly kind: 'CUT_SHORT' | 'WENT_ON'
           readonly successor: string
           readonly held: number
           readonly declared: number
         }
       | {
-          /** The lane goes on for more than one transaction after its successor's writer had left it. */
-          readonly kind: 'WENT_ON'
-          readonly successor: string
-          readonly held: number
-          readonly declared: number
-        }
-      | {
-          /** Several lanes that hold more than one transaction each say that they succeed this one. */
+          /** Several lanes of more than one transaction succeed this one. */
           readonly kind: 'FORKED'
           readonly successors: readonly string[]
         }
       | {
-          /** The lane is named, by a successor or by the registry, and none of its records are there. */
-          readonly kind: 'LANE_MISSING'
-        }
-      | {
-          /** The lane has records and the registry does not name it. */
-          readonly kind: 'UNREGISTERED'
-        }
-      | {
-          /** Who follows the succession from here comes back here. */
-          readonly kind: 'CIRCLE'
+          /** LANE_MISSING: a successor names the lane, and none of its items are there. CIRCLE: the succession leads back to it. */
+          readonly kind: 'LANE_MISSING' | 'CIRCLE'
         }
     ))
 
@@ -45,32 +35,32 @@ interface NamedLane extends LaneReport {
   readonly tenant: string
   readonly lane: string
   /**
-   * Whether a successor says where the lane had to end. Nothing here vouches for the end of an OPEN one: a lane in use, the
-   * last of a process, or one whose end was cut off. Checkpoints and receipts do.
+   * SUCCEEDED: another lane names the end of this one. OPEN: none does. The lane may be in use, be one of the last of its process or
+   * of its hour, or have its end cut off. Checkpoints and receipts show which. An open lane is no finding.
    */
   readonly fate: 'SUCCEEDED' | 'OPEN'
 }
 
 export interface LanesReport {
+  /** The number of items. */
   readonly count: number
   /** By tenant, then by name. */
   readonly lanes: readonly NamedLane[]
-  /** First those within lanes, then those between them. None at all is what an unaltered log gives. */
+  /** First those within lanes, then those between them. An unaltered log gives none. */
   readonly findings: readonly LanesFinding[]
 }
 
 /**
- * Checks the records of any number of lanes and tenants, in whatever order they come: the sequence says where each belongs.
- * Every lane must be there from its first record.
+ * Checks the items of any number of lanes and tenants, in any order. Every lane must be there from its first item.
  *
- * @param registered names of all lanes by tenant, from the registry; a lane that was removed with all its records and that
- *   nobody succeeded is missed by nothing else here. Left out where it cannot be had
+ * @param registered all lines of the registry. Only the registry shows that a lane without a successor was removed whole; without
+ *   it, this is not checked
  */
-export function verifyLanes(entries: readonly ChainedEntry[], registered?: ReadonlyMap<string, readonly string[]>): LanesReport {
-  const byTenant = Map.groupBy(entries, ({ tenant }) => tenant)
+export function verifyLanes(items: readonly ChainedItem[], registered?: readonly RegisteredLane[]): LanesReport {
+  const byTenant = Map.groupBy(items, ({ tenant }) => tenant)
   const lanes: NamedLane[] = []
   const between: LanesFinding[] = []
-  for (const tenant of [...new Set([...byTenant.keys(), ...(registered?.keys() ?? [])])].sort()) {
+  for (const tenant of [...new Set([...byTenant.keys(), ...(registered?.map((line) => line.tenant) ?? [])])].sort()) {
     const reports = new Map(
       [...Map.groupBy(byTenant.get(tenant) ?? [], ({ lane }) => lane)]
         .sort(([one], [other]) => (one < other ? -1 : 1))
@@ -78,9 +68,10 @@ export function verifyLanes(entries: readonly ChainedEntry[], registered?: Reado
     )
     const succeeded = new Set([...reports.values()].flatMap(({ succeeds }) => (succeeds === undefined ? [] : [succeeds.lane])))
     for (const [lane, report] of reports) lanes.push({ tenant, lane, fate: succeeded.has(lane) ? 'SUCCEEDED' : 'OPEN', ...report })
-    between.push(...successions(tenant, reports), ...registry(tenant, reports, registered))
+    between.push(...successions(tenant, reports))
+    if (registered !== undefined) between.push(...compareRegistry(tenant, reports, registered))
   }
-  return { count: entries.length, lanes, findings: [...lanes.flatMap(({ findings }) => findings), ...between] }
+  return { count: items.length, lanes, findings: [...lanes.flatMap(({ findings }) => findings), ...between] }
 }
 
 type Reports = ReadonlyMap<string, LaneReport>
@@ -95,9 +86,9 @@ function successions(tenant: string, reports: Reports): readonly LanesFinding[] 
     const finding = { tenant, lane, successor, held, declared }
     if (held === 0 && declared > 0) findings.push({ kind: 'LANE_MISSING', tenant, lane })
     else if (held < declared) findings.push({ kind: 'CUT_SHORT', ...finding })
-    else if (held > declared + RECORDS_IN_FLIGHT) findings.push({ kind: 'WENT_ON', ...finding })
-    // a lane whose first transaction was never acknowledged is passed over: its successor names whom it was to succeed
-    if (count > RECORDS_IN_FLIGHT) longSuccessors.set(lane, [...(longSuccessors.get(lane) ?? []), successor])
+    else if (held > declared + ITEMS_IN_FLIGHT) findings.push({ kind: 'WENT_ON', ...finding })
+    // the successor of a lane without an acknowledged item names the lane before that one: two may then name the same
+    if (count > ITEMS_IN_FLIGHT) longSuccessors.set(lane, [...(longSuccessors.get(lane) ?? []), successor])
     if (circles(successor, reports)) findings.push({ kind: 'CIRCLE', tenant, lane: successor })
   }
   for (const [lane, successors] of longSuccessors)
@@ -112,17 +103,4 @@ function circles(from: string, reports: Reports): boolean {
     seen.add(lane)
   }
   return false
-}
-
-function registry(
-  tenant: string,
-  reports: Reports,
-  registered: ReadonlyMap<string, readonly string[]> | undefined,
-): readonly LanesFinding[] {
-  if (registered === undefined) return []
-  const names = new Set(registered.get(tenant))
-  return [
-    ...[...names].filter((lane) => !reports.has(lane)).map((lane) => ({ kind: 'LANE_MISSING', tenant, lane }) as const),
-    ...[...reports.keys()].filter((lane) => !names.has(lane)).map((lane) => ({ kind: 'UNREGISTERED', tenant, lane }) as const),
-  ]
 }

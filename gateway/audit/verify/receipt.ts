@@ -1,44 +1,41 @@
-import { hexToBytes } from '@noble/hashes/utils.js'
-import type { Checkpoint } from './checkpoint.ts'
-import type { ChainedEntry } from './entry.ts'
-import { verifyInclusion } from './proofs.ts'
-import { type Hash, leafHash } from './tree.ts'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js'
+import { chainHash, type ChainedItem } from './item.ts'
+import { base64url } from './member-forms.ts'
 
-/** The last record of a request in one of the lanes that it used. */
-export interface Receipt {
-  readonly lane: string
-  readonly sequence: number
-  /** 32 bytes, lower-case hex. */
-  readonly hash: string
+const PREFIX = 'phi-gateway/receipt/v1\n'
+
+/**
+ * Whether the items of a request are exactly those that its receipt was computed over, and none of them is altered.
+ *
+ * @param items items of one tenant, in any order; those of other requests are skipped
+ * @param receipt `extensions.phi.receipt` of the response
+ */
+export function verifyReceipt(items: readonly ChainedItem[], requestId: string, receipt: string): boolean {
+  const ofRequest = itemsOf(items, requestId)
+  if (ofRequest.some((item) => chainHash(item) !== item.hash)) return false
+  const hash = sha256.create().update(utf8ToBytes(`${PREFIX}${requestId}\n`))
+  for (const item of ofRequest.toSorted(inOrder)) hash.update(hexToBytes(item.hash))
+  return base64url(hash.digest()) === receipt
 }
 
 /**
- * What a caller was given, `extensions.phi.receipt`: `lane.sequence.hash`, with a space between where the request used several
- * lanes.
- *
- * @returns one for each lane, or undefined when the text is no receipt
+ * Whether all items of a request exist, by the numbers in them. A request that a crash cut off is not whole. If it was cut off after
+ * an item with a write, that cannot be seen: the request could have ended with it.
  */
-export function parseReceipts(text: string): readonly Receipt[] | undefined {
-  const receipts = text.split(' ').map(receiptOf)
-  return receipts.every((receipt) => receipt !== undefined) ? receipts : undefined
+export function isWholeRequest(items: readonly ChainedItem[], requestId: string): boolean {
+  const ofRequest = itemsOf(items, requestId)
+  const numbers = new Set(ofRequest.map(({ part }) => part))
+  const parts = Math.max(0, ...ofRequest.map((item) => item.parts ?? 0))
+  // as many as stated, all different, none above: exactly 1 to `parts`
+  return parts > 0 && ofRequest.length === parts && numbers.size === parts && Math.max(...numbers) === parts
 }
 
-function receiptOf(text: string): Receipt | undefined {
-  // a lane's name has dots of its own
-  const [, lane, digits, hash] = /^([^\s/]+)\.([1-9]\d{0,15})\.([0-9a-f]{64})$/.exec(text) ?? []
-  const sequence = Number(digits)
-  if (lane === undefined || hash === undefined || !Number.isSafeInteger(sequence)) return undefined
-  return { lane, sequence, hash }
+const itemsOf = (items: readonly ChainedItem[], requestId: string): ChainedItem[] =>
+  items.filter((item) => item.requestId === requestId)
+
+/** By lane, in UTF-16 code units, then by sequence. */
+function inOrder(one: ChainedItem, other: ChainedItem): number {
+  if (one.lane === other.lane) return one.sequence - other.sequence
+  return one.lane < other.lane ? -1 : 1
 }
-
-/** The leaf of a record, or of a receipt: the hash of the tree's leaf over the record's hash, 32 raw bytes. */
-export const recordLeaf = ({ hash }: Pick<Receipt, 'hash'>): Hash => leafHash(hexToBytes(hash))
-
-/** That the record of a receipt stands at `position` of the log that a verified checkpoint is of. */
-export function verifyReceipt(receipt: Receipt, position: number, proof: readonly Hash[], checkpoint: Checkpoint): boolean {
-  return verifyInclusion(position, checkpoint.size, recordLeaf(receipt), proof, checkpoint.root)
-}
-
-/** That the record of a receipt is among the records of a tenant. */
-export const holdsReceipt = (entries: readonly ChainedEntry[], { lane, sequence, hash }: Receipt): boolean =>
-  entries.some((entry) => entry.lane === lane && entry.sequence === sequence && entry.hash === hash)

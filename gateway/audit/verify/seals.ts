@@ -1,17 +1,18 @@
 import type { Checkpoint } from './checkpoint.ts'
-import type { ChainedEntry } from './entry.ts'
-import { recordLeaf } from './receipt.ts'
+import { hexToBytes } from '@noble/hashes/utils.js'
+import type { ChainedItem } from './item.ts'
+import { verifyInclusion } from './proofs.ts'
 import { continues, type Span } from './span.ts'
-import { appended, EMPTY, type Frontier, frontierRoot, sameHash } from './tree.ts'
+import { appended, EMPTY, type Frontier, frontierRoot, type Hash, leafHash, sameHash } from './tree.ts'
 
 export type SealFinding =
   | {
-      /** SPAN_GAP: the span does not begin where the one before ends. SPAN_FORM: its lanes are not those that follow there. */
+      /** SPAN_GAP: the span does not begin where the one before ends. SPAN_FORM: its lanes do not continue where they ended. */
       readonly kind: 'SPAN_GAP' | 'SPAN_FORM'
       readonly start: number
     }
   | {
-      /** Of the records from `first` to `last` that were sealed together, so many are not there. */
+      /** So many of the items from `first` to `last`, which were sealed together, are missing. */
       readonly kind: 'SEALED_MISSING'
       readonly lane: string
       readonly first: number
@@ -19,49 +20,70 @@ export type SealFinding =
       readonly missing: number
     }
   | {
-      /** A checkpoint from long after the time of this record is without it. */
-      readonly kind: 'LATE'
-      readonly lane: string
-      readonly sequence: number
-    }
-  | {
       /**
-       * ROOT: the records are not those that were signed. TWO_ROOTS: two checkpoints differ over one size, so the notary lied to
-       * somebody. BACKWARDS: a larger log was signed at an earlier time. SIZE: no span ends at the size that was signed.
-       * SPAN_TIME: the span says another time than the checkpoint over it.
+       * ROOT: the items are not the signed ones. TWO_ROOTS: two checkpoints of one size have different roots, so the notary gave two
+       * readers different logs. BACKWARDS: a larger log was signed at an earlier time. SIZE: no span ends at the signed size.
+       * SPAN_TIME: the time of the span is not that of its checkpoint.
        */
       readonly kind: 'ROOT' | 'TWO_ROOTS' | 'BACKWARDS' | 'SIZE' | 'SPAN_TIME'
       readonly size: number
     }
 
+/** An item that an earlier checkpoint should have included by its time. This is no forgery alarm. */
+interface LateItem {
+  readonly lane: string
+  readonly sequence: number
+  /** From the time of the item to the checkpoint that includes it, in whole seconds. */
+  readonly delay: number
+}
+
 export interface SealReport {
-  /** Leaves whose records are there. */
+  /** Leaves whose items are there. */
   readonly sealed: number
-  /** Records that no span holds: the notary has not come to them yet, or they were put in afterwards. */
+  /** Items of no span: the notary has not sealed them yet, or they were added later. */
   readonly unsealed: number
+  /** In the order of the leaves. */
+  readonly late: readonly LateItem[]
   readonly findings: readonly SealFinding[]
 }
 
-/** How much older than an earlier checkpoint a record may be, in seconds: what a notary that works each minute leaves open. */
-const LATE_AFTER = 120
+/**
+ * An item is stored at most this long after its time, in seconds: 615 s for the longest request and its last transaction, 300 s for
+ * the difference of two clocks.
+ */
+const LATE_AFTER = 915
+
+/** The leaf of an item: the hash of the tree's leaf over the item's hash, 32 raw bytes. */
+export const itemLeaf = ({ hash }: Pick<ChainedItem, 'hash'>): Hash => leafHash(hexToBytes(hash))
 
 /**
- * Compares the records of one tenant with what was signed. That the records of each lane follow each other is for `verifyLanes`.
+ * Whether the item is at a position of the log that a verified checkpoint is of. `positionIn` of `span.ts` computes the position.
  *
- * @param entries all records of the tenant, in any order
- * @param spans all spans, from position 0
- * @param checkpoints verified ones, at least one: without a signature the spans are anybody's
+ * @param item with a hash that `chainHash` confirms
  */
-export function verifySeals(
-  entries: readonly ChainedEntry[],
-  spans: readonly Span[],
-  checkpoints: readonly Checkpoint[],
-): SealReport {
+export function verifySealed(
+  item: Pick<ChainedItem, 'hash'>,
+  position: number,
+  proof: readonly Hash[],
+  { size, root }: Pick<Checkpoint, 'size' | 'root'>,
+): boolean {
+  return verifyInclusion(position, size, itemLeaf(item), proof, root)
+}
+
+/**
+ * Compares the items of one tenant with what was signed. `verifyLanes` checks the chain of each lane.
+ *
+ * @param items all items of the tenant, in any order
+ * @param spans all spans, from position 0
+ * @param checkpoints verified ones, at least one: spans have no signature of their own
+ */
+export function verifySeals(items: readonly ChainedItem[], spans: readonly Span[], checkpoints: readonly Checkpoint[]): SealReport {
   const findings: SealFinding[] = compareHeads(checkpoints)
   const bySize = Map.groupBy(checkpoints, ({ size }) => size)
-  const lanes = new Map([...Map.groupBy(entries, ({ lane }) => lane)].map(([lane, group]) => [lane, new LoadedSeals(group)]))
+  const late: LateItem[] = []
+  const lanes = new Map([...Map.groupBy(items, ({ lane }) => lane)].map(([lane, group]) => [lane, new LaneItems(group)]))
   const ends = new Map<string, number>()
-  // undefined from the first leaf on that is not there: no root after it can be known
+  // undefined after the first missing leaf: no later root can be computed
   let tree: Frontier | undefined = EMPTY
   let [position, sealed, before] = [0, 0, Number.NEGATIVE_INFINITY]
 
@@ -93,9 +115,10 @@ export function verifySeals(
         findings.push({ kind: 'SEALED_MISSING', lane, first, last, missing })
         tree = undefined
       }
-      for (const entry of held) {
-        if (tree !== undefined) tree = appended(tree, recordLeaf(entry))
-        if (Date.parse(entry.time) / 1000 + LATE_AFTER < before) findings.push({ kind: 'LATE', lane, sequence: entry.sequence })
+      for (const item of held) {
+        if (tree !== undefined) tree = appended(tree, itemLeaf(item))
+        const at = Date.parse(item.time) / 1000
+        if (at + LATE_AFTER < before) late.push({ lane, sequence: item.sequence, delay: Math.floor(time - at) })
       }
     }
     position = end
@@ -104,34 +127,34 @@ export function verifySeals(
   }
   for (const size of bySize.keys()) findings.push({ kind: 'SIZE', size })
   const unsealed = [...lanes.values()].reduce((sum, { left }) => sum + left, 0)
-  return { sealed, unsealed, findings }
+  return { sealed, unsealed, late, findings }
 }
 
-/** The records of a lane, one for each sequence, taken from the first on. */
-class LoadedSeals {
-  readonly #entries: readonly ChainedEntry[]
+/** The items of a lane, one for each sequence, taken from the first on. */
+class LaneItems {
+  readonly #items: readonly ChainedItem[]
   #taken = 0
 
-  constructor(entries: readonly ChainedEntry[]) {
-    const bySequence = new Map(entries.map((entry) => [entry.sequence, entry]))
-    this.#entries = [...bySequence.values()].sort((one, other) => one.sequence - other.sequence)
+  constructor(items: readonly ChainedItem[]) {
+    const bySequence = new Map(items.map((item) => [item.sequence, item]))
+    this.#items = [...bySequence.values()].sort((one, other) => one.sequence - other.sequence)
   }
 
   get left(): number {
-    return this.#entries.length - this.#taken
+    return this.#items.length - this.#taken
   }
 
-  /** Those not taken yet up to a sequence. Never longer than what is there, whatever a span claims. */
-  through(last: number): readonly ChainedEntry[] {
+  /** Those up to a sequence that are not taken yet. Never longer than the list, whatever a span claims. */
+  through(last: number): readonly ChainedItem[] {
     const from = this.#taken
-    while ((this.#entries[this.#taken]?.sequence ?? Number.POSITIVE_INFINITY) <= last) this.#taken++
-    return this.#entries.slice(from, this.#taken)
+    while ((this.#items[this.#taken]?.sequence ?? Number.POSITIVE_INFINITY) <= last) this.#taken++
+    return this.#items.slice(from, this.#taken)
   }
 }
 
 /**
- * What checkpoints of one log say of each other, without any record: never two roots for one size, never a larger log at an
- * earlier time. Whoever keeps old checkpoints can ask this of a new one.
+ * Compares checkpoints of one log without any item: two roots for one size, or a larger log at an earlier time. With old
+ * checkpoints at hand, a reader can check a new one.
  */
 export function compareHeads(checkpoints: readonly Checkpoint[]): SealFinding[] {
   const findings: SealFinding[] = []

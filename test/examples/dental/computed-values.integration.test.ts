@@ -42,6 +42,7 @@ function outcomeOf(field: string, values: Readonly<Record<string, Json | Error>>
     ref: { type: 'Person' as TypeName, patient: 'p' as PatientId, id: 'p' as RecordId },
     version: 1,
     erased: false,
+    listed: false,
     metadata: { open: {}, references: {} },
     facts: factsOf(['CARE_TEAM']),
     outcomes: new Map(),

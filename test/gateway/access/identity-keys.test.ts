@@ -13,6 +13,7 @@ const CLAIMS = { sub: 'user-1', aud: AUDIENCE, tenant: 'riverside', roles: ['PHY
 let issuer: Awaited<ReturnType<typeof startIssuer>>
 /** How much later it is for the gateway than for the token library, which asks the machine's clock whether a token has ended. */
 let later = 0
+let prefetch: () => Promise<void> | undefined
 let callerOf: (claims?: TokenParts, header?: TokenParts, key?: CryptoKey) => Promise<unknown>
 
 async function begin(algorithm?: string) {
@@ -20,6 +21,7 @@ async function begin(algorithm?: string) {
   later = 0
   const now = () => Date.now() + later
   const identity = tokenIdentity({ issuer: ISSUER, audience: AUDIENCE, jwksUri: issuer.jwksUri, now }, clinic.policy)
+  prefetch = () => identity.prefetch?.()
   callerOf = async (claims = {}, header = {}, key = issuer.privateKey) =>
     await identity.callerOf({ authorization: `Bearer ${await issuer.sign({ ...CLAIMS, ...claims }, header, key)}` })
 }
@@ -28,6 +30,27 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   await issuer.stop()
+})
+
+describe('keys that are fetched before the first token', () => {
+  it('serve the first token without a request', async () => {
+    await prefetch()
+    expect(issuer.state.asked).toBe(1)
+    await expect(callerOf()).resolves.toMatchObject({ user: 'user-1' })
+    expect(issuer.state.asked).toBe(1)
+  })
+
+  it('are fetched once, if the first token comes meanwhile', async () => {
+    await Promise.all([prefetch(), callerOf()])
+    expect(issuer.state.asked).toBe(1)
+  })
+
+  it('are fetched at the first token after a failure, without a pause', async () => {
+    issuer.state.isAway = true
+    await expect(prefetch()).resolves.toBeUndefined()
+    issuer.state.isAway = false
+    await expect(callerOf()).resolves.toMatchObject({ user: 'user-1' })
+  })
 })
 
 describe('an issuer that is away does not stop care', () => {

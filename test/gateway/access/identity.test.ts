@@ -77,6 +77,7 @@ describe('a caller from a verified token', () => {
       purpose: 'TREAT',
       mayClaim: ['TREAT', 'ETREAT', 'BTG'],
       seesExistence: true,
+      mfa: true,
       sessionExpiresAt: exp * 1000,
       fhirUser: 'Practitioner/1',
       organization: 'riverside',

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { type ManifestItem, readManifestItems, verifyAgainstManifest } from '../../../gateway/access/manifest-items.ts'
-import { accessDigest, manifestAfterKeyDestruction, sealAccessManifest } from '../../../gateway/crypto/access-manifest.ts'
-import { type AccessItemPlace, sealAccessItem } from '../../../gateway/crypto/access-seal.ts'
+import { sealGrantManifest } from '../../../gateway/crypto/grant-manifest.ts'
+import { accessDigest, type AccessItemPlace, sealAccessItem } from '../../../gateway/crypto/access-seal.ts'
 import type { GatewayEvent } from '../../../gateway/telemetry/events.ts'
 import { KeyUnavailable, StoreUnavailable } from '../../../gateway/model/failures.ts'
 import type { PatientId } from '../../../gateway/model/ids.ts'
@@ -17,7 +17,7 @@ const parse = (content: Json): string | undefined => (typeof content === 'string
 
 const seal = (content: Json, at = place, with_ = key): Uint8Array => sealAccessItem(with_, at, content)
 const manifestOf = (items: Readonly<Record<string, Uint8Array>>, at = manifestPlace, with_ = key): Uint8Array =>
-  sealAccessManifest(with_, at, {
+  sealGrantManifest(with_, at, {
     version: 1,
     items: new Map(Object.entries(items).map(([name, sealed]) => [name, accessDigest(sealed)])),
   })
@@ -28,17 +28,12 @@ const item = seal('today')
 const fault = (what: string) => ({ kind: 'FAULT', what })
 
 describe('P6: an access item counts only if the manifest lists this very item', () => {
-  it('returns the content of a listed item, with its digest', () => {
-    expect(verify(item, manifestOf({ [NAME]: item }))).toEqual({
-      kind: 'FOUND',
-      content: 'today',
-      digest: accessDigest(item),
-      erased: false,
-    })
+  it('returns the content of a listed item', () => {
+    expect(verify(item, manifestOf({ [NAME]: item }))).toEqual({ kind: 'FOUND', content: 'today' })
   })
 
   it('returns none only if neither manifest nor table has the item', () => {
-    expect(verify(undefined, manifestOf({}))).toEqual({ kind: 'NONE', erased: false })
+    expect(verify(undefined, manifestOf({}))).toEqual({ kind: 'NONE' })
   })
 
   it.each([
@@ -84,17 +79,6 @@ describe('P6: an access item counts only if the manifest lists this very item', 
     expect(verify(invalid, manifestOf({ [NAME]: invalid }))).toEqual(fault('ALTERED'))
   })
 
-  it('P9: says that the keys were destroyed, with and without the item', () => {
-    const before = { version: 1, items: new Map([[NAME, accessDigest(item)]]) }
-    const destroyed = sealAccessManifest(key, manifestPlace, manifestAfterKeyDestruction(before, item))
-    expect(verify(item, destroyed)).toMatchObject({ kind: 'FOUND', erased: true })
-    const empty = { version: 1, items: new Map<string, string>() }
-    expect(verify(undefined, sealAccessManifest(key, manifestPlace, manifestAfterKeyDestruction(empty, item)))).toEqual({
-      kind: 'NONE',
-      erased: true,
-    })
-  })
-
   it('throws an unavailable key: this is neither none nor a fault', () => {
     const unavailable = {
       ...key,
@@ -108,7 +92,7 @@ describe('P6: an access item counts only if the manifest lists this very item', 
 })
 
 describe('P6: a faulty item is read again before it is reported', () => {
-  const FOUND: ManifestItem<string> = { kind: 'FOUND', content: 'today', digest: '', erased: false }
+  const FOUND: ManifestItem<string> = { kind: 'FOUND', content: 'today' }
   const ALTERED: ManifestItem<string> = { kind: 'FAULT', what: 'ALTERED' }
   const MISSING: ManifestItem<string> = { kind: 'FAULT', what: 'MISSING' }
   let events: GatewayEvent[]

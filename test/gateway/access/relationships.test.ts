@@ -118,8 +118,13 @@ describe('the relationships of a request', () => {
     expect(await loader.attributesFor(names, [ANNA, BERT])).toEqual(first)
     expect(await loader.attributesFor(names, [ANNA])).toEqual(new Map([[ANNA, { relationships: names, consents: [] }]]))
     expect(asked).toEqual([[ANNA, BERT], [BERT]])
-    // another relationship is loaded separately
-    await loader.attributesFor(new Set([CARE_TEAM, SELF]), [ANNA])
+    // a relationship that is known is not loaded again with another one
+    const both = new Set([CARE_TEAM, SELF])
+    expect(await loader.attributesFor(both, [ANNA])).toEqual(new Map([[ANNA, { relationships: names, consents: [] }]]))
+    expect(asked).toHaveLength(2)
+    // what was forgotten is loaded again
+    loader.forget(new Set([ANNA]))
+    expect((await loader.attributesFor(names, [ANNA])).get(ANNA)?.relationships).toEqual(names)
     expect(asked).toHaveLength(3)
   })
 })

@@ -1,3 +1,4 @@
+import { entriesOf } from '../../../gateway/audit/item.ts'
 import { DeleteTableCommand, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTables } from '../../../infra/local/tables.ts'
@@ -58,16 +59,16 @@ const auditOf = async (requestId: string) => {
   const { Items } = await clinic.stack.dynamodb.send(
     new ScanCommand({
       TableName: clinic.stack.env.PHI_TABLE_AUDIT,
-      FilterExpression: 'q = :id',
+      FilterExpression: 'contains(e, :id)',
       ExpressionAttributeValues: { ':id': { S: requestId } },
     }),
   )
-  return (Items ?? []).map((item) => ({
-    path: item['gf']?.S?.split('#')[1],
-    outcome: item['o']?.S,
-    reason: item['re']?.S,
-    action: item['a']?.S,
-    of: item['ri']?.S,
+  return (Items ?? []).flatMap(entriesOf).map(({ path, outcome, reason, action, recordId }) => ({
+    path,
+    outcome,
+    reason,
+    action,
+    of: recordId,
   }))
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { newRequestId } from '../../../gateway/audit/request-id.ts'
-import { access, NOON } from './examples.ts'
+import { access, itemsOf, NOON } from './examples.ts'
 import { PASS } from '../../hostile/faults.ts'
 import { aMoment, expectIntact, LaneBench, numbersOf, upTo, type Writer } from './lane-bench.ts'
 
@@ -18,7 +18,7 @@ const LANES = 4
 
 async function append(writer: Writer, numbers: readonly number[], requestId = writer.context.requestId): Promise<void> {
   const records = numbers.map((number) => access(number))
-  await writer.log.append({ ...writer.context, requestId }, records, NOON + 10_000)
+  await writer.log.append(itemsOf({ ...writer.context, requestId }, records), NOON + 10_000)
 }
 
 /** Two lives of one process: the same id, and each lane in the same place, since both did the very same. */

@@ -1,70 +1,55 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { entryHash, FIRST_PREV, linkEntry, type Unlinked, userAgentHash } from '../../../gateway/audit/entry.ts'
+import { FIRST_PREV, itemHash, userAgentHash } from '../../../gateway/audit/entry.ts'
+import { ItemPacker } from '../../../gateway/audit/item-packer.ts'
+import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
+import { access, context } from './examples.ts'
 
-const first: Unlinked = {
-  tenant: 'riverside',
-  lane: 'cHJvY2Vz.1',
-  sequence: 1,
-  time: '2026-03-01T12:00:00.000Z',
-  requestId: 'cmVxdWVzdHJlcXVlc3RyZXF1',
-  user: 'dr#müller "é"\n',
-  roles: ['PHYSICIAN', 'NURSE'],
-  path: 'Patient.familyName',
-  action: 'READ',
-  outcome: 'DISCLOSED',
-  purpose: 'TREAT',
-  persisted: false,
-  count: 12,
-  policy: 'ab'.repeat(32),
-}
-
-/** RFC 8785 by its own words, for an object of texts, whole numbers, booleans and lists of texts: members by UTF-16 units. */
-function canonical(entry: Unlinked): string {
-  const members = Object.entries(entry).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  return `{${members.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`
-}
+const place = { tenant: 'riverside', lane: 'cHJvY2Vz.1', sequence: 1 }
 
 const sha256 = (...parts: (string | Buffer)[]): string =>
   createHash('sha256')
     .update(Buffer.concat(parts.map((part) => Buffer.from(part))))
     .digest('hex')
 
-describe('P7: each record covers the one before', () => {
-  it('P7: the hash is SHA-256 over 32 raw bytes of the previous one and the canonical JSON', () => {
-    const one = linkEntry(first, FIRST_PREV)
-    expect(one.prev).toBe('0'.repeat(64))
-    expect(one.hash).toBe(sha256(Buffer.alloc(32), canonical(first)))
-
-    const next: Unlinked = { ...first, sequence: 2, path: 'Patient.birthDate' }
-    const two = linkEntry(next, one.hash)
-    expect(two).toEqual({ ...next, prev: one.hash, hash: sha256(Buffer.from(one.hash, 'hex'), canonical(next)) })
+describe('P7: each item covers the one before', () => {
+  it('P7: the hash is SHA-256 over 32 raw bytes of the previous one, the address and the text', () => {
+    const first = itemHash(place, '{"ü":1}', FIRST_PREV)
+    expect(first).toBe(sha256(Buffer.alloc(32), 'riverside#cHJvY2Vz.1/1\n', '{"ü":1}'))
+    const second = itemHash({ ...place, sequence: 2 }, '{}', first)
+    expect(second).toBe(sha256(Buffer.from(first, 'hex'), 'riverside#cHJvY2Vz.1/2\n', '{}'))
   })
 
-  it('P7: a fixed record has a fixed hash, so that what is stored today can be verified in ten years', () => {
-    expect(canonical({ ...first, user: 'u' })).toBe(
-      '{"action":"READ","count":12,"lane":"cHJvY2Vz.1","outcome":"DISCLOSED","path":"Patient.familyName","persisted":false,' +
-        `"policy":"${'ab'.repeat(32)}","purpose":"TREAT","requestId":"cmVxdWVzdHJlcXVlc3RyZXF1","roles":["PHYSICIAN","NURSE"],` +
-        '"sequence":1,"tenant":"riverside","time":"2026-03-01T12:00:00.000Z","user":"u"}',
+  it.each([
+    ['tenant', { ...place, tenant: 'lakeside' }],
+    ['lane', { ...place, lane: 'cHJvY2Vz.2' }],
+    ['sequence', { ...place, sequence: 2 }],
+  ])('P7: another %s changes the hash', (_, other) => {
+    expect(itemHash(other, '{}', FIRST_PREV)).not.toBe(itemHash(place, '{}', FIRST_PREV))
+  })
+
+  it('P7: another text or previous hash changes the hash', () => {
+    expect(itemHash(place, '{"a":1}', FIRST_PREV)).not.toBe(itemHash(place, '{"a":2}', FIRST_PREV))
+    expect(itemHash(place, '{}', '1'.repeat(64))).not.toBe(itemHash(place, '{}', FIRST_PREV))
+  })
+
+  it('P7: fixed records have a fixed text, so that what is stored today can be verified in ten years', () => {
+    const packer = new ItemPacker(
+      context({ user: 'dr#müller "é"\n', roles: ['PHYSICIAN', 'NURSE'], operation: 'Chart', mfa: true }),
     )
-    expect(entryHash({ ...first, user: 'u' }, FIRST_PREV)).toBe(sha256(Buffer.alloc(32), canonical({ ...first, user: 'u' })))
-  })
-
-  it.each(Object.keys(first) as (keyof Unlinked)[])('P7: a changed %s changes the hash', (name) => {
-    const value = first[name]
-    const other =
-      typeof value === 'number'
-        ? value + 1
-        : typeof value === 'boolean'
-          ? !value
-          : Array.isArray(value)
-            ? ['NURSE']
-            : `${String(value)}x`
-    expect(entryHash({ ...first, [name]: other }, FIRST_PREV)).not.toBe(entryHash(first, FIRST_PREV))
-  })
-
-  it('P7: another previous hash changes the hash', () => {
-    expect(entryHash(first, '1'.repeat(64))).not.toBe(entryHash(first, FIRST_PREV))
+    const observation = { recordType: 'Observation' as TypeName, recordId: 'o1', listed: true, basisId: 'm1' }
+    packer.add(access(3, { path: 'Patient.birthDate' as SchemaPath, rule: 'Patient.birthDate#2' }))
+    packer.add(access(1, { ...observation, path: 'Observation.code' as SchemaPath, rule: 'Observation.code#1' }))
+    packer.add(access(3, { path: 'Patient.observations' as SchemaPath, rule: 'Patient.observations#1', count: 12 }))
+    const [draft] = packer.rest()
+    expect(draft?.encode({ succeeds: 'cHJvY2Vz.1/7' }).text).toBe(
+      '{"c":{"f":1,"m":true,"on":"Chart","p":"AAECAwQFBgcICQoLDA0ODw","po":"q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s",' +
+        '"ps":1,"pt":1,"pu":"TREAT","q":"cmVxdWVzdHJlcXVlc3RyZXF1","ro":["PHYSICIAN","NURSE"],"su":"cHJvY2Vz.1/7",' +
+        '"t":1772366400000,"u":"dr#müller \\"é\\"\\n"},' +
+        '"g":[[0,"AAECAwQFBgcICQoLDA0ODw",3,[0,1]],[1,"o1",1,[2]]],' +
+        '"h":[{"b":"CARE_TEAM","rt":"Patient"},{"b":"CARE_TEAM","bi":"m1","ls":true,"rt":"Observation"}],' +
+        '"s":[{"p":".birthDate","ru":"#2"},{"n":12,"p":".observations"},".code"]}',
+    )
   })
 })
 

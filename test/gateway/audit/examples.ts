@@ -1,4 +1,6 @@
 import type { AuditContext, TimedAccess } from '../../../gateway/audit/entry.ts'
+import type { ItemDraft } from '../../../gateway/audit/item-draft.ts'
+import { ItemPacker } from '../../../gateway/audit/item-packer.ts'
 import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
 import type { Instant, PatientId, RequestId, TenantId } from '../../../gateway/model/ids.ts'
 
@@ -6,7 +8,7 @@ const RIVERSIDE = 'riverside' as TenantId
 const PATIENT = 'AAECAwQFBgcICQoLDA0ODw' as PatientId
 export const NOON = Date.parse('2026-03-01T12:00:00.000Z') as Instant
 
-/** One access; `number` stands as the record's version, so that a test can tell which record this is. */
+/** One access. `number` is the version of its record, so that a test can tell accesses apart. */
 export function access(number: number, change: Partial<TimedAccess> = {}): TimedAccess {
   return {
     at: NOON,
@@ -35,4 +37,10 @@ export function context(change: Partial<AuditContext> = {}): AuditContext {
     policy: 'ab'.repeat(32),
     ...change,
   }
+}
+
+/** Accesses of one request, each in an item of its own. A packer continues the numbers of the request's items. */
+export function itemsOf(request: AuditContext | ItemPacker, accesses: readonly TimedAccess[]): ItemDraft[] {
+  const packer = request instanceof ItemPacker ? request : new ItemPacker(request)
+  return accesses.flatMap((one) => packer.ofWrite([one]))
 }

@@ -1,6 +1,10 @@
+import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { LaneLogOptions } from '../../../gateway/audit/log.ts'
+import { newRequestId } from '../../../gateway/audit/request-id.ts'
+import type { Instant } from '../../../gateway/model/ids.ts'
 import { AuditUnavailable } from '../../../gateway/model/failures.ts'
+import { access, itemsOf, NOON } from './examples.ts'
+import { Jumping } from './jumping-clocks.ts'
 import { CUT, HANG, HOLD_ANSWER, PASS } from '../../hostile/faults.ts'
 import { aMoment, expectIntact, LaneBench, laneOf, numbersOf, upTo, type Writer } from './lane-bench.ts'
 
@@ -16,14 +20,6 @@ beforeEach(() => bench.faulty.play(() => PASS))
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 
-/** Clocks that go on as they do, and jump when they are told to. */
-class Jumping implements Pick<LaneLogOptions, 'now' | 'monotonic'> {
-  wall = 0
-  steady = 0
-  readonly now = (): number => Date.now() + this.wall
-  readonly monotonic = (): number => performance.now() + this.steady
-}
-
 async function expectRetired(writer: Writer, sequence: number): Promise<void> {
   await expect
     .poll(() => writer.events, { timeout: 5_000 })
@@ -31,12 +27,14 @@ async function expectRetired(writer: Writer, sequence: number): Promise<void> {
 }
 
 describe('P2: a process that stands still for minutes and goes on', () => {
-  it.each<[string, Partial<Jumping>]>([
-    ['the wall clock has jumped', { wall: 20 * MINUTE }],
-    ['only the steady clock has', { steady: 20 * MINUTE }],
-    ['both have', { wall: 20 * MINUTE, steady: 20 * MINUTE }],
-  ])('P2: an answer that never came, its token forgotten: stored once, no gap, told late; %s', async (_, jump) => {
-    const clocks = new Jumping()
+  it.each<[string, 'wall' | 'steady' | 'both', number, number]>([
+    ['over its deadline by the wall clock', 'wall', MINUTE + 5_000, 2],
+    ['over its deadline by the steady clock', 'steady', MINUTE + 5_000, 2],
+    ['over its deadline by both', 'both', MINUTE + 5_000, 2],
+    // beyond the 15 s in which it is still worth something, nothing is sent again
+    ['for 20 minutes by both', 'both', 20 * MINUTE, 1],
+  ])('P2: an answer that never came, its token forgotten: stored once, no gap, told late; %s', async (_, which, by, sends) => {
+    const clocks = new Jumping(NOON)
     const writer = bench.writer(clocks)
     await writer.append([1])
     let first = true
@@ -44,7 +42,8 @@ describe('P2: a process that stands still for minutes and goes on', () => {
       if (operation !== 'TransactWriteItems' || !body.includes(`#${writer.process}.1"`)) return PASS
       if (first) {
         first = false
-        Object.assign(clocks, jump)
+        if (which !== 'steady') clocks.wall += by
+        if (which !== 'wall') clocks.steady += by
         return HOLD_ANSWER
       }
       // ten minutes on, the engine knows the token no more
@@ -56,7 +55,7 @@ describe('P2: a process that stands still for minutes and goes on', () => {
     const receipt = await writer.append([3])
     expect(receipt.lane).toBe(`${writer.process}.2`)
     await expectRetired(writer, 1)
-    await expect.poll(() => writer.sent().filter((sent) => laneOf(sent) === `${writer.process}.1`).length).toBe(2)
+    await expect.poll(() => writer.sent().filter((sent) => laneOf(sent) === `${writer.process}.1`).length).toBe(sends)
     expect(numbersOf(await writer.stored(1))).toEqual([1, 2])
     const { lane } = await writer.append([4])
     expect((await writer.stored(lane))[0]?.succeeds).toBe(`${writer.process}.1/1`)
@@ -65,7 +64,7 @@ describe('P2: a process that stands still for minutes and goes on', () => {
   })
 
   it('P2: a transaction that hung when it froze is not sent again for longer than it is worth', async () => {
-    const clocks = new Jumping()
+    const clocks = new Jumping(NOON)
     const writer = bench.writer(clocks)
     await writer.append([1])
     writer.meets([], CUT)
@@ -85,7 +84,7 @@ describe('P2: a process that stands still for minutes and goes on', () => {
 
 describe('P2: the clock is set back by an hour', () => {
   it('P2: while a transaction is open: the caller waits no longer than was agreed, nor does the lane', async () => {
-    const clocks = new Jumping()
+    const clocks = new Jumping(NOON)
     const writer = bench.writer(clocks)
     await writer.append([1])
     writer.meets([], HANG)
@@ -104,7 +103,7 @@ describe('P2: the clock is set back by an hour', () => {
   })
 
   it('P2: while others wait: each is told as was agreed, and is never sent', async () => {
-    const clocks = new Jumping()
+    const clocks = new Jumping(NOON)
     const writer = bench.writer({ now: clocks.now, monotonic: clocks.monotonic, lanes: 1 })
     writer.meets([HANG])
     const open = writer.append([1], MINUTE)
@@ -114,11 +113,12 @@ describe('P2: the clock is set back by an hour', () => {
     for (const { status } of await Promise.allSettled(waiting)) expect(status).toBe('rejected')
     await open
     await writer.append([11])
-    expect(numbersOf(await writer.stored())).toEqual([1, 11])
+    const lanes = await writer.storedByLane()
+    expect([...lanes.values()].flatMap(numbersOf).toSorted()).toEqual([1, 11])
   })
 
   it('P2: while a retired lane lingers: not for an hour more', async () => {
-    const clocks = new Jumping()
+    const clocks = new Jumping(NOON)
     const writer = bench.writer(clocks)
     writer.meets([], CUT)
     await expect(writer.append([1], 300)).rejects.toThrow(AuditUnavailable)
@@ -129,20 +129,26 @@ describe('P2: the clock is set back by an hour', () => {
     writer.meets([])
     await new Promise((resolve) => setTimeout(resolve, 1_000))
     expect(writer.sent()).toEqual([])
-    await writer.append([2])
-    expect(await writer.lanes()).toEqual([`${writer.process}.2`])
+    const { lane } = await writer.append([2])
+    expect(await writer.lanes()).toEqual([lane])
+    expect((await writer.stored(lane))[0]?.succeeds).toBe(`${writer.process}.1/0`)
   })
 
-  it('P7: the records of requests on either side of it are stored, each once', async () => {
-    const clocks = new Jumping()
+  it('P7: the records of requests on either side of it are stored, each once, and found by their request ids', async () => {
+    const clocks = new Jumping(NOON)
     const writer = bench.writer(clocks)
+    const requests: string[] = []
     for (const number of upTo(6)) {
-      await writer.append([number], 5_000, { at: clocks.now() as never })
+      const requestId = newRequestId(writer.process, clocks.now(), randomBytes)
+      const accesses = [access(number, { at: clocks.now() as Instant })]
+      await writer.log.append(itemsOf({ ...writer.context, requestId }, accesses), clocks.now() + 5_000)
+      requests.push(requestId)
       clocks.wall += number % 2 === 0 ? 2 * HOUR : -HOUR
     }
-    const entries = await writer.stored()
-    expectIntact(entries)
-    expect(numbersOf(entries)).toEqual(upTo(6))
-    expect(await writer.lanes()).toHaveLength(1)
+    const lanes = await writer.storedByLane()
+    for (const entries of lanes.values()) expectIntact(entries)
+    expect([...lanes.values()].flatMap(numbersOf).toSorted()).toEqual(upTo(6))
+    for (const [at, requestId] of requests.entries())
+      expect(numbersOf(await bench.history.ofRequest(writer.tenant, requestId))).toEqual([at + 1])
   })
 })

@@ -2,14 +2,16 @@ import { DeleteItemCommand } from '@aws-sdk/client-dynamodb'
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AuditHistory } from '../../../gateway/audit/history.ts'
+import { ItemPacker } from '../../../gateway/audit/item-packer.ts'
 import { AUDIT_INDEX, INDEX_SHARDS, laneKey, sequenceKey } from '../../../gateway/audit/item.ts'
 import { newRequestId } from '../../../gateway/audit/request-id.ts'
 import type { SchemaPath } from '../../../directives/coordinates.ts'
 import type { Instant, PatientId, UserId } from '../../../gateway/model/ids.ts'
 import { AuditUnavailable, StoreUnavailable } from '../../../gateway/model/failures.ts'
-import { access, NOON } from './examples.ts'
+import { access, itemsOf, NOON } from './examples.ts'
+import { Jumping } from './jumping-clocks.ts'
 import { CUT, PASS, refuse } from '../../hostile/faults.ts'
-import { aMoment, clientFor, LaneBench, numbersOf, upTo, type Writer } from './lane-bench.ts'
+import { aMoment, benchNow, clientFor, LaneBench, numbersOf, upTo, type Writer } from './lane-bench.ts'
 
 let bench: LaneBench
 beforeAll(async () => {
@@ -26,35 +28,27 @@ const byVersion = (numbers: (number | undefined)[]): (number | undefined)[] => n
 async function request(writer: Writer, second: number, numbers: readonly number[], decidedAt = second): Promise<string> {
   const requestId = newRequestId(writer.process, at(second), randomBytes)
   const records = numbers.map((number) => access(number, { at: at(decidedAt) }))
-  await writer.log.append({ ...writer.context, requestId }, records, Date.now() + 5_000)
+  await writer.log.append(itemsOf({ ...writer.context, requestId }, records), benchNow() + 5_000)
   return requestId
 }
 
 describe('P7: who saw what of whom, in the order of time', () => {
-  it('P7: by patient, by user and by path, over all shards, lanes and processes', async () => {
+  it('P7: by patient and by user, over all shards, lanes and processes', async () => {
     const one = bench.writer()
     const { tenant } = one
     const other = bench.writer({ tenant })
     const patients = ['a', 'b'].map((letter) => letter.repeat(22) as PatientId)
     const users = ['dr#1', 'dr'] as UserId[]
-    const paths = ['Patient.ssn', 'Patient.email', 'Patient'] as SchemaPath[]
     // 60 accesses by two processes, later ones first
     for (const number of upTo(60).toReversed()) {
       const writer = number % 2 === 0 ? one : other
-      const told = access(number, {
-        at: at(number),
-        patient: patients[number % 2] as PatientId,
-        path: paths[number % 3] as SchemaPath,
-      })
-      await writer.log.append({ ...writer.context, user: users[number % 2] as UserId }, [told], Date.now() + 5_000)
+      const told = access(number, { at: at(number), patient: patients[number % 2] as PatientId })
+      await writer.log.append(itemsOf({ ...writer.context, user: users[number % 2] as UserId }, [told]), benchNow() + 5_000)
     }
     const odd = upTo(60).filter((number) => number % 2 === 1)
     expect(numbersOf(await bench.history.entriesBy('patient', tenant, 'b'.repeat(22)))).toEqual(odd)
     expect(numbersOf(await bench.history.entriesBy('user', tenant, 'dr'))).toEqual(odd)
     expect(numbersOf(await bench.history.entriesBy('user', tenant, 'dr#1'))).toEqual(upTo(60).filter((number) => number % 2 === 0))
-    expect(numbersOf(await bench.history.entriesBy('path', tenant, 'Patient.email'))).toEqual(
-      upTo(60).filter((number) => number % 3 === 1),
-    )
     expect(await bench.history.entriesBy('user', tenant, 'd')).toEqual([])
 
     const span = { from: at(11), to: at(21) }
@@ -100,7 +94,6 @@ describe('P7: who saw what of whom, in the order of time', () => {
     for (const [index, subject] of [
       ['patient', stored[0]?.patient],
       ['user', 'physician'],
-      ['path', 'Patient.familyName'],
     ] as const) {
       // pages of seven, of which each shard has several
       bench.faulty.play(({ operation, body }) =>
@@ -116,7 +109,7 @@ describe('P7: who saw what of whom, in the order of time', () => {
   it('P7: more than one page and batch', async () => {
     const writer = bench.writer()
     await writer.append(upTo(230))
-    expect(byVersion(numbersOf(await bench.history.entriesBy('path', writer.tenant, 'Patient.familyName')))).toEqual(upTo(230))
+    expect(byVersion(numbersOf(await bench.history.entriesBy('user', writer.tenant, 'physician')))).toEqual(upTo(230))
   })
 
   it('P7: a record that an index names and the table lacks is told, never passed over', async () => {
@@ -132,6 +125,54 @@ describe('P7: who saw what of whom, in the order of time', () => {
     bench.faulty.play(() => PASS)
     expect(numbersOf(await history.entriesBy('user', writer.tenant, 'physician'))).toHaveLength(2)
     client.destroy()
+  })
+})
+
+describe('P7: the accesses of one field', () => {
+  const path = 'Patient.email' as SchemaPath
+  const span = { from: at(0), to: at(3_600) }
+
+  /** Requests of two processes: one record of the field in each, beside one of another field. */
+  async function served(seconds: readonly number[]): Promise<Writer> {
+    const clocks = new Jumping(NOON)
+    const writers = [bench.writer(clocks)]
+    const [one] = writers as [Writer]
+    writers.push(bench.writer({ now: clocks.now, monotonic: clocks.monotonic, tenant: one.tenant }))
+    for (const [turn, second] of seconds.entries()) {
+      clocks.freeze(at(second) - clocks.now())
+      const { log, context } = writers[turn % 2] as Writer
+      const packer = new ItemPacker(context)
+      packer.add(access(second, { at: at(second), path }))
+      packer.add(access(second, { at: at(second), path: 'Patient.ssn' as SchemaPath }))
+      await log.append(packer.rest(), clocks.now() + 5_000)
+    }
+    return one
+  }
+
+  it('P7: of every hour of a span, both ends included, and the number of items that were read', async () => {
+    const { tenant } = await served([10, 1_800, 3_590, 3_600, 3_601, 7_300, 14_000])
+    const found = await bench.history.ofPath(tenant, path, { from: at(1_800), to: at(7_300) })
+    expect(numbersOf(found.entries)).toEqual([1_800, 3_590, 3_600, 3_601, 7_300])
+    expect(new Set(found.entries.map((entry) => entry.path))).toEqual(new Set([path]))
+    expect(found.examined).toBe(5)
+  })
+
+  it('P7: none of another field, and still the number of items that were read', async () => {
+    const { tenant } = await served([10, 20, 30])
+    const { entries, examined } = await bench.history.ofPath(tenant, 'Patient', span)
+    expect({ entries, examined }).toEqual({ entries: [], examined: 3 })
+    expect(await bench.history.ofPath(bench.tenant(), path, span)).toEqual({ entries: [], examined: 0 })
+    expect(await bench.history.ofPath(tenant, path, { from: at(30), to: at(10) })).toEqual({ entries: [], examined: 0 })
+  })
+
+  it('P7: also a record that covers the field among others, and items that were stored in the hours beside', async () => {
+    const writer = bench.writer({ now: () => at(3_650) })
+    const write = access(1, { at: at(3_500), action: 'UPDATE', outcome: 'WRITTEN', path: 'Patient' as SchemaPath, paths: [path] })
+    // decided in the hour before, stored in this one
+    await writer.log.append(itemsOf(writer.context, [write]), at(3_660))
+    expect(Object.keys(await writer.hours())).toEqual(['2026-03-01T13'])
+    const { entries } = await bench.history.ofPath(writer.tenant, path, { from: at(3_400), to: at(3_550) })
+    expect(numbersOf(entries)).toEqual([1])
   })
 })
 
@@ -158,7 +199,10 @@ describe('P7: the records of one request', () => {
     for (const number of upTo(60)) late = await request(writer, 20, [1_000 + number])
     // and one that goes on for longer than any answer may take, as an import does
     const long = newRequestId(writer.process, at(30), randomBytes)
-    await writer.log.append({ ...writer.context, requestId: long }, [access(2_000, { at: at(30 + 300) })], Date.now() + 5_000)
+    await writer.log.append(
+      itemsOf({ ...writer.context, requestId: long }, [access(2_000, { at: at(30 + 300) })]),
+      benchNow() + 5_000,
+    )
     expect(numbersOf(await bench.history.ofRequest(writer.tenant, early))).toEqual([1_000])
     expect(numbersOf(await bench.history.ofRequest(writer.tenant, late))).toEqual([1_000 + 60])
     expect(numbersOf(await bench.history.ofRequest(writer.tenant, long))).toEqual([2_000])
@@ -167,10 +211,10 @@ describe('P7: the records of one request', () => {
   it('P7: across the lane that retired in the middle of it and its successor', async () => {
     const writer = bench.writer()
     const { requestId } = writer.context
-    await writer.append([1, 2], 5_000, { at: Date.now() as Instant })
+    await writer.append([1, 2], 5_000, { at: benchNow() as Instant })
     writer.meets([CUT, refuse('AccessDeniedException')])
     await expect(writer.append([3])).rejects.toThrow(AuditUnavailable)
-    await writer.append([4], 5_000, { at: (Date.now() + 1) as Instant })
+    await writer.append([4], 5_000, { at: (benchNow() + 1) as Instant })
     expect(await writer.lanes()).toHaveLength(2)
     expect(numbersOf(await bench.history.ofRequest(writer.tenant, requestId))).toEqual([1, 2, 4])
   })

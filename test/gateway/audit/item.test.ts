@@ -1,160 +1,176 @@
-import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { describe, expect, it } from 'vitest'
-import { type AuditEntry, entryHash, FIRST_PREV, linkEntry, type Unlinked, userAgentHash } from '../../../gateway/audit/entry.ts'
-import { AUDIT_INDEX, fromItem, INDEX_SHARDS, type Item, LANES, laneKey, sequenceKey, toItem } from '../../../gateway/audit/item.ts'
+import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
+import { type AuditContext, FIRST_PREV, itemHash, type TimedAccess, userAgentHash } from '../../../gateway/audit/entry.ts'
+import {
+  AUDIT_INDEX,
+  entriesOf,
+  INDEX_SHARDS,
+  type Item,
+  laneKey,
+  registryKey,
+  sequenceKey,
+  toItem,
+} from '../../../gateway/audit/item.ts'
+import type { ItemPosition } from '../../../gateway/audit/item-encoder.ts'
+import { ItemPacker } from '../../../gateway/audit/item-packer.ts'
+import type { Instant, UserId } from '../../../gateway/model/ids.ts'
+import { access, context, NOON } from './examples.ts'
 
 const HEX = 'c3'.repeat(32)
+const LANE = 'kakjK50G.1'
 
-/** Every field that an entry can have, each with a long value of the kind that it holds in service. */
-const everything: Required<Omit<AuditEntry, 'paths' | 'userAgentText' | 'succeeds'>> = {
-  ...linkEntry(
-    {
-      tenant: 'riverside-general-hospital',
-      lane: 'cHJvY2Vz.12',
-      sequence: 123_456_789,
-      time: '2026-03-01T12:00:00.123Z',
-      requestId: 'cmVxdWVzdHJlcXVlc3RyZXF1',
-      traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
-      user: 'oidc|9b2d6f0e-3c5a-4f64-8d2b-7a1e5c9f0b42',
-      roles: ['PHYSICIAN', 'PRIVACY_OFFICER'],
-      organization: 'riverside-general-cardiology',
-      client: 'riverside-patient-portal-ios',
-      session: '5f0c1f6a-1c1e-4b57-9d0e-2f4f7f3a8d11',
-      sourceIp: '2001:0db8:85a3:0000:0000:8a2e:0370:7334',
-      userAgent: userAgentHash('Mozilla/5.0'),
-      patient: 'AAECAwQFBgcICQoLDA0ODw',
-      recordType: 'CareTeamMember',
-      recordId: 'EBESExQVFhcYGRobHB0eHw',
-      recordVersion: 12,
-      path: 'Observation.valueCodeableConcept',
-      action: 'READ',
-      view: 'PSEUDONYM',
-      outcome: 'UNAVAILABLE',
-      reason: 'RELATIONSHIP',
-      rule: 'Observation.valueCodeableConcept#4',
-      basis: 'BREAK_GLASS EBESExQVFhcYGRobHB0eHw',
-      purpose: 'HOPERAT',
-      operation: 'PatientChartWithObservationsAndCareTeam',
-      operationHash: HEX,
-      persisted: true,
-      count: 100,
-      policy: HEX,
-    },
-    HEX,
-  ),
-} as Required<Omit<AuditEntry, 'paths' | 'userAgentText' | 'succeeds'>>
-
-const least: Unlinked = {
-  tenant: 't',
-  lane: 'cHJvY2Vz.1',
-  sequence: 1,
-  time: '2026-03-01T12:00:00.000Z',
-  requestId: 'cmVxdWVzdHJlcXVlc3RyZXF1',
-  user: 'u',
-  roles: [],
-  path: 'Query.patients',
-  action: 'READ',
-  outcome: 'DENIED',
-  purpose: 'TREAT',
-  persisted: false,
+/** Every circumstance that a request can have. */
+const everywhere: Required<Omit<AuditContext, 'userAgent'>> = {
+  tenant: 'riverside' as never,
+  requestId: 'cmVxdWVzdHJlcXVlc3RyZXF1' as never,
+  traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+  user: 'oidc|9b2d6f0e-3c5a-4f64-8d2b-7a1e5c9f0b42',
+  roles: ['PHYSICIAN', 'PRIVACY_OFFICER'],
+  organization: 'riverside-cardiology',
+  client: 'riverside-portal',
+  app: 'Riverside Portal',
+  appVersion: '4.2',
+  contract: HEX,
+  session: '5f0c1f6a-1c1e-4b57-9d0e-2f4f7f3a8d11',
+  authTime: Date.parse('2026-03-01T08:00:00.000Z') as Instant,
+  mfa: true,
+  study: 'NCT00000000',
+  sourceIp: '2001:0db8:85a3:0000:0000:8a2e:0370:7334',
+  purpose: 'HOPERAT',
+  operation: 'PatientChart',
+  operationHash: HEX,
+  persisted: true,
   policy: HEX,
 }
+const everything: Required<TimedAccess> = {
+  ...access(12),
+  recordType: 'Observation' as TypeName,
+  recordId: 'EBESExQVFhcYGRobHB0eHw',
+  listed: true,
+  origin: 'epic',
+  path: 'Observation.code' as SchemaPath,
+  paths: ['Observation.code', 'Patient.birthDate'] as SchemaPath[],
+  action: 'EXPORT',
+  view: 'PSEUDONYM',
+  outcome: 'UNAVAILABLE',
+  reason: 'RELATIONSHIP',
+  rule: 'Observation.code#4',
+  basis: 'BREAK_GLASS',
+  basisId: 'EBESExQVFhcYGRobHB0eHw',
+  since: Date.parse('2026-02-28T23:00:00.000Z') as Instant,
+  limits: [{ categories: ['LAB'], labeled: true }] as never,
+  count: 100,
+} as Required<TimedAccess>
+const position = { userAgent: userAgentHash('Mozilla/5.0'), userAgentText: 'Mozilla/5.0 (Ünïcode) 😀', succeeds: 'kakjK50G.7/99' }
 
-const back = (entry: AuditEntry): AuditEntry => fromItem(toItem(entry))
+/** The item of the accesses of one request, as it is stored. */
+function stored(
+  accesses: readonly TimedAccess[],
+  { about = context(), at = {}, sequence = 1 }: { about?: AuditContext; at?: Partial<ItemPosition>; sequence?: number } = {},
+): Item {
+  const packer = new ItemPacker(about)
+  for (const one of accesses) packer.add(one)
+  const [draft] = packer.rest()
+  if (draft === undefined) throw new Error('no item')
+  const address = { tenant: about.tenant, lane: LANE, sequence }
+  const { text, bytes } = draft.encode(at)
+  const hash = itemHash(address, text, FIRST_PREV)
+  return toItem({ ...address, time: draft.time, user: about.user, patient: draft.patient, text, bytes, prev: FIRST_PREV, hash })
+}
 
-function without<T extends object, K extends keyof T>(whole: T, ...names: readonly K[]): Omit<T, K> {
+function without<T extends object>(whole: T, name: string): T {
   const rest = { ...whole }
-  for (const name of names) Reflect.deleteProperty(rest, name)
+  Reflect.deleteProperty(rest, name)
   return rest
 }
 
-/** What DynamoDB counts: names and texts as UTF-8, binary as it is, a number one byte for two digits and one more, a boolean one. */
-function bytesOf(item: Item): number {
-  return Object.entries(item).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + valueBytes(value), 0)
-}
-
-function valueBytes({ S, N, B, BOOL }: AttributeValue): number {
-  if (S !== undefined) return Buffer.byteLength(S)
-  if (B !== undefined) return B.length
-  if (N !== undefined) return Math.ceil(N.length / 2) + 1
-  if (BOOL !== undefined) return 1
-  throw new TypeError('an audit item holds texts, numbers, bytes and booleans only')
-}
-
-describe('P7: what is stored is what was hashed', () => {
-  const all: AuditEntry = {
-    ...everything,
-    paths: ['Patient.birthDate', 'Patient.address.city'],
-    userAgentText: 'Mozilla/5.0 (Ünïcode) 😀',
-    succeeds: 'cHJvY2Vz.11/99',
-  }
-
-  it('P7: every field comes back, and with it the hash', () => {
-    expect(back(all)).toEqual(all)
-    const told = linkEntry(without(all, 'prev', 'hash'), FIRST_PREV)
-    const { prev, hash, ...unlinked } = back(told)
-    expect(entryHash(unlinked, prev)).toBe(hash)
-    expect(hash).toBe(told.hash)
+describe('P7: what is stored is what was recorded', () => {
+  it('P7: every member comes back, for each record of the item', () => {
+    const other = access(13, { path: 'Patient.birthDate' as SchemaPath, rule: 'Patient.birthDate#1' })
+    const item = stored([everything, { ...other, patient: everything.patient }], { about: everywhere, at: position })
+    const { at, since, ...record } = everything
+    const common = { ...everywhere, authTime: '2026-03-01T08:00:00.000Z', ...position, format: 1, part: 1, parts: 1 }
+    const place = { lane: LANE, sequence: 1, time: '2026-03-01T12:00:00.000Z', prev: FIRST_PREV }
+    const [first, second] = entriesOf(item)
+    const { hash = '', ...entry } = first ?? {}
+    expect(at).toBe(NOON)
+    expect(entry).toEqual({ ...common, ...record, ...place, since: new Date(since).toISOString(), index: 1 })
+    expect(second).toMatchObject({
+      ...common,
+      ...place,
+      index: 2,
+      hash,
+      recordVersion: 13,
+      path: 'Patient.birthDate',
+      view: 'FULL',
+    })
+    expect(hash).toBe(itemHash({ tenant: 'riverside', lane: LANE, sequence: 1 }, item['e']?.S ?? '', FIRST_PREV))
   })
 
-  it.each(Object.keys(all).filter((name) => !Object.hasOwn({ ...least, prev: '', hash: '' }, name)))(
+  it.each(Object.keys(everywhere).filter((name) => !Object.hasOwn(context(), name)))(
     'P7: without %s nothing is made up for it',
     (name) => {
-      const partial = without(all, name as keyof AuditEntry) as AuditEntry
-      expect(back(partial)).toEqual(partial)
+      const [entry] = entriesOf(stored([everything], { about: without(everywhere, name) }))
+      // a flag is in every export
+      if (name === 'mfa') expect(entry?.mfa).toBe(false)
+      else expect(entry).not.toHaveProperty(name)
     },
   )
 
-  it('P7: what does not apply is left out: no patient, no roles', () => {
-    const bare = linkEntry(least, FIRST_PREV)
-    expect(back(bare)).toEqual(bare)
-    expect(toItem(bare)).not.toHaveProperty('gp')
+  it.each(Object.keys(everything).filter((name) => !['at', 'path', 'action', 'outcome'].includes(name)))(
+    'P7: a record without %s comes back without it',
+    (name) => {
+      const [entry] = entriesOf(stored([without(everything, name)]))
+      if (name === 'listed') expect(entry?.listed).toBe(false)
+      else expect(entry).not.toHaveProperty(name)
+      const others = Object.keys(everything).filter((one) => one !== name && one !== 'at')
+      for (const one of others) expect(entry).toHaveProperty(one)
+    },
+  )
+
+  it.each(['a#b', '#', '##3', 'tenant#user#7', 'os:root', 'Ä#ö'])('P7: a user and a patient "%s" come back as they are', (user) => {
+    const [entry] = entriesOf(stored([access(1, { patient: `x#${user}` })], { about: context({ user: user as UserId }) }))
+    expect(entry).toMatchObject({ user, patient: `x#${user}`, tenant: 'riverside', lane: LANE })
   })
 
-  it.each(['a#b', '#', '##3', 'tenant#user#7', 'os:root', 'Ä#ö'])('P7: a user "%s" comes back as it is', (user) => {
-    const entry = linkEntry({ ...least, user, patient: `x#${user}` }, FIRST_PREV)
-    expect(back(entry)).toEqual(entry)
+  it('P7: half a character from a client is stored as one that has a canonical form', () => {
+    const half = 'x😀'.slice(0, -1)
+    const about = context({ app: half, operation: half, client: half, user: half as UserId })
+    expect(entriesOf(stored([access(1)], { about }))[0]).toMatchObject({ app: 'x\uFFFD', operation: 'x\uFFFD', user: 'x\uFFFD' })
   })
 
-  it('names an item that lacks its keys, and no value of it', () => {
-    const item = without(toItem(linkEntry(least, FIRST_PREV)), 'gu') as Item
-    expect(() => fromItem(item)).toThrow(new TypeError('an audit item lacks gu'))
-  })
-})
-
-describe('what an item costs', () => {
-  it('stays below 1 KiB with long values in every field of a read, index keys included', () => {
-    const item = toItem(everything)
-    for (const { key } of Object.values(AUDIT_INDEX)) expect(item).toHaveProperty(key)
-    expect(bytesOf(item)).toBeLessThan(1024)
-  })
-
-  it('stays below 1 KiB in the first record of a successor, too', () => {
-    expect(bytesOf(toItem({ ...everything, succeeds: 'cHJvY2Vz.11/123456788' }))).toBeLessThan(1024)
-  })
-
-  it('repeats nothing: a typical read leaves room for what is to come', () => {
-    const typical = without(everything, 'traceId', 'organization', 'reason', 'count')
-    expect(bytesOf(toItem({ ...typical, roles: ['PHYSICIAN'], path: 'Patient.familyName', sourceIp: '192.0.2.1' }))).toBeLessThan(
-      800,
-    )
+  it.each(['l', 'n', 'e', 'pv', 'h'])('names an item that has no %s, and no value of it', (name) => {
+    const item = without(stored([access(1)]), name)
+    expect(() => entriesOf(item)).toThrow(new RegExp(`^an audit item has (no|a malformed) ${name}`, 'u'))
   })
 })
 
 describe('keys', () => {
+  it('are those of docs/audit-log.md', () => {
+    const item = stored([access(1)], { sequence: 7 })
+    expect(item).toMatchObject({ l: { S: `riverside#${LANE}` }, n: { S: '00000007' }, at: { N: String(NOON) } })
+    const shard = item['gp']?.S?.split('#').at(-1)
+    expect([item['gp']?.S, item['gu']?.S]).toEqual([`riverside#AAECAwQFBgcICQoLDA0ODw#${shard}`, `riverside#physician#${shard}`])
+    expect(Object.keys(item).toSorted()).toEqual(['at', 'e', 'gp', 'gu', 'h', 'l', 'n', 'pv', 'z'])
+    expect(item['z']?.S).toMatch(/^ *$/)
+    expect(stored([access(1, { patient: undefined as never })])).not.toHaveProperty('gp')
+  })
+
   it('sorts sequences as numbers', () => {
     const numbers = [1, 2, 10, 99, 100, 1_000_000]
     expect(numbers.map(sequenceKey).toSorted()).toEqual(numbers.map(sequenceKey))
-    expect(sequenceKey(7)).toBe('000000000007')
   })
 
-  it('spreads the records of one lane over all shards of an index', () => {
-    const keys = Array.from({ length: 200 }, (_, i) => toItem(linkEntry({ ...least, sequence: i + 1 }, FIRST_PREV))['gf']?.S)
-    expect(new Set(keys).size).toBe(INDEX_SHARDS)
+  it('spreads the items of one lane over all shards of an index', () => {
+    for (const { key } of Object.values(AUDIT_INDEX)) {
+      const keys = Array.from({ length: 200 }, (_, at) => stored([access(1)], { sequence: at + 1 })[key]?.S)
+      expect(new Set(keys).size).toBe(INDEX_SHARDS)
+    }
   })
 
-  it('no lane has the name under which lanes are registered', () => {
-    expect(laneKey('riverside', LANES)).toBe('riverside#LANES')
-    expect('cHJvY2Vz.1').not.toBe(LANES)
+  it('no lane has the partition in which the lanes of an hour are registered', () => {
+    expect(registryKey('riverside', '2026-11-28T17')).toBe('riverside#LANES#2026-11-28T17')
+    // the name of a lane is base64url, dots and digits
+    expect(laneKey('riverside', LANE).split('#')).toHaveLength(2)
   })
 })

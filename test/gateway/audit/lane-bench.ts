@@ -10,17 +10,21 @@ import { createHash, randomBytes } from 'node:crypto'
 import { expect } from 'vitest'
 import type { AuditContext, AuditEntry, TimedAccess } from '../../../gateway/audit/entry.ts'
 import { AuditHistory } from '../../../gateway/audit/history.ts'
-import { fromItem, type Item, LANES, laneKey, sequenceKey } from '../../../gateway/audit/item.ts'
+import { entriesOf, type Item, laneKey, sequenceKey } from '../../../gateway/audit/item.ts'
+import { ItemPacker } from '../../../gateway/audit/item-packer.ts'
 import { LaneLog, type LaneLogOptions } from '../../../gateway/audit/log.ts'
 import { newProcessId, newRequestId, type ProcessId } from '../../../gateway/audit/request-id.ts'
-import type { LaneReceipt } from '../../../gateway/audit/submission.ts'
+import type { ItemReceipt } from '../../../gateway/audit/submission.ts'
 import { type Engine, startEngine } from '../../../infra/local/engine.ts'
 import { createTables, dropTables } from '../../../infra/local/tables.ts'
 import type { GatewayEvent } from '../../../gateway/telemetry/events.ts'
 import type { TenantId } from '../../../gateway/model/ids.ts'
-import { access, context } from './examples.ts'
+import { access, context, itemsOf, NOON } from './examples.ts'
 import { type Fault, PASS, type ServiceCall } from '../../hostile/faults.ts'
 import { type HostileProxy, startProxy } from '../../hostile/proxy.ts'
+
+/** The wall clock of writers, in milliseconds since the epoch. It begins with an hour, so that no test meets the end of one unasked. */
+export const benchNow = (): number => NOON + Math.floor(performance.now())
 
 interface SentTransaction {
   readonly ClientRequestToken: string
@@ -34,18 +38,20 @@ export interface Writer {
   readonly log: LaneLog
   readonly events: readonly GatewayEvent[]
   readonly context: AuditContext
-  /** Appends accesses that bear these numbers; the receipt of the last transaction they went with. */
-  append(numbers: readonly number[], withinMs?: number, change?: Partial<TimedAccess>): Promise<LaneReceipt>
+  /** Appends accesses with these numbers, each in an item of its own. Returns the receipt of the last item. */
+  append(numbers: readonly number[], withinMs?: number, change?: Partial<TimedAccess>): Promise<ItemReceipt>
   /** These faults for its next transactions, one each, and then `after`; other writers pass. Forgets what it sent so far. */
   meets(faults: readonly Fault[], after?: Fault): void
   /** Its transactions since then, as they were sent. */
   sent(): SentTransaction[]
-  /** What is stored of a lane, in order, as a reader finds it; the first lane unless told. */
+  /** The stored records of a lane, in order, as a reader finds them. By default, those of the first lane. */
   stored(lane?: number | string): Promise<AuditEntry[]>
-  /** What is stored of every lane of the tenant, by its name. */
+  /** The stored records of every lane of the tenant, by its name. */
   storedByLane(): Promise<Map<string, AuditEntry[]>>
-  /** The names of the tenant's lanes, as they were registered. */
+  /** The names of the tenant's lanes, in the registries of all hours. */
   lanes(): Promise<string[]>
+  /** The registries of the tenant: the names of the lanes of each hour that has one. */
+  hours(): Promise<Record<string, string[]>>
 }
 
 /** The audit table of a real engine, behind a proxy that does to calls what a network does. */
@@ -58,6 +64,8 @@ export class LaneBench {
   readonly #engine: Engine
   readonly #stage: string
   readonly #client: DynamoDBClient
+  /** Every hour in which a writer could open a lane: those that its wall clock showed, and the hours beside them. */
+  readonly #hours = new Set<string>()
   #tenants = 0
 
   private constructor(engine: Engine, faulty: HostileProxy, stage: string, direct: DynamoDBClient, table: string) {
@@ -79,6 +87,11 @@ export class LaneBench {
     return new LaneBench(engine, await startProxy(engine.endpoint), stage, direct, audit)
   }
 
+  /** URL of the engine, past the proxy. */
+  get engine(): string {
+    return this.#engine.endpoint
+  }
+
   async stop(): Promise<void> {
     this.#client.destroy()
     await this.faulty.stop()
@@ -95,7 +108,7 @@ export class LaneBench {
   writer({
     tenant = this.tenant(),
     process = newProcessId(randomBytes),
-    now = Date.now,
+    now = benchNow,
     ...options
   }: Partial<Pick<LaneLogOptions, 'process' | 'now' | 'monotonic' | 'lanes'>> & { tenant?: TenantId } = {}): Writer {
     const events: GatewayEvent[] = []
@@ -103,11 +116,12 @@ export class LaneBench {
       client: this.#client,
       table: this.table,
       process,
-      now,
+      now: () => this.#noted(now()),
       events: (event) => void events.push(event),
       ...options,
     })
     const about = context({ tenant, requestId: newRequestId(process, now(), randomBytes) })
+    const packer = new ItemPacker(about)
     // a lane that retired in another test may still linger
     const isOurs = ({ operation, body }: ServiceCall): boolean =>
       operation === 'TransactWriteItems' && body.includes(`"${tenant}#${process}.`)
@@ -123,21 +137,39 @@ export class LaneBench {
       events,
       context: about,
       append: async (numbers, withinMs = 5_000, change = {}) => {
-        const records = numbers.map((number) => access(number, change))
-        return (await log.append(about, records, now() + withinMs)).at(-1) as LaneReceipt
+        const accesses = numbers.map((number) => access(number, change))
+        return (await log.append(itemsOf(packer, accesses), now() + withinMs)).at(-1) as ItemReceipt
       },
       stored: async (lane = 1) => await this.stored(tenant, typeof lane === 'number' ? `${process}.${lane}` : lane),
       lanes: async () => await this.lanes(tenant),
+      hours: async () => await this.hours(tenant),
       storedByLane: async () => await this.storedByLane(tenant),
     }
   }
 
+  #noted(time: number): number {
+    for (const near of [time - HOUR_MS, time, time + HOUR_MS]) this.#hours.add(new Date(near).toISOString().slice(0, 13))
+    return time
+  }
+
   async stored(tenant: TenantId, lane: string): Promise<AuditEntry[]> {
-    return (await this.items(laneKey(tenant, lane))).map(fromItem)
+    return (await this.items(laneKey(tenant, lane))).flatMap(storedEntries)
   }
 
   async lanes(tenant: TenantId): Promise<string[]> {
-    return (await this.items(laneKey(tenant, LANES))).map(({ n }) => String(n?.S)).toSorted()
+    return Object.values(await this.hours(tenant))
+      .flat()
+      .toSorted()
+  }
+
+  async hours(tenant: TenantId): Promise<Record<string, string[]>> {
+    const hours = [...this.#hours].toSorted()
+    const registries = await Promise.all(hours.map((hour) => this.items(`${tenant}#LANES#${hour}`)))
+    const named = hours.map((hour, at): [string, string[]] => [
+      hour,
+      (registries[at] ?? []).map(({ n }) => String(n?.S)).toSorted(),
+    ])
+    return Object.fromEntries(named.filter(([, lanes]) => lanes.length > 0))
   }
 
   async storedByLane(tenant: TenantId): Promise<Map<string, AuditEntry[]>> {
@@ -187,19 +219,42 @@ export function clientFor(endpoint: string, maxAttempts = 1): DynamoDBClient {
   return new DynamoDBClient({ endpoint, region: 'us-east-1', credentials, maxAttempts })
 }
 
+const HOUR_MS = 3_600_000
+/** The item of a stored record. */
+const itemOf = new WeakMap<AuditEntry, Item>()
+
+/** The records of an item, which `expectIntact` compares with the item. */
+export function storedEntries(item: Item): AuditEntry[] {
+  const entries = entriesOf(item)
+  for (const entry of entries) itemOf.set(entry, item)
+  return entries
+}
+
 /**
- * Holds a lane against what the verifier does: numbers without a gap, and each hash over the one before and the record's
- * canonical JSON. Recomputed here by other code than the lane's and the verifier's, on purpose: a fault that those two share
+ * Compares the records of a lane with the format: items numbered without a gap, and each hash over the one before, the address and
+ * the text. The hash is computed here by other code than the writer's and the verifier's, on purpose: a fault that those two share
  * would be found by neither.
+ *
+ * @param entries all records of a lane, from `storedEntries`
  */
 export function expectIntact(entries: readonly AuditEntry[]): void {
-  expect(entries.map(({ sequence }) => sequence)).toEqual(entries.map((_, index) => index + 1))
+  const items = Map.groupBy(entries, (entry) => itemOf.get(entry))
   let before = '0'.repeat(64)
-  for (const { prev, hash, ...told } of entries) {
-    expect(prev).toBe(before)
-    const members = Object.entries(told).toSorted(([a], [b]) => (a < b ? -1 : 1))
-    const json = `{${members.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`
-    expect(hash).toBe(createHash('sha256').update(Buffer.from(prev, 'hex')).update(json).digest('hex'))
+  let sequence = 0
+  for (const [item, records] of items) {
+    sequence++
+    const [first] = records
+    expect(item).toMatchObject({ l: { S: `${first?.tenant}#${first?.lane}` }, n: { S: String(sequence).padStart(8, '0') } })
+    const address = `${first?.tenant}#${first?.lane}/${sequence}\n`
+    const hash = createHash('sha256')
+      .update(Buffer.from(before, 'hex'))
+      .update(address)
+      .update(String(item?.['e']?.S))
+      .digest('hex')
+    expect(records.map(({ index }) => index)).toEqual(records.map((_, at) => at + 1))
+    for (const record of records) expect(record).toMatchObject({ sequence, prev: before, hash })
+    expect(Buffer.from(item?.['pv']?.B ?? []).toString('hex')).toBe(before)
+    expect(Buffer.from(item?.['h']?.B ?? []).toString('hex')).toBe(hash)
     before = hash
   }
 }

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TenantId } from '../../../gateway/model/ids.ts'
-import { access } from './examples.ts'
+import { access, itemsOf } from './examples.ts'
 import { cancel, CUT, DROP_ANSWER, type Fault, PASS, refuse } from '../../hostile/faults.ts'
 import { seeded } from '../../hostile/seeded.ts'
-import { expectIntact, LaneBench, numbersOf, upTo, type Writer } from './lane-bench.ts'
+import { benchNow, expectIntact, LaneBench, numbersOf, upTo, type Writer } from './lane-bench.ts'
 
 let bench: LaneBench
 beforeAll(async () => {
@@ -54,7 +54,7 @@ async function campaign(writer: Writer, tenants: readonly TenantId[], seed: numb
       const tenant = tenants[(next >> 2) % tenants.length] as TenantId
       next += 4
       const records = numbers.map((number) => access(number))
-      await writer.log.append({ ...writer.context, tenant }, records, Date.now() + 15_000).then(
+      await writer.log.append(itemsOf({ ...writer.context, tenant }, records), benchNow() + 15_000).then(
         () => durable.get(tenant)?.push(...numbers),
         () => refused.get(tenant)?.push(...numbers),
       )
@@ -94,7 +94,7 @@ describe('P2 and P7: a campaign over several lanes, requests and tenants', () =>
     for (const tenant of tenants) {
       // a few more requests, one after the other: each successor is the first choice until it has said whom it follows
       for (const number of upTo(RECORDS + 4, RECORDS + 1)) {
-        await writer.log.append({ ...writer.context, tenant }, [access(number)], Date.now() + 15_000)
+        await writer.log.append(itemsOf({ ...writer.context, tenant }, [access(number)]), benchNow() + 15_000)
         durable.get(tenant)?.push(number)
       }
       const lanes = await bench.storedByLane(tenant)

@@ -1,11 +1,10 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { AuditEntry } from '../../../gateway/audit/entry.ts'
-import { LANES, laneKey } from '../../../gateway/audit/item.ts'
+import { laneKey } from '../../../gateway/audit/item.ts'
 import { AuditUnavailable, VersionConflict } from '../../../gateway/model/failures.ts'
-import { access } from './examples.ts'
+import { access, itemsOf } from './examples.ts'
 import { cancel, CUT, DROP_ANSWER, type Fault, HANG, HOLD_ANSWER, PASS, refuse } from '../../hostile/faults.ts'
-import { aMoment, expectIntact, LaneBench, numbersOf, upTo } from './lane-bench.ts'
+import { aMoment, benchNow, expectIntact, LaneBench, numbersOf, upTo } from './lane-bench.ts'
 
 let bench: LaneBench
 beforeAll(async () => {
@@ -227,11 +226,11 @@ describe('P2: items and the records that tell of them', () => {
       ...(condition !== undefined && { ConditionExpression: condition }),
     },
   })
-  const soon = (): number => Date.now() + 5_000
+  const soon = (): number => benchNow() + 5_000
 
   it('P2: both are stored', async () => {
     const writer = bench.writer()
-    await writer.log.commit(writer.context, [item('both')], [access(1)], soon())
+    await writer.log.commit([item('both')], itemsOf(writer.context, [access(1)]), soon())
     expect(await bench.items('other#both')).toHaveLength(1)
     expect(numbersOf(await writer.stored())).toEqual([1])
   })
@@ -239,9 +238,9 @@ describe('P2: items and the records that tell of them', () => {
   it('P2: or neither: a failed condition of the items is a conflict, and the lane goes on without a gap', async () => {
     const writer = bench.writer()
     await writer.append([1])
-    await expect(writer.log.commit(writer.context, [item('neither', 'attribute_exists(l)')], [access(2)], soon())).rejects.toThrow(
-      VersionConflict,
-    )
+    await expect(
+      writer.log.commit([item('neither', 'attribute_exists(l)')], itemsOf(writer.context, [access(2)]), soon()),
+    ).rejects.toThrow(VersionConflict)
     expect(await bench.items('other#neither')).toEqual([])
     await writer.append([3])
     const entries = await writer.stored()
@@ -253,7 +252,7 @@ describe('P2: items and the records that tell of them', () => {
   it('P2: an answer that was lost after our own commit is no conflict', async () => {
     const writer = bench.writer()
     writer.meets([DROP_ANSWER])
-    await writer.log.commit(writer.context, [item('own', 'attribute_not_exists(l)')], [access(1)], soon())
+    await writer.log.commit([item('own', 'attribute_not_exists(l)')], itemsOf(writer.context, [access(1)]), soon())
     expect(numbersOf(await writer.stored())).toEqual([1])
   })
 
@@ -268,7 +267,7 @@ describe('P2: items and the records that tell of them', () => {
       return CUT
     })
     const items = [item('forgotten', 'attribute_not_exists(l)')]
-    await writer.log.commit(writer.context, items, [access(1), access(2)], soon())
+    await writer.log.commit(items, itemsOf(writer.context, [access(1), access(2)]), soon())
     const entries = await writer.stored()
     expectIntact(entries)
     expect(numbersOf(entries)).toEqual([1, 2])
@@ -280,18 +279,18 @@ describe('P2: items and the records that tell of them', () => {
   it('P7: a conflict after an attempt whose fate is unknown retires the lane: that attempt may still arrive', async () => {
     const writer = bench.writer()
     writer.meets([CUT])
-    await expect(writer.log.commit(writer.context, [item('late', 'attribute_exists(l)')], [access(1)], soon())).rejects.toThrow(
-      VersionConflict,
-    )
+    await expect(
+      writer.log.commit([item('late', 'attribute_exists(l)')], itemsOf(writer.context, [access(1)]), soon()),
+    ).rejects.toThrow(VersionConflict)
     expect((await writer.append([2])).lane).toBe(`${writer.process}.2`)
   })
 
   it('refuses what does not fit a transaction, or tells of nothing', async () => {
     const { log, context } = bench.writer()
     const many = upTo(99).map((number) => item(`many-${number}`))
-    await expect(log.commit(context, many, [access(1)], soon())).rejects.toThrow(TypeError)
-    await expect(log.commit(context, [item('mute')], [], soon())).rejects.toThrow(TypeError)
-    await expect(log.append(context, [], soon())).rejects.toThrow(TypeError)
+    await expect(log.commit(many, itemsOf(context, [access(1)]), soon())).rejects.toThrow(TypeError)
+    await expect(log.commit([item('mute')], [], soon())).rejects.toThrow(TypeError)
+    await expect(log.append([], soon())).rejects.toThrow(TypeError)
   })
 })
 
@@ -302,7 +301,8 @@ describe('P7: a lane', () => {
     await writer.append([1])
     await writer.append([2])
     const [first, second] = writer.sent().map(({ TransactItems }) => TransactItems.map(({ Put }) => Put?.Item?.['l']?.S))
-    expect(first).toEqual([laneKey(writer.tenant, LANES), laneKey(writer.tenant, `${writer.process}.1`)])
+    const [hour = ''] = Object.keys(await writer.hours())
+    expect(first).toEqual([`${writer.tenant}#LANES#${hour}`, laneKey(writer.tenant, `${writer.process}.1`)])
     expect(second).toEqual([laneKey(writer.tenant, `${writer.process}.1`)])
     expect(await writer.lanes()).toEqual([`${writer.process}.1`])
   })
@@ -313,8 +313,8 @@ describe('P7: a lane', () => {
     await Promise.all([one.append([1]), other.append([2])])
     expect(await one.lanes()).toEqual([`${one.process}.1`, `${other.process}.1`].toSorted())
     const elsewhere = bench.tenant()
-    await one.log.append({ ...one.context, tenant: elsewhere }, [access(3)], Date.now() + 5_000)
-    expect(await bench.items(laneKey(elsewhere, LANES))).toHaveLength(1)
+    await one.log.append(itemsOf({ ...one.context, tenant: elsewhere }, [access(3)]), benchNow() + 5_000)
+    expect(await bench.lanes(elsewhere)).toHaveLength(1)
     expect(numbersOf(await one.stored())).toEqual([1])
   })
 
@@ -332,28 +332,20 @@ describe('P7: a lane', () => {
 
   it('splits what one request leaves beyond that, its first transaction included', async () => {
     const writer = bench.writer()
-    const receipts = await writer.log.append(
-      writer.context,
-      upTo(250).map((number) => access(number)),
-      Date.now() + 5_000,
-    )
+    const accesses = upTo(250).map((number) => access(number))
+    const receipts = await writer.log.append(itemsOf(writer.context, accesses), benchNow() + 5_000)
     expect(writer.sent().map(({ TransactItems }) => TransactItems.length)).toEqual([100, 100, 53])
     const lanes = [...(await writer.storedByLane()).values()]
     expect(lanes.flatMap(numbersOf)).toEqual(upTo(250))
-    // each names the last record of its transaction
-    expect(receipts).toEqual(
-      lanes.map((entries) => {
-        expectIntact(entries)
-        const { lane, sequence, hash } = entries.at(-1) as AuditEntry
-        return { lane, sequence, hash }
-      }),
-    )
+    for (const entries of lanes) expectIntact(entries)
+    // one for each item, in the order in which the items were given
+    expect(receipts).toEqual(lanes.flat().map(({ lane, sequence, hash }) => ({ lane, sequence, hash })))
   })
 
   it('tells the text of a user agent once in each session', async () => {
     const writer = bench.writer()
     const ask = async (userAgent: string, session: string): Promise<void> => {
-      await writer.log.append({ ...writer.context, userAgent, session }, [access(1)], Date.now() + 5_000)
+      await writer.log.append(itemsOf({ ...writer.context, userAgent, session }, [access(1)]), benchNow() + 5_000)
     }
     for (const [agent, session] of [
       ['A', '1'],
@@ -371,14 +363,14 @@ describe('P7: a lane', () => {
     const writer = bench.writer()
     const told = { ...writer.context, userAgent: 'A' }
     writer.meets([refuse('AccessDeniedException')])
-    await expect(writer.log.append(told, [access(1)], Date.now() + 5_000)).rejects.toThrow(AuditUnavailable)
-    await writer.log.append(told, [access(2)], Date.now() + 5_000)
+    await expect(writer.log.append(itemsOf(told, [access(1)]), benchNow() + 5_000)).rejects.toThrow(AuditUnavailable)
+    await writer.log.append(itemsOf(told, [access(2)]), benchNow() + 5_000)
     expect((await writer.stored())[0]?.userAgentText).toBe('A')
   })
 
   it('P7: takes half a character at the end of a user agent, and comes back as it was hashed', async () => {
     const writer = bench.writer()
-    await writer.log.append({ ...writer.context, userAgent: 'agent 😀'.slice(0, -1) }, [access(1)], Date.now() + 5_000)
+    await writer.log.append(itemsOf({ ...writer.context, userAgent: 'agent 😀'.slice(0, -1) }, [access(1)]), benchNow() + 5_000)
     const entries = await writer.stored()
     expectIntact(entries)
     expect(entries[0]?.userAgentText).toBe('agent \uFFFD')

@@ -1,35 +1,62 @@
+import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import type { TimedAccess } from '../../../gateway/audit/entry.ts'
+import type { SchemaPath } from '../../../directives/coordinates.ts'
+import type { ItemDraft } from '../../../gateway/audit/item-draft.ts'
 import type { AuditLog } from '../../../gateway/audit/log.ts'
-import type { LaneReceipt } from '../../../gateway/audit/submission.ts'
+import type { ItemReceipt } from '../../../gateway/audit/submission.ts'
 import { Trail } from '../../../gateway/audit/trail.ts'
+import { recordsOf } from '../../../gateway/audit/verify/item-text.ts'
+import type { AccessRecord } from '../../../gateway/model/access-record.ts'
 import { Deadline } from '../../../gateway/model/deadline.ts'
-import { AuditUnavailable } from '../../../gateway/model/failures.ts'
+import { AuditUnavailable, VersionConflict } from '../../../gateway/model/failures.ts'
 import { access, context, NOON } from './examples.ts'
+import { upTo } from './lane-bench.ts'
 
 const DEADLINE = NOON + 8_000
+const ROOTS = ['Query.patient'] as SchemaPath[]
 
-const receipt = (lane: number, sequence: number): LaneReceipt => ({ lane: `cHJvY2Vz.${lane}`, sequence, hash: 'ab'.repeat(32) })
+const hashOf = (lane: number, sequence: number): string => createHash('sha256').update(`${lane}/${sequence}`).digest('hex')
+const receipt = (lane: number, sequence: number): ItemReceipt => ({
+  lane: `cHJvY2Vz.${lane}`,
+  sequence,
+  hash: hashOf(lane, sequence),
+})
 
-/** Keeps what a trail sends; answers when it is told to. */
+/** The receipt by the words of docs/audit-log.md, over items in this order. */
+function receiptOf(requestId: string, hashes: readonly string[]): string {
+  const parts = [Buffer.from(`phi-gateway/receipt/v1\n${requestId}\n`), ...hashes.map((hash) => Buffer.from(hash, 'hex'))]
+  return createHash('sha256').update(Buffer.concat(parts)).digest('base64url')
+}
+
+type Sent = ReturnType<typeof recordsOf>
+
+/** Keeps the items that a trail sends. It answers when a test says so. */
 class SlowLog implements AuditLog {
-  readonly sent: (readonly TimedAccess[])[] = []
+  /** The records of each item, by call. */
+  readonly sent: Sent[][] = []
   readonly deadlines: number[] = []
-  readonly #waiting: PromiseWithResolvers<readonly LaneReceipt[]>[] = []
+  readonly committed: Sent[] = []
+  /** The failures of the next commits; undefined for success. */
+  readonly commits: (Error | undefined)[] = []
+  readonly #waiting: PromiseWithResolvers<readonly ItemReceipt[]>[] = []
 
-  append(_context: unknown, records: readonly TimedAccess[], deadline: number): Promise<readonly LaneReceipt[]> {
-    const waiting = Promise.withResolvers<readonly LaneReceipt[]>()
+  append(items: readonly ItemDraft[], deadline: number): Promise<readonly ItemReceipt[]> {
+    const waiting = Promise.withResolvers<readonly ItemReceipt[]>()
     this.#waiting.push(waiting)
-    this.sent.push(records)
+    this.sent.push(items.map((item) => recordsOf(item.encode({}).text)))
     this.deadlines.push(deadline)
     return waiting.promise
   }
 
-  commit(): Promise<LaneReceipt> {
-    return Promise.reject(new AuditUnavailable())
+  async commit(_writes: unknown, items: readonly ItemDraft[]): Promise<readonly ItemReceipt[]> {
+    const records = items.map((item) => recordsOf(item.encode({}).text))
+    const failure = this.commits.shift()
+    if (failure !== undefined) return await Promise.reject(failure)
+    this.committed.push(...records)
+    return records.map((_, index) => receipt(9, this.committed.length + index))
   }
 
-  store(index: number, receipts = [receipt(1, index + 1)]): void {
+  store(index: number, receipts = (this.sent[index] ?? []).map((_, item) => receipt(1, 100 * index + item + 1))): void {
     this.#waiting[index]?.resolve(receipts)
   }
 
@@ -38,40 +65,46 @@ class SlowLog implements AuditLog {
   }
 }
 
-function trailed(): { log: SlowLog; trail: Trail } {
+function trailed(roots = ROOTS): { log: SlowLog; trail: Trail } {
   const log = new SlowLog()
-  return {
-    log,
-    trail: new Trail(log, context(), () => NOON, new Deadline(DEADLINE, { now: () => NOON, monotonic: () => 0 })),
-  }
+  const deadline = new Deadline(DEADLINE, { now: () => NOON, monotonic: () => 0 })
+  return { log, trail: new Trail({ log, context: context(), now: () => NOON, deadline, roots, leftOut: 'NEVER' }) }
 }
 
-const note = (trail: Trail, count: number): void => {
-  for (let number = 1; number <= count; number++) trail.record(access(number))
+/** A record of 3 KB: an item is full with seven of them. */
+const bulky = (number: number): AccessRecord => {
+  const paths = upTo(100).map((path) => `Patient.${String(path).padStart(28, 'x')}${number}` as SchemaPath)
+  return access(number, { paths })
 }
+const note = (trail: Trail, count: number): void => {
+  for (let number = 1; number <= count; number++) trail.record(bulky(number))
+}
+const versions = (records: Sent): unknown[] => records.map(({ recordVersion }) => recordVersion)
 
 describe('P2: the receipt of a request', () => {
-  it('P2: comes when every record is stored, not before', async () => {
+  it('P2: comes when every item is stored, not before', async () => {
     const { log, trail } = trailed()
-    note(trail, 220)
+    note(trail, 20)
     let settled = false
     const settling = trail.settle().then((given) => {
       settled = true
       return given
     })
+    expect(log.sent).toHaveLength(3)
     log.store(0)
     log.store(2)
     await new Promise(setImmediate)
     expect(settled).toBe(false)
     log.store(1)
-    expect(await settling).toMatchObject({ count: 220, text: `cHJvY2Vz.1.3.${'ab'.repeat(32)}` })
-    expect(log.sent.flat().map(({ recordVersion }) => recordVersion)).toEqual(Array.from({ length: 220 }, (_, index) => index + 1))
+    const text = receiptOf(context().requestId, [hashOf(1, 1), hashOf(1, 101), hashOf(1, 201)])
+    expect(await settling).toMatchObject({ count: 20, text })
+    expect(versions(log.sent.flat(2))).toEqual(upTo(20))
     expect(new Set(log.deadlines)).toEqual(new Set([DEADLINE]))
   })
 
   it.each([0, 1, 2])('P2: does not come when write %i of three fails', async (failing) => {
     const { log, trail } = trailed()
-    note(trail, 220)
+    note(trail, 20)
     const settling = trail.settle()
     for (const index of [0, 1, 2]) if (index !== failing) log.store(index)
     log.fail(failing)
@@ -80,7 +113,7 @@ describe('P2: the receipt of a request', () => {
 
   it('P2: does not come either when a write failed long before anybody asked', async () => {
     const { log, trail } = trailed()
-    note(trail, 120)
+    note(trail, 12)
     log.fail(0)
     await new Promise(setImmediate)
     const settling = trail.settle()
@@ -88,71 +121,130 @@ describe('P2: the receipt of a request', () => {
     await expect(settling).rejects.toThrow(AuditUnavailable)
   })
 
-  it('P7: names the last record of each lane that the request used, once', async () => {
+  it('P7: covers the hash of every item of the request, in the order of lane and sequence', async () => {
     const { log, trail } = trailed()
-    note(trail, 400)
+    note(trail, 28)
+    log.commits.push(undefined)
+    await trail.commit([], bulky(29))
     const settling = trail.settle()
-    log.store(0, [receipt(1, 99)])
-    log.store(1, [receipt(3, 7), receipt(1, 198)])
-    // stored first and answered last: the higher number counts
-    log.store(2, [receipt(1, 150)])
-    log.store(3, [receipt(2, 5)])
-    log.store(4, [receipt(3, 8)])
-    const hash = 'ab'.repeat(32)
-    expect((await settling).text).toBe(`cHJvY2Vz.1.198.${hash} cHJvY2Vz.3.8.${hash} cHJvY2Vz.2.5.${hash}`)
+    expect(log.sent).toHaveLength(4)
+    // stored first and answered last; lanes are compared as texts
+    log.store(2, [receipt(10, 1)])
+    log.store(0, [receipt(2, 7)])
+    log.store(3, [receipt(1, 198)])
+    log.store(1, [receipt(1, 99)])
+    const hashes = [hashOf(1, 99), hashOf(1, 198), hashOf(10, 1), hashOf(2, 7), hashOf(9, 1)]
+    expect((await settling).text).toBe(receiptOf(context().requestId, hashes))
   })
 
-  it.each(['DENIED', 'ABSENT', 'UNAVAILABLE', 'ERASED'] as const)('P5: has no text where everything was %s', async (outcome) => {
+  it.each(['DISCLOSED', 'DENIED', 'ABSENT', 'UNAVAILABLE', 'ERASED'] as const)(
+    'P5: has the same length whatever the outcomes are, and whatever number of items there are: %s',
+    async (outcome) => {
+      for (const patients of [1, 3]) {
+        const { log, trail } = trailed()
+        for (const number of upTo(patients)) trail.record(access(number, { outcome, patient: `p${number}` }))
+        const settling = trail.settle()
+        log.store(0)
+        expect((await settling).text).toMatch(/^[\w-]{43}$/)
+      }
+    },
+  )
+
+  it('P2: does not come after a write with an unknown outcome: its item may be stored, and would not be covered', async () => {
     const { log, trail } = trailed()
-    trail.record(access(1, { outcome }))
-    const settling = trail.settle()
+    log.commits.push(new AuditUnavailable())
+    await expect(trail.commit([], access(1))).rejects.toThrow(AuditUnavailable)
+    trail.record(access(2))
+    const settled = trail.settle()
     log.store(0)
-    expect(await settling).toMatchObject({ count: 1, text: undefined })
+    await expect(settled).rejects.toThrow(AuditUnavailable)
   })
 
-  it('has no text where there was nothing to record', async () => {
+  it('P5: is there although nothing was recorded, since the operation selects more than introspection', async () => {
     const { log, trail } = trailed()
-    expect(await trail.settle()).toMatchObject({ count: 0, text: undefined })
+    expect(await trail.settle()).toMatchObject({ count: 0, text: receiptOf(context().requestId, []) })
     expect(log.sent).toEqual([])
+  })
+
+  it('P5: has no text where the operation selects nothing but introspection', async () => {
+    expect(await trailed([]).trail.settle()).toMatchObject({ count: 0, text: undefined })
   })
 })
 
 describe('what leaves when', () => {
-  it('leaves when a transaction is full, while the request still works', () => {
+  it('an item leaves when it is full, while the request still works; the others leave together at its end', async () => {
     const { log, trail } = trailed()
-    note(trail, 200)
-    expect(log.sent.map(({ length }) => length)).toEqual([99, 99])
+    trail.record(access(0, { patient: 'another' }))
+    note(trail, 20)
+    expect(log.sent.map((items) => items.map(({ length }) => length))).toEqual([[7], [7]])
+    const settling = trail.settle()
+    expect(log.sent[2]?.map(({ length }) => length)).toEqual([1, 6])
+    for (const index of [0, 1, 2]) log.store(index)
+    await settling
   })
 
   it('P2: is given what is left of the request, also when the clock was set back in the middle of it', async () => {
     const log = new SlowLog()
     const clock = { wall: NOON as number, monotonic: 5_000 }
-    const trail = new Trail(
-      log,
-      context(),
-      () => clock.wall,
-      new Deadline(DEADLINE, { now: () => clock.wall, monotonic: () => clock.monotonic }),
-    )
-    note(trail, 99)
+    const deadline = new Deadline(DEADLINE, { now: () => clock.wall, monotonic: () => clock.monotonic })
+    const trail = new Trail({ log, context: context(), now: () => clock.wall, deadline, roots: ROOTS, leftOut: 'NEVER' })
+    note(trail, 9)
     clock.wall += 1_000 - 3_600_000
     clock.monotonic += 1_000
-    note(trail, 99)
+    note(trail, 9)
     expect(log.deadlines).toEqual([DEADLINE, DEADLINE - 3_600_000])
-    log.store(0)
-    log.store(1)
-    await trail.settle()
+    const settling = trail.settle()
+    for (const index of [0, 1, 2]) log.store(index)
+    await settling
   })
 
   it('P12: asks for the count of an edge at the end, and once', async () => {
     const { log, trail } = trailed()
     let count = 0
-    trail.noteAtEnd(() => access(1, { count }))
-    note(trail, 60)
+    trail.recordAtEnd(() => access(1, { count }))
+    note(trail, 3)
     count = 12
     const settling = trail.settle()
     log.store(0)
-    expect((await settling).count).toBe(61)
-    expect(log.sent.flat().filter((record) => record.count !== undefined)).toEqual([access(1, { count: 12 })])
-    expect((await trail.settle()).count).toBe(61)
+    expect((await settling).count).toBe(4)
+    expect(log.sent.flat(2).flatMap((record) => record['count'] ?? [])).toEqual([12])
+    expect((await trail.settle()).count).toBe(4)
+    expect(log.sent).toHaveLength(1)
+  })
+})
+
+describe('P7: the numbers of the items of a request', () => {
+  const numbers = (items: readonly Sent[]): unknown[] => items.map(([record]) => [record?.['part'], record?.['parts']])
+
+  it('P7: the last one has the number of all; a write is sent alone, and a request may end with it', async () => {
+    const { log, trail } = trailed()
+    note(trail, 9)
+    await trail.commit([], access(10, { action: 'UPDATE', outcome: 'WRITTEN' }))
+    trail.record(access(11, { patient: 'another' }))
+    const settling = trail.settle()
+    log.store(0)
+    log.store(1)
+    expect((await settling).count).toBe(11)
+    expect(numbers(log.sent.flat())).toEqual([
+      [1, undefined],
+      [3, undefined],
+      [4, 4],
+    ])
+    expect(numbers(log.committed)).toEqual([[2, 2]])
+  })
+
+  it('P7: a write that was stored nowhere leaves no gap in them', async () => {
+    const { log, trail } = trailed()
+    log.commits.push(new VersionConflict(), undefined)
+    await expect(trail.commit([], access(1, { action: 'UPDATE', outcome: 'WRITTEN' }))).rejects.toThrow(VersionConflict)
+    await trail.commit([], access(2, { action: 'UPDATE', outcome: 'WRITTEN' }))
+    trail.record(access(3))
+    const settling = trail.settle()
+    log.store(0)
+    expect((await settling).count).toBe(2)
+    expect([...numbers(log.committed), ...numbers(log.sent.flat())]).toEqual([
+      [1, 1],
+      [2, 2],
+    ])
   })
 })

@@ -4,11 +4,12 @@ import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
 
 interface Vectors {
-  readonly accept: readonly { readonly entries: unknown }[]
-  readonly refuse: readonly { readonly entries: unknown; readonly findings: unknown }[]
+  readonly lines: readonly unknown[]
+  readonly accept: readonly { readonly lines: readonly number[] }[]
+  readonly reject: readonly { readonly lines: readonly number[]; readonly findings: unknown }[]
 }
 
-// What a page has: the language, WebCrypto and TextEncoder. No Buffer, no process, no modules of Node.
+// A page has the language, WebCrypto and TextEncoder: no Buffer, no process, no modules of Node.
 it('P7: the verifier runs in a browser', async () => {
   const root = new URL('../../../', import.meta.url).pathname
   const { outputFiles } = await build({
@@ -26,29 +27,36 @@ it('P7: the verifier runs in a browser', async () => {
   })
   const bundle = outputFiles[0]?.text ?? ''
   const read = (name: string): string => readFileSync(new URL(`../../vectors/audit/${name}.json`, import.meta.url), 'utf8')
-  const page = { crypto, TextEncoder, chain: read('chain'), checkpoints: read('checkpoints') }
+  const page = { crypto, TextEncoder, lanes: read('lanes'), receipts: read('receipts'), checkpoints: read('checkpoints') }
   const answer = runInNewContext(
     `${bundle};
     (async () => {
-      const { accept, refuse } = JSON.parse(chain)
+      const exported = (file, { lines }) => verifier.parseExport(lines.map((at) => JSON.stringify(file.lines[at])).join('\\n')).items
+      const chains = JSON.parse(lanes)
+      const proofs = JSON.parse(receipts)
+      const holds = (test) => verifier.verifyReceipt(exported(proofs, test), test.requestId, test.receipt)
       const notes = JSON.parse(checkpoints)
       const keys = notes.trust.keys.map(verifier.parseVerifierKey)
       const witnesses = notes.trust.witnesses.map(verifier.parseVerifierKey)
       const outcomes = (list) => Promise.all(list.map(async ({ note, quorum = 0 }) =>
         (await verifier.verifyCheckpoint(note, { origin: notes.trust.origin, keys, witnesses, quorum })).outcome))
       return JSON.stringify({
-        accepted: accept.map(({ entries }) => verifier.verifyLanes(entries).findings),
-        refused: refuse.map(({ entries }) => verifier.verifyLanes(entries).findings),
+        accepted: chains.accept.map((test) => verifier.verifyLanes(exported(chains, test)).findings),
+        rejected: chains.reject.map((test) => verifier.verifyLanes(exported(chains, test)).findings),
+        holding: proofs.accept.map(holds),
+        failing: proofs.reject.map(holds),
         believed: await outcomes(notes.accept),
         disbelieved: await outcomes(notes.refuse),
       })
     })()`,
     page,
   ) as Promise<string>
-  const { accepted, refused, believed, disbelieved } = JSON.parse(await answer) as Record<string, unknown[]>
-  const { accept, refuse } = JSON.parse(read('chain')) as Vectors
+  const { accepted, rejected, holding, failing, believed, disbelieved } = JSON.parse(await answer) as Record<string, unknown[]>
+  const { accept, reject } = JSON.parse(read('lanes')) as Vectors
   expect(accepted).toEqual(accept.map(() => []))
-  expect(refused).toEqual(refuse.map(({ findings }) => findings))
+  expect(rejected).toEqual(reject.map(({ findings }) => findings))
+  expect(new Set(holding)).toEqual(new Set([true]))
+  expect(new Set(failing)).toEqual(new Set([false]))
   expect(new Set(believed)).toEqual(new Set(['VERIFIED']))
   expect(new Set(disbelieved)).toEqual(new Set(['REFUSED']))
 })

@@ -1,78 +1,100 @@
 import fc from 'fast-check'
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { type AuditEntry, FIRST_PREV, linkEntry, type Unlinked } from '../../../gateway/audit/entry.ts'
-import { chainedEntry } from '../../../gateway/audit/verify/entry.ts'
+import type { TimedAccess } from '../../../gateway/audit/entry.ts'
+import { entriesOf, type ItemParts, toItem } from '../../../gateway/audit/item.ts'
+import { ItemPacker } from '../../../gateway/audit/item-packer.ts'
 import { parseExport } from '../../../gateway/audit/verify/export.ts'
+import { type ChainedItem, chainHash } from '../../../gateway/audit/verify/item.ts'
 import { verifyLane } from '../../../gateway/audit/verify/lane.ts'
 import { verifyLanes } from '../../../gateway/audit/verify/lanes.ts'
-import { holdsReceipt, parseReceipts } from '../../../gateway/audit/verify/receipt.ts'
+import type { SchemaPath } from '../../../directives/coordinates.ts'
+import { linked } from './audit-arbitraries.ts'
 import { access, context, NOON } from './examples.ts'
 
-/** A lane as its writer makes it. */
-function lane(name: string, count: number, succeeds?: string): AuditEntry[] {
-  const entries: AuditEntry[] = []
-  for (let sequence = 1; sequence <= count; sequence++) {
-    const { at, ...record } = access(sequence)
-    const entry: Unlinked = {
-      ...context(),
-      ...record,
-      lane: name,
-      sequence,
-      time: new Date(at).toISOString(),
-      ...(sequence === 1 && succeeds !== undefined && { succeeds }),
-    }
-    entries.push(linkEntry(entry, entries.at(-1)?.hash ?? FIRST_PREV))
-  }
-  return entries
+/** Lines of an export. */
+const exported = (items: readonly ItemParts[]): string[] =>
+  items.flatMap((item) => entriesOf(toItem(item)).map((entry) => JSON.stringify(entry)))
+const read = (lines: readonly string[]): readonly ChainedItem[] => parseExport(lines.join('\n')).items
+
+/** A lane as its writer makes it. Each item has two records. */
+function lane(name: string, count: number, succeeds?: string): readonly ChainedItem[] {
+  const packer = new ItemPacker(context())
+  const drafts = Array.from({ length: count }, (_, at) => {
+    const records: TimedAccess[] = [access(at + 1), access(at + 1, { path: 'Patient.ssn' as SchemaPath })]
+    return packer.ofWrite(records)
+  })
+  return read(exported(linked(drafts.flat(), name, succeeds)))
 }
-const kinds = (entries: readonly AuditEntry[]): string[] => verifyLanes(entries).findings.map(({ kind }) => kind)
+const kinds = (items: readonly ChainedItem[]): string[] => verifyLanes(items).findings.map(({ kind }) => kind)
+
+/** The item with another outcome in its first record. */
+const altered = (item: ChainedItem): ChainedItem => ({
+  ...item,
+  records: item.records.map((record, at) => (at === 0 ? { ...record, outcome: 'DENIED' } : record)),
+})
+/** The item with its hash computed anew. */
+const relinked = (item: ChainedItem): ChainedItem => ({ ...item, hash: chainHash(item) ?? '' })
 
 describe('P7: one lane', () => {
-  const entries = lane('p.1', 12)
+  const items = lane('p.1', 12)
 
   it('P7: an unaltered lane has no findings, and says where it ends', () => {
-    const last = entries.at(-1)
-    expect(verifyLane(entries)).toEqual({ count: 12, end: { lane: 'p.1', sequence: 12, hash: last?.hash }, findings: [] })
+    const last = items.at(-1)
+    expect(verifyLane(items)).toEqual({
+      count: 12,
+      end: { lane: 'p.1', sequence: 12, hash: last?.hash },
+      times: { first: NOON, last: NOON },
+      findings: [],
+    })
     expect(verifyLane([])).toEqual({ count: 0, findings: [] })
   })
 
-  it('P7: whichever record is altered, deleted, doubled or moved, the first finding is about it or the one after', () => {
+  it('P7: whichever item is altered, deleted, doubled or moved, the first finding is about it or the one after', () => {
     fc.assert(
-      fc.property(fc.nat(11), fc.constantFrom('alter', 'relink', 'delete', 'double', 'move', 'foreign'), (at, how) => {
-        const entry = entries[at]
-        if (entry === undefined) throw new Error('no such record')
-        // what happens to the last one is seen by its successor, a receipt or a checkpoint
-        fc.pre(at < 11 || how === 'alter' || how === 'double' || how === 'foreign')
-        const { prev, hash, ...content } = entry
-        expect(linkEntry(content, prev).hash).toBe(hash)
+      fc.property(fc.nat(11), fc.constantFrom('alter', 'relink', 'shorten', 'delete', 'double', 'move', 'foreign'), (at, how) => {
+        const item = items[at]
+        if (item === undefined) throw new Error('no such item')
+        // a successor, a receipt or a checkpoint shows what happened to the last one
+        fc.pre(at < 11 || how === 'alter' || how === 'shorten' || how === 'double' || how === 'foreign')
+        expect(relinked(item)).toEqual(item)
         const changed = {
-          alter: [{ ...entry, outcome: 'DENIED' }],
-          relink: [linkEntry({ ...content, outcome: 'DENIED' }, prev)],
+          alter: [altered(item)],
+          relink: [relinked(altered(item))],
+          shorten: [{ ...item, records: item.records.slice(0, 1) }],
           delete: [],
-          double: [entry, entry],
-          move: [...entries.slice(at + 1, at + 2), entry],
-          foreign: [{ ...entry, tenant: 'lakeside' }],
+          double: [item, item],
+          move: [...items.slice(at + 1, at + 2), item],
+          foreign: [{ ...item, tenant: 'lakeside' }],
         }[how]
-        const altered = entries.toSpliced(at, how === 'move' ? 2 : 1, ...changed)
-        const [first] = verifyLane(altered).findings
+        const lines = items.toSpliced(at, how === 'move' ? 2 : 1, ...changed)
+        const [first] = verifyLane(lines).findings
         expect(first).toBeDefined()
-        // the first record of another tenant makes all the others foreign
+        // the first item of another tenant makes all the others foreign
         if (how !== 'foreign') expect([at + 1, at + 2]).toContain(first?.sequence)
       }),
       { numRuns: 100 },
     )
   })
 
-  it('P7: a record that is no JSON has no hash, not even that of nothing', () => {
+  it('P7: an item that is no JSON has no hash, not even that of nothing', () => {
     const hash = createHash('sha256').update(Buffer.alloc(32)).digest('hex')
-    const [first] = entries.map((entry) => ({ ...entry, user: '\ud83e', hash }))
-    if (first === undefined) throw new Error('there is no record')
+    const [first] = items.map((item) => ({ ...item, hash, records: item.records.map((record) => ({ ...record, user: '\ud83e' })) }))
+    if (first === undefined) throw new Error('there is no item')
     expect(verifyLane([first]).findings).toMatchObject([{ kind: 'ALTERED', sequence: 1 }])
   })
 
+  it('P7: an item of a later format is a finding of its own, and is chained to the next', () => {
+    const later = items.map((item) => (item.sequence === 4 ? { ...item, format: 2 } : item))
+    expect(kinds(later)).toEqual(['FORMAT'])
+    expect(kinds(later.map((item) => (item.sequence === 4 ? { ...item, hash: 'ab'.repeat(32) } : item)))).toEqual([
+      'FORMAT',
+      'UNLINKED',
+    ])
+  })
+
   it('P7: every gap is reported', () => {
-    const { findings } = verifyLane(entries.filter(({ sequence }) => ![1, 4, 5, 9].includes(sequence)))
+    const { findings } = verifyLane(items.filter(({ sequence }) => ![1, 4, 5, 9].includes(sequence)))
     expect(findings).toEqual([
       { kind: 'GAP', tenant: 'riverside', lane: 'p.1', sequence: 2, after: 0 },
       { kind: 'GAP', tenant: 'riverside', lane: 'p.1', sequence: 6, after: 3 },
@@ -102,22 +124,19 @@ describe('P7: lanes that succeed each other', () => {
     },
   )
 
-  it('P7: a lane that nobody succeeded is OPEN: its end is vouched for by a receipt', () => {
-    const entries = [...lane('p.1', 5), ...lane('p.2', 3, 'p.1/5')]
-    expect(verifyLanes(entries).lanes.map(({ lane: name, fate, count }) => ({ name, fate, count }))).toEqual([
+  it('P7: a lane without a successor is OPEN, which is no finding', () => {
+    const items = [...lane('p.1', 5), ...lane('p.2', 3, 'p.1/5')]
+    expect(verifyLanes(items).lanes.map(({ lane: name, fate, count }) => ({ name, fate, count }))).toEqual([
       { name: 'p.1', fate: 'SUCCEEDED', count: 5 },
       { name: 'p.2', fate: 'OPEN', count: 3 },
     ])
-    const last = entries.at(-1)
-    const [receipt] = parseReceipts(`p.2.3.${last?.hash ?? ''}`) ?? []
-    if (receipt === undefined) throw new Error('a receipt is lane.sequence.hash')
-    expect(kinds(entries.slice(0, -1))).toEqual([])
-    expect(holdsReceipt(entries, receipt)).toBe(true)
-    expect(holdsReceipt(entries.slice(0, -1), receipt)).toBe(false)
+    expect(kinds(items)).toEqual([])
+    // a receipt or a checkpoint shows this
+    expect(kinds(items.slice(0, -1))).toEqual([])
   })
 
   it('P7: lanes of different tenants do not mix', () => {
-    const other = lane('p.1', 2).map((entry) => ({ ...entry, tenant: 'lakeside' }))
+    const other = lane('p.1', 2).map((item) => ({ ...item, tenant: 'lakeside' }))
     const { lanes, findings } = verifyLanes([...lane('p.1', 3), ...other])
     expect(lanes.map(({ tenant, count }) => [tenant, count])).toEqual([
       ['lakeside', 2],
@@ -131,7 +150,8 @@ describe('P7: lanes that succeed each other', () => {
 })
 
 describe('P7: exports', () => {
-  const [entry] = lane('p.1', 1)
+  const [line = ''] = exported(linked(new ItemPacker(context()).ofWrite([access(1)]), 'p.1'))
+  const entry = JSON.parse(line) as Record<string, unknown>
   const bad = {
     'no object': 'null',
     'no JSON': '{"tenant":',
@@ -142,6 +162,14 @@ describe('P7: exports', () => {
     'half a sequence': { sequence: 1.5 },
     'a sequence as a text': { sequence: '1' },
     'a sequence of 2^53': { sequence: 2 ** 53 },
+    'no index': { index: undefined },
+    'index 0': { index: 0 },
+    'no format': { format: undefined },
+    'a format as a text': { format: '1' },
+    'no request id': { requestId: undefined },
+    'no part': { part: undefined },
+    'half a part': { part: 0.5 },
+    'parts as a text': { parts: '1' },
     'a time without milliseconds': { time: '2026-03-01T12:00:00Z' },
     'a time that is none': { time: '2026-13-01T12:00:00.000Z' },
     'a time as a number': { time: NOON },
@@ -150,17 +178,24 @@ describe('P7: exports', () => {
     'succeeds as a number': { succeeds: 1 },
   }
 
-  it.each(Object.keys(bad) as (keyof typeof bad)[])('P7: a line with %s is reported and not passed over', (name) => {
-    const line = typeof bad[name] === 'string' ? bad[name] : JSON.stringify({ ...entry, ...bad[name] })
-    const text = `${JSON.stringify(entry)}\n\n${line}\n`
-    expect(parseExport(text)).toEqual({ entries: [entry], malformed: [3] })
+  it.each(Object.keys(bad) as (keyof typeof bad)[])('P7: a line with %s is reported and not skipped', (name) => {
+    const other = typeof bad[name] === 'string' ? bad[name] : JSON.stringify({ ...entry, ...bad[name] })
+    const { items, malformed } = parseExport(`${line}\n\n${other}\n`)
+    expect(items.map(({ records }) => records)).toEqual([[entry]])
+    expect(malformed).toEqual([3])
   })
 
   it('P7: a member that the verifier does not know is covered all the same', () => {
-    expect(chainedEntry(entry)).toEqual(entry)
-    const [first] = verifyLanes(parseExport(JSON.stringify({ ...entry, note: 'x' })).entries).findings
-    expect(first).toMatchObject({ kind: 'ALTERED', sequence: 1 })
-    const named = JSON.stringify(entry).replace('{', '{"__proto__":{"outcome":"DENIED"},')
-    expect(verifyLanes(parseExport(named).entries).findings).toMatchObject([{ kind: 'ALTERED', sequence: 1 }])
+    expect(kinds(read([line]))).toEqual([])
+    expect(kinds(read([JSON.stringify({ ...entry, note: 'x' })]))).toEqual(['ALTERED'])
+    const named = line.replace('{', '{"__proto__":{"outcome":"DENIED"},')
+    expect(kinds(read([named]))).toEqual(['ALTERED'])
+  })
+
+  it('P7: records of an item come together in any order of the lines', () => {
+    const lines = exported(linked(new ItemPacker(context()).ofWrite([access(1), access(2), access(3)]), 'p.1'))
+    expect(kinds(read([lines[2], lines[0], lines[1]] as string[]))).toEqual([])
+    expect(kinds(read(lines.slice(1)))).toEqual(['ALTERED'])
+    expect(kinds(read([...lines, lines[1] ?? '']))).toEqual(['ALTERED'])
   })
 })

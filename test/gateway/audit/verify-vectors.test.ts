@@ -1,29 +1,53 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { type AuditEntry, entryHash } from '../../../gateway/audit/entry.ts'
+import { itemHash } from '../../../gateway/audit/entry.ts'
+import { entriesOf, type Item, type ItemParts, toItem } from '../../../gateway/audit/item.ts'
 import { verifyCheckpoint } from '../../../gateway/audit/verify/checkpoint.ts'
-import { chainHash } from '../../../gateway/audit/verify/entry.ts'
 import { parseExport } from '../../../gateway/audit/verify/export.ts'
+import { chainHash } from '../../../gateway/audit/verify/item.ts'
+import { itemText, type RecordMembers, recordsOf } from '../../../gateway/audit/verify/item-text.ts'
 import { verifyLanes } from '../../../gateway/audit/verify/lanes.ts'
 import { verifyConsistency, verifyInclusion } from '../../../gateway/audit/verify/proofs.ts'
 import { consistencyRanges, inclusionRanges, type Range } from '../../../gateway/audit/verify/ranges.ts'
-import { parseReceipts, recordLeaf, verifyReceipt } from '../../../gateway/audit/verify/receipt.ts'
-import { verifySeals } from '../../../gateway/audit/verify/seals.ts'
+import { isWholeRequest, verifyReceipt } from '../../../gateway/audit/verify/receipt.ts'
+import type { RegisteredLane } from '../../../gateway/audit/verify/registry.ts'
+import { itemLeaf, verifySealed, verifySeals } from '../../../gateway/audit/verify/seals.ts'
 import { positionIn, type Span } from '../../../gateway/audit/verify/span.ts'
 import { rootOf } from '../../../gateway/audit/verify/tree.ts'
 import { type LogKey, parseVerifierKey, type WitnessKey } from '../../../gateway/audit/verify/verifier-key.ts'
 
-// The files stay as they are: what was written once has to be verified for good. They were computed by another program, from
+// The files stay as they are: a log that was written once must verify for good. Another program computed them, from
 // docs/audit-log.md and docs/checkpoints.md alone.
 
 const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'))
 const vectors = (name: string): unknown =>
   JSON.parse(readFileSync(new URL(`../../vectors/audit/${name}.json`, import.meta.url), 'utf8'))
 
-interface Chain {
-  accept: { comment: string; entries: AuditEntry[] }[]
-  refuse: { why: string; entries: AuditEntry[]; findings: unknown[] }[]
-  registry: { why: string; entries: AuditEntry[]; registered: string[]; findings: unknown[] }[]
+/** Lines that several cases share. A case gives its lines by position. */
+interface Lines {
+  lines: object[]
+}
+interface Case {
+  lines: number[]
+}
+interface Items {
+  accept: (ItemParts & { comment: string; records: RecordMembers[] })[]
+  rejectRecords: { why: string; records: RecordMembers[] }[]
+  rejectTexts: { why: string; text: string }[]
+}
+interface StoredItems {
+  accept: { comment: string; parts: ItemParts; attributes: Item; records: RecordMembers[] }[]
+  reject: { why: string; attributes: Item }[]
+}
+interface Lanes extends Lines {
+  accept: (Case & { comment: string; count: number })[]
+  reject: (Case & { why: string; findings: unknown[] })[]
+  registry: (Case & { why: string; registered: RegisteredLane[]; findings: unknown[] })[]
+}
+interface Receipts extends Lines {
+  accept: (Case & { comment: string; requestId: string; receipt: string })[]
+  reject: (Case & { why: string; requestId: string; receipt: string })[]
+  whole: (Case & { comment: string; requestId: string; isWhole: boolean })[]
 }
 interface Inclusion {
   comment?: string
@@ -62,50 +86,136 @@ interface Head {
   root: string
   time: number
 }
-interface Seals {
-  seals: {
+interface Seals extends Lines {
+  seals: (Case & {
     why: string
-    entries: AuditEntry[]
     spans: Span[]
     checkpoints: Head[]
     sealed: number
     unsealed: number
+    late: unknown[]
     findings: unknown[]
-  }[]
-  receipts: { comment: string; receipt: string; position: number; proof: string[]; size: number; root: string }[]
-  refusedReceipts: { why: string; receipt: string }[]
+  })[]
+  proofs: { spans: Span[]; items: Sealed[] }
+}
+interface Sealed {
+  comment: string
+  lane: string
+  sequence: number
+  hash: string
+  position: number
+  size: number
+  root: string
+  proof: string[]
 }
 
-describe('chains', () => {
-  const { accept, refuse, registry } = vectors('chain') as Chain
+const exported = ({ lines }: Lines, { lines: positions }: Case): string =>
+  positions.map((position) => JSON.stringify(lines[position])).join('\n')
+const itemsIn = (file: Lines, test: Case) => {
+  const { items, malformed } = parseExport(exported(file, test))
+  expect(malformed).toEqual([])
+  return items
+}
 
-  it.each(accept)('P7: nothing is wrong: $comment', ({ entries }) => {
-    expect(verifyLanes(entries)).toMatchObject({ count: entries.length, findings: [] })
+describe('items', () => {
+  const { accept, rejectRecords, rejectTexts } = vectors('items') as Items
+
+  it.each(accept)('P7: text and records of an item give each other: $comment', ({ text, records }) => {
+    expect(itemText(records)).toBe(text)
+    expect(recordsOf(text)).toEqual(records)
   })
 
-  it.each(accept)('P7: writer and verifier compute one hash: $comment', ({ entries }) => {
-    for (const entry of entries) {
-      const { prev, hash, ...content } = entry
-      expect(chainHash(entry)).toBe(hash)
-      expect(entryHash(content, prev)).toBe(hash)
-    }
+  it.each(accept)(
+    'P7: writer and verifier compute the same hash: $comment',
+    ({ tenant, lane, sequence, prev, hash, text, records }) => {
+      expect(itemHash({ tenant, lane, sequence }, text, prev)).toBe(hash)
+      const lines = records.map((record, at) => JSON.stringify({ tenant, lane, sequence, index: at + 1, ...record, prev, hash }))
+      expect(parseExport(lines.join('\n')).items.map(chainHash)).toEqual([hash])
+    },
+  )
+
+  it.each(rejectRecords)('P7: gives no text for $why', ({ records }) => {
+    expect(itemText(records)).toBeUndefined()
   })
 
-  it.each(refuse)('P7: reports $why', ({ entries, findings }) => {
-    expect(verifyLanes(entries).findings).toEqual(findings)
-  })
-
-  it.each(registry)('P7: compared with the registry: $why', ({ entries, registered, findings }) => {
-    expect(verifyLanes(entries, new Map([['riverside', registered]])).findings).toEqual(findings)
-  })
-
-  it.each([...accept, ...refuse])('P7: an export says the same: $comment$why', ({ entries }) => {
-    const text = entries.map((entry) => JSON.stringify(entry)).join('\n')
-    expect(parseExport(text)).toEqual({ entries, malformed: [] })
+  it.each(rejectTexts)('P7: gives no records for a text with $why', ({ text }) => {
+    expect(() => recordsOf(text)).toThrow(TypeError)
   })
 
   it('holds as many as it did', () => {
-    expect([accept.length, refuse.length, registry.length]).toEqual([6, 21, 3])
+    expect([accept.length, rejectRecords.length, rejectTexts.length]).toEqual([18, 30, 33])
+  })
+})
+
+describe('items of the table', () => {
+  const { accept, reject } = vectors('stored-items') as StoredItems
+  /** Binary attributes are base64 in the file. */
+  const bytes = (item: Item): Item =>
+    Object.fromEntries(
+      Object.entries(item).map(([name, value]) => [
+        name,
+        value.B === undefined ? value : { B: Buffer.from(String(value.B), 'base64') },
+      ]),
+    )
+
+  it.each(accept)('P7: writes the attributes: $comment', ({ parts, attributes }) => {
+    expect(toItem(parts)).toEqual(bytes(attributes))
+  })
+
+  it.each(accept)('P7: reads the records: $comment', ({ parts: { tenant, lane, sequence, prev, hash }, attributes, records }) => {
+    expect(entriesOf(bytes(attributes))).toEqual(
+      records.map((record, at) => ({ tenant, lane, sequence, index: at + 1, ...record, prev, hash })),
+    )
+  })
+
+  it.each(reject)('P7: reads no item with $why', ({ attributes }) => {
+    expect(() => entriesOf(bytes(attributes))).toThrow(TypeError)
+  })
+
+  it('holds as many as it did', () => {
+    expect([accept.length, reject.length]).toEqual([8, 18])
+  })
+})
+
+describe('lanes', () => {
+  const file = vectors('lanes') as Lanes
+  const { accept, reject, registry } = file
+
+  it.each(accept)('P7: finds nothing: $comment', (test) => {
+    expect(verifyLanes(itemsIn(file, test))).toMatchObject({ count: test.count, findings: [] })
+  })
+
+  it.each(reject)('P7: reports $why', (test) => {
+    expect(verifyLanes(itemsIn(file, test)).findings).toEqual(test.findings)
+  })
+
+  it.each(registry)('P7: compares with the registry: $why', (test) => {
+    expect(verifyLanes(itemsIn(file, test), test.registered).findings).toEqual(test.findings)
+  })
+
+  it('holds as many as it did', () => {
+    expect([accept.length, reject.length, registry.length]).toEqual([9, 33, 14])
+  })
+})
+
+describe('receipts', () => {
+  const file = vectors('receipts') as Receipts
+  const { accept, reject, whole } = file
+
+  it.each(accept)('P7: holds: $comment', (test) => {
+    expect(verifyReceipt(itemsIn(file, test), test.requestId, test.receipt)).toBe(true)
+  })
+
+  it.each(reject)('P7: fails: $why', (test) => {
+    expect(verifyReceipt(itemsIn(file, test), test.requestId, test.receipt)).toBe(false)
+  })
+
+  it.each(whole)('P7: a whole request: $comment: $isWhole', (test) => {
+    expect(isWholeRequest(itemsIn(file, test), test.requestId)).toBe(test.isWhole)
+  })
+
+  it('holds as many as it did', () => {
+    expect([accept.length, reject.length, whole.length]).toEqual([5, 29, 10])
   })
 })
 
@@ -114,8 +224,8 @@ describe('trees', () => {
   const hashes = leaves.map(hex)
   const rangeRoot = ({ start, end }: Range): Uint8Array => rootOf(hashes.slice(start, end))
 
-  it('P7: a leaf is the hash of a zero byte and the 32 bytes of a record hash', () => {
-    expect(records.map((hash) => Buffer.from(recordLeaf({ hash })).toString('hex'))).toEqual(leaves)
+  it('P7: a leaf is the hash of a zero byte and the 32 bytes of an item hash', () => {
+    expect(records.map((hash) => Buffer.from(itemLeaf({ hash })).toString('hex'))).toEqual(leaves)
   })
 
   it.each(roots.map((root, size) => ({ root, size })))('P7: the root of $size leaves', ({ root, size }) => {
@@ -182,30 +292,34 @@ describe('checkpoints', () => {
 })
 
 describe('seals', () => {
-  const { seals, receipts, refusedReceipts } = vectors('seals') as Seals
+  const file = vectors('seals') as Seals
+  const { seals, proofs } = file
 
-  it.each(seals)('P7: says what was sealed: $why', ({ entries, spans, checkpoints, ...expected }) => {
+  it.each(seals)('P7: reports on sealed items: $why', (test) => {
+    const { spans, checkpoints, sealed, unsealed, late, findings } = test
     const heads = checkpoints.map((head) => ({ ...head, root: hex(head.root) }))
-    const { sealed, unsealed, findings } = expected
-    expect(verifySeals(entries, spans, heads)).toEqual({ sealed, unsealed, findings })
+    expect(verifySeals(itemsIn(file, test), spans, heads)).toEqual({ sealed, unsealed, late, findings })
   })
 
-  it.each(receipts)('P7: proves a receipt: $comment', ({ receipt, position, proof, size, root }) => {
-    const [parsed, ...others] = parseReceipts(receipt) ?? []
-    if (parsed === undefined || others.length > 0) throw new Error('a receipt of the vectors cannot be read')
-    const head = { origin: 'o', size, root: hex(root), time: 0 }
-    // the first of the seals holds what the tree is over
-    expect(seals[0]?.spans.map((span) => positionIn(span, parsed))).toEqual([undefined, position])
-    expect(verifyReceipt(parsed, position, proof.map(hex), head)).toBe(true)
-    expect(verifyReceipt(parsed, position - 1, proof.map(hex), head)).toBe(false)
-    expect(verifyReceipt({ ...parsed, hash: 'ab'.repeat(32) }, position, proof.map(hex), head)).toBe(false)
-  })
+  it.each(proofs.items)(
+    'P7: proves that $comment is sealed, at its own position only',
+    ({ proof, root, position, size, ...item }) => {
+      const head = { size, root: hex(root) }
+      expect(proofs.spans.map((span) => positionIn(span, item)).filter((at) => at !== undefined)).toEqual([position])
+      expect(verifySealed(item, position, proof.map(hex), head)).toBe(true)
+      expect(verifySealed(item, (position + 1) % size, proof.map(hex), head)).toBe(false)
+      expect(verifySealed({ hash: 'ab'.repeat(32) }, position, proof.map(hex), head)).toBe(false)
+    },
+  )
 
-  it.each(refusedReceipts)('P7: reads no receipt from $why', ({ receipt }) => {
-    expect(parseReceipts(receipt)).toBeUndefined()
+  it('finds no position for an item that no span holds', () => {
+    const [span] = proofs.spans
+    if (span === undefined) throw new Error('the file has a span')
+    expect(positionIn(span, { lane: 'kakjK50G.1', sequence: 4 })).toBeUndefined()
+    expect(positionIn(span, { lane: 'kakjK50G.9', sequence: 1 })).toBeUndefined()
   })
 
   it('holds as many as it did', () => {
-    expect([seals.length, receipts.length, refusedReceipts.length]).toEqual([17, 1, 6])
+    expect([seals.length, proofs.items.length]).toEqual([20, 7])
   })
 })

@@ -1,4 +1,6 @@
-import { accessDigest, sealAccessManifest } from '../../../gateway/crypto/access-manifest.ts'
+import { accessDigest } from '../../../gateway/crypto/access-seal.ts'
+import { sealPatientAccess } from '../../../gateway/crypto/patient-access.ts'
+import { sealGrantManifest } from '../../../gateway/crypto/grant-manifest.ts'
 import { sealAccessItem } from '../../../gateway/crypto/access-seal.ts'
 import { searchToken } from '../../../gateway/crypto/blind-index.ts'
 import { sealCursor } from '../../../gateway/crypto/cursor.ts'
@@ -31,8 +33,12 @@ export function examples(): ReadonlyMap<string, string> {
   SealedRecord.open(keys, PLACE, record.manifest, counter()).openField(birthDate, field)
 
   const access = sealAccessItem(purposeKey('access'), { tenant, pk: 'pk', sk: 'sk' }, { since: '2024-01-01' }, countingRandom())
-  const listed = { version: 2, items: new Map([['CARE_TEAM#x', accessDigest(access)]]) }
-  const accessManifest = sealAccessManifest(purposeKey('access'), { tenant, pk: 'pk', sk: '#ROOT' }, listed, countingRandom())
+  const listed = { version: 2, items: new Map([['USER#x', accessDigest(access)]]) }
+  const rootPlace = { tenant, pk: 'pk', sk: '#ROOT' }
+  const members = new Map([['CARE_TEAM#x', { periods: [{ since: 1_704_067_200_000 }] }]])
+  const content = { version: 2, own: 1, consents: [], members }
+  const accessManifest = sealPatientAccess(purposeKey('access'), rootPlace, content, countingRandom())
+  const grants = sealGrantManifest(purposeKey('access'), { ...rootPlace, table: 'break-glass' }, listed, countingRandom())
   const destroyed = { at: 1_735_689_600_000 as Instant, versions: [1] }
   const bound = {
     caller: { tenant, user: 'u1' as UserId, purpose: 'TREAT' },
@@ -49,6 +55,7 @@ export function examples(): ReadonlyMap<string, string> {
     ['manifest', hex(record.manifest)],
     ['access-item', hex(access)],
     ['access-manifest', hex(accessManifest)],
+    ['grant-manifest', hex(grants)],
     ['tombstone', hex(sealTombstone(purposeKey('access'), tenant, PATIENT, destroyed, countingRandom()))],
     ['cursor', sealCursor(purposeKey('cursor'), bound, ['2024-01-01', 3], countingRandom())],
     ['subject-token', subjectToken(purposeKey('lookup'), 'Practitioner/123')],

@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { openAccessManifest, sealAccessManifest } from '../../../gateway/crypto/access-manifest.ts'
+import { openGrantManifest, sealGrantManifest } from '../../../gateway/crypto/grant-manifest.ts'
+import {
+  type MembershipChunk,
+  openMembershipChunk,
+  openPatientAccess,
+  sealMembershipChunk,
+  sealPatientAccess,
+} from '../../../gateway/crypto/patient-access.ts'
 import { openAccessItem, sealAccessItem, type AccessItemPlace } from '../../../gateway/crypto/access-seal.ts'
 import { openCursor, sealCursor, type CursorBound } from '../../../gateway/crypto/cursor.ts'
 import type { RandomBytes } from '../../../gateway/crypto/parts.ts'
@@ -71,13 +78,31 @@ interface Accept {
     nonce: string
     sealed: string
   }[]
-  accessRoots: {
+  grantManifests: {
     comment: string
     key: string
     keyVersion: number
     place: AccessItemPlace
     version: number
     items: Record<string, string>
+    nonce: string
+    sealed: string
+  }[]
+  patientAccess: {
+    comment: string
+    key: string
+    keyVersion: number
+    place: AccessItemPlace
+    content: AccessVector
+    nonce: string
+    sealed: string
+  }[]
+  membershipChunks: {
+    comment: string
+    key: string
+    keyVersion: number
+    place: AccessItemPlace
+    members: Record<string, Json>
     nonce: string
     sealed: string
   }[]
@@ -94,6 +119,17 @@ interface Accept {
   cursors: { comment: string; key: string; keyVersion: number; bound: CursorBound; position: Json; nonce: string; cursor: string }[]
 }
 
+/** The content of an access manifest as JSON, which has no maps. */
+interface AccessVector {
+  version: number
+  own?: number
+  consents: Json[]
+  members?: Record<string, Json>
+  chunks?: MembershipChunk[]
+  next?: number
+  destroyed?: string
+}
+
 interface Reject {
   fields: { why: string; patientKeys: Record<string, string>; place: RecordBinding; path: SchemaPath; sealed: string }[]
   manifests: { why: string; patientKeys: Record<string, string>; place: RecordBinding; manifest: string }[]
@@ -107,7 +143,9 @@ interface Reject {
   }[]
   wrappedPatientKeys: { why: string; tenantKey: string; place: WrappedPlace; wrapped: string }[]
   accessItems: { why: string; key: string; keyVersion: number; place: AccessItemPlace; sealed: string }[]
-  accessRoots: { why: string; key: string; keyVersion: number; place: AccessItemPlace; sealed: string }[]
+  grantManifests: { why: string; key: string; keyVersion: number; place: AccessItemPlace; sealed: string }[]
+  patientAccess: { why: string; key: string; keyVersion: number; place: AccessItemPlace; sealed: string }[]
+  membershipChunks: { why: string; key: string; keyVersion: number; place: AccessItemPlace; sealed: string }[]
   indexRoots: { why: string; patientKeys: Record<string, string>; place: IndexPlace; sealed: string }[]
   indexChunks: { why: string; patientKeys: Record<string, string>; place: IndexPlace; number: number; sealed: string }[]
   cursors: { why: string; key: string; keyVersion: number; bound: CursorBound; cursor: string }[]
@@ -168,11 +206,26 @@ describe('vectors that must open', () => {
     expect(Buffer.from(sealAccessItem(access, place, content, replay(nonce))).toString('hex')).toBe(sealed)
   })
 
-  it.each(accept.accessRoots)('access manifest: $comment', ({ key, keyVersion, place, version, items, nonce, sealed }) => {
+  it.each(accept.patientAccess)('access manifest: $comment', ({ key, keyVersion, place, content, nonce, sealed }) => {
+    const access = purposeKey('access', bytes(key), keyVersion)
+    const { members, ...rest } = content
+    const expected = { ...rest, ...(members && { members: new Map(Object.entries(members)) }) }
+    expect(openPatientAccess(access, place, bytes(sealed))).toEqual(expected)
+    expect(Buffer.from(sealPatientAccess(access, place, expected, replay(nonce))).toString('hex')).toBe(sealed)
+  })
+
+  it.each(accept.membershipChunks)('chunk of memberships: $comment', ({ key, keyVersion, place, members, nonce, sealed }) => {
+    const access = purposeKey('access', bytes(key), keyVersion)
+    const expected = new Map(Object.entries(members))
+    expect(openMembershipChunk(access, place, bytes(sealed))).toEqual(expected)
+    expect(Buffer.from(sealMembershipChunk(access, place, expected, replay(nonce))).toString('hex')).toBe(sealed)
+  })
+
+  it.each(accept.grantManifests)('manifest of grants: $comment', ({ key, keyVersion, place, version, items, nonce, sealed }) => {
     const access = purposeKey('access', bytes(key), keyVersion)
     const root = { version, items: new Map(Object.entries(items)) }
-    expect(openAccessManifest(access, place, bytes(sealed))).toEqual(root)
-    expect(Buffer.from(sealAccessManifest(access, place, root, replay(nonce))).toString('hex')).toBe(sealed)
+    expect(openGrantManifest(access, place, bytes(sealed))).toEqual(root)
+    expect(Buffer.from(sealGrantManifest(access, place, root, replay(nonce))).toString('hex')).toBe(sealed)
   })
 
   it.each(accept.indexes)('index: $comment', ({ patientKey, keyVersion, place, root, own, chunks }) => {
@@ -218,8 +271,16 @@ describe('P6: vectors that must not open', () => {
     expect(() => openAccessItem(purposeKey('access', bytes(key), keyVersion), place, bytes(sealed))).toThrow(IntegrityFailure)
   })
 
-  it.each(reject.accessRoots)('P6: access manifest: $why', ({ key, keyVersion, place, sealed }) => {
-    expect(() => openAccessManifest(purposeKey('access', bytes(key), keyVersion), place, bytes(sealed))).toThrow(IntegrityFailure)
+  it.each(reject.patientAccess)('P6: access manifest: $why', ({ key, keyVersion, place, sealed }) => {
+    expect(() => openPatientAccess(purposeKey('access', bytes(key), keyVersion), place, bytes(sealed))).toThrow(IntegrityFailure)
+  })
+
+  it.each(reject.membershipChunks)('P6: chunk of memberships: $why', ({ key, keyVersion, place, sealed }) => {
+    expect(() => openMembershipChunk(purposeKey('access', bytes(key), keyVersion), place, bytes(sealed))).toThrow(IntegrityFailure)
+  })
+
+  it.each(reject.grantManifests)('P6: manifest of grants: $why', ({ key, keyVersion, place, sealed }) => {
+    expect(() => openGrantManifest(purposeKey('access', bytes(key), keyVersion), place, bytes(sealed))).toThrow(IntegrityFailure)
   })
 
   it.each(reject.indexRoots)('P6: index root: $why', ({ patientKeys: keys, place, sealed }) => {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decide, refuseBeforeRecord } from '../../../gateway/decide/decide.ts'
 import type { Decision } from '../../../gateway/model/decision.ts'
+import type { RelationshipScope } from '../../../gateway/model/record.ts'
 import type { Coordinate, SchemaPath } from '../../../directives/coordinates.ts'
 import type { Action, Grant, PhiPolicy, PurposeOfUse, Relationship, Role, View } from '../../../directives/policy.ts'
 import { callerWith, clinic, factsOf, NOW, RELATIONSHIPS } from './clinic-policy.ts'
@@ -203,3 +204,21 @@ describe('what is refused before any record is what every record would refuse', 
 function subsets<T>(items: readonly T[]): T[][] {
   return items.reduce<T[][]>((sets, item) => [...sets, ...sets.map((set) => [...set, item])], [[]])
 }
+
+describe('C08: the basis of a permit', () => {
+  it('names the membership, its start and its limits, if the source names them', () => {
+    const birthDate = field({ role: 'PHYSICIAN', purposes: ['TREAT'], relationship: 'CARE_TEAM' })
+    const scope: RelationshipScope = { categories: ['DEMOGRAPHIC'], labeled: false }
+    const facts = {
+      ...factsOf(['CARE_TEAM']),
+      grounds: new Map([['CARE_TEAM' as Relationship, { id: 'membership-1', since: NOW }]]),
+      limits: new Map([['CARE_TEAM' as Relationship, [scope]]]),
+    }
+    expect(decide(birthDate, callerWith(['PHYSICIAN'], 'TREAT'), facts, NOW)).toMatchObject({
+      basis: 'CARE_TEAM',
+      basisId: 'membership-1',
+      since: NOW,
+      limits: [scope],
+    })
+  })
+})

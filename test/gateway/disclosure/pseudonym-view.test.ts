@@ -23,6 +23,7 @@ function given(ids: PublicIds) {
     ref,
     version: 1,
     erased: false,
+    listed: false,
     metadata: { open: {}, references: {} },
     facts: factsOf(['ORGANIZATION']),
     outcomes: new Map(),

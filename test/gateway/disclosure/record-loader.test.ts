@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { lookupToken } from '../../../gateway/crypto/tokens.ts'
 import { RecordLoader } from '../../../gateway/disclosure/record-loader.ts'
 import { IntegrityFailure, StoreUnavailable } from '../../../gateway/model/failures.ts'
@@ -69,6 +69,51 @@ describe('a visible record', () => {
     const loaded = await loader.load(ref, new Set([PHONE]), { byId: true })
     expect(loaded.kind === 'FOUND' && loaded.record.outcome('phone')).toEqual({ outcome: 'UNAVAILABLE', reason: 'VERSION' })
     expect((await audit()).slice(1)).toMatchObject([{ path: PHONE, outcome: 'UNAVAILABLE', reason: 'VERSION' }])
+  })
+})
+
+describe('the budget of values', () => {
+  it('is asked while the record is read, and not again before its values are opened', async () => {
+    const [mine] = ward.patients
+    const ref = refOf('Person', mine)
+    await ward.source.put(ref, { name: 'Ada', phone: '555' })
+    const { loader, parts, table } = loaderOf()
+    const load = ward.source.load.bind(ward.source)
+    let reads = 0
+    vi.spyOn(ward.source, 'load').mockImplementation(async (...asked) => {
+      reads++
+      // a request that waits for the record would never come
+      await vi.waitFor(() => expect(table.requests).toBe(1))
+      return await load(...asked)
+    })
+    const loaded = await loader.load(ref, new Set([NAME, PHONE]), { byId: true })
+    expect(loaded.kind === 'FOUND' && loaded.record.outcome('name')).toEqual({ outcome: 'DISCLOSED', value: 'Ada' })
+    expect([reads, table.requests, parts.counter.fields]).toEqual([1, 1, 2])
+    // the lease of the process suffices for later requests
+    const { loader: later } = loaderOf({ leases: parts.leases })
+    await later.load(ref, new Set([NAME, PHONE]), { byId: true })
+    expect([reads, table.requests]).toEqual([2, 1])
+  })
+
+  it('P5: is asked alike for a hidden record and an id without a record', async () => {
+    const [, other, missing] = ward.patients
+    await ward.source.put(refOf('Person', other), { name: 'Bea' })
+    const asked = []
+    for (const patient of [other, missing]) {
+      const { loader, table } = loaderOf({ caller: PATIENT })
+      await loader.load(refOf('Person', patient), new Set([NAME, PHONE]), { byId: true })
+      asked.push(table.asked)
+    }
+    expect(asked).toEqual([[10], [10]])
+  })
+
+  it('is not asked for values that role and purpose cannot grant', async () => {
+    const [mine] = ward.patients
+    await ward.source.put(refOf('Person', mine), { name: 'Ada' })
+    const caller = callerWith(['BILLING'], 'HPAYMT', { seesExistence: true })
+    const { loader, table } = loaderOf({ caller, grantable: new Set() })
+    await loader.load(refOf('Person', mine), new Set([NAME]), { byId: true })
+    expect(table.requests).toBe(0)
   })
 })
 
@@ -164,7 +209,7 @@ describe('a record that consents close', () => {
     await ward.source.put(ref, { text: 'closed' }, { labels }, 4)
     const { loader, parts, audit } = loaderOf()
     expect(await loader.load(ref, new Set([TEXT]), { listed: 4 })).toEqual({ kind: 'CLOSED' })
-    const at = { patient: mine, recordType: 'Note', recordId: NOTE_ID, recordVersion: 4, path: TEXT, action: 'READ' }
+    const at = { patient: mine, recordType: 'Note', recordId: NOTE_ID, recordVersion: 4, path: 'Note.id', action: 'READ' }
     expect(await audit()).toEqual([{ ...at, outcome: 'DENIED', reason: 'CONSENT' }])
     expect(parts.counter).toMatchObject({ fields: 0, resolved: 0, denied: 0, unavailable: 0 })
   })
@@ -176,13 +221,13 @@ describe('a record that consents close', () => {
     const { loader, parts, audit } = loaderOf({ consents: { [mine]: [{ id: 'c1', effect: 'PERMIT', labels }] } })
     const loaded = await loader.load(ref, new Set([TEXT]), { listed: 1 })
     expect(loaded.kind === 'FOUND' && loaded.record.outcome('text')).toEqual({ outcome: 'DISCLOSED', value: 'open' })
-    expect(await audit()).toMatchObject([{ outcome: 'DISCLOSED', basis: 'CONSENT c1' }])
+    expect(await audit()).toMatchObject([{ outcome: 'DISCLOSED', basis: 'CONSENT', basisId: 'c1' }])
     expect([...parts.notices]).toHaveLength(1)
   })
 })
 
 describe('a record that the answer reaches again', () => {
-  it('P9: further paths are audited like the first ones, and nothing is read again', async () => {
+  it('P9: further paths are audited like the first ones, a closed record once, and nothing is read again', async () => {
     const [mine, , missing] = ward.patients
     const closed = refOf('Note', mine, NOTE_ID)
     await ward.source.put(closed, { text: 'closed' }, { labels: ['ETH'] as Sensitivity[] })
@@ -194,11 +239,74 @@ describe('a record that the answer reaches again', () => {
     await loader.load(refOf('Person', missing), new Set([NAME, PHONE]))
     expect(ward.source.loaded).toHaveLength(reads)
     expect((await audit()).map(({ path: at, outcome, reason }) => `${at} ${outcome} ${reason ?? ''}`)).toEqual([
-      'Note.text DENIED CONSENT',
+      'Note.id DENIED CONSENT',
       'Person.name DENIED NOT_FOUND',
-      'Note.other DENIED CONSENT',
       'Person.phone DENIED NOT_FOUND',
     ])
     expect(ward.source.opened).toEqual([recordKey(closed)])
+  })
+})
+
+describe('P6: a record that names a newer access manifest than the decision', () => {
+  const FORGED = { event: 'ACCESS_ITEM_FORGED', tenant: RIVERSIDE, what: 'ALTERED' }
+
+  it('is read again together with the attributes, because a write in between looks the same', async () => {
+    const [mine] = ward.patients
+    const ref = refOf('Person', mine)
+    await ward.source.put(ref, { name: 'Ada' })
+    ward.source.outdate(ref, 1)
+    const related = relatedTo({ [mine]: [{}] })
+    const periods = vi.spyOn(related, 'periods')
+    const { loader, events } = loaderOf({ relationships: { CARE_TEAM: related } })
+    const loaded = await loader.load(ref, new Set([NAME]), { byId: true })
+    expect(loaded.kind === 'FOUND' && loaded.record.outcome('name')).toEqual({ outcome: 'DISCLOSED', value: 'Ada' })
+    expect(periods).toHaveBeenCalledTimes(2)
+    expect(events).toEqual([])
+  })
+
+  it('and stays so is unavailable, is reported, and opens nothing', async () => {
+    const [mine] = ward.patients
+    const ref = refOf('Person', mine)
+    await ward.source.put(ref, { name: 'Ada' })
+    ward.source.outdate(ref, 100)
+    const { loader, events, audit } = loaderOf()
+    expect(await loader.load(ref, new Set([NAME]), { byId: true })).toEqual({ kind: 'UNAVAILABLE' })
+    expect(await audit()).toMatchObject([{ path: NAME, outcome: 'UNAVAILABLE', reason: 'INTEGRITY' }])
+    expect(events).toContainEqual({ ...FORGED, patient: mine })
+    expect(ward.source.opened).toEqual([])
+  })
+})
+
+describe('a page of patients that was begun before their relationships were known', () => {
+  it('P1: reads each record once, and opens and records only the patients that are on the page', async () => {
+    const [mine, other] = ward.patients
+    const refs = [refOf('Person', mine), refOf('Person', other)] as const
+    for (const ref of refs) await ward.source.put(ref, { name: 'Ada' })
+    const { loader, audit } = loaderOf()
+    loader.begin(refs, new Set([NAME]))
+    const loaded = await loader.load(refs[0], new Set([NAME]), { listed: 0 })
+    expect(loaded.kind === 'FOUND' && loaded.record.outcome('name')).toEqual({ outcome: 'DISCLOSED', value: 'Ada' })
+    expect(ward.source.loaded).toEqual(refs.map(recordKey))
+    expect(ward.source.opened).toEqual([recordKey(refs[0])])
+    expect(await audit()).toMatchObject([{ patient: mine, path: NAME, outcome: 'DISCLOSED' }])
+  })
+
+  it('P5: is not begun for a caller without the right to see existence', () => {
+    const [mine] = ward.patients
+    const caller = callerWith(['PATIENT'], 'PATRQT', { seesExistence: false })
+    const load = vi.spyOn(ward.source, 'load')
+    loaderOf({ caller }).loader.begin([refOf('Person', mine)], new Set([NAME]))
+    expect(load).not.toHaveBeenCalled()
+  })
+
+  it('a record with further paths, or requested by id, is read as before', async () => {
+    const [mine] = ward.patients
+    const ref = refOf('Person', mine)
+    await ward.source.put(ref, { name: 'Ada', phone: '555' })
+    const { loader } = loaderOf()
+    loader.begin([ref], new Set([NAME]))
+    const loaded = await loader.load(ref, new Set([NAME, PHONE]), { listed: 0 })
+    expect(loaded.kind === 'FOUND' && loaded.record.outcome('phone')).toEqual({ outcome: 'DISCLOSED', value: '555' })
+    expect(ward.source.loaded).toHaveLength(2)
   })
 })

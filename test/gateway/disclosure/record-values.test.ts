@@ -57,7 +57,7 @@ function recordWith({
   erased,
 }: Case) {
   const metadata = { open: {}, references: {} }
-  const state: RecordState = { ref, version: 7, erased: erased === true, metadata, facts, outcomes: new Map() }
+  const state: RecordState = { ref, version: 7, erased: erased === true, listed: false, metadata, facts, outcomes: new Map() }
   const openings: string[] = []
   const recorded: AccessRecord[] = []
   const counter = newDisclosureCounter()
@@ -206,6 +206,6 @@ it('42 CFR 2.32: a disclosed value of a labeled record carries its notice, and a
   } as const
   const facts = { ...factsOf(['CARE_TEAM']), consent }
   expect([...outcomeOf('name', { facts }).notices]).toEqual([expect.stringContaining('42 CFR part 2')])
-  expect(outcomeOf('name', { facts }).recorded).toMatchObject([{ basis: 'CONSENT c1' }])
+  expect(outcomeOf('name', { facts }).recorded).toMatchObject([{ basis: 'CONSENT', basisId: 'c1' }])
   expect([...outcomeOf('salary', { facts }).notices]).toEqual([])
 })

@@ -4,11 +4,12 @@ import { AttributeLoader, type ConsentSource, type ConsentAnswer } from '../../.
 import { authorRelationship } from '../../../gateway/access/author.ts'
 import { NODE_IDS } from '../../../gateway/access/public-ids.ts'
 import type { RelationshipAnswer, RelationshipSource } from '../../../gateway/access/relationships.ts'
-import type { TimedAccess } from '../../../gateway/audit/entry.ts'
+import type { ItemDraft } from '../../../gateway/audit/item-draft.ts'
 import { Trail } from '../../../gateway/audit/trail.ts'
 import { type SealedBytes, SealedRecord, sealRecord } from '../../../gateway/crypto/sealed-record.ts'
 import { AccessRecorder } from '../../../gateway/disclosure/access-recorder.ts'
 import { newDisclosureCounter } from '../../../gateway/disclosure/disclosure-counter.ts'
+import { BudgetLeases } from '../../../gateway/disclosure/budget-leases.ts'
 import { FailureReasons } from '../../../gateway/disclosure/failure-reasons.ts'
 import { PhiBudget } from '../../../gateway/disclosure/phi-budget.ts'
 import { RecordVisibility } from '../../../gateway/disclosure/record-visibility.ts'
@@ -23,6 +24,8 @@ import type { GatewayEvent } from '../../../gateway/telemetry/events.ts'
 import { compile } from '../../directives/clinic-fixture.ts'
 import { KeyHouse, RIVERSIDE } from '../crypto/key-fixtures.ts'
 import { callerWith, NOW } from '../decide/clinic-policy.ts'
+import { draftedAccesses } from '../drafted-accesses.ts'
+import { BudgetModel } from './budget-world.ts'
 
 /** The patient type, records with labels, and notes that open to their author too. */
 export const { policy } = compile(`type Query {
@@ -76,6 +79,7 @@ const consentsOf = (known: Readonly<Record<string, ConsentAnswer>>): ConsentSour
 class SealedMemory implements RecordSource {
   readonly #house: KeyHouse
   readonly #records = new Map<string, SealedBytes | Failure>()
+  readonly #outdated = new Map<string, number>()
   /** Records that `load` was asked for, and those that were opened. */
   readonly loaded: string[] = []
   readonly opened: string[] = []
@@ -90,6 +94,11 @@ class SealedMemory implements RecordSource {
     const present = new Map(Object.entries(values).map(([field, value]) => [path(`${ref.type}.${field}`), value]))
     const content = { values: present, metadata: { open: {}, references: {}, ...metadata } }
     this.#records.set(recordKey(ref), sealRecord(keys, { tenant: RIVERSIDE, ...ref }, version, content))
+  }
+
+  /** The next loads of the record find that it names a newer access manifest than the decision. */
+  outdate(ref: RecordRef, loads: number): void {
+    this.#outdated.set(recordKey(ref), loads)
   }
 
   /** From now on the record opens with this failure. */
@@ -121,7 +130,12 @@ class SealedMemory implements RecordSource {
           },
         }
       }
-      return [{ ref, open }]
+      const outdated = this.#outdated.get(recordKey(ref)) ?? 0
+      this.#outdated.set(recordKey(ref), outdated - 1)
+      const refuse = () => {
+        throw new IntegrityFailure()
+      }
+      return outdated > 0 ? [{ ref, outdated: true, open: refuse }] : [{ ref, open }]
     })
   }
 
@@ -147,18 +161,26 @@ interface Asking {
   readonly caller?: Caller
   readonly relationships?: Readonly<Record<string, RelationshipSource>>
   readonly consents?: Readonly<Record<string, ConsentAnswer>>
+  /** Paths that role and purpose can grant. Default: all. */
+  readonly grantable?: ReadonlySet<SchemaPath>
+  /** Leases of an earlier request. */
+  readonly leases?: BudgetLeases
 }
 
 /** The real parts of a request by a physician, over sources in memory. */
-export function requestOf({ house, source }: Admitted, { caller = PHYSICIAN, relationships = {}, consents = {} }: Asking = {}) {
+export function requestOf({ house, source }: Admitted, asking: Asking = {}) {
+  const { caller = PHYSICIAN, relationships = {}, consents = {}, grantable = new Set(policy.phi.keys()) } = asking
   const clocks = { now: () => NOW, monotonic: () => 0 }
+  const table = new BudgetModel()
+  table.isPrompt = true
+  const { leases = new BudgetLeases(table, clocks) } = asking
   const deadline = new Deadline(NOW + 10_000, clocks)
-  const records: TimedAccess[] = []
+  const records: AccessRecord[] = []
   const events: GatewayEvent[] = []
   const requestId = 'request-1' as RequestId
   const log = {
-    append: (_context: unknown, batch: readonly TimedAccess[]) => {
-      records.push(...batch)
+    append: (items: readonly ItemDraft[]) => {
+      records.push(...draftedAccesses(items))
       return Promise.resolve([])
     },
     commit: () => Promise.reject(new TypeError('no test writes')),
@@ -172,7 +194,7 @@ export function requestOf({ house, source }: Admitted, { caller = PHYSICIAN, rel
     persisted: false,
     policy: '',
   }
-  const trail = new Trail(log, context, clocks.now, deadline)
+  const trail = new Trail({ log, context, now: clocks.now, deadline, roots: [], leftOut: 'POSSIBLE' })
   const counter = newDisclosureCounter()
   const failures = new FailureReasons({ requestId, tenant: RIVERSIDE, events: (event) => void events.push(event) })
   const reasonOf = (failure: unknown) => failures.classify(failure)
@@ -180,7 +202,7 @@ export function requestOf({ house, source }: Admitted, { caller = PHYSICIAN, rel
   const shared = { requestId, caller, now: NOW, deadline, policy, relationships: registry }
   const parts = {
     ...shared,
-    grantable: new Set(policy.phi.keys()),
+    grantable,
     computed: {},
     sources: new Map([['dynamodb', source]]),
     keyring: house.ring,
@@ -193,14 +215,15 @@ export function requestOf({ house, source }: Admitted, { caller = PHYSICIAN, rel
     failures,
     notices: new Set<string>(),
     events: (event: GatewayEvent) => void events.push(event),
-    budget: new PhiBudget({ caller, now: NOW, deadline, most: 1_000, reasonOf }),
+    leases,
+    budget: new PhiBudget({ caller, deadline, leases, most: 1_000, reasonOf }),
   }
   /** The audit records of the request, in order. */
   const audit = async (): Promise<AccessRecord[]> => {
     await trail.settle()
-    return records.map(({ at: _at, ...record }) => record)
+    return records
   }
-  return { parts, events, audit }
+  return { parts, table, events, audit }
 }
 
 export const PHYSICIAN = callerWith(['PHYSICIAN'], 'TREAT', { fhirUser: 'Practitioner/1', seesExistence: true })

@@ -1,3 +1,4 @@
+import { type AttributeValue, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { SealedRecord } from '../../../gateway/crypto/sealed-record.ts'
 import { keyRotation } from '../../../gateway/admin/key-admin.ts'
@@ -6,7 +7,8 @@ import { destroyPatientKeys } from '../../../gateway/store/key-destruction.ts'
 import { Erased, IntegrityFailure, VersionConflict } from '../../../gateway/model/failures.ts'
 import type { Instant } from '../../../gateway/model/ids.ts'
 import type { Sensitivity } from '../../../directives/policy.ts'
-import { type ClinicAnswer, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
+import { itemBytes } from '../../../bench/store/item-size.ts'
+import { bytesOf, type ClinicAnswer, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
 import { Admissions, commit } from '../admitted.ts'
 import { at, auditOf, madeUpId, nodesAt, outcomesOf, RIVERSIDE, workOf } from '../asking.ts'
 import { accessManifest, DatabaseHand, flipped, type Item, recordItem, refOf } from '../store/database-hand.ts'
@@ -54,6 +56,22 @@ async function destroyKeys(id: string, services = clinic.services): Promise<void
   await commit(services, await destroyPatientKeys(services, RIVERSIDE, patient, Date.now() as Instant), patient)
 }
 const keyItem = (id: string): Item => ({ pk: { S: `${RIVERSIDE}#${refOf(id).patient}` }, sk: { S: 'KEY' } })
+
+/** The lengths of the audit items of an answer, in bytes, as DynamoDB counts them. */
+async function lengthsOf({ phi }: ClinicAnswer): Promise<number[]> {
+  const { Items = [] } = await clinic.stack.dynamodb.send(
+    new ScanCommand({
+      TableName: clinic.stack.env.PHI_TABLE_AUDIT,
+      FilterExpression: 'contains(e, :id)',
+      ExpressionAttributeValues: { ':id': { S: phi.requestId } },
+    }),
+  )
+  // an item on the wire has binary values as text
+  const onTheWire = Items.map((item) => Object.fromEntries(Object.entries(item).map(([name, value]) => [name, wireValue(value)])))
+  return onTheWire.map(itemBytes)
+}
+
+const wireValue = (value: AttributeValue) => (value.B === undefined ? value : { B: Buffer.from(value.B).toString('base64') })
 
 /** What a client sees of one field, as far as it tells one outcome from another, and what the audit keeps. */
 interface Seen {
@@ -128,19 +146,31 @@ describe('P9: each outcome over HTTP', () => {
     expect(await ofDamaged()).toEqual({ ...nothing, data: null, error, audit: ['Patient.familyName UNAVAILABLE INTEGRITY'] })
   })
 
-  it('left out: nothing at all, byte for byte, and the audit alone knows', async () => {
-    const closed = ward.record('left', 'Condition', 'use', { code: { coding: [], text: 'use' } }, { labels: [ETH] })
-    const left = await ward.write('left', [...chart('left'), closed], TEAM)
+  it('P5: three closed conditions change nothing but the audit: bytes, requests, transactions, and the lengths of items', async () => {
+    const closed = [1, 2, 3].map((number) =>
+      ward.record('left', 'Condition', `use ${number}`, { code: { coding: [], text: 'use' } }, { labels: [ETH] }),
+    )
+    const left = await ward.write('left', [...chart('left'), ...closed], TEAM)
     const query = `query ($id: ID!) { patient(id: $id) { familyName conditions(first: 5) {
       edges { node { code { text } version } } pageInfo { hasNextPage hasPreviousPage } mayBeIncomplete } } }`
-    const answers = [await clinic.ask('physician', query, { id: left }), await clinic.ask('physician', query, { id: whole })]
-    const [one, two] = answers.map(({ text, phi }) =>
-      text.replaceAll(phi.requestId, 'REQUEST').replaceAll(String(phi.receipt), 'RECEIPT'),
-    )
-    expect(one).toContain('"plain"')
-    expect(one).toBe(two)
-    const [told, other] = await Promise.all(answers.map(async (answer) => outcomesOf(await auditOf(clinic, answer))))
-    expect(told).toEqual([...(other ?? []), 'Condition.id DENIED CONSENT'].toSorted())
+    const asked = async (id: string) => {
+      const sent = vi.spyOn(clinic.services.audit, 'append')
+      const { result, requests } = await workOf(clinic, () => clinic.ask('physician', query, { id }))
+      const transactions = sent.mock.calls.length
+      sent.mockRestore()
+      return { answer: result, work: { requests, transactions, lengths: await lengthsOf(result) } }
+    }
+    // the first request of a lane and session stores more
+    await asked(left)
+    await asked(whole)
+    const [one, two] = [await asked(left), await asked(whole)]
+    expect(one.answer.text).toContain('"plain"')
+    expect(bytesOf(one.answer)).toBe(bytesOf(two.answer))
+    expect(one.answer.text).toHaveLength(two.answer.text.length)
+    expect(one.work).toEqual(two.work)
+    expect(one.work).toMatchObject({ transactions: 1, lengths: [expect.any(Number) as number] })
+    const [told, other] = await Promise.all([one, two].map(async ({ answer }) => outcomesOf(await auditOf(clinic, answer))))
+    expect(told).toEqual([...(other ?? []), ...closed.map(() => 'Condition.id DENIED CONSENT')].toSorted())
   })
 
   it('no two of the six look alike to the client, nor in the audit', async () => {
@@ -245,7 +275,7 @@ describe('P9: of an erased patient', () => {
 
     const asked = async (of: string) => {
       const { result, requests } = await workOf(clinic, () => clinic.ask('patient', query, { id: of }))
-      return { requests, text: result.text.replaceAll(result.phi.requestId, '') }
+      return { requests, text: bytesOf(result) }
     }
     const missing = await asked(madeUpId())
     expect(missing.text).toContain('NOT_FOUND')

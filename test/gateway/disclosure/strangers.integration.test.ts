@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { TypeName } from '../../../directives/coordinates.ts'
 import { decodeNodeId, encodeNodeId } from '../../../gateway/model/node-id.ts'
-import { type ClinicAnswer, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
+import { bytesOf, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
 import {
   at,
   auditOf,
@@ -54,13 +54,6 @@ const QUERIES = [
   'query ($id: ID!) { node(id: $id) { id ... on Patient { familyName birthDate } } }',
   'query ($id: ID!) { a: patient(id: $id) { familyName } b: patient(id: $id) { mrn } n: node(id: $id) { id } }',
 ]
-
-/** The answer without what is new at every request: its id and the receipt of its audit. */
-function bytesOf({ text, phi }: ClinicAnswer): string {
-  // the request id is all that may differ: who was told nothing gets no receipt
-  expect(phi.receipt).toBeNull()
-  return text.replaceAll(phi.requestId, 'REQUEST')
-}
 
 interface Stranger {
   readonly user: string

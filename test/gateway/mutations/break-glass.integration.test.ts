@@ -89,7 +89,12 @@ describe('C02: a break-glass grant replaces a place on the care team', () => {
 
     const given = await read()
     expect(opened(given)).toBe(true)
-    expect((await auditOf(clinic, given))[0]).toMatchObject({ outcome: 'DISCLOSED', basis: `BREAK_GLASS ${id}`, purpose: 'BTG' })
+    expect((await auditOf(clinic, given))[0]).toMatchObject({
+      outcome: 'DISCLOSED',
+      basis: 'BREAK_GLASS',
+      basisId: id,
+      purpose: 'BTG',
+    })
     // the grant counts only for purpose BTG: for treatment the care team is still missing
     expect(opened(await read(offPanel, 'physician', { 'x-purpose-of-use': 'TREAT' }))).toBe(false)
     ahead = 31 * MINUTE

@@ -7,8 +7,7 @@ import type { PatientId, TenantId } from '../../../gateway/model/ids.ts'
 
 const TENANT = 'riverside' as TenantId
 const ANNA = 'AAAAAAAAAAAAAAAAAAAAAA' as PatientId
-const MEMBER = { kind: 'CARE_TEAM', patient: ANNA, subject: 'x' } as const
-const CONSENTS = { kind: 'CONSENTS', patient: ANNA, subject: 'ALL' } as const
+const BERT = 'BBBBBBBBBBBBBBBBBBBBBB' as PatientId
 
 let client: DynamoDBClient
 let sent: (BatchGetItemCommandInput | QueryCommandInput)[]
@@ -34,57 +33,64 @@ beforeEach(() => {
   })
 })
 
-const sortKeys = (): unknown[] =>
-  sent.map((input) => ('RequestItems' in input ? input.RequestItems?.['access']?.Keys?.map(({ sk }) => sk?.S).toSorted() : []))
+const keysRead = (): unknown[] =>
+  sent.map((input) =>
+    'RequestItems' in input
+      ? input.RequestItems?.['access']?.Keys?.map(({ pk, sk }) => `${pk?.S ?? ''} ${sk?.S ?? ''}`).toSorted()
+      : [],
+  )
 
 describe('what a request reads of the access table', () => {
-  it('memberships and consents of one tick are one batch with each root once, and each asker has what it asked for', async () => {
+  it('loads of one tick are one batch with each manifest once, and each load has what it asked for', async () => {
     const table = new AccessTable(client, 'access')
     const { signal } = new AbortController()
     const later = async () => {
       for (let step = 0; step < 20; step++) await Promise.resolve()
-      return await table.load(TENANT, [CONSENTS], signal)
+      return await table.load(TENANT, [ANNA], signal)
     }
-    const [members, consents] = await Promise.all([table.load(TENANT, [MEMBER], signal), later()])
-    expect(sortKeys()).toEqual([['#ROOT', 'CARE_TEAM#x', 'CONSENTS#ALL']])
-    expect(members.items.map(({ kind }) => kind)).toEqual(['CARE_TEAM'])
-    expect(consents.items.map(({ kind }) => kind)).toEqual(['CONSENTS'])
-    expect([members.manifests.has(ANNA), consents.manifests.has(ANNA), table.counter.requests]).toEqual([true, true, 1])
+    const [members, consents] = await Promise.all([table.load(TENANT, [ANNA, BERT], signal), later()])
+    expect(keysRead()).toEqual([[`${TENANT}#${ANNA} #ROOT`, `${TENANT}#${BERT} #ROOT`]])
+    expect([...members.keys()]).toEqual([ANNA, BERT])
+    expect([...consents.keys()]).toEqual([ANNA])
+    // one object, so that the manifest is opened once
+    expect(consents.get(ANNA)).toBe(members.get(ANNA))
+    expect(table.counter.requests).toBe(1)
     // nothing is kept: the next one is read anew (P13)
-    await table.load(TENANT, [MEMBER], signal)
+    expect((await table.load(TENANT, [ANNA], signal)).get(ANNA)).not.toBe(members.get(ANNA))
     expect(table.counter.requests).toBe(2)
   })
 
   it('other requests, and writers, have batches of their own', async () => {
     const table = new AccessTable(client, 'access')
     await Promise.all([
-      table.load(TENANT, [MEMBER], new AbortController().signal),
-      table.load(TENANT, [CONSENTS], new AbortController().signal),
-      table.load(TENANT, [CONSENTS]),
+      table.load(TENANT, [ANNA], new AbortController().signal),
+      table.load(TENANT, [ANNA], new AbortController().signal),
+      table.load(TENANT, [ANNA]),
     ])
     expect(table.counter.requests).toBe(3)
   })
 
-  it('what keeps one part back does not keep back the other', async () => {
+  it('a failure is a failure of every load in the batch', async () => {
     const table = new AccessTable(client, 'access')
     const { signal } = new AbortController()
-    fails = 'CONSENTS'
-    const [members, consents] = await Promise.allSettled([
-      table.load(TENANT, [MEMBER], signal),
-      table.load(TENANT, [CONSENTS], signal),
+    fails = ANNA
+    const loads = await Promise.allSettled([table.load(TENANT, [ANNA], signal), table.load(TENANT, [BERT], signal)])
+    expect(loads).toMatchObject([
+      { reason: expect.any(StoreUnavailable) as unknown },
+      { reason: expect.any(StoreUnavailable) as unknown },
     ])
-    expect(members).toMatchObject({ status: 'fulfilled', value: { items: [MEMBER] } })
-    expect(consents).toMatchObject({ status: 'rejected', reason: expect.any(StoreUnavailable) as unknown })
   })
 
   it('P13: memberships, consents, break-glass grants and their queue are read strongly consistent', async () => {
-    await new AccessTable(client, 'access').load(TENANT, [MEMBER, CONSENTS])
+    const access = new AccessTable(client, 'access')
+    await access.load(TENANT, [ANNA])
+    await access.chunks(TENANT, new Map([[ANNA, [1]]]))
     const table = new BreakGlassTable(client, 'break-glass')
     await table.load(TENANT, 'user', [ANNA])
     await table.manifests(TENANT, [ANNA])
     await table.item({ tenant: TENANT, table: 'break-glass', pk: 'p', sk: 's' })
     await table.queue(TENANT, 'REVIEW', undefined, 10)
-    expect(sent).toHaveLength(5)
+    expect(sent).toHaveLength(6)
     for (const input of sent) {
       const tables = 'RequestItems' in input ? Object.values(input.RequestItems ?? {}) : [input]
       expect(tables.map(({ ConsistentRead }) => ConsistentRead)).toEqual([true])

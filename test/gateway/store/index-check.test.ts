@@ -5,6 +5,7 @@ import { chunkDigest, type IndexEntry, type IndexRoot, sealChunk, sealRoot } fro
 import { IntegrityFailure, KeyUnavailable, StoreUnavailable } from '../../../gateway/model/failures.ts'
 import type { PatientId, RecordId, RecordRef } from '../../../gateway/model/ids.ts'
 import { type IndexVerdict, type ReadRecord, verifyAgainstIndex } from '../../../gateway/store/index-check.ts'
+import type { DecidedManifest } from '../../../gateway/store/record-source.ts'
 import type { RecordTable } from '../../../gateway/store/records.ts'
 import type { TypeName } from '../../../directives/coordinates.ts'
 import { counter, ELSEWHERE, OTHER_PATIENT, PATIENT, patientKeys, PLACE, rawKey } from '../crypto/place-fixtures.ts'
@@ -42,14 +43,15 @@ class StoredIndex {
   }
 
   /** A root over the present chunks. */
-  sealedRoot(own: IndexRoot['own']): Uint8Array {
+  sealedRoot(own: IndexRoot['own'], access?: number): Uint8Array {
     const summaries = [...CHUNKS].map(([number, entries]) => {
       const [first, last] = [entries[0], entries.at(-1)]
       if (first === undefined || last === undefined) throw new Error('empty chunk')
       const digest = chunkDigest(this.chunks.get(number) ?? new Uint8Array())
       return { number, digest, count: entries.length, first: positionOf(first), last: positionOf(last) }
     })
-    const root = { version: 1, next: 3, ...(own && { own }), types: new Map([[OBSERVATION, summaries]]) }
+    const names = access !== undefined && { access }
+    const root = { version: 1, next: 3, ...(own && { own }), ...names, types: new Map([[OBSERVATION, summaries]]) }
     return sealRoot(this.keys, { tenant, patient: this.patient }, root)
   }
 }
@@ -65,6 +67,7 @@ beforeEach(() => {
   stored = new StoredIndex(PATIENT, patientKeys({ 1: rawKey(0x20) }))
   opened = counter()
   requests = []
+  manifests = NONE
 })
 
 const tableOf = (...indexes: readonly StoredIndex[]): Pick<RecordTable, 'chunksOf'> => ({
@@ -83,11 +86,15 @@ const tableOf = (...indexes: readonly StoredIndex[]): Pick<RecordTable, 'chunksO
   },
 })
 
+/** Decisions without an access manifest. */
+const NONE: ReadonlyMap<PatientId, DecidedManifest> = new Map()
+let manifests = NONE
+
 const verdictsOf = (records: readonly ReadRecord[], ...indexes: readonly StoredIndex[]): Promise<readonly IndexVerdict[]> => {
   const all = indexes.length === 0 ? [stored] : indexes
   const roots = new Map(all.map(({ patient, root }) => [patient, root]))
   const keys = new Map(all.map((index) => [index.patient, index.keys]))
-  return verifyAgainstIndex(tableOf(...all), { tenant, roots, keys }, records, opened)
+  return verifyAgainstIndex(tableOf(...all), { tenant, roots, keys, manifests }, records, opened)
 }
 
 const verdictOf = async (record: ReadRecord): Promise<IndexVerdict | undefined> => (await verdictsOf([record]))[0]
@@ -149,19 +156,19 @@ describe('P6: the root names the version of the patient record', () => {
 
 describe('P6: a part of the index that is missing, moved or old proves nothing', () => {
   it('refuses records and their absence if the root is missing', async () => {
-    const context = { tenant, roots: new Map(), keys: new Map([[PATIENT, stored.keys]]) }
+    const context = { tenant, roots: new Map(), keys: new Map([[PATIENT, stored.keys]]), manifests: NONE }
     const verdicts = await verifyAgainstIndex(tableOf(stored), context, [read(0), own(3), missing(read(9))], opened)
     expect(verdicts).toEqual(['BROKEN', 'BROKEN', 'BROKEN'])
   })
 
   it('refuses records and their absence if only the key is missing', async () => {
-    const context = { tenant, roots: new Map([[PATIENT, stored.root]]), keys: new Map() }
+    const context = { tenant, roots: new Map([[PATIENT, stored.root]]), keys: new Map(), manifests: NONE }
     const verdicts = await verifyAgainstIndex(tableOf(stored), context, [read(0), missing(read(9))], opened)
     expect(verdicts).toEqual(['BROKEN', 'BROKEN'])
   })
 
   it('accepts absence for a patient with neither root nor key, but no record', async () => {
-    const context = { tenant, roots: new Map(), keys: new Map() }
+    const context = { tenant, roots: new Map(), keys: new Map(), manifests: NONE }
     const verdicts = await verifyAgainstIndex(tableOf(), context, [missing(read(0)), read(0)], opened)
     expect(verdicts).toEqual(['ABSENT', 'BROKEN'])
   })
@@ -199,11 +206,39 @@ describe('P6: a part of the index that is missing, moved or old proves nothing',
       throw new KeyUnavailable()
     }
     const keys = new Map([[PATIENT, { current: failing, byVersion: failing }]])
-    const context = { tenant, roots: new Map([[PATIENT, stored.root]]), keys }
+    const context = { tenant, roots: new Map([[PATIENT, stored.root]]), keys, manifests: NONE }
     expect(await verifyAgainstIndex(tableOf(stored), context, [read(0)], opened)).toEqual([expect.any(KeyUnavailable)])
     const sound = { ...context, keys: new Map([[PATIENT, stored.keys]]) }
     const down = { chunksOf: () => Promise.reject(new StoreUnavailable()) }
     await expect(verifyAgainstIndex(down, sound, [read(0)], opened)).rejects.toThrow(StoreUnavailable)
+  })
+})
+
+describe('P6: a decision rests on no older access manifest than the index names', () => {
+  const OWN_RECORD = { type: PLACE.type, version: 3 }
+
+  it.each([
+    ['the manifest that the root names', 4],
+    ['a newer manifest, written after the root was read', 5],
+  ])('accepts records for %s', async (_case, version) => {
+    stored.root = stored.sealedRoot(OWN_RECORD, 4)
+    manifests = new Map([[PATIENT, { version }]])
+    expect(await verdictsOf([read(0), own(3), missing(read(9))])).toEqual(['SOUND', 'SOUND', 'ABSENT'])
+  })
+
+  it.each([
+    ['a newer manifest', 5],
+    ['no manifest', undefined],
+  ])('refuses records and their absence if the root names %s, and opens no chunk', async (_case, named) => {
+    stored.root = stored.sealedRoot(OWN_RECORD, named)
+    manifests = new Map([[PATIENT, { version: 4 }]])
+    expect(await verdictsOf([read(0), own(3), missing(read(9))])).toEqual(['OUTDATED', 'OUTDATED', 'OUTDATED'])
+    expect([opened.metadata, requests.flat()]).toEqual([1, []])
+  })
+
+  it('accepts a decision without a manifest, as break-glass makes it during an outage', async () => {
+    stored.root = stored.sealedRoot(OWN_RECORD, 4)
+    expect(await verdictsOf([read(0), own(3)])).toEqual(['SOUND', 'SOUND'])
   })
 })
 

@@ -1,3 +1,4 @@
+import { Metrics } from '@aws-lambda-powertools/metrics'
 import { describe, expect, it } from 'vitest'
 import { METRICS, NAMESPACE, operatorMetrics } from '../../../gateway/telemetry/operator-metrics.ts'
 import type { GatewayEvent } from '../../../gateway/telemetry/events.ts'
@@ -97,6 +98,25 @@ describe('metrics of what belongs to no request', () => {
     )
     expect(lines.map(values)).toEqual([{ ForgedAccessItems: 1 }, { AuditRefusals: 1 }, { InternalFaults: 1 }])
   })
+})
+
+// the fixed time of these tests is too old for a metric that is published
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+it('the lines have the bytes of Powertools', () => {
+  const lines: string[] = []
+  const sink = operatorMetrics('test', { now: () => AT, print: (line) => void lines.push(line) })
+  for (const event of [...EVENTS, integrity(OTHER), { ...ended(OTHER), milliseconds: 5.25 }]) sink(event)
+  expect(lines.length).toBeGreaterThan(5)
+  for (const line of lines) {
+    const metrics = new Metrics({ namespace: NAMESPACE, serviceName: NAMESPACE, logger: silent })
+    metrics.clearDefaultDimensions()
+    metrics.setDefaultDimensions({ stage: 'test' })
+    metrics.setTimestamp(AT)
+    for (const [name, value] of Object.entries(values(JSON.parse(line) as Line)))
+      metrics.addMetric(name, METRICS[name as keyof typeof METRICS], value as number)
+    expect(line).toBe(JSON.stringify(metrics.serializeMetrics()))
+  }
 })
 
 it('every metric of the list is published by some event', () => {

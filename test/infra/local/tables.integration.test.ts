@@ -52,11 +52,10 @@ describe('tables of a local engine are those of infra/tables.yml', () => {
     const { attributes, keys, indexes } = await described(`phi-${stage}-audit`)
     expect(attributes).toContainEqual({ AttributeName: 'at', AttributeType: 'N' })
     expect(keys).toEqual(key('l', 'n'))
-    expect(Object.keys(indexes).toSorted()).toEqual(['byPath', 'byPatient', 'byUser'])
+    expect(Object.keys(indexes).toSorted()).toEqual(['byPatient', 'byUser'])
     expect(indexes).toMatchObject({
       byPatient: { KeySchema: key('gp', 'at'), Projection: { ProjectionType: 'KEYS_ONLY' } },
       byUser: { KeySchema: key('gu', 'at'), Projection: { ProjectionType: 'KEYS_ONLY' } },
-      byPath: { KeySchema: key('gf', 'at'), Projection: { ProjectionType: 'KEYS_ONLY' } },
     })
   })
 

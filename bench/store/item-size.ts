@@ -2,7 +2,7 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 
 /** An item as it stands in a request: binary values are base64 text. */
 export type WireItem = Readonly<Record<string, WireValue>>
-type WireValue = { readonly [Kind in keyof AttributeValue]?: unknown }
+export type WireValue = { readonly [Kind in keyof AttributeValue]?: unknown }
 
 /** What an item of this many bytes is charged in write units: one for each KiB that it begins. */
 export const unitsOf = (bytes: number): number => Math.max(1, Math.ceil(bytes / 1024))

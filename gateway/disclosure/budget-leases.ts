@@ -1,0 +1,112 @@
+import type { Clocks, Deadline } from '../model/deadline.ts'
+import { storeOverdue } from '../model/failures.ts'
+import { BudgetLease, HOUR_MS } from './budget-lease.ts'
+import type { BudgetAccount, BudgetSource } from './budget-source.ts'
+
+/** A user, and the values that this user may be given within an hour. */
+export interface BudgetUser extends Pick<BudgetAccount, 'tenant' | 'user'> {
+  readonly most: number
+}
+
+/** Leases of one process, about 300 bytes each. Without a lease, a request asks for its exact amount. */
+const MAX_LEASES = 10_000
+
+/**
+ * The leases of one process. A process counts values in advance, in parallel with a read, and gives them out without a round trip.
+ * Values of a lease that nobody received are lost at the end of its hour or of its process.
+ *
+ * @source docs/decisions/0024-budget-leases.md
+ */
+export class BudgetLeases {
+  readonly #source: BudgetSource
+  readonly #clocks: Clocks
+  /** By user, limit and hour, in the order of their hours. */
+  readonly #leases = new Map<string, BudgetLease>()
+
+  readonly #max: number
+
+  constructor(source: BudgetSource, clocks: Clocks, max = MAX_LEASES) {
+    this.#source = source
+    this.#clocks = clocks
+    this.#max = max
+  }
+
+  /**
+   * Begins a request of at most this amount. If the process holds fewer values, it claims a lease now, and nothing waits for it.
+   *
+   * @returns ends the request; called once, before its values are taken
+   */
+  begin(user: BudgetUser, amount: number, deadline: Deadline): () => void {
+    const lease = this.#lease(user)
+    if (lease === undefined) return () => undefined
+    lease.expect(amount)
+    const lacking = lease.lacking
+    if (lacking > 0) lease.claim = this.#claim(lease, lacking, deadline)
+    return () => lease.expect(-amount)
+  }
+
+  /**
+   * Takes values of the current hour: from the lease, and the missing ones from the table.
+   *
+   * @returns false if the amount would exceed the limit; then nothing is taken
+   * @throws StoreUnavailable if the table does not answer before the deadline; then nothing is taken of the lease
+   */
+  async take(user: BudgetUser, amount: number, deadline: Deadline): Promise<boolean> {
+    const { tenant, most } = user
+    if (amount > most) return false
+    const claimed = this.#lease(user)
+    const claim = claimed?.has(amount) === false ? claimed.claim : undefined
+    if (claim !== undefined) await deadline.wait(() => claim, storeOverdue)
+    // the hour may have turned
+    const lease = this.#lease(user)
+    const taken = lease?.split(amount) ?? 0
+    let isGiven = taken === amount
+    try {
+      if (isGiven) return true
+      const account = { tenant, user: user.user, hour: this.#hour() }
+      const missing = amount - taken
+      const used = await deadline.wait(() => this.#source.reserve(account, missing, most, deadline), storeOverdue)
+      lease?.learn(missing, used)
+      isGiven = used !== undefined
+      return isGiven
+    } finally {
+      lease?.endSplit(taken, isGiven)
+    }
+  }
+
+  /** The sum in the table counts an answer that was lost, or comes after the deadline. The lease does not: it errs to giving less. */
+  async #claim(lease: BudgetLease, amount: number, deadline: Deadline): Promise<void> {
+    const { account, most } = lease
+    try {
+      const used = await deadline.wait(() => this.#source.reserve(account, amount, most, deadline), storeOverdue)
+      lease.learn(amount, used)
+      if (used !== undefined) lease.add(amount)
+    } catch {
+      // a request that lacks the values tries its exact amount, and reports the failure
+    } finally {
+      lease.claim = undefined
+    }
+  }
+
+  #hour(): number {
+    return Math.floor(this.#clocks.now() / HOUR_MS)
+  }
+
+  /** The lease of this hour; undefined if the process has its maximum number of leases. */
+  #lease({ tenant, user, most }: BudgetUser): BudgetLease | undefined {
+    for (const [key, lease] of this.#leases) {
+      if (!lease.isOver) break
+      this.#leases.delete(key)
+    }
+    const account = { tenant, user, hour: this.#hour() }
+    // A user with two roles has two limits. Values that were counted under the higher one are not given under the lower one.
+    const key = JSON.stringify([tenant, user, account.hour, most])
+    const known = this.#leases.get(key)
+    if (known?.isOver === false) return known
+    this.#leases.delete(key)
+    if (this.#leases.size >= this.#max) return undefined
+    const lease = new BudgetLease(account, most, this.#clocks)
+    this.#leases.set(key, lease)
+    return lease
+  }
+}

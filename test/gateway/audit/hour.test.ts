@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest'
+import { closesAt, type Hour, HourClock, hourEnd, hourOf, hoursBetween, hoursOfRequest } from '../../../gateway/audit/hour.ts'
+
+const at = (text: string): number => Date.parse(`2026-11-28T${text}Z`)
+const hour = (text: string): Hour => `2026-11-28T${text}` as Hour
+
+describe('the hour of a lane', () => {
+  it('is the hour in UTC, and ends with it', () => {
+    expect(hourOf(at('17:00:00.000'))).toBe('2026-11-28T17')
+    expect(hourOf(at('17:59:59.999'))).toBe('2026-11-28T17')
+    expect(hourEnd(at('17:00:00.000'))).toBe(at('18:00:00'))
+    expect(hourEnd(at('17:59:59.999'))).toBe(at('18:00:00'))
+  })
+
+  it('P7: closes 915 s after its end: the longest request, its last send, and two clocks 5 minutes apart', () => {
+    expect(closesAt(hour('17')) - at('18:00:00')).toBe((10 * 60 + 15 + 5 * 60) * 1_000)
+  })
+
+  it('P7: a search for a request covers one minute before and eleven minutes after its time', () => {
+    expect(hoursOfRequest(at('17:30:00'))).toEqual([hour('17')])
+    expect(hoursOfRequest(at('17:00:59'))).toEqual([hour('16'), hour('17')])
+    expect(hoursOfRequest(at('17:01:00'))).toEqual([hour('17')])
+    expect(hoursOfRequest(at('17:48:59'))).toEqual([hour('17')])
+    expect(hoursOfRequest(at('17:49:00'))).toEqual([hour('17'), hour('18')])
+  })
+
+  it('a span covers the hours of both ends, and all between', () => {
+    expect(hoursBetween(at('16:59:59'), at('19:00:00'))).toEqual(['16', '17', '18', '19'].map(hour))
+    expect(hoursBetween(at('16:00:00'), at('16:00:00'))).toEqual([hour('16')])
+  })
+})
+
+describe('P7: the hour of a process', () => {
+  const clocked = (start: number) => {
+    const clock = { wall: start, monotonic: 1_000 }
+    const hours = new HourClock({ now: () => clock.wall, monotonic: () => clock.monotonic })
+    const pass = (wall: number, monotonic = wall): number => {
+      clock.wall += wall
+      clock.monotonic += monotonic
+      return hours.time
+    }
+    return { hours, pass }
+  }
+
+  it('P7: goes with the wall clock, also over a freeze in which the monotonic clock stopped', () => {
+    const { pass } = clocked(at('17:30:00'))
+    expect(pass(1_000)).toBe(at('17:30:01'))
+    expect(pass(3_600_000, 0)).toBe(at('18:30:01'))
+  })
+
+  it('P7: is no earlier one when the wall clock is set back by up to 5 minutes', () => {
+    const { hours, pass } = clocked(at('18:03:00'))
+    expect(pass(-300_000, 0)).toBe(at('18:03:00'))
+    expect(pass(10_000)).toBe(at('18:03:10'))
+    // the wall clock goes past it again
+    expect(pass(400_000, 1_000)).toBe(at('18:04:50'))
+    expect(hours.era).toBe(0)
+  })
+
+  it('P7: is that of the wall clock after a larger difference: request ids have its time', () => {
+    const { hours, pass } = clocked(at('18:03:00'))
+    expect(pass(-300_001, 0)).toBe(at('18:03:00') - 300_001)
+    expect(pass(1_000)).toBe(at('18:03:01') - 300_001)
+    expect(hours.era).toBe(1)
+  })
+})
