@@ -20,7 +20,7 @@ interface FullPlan extends Plan {
 }
 
 const FULL: FullPlan = { rounds: 7, warmUp: 2_500, block: 1_000, throughput: 2_500, delays: [0, 5], coldStarts: 9 }
-const QUICK: FullPlan = { rounds: 2, warmUp: 300, block: 250, throughput: 500, delays: [0, 5], coldStarts: 3 }
+const QUICK: FullPlan = { rounds: 2, warmUp: 200, block: 200, throughput: 350, delays: [0, 5], coldStarts: 2 }
 /** The scenarios whose throughput is measured, at the delay of 5 ms. */
 const LOADED = new Set(['S1', 'S2'])
 const LOADED_DELAY = 5

@@ -54,7 +54,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'S3',
-    describes: 'S2 by a role that may read half of the fields',
+    describes: '100 patients x 8 fields, with grants for 4 of them',
     user: 'panel-billing',
     query: PANEL,
     variables: { first: 100 },

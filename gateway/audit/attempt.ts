@@ -5,16 +5,16 @@ import {
   type TransactWriteItemsCommandInput,
 } from '@aws-sdk/client-dynamodb'
 
-/** What one attempt to send a transaction tells about its fate. */
+/** The result of one attempt to send a transaction. */
 export type Answer =
   | { readonly kind: 'COMMITTED' }
-  /** Nobody knows: the same transaction is sent again. */
+  /** The transaction may have been committed. The lane sends it again. */
   | { readonly kind: 'UNKNOWN'; readonly cause: string }
   /** This attempt did not commit; an earlier one may have. */
   | { readonly kind: 'NOT_COMMITTED'; readonly cause: string }
-  /** Conditions failed. By position of the action: the hash that is stored there, `other` for a failure without one. */
+  /** Conditions failed. Maps the position of an action to the stored hash, or to `other` if the stored item has no hash. */
   | { readonly kind: 'CONDITIONS'; readonly failed: ReadonlyMap<number, Uint8Array | 'other'> }
-  /** Another transaction went under the same token: somebody else writes here. */
+  /** Another transaction had the same token: another process writes to the lane. */
   | { readonly kind: 'MISMATCH' }
   | { readonly kind: 'REFUSED'; readonly cause: string }
 
@@ -32,12 +32,12 @@ const REFUSED = new Set([
   'UnrecognizedClientException',
   'ItemCollectionSizeLimitExceededException',
 ])
-/** Reasons of a cancelled transaction under which resending the same makes sense. */
+/** Reasons of a cancelled transaction that can pass, so that the lane sends it again. */
 const PASSING = new Set(['TransactionConflict', 'ProvisionedThroughputExceeded', 'ThrottlingError'])
 
 /**
- * Sends a transaction once. The SDK's own retries are off (`maxAttempts: 1`): each answer must be seen here.
- * The cancellation reasons hold old items, so nothing of them goes further than the hash.
+ * Sends a transaction once. The SDK's own retries are off (`maxAttempts: 1`), because the lane must see each answer.
+ * The cancellation reasons contain stored items. Only the hash of an item leaves this function.
  */
 export async function attempt(
   client: Pick<DynamoDBClient, 'send'>,
@@ -72,7 +72,7 @@ function readReasons(error: TransactionCanceledException): Answer {
     else if (PASSING.has(Code)) passing = Code
     else refused = Code
   }
-  // beside a conflict, failed conditions are half an answer: the rest of the items may be in the hands of an earlier attempt
+  // beside a conflict, failed conditions are incomplete: an earlier attempt may still hold the other items
   if (failed.size > 0 && passing === undefined) return { kind: 'CONDITIONS', failed }
   if (refused !== undefined) return { kind: 'REFUSED', cause: refused }
   if (passing !== undefined) return { kind: 'NOT_COMMITTED', cause: passing }

@@ -3,6 +3,7 @@ import type { PurposeOfUse } from '../../directives/policy.ts'
 import type { AccessRecord } from '../model/access-record.ts'
 import type { Instant, RequestId, TenantId, UserId } from '../model/ids.ts'
 import type { RelationshipScope } from '../model/record.ts'
+import type { ChainedRecord } from './verify/item.ts'
 
 /** The circumstances of a request, which all of its records share: the caller, the source, the operation and the policy. */
 export interface AuditContext {
@@ -48,21 +49,7 @@ export interface TimedAccess extends AccessRecord {
  *
  * @source 45 CFR 164.312(b), ASTM E2147, IHE BALP
  */
-export interface AuditEntry {
-  readonly tenant: string
-  /** With `sequence` and `index`, the address of the record. */
-  readonly lane: string
-  /** The number of the item in its lane, from 1. */
-  readonly sequence: number
-  /** The number of the record in its item, from 1. */
-  readonly index: number
-  readonly format: number
-  readonly time: string
-  readonly requestId: string
-  /** The number of the item in its request, from 1. */
-  readonly part: number
-  /** In the last item of a request, and in an item with a write: how many items the request has up to here. */
-  readonly parts?: number
+export interface AuditEntry extends ChainedRecord {
   readonly traceId?: string
   readonly user: string
   readonly roles: readonly string[]
@@ -102,15 +89,7 @@ export interface AuditEntry {
   readonly persisted: boolean
   readonly count?: number
   readonly policy: string
-  /** In the first item of a lane that follows another one: `lane/last acknowledged sequence`. */
-  readonly succeeds?: string
-  /** Hash of the item before, hex; zeros for the first item of a lane. */
-  readonly prev: string
-  /** Hash of the item, hex. It covers all records of the item. */
-  readonly hash: string
 }
-
-export const FIRST_PREV = '0'.repeat(64)
 
 /** The place of an item in the log. */
 export interface ItemAddress {

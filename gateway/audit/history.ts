@@ -9,9 +9,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreUnavailable } from '../model/failures.ts'
 import type { TenantId } from '../model/ids.ts'
 import type { AuditEntry } from './entry.ts'
-import { CLOCK_TOLERANCE_MS, type Hour, hoursBetween, hoursOfRequest } from './hour.ts'
+import { type Hour, hoursBetween, hoursOfRequest } from './hour.ts'
 import { AUDIT_INDEX, entriesOf, INDEX_SHARDS, indexKey, type Item, laneKey, registryKey, sequenceKey } from './item.ts'
 import { readRequestId } from './request-id.ts'
+import { CLOCK_TOLERANCE_MS } from './verify/hour-limits.ts'
 
 /** Milliseconds since the epoch, both inclusive. An end that is absent has no limit. */
 export interface Span {

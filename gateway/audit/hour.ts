@@ -1,14 +1,10 @@
 import type { Clocks } from '../model/deadline.ts'
 import type { Instant } from '../model/ids.ts'
+import { CLOCK_TOLERANCE_MS, HOUR_MS, LINGER_MS } from './verify/hour-limits.ts'
 
 /** An hour of the wall clock in UTC: `2026-11-28T17`. */
 export type Hour = string & { readonly hour: unique symbol }
 
-const HOUR_MS = 3_600_000
-/** An hour's lanes may grow after its end: the longest request, which is an import's patient, and the last unresolved send. */
-const LINGER_MS = 600_000 + 15_000
-/** The largest difference between two clocks that loses no record. */
-export const CLOCK_TOLERANCE_MS = 300_000
 /** Records of a request are in the lanes of hours from this long before the time in its id, for a clock that was set back ... */
 const BEFORE_MS = 60_000
 /** ... to this long after it, for the longest request and the same difference. */

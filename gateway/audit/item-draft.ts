@@ -2,6 +2,7 @@ import type { AccessRecord } from '../model/access-record.ts'
 import type { AuditContext, TimedAccess } from './entry.ts'
 import { writeUnits } from './item.ts'
 import { contextText, ItemEncoder, type ItemPosition } from './item-encoder.ts'
+import type { UserAgent } from './user-agents.ts'
 
 /** How a record counts for the length of its item. Lengths must not reveal what a caller may not learn (P5). */
 export type Placement =
@@ -29,6 +30,7 @@ export interface DraftParts {
   readonly context: AuditContext
   /** The length of the context in the text, in bytes, at most: without a patient. */
   readonly contextBytes: number
+  readonly userAgent: UserAgent | undefined
   /** Whether the request may leave records out of its answer, by its text. Each of its items then reserves room for them. */
   readonly leftOut: 'POSSIBLE' | 'NEVER'
 }
@@ -36,6 +38,7 @@ export interface DraftParts {
 /** The records of one request about one patient, until they are sent. */
 export class ItemDraft {
   readonly context: AuditContext
+  readonly userAgent: UserAgent | undefined
   readonly patient: string | undefined
   readonly time: number
   readonly #contextBytes: number
@@ -52,11 +55,12 @@ export class ItemDraft {
   parts: number | undefined
 
   constructor(
-    { context, contextBytes, leftOut }: DraftParts,
+    { context, contextBytes, userAgent, leftOut }: DraftParts,
     { patient, at }: Pick<TimedAccess, 'patient' | 'at'>,
     placement: Placement['kind'],
   ) {
     this.context = context
+    this.userAgent = userAgent
     this.#contextBytes = contextBytes
     this.#reserve = leftOut === 'POSSIBLE' ? LEFT_OUT_RESERVE : 0
     this.patient = patient

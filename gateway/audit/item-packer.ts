@@ -1,6 +1,7 @@
 import type { AuditContext, TimedAccess } from './entry.ts'
 import { type DraftParts, ItemDraft, type Placement } from './item-draft.ts'
 import { contextBytes } from './item-encoder.ts'
+import { userAgentOf } from './user-agents.ts'
 
 const WITH_PATIENT: Placement = { kind: 'WITH_PATIENT' }
 
@@ -18,7 +19,8 @@ export class ItemPacker {
   readonly #free: number[] = []
 
   constructor(context: AuditContext, leftOut: DraftParts['leftOut'] = 'NEVER') {
-    this.#parts = { context, contextBytes: contextBytes(context), leftOut }
+    const userAgent = context.userAgent === undefined ? undefined : userAgentOf(context.userAgent)
+    this.#parts = { context, contextBytes: contextBytes(context), userAgent, leftOut }
   }
 
   /** @returns an item that is full and can be sent */

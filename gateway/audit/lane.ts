@@ -5,7 +5,7 @@ import { AuditUnavailable, VersionConflict } from '../model/failures.ts'
 import type { TenantId } from '../model/ids.ts'
 import { causeName, type EventSink } from '../telemetry/events.ts'
 import { type Answer, attempt } from './attempt.ts'
-import { FIRST_PREV } from './entry.ts'
+import { NOTHING_BEFORE } from './verify/item.ts'
 import { type Hour, type HourClock, hourEnd, hourOf } from './hour.ts'
 import type { ItemParts } from './item.ts'
 import type { Submission } from './submission.ts'
@@ -56,7 +56,7 @@ export class Lane {
   #retired = false
   #registered = false
   #sequence = 0
-  #prev = FIRST_PREV
+  #prev = NOTHING_BEFORE
 
   constructor(options: LaneOptions) {
     this.#options = options

@@ -22,7 +22,7 @@ export class TenantLanes {
   #waiting = new Set<Submission>()
   /** The lanes that are not retired; the first choice is first. */
   #lanes: Lane[] = []
-  /** The ends of lanes whose hour is over, for the lanes that this process opens next. */
+  /** The ends of lanes of past hours, for the lanes that this process opens next. */
   readonly #ended: string[] = []
   #isScheduled = false
 
@@ -59,7 +59,7 @@ export class TenantLanes {
       const group = this.#take()
       if (group.length === 0) return
       const done = (unsent: readonly Submission[]): void => {
-        this.#waiting = new Set([...unsent, ...this.#waiting])
+        if (unsent.length > 0) this.#waiting = new Set([...unsent, ...this.#waiting])
         this.#dispatchSoon()
       }
       lane.write(group).then(done, () => done([]))

@@ -66,7 +66,7 @@ export class Trail {
     if (full !== undefined) this.#send([full])
   }
 
-  /** A record whose count is known only at the end: an edge is one access, whatever number of pages the request reads of it. */
+  /** Records an edge, which has its count only at the end: an edge is one access, however many pages of it the request reads. */
   recordAtEnd(record: () => AccessRecord): void {
     this.#edges.push(record)
   }

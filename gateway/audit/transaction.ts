@@ -45,12 +45,11 @@ export function linkItems(end: LaneEnd, { drafts }: Pick<Submission, 'drafts'>, 
 }
 
 function linked({ tenant, lane, succeeds, sequence, prev }: LaneEnd, draft: ItemDraft, userAgents: UserAgents): ItemParts {
-  const { context, time, patient } = draft
-  const { userAgent, session } = context
+  const { context, time, patient, userAgent } = draft
   // an item without a valid time would be in no index
   if (!Number.isSafeInteger(time)) throw new RangeError('an audit item has a time in milliseconds')
   const { text, bytes } = draft.encode({
-    ...(userAgent !== undefined && userAgents.membersFor(userAgent, session)),
+    ...(userAgent !== undefined && userAgents.membersFor(userAgent, context.session)),
     ...(sequence === 1 && succeeds !== undefined && { succeeds }),
   })
   const hash = itemHash({ tenant, lane, sequence }, text, prev)

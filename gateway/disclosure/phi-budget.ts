@@ -11,6 +11,8 @@ export type Reserved = 'RESERVED' | 'SPENT' | 'UNKNOWN'
 export interface Reservation {
   /** Called once, after the decisions and before any value is opened. */
   settle(amount: number): Promise<Reserved>
+  /** Ends the reservation if a fault prevented `settle`. May be called at any time, and repeatedly. */
+  end(): void
 }
 
 interface BudgetParts {
@@ -52,12 +54,17 @@ export class PhiBudget {
     const { caller, deadline, leases, most } = this.#parts
     const { tenant, user } = caller
     const isFree = this.#spent || atMost === 0
-    const end = isFree ? undefined : leases?.begin({ tenant, user, most }, atMost, deadline.share(SHARE))
+    let running = isFree ? undefined : leases?.begin({ tenant, user, most }, atMost, deadline.share(SHARE))
+    const end = (): void => {
+      running?.()
+      running = undefined
+    }
     return {
       settle: (amount) => {
-        end?.()
+        end()
         return this.reserve(amount)
       },
+      end,
     }
   }
 

@@ -1,22 +1,18 @@
 import DataLoader from 'dataloader'
 import type { SubjectAttributes } from '../access/attribute-loader.ts'
-import type { PurposeKey } from '../crypto/tenant-keys.ts'
-import { lookupToken } from '../crypto/tokens.ts'
-import type { Placement } from '../audit/item-draft.ts'
 import type { OpenRecord } from '../store/record-source.ts'
-import type { AccessRecord } from '../model/access-record.ts'
 import type { ConsentSubject } from '../model/consent.ts'
 import { type Failure, keyOverdue, PhiBudgetExceeded, storeOverdue } from '../model/failures.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import { type PatientId, recordKey, type RecordRef } from '../model/ids.ts'
-import { encodeNodeId } from '../model/node-id.ts'
 import { BUSY_READS, retryOptimisticRead } from '../model/optimistic-read.ts'
 import type { AccessFault } from '../telemetry/events.ts'
+import { DispositionRecorder, type ExcludedRecord } from './disposition-recorder.ts'
 import type { PathOutcome } from './path-outcome.ts'
-import type { PhiBudget } from './phi-budget.ts'
+import type { PhiBudget, Reservation } from './phi-budget.ts'
 import { afterOpening, beforeOpening, type Disposition, type Openable, type OpenedRecord } from './record-disposition.ts'
 import { type FoundRecords, type AttributesByPatient, RecordFetch, type Settled, type Wanted } from './record-fetch.ts'
-import { existenceOf, given, RecordValues, type ValueParts, where } from './record-values.ts'
+import { existenceOf, given, RecordValues, type ValueParts } from './record-values.ts'
 import { RecordView, type RecordState } from './record-view.ts'
 import type { Deciding } from './record-visibility.ts'
 import type { OperationRules, RecordAccess, Recording, RequestIdentity } from './request-parts.ts'
@@ -29,7 +25,7 @@ export type Loaded =
   | { readonly kind: 'UNAVAILABLE' }
 
 /** The result for a record, kept until the end of the request. */
-type Entry = { readonly kind: 'FOUND'; readonly state: RecordState } | Exclude<Disposition, { readonly kind: 'FOUND' | 'FAILED' }>
+type Entry = { readonly kind: 'FOUND'; readonly state: RecordState } | ExcludedRecord
 
 /** A record that is ready for deciding and opening its paths. */
 interface Ready {
@@ -73,18 +69,17 @@ export class RecordLoader {
   readonly #known = new Map<string, Known>()
   /** Records in progress, by key. Another batch that wants one of them waits; otherwise its values would be opened twice (P1). */
   readonly #settling = new Map<string, Promise<void>>()
-  readonly #closed = new Set<string>()
-  /** Hides the requested id in the audit if it leads nowhere. */
-  #lookup: PurposeKey<'lookup'> | undefined
   readonly #batch = new DataLoader<Wanted, Entry>((wanted) => this.#load(wanted), { cache: false })
 
   readonly #fetch: RecordFetch
+  readonly #recorder: DispositionRecorder
   readonly #values: ValueParts
 
   constructor(parts: LoaderParts) {
     this.#parts = parts
     this.#fetch = new RecordFetch(parts)
-    this.#values = { ...parts, record: (access) => this.#record(access) }
+    this.#recorder = new DispositionRecorder(parts)
+    this.#values = { ...parts, record: (access) => this.#recorder.record(access) }
   }
 
   /** The record as this caller may see it, with an outcome for each of the paths. Never throws for an absent record. */
@@ -130,7 +125,7 @@ export class RecordLoader {
       const known = this.#known.get(key)
       // a record that could not be given stays so for this answer: the further paths are recorded alike
       if (known === undefined || known.entry.kind === 'FOUND') wanted.push(one)
-      else this.#audit(one, known.entry)
+      else this.#recorder.recordExcluded(one, known.entry)
       if (known === undefined) continue
       for (const path of one.paths) known.paths.add(path)
     }
@@ -163,8 +158,16 @@ export class RecordLoader {
   }
 
   async #settle(wanted: readonly Wanted[]): Promise<void> {
-    const { caller, keyring, attributes: attributeLoader, visibility, events, budget } = this.#parts
-    const reservation = budget.begin(mostGranted(wanted, this.#parts))
+    const reservation = this.#parts.budget.begin(mostGranted(wanted, this.#parts))
+    try {
+      await this.#settleReserved(wanted, reservation)
+    } finally {
+      reservation.end()
+    }
+  }
+
+  async #settleReserved(wanted: readonly Wanted[], reservation: Reservation): Promise<void> {
+    const { caller, keyring, attributes: attributeLoader, visibility, events } = this.#parts
     const patients = [...new Set(wanted.map(({ ref }) => ref.patient))]
     const names = new Set(wanted.flatMap(({ ref }) => [...visibility.admitting(ref.type)]))
     const reach = async () => {
@@ -189,8 +192,8 @@ export class RecordLoader {
       },
       BUSY_READS,
     )
-    if ('value' in lookup) this.#lookup = lookup.value
-    const reached = wanted.map((one) => ({ ...one, ready: this.#audit(one, this.#disposition(one, found, attributes)) }))
+    if ('value' in lookup) this.#recorder.lookup = lookup.value
+    const reached = wanted.map((one) => ({ ...one, ready: this.#ready(one, this.#disposition(one, found, attributes)) }))
     // one reservation for the whole tick, after the decisions and before any opening
     const amounts = reached.map(({ paths, ready }) => (ready.kind === 'READY' ? ready.values.granted(paths) : 0))
     const reserved = await reservation.settle(amounts.reduce((sum, amount) => sum + amount, 0))
@@ -237,74 +240,27 @@ export class RecordLoader {
     return { record, own, facts, closure: visibility.closed(ref.type, facts) }
   }
 
+  /** Records a record that is not found, and prepares the values of a found one. The values are recorded one by one. */
+  #ready(wanted: Wanted, disposition: Disposition): ExcludedRecord | Ready {
+    if (disposition.kind !== 'FOUND') return this.#recorder.recordExcluded(wanted, disposition)
+    const { ref, listed } = wanted
+    const { record, facts } = disposition.opened
+    const { version, metadata } = record
+    const state = this.#earlier(ref) ?? {
+      ref,
+      version,
+      erased: record.erased === true,
+      listed: listed !== undefined,
+      metadata,
+      facts,
+      outcomes: new Map(),
+    }
+    return { kind: 'READY', state, values: new RecordValues(this.#values, state, record) }
+  }
+
   #earlier(ref: RecordRef): RecordState | undefined {
     const entry = this.#known.get(recordKey(ref))?.entry
     return entry?.kind === 'FOUND' ? entry.state : undefined
-  }
-
-  /** The only place that records what became of a record as a whole. The values of a found record are recorded one by one. */
-  #audit(wanted: Wanted, disposition: Exclude<Disposition, { kind: 'FOUND' }>): Exclude<Entry, { kind: 'FOUND' }>
-  #audit(wanted: Wanted, disposition: Disposition): Exclude<Entry, { kind: 'FOUND' }> | Ready
-  #audit(wanted: Wanted, disposition: Disposition): Exclude<Entry, { kind: 'FOUND' }> | Ready {
-    const { ref, paths, byId = false, listed } = wanted
-    // the length of the audit item is the same for every refused id (P5)
-    const refused = { kind: 'REFUSED', id: recordKey(ref) } as const
-    switch (disposition.kind) {
-      case 'FOUND': {
-        const { record, facts } = disposition.opened
-        const { version, metadata } = record
-        const state = this.#earlier(ref) ?? {
-          ref,
-          version,
-          erased: record.erased === true,
-          listed: listed !== undefined,
-          metadata,
-          facts,
-          outcomes: new Map(),
-        }
-        return { kind: 'READY', state, values: new RecordValues(this.#values, state, record) }
-      }
-      case 'FAILED':
-        return this.#audit(wanted, { kind: 'UNAVAILABLE', reason: this.#parts.failures.classify(disposition.failure, ref) })
-      case 'UNAVAILABLE': {
-        const { reason } = disposition
-        for (const path of paths) this.#record({ ...where(ref), path, action: 'READ', outcome: 'UNAVAILABLE', reason })
-        return disposition
-      }
-      case 'CLOSED': {
-        const { version, reason } = disposition
-        const at = { ...where(ref), ...(version > 0 && { recordVersion: version }) }
-        if (byId) for (const path of paths) this.#record({ ...at, path, action: 'READ', outcome: 'DENIED', reason }, refused)
-        else this.#leftOut({ ...at, path: existenceOf(ref), action: 'READ', outcome: 'DENIED', reason }, recordKey(ref))
-        return disposition
-      }
-      // equal in number and shape, so that the two cannot be distinguished (P5)
-      case 'HIDDEN':
-      case 'NOT_FOUND': {
-        if (this.#lookup === undefined) return this.#audit(wanted, { kind: 'UNAVAILABLE', reason: 'KEY' })
-        const isHidden = disposition.kind === 'HIDDEN'
-        const at = isHidden ? where(ref) : { patient: lookupToken(this.#lookup, encodeNodeId(ref)) }
-        for (const path of paths) {
-          this.#parts.counter.denied++
-          this.#record({ ...at, path, action: 'READ', outcome: 'DENIED', reason: isHidden ? 'RELATIONSHIP' : 'NOT_FOUND' }, refused)
-        }
-        return disposition
-      }
-      default:
-        return disposition satisfies never
-    }
-  }
-
-  #record(access: AccessRecord, placement?: Placement): void {
-    if (access.outcome === 'UNAVAILABLE') this.#parts.counter.unavailable++
-    this.#parts.trail.record(access, placement)
-  }
-
-  /** A record that an edge leads to and that is left out of the answer: none of its fields is resolved, so it is one access. */
-  #leftOut(access: AccessRecord, key: string): void {
-    if (this.#closed.has(key)) return
-    this.#closed.add(key)
-    this.#record(access, { kind: 'LEFT_OUT' })
   }
 
   /** A failure or a timeout becomes an outcome of the paths that depend on it. The rest is given. */

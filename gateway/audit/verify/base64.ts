@@ -1,8 +1,8 @@
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 
 /**
- * The bytes of a base64 text, or undefined. Only the one text that encodes the bytes is taken: with padding, without spaces,
- * unused bits zero. Otherwise one checkpoint could be written in several ways.
+ * The bytes of a base64 text, or undefined. Each byte sequence has exactly one valid text: with padding, without spaces, unused bits
+ * zero. Otherwise one checkpoint would have several spellings.
  *
  * @source RFC 4648, sections 3.5 and 4
  */

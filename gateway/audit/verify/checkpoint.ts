@@ -3,9 +3,9 @@ import { type NoteSignature, parseNote } from './note.ts'
 import type { Hash } from './tree.ts'
 import { isSignedBy, type LogKey, type VerifierKey, type WitnessKey } from './verifier-key.ts'
 
-/** What the notary says of a log at one moment. */
+/** The statement of the notary about a log at one moment. */
 export interface Checkpoint {
-  /** Which log it is: `example.com/audit/riverside`. */
+  /** The name of the log: `example.com/audit/riverside`. */
   readonly origin: string
   /** Number of leaves. */
   readonly size: number
@@ -14,7 +14,7 @@ export interface Checkpoint {
   readonly time: number
 }
 
-/** Whose checkpoints are believed. */
+/** The keys of trusted logs and witnesses. */
 export interface CheckpointTrust {
   readonly origin: string
   /** The log's own keys, past and present: one of them must have signed. */
@@ -36,7 +36,7 @@ export type CheckpointVerdict =
       readonly outcome: 'REFUSED'
       /**
        * FORM: no checkpoint of ours. ORIGIN: of another log. KEY: no known key signed. SIGNATURE: a known key's signature does
-       * not verify, or stands there twice. WITNESS: too few witnesses signed.
+       * not verify, or occurs twice. WITNESS: too few witnesses signed.
        */
       readonly reason: 'FORM' | 'ORIGIN' | 'KEY' | 'SIGNATURE' | 'WITNESS'
     }
@@ -47,7 +47,7 @@ const NUMBER = /^(?:0|[1-9]\d{0,15})$/
 /**
  * The text that is signed: origin, size, root, time, a line each.
  *
- * @throws RangeError when a part cannot stand in a checkpoint
+ * @throws RangeError if a part has no valid form in a checkpoint
  * @source C2SP tlog-checkpoint, "Note text"
  */
 export function checkpointText({ origin, size, root, time }: Checkpoint): string {
@@ -71,7 +71,7 @@ function number(digits: string): number | undefined {
 }
 
 /**
- * Reads and verifies a checkpoint. Signatures of unknown keys are passed over; each of a known key must verify.
+ * Reads and verifies a checkpoint. Signatures of unknown keys are skipped. Each signature of a known key must verify.
  *
  * @source C2SP signed-note, tlog-checkpoint, tlog-cosignature
  */
@@ -107,7 +107,7 @@ const refused = (reason: Extract<CheckpointVerdict, { outcome: 'REFUSED' }>['rea
 })
 
 /**
- * What a witness signs: its time, which stands before the signature in the line, then the checkpoint.
+ * The text that a witness signs: its time, which precedes the signature in the line, then the checkpoint.
  *
  * @source C2SP tlog-cosignature, "Ed25519 signed message"
  */

@@ -1,4 +1,4 @@
-// KMS and signed notes hold an ECDSA signature in DER, WebCrypto takes the two numbers side by side.
+// KMS and signed notes have an ECDSA signature in DER. WebCrypto takes the two numbers side by side.
 
 const SEQUENCE = 0x30
 const INTEGER = 0x02
@@ -21,7 +21,7 @@ export function rawFromDer(der: Uint8Array): Uint8Array<ArrayBuffer> | undefined
     if (der[at] !== INTEGER || length === 0 || number.length !== length) return undefined
     const [first = 0, second = 0] = number
     const padded = first === 0 && length > 1
-    // negative, or a zero in front that nothing needs
+    // a negative number, or a leading zero that is not needed
     if (first >= 0x80 || (padded && second < 0x80)) return undefined
     const digits = padded ? number.subarray(1) : number
     if (digits.length > NUMBER_BYTES) return undefined

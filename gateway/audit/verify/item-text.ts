@@ -140,7 +140,7 @@ const isShape = (value: unknown): value is Shape =>
 const isMemberOfItem = (name: string): boolean =>
   ADDRESS.has(name) || SHARED.has(name) || [CONTEXT, HEAD, SHAPE].some((table) => Object.hasOwn(table, name))
 
-/** The members of a record that the hash covers as its own. What is undefined is no member of JSON. */
+/** The members of a record that the hash covers as its own. Undefined members are left out, as in JSON. */
 const contentOf = (record: RecordMembers): RecordMembers =>
   Object.fromEntries(Object.entries(record).filter(([name, value]) => value !== undefined && !ADDRESS.has(name)))
 

@@ -23,9 +23,9 @@ export interface ChainedRecord {
   readonly parts?: number
   /** In the first item of a lane that follows another one: `lane/last acknowledged sequence`. */
   readonly succeeds?: string
-  /** 32 bytes, lower-case hex. */
+  /** Hash of the item before, 32 bytes in lower-case hex; zeros for the first item of a lane. */
   readonly prev: string
-  /** 32 bytes, lower-case hex. */
+  /** Hash of the item, 32 bytes in lower-case hex. It covers all records of the item. */
   readonly hash: string
 }
 

@@ -1,8 +1,8 @@
 import { decodeBase64 } from './base64.ts'
 
-/** A text with signatures under it, of which none was verified yet. */
+/** A text with signatures that are not verified yet. */
 export interface Note {
-  /** What was signed, with its last newline. */
+  /** The signed text, with its last newline. */
   readonly text: string
   readonly signatures: readonly NoteSignature[]
 }
@@ -20,7 +20,7 @@ const LINE = /^\u2014 ([^\s+\p{White_Space}]+) ([A-Za-z0-9+/]+={0,2})$/u
 const CONTROL = /[\0-\u0009\u000b-\u001f]/
 
 /**
- * Reads a signed note, or answers undefined. A note is at most 256 Ki characters long and has at most 64 signatures.
+ * Reads a signed note. Returns undefined for any other text. A note is at most 256 Ki characters long and has at most 64 signatures.
  *
  * @source C2SP signed-note, "Format"
  */

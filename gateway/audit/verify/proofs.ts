@@ -6,13 +6,13 @@ const odd = (number: number): boolean => number % 2 === 1
 const half = (number: number): number => Math.floor(number / 2)
 const areHashes = (hashes: readonly Hash[]): boolean => hashes.every(({ length }) => length === HASH_BYTES)
 
-/** That a leaf, given by its hash, stands at `index` of a tree with `size` leaves. */
+/** Whether a leaf, given by its hash, is at `index` of a tree with `size` leaves. */
 export function verifyInclusion(index: number, size: number, leaf: Hash, proof: readonly Hash[], root: Hash): boolean {
   return verifySubtreeInclusion(index, { start: 0, end: size }, leaf, proof, root)
 }
 
 /**
- * That a leaf, given by its hash, stands at `index` of the tree in which `subtree` is. Whatever is wrong, the answer is no.
+ * Whether a leaf, given by its hash, is at `index` of the tree that contains `subtree`. Returns false for any fault.
  *
  * @source RFC 9162, section 2.1.3.2; draft-ietf-plants-merkle-tree-certs, "Verifying a Subtree Inclusion Proof"
  */
@@ -35,7 +35,7 @@ export function verifySubtreeInclusion(index: number, subtree: Range, leaf: Hash
   return last === 0 && sameHash(hash, root)
 }
 
-/** That the tree with `later` leaves begins with the tree with `earlier` leaves, which are at least one. */
+/** Whether the tree with `later` leaves begins with the tree with `earlier` leaves, at least one. */
 export function verifyConsistency(
   earlier: number,
   later: number,
@@ -43,14 +43,14 @@ export function verifyConsistency(
   laterRoot: Hash,
   proof: readonly Hash[],
 ): boolean {
-  // every tree begins with the empty one: a proof of that says nothing, and whoever asks for one is mistaken
+  // every tree begins with the empty one: a request for this proof is a mistake of the caller
   if (earlier === 0) return false
   return verifySubtreeConsistency({ start: 0, end: earlier }, later, earlierRoot, laterRoot, proof)
 }
 
 /**
- * That the leaves under `subtreeRoot` are those of `subtree` in the tree with `size` leaves under `root`. Whatever is wrong,
- * the answer is no. For an empty subtree there is nothing to compare with the root.
+ * Whether the leaves under `subtreeRoot` are those of `subtree` in the tree with `size` leaves under `root`. Returns false for any
+ * fault. An empty subtree is not compared with the root.
  *
  * @source RFC 9162, section 2.1.4.2; draft-ietf-plants-merkle-tree-certs, "Verifying a Subtree Consistency Proof"
  */

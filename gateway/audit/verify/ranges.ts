@@ -1,7 +1,7 @@
-// Which subtrees make up a proof. What their hashes are is for the caller to fetch: from leaves, from stored nodes or tiles.
+// The subtrees of a proof. The caller fetches their hashes: from leaves, from stored nodes or from tiles.
 //
-// Positions are safe integers, not BigInt: a tree that grows by a million leaves a second has 285 years to 2^53, JSON carries
-// them unchanged, and what is greater is refused. No bit operator is used on them: those work on 32 bits.
+// Positions are safe integers, not BigInt. A tree that grows by a million leaves a second reaches 2^53 in 285 years, and JSON keeps
+// the numbers unchanged. Greater numbers are refused. Bit operators do not apply: they work on 32 bits.
 
 /** Leaves `start` to `end - 1` of a tree. */
 export interface Range {
@@ -31,7 +31,7 @@ export function isSubtree({ start, end }: Range): boolean {
 }
 
 /**
- * The ranges whose roots prove that leaf `index` is in a subtree, from the leaf upward. For a whole tree: `{ start: 0, end: size }`.
+ * The ranges that prove by their roots that leaf `index` is in a subtree, from the leaf upward. For a whole tree: `{ start: 0, end: size }`.
  *
  * @throws RangeError when the range is no subtree or the leaf is outside
  * @source RFC 6962, section 2.1.1 (PATH)
@@ -55,7 +55,7 @@ export function inclusionRanges(index: number, subtree: Range): readonly Range[]
 }
 
 /**
- * The ranges whose roots prove that a subtree stands unchanged in a tree of `size` leaves. With `start` 0 this is the
+ * The ranges that prove by their roots that a subtree is unchanged in a tree of `size` leaves. With `start` 0 this is the
  * consistency proof of RFC 6962 between two sizes.
  *
  * @throws RangeError when the range is no subtree of that tree

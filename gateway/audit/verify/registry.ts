@@ -1,3 +1,4 @@
+import { CLOCK_TOLERANCE_MS, HOUR_MS, LINGER_MS } from './hour-limits.ts'
 import type { LaneReport } from './lane.ts'
 
 /** A line of the registry of lanes: `lanes.jsonl` of an export. */
@@ -20,11 +21,6 @@ export interface RegistryFinding {
 }
 
 const HOUR = /^\d{4}-\d\d-\d\dT\d\d$/
-const HOUR_MS = 3_600_000
-/** The largest difference of two clocks. The clock of a process may have been set back by so much after the first record. */
-const CLOCK_TOLERANCE_MS = 300_000
-/** An item has the time of its first record, which is this much before the item is stored at most: the longest request. */
-const LINGER_MS = 615_000
 
 /** Compares the lanes of one tenant with the registry. */
 export function compareRegistry(

@@ -1,3 +1,4 @@
+import { CLOCK_TOLERANCE_MS, LINGER_MS } from './hour-limits.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { hexToBytes } from '@noble/hashes/utils.js'
 import type { ChainedItem } from './item.ts'
@@ -12,7 +13,7 @@ export type SealFinding =
       readonly start: number
     }
   | {
-      /** So many of the items from `first` to `last`, which were sealed together, are missing. */
+      /** `missing` of the items from `first` to `last`, which were sealed together, do not exist. */
       readonly kind: 'SEALED_MISSING'
       readonly lane: string
       readonly first: number
@@ -38,7 +39,7 @@ interface LateItem {
 }
 
 export interface SealReport {
-  /** Leaves whose items are there. */
+  /** Leaves with an existing item. */
   readonly sealed: number
   /** Items of no span: the notary has not sealed them yet, or they were added later. */
   readonly unsealed: number
@@ -47,11 +48,8 @@ export interface SealReport {
   readonly findings: readonly SealFinding[]
 }
 
-/**
- * An item is stored at most this long after its time, in seconds: 615 s for the longest request and its last transaction, 300 s for
- * the difference of two clocks.
- */
-const LATE_AFTER = 915
+/** An item has the time of its first record, and is stored at most this long after it, in seconds. */
+const LATE_AFTER = (LINGER_MS + CLOCK_TOLERANCE_MS) / 1_000
 
 /** The leaf of an item: the hash of the tree's leaf over the item's hash, 32 raw bytes. */
 export const itemLeaf = ({ hash }: Pick<ChainedItem, 'hash'>): Hash => leafHash(hexToBytes(hash))
@@ -71,7 +69,7 @@ export function verifySealed(
 }
 
 /**
- * Compares the items of one tenant with what was signed. `verifyLanes` checks the chain of each lane.
+ * Compares the items of one tenant with the signed checkpoints. `verifyLanes` checks the chain of each lane.
  *
  * @param items all items of the tenant, in any order
  * @param spans all spans, from position 0

@@ -24,8 +24,8 @@ export function sameHash(one: Hash, other: Hash): boolean {
 }
 
 /**
- * All of a tree that is needed to append to it and to know its root: the roots of its complete subtrees from left to right,
- * one for each bit that is set in its size.
+ * The part of a tree that an append and the root need: the roots of its complete subtrees from left to right, one for each bit that
+ * is set in its size.
  */
 export interface Frontier {
   readonly size: number

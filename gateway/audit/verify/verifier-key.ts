@@ -21,7 +21,7 @@ export type LogKey = Key<'ED25519' | 'ECDSA_P256'>
 export type WitnessKey = Key<'COSIGNATURE'>
 export type VerifierKey = LogKey | WitnessKey
 
-/** What the SubjectPublicKeyInfo of every P-256 key with an uncompressed point begins with. */
+/** The first bytes of the SubjectPublicKeyInfo of every P-256 key with an uncompressed point. */
 const P256_PREFIX = '3059301306072a8648ce3d020106082a8648ce3d03010703420004'
 const P256_BYTES = 91
 const ED25519_BYTES = 32
@@ -49,7 +49,7 @@ function isPublicKey(type: VerifierKey['type'], key: Uint8Array): boolean {
 }
 
 /**
- * Whether a signature over bytes is the key's. What cannot be verified is not.
+ * Whether the key made a signature over bytes. Returns false for a signature that cannot be verified.
  *
  * A cosignature is over another text than the note's: see `cosignedText`.
  */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import type { SchemaPath } from '../../../directives/coordinates.ts'
-import { type AuditContext, FIRST_PREV, type TimedAccess } from '../../../gateway/audit/entry.ts'
+import { type AuditContext, type TimedAccess } from '../../../gateway/audit/entry.ts'
+import { NOTHING_BEFORE } from '../../../gateway/audit/verify/item.ts'
 import type { ItemParts } from '../../../gateway/audit/item.ts'
 import type { ItemDraft, Placement } from '../../../gateway/audit/item-draft.ts'
 import { ItemPacker } from '../../../gateway/audit/item-packer.ts'
@@ -144,5 +145,5 @@ export function packed({ context: about, leftOut, accesses }: RequestSample): It
 export function linked(drafts: readonly ItemDraft[], lane: string, succeeds?: string): ItemParts[] {
   const userAgents = new UserAgents()
   userAgents.begin()
-  return linkItems({ tenant: 'riverside' as TenantId, lane, succeeds, sequence: 0, prev: FIRST_PREV }, { drafts }, userAgents)
+  return linkItems({ tenant: 'riverside' as TenantId, lane, succeeds, sequence: 0, prev: NOTHING_BEFORE }, { drafts }, userAgents)
 }

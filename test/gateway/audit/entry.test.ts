@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { FIRST_PREV, itemHash, userAgentHash } from '../../../gateway/audit/entry.ts'
+import { itemHash, userAgentHash } from '../../../gateway/audit/entry.ts'
+import { NOTHING_BEFORE } from '../../../gateway/audit/verify/item.ts'
 import { ItemPacker } from '../../../gateway/audit/item-packer.ts'
 import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
 import { access, context } from './examples.ts'
@@ -14,7 +15,7 @@ const sha256 = (...parts: (string | Buffer)[]): string =>
 
 describe('P7: each item covers the one before', () => {
   it('P7: the hash is SHA-256 over 32 raw bytes of the previous one, the address and the text', () => {
-    const first = itemHash(place, '{"ü":1}', FIRST_PREV)
+    const first = itemHash(place, '{"ü":1}', NOTHING_BEFORE)
     expect(first).toBe(sha256(Buffer.alloc(32), 'riverside#cHJvY2Vz.1/1\n', '{"ü":1}'))
     const second = itemHash({ ...place, sequence: 2 }, '{}', first)
     expect(second).toBe(sha256(Buffer.from(first, 'hex'), 'riverside#cHJvY2Vz.1/2\n', '{}'))
@@ -25,12 +26,12 @@ describe('P7: each item covers the one before', () => {
     ['lane', { ...place, lane: 'cHJvY2Vz.2' }],
     ['sequence', { ...place, sequence: 2 }],
   ])('P7: another %s changes the hash', (_, other) => {
-    expect(itemHash(other, '{}', FIRST_PREV)).not.toBe(itemHash(place, '{}', FIRST_PREV))
+    expect(itemHash(other, '{}', NOTHING_BEFORE)).not.toBe(itemHash(place, '{}', NOTHING_BEFORE))
   })
 
   it('P7: another text or previous hash changes the hash', () => {
-    expect(itemHash(place, '{"a":1}', FIRST_PREV)).not.toBe(itemHash(place, '{"a":2}', FIRST_PREV))
-    expect(itemHash(place, '{}', '1'.repeat(64))).not.toBe(itemHash(place, '{}', FIRST_PREV))
+    expect(itemHash(place, '{"a":1}', NOTHING_BEFORE)).not.toBe(itemHash(place, '{"a":2}', NOTHING_BEFORE))
+    expect(itemHash(place, '{}', '1'.repeat(64))).not.toBe(itemHash(place, '{}', NOTHING_BEFORE))
   })
 
   it('P7: fixed records have a fixed text, so that what is stored today can be verified in ten years', () => {

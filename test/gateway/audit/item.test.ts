@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
-import { type AuditContext, FIRST_PREV, itemHash, type TimedAccess, userAgentHash } from '../../../gateway/audit/entry.ts'
+import { type AuditContext, itemHash, type TimedAccess, userAgentHash } from '../../../gateway/audit/entry.ts'
+import { NOTHING_BEFORE } from '../../../gateway/audit/verify/item.ts'
 import {
   AUDIT_INDEX,
   entriesOf,
@@ -74,8 +75,8 @@ function stored(
   if (draft === undefined) throw new Error('no item')
   const address = { tenant: about.tenant, lane: LANE, sequence }
   const { text, bytes } = draft.encode(at)
-  const hash = itemHash(address, text, FIRST_PREV)
-  return toItem({ ...address, time: draft.time, user: about.user, patient: draft.patient, text, bytes, prev: FIRST_PREV, hash })
+  const hash = itemHash(address, text, NOTHING_BEFORE)
+  return toItem({ ...address, time: draft.time, user: about.user, patient: draft.patient, text, bytes, prev: NOTHING_BEFORE, hash })
 }
 
 function without<T extends object>(whole: T, name: string): T {
@@ -90,7 +91,7 @@ describe('P7: what is stored is what was recorded', () => {
     const item = stored([everything, { ...other, patient: everything.patient }], { about: everywhere, at: position })
     const { at, since, ...record } = everything
     const common = { ...everywhere, authTime: '2026-03-01T08:00:00.000Z', ...position, format: 1, part: 1, parts: 1 }
-    const place = { lane: LANE, sequence: 1, time: '2026-03-01T12:00:00.000Z', prev: FIRST_PREV }
+    const place = { lane: LANE, sequence: 1, time: '2026-03-01T12:00:00.000Z', prev: NOTHING_BEFORE }
     const [first, second] = entriesOf(item)
     const { hash = '', ...entry } = first ?? {}
     expect(at).toBe(NOON)
@@ -104,7 +105,7 @@ describe('P7: what is stored is what was recorded', () => {
       path: 'Patient.birthDate',
       view: 'FULL',
     })
-    expect(hash).toBe(itemHash({ tenant: 'riverside', lane: LANE, sequence: 1 }, item['e']?.S ?? '', FIRST_PREV))
+    expect(hash).toBe(itemHash({ tenant: 'riverside', lane: LANE, sequence: 1 }, item['e']?.S ?? '', NOTHING_BEFORE))
   })
 
   it.each(Object.keys(everywhere).filter((name) => !Object.hasOwn(context(), name)))(

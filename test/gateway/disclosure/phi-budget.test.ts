@@ -44,6 +44,17 @@ describe('the budget of a request', () => {
     expect(table.requests).toBe(1)
   })
 
+  it('expects nothing of a request that a fault ended before its decisions', async () => {
+    for (let request = 0; request < 11; request++) {
+      const reservation = budgetFor('HPAYMT', 50_000).begin(20)
+      if (request === 0) table.end()
+      await turn()
+      reservation.end()
+    }
+    // ten requests fit in the first lease: an eleventh that runs beside them would claim another one
+    expect(table.requests).toBe(1)
+  })
+
   it('stays spent after a refusal, also if a smaller part of the request fits', async () => {
     const budget = budgetFor()
     const refused = budget.reserve(800)

@@ -226,6 +226,20 @@ describe('a record that consents close', () => {
   })
 })
 
+describe('a fault of the gateway', () => {
+  it('ends the reservation of the budget', async () => {
+    const [mine] = ward.patients
+    const { loader, parts } = loaderOf()
+    const end = vi.fn()
+    vi.spyOn(parts.budget, 'begin').mockReturnValue({ settle: () => Promise.resolve('RESERVED'), end })
+    vi.spyOn(parts.visibility, 'verdictFor').mockImplementation(() => {
+      throw new TypeError('a fault')
+    })
+    await expect(loader.load(refOf('Person', mine), new Set([NAME]))).rejects.toThrow('a fault')
+    expect(end).toHaveBeenCalledOnce()
+  })
+})
+
 describe('a record that the answer reaches again', () => {
   it('P9: further paths are audited like the first ones, a closed record once, and nothing is read again', async () => {
     const [mine, , missing] = ward.patients
