@@ -4,10 +4,10 @@ import { getEndpointFromInstructions } from '@smithy/core/endpoints'
 import { HttpRequest, type HttpResponse } from '@smithy/core/protocols'
 import { retryMiddleware } from '@smithy/core/retry'
 import { getSchemaSerdePlugin } from '@smithy/core/schema'
+import { SignatureV4 } from '@smithy/signature-v4'
 import { hash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { HOT_OPERATIONS, type HotOperation, type HotOutput, UnknownForm } from './hot-operations.ts'
-import { type Headers, RequestSigner, type SigningCredentials } from './request-signature.ts'
 
 /** A command, as far as this client reads it. */
 interface HotCommand {
@@ -21,14 +21,16 @@ interface HotOptions {
 
 type ThroughSdk = (command: HotCommand, options?: HotOptions, callback?: unknown) => Promise<ServiceOutputTypes>
 
+type Credentials = Awaited<ReturnType<DynamoDBClient['config']['credentials']>>
+
 /** The destination and the signer of requests, for as long as the credentials stay the same. */
 interface Route {
-  readonly credentials: SigningCredentials
+  readonly credentials: Credentials
   readonly protocol: string
   readonly hostname: string
   readonly port: number | undefined
-  readonly headers: Headers
-  readonly signer: RequestSigner
+  readonly headers: Readonly<Record<string, string>>
+  readonly signer: SignatureV4
   readonly correctsClock: boolean
 }
 
@@ -50,7 +52,7 @@ const SIGV4 = 'aws.auth#sigv4'
 /**
  * A client of DynamoDB that sends the hot operations without the middleware stack of the SDK, which takes more than half of the
  * CPU time of a call. It uses the parts of the SDK for everything that depends on the deployment or decides about a failure:
- * credentials, region, endpoint, connections, timeouts, retries, clock correction, and the classes of errors.
+ * credentials, region, endpoint, signature, connections, timeouts, retries, clock correction, and the classes of errors.
  * All other operations, inputs and options go through the SDK.
  *
  * A middleware that is added to this client or to a command is not called for the hot operations.
@@ -124,8 +126,7 @@ export class LeanDynamoDBClient extends DynamoDBClient {
       _preRequestSystemClockOffset: offset,
       _requestSentAt: sentAt,
     }
-    const signed = HttpRequest.clone(request)
-    signed.headers = signer.sign(request.headers, sentAt + offset)
+    const signed = new HttpRequest(await signer.sign(request, { signingDate: new Date(sentAt + offset) }))
     try {
       const answered = await this.#exchange(signed, call)
       this.#clock?.successHandler?.(answered.response, clock)
@@ -161,13 +162,13 @@ export class LeanDynamoDBClient extends DynamoDBClient {
     return (await stack.resolve(received, context)({ input: {} })) as unknown as Answered
   }
 
-  async #routeFor(credentials: SigningCredentials): Promise<Route | 'SDK'> {
+  async #routeFor(credentials: Credentials): Promise<Route | 'SDK'> {
     if (this.#route !== undefined && (this.#route === 'SDK' || this.#route.credentials === credentials)) return this.#route
     // the account of the credentials can be a part of the endpoint
     return (this.#route = await this.#resolveRoute(credentials))
   }
 
-  async #resolveRoute(credentials: SigningCredentials): Promise<Route | 'SDK'> {
+  async #resolveRoute(credentials: Credentials): Promise<Route | 'SDK'> {
     const { config } = this
     const { url, headers = {}, properties } = await getEndpointFromInstructions({}, GetItemCommand, { ...config } as never)
     const [scheme] = (properties?.['authSchemes'] ?? []) as { name: string; signingName?: string; signingRegion?: string }[]
@@ -184,7 +185,12 @@ export class LeanDynamoDBClient extends DynamoDBClient {
         host: url.host,
         'user-agent': userAgent.map(([name, version]) => (version === undefined ? name : `${name}/${version}`)).join(' '),
       },
-      signer: new RequestSigner(credentials, scheme?.signingRegion ?? (await config.region()), scheme?.signingName ?? 'dynamodb'),
+      signer: new SignatureV4({
+        credentials,
+        region: scheme?.signingRegion ?? (await config.region()),
+        service: scheme?.signingName ?? 'dynamodb',
+        sha256: config.sha256,
+      }),
       correctsClock: !(await config.disableClockSkewCorrection()),
     }
   }
