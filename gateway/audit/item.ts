@@ -20,8 +20,8 @@ export const AUDIT_INDEX = {
 
 /** DynamoDB bills writes by the KiB. An item of a whole number of KiB reveals nothing by its length within one. */
 const UNIT_BYTES = 1_024
-/** Attribute names but `gp`, and the values of one length: sequence (8), time (8), two hashes (32 each). */
-const FIXED_BYTES = 1 + 1 + 8 + 2 + 8 + 2 + 1 + 1 + 32 + 2 + 32 + 1
+/** Attribute names but `gp`, and the values of one length: sequence (8), two hashes (32 each). */
+const FIXED_BYTES = 1 + 1 + 8 + 2 + 2 + 1 + 1 + 32 + 2 + 32 + 1
 
 const HASH_BYTES = 32
 
@@ -51,7 +51,7 @@ export function toItem({ tenant, lane, sequence, time, user, patient, text, byte
   const gu = indexKey(tenant, user, shard)
   const gp = patient === undefined ? undefined : indexKey(tenant, patient, shard)
   const patientBytes = gp === undefined ? 0 : 2 + Buffer.byteLength(gp)
-  const size = FIXED_BYTES + Buffer.byteLength(l) + Buffer.byteLength(gu) + patientBytes + bytes
+  const size = FIXED_BYTES + numberBytes(time) + Buffer.byteLength(l) + Buffer.byteLength(gu) + patientBytes + bytes
   const padding = Math.ceil(size / UNIT_BYTES) * UNIT_BYTES - size + bytes - Buffer.byteLength(text)
   return {
     l: { S: l },
@@ -65,6 +65,9 @@ export function toItem({ tenant, lane, sequence, time, user, patient, text, byte
     z: { S: ' '.repeat(padding) },
   }
 }
+
+/** DynamoDB takes a byte for two digits and one more. Zeros at the end are no digits: one time in ten is shorter than the others. */
+const numberBytes = (number: number): number => 1 + Math.ceil(String(number).replace(/0+$/, '').length / 2)
 
 /** The write units of an item in a transaction: two a KiB, and one for each index. */
 export function writeUnits(bytes: number, indexes: number): number {

@@ -52,9 +52,10 @@ function inTwoLanes(sample: RequestSample): ItemParts[] {
 const exported = (items: readonly ItemParts[]): string[] =>
   items.flatMap((item) => entriesOf(toItem(item)).map((entry) => JSON.stringify(entry)))
 
+/** As DynamoDB counts, which leaves out the zeros at the end of a number. */
 function bytesOf(item: Item): number {
   const values = Object.values(item).map(({ S, B, N }) =>
-    S === undefined ? (B?.length ?? Math.ceil(String(N).length / 2) + 1) : Buffer.byteLength(S),
+    S === undefined ? (B?.length ?? Math.ceil(String(N).replace(/0+$/, '').length / 2) + 1) : Buffer.byteLength(S),
   )
   return [...Object.keys(item).map((name) => name.length), ...values].reduce((sum, bytes) => sum + bytes, 0)
 }
