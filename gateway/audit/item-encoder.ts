@@ -26,6 +26,8 @@ export class ItemEncoder {
   /** The distinct shapes, in the order in which they came. */
   readonly #shapes = new Table()
   readonly #groups = new Map<string, { readonly at: string; readonly shapes: string[] }>()
+  /** The group of the record before, and that record: the fields of one record mostly come one after the other. */
+  #latest: { readonly record: AccessRecord; readonly shapes: string[] } | undefined
   #groupBytes = 0
   #records = 0
 
@@ -35,20 +37,26 @@ export class ItemEncoder {
   }
 
   add(record: AccessRecord): void {
-    const { recordVersion } = record
-    const recordId = wellFormed(record.recordId)
     const shape = shapeText(record)
     this.#shapes.place(shape)
+    const known = this.#latest
+    const shapes = known !== undefined && inOneGroup(known.record, record) ? known.shapes : this.#shapesOf(record)
+    shapes.push(shape)
+    this.#latest = { record, shapes }
+    this.#records++
+  }
+
+  #shapesOf(record: AccessRecord): string[] {
+    const recordId = wellFormed(record.recordId)
     const head = this.#heads.place(headText(record))
-    const at = `${head},${recordId === undefined ? 'null' : JSON.stringify(recordId)},${recordVersion ?? 'null'}`
+    const at = `${head},${recordId === undefined ? 'null' : JSON.stringify(recordId)},${record.recordVersion ?? 'null'}`
     let group = this.#groups.get(at)
     if (group === undefined) {
       group = { at, shapes: [] }
       this.#groups.set(at, group)
       this.#groupBytes += Buffer.byteLength(at) + GROUP_BYTES
     }
-    group.shapes.push(shape)
-    this.#records++
+    return group.shapes
   }
 
   /** The members of the text after the context. */
@@ -60,6 +68,18 @@ export class ItemEncoder {
     return `"g":[${groups.join(',')}],"h":[${this.#heads.text}],"s":[${shapes.text}]`
   }
 }
+
+/** Whether two records have the same group for certain: the same members, and the same object of limits. */
+const inOneGroup = (one: AccessRecord, other: AccessRecord): boolean =>
+  one.recordId === other.recordId &&
+  one.recordVersion === other.recordVersion &&
+  one.recordType === other.recordType &&
+  one.basis === other.basis &&
+  one.basisId === other.basisId &&
+  one.since === other.since &&
+  one.limits === other.limits &&
+  one.listed === other.listed &&
+  one.origin === other.origin
 
 /** `[,[]],` around a group. */
 const GROUP_BYTES = 6

@@ -124,9 +124,13 @@ export class Connections {
     const coordinate = `${info.parentType.name}.${info.fieldName}` as Coordinate
     const { lists, loader, visibility } = this.#parts
     const paths = this.#parts.plan(info, type, ['edges', 'node'])
+    let end: (() => void) | undefined
+    const begin = (refs: readonly RecordRef[]): void => {
+      end = loader.begin(refs, paths)
+    }
     try {
-      const begin = (refs: readonly RecordRef[]): void => loader.begin(refs, paths)
-      return await this.#page(await lists.panel(type, visibility.admitting(type), coordinate, args, begin), type, args, info)
+      const listed = await lists.panel(type, visibility.admitting(type), coordinate, args, begin).finally(() => end?.())
+      return await this.#page(listed, type, args, info)
     } catch (error) {
       return this.#unavailable(error, coordinate, coordinate, info.path)
     }

@@ -102,9 +102,14 @@ export class RecordLoader {
   /**
    * Begins to read a page of patients that may turn out not to be on it. A later `load` with the same paths decides about each patient and
    * uses what was read.
+   *
+   * @returns ends the claim of values for the page; called once, before the page is loaded
    */
-  begin(refs: readonly RecordRef[], paths: ReadonlySet<SchemaPath>): void {
-    this.#fetch.begin(refs.filter((ref) => !this.#known.has(recordKey(ref))).map((ref) => ({ ref, paths, listed: 0 })))
+  begin(refs: readonly RecordRef[], paths: ReadonlySet<SchemaPath>): () => void {
+    const page = refs.filter((ref) => !this.#known.has(recordKey(ref))).map((ref) => ({ ref, paths, listed: 0 }))
+    const reservation = this.#parts.budget.begin(mostGranted(page, this.#parts))
+    this.#fetch.begin(page)
+    return () => reservation.end()
   }
 
   async #load(batch: readonly Wanted[]): Promise<Entry[]> {

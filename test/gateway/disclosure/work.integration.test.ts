@@ -85,6 +85,19 @@ describe('the reads of an answer, with warm keys and session', () => {
     expect(work.openings).toBe(1_001)
   })
 
+  it('a page of 100 patients and 4 fields: three round trips, and the claim of values is in the second', async () => {
+    const query = '{ patients(first: 100) { edges { node { familyName givenName birthDate gender } } } }'
+    // the first answer leaves too few values in the lease for the second
+    const works = [await counted.ask('physician', query), await counted.ask('physician', query)]
+    for (const { waves } of works) {
+      expect(waves).toHaveLength(3)
+      const tables = waves.map((wave) => new Set(wave.map(({ table }) => table)))
+      expect(tables[0]).toEqual(new Set(['access']))
+      expect(tables[2]).toEqual(new Set(['audit']))
+    }
+    expect(works.some(({ waves }) => waves[1]?.some(({ table }) => table === 'budgets'))).toBe(true)
+  })
+
   it('one patient and 5 fields: one round trip', async () => {
     const work = await counted.ask('physician', OWN, { id })
     expect(work.answer.phi.resolved).toBe(5)
