@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-// `npm run test:engines`: the integration suite once more, on Amazon's own DynamoDB Local, which needs Java. The engine
-// comes from the npm registry with a package that is fetched here and is no dependency.
+// `npm run test:engines`: runs the integration suite again on Amazon's DynamoDB Local, which needs Java. This script fetches the
+// engine from the npm registry; its package is no dependency.
 
 const PACKAGE = 'amplify-dynamodb-simulator@2.9.30'
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -63,7 +63,7 @@ async function startEngine(emulator: string): Promise<{ endpoint: string; java: 
     await sleep(200)
   }
   java.kill()
-  throw new Error('DynamoDB Local did not start; it needs Java 17 or later')
+  throw new Error('DynamoDB Local did not start. Install Java 17 or later.')
 }
 
 const { endpoint, java } = await startEngine(fetchEngine())

@@ -15,14 +15,14 @@ import type { NodeId, TenantId } from '../gateway/model/ids.ts'
 import type { Invocation, Invoked } from './harness/function-process.ts'
 import { fillWithPatients } from './harness/many-patients.ts'
 
-// `npm run test:memory`: how much memory the deployed function has taken when 100,000 patients were read through it. The bundle
-// runs in a process of its own, with the options of serverless.yml; engine, KMS and the one who asks are elsewhere.
+// `npm run test:memory`: measures the memory of the deployed function after it read 100,000 patients. The bundle runs in its own
+// process, with the options of serverless.yml; engine, KMS and client run elsewhere.
 
 const PATIENTS = 100_000
 const MAX_BYTES = 256_000_000
 const IN_A_REQUEST = 50
 const TENANT = 'riverside' as TenantId
-/** Who may see a value of every patient of the tenant. */
+/** A user with access to a value of every patient of the tenant. */
 const USER = 'billing'
 
 const root = new URL('../', import.meta.url)
@@ -30,17 +30,17 @@ const deployment = z.object({
   functions: z.object({ graphql: z.object({ environment: z.object({ NODE_OPTIONS: z.string() }).loose() }).loose() }),
 })
 
-/** How the patients are asked for: ids in variables, as clients do, or in the document, which is then another one each time. */
+/** The form of the queries: ids in variables, as clients send them, or in the document, which then differs each time. */
 interface Run {
   readonly patients: number
-  /** Lambda gives a process one request after the other; a gateway elsewhere has several. */
+  /** Lambda gives a process one request after the other; a gateway elsewhere has concurrent requests. */
   readonly atOnce: number
   readonly ids: 'variables' | 'document'
 }
 const RUNS: readonly Run[] = [
   { patients: PATIENTS, atOnce: 1, ids: 'variables' },
   { patients: PATIENTS, atOnce: 4, ids: 'variables' },
-  // 400 different documents are more than the gateway keeps
+  // 400 different documents exceed the gateway's document cache
   { patients: 20_000, atOnce: 1, ids: 'document' },
 ]
 
@@ -52,7 +52,7 @@ function bodyOf(ids: readonly NodeId[], how: Run['ids']): string {
   return JSON.stringify({ query: `query (${declared}) { ${fields.join(' ')} }`, variables })
 }
 
-/** The function in its own process, without what would strip types there: the deployed one has none. */
+/** The function in its own process. The script is compiled, because the deployed process strips no types. */
 async function startFunction(folder: string, { env }: Stack): Promise<ChildProcess> {
   const script = join(folder, 'function-process.mjs')
   writeFileSync(
@@ -67,11 +67,11 @@ async function startFunction(folder: string, { env }: Stack): Promise<ChildProce
       NODE_OPTIONS,
       FUNCTION: new URL('dist/graphql/index.mjs', root).href,
     },
-    // each request leaves a line for the operators, which nobody reads here
+    // each request prints a line for operators, which this test ignores
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   const [said] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as unknown[]
-  if (said !== 'ready') throw new Error('The function does not start. Its reason stands above.')
+  if (said !== 'ready') throw new Error('The function did not start. See the error above.')
   return child
 }
 

@@ -10,7 +10,7 @@ import { type Handler, startHttpApi } from '../infra/local/api-gateway.ts'
 import { startStack } from '../infra/local/stack.ts'
 import { fetchToken } from '../infra/local/token.ts'
 
-// After `npm run build`: the file that is deployed answers as the source does. Plain node, as on Lambda.
+// Run after `npm run build`: the deployed file must answer like the source. It runs in plain Node, as on Lambda.
 
 interface Answer {
   readonly data: {
@@ -50,7 +50,7 @@ try {
   }
   console.log('the packaged function answers')
 
-  // the package that another deployment installs: the same entry, bundled, that its sources have
+  // the package for other deployments has the same entry point as its sources, bundled
   const [built, source] = await Promise.all([
     import(new URL('../dist/package/index.mjs', import.meta.url).href) as Promise<typeof Entry>,
     import('../gateway/index.ts'),

@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { NoStack, readStackFile } from '../infra/local/stack-file.ts'
 
-// `node test/readme.ts`: runs the README's own commands against the running stack, or starts one (PORT) and stops it.
-// Each ```bash block runs as it stands, all in one shell, in order. What must come out of a block is written behind it
-// in comments that no reader sees: `<!-- expect: text -->`, `<!-- expect: /pattern/ -->`, `<!-- expect not: ... -->`.
+// `node test/readme.ts`: runs the README's own commands against the running stack, or starts one (PORT) and stops it. Each ```bash
+// block runs unchanged, all in one shell, in order. Hidden comments after a block state its expected output: `<!-- expect: text
+// -->`, `<!-- expect: /pattern/ -->`, `<!-- expect not: ... -->`.
 
 interface Block {
   readonly line: number
@@ -16,7 +16,7 @@ interface Block {
 
 const FENCE = /^```bash\n(.*?)^```\n((?:<!--.*?-->\n)*)/gms
 const EXPECTATION = /<!-- expect( not)?: (.+?) -->/g
-/** Stands between the outputs of blocks; no command prints it. */
+/** Separates the outputs of blocks; no command prints it. */
 const MARK = '=== end of block'
 const DEADLINE_MS = 120_000
 
@@ -30,7 +30,7 @@ const blocks = [...readme.matchAll(FENCE)].map(
   }),
 )
 
-/** What is wrong with the output of a block; nothing when it is as the README says. */
+/** The faults in the output of a block; empty if the output matches the README. */
 function faultsOf({ line, expected }: Block, output: string | undefined): string[] {
   if (output === undefined) return [`README.md:${line}: a command failed, or one before it did`]
   return expected.flatMap(({ what, not }) => {
@@ -42,7 +42,7 @@ function faultsOf({ line, expected }: Block, output: string | undefined): string
 
 function run(graphql: string): string[] {
   if (blocks.length === 0) return ['README.md has no ```bash block']
-  // a command that fails ends the shell, also within $( ) and in a pipe
+  // a failing command ends the shell, also within $( ) and in a pipe
   const script = ['set -eo pipefail', 'shopt -s inherit_errexit']
   for (const { commands } of blocks) script.push(commands.replaceAll('http://127.0.0.1:4000/graphql', graphql), `echo '${MARK}'`)
   const { stdout, stderr, status, error } = spawnSync('bash', ['-c', script.join('\n')], {
@@ -66,14 +66,14 @@ const addressOf = (): string | undefined => {
   }
 }
 
-/** What `npm start` runs, until the work is done. */
+/** Runs the work against the stack of `npm start`. */
 async function withStack(work: (graphql: string) => string[]): Promise<string[]> {
   const running = addressOf()
   if (running !== undefined) return work(running)
   const stack = spawn(process.execPath, ['infra/local/start.ts'], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   const exited = once(stack, 'exit')
   stack.stdout.setEncoding('utf8')
-  // read to its end: a full pipe would stop the stack
+  // read to the end, because a full pipe would block the stack
   const ready = new Promise<true>((resolve) => {
     let output = ''
     stack.stdout.on('data', (text: string) => {

@@ -10,7 +10,7 @@ interface Data {
   readonly patient?: Node
 }
 
-/** A contestant that left work out would look fast. */
+/** A contestant that omits work would look fast. */
 describe('the contestants of the bench', () => {
   let arena: Arena
   let drivers: readonly (readonly [ContestantName, Driver])[]

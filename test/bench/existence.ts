@@ -8,12 +8,12 @@ import { type RunningClinic, runClinic } from '../harness/running-clinic.ts'
 
 const CALLS = Number(process.argv[2] ?? 1_000)
 const WARM_UP = 100
-/** What the medians may differ by, in the part of the median or in milliseconds, whichever is more. */
+/** The permitted difference of the medians, as a fraction of the median or in milliseconds, whichever is more. */
 const PART = 0.05
 const LEAST_MS = 0.2
 const QUERY = 'query ($id: ID!) { patient(id: $id) { familyName birthDate address { city } } }'
 
-/** Takes away all that the tables hold of a patient, as an operator could. */
+/** Deletes all items of a patient from the tables, as an operator could. */
 async function remove({ stack }: RunningClinic, id: string): Promise<void> {
   const pk = { S: `riverside#${decodeNodeId(id)?.patient ?? ''}` }
   for (const table of [stack.env.PHI_TABLE_RECORDS, stack.env.PHI_TABLE_ACCESS, stack.env.PHI_TABLE_KEYS]) {
@@ -34,7 +34,7 @@ async function remove({ stack }: RunningClinic, id: string): Promise<void> {
 
 const median = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN
 
-/** All orders of some items. */
+/** All permutations of some items. */
 function ordersOf<T>(items: readonly T[]): readonly (readonly T[])[] {
   if (items.length === 0) return [[]]
   return items.flatMap((one, at) => ordersOf(items.toSpliced(at, 1)).map((rest) => [one, ...rest]))
@@ -47,7 +47,7 @@ try {
   const [stranger = '', deleted = ''] = riverside.filter((id) => id !== own)
   await remove(clinic, deleted)
   const sides = Object.entries({
-    // one id as on the other sides: engine and caches answer sooner what they were asked a moment ago, there or not
+    // one id, as on the other sides, because engine and caches answer a repeated id faster, whether it exists or not
     missing: madeUpId(),
     deleted,
     'another tenant`s': first(await patientsOf(clinic, 'lakeside-physician')),
@@ -56,12 +56,12 @@ try {
 
   const turns = ordersOf(sides)
   for (let call = -WARM_UP; call < CALLS; call++) {
-    // what a call leaves behind is paid by the next one: each side comes after each other one equally often
+    // The next call pays for the leftovers of a call, so each side follows each other side equally often.
     for (const { id: asked, times } of turns[(call + WARM_UP) % turns.length] ?? []) {
       const from = performance.now()
       const answer = await clinic.ask('patient', QUERY, { id: asked })
       const took = performance.now() - from
-      if (answer.errors[0]?.extensions['code'] !== 'NOT_FOUND') throw new Error('a side is not what it should be')
+      if (answer.errors[0]?.extensions['code'] !== 'NOT_FOUND') throw new Error('a side has an unexpected answer')
       if (call >= 0) times.push(took)
     }
   }

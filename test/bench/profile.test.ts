@@ -7,7 +7,7 @@ const node = (id: number, functionName: string, url: string, children: number[] 
   children,
 })
 
-it('adds the self time of engine functions to the category of their caller, and leaves idle time out', () => {
+it('adds the self time of engine functions to the category of their caller, and omits idle time', () => {
   const { categories, functions } = selfTimes({
     startTime: 0,
     endTime: 0,

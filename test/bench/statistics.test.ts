@@ -8,7 +8,7 @@ describe('the statistics of the bench', () => {
     expect(median([])).toBeNaN()
   })
 
-  it('interpolates a quantile between neighbors, and changes no order', () => {
+  it('interpolates a quantile between neighbors, and does not reorder its input', () => {
     const values = [40, 10, 30, 20]
     expect(quantile(values, 0)).toBe(10)
     expect(quantile(values, 0.95)).toBeCloseTo(38.5)

@@ -17,11 +17,11 @@ describe('the tables of the bench', () => {
     expect(ratio(figures, ({ value }) => value, ['gateway', 'shield'])).toBeNaN()
   })
 
-  it('renders a table with numbers to the right', () => {
+  it('renders a table with right-aligned numbers', () => {
     expect(table(['', 'ms'], [['S1', '6.8']])).toBe('|  | ms |\n| --- | ---: |\n| S1 | 6.8 |')
   })
 
-  it('draws one bar for each figure, longer for a larger one', () => {
+  it('draws one bar for each figure, longer for a larger figure', () => {
     const bars = [
       { contestant: 'twin', value: 2 },
       { contestant: 'gateway', value: 20 },

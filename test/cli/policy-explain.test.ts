@@ -23,7 +23,7 @@ describe('C06: phi policy explain RULE', () => {
   })
 
   it.each([['Patient.ssn#9'], ['Nobody#1'], ['nonsense'], ['--user', 'physician']])(
-    'refuses what is no rule: %s',
+    'refuses an invalid rule: %s',
     async (...args) => {
       await expect(phi(...args)).rejects.toMatchObject({ code: 1, stdout: '' })
     },

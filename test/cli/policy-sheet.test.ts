@@ -18,8 +18,8 @@ const hostile = compile(
     @minimumNecessary(roles: [NURSE], relationship: ORGANIZATION)`),
 ).policy
 
-describe('the policy as people read it', () => {
-  it('holds every grant of the table, each path once', () => {
+describe('the policy sheet', () => {
+  it('contains every grant of the table, and each path once', () => {
     const { phi } = policySheet(policy)
     expect(new Set(phi.map(({ path }) => path)).size).toBe(policy.phi.size)
     const rows = phi.flatMap(({ path, grants }) =>
@@ -27,14 +27,14 @@ describe('the policy as people read it', () => {
         roles.map((role) => ({ role, purposes, relationship, path, view })),
       ),
     )
-    // the rows are of READ alone; on one path, somebody may search by what they do not read
+    // the rows contain only READ; a path can have a role that may search by it and not read it
     const searching = phi.flatMap(({ grants }) => grants.filter(({ view }) => view === 'FULL (SEARCH)'))
     expect(searching).toHaveLength(1)
     expect(rows.length).toBe(grantRows(policy).length + searching.length)
     expect(rows).toEqual(expect.arrayContaining([...grantRows(policy)]))
   })
 
-  it('tells a grant of SEARCH from one of READ, labels, and where break-glass opens', () => {
+  it('distinguishes grants of SEARCH and READ, and shows labels and break-glass', () => {
     expect(policySheet(hostile).phi).toEqual([
       {
         path: 'Person.b',
@@ -52,7 +52,7 @@ describe('the policy as people read it', () => {
     expect(new Set(opened.map(({ relationship }) => relationship))).toEqual(new Set(['CARE_TEAM']))
   })
 
-  it('as text: what an argument reads and why a field is not PHI', () => {
+  it('as text shows the field that an argument reads, and the reason of a field that is not PHI', () => {
     const text = renderTable(policy)
     expect(text).toMatch(/^Encounter\.period +CLINICAL +\(C\) DATE +PHYSICIAN NURSE +TREAT ETREAT +CARE_TEAM +FULL +break-glass$/m)
     expect(text).toMatch(/^Patient\.conditions\(code:\) +Condition\.code$/m)
@@ -73,7 +73,7 @@ describe('as Markdown', () => {
     expect(markdown.match(/^\| `/gm)?.length).toBe(grants + policy.reads.size + policy.notPhi.size)
   })
 
-  it('a reason neither ends its cell nor becomes markup', () => {
+  it('escapes a reason that would end its cell or become markup', () => {
     expect(renderMarkdown(hostile)).toContain(
       String.raw`| ${'`'}Person.a${'`'} | \<script\>alert('x')\</script\> & \| \\ one line |`,
     )
@@ -84,7 +84,7 @@ describe('as a page', () => {
   const page = renderPage(policy)
   const inner = (tag: string) => new RegExp(`<${tag}>([^]*)</${tag}>`).exec(page)?.[1] ?? ''
 
-  it('loads nothing: all is inside, and its own policy allows no more than its style and script', () => {
+  it('loads no resources, and its content security policy allows only its own style and script', () => {
     expect(page).not.toMatch(/\b(?:src|href|action)=|url\(|@import|https?:/)
     const hash = (content: string) => `sha256-${createHash('sha256').update(content).digest('base64')}`
     expect(page).toContain(
@@ -92,7 +92,7 @@ describe('as a page', () => {
     )
   })
 
-  it('is a table with captions and scopes, one group of rows a path', () => {
+  it('is a table with captions and scopes, and one group of rows for each path', () => {
     const count = (pattern: RegExp) => page.match(pattern)?.length ?? 0
     expect(count(/<tbody role="rowgroup">/g)).toBe(policy.phi.size)
     expect(count(/<th scope="rowgroup"/g)).toBe(policy.phi.size)
@@ -103,7 +103,7 @@ describe('as a page', () => {
     expect(page).toContain('<html lang="en">')
   })
 
-  it('offers every role that is granted something, and no other', () => {
+  it('offers every role with a grant, and no other', () => {
     const offered = [...page.matchAll(/<option>(\w+)<\/option>/g)].map(([, role]) => role)
     expect(new Set(offered)).toEqual(new Set(grantRows(policy).map(({ role }) => role)))
   })
@@ -115,12 +115,12 @@ describe('as a page', () => {
     expect(page).toContain('the name of a member of the workforce')
   })
 
-  it('what people wrote is text and no markup', () => {
+  it('escapes text from the schema as plain text', () => {
     expect(renderPage(hostile)).toContain('&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; | \\ one')
     expect(renderPage(hostile)).not.toContain('<script>alert')
   })
 
-  it('is the same for the same policy', () => {
+  it('is equal for equal policies', () => {
     expect(renderPage(policy)).toBe(page)
   })
 })

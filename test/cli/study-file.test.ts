@@ -32,7 +32,7 @@ const refusal = (text: string): StudyRefused => {
 }
 
 describe('the file of a study', () => {
-  it('says what is written', () => {
+  it('has the content to write', () => {
     const until = Date.UTC(2027, 0, 1)
     expect(readStudyFile(file())).toEqual({
       study: { protocol: 'A1C-2026', researchers: ['Practitioner/7'], until },
@@ -62,7 +62,7 @@ describe('the file of a study', () => {
     expect(refused.cause).toBeUndefined()
   })
 
-  it('P8: says which place in the list is at fault, and not what stands there', () => {
+  it('P8: reports the place in the list, and not its content', () => {
     expect(refusal(file({ patients: [idOf('Patient'), 'secret'] })).message).toBe(
       'patients[1] is not a patient id. Use the id that the API returns for a patient.',
     )
@@ -70,7 +70,7 @@ describe('the file of a study', () => {
 })
 
 describe('the file of limits for minors', () => {
-  it('is the policy', () => {
+  it('contains the policy', () => {
     expect(readMinorsPolicy(JSON.stringify(MINORS))).toEqual(MINORS)
   })
 
@@ -84,7 +84,7 @@ describe('the file of limits for minors', () => {
   })
 })
 
-it('P8: phi study runs nowhere where real patients are, as phi import does', async () => {
+it('P8: phi study does not run at a stage with real patients, like phi import', async () => {
   const cwd = fileURLToPath(new URL('../..', import.meta.url))
   const run = promisify(execFile)(process.execPath, ['cli/phi.ts', 'study', 'list', '--tenant', 'riverside'], {
     cwd,

@@ -2,7 +2,7 @@ import { compilePolicy, type CompiledPolicy } from '../../directives/compile.ts'
 import { PolicyFaults, type Fault } from '../../directives/fault.ts'
 import type { KnownRelationships } from '../../directives/lint-grants.ts'
 
-/** A small sound schema; `fields` stand on the record `Person`, from line 3 on, `more` beside it. */
+/** A small valid schema. `fields` go to the record `Person`, from line 3 on, and `more` goes beside it. */
 export function sdl(fields: string, more = ''): string {
   return `type Query { person(id: ID!): Person }
 type Person @record(patient: "id") {
@@ -24,7 +24,7 @@ export function compile(text: string, relationships: KnownRelationships = 'unche
   return compilePolicy([{ name: 'test.graphql', sdl: text }], { relationships })
 }
 
-/** The faults of a schema; none when it compiles. */
+/** The faults of a schema; none if it compiles. */
 export function faultsOf(text: string, relationships: KnownRelationships = 'unchecked'): readonly Fault[] {
   try {
     compile(text, relationships)

@@ -4,7 +4,7 @@ import { PolicyFaults } from '../../directives/fault.ts'
 import { clinicTypeDefs } from '../../schema/clinic.ts'
 import { connection, faultsOf, GRANT, NOT_PHI, PHI, sdl } from './clinic-fixture.ts'
 
-/** One faulty schema: its name, the SDL, where the fault is, and a word of what it says. */
+/** One faulty schema: its name, the SDL, the place of the fault, and a part of the message. */
 type Case = readonly [name: string, sdl: string, path: string, line: number, says: RegExp]
 
 const visit = (type: string) => `type Visit @record { note: String ${PHI} } ${type}`
@@ -350,7 +350,7 @@ describe('P3: default deny: the build fails', () => {
     ])
   })
 
-  it('tells all faults at once, in the order of the text', () => {
+  it('reports all faults at once, in the order of the text', () => {
     const faults = faultsOf(sdl(`a: ID\nb: String! ${PHI}\nc: ID @phi(category: NOTE)`))
     expect(faults.map(({ line }) => line)).toEqual([3, 4, 5])
     expect(new PolicyFaults(faults).message).toMatch(
@@ -358,15 +358,15 @@ describe('P3: default deny: the build fails', () => {
     )
   })
 
-  it('refuses the second declaration of a type, which a merge would add to the grants of the first', () => {
+  it('rejects a second declaration of a type, which a merge would add to the grants of the first', () => {
     const again = { name: 'more.graphql', sdl: `type Patient ${GRANT} { ssn: String }` }
     const both = () => compilePolicy([...clinicTypeDefs(), again], { relationships: 'unchecked' })
     expect(both).toThrow(PolicyFaults)
     expect(both).toThrow(/Patient/)
   })
 
-  it('does not compile without saying which relationships are known', () => {
-    // @ts-expect-error: the check may be left out, but not by forgetting it
+  it('does not compile without the set of known relationships', () => {
+    // @ts-expect-error: the check can be left out explicitly, but not by omission
     expect(() => compilePolicy(clinicTypeDefs())).toThrow()
   })
 })

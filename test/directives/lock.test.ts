@@ -7,7 +7,7 @@ import { compile, NOT_PHI, PHI, sdl } from './clinic-fixture.ts'
 const lockOf = (fields: string, more = ''): string => compile(sdl(fields, more)).lock
 const grant = (text: string): string => `a: String @phi(category: NOTE) ${text}`
 const nurse = '@minimumNecessary(roles: [NURSE], purposes: [TREAT])'
-/** Where a change is told, and what is told. */
+/** The severity and the text of a change. */
 const diff = (before: string, after: string) => {
   const { widened, narrowed, other } = diffLocks(before, after)
   const text = (changes: typeof widened) =>
@@ -18,7 +18,7 @@ const NURSE_READS = 'Person.a NURSE for TREAT as CARE_TEAM: READ'
 const BY_BREAK_GLASS = `${NURSE_READS} by break-glass`
 
 describe('the lock', () => {
-  it('is the same text for the same policy, however it is written', () => {
+  it('has the same text for equal policies, in any order of declaration', () => {
     const one = lockOf(
       `b: ID ${NOT_PHI}\na: ID @phi(category: NOTE) @minimumNecessary(roles: [NURSE, PHYSICIAN], purposes: [ETREAT, TREAT])`,
     )
@@ -38,7 +38,7 @@ describe('the lock', () => {
     expect(compile(sdl(`b: ID ${PHI}`)).policy.digest).not.toBe(policy.digest)
   })
 
-  it('reads back line by line, reasons with quotes and line breaks included', () => {
+  it('reads back line by line, including reasons with quotes and line breaks', () => {
     const lock = lockOf('a: ID @notPhi(because: "says \\"no\\"\\nand = more")')
     const line = parseLock(lock).find(({ kind }) => kind === 'notPhi')
     expect(line?.subject).toBe('Person.a')
@@ -72,7 +72,7 @@ describe('effective grants', () => {
     })
   })
 
-  it('one line on a field replaces all defaults, and one on an embedded type those of the record', () => {
+  it('one grant on a field replaces all defaults, and one on an embedded type replaces those of the record', () => {
     const place = `type Place @minimumNecessary(roles: [BILLING], purposes: [HPAYMT]) { city: ID @phi(category: NOTE) zip: ID ${PHI} }`
     expect(rules(person(`a: ID ${PHI} at: Place`, place))).toEqual({
       'Person.a': ['Person.a#1'],
@@ -82,13 +82,13 @@ describe('effective grants', () => {
   })
 })
 
-describe('the diff tells what widens from what narrows', () => {
-  it('says nothing of equal locks', () => {
+describe('the diff separates widening from narrowing changes', () => {
+  it('is empty for equal locks', () => {
     const lock = lockOf(grant(nurse))
     expect(renderDiff(diffLocks(lock, lock))).toBe('')
   })
 
-  it('a new grant widens, a grant that is gone narrows', () => {
+  it('a new grant widens, a removed grant narrows', () => {
     const two = lockOf(grant(`${nurse} @minimumNecessary(roles: [BILLING], purposes: [HPAYMT], relationship: ORGANIZATION)`))
     const what = 'Person.a BILLING for HPAYMT as ORGANIZATION: READ'
     expect(diff(lockOf(grant(nurse)), two)).toMatchObject({
@@ -101,26 +101,26 @@ describe('the diff tells what widens from what narrows', () => {
     })
   })
 
-  it('a more revealing view widens, a less revealing one narrows, one that cannot be compared widens', () => {
+  it('a more revealing view widens, a less revealing one narrows, an incomparable one widens', () => {
     const view = (name: string) => lockOf(grant(`@minimumNecessary(roles: [NURSE], purposes: [TREAT], view: ${name})`))
     expect(diff(view('LAST4'), view('FULL'))).toEqual({ widened: [`${NURSE_READS}: LAST4 -> FULL`], narrowed: [], other: [] })
     expect(diff(view('FULL'), view('PRESENCE'))).toEqual({ widened: [], narrowed: [`${NURSE_READS}: FULL -> PRESENCE`], other: [] })
     expect(diff(view('LAST4'), view('ZIP3'))).toEqual({ widened: [`${NURSE_READS}: LAST4 -> ZIP3`], narrowed: [], other: [] })
   })
 
-  it('of several grants the most revealing one counts', () => {
+  it('only the most revealing of several grants counts', () => {
     const both = lockOf(grant(`${nurse} @minimumNecessary(roles: [NURSE], purposes: [TREAT], view: LAST4)`))
     expect(diff(lockOf(grant(nurse)), both)).toMatchObject({ widened: [], narrowed: [] })
     expect(diff(lockOf(grant(nurse)), both).other).toHaveLength(1)
   })
 
-  it('break-glass that a grant allows or no longer allows', () => {
+  it('adding break-glass to a grant widens, removing it narrows', () => {
     const closed = lockOf(grant('@minimumNecessary(roles: [NURSE], purposes: [TREAT], breakGlass: false)'))
     expect(diff(closed, lockOf(grant(nurse)))).toEqual({ widened: [`${BY_BREAK_GLASS}: no -> yes`], narrowed: [], other: [] })
     expect(diff(lockOf(grant(nurse)), closed)).toEqual({ widened: [], narrowed: [`${BY_BREAK_GLASS}: yes -> no`], other: [] })
   })
 
-  it('an emergency is told where it can open something: on the care team, for treatment', () => {
+  it('break-glass is listed only for grants that it extends: those of the care team for treatment', () => {
     const lockOfNothing = lockOf(`b: ID ${NOT_PHI}`)
     expect(diff(lockOfNothing, lockOf(`b: ID ${NOT_PHI} ${grant(nurse)}`)).widened).toEqual([
       `${NURSE_READS}: none -> FULL`,
@@ -132,7 +132,7 @@ describe('the diff tells what widens from what narrows', () => {
     ])
   })
 
-  it('a new field that is PHI, and a role that may do less than another, widen nothing by being there', () => {
+  it('a new PHI field widens nothing, and a new role widens only by its purposes', () => {
     const more = (text: string) => lockOf(`b: ID ${NOT_PHI}`, text)
     const dentist = more('extend enum Role { DENTIST @role(kind: CLINICIAN, mayClaim: [TREAT]) }')
     expect(diff(more(''), dentist)).toEqual({ widened: ['role DENTIST may claim TREAT: none -> yes'], narrowed: [], other: [] })
@@ -141,7 +141,7 @@ describe('the diff tells what widens from what narrows', () => {
     expect(found.other).toContain('Person.a class: none -> is=VALUE')
   })
 
-  it('an argument that comes with its field narrows nothing, and one that goes with it widens nothing', () => {
+  it('an argument that is added or removed with its field neither narrows nor widens', () => {
     const without = lockOf(grant(nurse))
     const withField = lockOf(grant(nurse), 'extend type Query { find(a: String @reads(field: "Person.a")): Person }')
     expect(diff(without, withField)).toMatchObject({ widened: [], narrowed: [] })
@@ -149,7 +149,7 @@ describe('the diff tells what widens from what narrows', () => {
     expect(diff(withField, without)).toMatchObject({ widened: [], narrowed: [] })
   })
 
-  it('a label and an argument that reads hold back: without them more is open', () => {
+  it('removing a label, or the field that an argument reads, widens', () => {
     const plain = lockOf(grant(nurse))
     const labelled = lockOf(`a: String @phi(category: NOTE, sensitivity: [HIV]) ${nurse}`)
     expect(diff(labelled, plain)).toEqual({ widened: ['Person.a protected as HIV: yes -> none'], narrowed: [], other: [] })
@@ -166,7 +166,7 @@ describe('the diff tells what widens from what narrows', () => {
     ])
   })
 
-  it('what a role may do, and what a label asks', () => {
+  it("changes of a role's rights and of a label's rule are compared", () => {
     const role = (text: string) =>
       lockOf(`b: ID ${NOT_PHI}`, `extend enum Role { DENTIST @role(kind: CLINICIAN, mayClaim: [${text}) }`)
     expect(diff(role('TREAT]'), role('TREAT, BTG], mfa: false'))).toMatchObject({
@@ -178,13 +178,13 @@ describe('the diff tells what widens from what narrows', () => {
     expect(diff(label('HONOR_DENIAL'), label('REQUIRED')).narrowed).toEqual(['consent TEETH rule: HONOR_DENIAL -> REQUIRED'])
   })
 
-  it('a category or a reason is neither', () => {
+  it('a category or a reason neither widens nor narrows', () => {
     const found = diff(lockOf(grant(nurse)), lockOf(`a: String @phi(category: CLINICAL) ${nurse}`))
     expect(found).toMatchObject({ widened: [], narrowed: [] })
     expect(found.other).toHaveLength(1)
   })
 
-  it('is printed with what widens first', () => {
+  it('is printed with the widening changes first', () => {
     const text = renderDiff(
       diffLocks(
         lockOf(grant(nurse)),

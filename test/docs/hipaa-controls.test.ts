@@ -17,7 +17,7 @@ function namesIn(cell: string): string[] {
   return [...cell.matchAll(/`([\w-]+\/[^`]+)`/g)].flatMap(([, name = '']) => spelledOut(name))
 }
 
-/** `access/{identity,claims}.ts` is two files. */
+/** `access/{identity,claims}.ts` means two files. */
 function spelledOut(name: string): string[] {
   const [, before = '', names, after = ''] = /^([^{]*)\{([^}]+)\}(.*)$/.exec(name) ?? []
   return names === undefined ? [name] : names.split(',').map((one) => before + one + after)
@@ -28,7 +28,7 @@ it('docs/hipaa-controls.md has each control once', () => {
 })
 
 it.each(rows)(
-  'docs/hipaa-controls.md names code and tests that are there, or says what lacks: $id',
+  'docs/hipaa-controls.md names existing code and tests, or states that a control is open: $id',
   ({ doneBy, shownBy, isOpen }) => {
     const files = [...doneBy, ...shownBy.map((test) => `test/${test}.test.ts`)]
     expect(files.filter((file) => !existsSync(new URL(`../../${file}`, import.meta.url)))).toEqual([])

@@ -31,7 +31,7 @@ function missingPaths(text: string): string[] {
     .filter((path) => ![path, `test/${path}.test.ts`, `test/${path}.ts`].some(isThere))
 }
 
-/** The anchors of a document, as GitHub makes them of its headings. */
+/** The anchors of a document, in the form that GitHub derives from its headings. */
 const anchorsOf = (text: string): Set<string> =>
   new Set(
     [...withoutFences(text).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) =>
@@ -43,7 +43,7 @@ const anchorsOf = (text: string): Set<string> =>
     ),
   )
 
-/** Relative links whose file or anchor does not exist. */
+/** Relative links to missing files or anchors. */
 function brokenLinks(document: string, text: string): string[] {
   return [...withoutFences(text).matchAll(/\]\((?!https?:|mailto:)([^)\s]+)\)/g)].flatMap(([, link = '']) => {
     const [path = '', anchor] = link.split('#')
@@ -54,7 +54,7 @@ function brokenLinks(document: string, text: string): string[] {
 }
 
 describe.each(DOCUMENTS)('%s', (document) => {
-  // the changelog names former paths too
+  // the changelog also names former paths
   it.skipIf(document === 'CHANGELOG.md')('names files that exist', () => {
     expect(missingPaths(read(document))).toEqual([])
   })

@@ -22,7 +22,7 @@ const written = (type: string, changes: object, ...others: readonly Resource[]) 
 }
 const authorOf = (type: string, changes: object, ...others: readonly Resource[]) => written(type, changes, ...others)?.author
 
-describe('C06: who wrote a record', () => {
+describe('C06: the author of a record', () => {
   it.each([
     ['AllergyIntolerance', { recorder: p1, asserter: p2 }],
     ['Condition', { recorder: p1, asserter: p2 }],
@@ -39,18 +39,18 @@ describe('C06: who wrote a record', () => {
     ['Condition', { asserter: p1 }],
     ['Observation', { performer: [p1] }],
     ['Procedure', { performer: [{ actor: p1 }] }],
-  ])('P3: is nobody who asserted, measured or performed: %s %j', (type, changes) => {
+  ])('P3: is unknown if a person only asserted, measured or performed: %s %j', (type, changes) => {
     expect(authorOf(type, changes)).toBeUndefined()
   })
 
   it.each([
     ['two practitioners', [p1, p2]],
-    ['somebody who cannot be told', [p1, { reference: 'urn:uuid:00000000-0000-4000-8000-000000000000' }]],
+    ['an unresolvable reference', [p1, { reference: 'urn:uuid:00000000-0000-4000-8000-000000000000' }]],
     ['a name without a reference', [{ display: 'Dr. Grace Hopper' }]],
     ['a business identifier alone', [{ reference: 'Practitioner?identifier=urn:npi|7' }]],
     ['a patient or a relative', [subject, { reference: 'RelatedPerson/r' }]],
-    ['what is no reference', 'p1'],
-  ])('P3: is nobody, where the element holds %s', (_, author) => {
+    ['a value that is no reference', 'p1'],
+  ])('P3: is unknown if the element contains %s', (_, author) => {
     const mapped = map(bundle(patient(), { ...RESOURCES['DocumentReference'], author }))
     expect(recordsOf(mapped, 'DocumentReference').map(({ metadata }) => metadata.author)).toEqual(
       typeof author === 'string' ? [] : [undefined],
@@ -62,7 +62,7 @@ describe('C06: who wrote a record', () => {
     expect(authorOf('Condition', { contained, recorder: { reference: '#p1' } })).toBeUndefined()
   })
 
-  it('follows a role, and is part of what a second import compares', () => {
+  it('follows a role, and is part of the digest that a second import compares', () => {
     const role = (reference: string): Resource => ({ resourceType: 'PractitionerRole', id: 'r1', practitioner: { reference } })
     const recorder = { reference: 'PractitionerRole/r1' }
     const [one, other] = ['Practitioner/p1', 'Practitioner/p2'].map((who) => written('Condition', { recorder }, role(who)))

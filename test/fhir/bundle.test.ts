@@ -50,14 +50,14 @@ describe('references within a bundle', () => {
     expect(mapped.faults).toEqual([{ entry: 2, reason: 'Observation.subject: its patient is not among the imported ones' }])
   })
 
-  it("does not take another server's patient of the same id for ours", () => {
+  it('does not use a patient of another server with the same id', () => {
     const mapped = map(bundle(patient(), observation({ subject: { reference: 'https://elsewhere.example.org/fhir/Patient/ada' } })))
     expect(recordsOf(mapped, 'Observation')).toEqual([])
   })
 })
 
-describe('a bad entry does not take the others along', () => {
-  it('says which entry and why, in the order of the bundle', () => {
+describe('a bad entry does not affect the others', () => {
+  it('reports entry and reason, in the order of the bundle', () => {
     const mapped = map({
       ...bundle(),
       entry: [
@@ -97,7 +97,7 @@ describe('a bad entry does not take the others along', () => {
     },
   )
 
-  it('takes an empty bundle for what it is', () => {
+  it('accepts an empty bundle', () => {
     expect(map({ resourceType: 'Bundle' })).toMatchObject({ patients: [], faults: [] })
   })
 })
@@ -139,8 +139,8 @@ describe('hostile input', () => {
   })
 })
 
-describe('P8: no value of the input stands in a fault', () => {
-  /** Every place of the resource in turn holds something of the wrong kind. */
+describe('P8: no value of the input occurs in a fault', () => {
+  /** Each place of the resource in turn has a value of the wrong kind. */
   const spoiled = (value: unknown): unknown[] => {
     if (typeof value !== 'object' || value === null) return [CANARY, { [CANARY]: CANARY }, [CANARY], 7]
     return Object.entries(value).flatMap(([key, item]) =>
@@ -203,7 +203,7 @@ describe('P8: no value of the input stands in a fault', () => {
     ...chart,
   ]
 
-  it('whatever is wrong, and mapping never throws', () => {
+  it('any input is mapped or reported, and mapping never throws', () => {
     let faults = 0
     for (const bad of spoiled(whole)) {
       const mapped = map({ resourceType: 'Bundle', entry: (bad as unknown[]).map((resource) => ({ fullUrl: CANARY, resource })) })

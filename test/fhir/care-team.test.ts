@@ -22,7 +22,7 @@ describe('a care team becomes a record for each practitioner', () => {
     expect(JSON.stringify([...(record?.values ?? [])]) + JSON.stringify(record?.metadata)).not.toContain('Byron')
   })
 
-  it('passes over patients, relatives and organizations', () => {
+  it('skips patients, relatives and organizations', () => {
     const others = ['Patient/ada', 'Organization/o', 'RelatedPerson/r', 'CareTeam/t2'].map((reference) => ({
       member: { reference },
     }))
@@ -38,7 +38,7 @@ describe('a care team becomes a record for each practitioner', () => {
     expect(new Set(records.map(({ ref }) => ref.id)).size).toBe(2)
   })
 
-  it('follows a role to its practitioner, and a business identifier to the one who bears it', () => {
+  it('follows a role to its practitioner, and a business identifier to its practitioner', () => {
     const npi = { system: 'http://hl7.org/fhir/sid/us-npi', value: '999' }
     const who = [
       practitioner({ identifier: [npi] }),
@@ -54,7 +54,7 @@ describe('a care team becomes a record for each practitioner', () => {
     }
   })
 
-  it('gives no membership to somebody known by a business identifier alone, until a user is assigned', () => {
+  it('gives no membership to a person known only by a business identifier, until a user is assigned', () => {
     const key = 'Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|999'
     const team = careTeam({ participant: [{ member: { reference: key } }] })
     const mapped = map(bundle(patient(), team))
@@ -65,7 +65,7 @@ describe('a care team becomes a record for each practitioner', () => {
     ).toEqual(['Practitioner/physician'])
   })
 
-  it('reads a contained practitioner without taking the contained id for an identity', () => {
+  it('reads a contained practitioner without using the contained id as an identity', () => {
     const contained = [{ ...practitioner({ id: 'physician' }), identifier: [{ system: 'urn:npi', value: '7' }] }]
     const mapped = map(bundle(patient(), careTeam({ contained, participant: [{ member: { reference: '#physician' } }] })))
     expect(recordsOf(mapped, 'CareTeamMember')[0]?.metadata.open).toEqual({
@@ -75,7 +75,7 @@ describe('a care team becomes a record for each practitioner', () => {
     expect(teamOf(mapped)).toEqual([])
   })
 
-  it('reports a member whom nothing identifies, and takes the others', () => {
+  it('reports an unidentified member, and accepts the others', () => {
     const lost = [{ member: { reference: 'urn:uuid:00000000-0000-4000-8000-000000000000' } }, { member: { reference: '#none' } }]
     const mapped = map(bundle(patient(), careTeam({ participant: [...lost, p1] })))
     expect(reasonsOf(mapped)).toEqual(Array(2).fill('CareTeam.participant.member: does not lead to one resource'))
@@ -106,7 +106,7 @@ describe('membership', () => {
     expect(reasonsOf(mapped)).toEqual(['CareTeam.status: missing or unknown, so that nobody becomes a member by it'])
   })
 
-  it('P13: ends with an inactive team, and is not given by one that never says when it ended', () => {
+  it('P13: ends with an inactive team, and is not given by an inactive team without an end', () => {
     expect(periods({ status: 'inactive' })).toEqual([])
     expect(periods({ status: 'inactive', period: { start: '2020-01-01', end: '2020-12-31' } })).toEqual([
       [{ since: '2020-01-01T00:00:00.000Z', until: '2021-01-01T00:00:00.000Z' }],
@@ -125,7 +125,7 @@ describe('membership', () => {
     expect(periods({ ...team, participant: [place({ start: '2023' })] })).toEqual([])
   })
 
-  it('merges what overlaps and keeps separate stays apart, whatever their order', () => {
+  it('merges overlapping periods and keeps separate ones apart, in any order', () => {
     const stay = (id: string, start: string, end: string): object => careTeam({ id, period: { start, end }, status: 'inactive' })
     const teams = [stay('a', '2020-01-01', '2020-03-31'), stay('b', '2020-02-01', '2020-05-31'), stay('c', '2022-01', '2022-02')]
     const expected = [

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { NewRecord } from '../../gateway/model/record.ts'
 import { type Resource, bundle, idFor, map, patient, practitioner, reasonsOf, recordsOf, valuesOf } from './clinic.ts'
 
-// What a bundle holds of a patient besides observations, care teams, documents and coverages.
+// The resources of a patient's bundle, except observations, care teams, documents and coverages.
 
 const subject = { reference: 'Patient/ada' }
 const encounter = { reference: 'Encounter/e1' }
@@ -181,7 +181,7 @@ describe('a resource becomes a record with the fields of the API', () => {
   })
 })
 
-describe('names of those who are no patients', () => {
+describe('names of persons and organizations other than patients', () => {
   const names = (changes: Record<string, unknown>): unknown[] => {
     const values = valuesOf(only('Encounter', visit({ id: 'e2', ...changes })))
     const second = valuesOf(recordsOf(map(bundle(...whole, visit({ id: 'e2', ...changes }))), 'Encounter')[1])
@@ -190,7 +190,7 @@ describe('names of those who are no patients', () => {
   }
   const elsewhere = 'Practitioner?identifier=urn:npi|1'
 
-  it('come from the display where the bundle does not hold them', () => {
+  it('come from the display if the bundle does not contain them', () => {
     const participant = [{ individual: { reference: elsewhere, display: 'Dr. Jo' } }]
     expect(names({ participant, serviceProvider: { reference: 'Organization/far', display: 'Far Clinic' } })).toEqual([
       'Dr. Jo',
@@ -198,19 +198,19 @@ describe('names of those who are no patients', () => {
     ])
   })
 
-  it('never come from the display of a patient, a relative, or of what leads nowhere', () => {
+  it('never come from the display of a patient, a relative, or an unresolvable reference', () => {
     for (const reference of ['Patient/ada', 'RelatedPerson/r', 'urn:uuid:8f14e45f-ceea-4672-9a3b-0b6f3c2d1e00', undefined]) {
       const named = { reference, display: 'Somebody' }
       expect(names({ participant: [{ individual: named }], serviceProvider: named })).toEqual([undefined, undefined])
     }
   })
 
-  it('P8: never hold the family name of the patient', () => {
+  it('P8: never contain the family name of the patient', () => {
     const participant = [{ individual: { reference: elsewhere, display: 'Ms. Ada BYRON' } }]
     expect(names({ participant })).toEqual([undefined, 'Riverside Clinic'])
   })
 
-  it('prefer who performed', () => {
+  it('prefer the performer', () => {
     const participant = [
       { individual: { reference: 'Practitioner/p1' } },
       { type: [{ coding: [{ code: 'PPRF' }] }], individual: { reference: elsewhere, display: 'Dr. Jo' } },
@@ -218,7 +218,7 @@ describe('names of those who are no patients', () => {
     expect(names({ participant })[0]).toBe('Dr. Jo')
   })
 
-  it('make a changed record when only the name has changed', () => {
+  it('change the record if only the name has changed', () => {
     const source = (family: string): unknown =>
       recordsOf(map(bundle(patient(), practitioner({ name: [{ family }] }), visit())), 'Encounter')[0]?.metadata.source
     expect(source('Hopper')).not.toBe(source('Jones'))
@@ -234,7 +234,7 @@ describe('the medication of a request', () => {
     return [...values, ...reasonsOf(mapped)]
   }
 
-  it('is found contained, in the bundle, or by the display of one that is elsewhere', () => {
+  it('is found contained, in the bundle, or by the display of a resource elsewhere', () => {
     const found = [concept('860975', 'metformin')]
     expect(referred({ contained: [medication], medicationReference: { reference: '#med' } })).toEqual(found)
     expect(referred({ medicationReference: { reference: 'Medication/med' } }, medication)).toEqual(found)
@@ -257,7 +257,7 @@ describe('the medication of a request', () => {
     expect(referred(changes, medication)).toEqual([reason])
   })
 
-  it('is refused where it is not fit to be read', () => {
+  it('is refused with a modifierExtension', () => {
     const reference = { medicationReference: { reference: 'Medication/med' } }
     expect(referred(reference, { ...medication, modifierExtension: [] })).toEqual([
       'Medication: carries a modifierExtension, which must not be ignored',
@@ -270,7 +270,7 @@ describe('the medication of a request', () => {
     [[{ text: 'in the morning' }, { text: 'at night' }], 'in the morning\nat night'],
     [[{ asNeededBoolean: true, maxDosePerPeriod: { numerator: { value: 4 } } }], undefined],
     [[{ text: 'in the morning' }, { asNeededBoolean: true, rate: 1 }], undefined],
-  ])('tells the dosage %j as %j, whole or not at all', (dosageInstruction, expected) => {
+  ])('reads the dosage %j as %j, whole or not at all', (dosageInstruction, expected) => {
     expect(valuesOf(only('MedicationRequest', request({ dosageInstruction })))['MedicationRequest.dosageInstruction']).toBe(
       expected,
     )
@@ -283,20 +283,20 @@ describe('times', () => {
     expect(valuesOf(record)['Procedure.performedPeriod']).toEqual({ start: '2024-03', end: '2024-03' })
   })
 
-  it('a period stays as written, even where it ends before it starts', () => {
+  it('a period keeps its text, even if it ends before it starts', () => {
     const performedPeriod = { start: '2019-11-03T01:50:00-04:00', end: '2019-11-03T01:05:00-04:00' }
     const record = only('Procedure', procedure({ performedPeriod }))
     expect(valuesOf(record)['Procedure.performedPeriod']).toEqual(performedPeriod)
   })
 
-  it('a condition without an onset counts from when it was recorded', () => {
+  it('a condition without an onset counts from the time of its recording', () => {
     expect(
       recordsOf(map(bundle(...whole.slice(0, 4), condition({ onsetDateTime: undefined }))), 'Condition')[0]?.metadata.date,
     ).toBe('2024-03-01T00:00:00.000Z')
   })
 })
 
-describe('one patient never leads to another', () => {
+describe('a reference never leads to another patient', () => {
   const bob = { reference: 'Patient/bob' }
   const two = [patient(), patient({ id: 'bob' })]
 
@@ -305,19 +305,19 @@ describe('one patient never leads to another', () => {
     ['MedicationRequest', request()],
     ['Procedure', procedure()],
     ['Claim', claim({ diagnosis: [] })],
-  ])('%s of an encounter of somebody else is refused', (type, resource) => {
+  ])("%s of another patient's encounter is refused", (type, resource) => {
     const mapped = map(bundle(...two, visit({ subject: bob }), resource))
     expect(recordsOf(mapped, type)).toEqual([])
     expect(reasonsOf(mapped)).toEqual([`${type}.encounter: belongs to another patient`])
   })
 
-  it('Claim with a diagnosis of somebody else is refused', () => {
+  it("a claim with another patient's diagnosis is refused", () => {
     const mapped = map(bundle(...two, condition({ subject: bob, encounter: undefined }), claim({ item: [] })))
     expect(recordsOf(mapped, 'Claim')).toEqual([])
     expect(reasonsOf(mapped)).toEqual(['Claim.diagnosis[0]: belongs to another patient'])
   })
 
-  it('an encounter that is not imported is not referred to', () => {
+  it('an encounter that is not imported is not referenced', () => {
     for (const changes of [{ status: 'entered-in-error' }, { status: 'CANARY' }, { subject: undefined }]) {
       const mapped = map(bundle(patient(), condition(), visit(changes)))
       expect(recordsOf(mapped, 'Condition')[0]?.metadata.references).toEqual({})
@@ -325,7 +325,7 @@ describe('one patient never leads to another', () => {
   })
 })
 
-it('a diagnosis that cannot be found is told, and the claim keeps the others', () => {
+it('a missing diagnosis is reported, and the claim keeps the others', () => {
   const mapped = map(bundle(patient(), claim()))
   expect(valuesOf(recordsOf(mapped, 'Claim')[0])['Claim.diagnosis']).toEqual([concept('1', 'Other')])
   expect(reasonsOf(mapped)).toEqual(['Claim.diagnosis[0]: does not lead to one resource'])
@@ -341,7 +341,7 @@ it.each([
   [claim({ use: 'predetermination' }), 'Claim predetermination'],
   [{ resourceType: 'DocumentReference', id: 'd', docStatus: 'entered-in-error', subject }, 'DocumentReference entered-in-error'],
   [{ resourceType: 'Coverage', id: 'v', status: 'cancelled', beneficiary: subject }, 'Coverage cancelled'],
-])('what does not hold is left out and counted: %#', (resource, what) => {
+])('inactive and unsupported resources are left out and counted: %#', (resource, what) => {
   const mapped = map(bundle(patient(), resource))
   expect([...mapped.leftOut]).toEqual([[what, 1]])
   expect(mapped.patients[0]?.records).toHaveLength(1)
@@ -359,6 +359,6 @@ it.each([
     'AllergyIntolerance.criticality: not a code of its value set',
   ],
   [procedure({ performedDateTime: '2024' }), 'Procedure.performed[x]: more than one value[x]'],
-])('what cannot be read is a fault without a value: %#', (resource, reason) => {
+])('an unreadable resource is a fault without a value: %#', (resource, reason) => {
   expect(reasonsOf(map(bundle(patient(), resource)))).toEqual([reason])
 })

@@ -7,7 +7,7 @@ import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { RecordId, TenantId } from '../../gateway/model/ids.ts'
 import type { Json, NewRecord } from '../../gateway/model/record.ts'
 
-// A small clinic in FHIR, written by hand. Each test changes what it is about.
+// A small clinic in FHIR. Each test changes the part that it needs.
 
 export type Resource = { resourceType: string; id?: string } & Record<string, unknown>
 
@@ -16,7 +16,7 @@ export const riverside = 'riverside' as TenantId
 /** The shipped code lists, with the sensitivities of the shipped clinic. */
 export const clinicLabels = codeLabels(sensitivities(clinicLock()))
 
-/** A stand-in for the keyed derivation of the store: the same for the same input, and nothing else. */
+/** A stand-in for the keyed derivation of the store: equal inputs yield equal ids. */
 export const idFor = (type: string, sourceId: string): RecordId =>
   createHash('sha256').update(`${type}/${sourceId}`).digest().subarray(0, 16).toString('base64url') as RecordId
 
@@ -64,7 +64,7 @@ export const bundle = (
 })
 
 export const map = (input: unknown, assign: MapOptions['assign'] = new Map()): MappedBundle =>
-  // through text, as a file comes: what JSON cannot say, no file can bring
+  // converted to text and back, because a file can only contain JSON
   mapBundle(JSON.parse(JSON.stringify(input)), { tenant: riverside, idFor, assign, labels: clinicLabels })
 
 export const recordsOf = (mapped: MappedBundle, type: string): readonly NewRecord[] =>

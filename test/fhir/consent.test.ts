@@ -45,14 +45,14 @@ describe('a FHIR consent', () => {
     expect(faults).toEqual([])
   })
 
-  it('denies what was paid for by the patient, by encounter (164.522(a)(1)(vi))', () => {
+  it('denies by encounter the services that the patient paid for (164.522(a)(1)(vi))', () => {
     const data = [{ meaning: 'related', reference: { reference: 'Encounter/e1' } }]
     expect(read({ type: 'deny', purpose: [purpose('HPAYMT')], data }).consents?.given).toEqual([
       { id: `${id}.1`, effect: 'DENY', purposes: ['HPAYMT'], records: [idFor('Encounter', 'e1')] },
     ])
   })
 
-  it('nested rules hold within what stands above them', () => {
+  it('nested rules hold within their parent rules', () => {
     const { consents } = read({ period: { start: '2024-01-01' }, provision: [{ type: 'deny', securityLabel: [label('HIV')] }] })
     expect(consents?.given).toEqual([{ id: `${id}.1`, effect: 'DENY', labels: ['HIV'], since: Date.UTC(2024, 0, 1) }])
   })
@@ -68,13 +68,13 @@ describe('a FHIR consent', () => {
     ['a class', { securityLabel: [label('ETH')], class: [{ code: 'x' }] }],
     ['a period of data', { securityLabel: [label('ETH')], dataPeriod: { start: '2024' } }],
     ['data', { securityLabel: [label('ETH')], data: [{ meaning: 'instance', reference: { reference: 'Encounter/e1' } }] }],
-  ])('P3: %s that cannot be expressed permits nothing', (_what, narrowing) => {
+  ])('P3: %s that cannot be mapped permits nothing', (_what, narrowing) => {
     const { consents, faults } = read({ type: 'permit', ...narrowing })
     expect(consents?.given).toEqual([])
     expect(faults).toEqual(['Consent.provision: cannot be expressed here, so that nothing is permitted by it'])
   })
 
-  it('P3: what cannot be expressed of a denial makes it wider', () => {
+  it('P3: a condition of a denial that cannot be mapped makes it wider', () => {
     const narrowed = {
       securityLabel: [label('OPIOIDUD')],
       purpose: [purpose('HPAYMT')],
@@ -85,14 +85,14 @@ describe('a FHIR consent', () => {
     expect(faults).toEqual(['Consent.provision: cannot be expressed here, so that more is denied by it'])
   })
 
-  it('an exception to a denial is told; a permission without a label permits nothing that has to be permitted', () => {
+  it('an exception to a denial is reported; a permission without a label permits no labeled record', () => {
     const { consents, faults } = read({ type: 'deny', provision: [{ type: 'permit', securityLabel: [label('ETH')] }] })
     expect(consents?.given.map(({ effect }) => effect)).toEqual(['DENY', 'PERMIT'])
     expect(faults).toHaveLength(1)
     expect(read({ type: 'permit' })).toEqual({ consents: { given: [], withdrawn: [id] }, faults: [] })
   })
 
-  it('that says neither, or is of nobody here, is a fault', () => {
+  it('with neither effect, or of an unknown patient, is a fault', () => {
     expect(read({}).faults).toEqual(['Consent.provision.type: missing or of the wrong type'])
     const strange = { ...consent({ type: 'permit' }), patient: { reference: 'Patient/other' } }
     expect(reasonsOf(map(bundle(patient(), strange)))).toEqual(['Consent.patient: its patient is not among the imported ones'])

@@ -47,7 +47,7 @@ describe('a coverage', () => {
 })
 
 describe('coverages within settlements', () => {
-  it('are one record for each that differs, with ids that do not depend on order or container', () => {
+  it('are one record for each distinct coverage, with ids that do not depend on order or container', () => {
     const settlements = [
       settlement('s1', coverage()),
       settlement('s2', coverage({ id: 'other' })),
@@ -61,7 +61,7 @@ describe('coverages within settlements', () => {
     expect([...one.unknown]).toEqual([['ExplanationOfBenefit', 3]])
   })
 
-  it('are not shared between patients, and stand beside a coverage of the bundle', () => {
+  it('are not shared between patients, and exist beside a coverage of the bundle', () => {
     const bob = { reference: 'Patient/bob' }
     const mapped = map(
       bundle(
@@ -92,13 +92,13 @@ describe('coverages within settlements', () => {
       settlement('s', { resourceType: 'Coverage', beneficiary: { reference: 'Patient/ada' } }),
       'Coverage: missing or of the wrong type',
     ],
-  ])('are refused where whose or what they are is in doubt: %#', (resource, reason) => {
+  ])('are refused if their owner or content is ambiguous or malformed: %#', (resource, reason) => {
     const mapped = map(bundle(patient(), patient({ id: 'bob' }), resource))
     expect(reasonsOf(mapped)).toEqual([reason])
     expect(recordsOf(mapped, 'Coverage')).toEqual([])
   })
 
-  it('are left out where they do not hold', () => {
+  it('are left out if they do not apply', () => {
     const mapped = map(bundle(patient(), settlement('s', coverage({ status: 'cancelled' }))))
     expect(recordsOf(mapped, 'Coverage')).toEqual([])
     expect(mapped.faults).toEqual([])

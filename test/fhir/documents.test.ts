@@ -123,19 +123,19 @@ describe('attached text', () => {
     expect(textOf(attached)).toBe(reason)
   })
 
-  it('takes exactly 200 KB, in whatever charset', () => {
+  it('accepts exactly 200 KB, in any charset', () => {
     const text = 'x'.repeat(204_800)
     expect(textOf(attachment(text))).toBe(text)
     expect(textOf({ contentType: 'text/plain;charset=utf-16le', data: base64(text, 'utf16le') })).toBe(text)
   })
 
-  it('bounds what is joined as well', () => {
+  it('limits the joined text as well', () => {
     const half = 'x'.repeat(150_000)
     const result = mapped(report({ presentedForm: [attachment(half)], conclusion: `${half.slice(1)}y` }))
     expect(reasonsOf(result)).toEqual(['DocumentReference.text: longer than 200 KB'])
   })
 
-  it('takes the first form that is text', () => {
+  it('reads the first text form', () => {
     const content = [
       { attachment: { contentType: 'application/pdf', data: 'AAAA' } },
       { attachment: attachment('one') },
@@ -146,13 +146,13 @@ describe('attached text', () => {
 })
 
 describe('markup', () => {
-  it('never passes for text, and makes no half characters', () => {
+  it('is never kept as text, and never decodes to an unpaired surrogate', () => {
     expect(plainText('<style>p{}</style><p title="x">a&nbsp;b</p>&#xD800;&#0;&bogus;')).toBe('a b\n&#xD800;&#0;&bogus;')
     expect(plainText('shown <script>hidden')).toBe('shown')
     expect(plainText('&amp;lt;')).toBe('&lt;')
   })
 
-  it.each(['<', '<script>', '&#', '<br', '</p>'])('of nothing but %j is passed in one go', (piece) => {
+  it.each(['<', '<script>', '&#', '<br', '</p>'])('of nothing but %j is parsed in one pass', (piece) => {
     expect(plainText(piece.repeat(100_000)).length).toBeLessThanOrEqual(piece.length * 100_000)
   })
 })

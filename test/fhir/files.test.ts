@@ -41,7 +41,7 @@ describe('the files of an import', () => {
     ])
   })
 
-  it('walks a directory in order, takes no other files and follows no links', async () => {
+  it('walks a directory in order, ignores other files and follows no links', async () => {
     await file('dir/b/2.json', '2')
     await file('dir/a.json', '1')
     await file('dir/README.md', 'no')
@@ -52,7 +52,7 @@ describe('the files of an import', () => {
     ])
   })
 
-  it('tells how much is behind, up to all of it', async () => {
+  it('reports its progress up to the total', async () => {
     const paths = [await file('d1.json', '12345'), await file('d2.json', '123')]
     const done: number[] = []
     for await (const { doneBytes } of readBundles(await sourceFiles(paths))) done.push(doneBytes)
@@ -60,11 +60,11 @@ describe('the files of an import', () => {
   })
 })
 
-describe('a bad file is told, and the next one is read', () => {
-  // stored as they are: a turned bit leaves good text, and the checksum alone can tell
+describe('a bad file is reported, and the next one is read', () => {
+  // Stored without compression: a flipped bit leaves valid text, and only the checksum shows the damage.
   const good = zipSync({ '1.json': [strToU8('{"value":61}'), { level: 0 }], '2.json': [strToU8('{"fine":true}'), { level: 0 }] })
 
-  /** The archive with the 61 turned into a 71. */
+  /** The archive with a flipped bit: 61 becomes 71. */
   function flipped(): Uint8Array {
     const bad = Buffer.from(good)
     bad.write('71', bad.indexOf('61}'))
@@ -84,25 +84,25 @@ describe('a bad file is told, and the next one is read', () => {
     ])
   })
 
-  it('an empty file is empty text, which is for the reader of JSON to refuse', async () => {
+  it('an empty file is an empty text, which the JSON parser refuses', async () => {
     expect(await read(await file('empty.json', ''))).toEqual([{ name: 'empty.json', text: '' }])
   })
 
-  it('a bit that turned in an archive costs the member, and no others', async () => {
+  it('a flipped bit in an archive fails only its member', async () => {
     expect(await read(await file('flipped.zip', flipped()))).toEqual([
       { name: 'flipped.zip/1.json', reason: 'is a damaged archive' },
       { name: 'flipped.zip/2.json', text: '{"fine":true}' },
     ])
   })
 
-  it('a member that unpacks to more than it says stops there', async () => {
+  it('a member that unpacks beyond its declared size stops there', async () => {
     const bomb = Buffer.from(zipSync({ '1.json': new Uint8Array(5_000_000) }))
     const directory = bomb.readUInt32LE(bomb.length - 22 + 16)
     bomb.writeUInt32LE(1000, directory + 24)
     expect(await read(await file('liar.zip', bomb))).toEqual([{ name: 'liar.zip/1.json', reason: 'is a damaged archive' }])
   })
 
-  it('a member that says that it is larger than 200 MB is not unpacked', async () => {
+  it('a member with a declared size above 200 MB is not unpacked', async () => {
     const bomb = Buffer.from(good)
     bomb.writeUInt32LE(0xf0000000, bomb.readUInt32LE(bomb.length - 22 + 16) + 24)
     expect((await read(await file('large.zip', bomb)))[0]).toEqual({
@@ -114,7 +114,7 @@ describe('a bad file is told, and the next one is read', () => {
   it.each([
     ['bomb.gz', gzipSync(Buffer.alloc(3_000_000))],
     ['bomb.json', Buffer.alloc(3_000_000, ' ')],
-  ])('%s, which goes on beyond the limit, is left there', async (name, content) => {
+  ])('%s beyond the limit stops at the limit', async (name, content) => {
     const files = await sourceFiles([await file(name, content)])
     for await (const one of readBundles(files, 1_000_000)) expect(one).toMatchObject({ name, reason: 'is too large unpacked' })
   })

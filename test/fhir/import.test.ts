@@ -19,7 +19,7 @@ import { refuseProduction, StageRefused } from '../../gateway/model/stage.ts'
 import { bundle, careTeam, clinicLabels, idFor, observation, patient, riverside } from './clinic.ts'
 import { clinicLock } from '../../schema/clinic.ts'
 
-/** Keeps digests by record, as the sealed store does, and counts how many writes run at once. */
+/** Keeps digests by record, like the sealed store, and counts concurrent writes. */
 class MemoryImporter implements Importer {
   readonly idFor = idFor
   readonly digests = new Map<string, string | undefined>()
@@ -80,7 +80,7 @@ const run = (assign: ReadonlyMap<string, readonly string[]> = new Map()): Promis
   })
 
 describe('phi import', () => {
-  it('writes once, and a second time finds everything unchanged', async () => {
+  it('writes once, and finds everything unchanged the second time', async () => {
     await put('1.json', bundle(patient(), observation(), careTeam()))
     expect((await run()).written).toEqual({ created: 3, updated: 0, unchanged: 0 })
     expect((await run()).written).toEqual({ created: 0, updated: 0, unchanged: 3 })
@@ -89,7 +89,7 @@ describe('phi import', () => {
     expect(lines.join('\n')).toContain('created 0, updated 1, unchanged 2')
   })
 
-  it('imports the rest of bad input and names file, entry and reason, with no value of either', async () => {
+  it('imports the rest of bad input, and reports file, entry and reason without values', async () => {
     await put('1.json', '{"resourceType": CANARY')
     await put('2.json', bundle(patient(), observation({ valueQuantity: { value: 'CANARY' } }), { resourceType: 'Goal', id: 'g' }))
     await put('3.json', ['CANARY'])
@@ -105,10 +105,10 @@ describe('phi import', () => {
     expect(lines.join('\n')).not.toContain('CANARY')
   })
 
-  it('writes several patients at once, at most four, and one patient never twice at once', async () => {
+  it('writes up to four patients at once, and each patient one write at a time', async () => {
     for (let n = 0; n < 12; n++) await put(`${n}.json`, bundle(patient({ id: `p${n}` })))
     await run()
-    // how many come together hangs on how fast files are read; that it is several, and never more than four, does not
+    // the exact number depends on the speed of reading; it is more than one and at most four
     expect(importer.mostAtOnce).toBeGreaterThan(1)
     expect(importer.mostAtOnce).toBeLessThanOrEqual(4)
     importer.mostAtOnce = 0
@@ -117,7 +117,7 @@ describe('phi import', () => {
     expect(importer.mostAtOnce).toBe(1)
   })
 
-  it('lists practitioners whom nobody is assigned to, and assignments that nobody needed', async () => {
+  it('lists unassigned practitioners, and unused assignments', async () => {
     const team = (id: string, whose: string, who: string): object =>
       careTeam({ id, subject: { reference: `Patient/${whose}` }, participant: [{ member: { reference: `Practitioner/${who}` } }] })
     await put('1.json', bundle(patient(), team('t1', 'ada', 'p1'), team('t2', 'ada', 'p2'), team('t3', 'ada', 'p2')))
@@ -133,7 +133,7 @@ describe('phi import', () => {
     expect(lines).toContain('  Practitioner/p2  2 patients')
   })
 
-  it('goes on after a conflict over one patient, and stops when the store is out of reach', async () => {
+  it('continues after a conflict over one patient, and stops if the store is unavailable', async () => {
     await put('1.json', bundle(patient()))
     await put('2.json', bundle(patient({ id: 'bob' })))
     importer.failing.set(idFor('Patient', 'ada'), new VersionConflict())
@@ -175,7 +175,7 @@ describe('the command', () => {
     expect(importer.closed).toBe(true)
   })
 
-  it('ends with 1 when anything was at fault', async () => {
+  it('ends with 1 after any fault', async () => {
     vi.stubEnv('PHI_STAGE', 'test')
     await put('1.json', 'no JSON')
     expect((await parse(home)).exitCode).toBe(1)
@@ -189,7 +189,7 @@ describe('the command', () => {
       expect(message).toContain('PHI_STAGE')
       expect(exitCode).toBe(1)
       expect(importer.closed).toBe(false)
-      // nor is the store opened for whoever asks for it past the command
+      // without the command's own check, the store is not opened either
       await expect(openImporter(riverside, clinicLock())).rejects.toThrow(StageRefused)
     },
   )
@@ -206,7 +206,7 @@ describe('the command', () => {
     expect((await parse(home, ...args)).exitCode).toBe(1)
   })
 
-  it('takes a FHIR identity as it is, and several users for one practitioner', () => {
+  it('keeps a FHIR identity unchanged, and accepts several users for one practitioner', () => {
     const practitioner = 'Practitioner/1'
     expect(
       assignments(
@@ -224,7 +224,7 @@ describe('stages', () => {
   it.each(['local', 'test', 'dev', 'staging'])('%s may be written to', (stage) => {
     expect(() => refuseProduction({ PHI_STAGE: stage })).not.toThrow()
   })
-  it('P3: a stage that nobody named is refused', () => {
+  it('P3: an unnamed stage is refused', () => {
     expect(() => refuseProduction({})).toThrow('PHI_STAGE')
   })
 
@@ -232,15 +232,15 @@ describe('stages', () => {
     ['the KMS stand-in', () => startKms()],
     ['the identity provider', () => startIdentityProvider({ port: 0, users: [] })],
     ['the stack', () => startStack({ dataFolder: join(home, 'data'), port: 0 })],
-  ])('C29: %s does not start in a process that was told to be production', async (_what, start) => {
+  ])('C29: %s does not start in a process with a production stage', async (_what, start) => {
     vi.stubEnv('PHI_STAGE', 'production')
     await expect(start()).rejects.toThrow(StageRefused)
     expect(existsSync(join(home, 'data'))).toBe(false)
   })
 })
 
-describe('progress away from a terminal', () => {
-  it('is a line a second, with counts and nothing else', () => {
+describe('progress without a terminal', () => {
+  it('is one line a second, with only counts', () => {
     const written: string[] = []
     let now = 0
     const stream = { isTTY: false, write: (line: string) => written.push(line) > 0 }

@@ -32,7 +32,7 @@ describe('the labels of a record', () => {
     expect(labelsOf('Condition', condition(coded(system, code)))).toEqual(labels)
   })
 
-  it('come from every code that the record holds: components, values, reasons, reactions, and labels of the source', () => {
+  it('come from every code of the record: components, values, reasons, reactions, and labels of the source', () => {
     const hiv = coded(SNOMED, '86406008')
     const plain = coded('http://loinc.org', '8867-4')
     expect(labelsOf('Observation', observation({ valueQuantity: undefined, valueCodeableConcept: hiv }))).toEqual(['HIV'])
@@ -48,7 +48,7 @@ describe('the labels of a record', () => {
     ])
   })
 
-  it('come along with what another resource says in the record, and with nothing else that is referred to', () => {
+  it('include those of a resource that is copied into the record, but not of other references', () => {
     const hiv = condition(coded(SNOMED, '86406008'))
     const claim = {
       resourceType: 'Claim',
@@ -61,7 +61,7 @@ describe('the labels of a record', () => {
     expect(labelsOf('Observation', visit, observation({ encounter: { reference: 'Encounter/e1' } }))).toBeUndefined()
   })
 
-  it('change when the lists of a deployment do, and so does the digest that a second import compares', () => {
+  it('change with the code lists of a deployment, and so does the digest that a second import compares', () => {
     const own = JSON.stringify([
       { label: 'GDIS', lists: [{ system: 'urn:own', source: { name: 'own' }, codes: [['X1', 'a gene']] }] },
     ])
@@ -74,7 +74,7 @@ describe('the labels of a record', () => {
     expect(mapped(codeLabels(clinicSensitivities, [own]))?.source).not.toBe(mapped(clinicLabels)?.source)
   })
 
-  it('P8: a file that holds no lists is refused, and nothing of it is told', () => {
+  it('P8: a file without lists is refused, and the error quotes no part of it', () => {
     for (const text of [
       'secret',
       '{}',
@@ -110,14 +110,14 @@ describe('the sensitivities come from the schema', () => {
       labels,
     })
 
-  it('accepts a sensitivity that is added to the SDL, in code lists and in consents', () => {
+  it('accepts a sensitivity that the SDL adds, in code lists and in consents', () => {
     const result = mapped(codeLabels(extended, [list('TEETH')]))
     expect(recordsOf(result, 'Condition')[0]?.metadata.labels).toEqual(['TEETH'])
     expect(result.patients[0]?.consents.given).toMatchObject([{ effect: 'PERMIT', labels: ['TEETH'] }])
     expect(result.faults).toEqual([])
   })
 
-  it('P3: refuses a code list whose label the schema does not define, and names the defined ones', () => {
+  it('P3: refuses a code list with a label that the schema does not define, and names the defined ones', () => {
     const refused = () => codeLabels(clinicSensitivities, [list('HIV'), list('TEETH')])
     expect(refused).toThrow(UnknownSensitivity)
     expect(refused).toThrow(

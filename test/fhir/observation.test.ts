@@ -9,7 +9,7 @@ const values = (changes: Record<string, unknown>): Record<string, unknown> =>
 const concept = { coding: [{ system: 'http://snomed.info/sct', code: '266919005', display: 'Never smoked' }] }
 
 describe('an observation becomes a record of its patient', () => {
-  it('carries the API fields of its composites and nothing else', () => {
+  it('has only the fields of the API in its composites', () => {
     expect(
       valuesOf(
         one({
@@ -27,7 +27,7 @@ describe('an observation becomes a record of its patient', () => {
     })
   })
 
-  it('tells what lists are ordered and filtered by', () => {
+  it('has the metadata that lists are sorted and filtered by', () => {
     expect(one({ category: [{ coding: [{ code: 'laboratory' }] }] })?.metadata).toMatchObject({
       open: {},
       references: {},
@@ -41,7 +41,7 @@ describe('an observation becomes a record of its patient', () => {
     [{ effectiveDateTime: undefined, effectivePeriod: { start: '2024-03' } }, '2024-03', '2024-03-01T00:00:00.000Z'],
     [{ effectiveDateTime: undefined, issued: '2024-03-02T00:00:00Z' }, '2024-03-02T00:00:00Z', '2024-03-02T00:00:00.000Z'],
     [{ effectiveDateTime: undefined }, undefined, undefined],
-  ])('finds the time of %j', (changes, time, date) => {
+  ])('reads the time of %j', (changes, time, date) => {
     expect(valuesOf(one(changes))['Observation.effectiveDateTime']).toBe(time)
     expect(one(changes)?.metadata.date).toBe(date)
   })
@@ -61,7 +61,7 @@ describe('an observation becomes a record of its patient', () => {
     [{ valueInteger: 0 }, { 'Observation.valueQuantity': { value: 0 } }],
     [{ valueDateTime: '2024-03' }, { 'Observation.valueString': '2024-03' }],
     [{ valueQuantity: { value: 0.01, comparator: '<', unit: 'ng/mL' } }, { 'Observation.valueString': '< 0.01 ng/mL' }],
-  ])('gives %j in a kind that the API has, without loss of meaning', (changes, expected) => {
+  ])('converts %j to a type of the API, without loss of meaning', (changes, expected) => {
     const told = Object.entries(values(changes)).filter(([path]) => path.startsWith('Observation.value'))
     expect(Object.fromEntries(told)).toEqual(expected)
   })
@@ -85,13 +85,13 @@ describe('an observation becomes a record of its patient', () => {
       { subject: { reference: '#in' }, contained: [patient({ id: 'in' })] },
       'Observation.subject: its patient is not among the imported ones',
     ],
-  ])('refuses %j, because its value or patient would be doubtful', (changes, reason) => {
+  ])('refuses %j, because its value or patient would be ambiguous', (changes, reason) => {
     const mapped = map(bundle(patient(), observation(changes)))
     expect(recordsOf(mapped, 'Observation')).toEqual([])
     expect(mapped.faults).toEqual([{ entry: 1, reason }])
   })
 
-  it('refuses a text over 200 KB and a record that no item could hold, and takes the rest', () => {
+  it('refuses a text over 200 KB and a record that exceeds an item, and accepts the rest', () => {
     const big = { valueQuantity: undefined, valueString: 'é'.repeat(102_401) }
     const coding = { coding: [{ display: 'x'.repeat(150_000) }] }
     const wide = { id: 'o2', code: coding, valueQuantity: undefined, valueCodeableConcept: coding, component: [{ code: coding }] }
@@ -100,7 +100,7 @@ describe('an observation becomes a record of its patient', () => {
     expect(recordsOf(mapped, 'Observation')).toHaveLength(1)
   })
 
-  it.each(['entered-in-error', 'cancelled'])('does not show an observation that is %s as a fact', (status) => {
+  it.each(['entered-in-error', 'cancelled'])('does not import an observation that is %s as a fact', (status) => {
     const mapped = map(bundle(patient(), observation({ status })))
     expect(recordsOf(mapped, 'Observation')).toEqual([])
     expect([...mapped.leftOut]).toEqual([[`Observation ${status}`, 1]])
@@ -116,7 +116,7 @@ describe('the encounter of an observation', () => {
   })
   const made = { encounter: { reference: 'Encounter/e1' } }
 
-  it('is referred to, whether or not it is in the bundle', () => {
+  it('is referenced, whether or not it is in the bundle', () => {
     expect(one(made)?.metadata.references).toEqual({ encounter: idFor('Encounter', 'e1') })
     const mapped = map(bundle(patient(), encounter('Patient/ada'), observation(made)))
     expect(recordsOf(mapped, 'Observation')[0]?.metadata.references).toEqual({ encounter: idFor('Encounter', 'e1') })

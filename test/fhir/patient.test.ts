@@ -8,13 +8,13 @@ const values = (changes: Record<string, unknown>): Record<string, unknown> =>
   valuesOf(recordsOf(map(bundle(patient({ name: [], birthDate: undefined, ...changes }))), 'Patient')[0])
 
 describe('a patient resource becomes the record of the patient', () => {
-  it('bears the id of the patient', () => {
+  it('has the id of the patient', () => {
     const [mapped] = map(bundle(patient())).patients
     expect(mapped?.patient).toBe(idFor('Patient', 'ada'))
     expect(mapped?.records[0]?.ref).toEqual({ type: 'Patient', patient: mapped?.patient, id: mapped?.patient })
   })
 
-  it('reads every field that the API has', () => {
+  it('reads every field of the API', () => {
     expect(
       values({
         identifier: [
@@ -77,13 +77,13 @@ describe('a patient resource becomes the record of the patient', () => {
     })
   })
 
-  it('leaves out what is absent or empty, so that it is ABSENT and never an empty value', () => {
+  it('omits absent or empty elements, which are ABSENT and never empty values', () => {
     expect(
       values({ telecom: [{ system: 'phone', value: ' ' }], name: [{ family: '', given: [null] }], maritalStatus: {} }),
     ).toEqual({})
   })
 
-  it('takes the UUID of the full URL for a resource that has no id yet', () => {
+  it('uses the UUID of the full URL for a resource without an id', () => {
     const uuid = '8f14e45f-ceea-4672-9a3b-0b6f3c2d1e00'
     const mapped = map({ resourceType: 'Bundle', entry: [{ fullUrl: `urn:uuid:${uuid}`, resource: patient({ id: undefined }) }] })
     expect(mapped.patients[0]?.patient).toBe(idFor('Patient', uuid))
@@ -111,7 +111,7 @@ describe('the digest of the source', () => {
   const digest = (changes: Record<string, unknown>): string | undefined =>
     recordsOf(map(bundle(patient(changes))), 'Patient')[0]?.metadata.source
 
-  it('stays when only the order of keys differs, and changes with any value', () => {
+  it('ignores the order of keys, and changes with any value', () => {
     const { name, ...rest } = patient()
     expect(digest({ ...rest, name })).toBe(digest({}))
     expect(digest({ birthDate: '1975-12-11' })).not.toBe(digest({}))

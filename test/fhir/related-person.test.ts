@@ -19,7 +19,7 @@ const ADOLESCENT = { since: '2026-05-17T00:00:00.000Z', until: '2032-05-17T00:00
 const OF_AGE = '2032-05-17T00:00:00.000Z'
 const periodsOf = (resource: Resource, born: string | undefined = BORN) => representationOf(resource, born).periods
 
-describe('C06: who acts for a patient', () => {
+describe('C06: the representatives of a patient', () => {
   it.each(['PRN', 'MTH', 'FTH', 'NPRN', 'ADOPTP', 'GUARD', 'RESPRSN'])('%s, until the patient comes of age', (code) => {
     expect(periodsOf(related(code))).toEqual([CHILD, ADOLESCENT])
   })
@@ -34,7 +34,7 @@ describe('C06: who acts for a patient', () => {
     expect(periodsOf(related(code, { period: { end: '2031' } }))).toEqual([])
   })
 
-  it('a guardian whom an adult was given, for the period of it', () => {
+  it('the guardian of an adult, for the period of the guardianship', () => {
     expect(periodsOf(related('GUARD', { period: { start: '2033-01-01' } }))).toEqual([{ since: '2033-01-01T00:00:00.000Z' }])
     expect(periodsOf(related('GUARD', { period: { start: '2020' } }))).toEqual([
       { since: '2020-01-01T00:00:00.000Z', ...CHILD },
@@ -52,12 +52,12 @@ describe('C06: who acts for a patient', () => {
     expect(periodsOf(related('MTH', { period: { end: '2020' } }))).toEqual([{ until: '2021-01-01T00:00:00.000Z' }])
   })
 
-  it('on two footings, by both', () => {
+  it('by two relationships, for the periods of both', () => {
     const relationship = ['MTH', 'HPOWATT'].map((code) => ({ coding: [{ system: SYSTEM, code }] }))
     expect(periodsOf(related('', { relationship }))).toEqual([CHILD, ADOLESCENT, { since: OF_AGE }])
   })
 
-  it('P3: nobody by kinship alone, by a code of another system, by an emergency contact, or by text', () => {
+  it('P3: not by kinship alone, a code of another system, an emergency contact, or text', () => {
     for (const code of ['SPS', 'STPMTH', 'MTHFOST', 'GRMTH', 'POWATT', 'DPOWATT', 'SPOWATT', 'EXCEST', 'SIS', 'mth', '']) {
       expect(representationOf(related(code), BORN)).toEqual({ periods: [], leftOut: 'no personal representative' })
     }
@@ -66,7 +66,7 @@ describe('C06: who acts for a patient', () => {
     }
   })
 
-  it('P3: nobody who is not said to be active, or without a birth date', () => {
+  it('P3: not without an active status or a birth date', () => {
     expect(representationOf(related('MTH', { active: false }), BORN)).toEqual({ periods: [], leftOut: 'inactive' })
     expect(representationOf(related('MTH', { active: undefined }), BORN)).toEqual({
       periods: [],
@@ -78,7 +78,7 @@ describe('C06: who acts for a patient', () => {
     }
   })
 
-  it('with limits of the deployment`s own', () => {
+  it('with the limits of the deployment', () => {
     const minors = { limitedFrom: 13, until: 16, scope: { categories: ['CONTACT'], labeled: true } } as const
     expect(representationOf(related('FTH'), BORN, minors).periods).toEqual([
       { until: '2027-05-17T00:00:00.000Z' },
@@ -110,7 +110,7 @@ describe('in a bundle', () => {
     })
   })
 
-  it('P13: is one without periods for who acts no more, or cannot be read, and says so', () => {
+  it('P13: has no periods without a representing code or for an unreadable resource, and the report says so', () => {
     const without = (resource: Resource) => proxies(resource).memberships.map(({ periods }) => periods)
     expect(without(related('SPS'))).toEqual([[]])
     expect(proxies(related('SPS')).leftOut).toEqual([['RelatedPerson no personal representative', 1]])
@@ -125,7 +125,7 @@ describe('in a bundle', () => {
     }
   })
 
-  it('P3: is nothing for a patient who is not in the bundle', () => {
+  it('P3: does not exist for a patient outside the bundle', () => {
     const told = proxies(related('MTH', { patient: { reference: 'Patient/other' } }))
     expect([told.memberships, told.reasons]).toEqual([[], ['RelatedPerson.patient: its patient is not among the imported ones']])
   })

@@ -11,7 +11,7 @@ import { encodeNodeId } from '../../gateway/model/node-id.ts'
 import type { Json, Membership, NewRecord, RecordMetadata } from '../../gateway/model/record.ts'
 import { RIVERSIDE } from './asking.ts'
 
-/** Patients of a test's own making, by names of its own. */
+/** Patients of one test, under its own names. */
 export class Admissions {
   readonly #store: SealedStore
 
@@ -43,7 +43,7 @@ export class Admissions {
     }
   }
 
-  /** @param team users on the care team, as physician and nurse are called */
+  /** @param team ids of the users on the care team, for example `physician` */
   async write(
     patient: string,
     records: readonly NewRecord[],
@@ -56,7 +56,7 @@ export class Admissions {
     return this.id(patient)
   }
 
-  /** From now on what the periods say; none at all is the end of it. */
+  /** Sets the periods of a membership. An empty list ends it. */
   async change(membership: Membership): Promise<void> {
     await this.#store.write({ patient: membership.patient, records: [], memberships: [membership] })
   }
@@ -71,7 +71,7 @@ export class Admissions {
   }
 }
 
-/** Commits what a test writes, with an audit record, as an operator's command does. */
+/** Commits the writes of a test with an audit record, like an operator's command. */
 export async function commit(
   { audit, process, now }: Services,
   items: readonly TransactWriteItem[],

@@ -9,7 +9,7 @@ import type { ClinicAnswer, RunningClinic } from '../harness/running-clinic.ts'
 export const RIVERSIDE = 'riverside' as TenantId
 export const LAKESIDE = 'lakeside' as TenantId
 
-/** What stands at a place of an answer; undefined where there is no such place. */
+/** The value at a place of an answer; undefined if the place does not exist. */
 export function at(value: unknown, ...path: readonly (string | number)[]): unknown {
   return path.reduce<unknown>((inside, key) => (inside as Record<string | number, unknown> | null | undefined)?.[key], value)
 }
@@ -25,14 +25,14 @@ export async function patientsOf({ ask }: Pick<RunningClinic, 'ask'>, user: stri
   return nodesAt(answer.data, 'patients').map((node) => String(at(node, 'id')))
 }
 
-/** The first of several; a fixture without one is a fault of the test. */
+/** The first of several. A fixture without one is a fault of the test. */
 export function first<T>(items: readonly T[]): T {
   const [item] = items
   if (item === undefined) throw new Error('the fixture has none')
   return item
 }
 
-/** An id that is well-formed and names nobody. */
+/** A well-formed id without a record. */
 export function madeUpId(): string {
   const id = randomBytes(16).toString('base64url')
   return encodeNodeId({ type: 'Patient' as TypeName, patient: id as PatientId, id: id as RecordId })
@@ -41,7 +41,7 @@ export function madeUpId(): string {
 /** The study of the demo. */
 export const STUDY = 'RIVERSIDE-A1C'
 
-/** What a study of riverside calls the record of a node id. */
+/** The pseudonym of a node id in the study of riverside. */
 export async function pseudonymOf(
   { services }: Pick<RunningClinic, 'services'>,
   nodeId: string,
@@ -60,7 +60,7 @@ export async function auditOf(
   return await services.history.ofRequest(tenant, phi.requestId)
 }
 
-/** What the audit says became of each path, in a fixed order. */
+/** The audited outcomes of all paths, sorted. */
 export function outcomesOf(entries: readonly AuditEntry[]): string[] {
   return entries
     .map(({ path, outcome, reason, view }) =>
@@ -69,7 +69,7 @@ export function outcomesOf(entries: readonly AuditEntry[]): string[] {
     .toSorted()
 }
 
-/** Requests to the tables and to KMS that a piece of work makes. */
+/** Requests to the tables and to KMS during some work. */
 export async function workOf<T>(
   { services }: Pick<RunningClinic, 'services'>,
   work: () => Promise<T>,

@@ -11,7 +11,7 @@ afterAll(async () => {
   await clinic.stop()
 })
 
-it('prefetching loads the keys of the named tenants, so that the first request asks KMS for none', async () => {
+it('prefetching loads the keys of the named tenants, so that the first request makes no call to KMS', async () => {
   const services = openServices({ ...clinic.stack.env, PHI_PREFETCH_TENANTS: `${RIVERSIDE},unknown` })
   await services.prefetch()
   const { kms } = services.keyring.counts
@@ -21,13 +21,13 @@ it('prefetching loads the keys of the named tenants, so that the first request a
   services.close()
 })
 
-it('prefetching does not fail if a service is away', async () => {
+it('prefetching does not fail if a service is unavailable', async () => {
   const away = { AWS_ENDPOINT_URL_DYNAMODB: 'http://127.0.0.1:9', PHI_PREFETCH_TENANTS: RIVERSIDE }
   const services = openServices({ ...clinic.stack.env, ...away })
   await expect(services.prefetch()).resolves.toBeUndefined()
   services.close()
 })
 
-it('the name of a tenant that none can have is refused at the start', () => {
+it('an impossible name of a tenant is refused at the start', () => {
   expect(() => openServices({ ...clinic.stack.env, PHI_PREFETCH_TENANTS: 'a#b' })).toThrow('PHI_PREFETCH_TENANTS')
 })

@@ -27,7 +27,7 @@ const resolvers: Resolvers = {
 }
 const start = (parts: Partial<GatewayParts> = {}, text = PERSON) => gatewayOver(text, { relationships, resolvers, ...parts })
 
-describe('P3: a schema that nobody reviewed is not served', () => {
+describe('P3: an unreviewed schema is not served', () => {
   it('starts over a schema with its lock', async () => {
     await expect(start()).resolves.toBeDefined()
   })
@@ -54,7 +54,7 @@ describe('P3: a schema that nobody reviewed is not served', () => {
   })
 })
 
-describe('P3: a computed field is served by the function that it is declared with, or not at all', () => {
+describe('P3: a computed field is served only by its declared function', () => {
   const COMPUTED = sdl(
     `id: ID! ${NOT_PHI}
 born: String ${PHI}
@@ -112,14 +112,14 @@ twice: Int ${PHI} @computed(from: ["Person.born", "Person.born"])`,
   })
 })
 
-describe('P3: a source that nobody registered', () => {
+describe('P3: an unregistered source', () => {
   it('does not start', async () => {
     await expect(start({ sources: new Map() })).rejects.toThrow(new SchemaRefused('Person: no source is registered as dynamodb'))
   })
 })
 
 describe('an answer', () => {
-  it('carries its request id, a receipt, and may not be kept', async () => {
+  it('has its request id and a receipt, and is not cached', async () => {
     const { post, events } = await start()
     const answer = await post('{ me { user } }')
     expect(answer.status).toBe(200)
@@ -191,7 +191,7 @@ describe('a root that role and purpose close', () => {
     expect(log.records).toMatchObject([{ path: 'Query.person', outcome: 'DENIED', reason: 'ROLE' }])
   })
 
-  it('P2: with the audit out of reach nothing is answered, not even the refusal', async () => {
+  it('P2: if the audit is unavailable, nothing is answered, not even the denial', async () => {
     const { post, log } = await start(asAdmin)
     log.down = true
     const answer = await post('{ me { user } person(id: "x") { name } }')
@@ -203,7 +203,7 @@ describe('a root that role and purpose close', () => {
   })
 })
 
-describe('P9: a store that fails is not a denial', () => {
+describe('P9: a failing store is no denial', () => {
   it('the field is unavailable', async () => {
     const { post } = await start({
       resolvers: {
@@ -217,7 +217,7 @@ describe('P9: a store that fails is not a denial', () => {
     expect(answer.body).not.toContain('secret')
   })
 
-  it('a fault of ours fails the request whole, and only its class is told to operators', async () => {
+  it('a fault of the gateway fails the whole request, and operators get only its class', async () => {
     const { post, events } = await start({
       resolvers: { Query: { ...resolvers['Query'], person: () => Promise.reject(new RangeError('999-62-6858')) } },
     })
@@ -228,7 +228,7 @@ describe('P9: a store that fails is not a denial', () => {
     expect(JSON.stringify([answer.body, events])).not.toContain('999-62-6858')
   })
 
-  it('P1: a leaf that is reached with what no loader made gives nothing', async () => {
+  it('P1: a leaf without a record loader discloses nothing', async () => {
     const { post } = await start({ resolvers: { Query: { ...resolvers['Query'], person: () => ({ id: 'x', name: 'Anna' }) } } })
     const answer = await post('{ person(id: "x") { name } }')
     expect(answer.status).toBe(500)

@@ -6,17 +6,19 @@ import { type HostileProxy, startProxy } from '../hostile/proxy.ts'
 import { type ClinicAnswer, read, type RunningClinic, runClinic } from '../harness/running-clinic.ts'
 import { auditOf, first, outcomesOf, patientsOf } from './asking.ts'
 
-// Services that do not answer at all. Each answer here comes because the request's own time was shared out: the clients
-// would go on trying for longer than the request has.
+// Services that do not answer. Each answer here arrives because the request shares out its own time: the clients would retry for
+// longer than the request lasts.
 
-/** Its part for reading is less than the 1.5 s after which a client gives up by itself; its rest is enough for a busy machine. */
+/**
+ * Its share for reading is shorter than the 1.5 s after which a client gives up by itself. Its rest is enough for a busy machine.
+ */
 const BUDGET_MS = 2_000
 const CHART = `query ($id: ID!) { patient(id: $id) { familyName birthDate observations(first: 2) { edges { node { code { text } } } } } }`
 
 let clinic: RunningClinic
 let engine: HostileProxy
 let kms: HostileProxy
-/** Its ways to the tables and to KMS lead through proxies; keys are warm. */
+/** Reaches the tables and KMS through proxies. Its keys are warm. */
 let behind: Awaited<ReturnType<RunningClinic['another']>>
 let id: string
 let calm: ClinicAnswer
@@ -48,7 +50,7 @@ afterAll(async () => {
   silent.closeAllConnections()
   await close(silent)
 })
-/** Begun in an earlier test: a client goes on trying when nobody waits for it any more. */
+/** Requests of earlier tests: a client may still retry them. */
 const earlier = new Set<string>()
 beforeEach(() => {
   for (const { invocation } of engine.requests) earlier.add(invocation)
@@ -62,8 +64,8 @@ const silently = (matches: (request: ServiceCall) => boolean): void => engine.pl
 const asked = (matches: (request: ServiceCall) => boolean): number =>
   engine.requests.filter((request) => matches(request) && !earlier.has(request.invocation)).length
 
-describe('P9: what cannot be read in time is unavailable, and the rest is given', () => {
-  it('a list whose chunks do not come is null with an error, beside the values of the patient', async () => {
+describe('P9: a value that cannot be read in time is unavailable, and the rest is disclosed', () => {
+  it('a list with chunks that do not arrive is null with an error, beside the values of the patient', async () => {
     silently(chunk)
     const answer = await ask(behind, 'physician', CHART)
     expect(answer.status).toBe(200)
@@ -75,7 +77,7 @@ describe('P9: what cannot be read in time is unavailable, and the rest is given'
       'Patient.familyName DISCLOSED',
       'Patient.observations UNAVAILABLE STORE',
     ])
-    // it was not the client that gave up and tried again
+    // the deadline ended the read, not a retry of the client
     expect(asked(chunk)).toBe(1)
   })
 
@@ -86,8 +88,8 @@ describe('P9: what cannot be read in time is unavailable, and the rest is given'
     const table = clinic.stack.env[name]
     silently((request) => reads(request) && request.names(table))
     const answer = await ask(behind, 'physician', CHART)
-    // counted at once, and without what the test before waited for in vain: a client asks again when its own time is over,
-    // although nobody waits for it any more
+    // Counted at once, without the requests of earlier tests: a client retries when its own time is over, although no caller waits
+    // any more.
     expect(asked((request) => reads(request) && request.names(table) && !chunk(request))).toBe(1)
     expect(answer.status).toBe(200)
     expect(answer.data).toEqual({ patient })
@@ -96,7 +98,7 @@ describe('P9: what cannot be read in time is unavailable, and the rest is given'
     expect(new Set(records.map(({ outcome, reason }) => `${outcome} ${reason ?? ''}`))).toEqual(new Set(['UNAVAILABLE STORE']))
   })
 
-  it('keys that do not come close what they open, and nothing hangs on them afterwards', async () => {
+  it('missing keys make their values unavailable, and leave nothing blocked', async () => {
     const cold = await clinic.another()
     kms.play(() => HANG)
     const answer = await ask(cold, 'physician', CHART)
@@ -106,20 +108,20 @@ describe('P9: what cannot be read in time is unavailable, and the rest is given'
     // the client itself would have tried three times
     expect(kms.requests.length).toBeLessThan(3)
     kms.play(() => PASS)
-    // the request for the key that nobody waits for any more ends by its own time
+    // the abandoned request for the key ends by its own timeout
     await expect.poll(async () => (await ask(cold, 'physician', CHART, 8_000)).data, { timeout: 15_000 }).toEqual(calm.data)
   })
 })
 
-describe('P2: in the end there is an answer, and never one without its audit', () => {
-  it('with every service silent: no data', async () => {
+describe('P2: every request ends with an answer, and none is disclosed without its audit', () => {
+  it('if every service hangs: no data', async () => {
     silently(() => true)
     const answer = await ask(behind, 'physician', CHART)
     expect([answer.status, answer.data]).toEqual([503, undefined])
     expect(answer.errors.map(({ extensions }) => extensions['code'])).toEqual(['AUDIT_UNAVAILABLE'])
   })
 
-  it('an issuer that does not give its keys: nobody is known', async () => {
+  it('if an issuer does not serve its keys: every token is refused', async () => {
     const port = await listen(silent, 0)
     const stranded = await clinic.another({ env: { PHI_JWKS_URI: `http://${LOOPBACK}:${port}/jwks` } })
     const answer = await ask(stranded, 'physician', CHART)

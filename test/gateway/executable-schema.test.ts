@@ -10,7 +10,7 @@ import type { CoordinateClass } from '../../directives/policy.ts'
 import { clinic } from './decide/clinic-policy.ts'
 import { compile, connection, NOT_PHI, PHI } from '../directives/clinic-fixture.ts'
 
-// both as they are; a test takes away from what they give, to see that the comparison notices
+// Unwrapped functions. A test omits a part of their results, to check that the comparison notices it.
 vi.mock('../../gateway/access/shield-rules.ts', { spy: true })
 vi.mock('../../gateway/disclosure/leaf-resolvers.ts', { spy: true })
 afterEach(() => {
@@ -43,8 +43,8 @@ const without = (type: string, field: string): Resolvers =>
     ]),
   )
 
-describe('P3: a field that is not held as its class asks stops the gateway', () => {
-  it('a sound schema is built, and so is the shipped clinic', () => {
+describe('P3: a field without the guard of its class stops the gateway', () => {
+  it('a valid schema is built, and so is the shipped clinic', () => {
     expect(() => build()).not.toThrow()
     expect(() => executableSchema(clinic.schema, clinic.policy, clinicResolvers)).not.toThrow()
   })
@@ -57,7 +57,7 @@ describe('P3: a field that is not held as its class asks stops the gateway', () 
     expect(() => build(without(type, field))).toThrow(new UnheldField(`${type}.${field}`, 'a root or an edge needs a resolver'))
   })
 
-  it('a root that is given the default resolver, which decides nothing', () => {
+  it('a root with the default resolver, which decides nothing', () => {
     expect(() => build({ ...SOUND, Query: { person: defaultFieldResolver as Resolver } })).toThrow(UnheldField)
   })
 
@@ -107,7 +107,7 @@ describe('P3: a field that is not held as its class asks stops the gateway', () 
     ['a value', 'Person', 'name'],
     ['a field that is not PHI', 'Person', 'id'],
     ['a part of a page', 'PageInfo', 'endCursor'],
-  ])('%s with something around it', (_what, type, field) => {
+  ])('%s with an additional wrapper', (_what, type, field) => {
     vi.mocked(shield.shieldRules).mockImplementationOnce((...args) => {
       const rules = shield.shieldRules(...args)
       const around: shield.Wrap = (resolve, source, from, context, info) => Promise.resolve(resolve(source, from, context, info))
@@ -116,7 +116,7 @@ describe('P3: a field that is not held as its class asks stops the gateway', () 
     expect(() => build()).toThrow(UnheldField)
   })
 
-  it('a field that has no class, and a class that says another thing than the field is', () => {
+  it('a field without a class, and a class that does not match the field', () => {
     const reclassed = (coordinate: string, kind: CoordinateClass | undefined) => {
       const { schema, policy } = compile(SDL)
       const classes = new Map(policy.classes)

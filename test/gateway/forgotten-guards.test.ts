@@ -14,36 +14,36 @@ import type { PatientId, RecordId, TenantId } from '../../gateway/model/ids.ts'
 import type { Grant, PhiPolicy } from '../../directives/policy.ts'
 import { clinic } from './decide/clinic-policy.ts'
 
-// What must not compile. Each line under `@ts-expect-error` is a guard that somebody forgot; were it to compile, the
-// comment itself would be the error. Nothing here is called: the type checker is the test.
+// Code that must not compile. Each line under `@ts-expect-error` omits a guard. If it compiled, the comment itself would be the
+// error. Nothing here is called: the type checker is the test.
 
 export const withoutReceipt = (scope: RequestScope, receipt: AuditReceipt, alike: Pick<AuditReceipt, 'count' | 'text'>) => [
   answer(scope, receipt, null, []),
-  // @ts-expect-error P2: an answer takes the proof that its accesses were recorded
+  // @ts-expect-error P2: an answer needs the proof that its accesses were recorded
   answer(scope, null, []),
-  // @ts-expect-error P2: and no undefined in its place
+  // @ts-expect-error P2: undefined is no proof
   answer(scope, undefined, null, []),
-  // @ts-expect-error P2: nor something that looks like one
+  // @ts-expect-error P2: an object of the same shape is no proof
   answer(scope, alike, null, []),
 ]
 
 export const withoutView: () => Permit[] = () => [
   { outcome: 'GRANTED', view: 'FULL', basis: 'SELF' as Permit['basis'], rule: 'Patient.ssn#1' },
-  // @ts-expect-error P1: a permit says how much it shows
+  // @ts-expect-error P1: a permit has a view
   { outcome: 'GRANTED', basis: 'SELF' as Permit['basis'], rule: 'Patient.ssn#1' },
-  // @ts-expect-error P9: and which rule it stands on
+  // @ts-expect-error P9: a permit has a rule
   { outcome: 'GRANTED', view: 'FULL', basis: 'SELF' as Permit['basis'] },
 ]
 
 export const withoutReason: () => [Denial, PathOutcome] = () => [
   // @ts-expect-error P9: a denial has a reason
   { outcome: 'DENIED', breakGlass: false },
-  // @ts-expect-error P9: what is unavailable says why, to the audit
+  // @ts-expect-error P9: an unavailable value has a reason for the audit
   { outcome: 'UNAVAILABLE' },
 ]
 
 export const withoutGrants = (grant: Omit<Grant, 'breakGlass'>, policy: Omit<PhiPolicy, 'grants'>): [Grant, PhiPolicy] => [
-  // @ts-expect-error whether an emergency may open it is said, never assumed
+  // @ts-expect-error a grant states whether break-glass extends it
   grant,
   // @ts-expect-error P3: a field without grants is no policy
   policy,
@@ -55,13 +55,13 @@ export const withoutParts = (
   anonymous: Omit<GatewayParts, 'identity'>,
   unrelated: Omit<GatewayParts, 'relationships'>,
 ): GatewayParts[] => [
-  // @ts-expect-error P3: a gateway takes the lock that was reviewed
+  // @ts-expect-error P3: a gateway needs a reviewed lock
   unreviewed,
-  // @ts-expect-error P2: and a log
+  // @ts-expect-error P2: a gateway needs an audit log
   unrecorded,
-  // @ts-expect-error and whom to ask who asks
+  // @ts-expect-error a gateway needs an identity for its callers
   anonymous,
-  // @ts-expect-error and the relationships that decisions know
+  // @ts-expect-error a gateway needs the relationships of its decisions
   unrelated,
 ]
 
@@ -73,21 +73,21 @@ export const withoutStage = (
   resolved: Resolved,
 ) => [
   negotiate(admitted),
-  // @ts-expect-error P13: nothing more of a request is read before its session is checked
+  // @ts-expect-error P13: the session is checked before anything else of a request is read
   negotiate(identified),
-  // @ts-expect-error its media types are known before its body is read
+  // @ts-expect-error media types are negotiated before the body is read
   parse(admitted),
-  // @ts-expect-error P1: nothing is executed before the effective subject is known
+  // @ts-expect-error P1: the effective subject is resolved before execution
   execute(parsed),
-  // @ts-expect-error P2: nothing is settled that was not executed
+  // @ts-expect-error P2: only an executed request is settled
   settle(resolved),
 ]
 
-// @ts-expect-error to leave the check of relationships out has to be written: 'unchecked'
+// @ts-expect-error the check of relationships can be left out only by an explicit 'unchecked'
 export const withoutRelationships = () => compilePolicy([])
-// @ts-expect-error a rule that denies has somebody to tell
+// @ts-expect-error a rule needs a callback for denials
 export const withoutOnDenied = () => shieldRules(clinic.schema, clinic.policy, () => undefined)
-// @ts-expect-error a token is for somebody: without an audience any token of the issuer would do
+// @ts-expect-error without an audience, any token of the issuer would be accepted
 export const withoutAudience = () => tokenIdentity({ issuer: 'https://a', jwksUri: 'https://a/jwks' }, clinic.policy)
 
 export const mixedUp = (patient: PatientId, caller: Caller): [TenantId, RecordId, PatientId, TenantId] => [
@@ -95,14 +95,14 @@ export const mixedUp = (patient: PatientId, caller: Caller): [TenantId, RecordId
   patient,
   // @ts-expect-error P6: a patient is no record
   patient,
-  // @ts-expect-error P6: any text is no patient
+  // @ts-expect-error P6: a plain text is no patient
   'AAAAAAAAAAAAAAAAAAAAAA',
   // @ts-expect-error a user is no tenant
   caller.user,
 ]
 
-describe('a guard that is forgotten does not compile', () => {
-  it('P2: nothing but a trail can make a receipt', () => {
+describe('an omitted guard does not compile', () => {
+  it('P2: only a trail can make a receipt', () => {
     expect(Object.keys(trail)).toEqual(['Trail'])
   })
 })

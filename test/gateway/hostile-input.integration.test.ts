@@ -3,9 +3,9 @@ import { fetchToken } from '../../infra/local/token.ts'
 import { type RunningClinic, runClinic } from '../harness/running-clinic.ts'
 import { at, auditOf, first, patientsOf } from './asking.ts'
 
-/** Stands in every input. Wherever it comes up again, input was echoed or logged. */
+/** Occurs in every input. If it appears in an answer or an event, input was echoed or logged. */
 const CANARY = 'CANARY-999-12-3456'
-/** The same where only letters may stand. */
+/** The same, for places that allow only letters. */
 const NAME = 'CanarySsn999123456'
 
 let clinic: RunningClinic
@@ -34,7 +34,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
   OPERATION_RESOLUTION_FAILURE: 'The operation to execute could not be determined.',
 }
 
-/** Sends a request as it is and holds the answer against what every refusal has in common. */
+/** Sends a request and compares the answer with the common parts of all refusals. */
 async function refused({ method = 'POST', body, headers = {} }: Raw, status: number, code: string): Promise<void> {
   const from = clinic.events.length
   const response = await clinic.gateway.handle({
@@ -53,7 +53,7 @@ async function refused({ method = 'POST', body, headers = {} }: Raw, status: num
   expect(response.headers['cache-control']).toBe('no-store')
   expect(response.headers['www-authenticate']).toBe(status === 401 ? 'Bearer' : undefined)
   expect(response.headers['content-type']).toMatch(/^application\/(?:graphql-response\+)?json/)
-  // content-length of another body would cut the answer short
+  // the content-length of another body would truncate the answer
   const length = response.headers['content-length']
   if (length !== undefined) expect(Number(length)).toBe(Buffer.byteLength(response.body))
   const told = JSON.stringify([response, clinic.events.slice(from)])
@@ -63,7 +63,7 @@ async function refused({ method = 'POST', body, headers = {} }: Raw, status: num
 
 const part = (json: object): string => Buffer.from(JSON.stringify(json)).toString('base64url')
 
-describe('P8: a token that is none gets one answer and no reason', () => {
+describe('P8: an invalid token gets one answer without a reason', () => {
   const forged = (header: object, payload: object): string => `${part(header)}.${part(payload)}.${part({ s: CANARY })}`
   it.each([
     ['none', ''],
@@ -79,7 +79,7 @@ describe('P8: a token that is none gets one answer and no reason', () => {
     await refused({ body: { query: '{ viewer { tenant } }' }, headers: { authorization } }, 401, 'UNAUTHENTICATED')
   })
 
-  it('a good token with another payload, or with its signature cut', async () => {
+  it('a valid token with another payload, or with its signature cut', async () => {
     const [header = '', payload = '', signature = ''] = token.split('.')
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as object
     for (const bad of [
@@ -100,7 +100,7 @@ describe('P8: a token that is none gets one answer and no reason', () => {
   })
 })
 
-describe('P8: a body that is none', () => {
+describe('P8: an invalid body', () => {
   it.each([
     ['no JSON', `{"query": ${CANARY}`],
     ['nothing', ''],
@@ -117,19 +117,19 @@ describe('P8: a body that is none', () => {
     await refused({ body }, 400, 'BAD_REQUEST')
   })
 
-  it('is refused from a form, which a browser sends without asking', async () => {
+  it('is refused from a form, which a browser sends without a preflight', async () => {
     const headers = { 'content-type': 'text/plain' }
     await refused({ body: { query: `{ viewer { tenant } } # ${CANARY}` }, headers }, 415, 'BAD_REQUEST')
   })
 
-  it('comes by POST alone', async () => {
+  it('is accepted only by POST', async () => {
     for (const method of ['GET', 'PUT', 'DELETE', 'HEAD']) {
       await refused({ method, body: { query: `{ viewer { tenant } } # ${CANARY}` } }, 405, 'BAD_REQUEST')
     }
   })
 })
 
-describe('P8: an operation that is none', () => {
+describe('P8: an invalid operation', () => {
   const deep = (levels: number): string => `${'{ a '.repeat(levels)}${'}'.repeat(levels)}`
   it.each([
     ['a syntax error', `{ patient(id: "${CANARY}" { familyName }`, 'GRAPHQL_PARSE_FAILED'],
@@ -151,7 +151,7 @@ describe('P8: an operation that is none', () => {
     await refused({ body: { query } }, 400, code)
   })
 
-  it('none of several is named', async () => {
+  it('several operations and no operation name', async () => {
     const query = `query ${NAME}A { viewer { tenant } } query ${NAME}B { viewer { tenant } }`
     await refused({ body: { query } }, 400, 'OPERATION_RESOLUTION_FAILURE')
     await refused({ body: { query, operationName: CANARY } }, 400, 'OPERATION_RESOLUTION_FAILURE')
@@ -166,7 +166,7 @@ describe('P8: an operation that is none', () => {
     await refused({ body: { query: 'query ($id: ID!) { patient(id: $id) { familyName } }', variables } }, 400, 'BAD_USER_INPUT')
   })
 
-  it('a number out of its range', async () => {
+  it('a number out of range', async () => {
     const query = 'query ($first: Int) { patients(first: $first) { edges { cursor } } }'
     for (const first of [2 ** 40, 1.5, CANARY, true, -1]) {
       await refused({ body: { query, variables: { first } } }, 400, 'BAD_USER_INPUT')
@@ -174,8 +174,8 @@ describe('P8: an operation that is none', () => {
   })
 })
 
-describe('P8: what is asked with names and texts of the client`s own', () => {
-  it('bears response keys in paths and nothing else of the input, and its audit bears no argument', async () => {
+describe('P8: an operation with names and texts of the client', () => {
+  it('has response keys in paths and nothing else of the input in the answer, and no argument in the audit', async () => {
     const from = clinic.events.length
     const query = `query Operation($id: ID!, $canary: String = "${CANARY}") {
       aliased: patient(id: $id) { renamed: ssn observations(first: 1, code: $canary) { edges { cursor } } }
@@ -191,7 +191,7 @@ describe('P8: what is asked with names and texts of the client`s own', () => {
     expect(JSON.stringify(entries)).not.toContain(CANARY)
   })
 
-  it('an id that is no id is not found, in whatever form it comes', async () => {
+  it('an invalid id of any form is NOT_FOUND', async () => {
     const long = 'A'.repeat(10_000)
     for (const wanted of [CANARY, '', ' ', '\u0000', '../../etc', `${id}=`, ` ${id}`, long, '__proto__', id.toLowerCase()]) {
       const answer = await clinic.ask('physician', 'query ($id: ID!) { patient(id: $id) { familyName } }', { id: wanted })
@@ -202,7 +202,7 @@ describe('P8: what is asked with names and texts of the client`s own', () => {
     }
   })
 
-  it('no input made an internal error', () => {
+  it('no input caused an internal error', () => {
     expect(clinic.events.filter(({ event }) => event === 'INTERNAL')).toEqual([])
   })
 })

@@ -47,7 +47,7 @@ const SOUND: Services = {
   me: (_source, _args, { scope }) => ({ user: scope.caller.user }),
 }
 
-/** A gateway whose services write down the stage that calls them. */
+/** A gateway with services that record the stage that calls them. */
 async function observed(changes: Partial<Services> = {}) {
   const { callerOf, admit, studies, me, authFailures, mutations, breakGlass } = { ...SOUND, ...changes }
   const visited: string[] = []
@@ -189,7 +189,7 @@ describe('P2: the deadline ends a request without data', () => {
     expect(visited).toEqual([])
   })
 
-  it('gives authentication a share of the time: a caller who is not known by then is not let in', async () => {
+  it('gives authentication a share of the time: a caller that is not authenticated by then is refused', async () => {
     const { ask, visited } = await observed({ callerOf: () => new Promise(() => undefined) })
     expect((await ask({ deadline: NOW + 200 })).status).toBe(401)
     expect(visited).toEqual(['identify'])
@@ -214,7 +214,7 @@ describe('failed authentications', () => {
     expect(calls).toEqual(['start', 'count unknown EXPIRED', 'flush'])
   })
 
-  it('are not the other refusals', async () => {
+  it('are counted apart from other refusals', async () => {
     for (const changed of [{}, { type: 'text/plain' }, { body: '{' }, { method: 'GET' }]) {
       const { authFailures, calls } = counting()
       const { ask } = await observed({ authFailures })

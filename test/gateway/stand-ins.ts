@@ -16,7 +16,7 @@ import { KeyHouse } from './crypto/key-fixtures.ts'
 import { contextsOf, draftedAccesses } from './drafted-accesses.ts'
 import { compile } from '../directives/clinic-fixture.ts'
 
-/** An audit log in memory that can be told to fail. */
+/** An audit log in memory that a test can make fail. */
 class MemoryLog implements AuditLog {
   readonly records: AccessRecord[] = []
   readonly contexts: AuditContext[] = []
@@ -43,11 +43,11 @@ export interface GatewayUnderTest {
   readonly gateway: Gateway
   readonly log: MemoryLog
   readonly events: GatewayEvent[]
-  /** Posts a query as the caller that the identity gives. */
+  /** Posts a query as the caller that the identity returns. */
   readonly post: (query: string, variables?: Record<string, unknown>) => Promise<HttpResponse>
 }
 
-/** A gateway over a schema, with nothing around it that has a network. */
+/** A gateway over a schema, without any service that needs a network. */
 export async function gatewayOver(sdl: string, parts: Partial<GatewayParts> = {}): Promise<GatewayUnderTest> {
   const log = new MemoryLog()
   const events: GatewayEvent[] = []

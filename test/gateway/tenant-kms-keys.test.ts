@@ -6,7 +6,7 @@ const keysOf = (text: string | undefined, tenant: string) =>
   kmsKeysOf(TenantKmsKeys.parse(text), 'alias/shared')(tenant as TenantId)
 
 describe('PHI_TENANT_KMS_KEYS', () => {
-  it('gives a tenant its own keys, the present one first, and all others the shared one', () => {
+  it('gives a tenant its own keys, the current one first, and all others the shared key', () => {
     const text = '{"lakeside": "arn:aws:kms:eu-west-1:1:key/a", "harbor": ["alias/new", "alias/old"]}'
     expect(keysOf(text, 'lakeside')).toEqual(['arn:aws:kms:eu-west-1:1:key/a'])
     expect(keysOf(text, 'harbor')).toEqual(['alias/new', 'alias/old'])

@@ -4,13 +4,13 @@ interface Message {
   readonly request?: { readonly url?: unknown; readonly path?: unknown }
 }
 
-/** Requests that servers of this process get, that its clients send, and that `fetch` sends. */
+/** Requests that servers of this process receive, that its clients send, and that `fetch` sends. */
 const CHANNELS = ['http.server.request.start', 'http.client.request.start', 'undici:request:create']
 
 /**
- * Tells the path and query of every HTTP request that this process sends or answers.
+ * Reports path and query of every HTTP request that this process sends or answers.
  *
- * @returns what ends it
+ * @returns a function that ends the reports
  */
 export function listenToUrls(tell: (url: string) => void): () => void {
   const listener = (message: unknown): void => {

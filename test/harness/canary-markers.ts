@@ -1,32 +1,32 @@
 import { allFormsOf, type Haystack } from './leak-search.ts'
 
-// The stems stand in every marker and nowhere else. What is searched for is the stem, so that the cost of a search does not grow
-// with the number of fields; which field it was is asked only where one was found.
+// The stems occur in every marker and nowhere else. A search looks for the stems, so that its cost does not grow with the number of
+// fields. Only after a hit, it looks for the field.
 
 const TEXT = 'kQ7vXw9Zj2'
-/** The month in which everything happened to the canary: no demo patient is that old. */
+/** The month of all dates of the canary patient: no demo patient is that old. */
 const DATE = '1887-03-'
 const NUMBER = '91827364'
 
 /**
- * Dates and numbers are searched for as text, in every form of it. Not searched for: a date in another notation or in
- * milliseconds, a number in binary, and what `Markers.unsearchable` names.
+ * Dates and numbers are searched for as text, in every form of it. The search does not find a date in another notation or in
+ * milliseconds, a number in binary, or the values of `Markers.unsearchable`.
  */
 const STEMS: readonly string[] = [TEXT, DATE, NUMBER]
 
-/** Markers for the values of the canary patient, in turn, each with the field that it stands in. */
+/** Markers for the values of the canary patient, each with its field. */
 export class Markers {
-  /** By path, down to the parts of composites: `Observation.code.coding.code`. */
+  /** Markers by path, including the parts of composites: `Observation.code.coding.code`. */
   readonly byPath = new Map<string, string>()
   /** Paths of values that can have no marker: a boolean has two values. */
   readonly unsearchable: string[] = []
 
   text(path: string): string {
-    // 15 bytes: in base64, too, the number is told in full
+    // 15 bytes, so that base64 contains the whole number too
     return this.#keep(path, `${TEXT}${this.#next()}ee`)
   }
 
-  /** `1887-03-DD` with a day that tells some of them apart. */
+  /** `1887-03-DD`. The day distinguishes some of them. */
   date(path: string): string {
     return this.#keep(path, `${DATE}${String(1 + (this.byPath.size % 28)).padStart(2, '0')}`)
   }
@@ -52,12 +52,12 @@ export class Markers {
 }
 
 /**
- * Where a marker stands, in any form.
+ * Finds markers in any form.
  *
  * @returns `place: form of path`, which names the field and no value
  */
 export function findMarkers(haystacks: readonly Haystack[], markers: ReadonlyMap<string, string>): string[] {
-  // of forms that come to the same, the first one names them all
+  // if forms are equal, the first one names them all
   const forms = new Map(
     STEMS.flatMap((stem) => [...allFormsOf(stem)].toReversed().map(([form, needle]) => [needle, form] as const)),
   )
@@ -78,5 +78,5 @@ function pathsIn(bytes: Buffer, markers: ReadonlyMap<string, string>): string[] 
   return paths.length === 0 ? ['a part of some value'] : paths
 }
 
-/** Every form is ASCII but UTF-16, whose characters stand for bytes. */
+/** Every form is ASCII, except UTF-16 with its characters as bytes. */
 const bytesOf = (needle: string): Buffer => Buffer.from(needle, 'latin1')

@@ -14,19 +14,19 @@ import type { PatientId, RecordId } from '../../gateway/model/ids.ts'
 import type { Json, Membership, NewRecord } from '../../gateway/model/record.ts'
 import { Markers } from './canary-markers.ts'
 
-/** A patient with one record of every type of a schema, whose every value is a marker. */
+/** A patient with one record of every type of a schema. Every value is a marker. */
 export interface CanaryPatient {
   readonly patient: PatientId
   readonly records: readonly NewRecord[]
   readonly memberships: readonly Membership[]
   readonly markers: Markers
-  /** Asks for all of it, by `$id`. */
+  /** Selects all fields, by `$id`. */
   readonly query: string
 }
 
 const SINCE = '1990-01-01T00:00:00.000Z'
 
-/** Made from the schema: a field that is added to it is in the search from then on. */
+/** Derived from the schema, so that the search includes a new field at once. */
 export function canaryPatient(
   { schema, policy }: CompiledPolicy,
   idFor: (type: string, source: string) => RecordId,
@@ -104,7 +104,7 @@ function valueOf(markers: Markers, path: string, given: GraphQLOutputType): Json
   }
 }
 
-/** Everything under a type, and the records that its lists lead to. */
+/** All fields of a type, and the records of its lists. */
 function selection(schema: GraphQLSchema, policy: CompiledPolicy['policy'], type: GraphQLObjectType): string {
   return Object.values(type.getFields())
     .flatMap((field) => selected(schema, policy, type, field) ?? [])
@@ -121,7 +121,7 @@ function selected(
   const type = isListType(nullable) ? getNullableType(nullable.ofType) : nullable
   if (!isObjectType(type)) return name
   const isRecord = (record: GraphQLObjectType): boolean => policy.records.has(record.name as TypeName)
-  // the way back, and sideways: a to-one edge
+  // a to-one edge leads back or sideways
   if (isRecord(type)) return undefined
   const edge = type.getFields()['edges']
   if (edge === undefined || !isRecord(parent)) return `${name} { ${selection(schema, policy, type)} }`

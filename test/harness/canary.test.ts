@@ -29,13 +29,13 @@ beforeEach(async () => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('P8: the search for values of the canary patient can fail', () => {
-  it('finds nothing where nothing is', () => {
+  it('finds nothing without a leak', () => {
     canary.printed('{"message":"REQUEST"}')
     writeFileSync(join(folder, 'data'), Buffer.alloc(1_000_000, 'canary patient 1887 9182736 '))
     expect(() => canary.search(folder)).not.toThrow()
   })
 
-  it('has a marker of its own in every text, and a stem in every date and number', () => {
+  it('has a distinct marker in every text, and a stem in every date and number', () => {
     const texts = [...canary.patient.markers.byPath.values()].filter((text) => !/^1887-|^9182/.test(text))
     expect(new Set(texts).size).toBe(texts.length)
     for (const text of texts) expect(texts.filter((other) => other.includes(text))).toEqual([text])
@@ -48,7 +48,7 @@ describe('P8: the search for values of the canary patient can fail', () => {
     'Claim.total',
     'Observation.effectiveDateTime',
     'CareTeamMember.displayName',
-  ])('%s, in every form and at every place of a text', (path) => {
+  ])('finds %s in every form and at every place of a text', (path) => {
     for (const [form, needle] of allFormsOf(marker(path))) {
       for (const before of ['', 'a', 'ab', 'abc']) {
         const bytes = Buffer.from(`${before}${needle} and more`, 'latin1')
@@ -59,14 +59,14 @@ describe('P8: the search for values of the canary patient can fail', () => {
     }
   })
 
-  it('in base64 of whatever alignment', () => {
+  it('finds a marker in base64 of any alignment', () => {
     for (const before of ['', 'a', 'ab']) {
       const bytes = Buffer.from(Buffer.from(`${before}${marker('Patient.mrn')}`).toString('base64'))
       expect(findMarkers([{ name: 'here', bytes }], canary.patient.markers.byPath).join()).toContain('of Patient.mrn')
     }
   })
 
-  it('and a part of one, of which it is not known what it is', () => {
+  it('finds a part of a marker without the name of its field', () => {
     const bytes = Buffer.from(`x${marker('Patient.mrn').slice(0, 10)}x`)
     expect(findMarkers([{ name: 'here', bytes }], canary.patient.markers.byPath)).toEqual(['here: plain of a part of some value'])
   })
@@ -86,7 +86,7 @@ describe('P8: the search for values of the canary patient can fail', () => {
     ],
   ]
 
-  it.each(places)('in %s, naming the place and the field, and not the value', (place, leak) => {
+  it.each(places)('in %s, reports the place and the field, and not the value', (place, leak) => {
     const value = marker('Patient.familyName')
     leak(value)
     const search = (): void => canary.search(folder)
@@ -94,7 +94,7 @@ describe('P8: the search for values of the canary patient can fail', () => {
     expect(search).not.toThrow(value)
   })
 
-  it('in the errors of an answer to its own user, whose data it may hold', async () => {
+  it("reports a value in the errors of an answer to the patient's own user, but not in its data", async () => {
     const value = marker('Patient.familyName')
     const answer = (body: object) => () => Promise.resolve({ status: 200, headers: {}, body: JSON.stringify(body) })
     await canary.read(answer({ data: { value } }))
@@ -103,7 +103,7 @@ describe('P8: the search for values of the canary patient can fail', () => {
     expect(() => canary.search(folder)).toThrow('errors or headers of an answer to its own user: plain of Patient.familyName')
   })
 
-  it('in the URL of a request that this process sends or answers', async () => {
+  it('covers the URL of each request that this process sends or answers', async () => {
     const server = createServer((_request, response) => response.end())
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const asked: string[] = []

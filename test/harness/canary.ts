@@ -13,10 +13,10 @@ import { findMarkers } from './canary-markers.ts'
 import { type CanaryPatient, canaryPatient } from './canary-patient.ts'
 import { type RawItem, scanRaw } from './raw-scan.ts'
 
-/** A tenant of its own, so that no suite meets its patient. */
+/** A separate tenant, so that no suite meets its patient. */
 const CANARY = 'canary' as TenantId
 
-/** Who reads the canary patient: the care team, and the patient, who sees what care does not. */
+/** The readers of the canary patient: the care team, and the patient, with access to fields that the care team lacks. */
 export const CANARY_USERS: readonly StackUser[] = [
   {
     name: 'canary-physician',
@@ -34,20 +34,20 @@ export const CANARY_USERS: readonly StackUser[] = [
   },
 ]
 
-/** Asks a gateway, past whatever listens to the answers of others. */
+/** Sends a query to a gateway without recording its answer as that of another user. */
 export type CanaryAsk = (user: string, query: string, variables?: Record<string, unknown>) => Promise<HttpResponse>
 
-/** A value of the canary patient stands where no PHI may be (P8). Says where and of which field, never what. */
+/** A value of the canary patient occurs in a place without PHI (P8). The message names place and field, never the value. */
 class CanaryLeak extends Error {
   override readonly name = 'CanaryLeak'
 }
 
-/** The canary patient of a system under test, and all that left that system. */
+/** The canary patient of a system under test, and all output of that system. */
 export class Canary {
   readonly patient: CanaryPatient
-  /** As its own users ask for it. */
+  /** The node id that its own users send. */
   readonly id: string
-  /** What was kept, by the kind of place. */
+  /** The recorded output, by the kind of place. */
   readonly #kept = new Map<string, string[]>()
 
   private constructor(patient: CanaryPatient) {
@@ -69,12 +69,12 @@ export class Canary {
     }
   }
 
-  /** Reads everything, as everybody who may. */
+  /** Reads all fields as each user with access. */
   async read(ask: CanaryAsk): Promise<HttpResponse[]> {
     return await Promise.all(CANARY_USERS.map(({ name }) => this.#ask(ask, name, this.patient.query, { id: this.id })))
   }
 
-  /** Asks with a value of the patient where none belongs: as an id, a filter, a variable of another type, within a document. */
+  /** Sends a value of the patient in wrong places: as an id, a filter, a variable of another type, within a document. */
   async misplace(ask: CanaryAsk): Promise<void> {
     const [value = ''] = this.patient.markers.byPath.values()
     const filtered = 'query ($id: ID!, $code: String) { patient(id: $id) { conditions(code: $code) { edges { cursor } } } }'
@@ -89,7 +89,7 @@ export class Canary {
     await Promise.all(questions.map(([query, variables]) => this.#ask(ask, 'canary-physician', query, variables)))
   }
 
-  /** Changes a bit of the sealed conditions, as a writer of the database could. */
+  /** Flips a bit of the sealed conditions, like an attacker with write access to the database. */
   async tamper(dynamodb: DynamoDBClient, table: string): Promise<void> {
     const { Items: items = [] } = await dynamodb.send(
       new QueryCommand({
@@ -103,7 +103,7 @@ export class Canary {
     )
   }
 
-  /** Keeps an answer to anybody else. */
+  /** Records an answer to any other user. */
   answered({ headers, body }: HttpResponse): void {
     this.#keep('an answer to somebody else', JSON.stringify(headers), body)
   }
@@ -120,18 +120,18 @@ export class Canary {
     this.#keep('a URL', url)
   }
 
-  /** Searches every item of every table, and keeps those that hold anything. */
+  /** Searches every item of every table, and records the items with a hit. */
   async keepTables(dynamodb: DynamoDBClient, tables: readonly string[]): Promise<void> {
     for (const table of tables) {
       for await (const { text, items } of scanRaw(dynamodb, table)) {
-        // binary values are in base64 here, and so are found in one of its alignments
+        // binary values are base64 here, so a value occurs in one of its alignments
         if (findMarkers([{ name: table, bytes: Buffer.from(text, 'latin1') }], new Map()).length === 0) continue
         for (const item of items()) this.#keepItem(table, item)
       }
     }
   }
 
-  /** @throws CanaryLeak when a value stands in anything that was kept, or in a file of the folder */
+  /** @throws CanaryLeak if a value occurs in recorded output, or in a file of the folder */
   search(folder: string): void {
     const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
     const found = findMarkers(
@@ -141,7 +141,7 @@ export class Canary {
       ],
       this.patient.markers.byPath,
     )
-    if (found.length > 0) throw new CanaryLeak(`P8: values of the canary patient stand in\n${found.join('\n')}`)
+    if (found.length > 0) throw new CanaryLeak(`P8: values of the canary patient occur in\n${found.join('\n')}`)
   }
 
   async #ask(ask: CanaryAsk, user: string, query: string, variables?: Record<string, unknown>): Promise<HttpResponse> {

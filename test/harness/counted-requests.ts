@@ -95,7 +95,7 @@ interface Key {
   readonly sk?: { readonly S: string }
 }
 
-/** Counts the decryptions of this process, whatever asks for them. */
+/** Counts the decryptions of this process, by any caller. */
 function countOpenings(): { count: () => number; stop: () => void } {
   const genuine = crypto.createDecipheriv
   let count = 0

@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import type { Handler } from '../../infra/local/api-gateway.ts'
 
-// A process that holds one function and nothing else, as Lambda runs it: `FUNCTION` names the file. Messages invoke it.
+// A process with only one function, as on Lambda. `FUNCTION` names the file. Messages invoke it.
 
 /** One request for the function. */
 export interface Invocation {
@@ -9,7 +9,7 @@ export interface Invocation {
   readonly event: Partial<APIGatewayProxyEventV2>
 }
 
-/** What came of it, and the memory of the process by then, in bytes. */
+/** The result, and the memory of the process after it, in bytes. */
 export interface Invoked {
   readonly place: number
   readonly result: APIGatewayProxyStructuredResultV2

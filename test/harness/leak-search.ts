@@ -1,14 +1,14 @@
-/** What was searched: a file, a log, an answer. */
+/** Searched output: a file, a log, or an answer. */
 export interface Haystack {
   readonly name: string
   readonly bytes: Buffer
 }
 
 /**
- * Where any of the secrets stands, in plain text, hex, base64 or URL form. A base64 text holds a secret in one of three
- * alignments; the characters at its ends mix with the neighbors and are left out.
+ * Finds secrets in plain text, hex, base64 or URL form. A base64 text contains a secret in one of three alignments. The characters
+ * at its ends mix with the neighbors and are left out.
  *
- * @returns `place: form of secret number n`, which names no secret; empty when there is none
+ * @returns `place: form of secret number n`, which names no secret; empty if there is none
  */
 export function findLeaks(haystacks: readonly Haystack[], secrets: Iterable<string>): string[] {
   const found: string[] = []
@@ -22,10 +22,10 @@ export function findLeaks(haystacks: readonly Haystack[], secrets: Iterable<stri
   return found
 }
 
-/** The forms in which a text travels by itself. */
+/** The forms of a text in common encodings. */
 function formsOf(secret: string): Map<string, string> {
   const bytes = Buffer.from(secret, 'utf8')
-  // shorter ones would be found by chance
+  // shorter secrets would be found by chance
   if (bytes.length < 6) throw new RangeError('a secret to search for has at least 6 bytes')
   const forms = new Map([
     ['plain', secret],
@@ -42,7 +42,7 @@ function formsOf(secret: string): Map<string, string> {
   return forms
 }
 
-/** Those, and the forms that take some trouble: escapes of every character, other cases, two bytes a character. */
+/** The common forms and the rarer ones: escapes of every character, other cases, two bytes for each character. */
 export function allFormsOf(secret: string): Map<string, string> {
   const escaped = (prefix: string, digits: number): string =>
     [...Buffer.from(secret, 'utf8')].map((byte) => prefix + byte.toString(16).padStart(digits, '0')).join('')
@@ -55,7 +55,7 @@ export function allFormsOf(secret: string): Map<string, string> {
     ['JSON escapes', escaped('\\u', 4)],
     ['percent', escaped('%', 2)],
     ['PERCENT', escaped('%', 2).toUpperCase()],
-    // the first zero of big endian belongs to a character that little endian begins with, so one search is for both
+    // big endian begins with a zero, and every further zero precedes a character in both orders, so one search covers both
     ['UTF-16', wide.toString('latin1', 0, wide.length - 1)],
   ])
 }

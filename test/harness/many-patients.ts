@@ -20,18 +20,18 @@ const VALUES: ReadonlyMap<SchemaPath, Json> = new Map<SchemaPath, Json>([
   ['Patient.birthDate' as SchemaPath, '1970-01-01'],
   ['Patient.gender' as SchemaPath, 'female'],
 ])
-/** How many patients are sealed before what was made is written, and in how many places at once. */
+/** The number of patients that are sealed before a write, and the number of concurrent workers. */
 const AT_A_TIME = 50
 const PLACES = 6
-/** What DynamoDB takes in one BatchWriteItem. */
+/** The limit of DynamoDB for one BatchWriteItem. */
 const BATCH = 25
 const ROUNDS = 10
 
 type Table = Pick<Services, 'access' | 'keys' | 'keyring' | 'kms' | 'kmsKeysFor' | 'now' | 'records'>
 
 /**
- * Writes many patients of a tenant, each with one record of three values, as the store of an import leaves them; without audit and in no transaction, as
- * fast as the engine takes them.
+ * Writes many patients of a tenant, each with one record of three values, in the form that an import leaves. It writes without
+ * audit and transactions, as fast as the engine allows.
  *
  * @returns their ids
  */
@@ -43,7 +43,7 @@ export async function fillWithPatients(
 ): Promise<readonly NodeId[]> {
   const { keys, kms, kmsKeysFor, now } = services
   await services.keyring.createTenant(tenant)
-  // a new key asks for the tenant's item each time, which nobody else writes here
+  // a new key reads the tenant's item each time, and no other process writes it here
   const known = await keys.load(tenant, { tenantItem: true, patients: [] })
   const table = { load: (): Promise<LoadedKeys> => Promise.resolve(known), createTenant: keys.createTenant.bind(keys) }
   const keyring = new Keyring({ kms, table, now, kmsKeysFor })
@@ -95,7 +95,7 @@ async function sealed(
   ]
 }
 
-/** What each writing puts, without its condition. */
+/** Writes the items without their conditions. */
 async function write(client: DynamoDBClient, writes: readonly TransactWriteItem[]): Promise<void> {
   for (let start = 0; start < writes.length; start += BATCH) {
     let wanted: Record<string, { PutRequest: { Item: Record<string, AttributeValue> } }[]> = {}
@@ -104,7 +104,7 @@ async function write(client: DynamoDBClient, writes: readonly TransactWriteItem[
       wanted[TableName] = [...(wanted[TableName] ?? []), { PutRequest: { Item } }]
     }
     for (let round = 0; Object.keys(wanted).length > 0; round++) {
-      if (round === ROUNDS) throw new Error('The engine does not take what is written.')
+      if (round === ROUNDS) throw new Error('The engine does not accept the writes.')
       const { UnprocessedItems } = await client.send(new BatchWriteItemCommand({ RequestItems: wanted }))
       wanted = (UnprocessedItems ?? {}) as typeof wanted
     }

@@ -1,15 +1,15 @@
 import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
 
-/** An item as it travels: binary values in base64. */
+/** An item in wire format: binary values are base64. */
 export type RawItem = Readonly<Record<string, { readonly B?: string } & Readonly<Record<string, unknown>>>>
 
 interface Page {
   readonly text: string
-  /** Read only when somebody needs to know which item it was: that costs more than to search the text. */
+  /** Parsed only to name the item of a hit, because parsing costs more than searching the text. */
   readonly items: () => readonly RawItem[]
 }
 
-/** Every item of a table, as pages of text. The SDK would make objects of all of them, which is most of what a scan costs. */
+/** Every item of a table, as pages of text. Parsing all of them in the SDK would be most of the cost of a scan. */
 export async function* scanRaw(client: DynamoDBClient, table: string): AsyncGenerator<Page> {
   let start: Record<string, { S: string }> | undefined
   do {
@@ -27,13 +27,13 @@ export async function* scanRaw(client: DynamoDBClient, table: string): AsyncGene
         }
         return result
       },
-      // next to the wire: what stands further out reads the body
+      // close to the wire, because outer middleware reads the body
       { step: 'deserialize', priority: 'low' },
     )
     await client.send(command)
     const page = text
     const parsed = (): { Items: RawItem[]; LastEvaluatedKey?: typeof start } => JSON.parse(page) as { Items: RawItem[] }
-    // the pages before the last are a megabyte each; the last one, mostly the only one, need not be read at all
+    // Pages before the last one are a megabyte each. The last one, which is mostly the only one, can be left unread.
     start = page.includes('"LastEvaluatedKey"') ? parsed().LastEvaluatedKey : undefined
     yield { text: page, items: () => parsed().Items }
   } while (start !== undefined)

@@ -22,11 +22,11 @@ import type { Clock } from '../../gateway/model/record.ts'
 import { listenToUrls } from './asked-urls.ts'
 import { Canary, type CanaryAsk, CANARY_USERS } from './canary.ts'
 
-/** An answer as a client reads it. */
+/** An answer in the form that a client reads. */
 export interface ClinicAnswer {
   readonly status: number
   readonly headers: HttpResponse['headers']
-  /** The body as it came, for comparisons by byte. */
+  /** The body as received, for comparisons by byte. */
   readonly text: string
   readonly data: Record<string, unknown> | null | undefined
   readonly errors: readonly {
@@ -48,35 +48,35 @@ export interface ClinicAnswer {
   }
 }
 
-/** The bytes of an answer without its request id and its receipt, which are new in every answer. */
+/** The bytes of an answer without its request id and its receipt, which differ in every answer. */
 export function bytesOf({ text, phi }: Pick<ClinicAnswer, 'text' | 'phi'>): string {
   return text.replaceAll(phi.requestId, 'REQUEST').replaceAll(JSON.stringify(phi.receipt), '"RECEIPT"')
 }
 
 /**
- * The whole system in this process, on a data folder of its own: engine, KMS stand-in, identity provider, seeded patients
- * and the gateway over real clients and real tokens. A canary patient in a tenant of its own is read at the start and, under
- * faults, at the end; nothing that left the system or was kept by it may hold a value of that patient (P8).
+ * The whole system in this process, with its own data folder: engine, KMS stand-in, identity provider, seeded patients, and the
+ * gateway over real clients and tokens. A canary patient in a separate tenant is read at the start and, under faults, at the end.
+ * No output or stored data of the system may contain a value of that patient (P8).
  */
 export interface RunningClinic {
   readonly stack: Stack
   readonly services: Services
   readonly gateway: Gateway
   readonly canary: Canary
-  /** Reads the canary patient as everybody who may, in the first process. */
+  /** Reads the canary patient as each user with access, in the first process. */
   readCanary(): Promise<HttpResponse[]>
-  /** What was told to operators, in order. */
+  /** The events for operators, in order. */
   readonly events: readonly GatewayEvent[]
-  /** What a demo user sends, for a test that hands it to a gateway itself. */
+  /** The request of a demo user, for a test that passes it to a gateway itself. */
   requestOf(
     user: string,
     query: string,
     variables?: Readonly<Record<string, unknown>>,
     headers?: Record<string, string>,
   ): Promise<HttpRequest>
-  /** Asks as a demo user. */
+  /** Sends a query as a demo user. */
   ask(user: string, query: string, variables?: Record<string, unknown>, headers?: Record<string, string>): Promise<ClinicAnswer>
-  /** A second process of the same function: services and gateway of its own over the same tables, keys cold. */
+  /** A second process of the same function: its own services and gateway over the same tables, with cold keys. */
   another(options?: {
     now?: Clock
     env?: Record<string, string>
@@ -87,7 +87,7 @@ export interface RunningClinic {
 
 export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<RunningClinic> {
   const dataFolder = mkdtempSync(join(tmpdir(), 'phi-test-'))
-  // an engine that all tests share, as DynamoDB Local is, tells them apart by the names of their tables
+  // an engine that all tests share, like DynamoDB Local, needs distinct table names
   const users = [...DEMO_USERS, ...CANARY_USERS]
   const stack = await startStack({ dataFolder, port: 0, namespace: `test-${randomUUID()}`, users })
   const weather = await kmsInWeather(stack.env.AWS_ENDPOINT_URL_KMS)
@@ -102,7 +102,7 @@ export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<
     }),
   ])
   const silence = listenToUrls((url) => canary.asked(url))
-  // what is told of the canary's own requests is searched, and is not what a suite did
+  // the events of the canary's own requests are searched, but are not events of the suite
   let aside = false
   const tokens = new Map<string, Promise<string>>()
   const opened: { stop(): Promise<void> }[] = []

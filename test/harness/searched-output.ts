@@ -2,7 +2,7 @@ import { afterAll } from 'vitest'
 import { format } from 'node:util'
 import { findMarkers } from './canary-markers.ts'
 
-// Runs before each test file. Whatever the file's process prints, by whatever way, holds nothing of the canary patient (P8).
+// Runs before each test file. The output of the file's process must not contain values of the canary patient (P8).
 
 const printed: string[] = []
 
@@ -25,9 +25,9 @@ for (const method of ['debug', 'dir', 'error', 'info', 'log', 'table', 'trace', 
 afterAll(async () => {
   const place = { name: 'what the process printed', bytes: Buffer.from(printed.join('\n'), 'utf8') }
   if (findMarkers([place], new Map()).length === 0) return
-  // the schema is compiled only where there is something to name
+  // the schema is compiled only after a hit
   const { clinicMarkers } = await import('./canary-patient.ts')
   const found = findMarkers([place], clinicMarkers().byPath)
-  // not the text itself: the report of a failure is printed as well
+  // not the text itself, because the report of a failure is printed as well
   throw new Error(`P8: values of the canary patient were printed\n${found.join('\n')}`)
 })

@@ -6,15 +6,15 @@ import { keyText, type TableShape, type TableShapes } from './table-shapes.ts'
 import type { Write } from './writes.ts'
 
 /**
- * Lets an index show an item only some time after it was written, another time for each item, so that what was written later
- * may be seen earlier. An item counts as new when its key was not written before through here: the new state of an old one is
- * shown at once, and so is a deletion.
+ * Delays the visibility of items in an index, by a different time for each item, so that a later write may be visible earlier. An
+ * item counts as new if its key was not written through this proxy before. Updates and deletions of an old item are visible at
+ * once.
  */
 export class IndexLag {
   readonly #shapes: TableShapes
   readonly #now: Clock
   readonly #seed: number
-  /** By table and key, when the indexes of the table show it. */
+  /** The time at which the indexes show an item, by table and key. */
   readonly #shownAt = new Map<string, number>()
 
   constructor(shapes: TableShapes, now: Clock, seed: number) {
@@ -23,7 +23,7 @@ export class IndexLag {
     this.#seed = seed
   }
 
-  /** @param longest milliseconds after which an item is seen for certain */
+  /** @param longest milliseconds after which every item is visible */
   async wrote(writes: readonly Write[], longest: number): Promise<void> {
     for (const { kind, table, item } of writes) {
       const shape = await this.#shapes.of(table)
@@ -35,10 +35,10 @@ export class IndexLag {
   }
 
   /**
-   * A page of a query over an index without what it does not show yet. The page may be short or empty and still not be the
-   * last, as any page may.
+   * A page of a query over an index without the items that are not visible yet. As on DynamoDB, the page may be short or empty
+   * without being the last one.
    *
-   * @returns the page, and how many items were left out
+   * @returns the page, and the number of omitted items
    */
   async seen(table: string, { status, body }: Reply): Promise<{ readonly reply: Reply; readonly hidden: number }> {
     const shape = await this.#shapes.of(table)
@@ -51,13 +51,13 @@ export class IndexLag {
     return { reply: { status, body: { ...body, Items: shown, Count: shown.length, ScannedCount: scanned } }, hidden }
   }
 
-  /** Of [0, 1), by item: whatever the order of writes, the same item is as late. */
+  /** A number in [0, 1) for each item, independent of the order of writes. */
   #share(name: string): number {
     return createHash('sha256').update(`${this.#seed}\n${name}`).digest().readUInt32BE(0) / 2 ** 32
   }
 }
 
-/** Undefined for an item whose key is not projected. */
+/** Undefined if the index does not project the key of the item. */
 function nameOf(table: string, { key }: TableShape, item: WireItem): string | undefined {
   const text = keyText(item, key)
   return text === undefined ? undefined : `${table} ${text}`

@@ -2,10 +2,10 @@ import { DROP_ANSWER, type Fault, type Script, type ServiceCall } from './faults
 import { seeded } from './seeded.ts'
 import { type Mishap, everyTime, mishapOf, type Rates, secondTimeUnharmed, type Weather, zeroes } from './weather.ts'
 
-/** What happens before KMS. */
+/** Faults before KMS. */
 export type KmsFaultName = 'SLOW' | 'THROTTLED' | 'DENIED' | 'DISABLED' | 'PENDING_DELETION' | 'ANSWER_DROPPED'
 
-/** Every fault, so often that a key is had at the second or third attempt. */
+/** Every fault, at a rate at which the second or third attempt gets a key. */
 export const STORMY_KMS: Rates<KmsFaultName> = {
   SLOW: 0.3,
   THROTTLED: 0.14,
@@ -29,16 +29,16 @@ const MISHAPS: readonly Mishap<KmsFaultName>[] = [
   { name: 'ANSWER_DROPPED', befalls: always, fault: () => DROP_ANSWER },
 ]
 
-/** Faults of KMS: the n-th call meets the same fate for the same seed. */
+/** Faults of KMS. For a given seed, the n-th call always meets the same fault. */
 export function kmsWeather({
   seed,
   longestDelay = 200,
   mercy = false,
 }: {
   readonly seed: number
-  /** Milliseconds that a slow call takes at most. */
+  /** Maximum milliseconds of a slow call. */
   readonly longestDelay?: number
-  /** Whether a call that chance struck comes through when it is sent again. */
+  /** Whether a retry of a failed call succeeds. */
   readonly mercy?: boolean
 }): Weather<KmsFaultName> {
   const counts = zeroes(Object.keys(STORMY_KMS) as KmsFaultName[])

@@ -4,26 +4,26 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { close, listen, LOOPBACK } from '../../infra/local/ports.ts'
 import { errorReply, type Fault, PASS, type Reply, type Script, type ServiceCall } from './faults.ts'
 
-/** Stands between stock SDK clients and an AWS JSON service, and does to calls what a network and a busy service do. */
+/** A proxy between stock SDK clients and an AWS JSON service, which injects the faults of a network and a busy service. */
 export interface HostileProxy {
   readonly endpoint: string
-  /** What was asked since the last script, in order; nothing where the proxy was told not to remember. */
+  /** The calls since the last script, in order. Empty if the proxy does not remember calls. */
   readonly requests: readonly ServiceCall[]
-  /** Takes effect for the next call. */
+  /** Takes effect at the next call. */
   play(script: Script): void
   stop(): Promise<void>
 }
 
 /**
- * A proxy before DynamoDB's engine or the KMS stand-in: both speak AWS JSON, one operation a POST.
+ * A proxy before DynamoDB's engine or the KMS stand-in. Both use AWS JSON, with one operation for each POST.
  *
- * @param service URL of what stands behind it
- * @param remember whether calls are kept for `requests`; a proxy before a whole suite would keep all of its bodies
+ * @param service URL of the service
+ * @param remember whether calls are kept for `requests`; before a whole suite this would keep all bodies
  */
 export async function startProxy(service: string, { remember = true } = {}): Promise<HostileProxy> {
   let script: Script = () => PASS
   let requests: ServiceCall[] = []
-  // a connection for each call would cost more than most calls
+  // a new connection for each call would cost more than most calls
   const agent = new Agent({ keepAlive: true })
 
   const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
@@ -41,7 +41,7 @@ export async function startProxy(service: string, { remember = true } = {}): Pro
   }
 
   const server = createServer((incoming, outgoing) => {
-    // what fails here, a client sees as a broken connection
+    // a client sees a failure here as a broken connection
     answer(incoming, outgoing).catch(() => outgoing.destroy())
   })
   const port = await listen(server, 0)
@@ -125,7 +125,7 @@ interface Sent {
   readonly body: string
 }
 
-// the id of an invocation too: behind this proxy there may be another one, which tells by it what is sent again
+// includes the invocation id, because another proxy behind this one uses it to recognize retries
 const ASKED = [
   'x-amz-target',
   'content-type',
@@ -141,13 +141,13 @@ async function forward(service: string, agent: Agent, { headers }: IncomingMessa
     try {
       return await forwardOnce(service, agent, pick(headers, ASKED), body)
     } catch (error) {
-      // the service closed an idle connection at the moment of its use: it saw nothing of this call
+      // the service closed an idle connection while it was used, and saw nothing of this call
       if (!(error instanceof StaleConnection)) throw error
     }
   }
 }
 
-/** A kept connection that ended before anything came back on it. */
+/** A kept-alive connection ended before any answer. */
 class StaleConnection extends Error {
   override readonly name = 'StaleConnection'
 }

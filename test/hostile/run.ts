@@ -7,13 +7,13 @@ import { startProxy } from './proxy.ts'
 import { storeWeather } from './store-weather.ts'
 import { SEED_VARIABLE, SUITE_STORE } from './suite-weather.ts'
 
-// `npm run test:hostile [files]`: the integration suite once more, behind the hostile proxy. `PHI_HOSTILE_SEED` picks the seed.
+// `npm run test:hostile [files]`: runs the integration suite again, behind the hostile proxy. `PHI_HOSTILE_SEED` sets the seed.
 
 const DEFAULT_SEED = 20_261
-/** A latency or a second attempt is nothing that a test may fail of. */
+/** Latency and retries must not time out a test. */
 const PATIENCE = ['--testTimeout=60000', '--hookTimeout=60000']
 
-/** Without projects, whose own lists of files would be all that counts. */
+/** A configuration without projects, because file lists of projects would override the arguments. */
 const CONFIG = ['--config=vitest.hostile.config.ts']
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -28,7 +28,7 @@ weather.blow(SUITE_STORE)
 proxy.play(weather.script)
 
 const given = process.argv.slice(2)
-// these bring weather of their own, and most count what is sent under each fault: a fault more is a call more
+// these tests inject their own faults, and most of them count calls, which a further fault would change
 const APART = [
   'test/hostile/campaign/**',
   'test/gateway/audit/{clones,frozen,history,lane,lane-campaign,lanes,verify}.integration.test.ts',
@@ -41,7 +41,7 @@ const suite = spawn(
   {
     cwd: root,
     stdio: 'inherit',
-    // fewer generated questions than in calm: each takes several times as long, and their number is bounded by time
+    // fewer generated questions than without faults: each takes several times as long, and a time limit applies
     env: { ORACLE_RUNS: '120', ...process.env, AWS_ENDPOINT_URL_DYNAMODB: proxy.endpoint, [SEED_VARIABLE]: String(seed) },
   },
 )

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 
-/** A number of [0, 1), a new one each time. */
+/** Returns the next number in [0, 1). */
 export type Random = () => number
 
 /**
- * Numbers that are the same for the same seed and name (splitmix32 over a hash of both). Each kind of call has numbers of its
- * own, so that one more call of another kind does not change what becomes of this one.
+ * Numbers that depend only on seed and name (splitmix32 over a hash of both). Each kind of call has its own numbers, so that a
+ * further call of another kind does not change the faults of this one.
  *
  * @source https://doi.org/10.1145/2714064.2660195 (splittable generators)
  */

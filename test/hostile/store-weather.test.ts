@@ -43,7 +43,7 @@ afterAll(async () => {
 beforeEach(() => {
   weather.calm()
   proxy.play(weather.script)
-  // every bucket is full again, every index up to date
+  // every bucket is full again, and every index is up to date
   now += 3_600_000
 })
 
@@ -72,8 +72,8 @@ const failureOf = async (work: Promise<unknown>): Promise<unknown> =>
     (failure: unknown) => failure,
   )
 
-describe('weather before DynamoDB', () => {
-  it('the same seed brings the same fates, and another seed others', async () => {
+describe('faults before DynamoDB', () => {
+  it('a seed determines the faults, and another seed yields others', async () => {
     const call = (operation: string): ServiceCall => ({
       operation,
       body: '',
@@ -107,7 +107,7 @@ describe('weather before DynamoDB', () => {
     expect(text(await fates(8, gets))).not.toBe(first)
   })
 
-  it('a key takes 1,000 write units a second: one a KiB, two in a transaction', async () => {
+  it('a key has 1,000 write units a second: one for each KiB, two in a transaction', async () => {
     weather.blow({ WRITE_UNITS: 1 })
     for (let count = 0; count < 5; count++) await transact('lane-a', 100)
     const failure = await failureOf(transact('lane-a', 3))
@@ -115,14 +115,14 @@ describe('weather before DynamoDB', () => {
     const codes = (failure as TransactionCanceledException).CancellationReasons?.map(({ Code }) => Code)
     expect(codes).toEqual(['ThrottlingError', 'ThrottlingError', 'ThrottlingError'])
     expect(await failureOf(put('lane-a', { user: 'other' }))).toBeInstanceOf(ThrottlingException)
-    // another key is not pressed
+    // another key is not throttled
     await put('lane-b', { user: 'other' })
     now += 6
     await transact('lane-a', 3)
     expect(await failureOf(transact('lane-a', 1))).toBeInstanceOf(TransactionCanceledException)
   })
 
-  it('a transaction of more than 500 write units for one lane is never taken, however long it waits', async () => {
+  it('a transaction of more than 500 write units for one lane always fails, after any time', async () => {
     weather.blow({ WRITE_UNITS: 1 })
     const sized = (kib: number, lanes = 1) =>
       Array.from({ length: 10 }, (_, index) => ({
@@ -144,20 +144,20 @@ describe('weather before DynamoDB', () => {
       const codes = (failure as TransactionCanceledException).CancellationReasons?.map(({ Code }) => Code)
       expect(codes).toEqual(large.map(() => 'ThrottlingError'))
     }
-    // a lane of its own for each half
+    // each half in its own lane
     await send(sized(25, 2))
   })
 
-  it('an index that is pressed holds back the write to the table', async () => {
+  it('a throttled index throttles the write to the table', async () => {
     weather.blow({ WRITE_UNITS: 1 })
     const busy = { user: 'busy' }
-    // every lane takes few, the user's index all of them
+    // each lane needs few units, but the user's index needs all of them
     for (let lane = 0; lane < 1_000; lane++) await put(`lane-${lane}`, busy)
     expect(await failureOf(put('lane-fresh', busy))).toBeInstanceOf(ThrottlingException)
     await put('lane-fresh', { user: 'idle' })
   })
 
-  it('a transaction that was paid for is sent again for nothing', async () => {
+  it('a repeated transaction that was paid for costs nothing', async () => {
     weather.blow({ WRITE_UNITS: 1 })
     const token = 'token-of-the-first'
     const TransactItems = [{ Put: { TableName: tables.PHI_TABLE_AUDIT, Item: item('lane-c', { padding: 'x'.repeat(200_000) }) } }]
@@ -170,7 +170,7 @@ describe('weather before DynamoDB', () => {
     expect(await failureOf(transact('lane-c', 10))).toBeInstanceOf(TransactionCanceledException)
   })
 
-  it('an index shows an item later, pages and counts agree, and in the end all is there', async () => {
+  it('an index shows an item later, with consistent pages and counts, and finally shows all items', async () => {
     weather.blow({ INDEX_LAG: 1 })
     for (let count = 0; count < 20; count++) await put(`lane-${count}`, { user: 'lagging' })
     const seen = async (): Promise<{ found: number; more: boolean }> => {
@@ -201,7 +201,7 @@ describe('weather before DynamoDB', () => {
     expect(weather.counts.INDEX_LAG).toBeGreaterThan(15)
   })
 
-  it('of a batch some keys are left out, and the others answered', async () => {
+  it('some keys of a batch are left unprocessed, and the others answered', async () => {
     await Promise.all(Array.from({ length: 10 }, () => put('lane-d')))
     const Keys = Array.from({ length: 10 }, (_, index) => ({
       l: { S: 'lane-d' },
@@ -218,7 +218,7 @@ describe('weather before DynamoDB', () => {
     expect(new Set([...given, ...left].map(({ n }) => n?.S)).size).toBe(10)
   })
 
-  it('what a script says of a call goes before the weather', async () => {
+  it('a fault from a script takes precedence', async () => {
     weather.blow({ THROTTLED: 1 })
     proxy.play((call) => (call.operation === 'PutItem' ? refuse('AccessDeniedException') : weather.script(call)))
     expect(await failureOf(put('lane-e'))).toMatchObject({ name: 'AccessDeniedException' })
@@ -227,7 +227,7 @@ describe('weather before DynamoDB', () => {
 })
 
 describe('write units of an item', () => {
-  it('names and values as DynamoDB counts them, by started KiB', () => {
+  it('count names and values like DynamoDB, by started KiB', () => {
     expect(itemBytes({ pk: { S: 'aé' } })).toBe(5)
     expect(itemBytes({ b: { B: Buffer.alloc(10).toString('base64') } })).toBe(11)
     expect(itemBytes({ n: { N: '-1234' }, t: { BOOL: true } })).toBe(7)

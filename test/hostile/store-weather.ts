@@ -8,8 +8,8 @@ import { WriteUnits } from './write-units.ts'
 import { type Write, writesOf } from './writes.ts'
 
 /**
- * What happens before DynamoDB. `WRITE_UNITS` and `INDEX_LAG` are on (above 0) or off: they follow from what is written, not
- * from chance.
+ * Faults before DynamoDB. `WRITE_UNITS` and `INDEX_LAG` are on (above 0) or off, because they follow from the writes and not from
+ * chance.
  */
 export type StoreFault =
   | 'LATENCY'
@@ -28,21 +28,21 @@ export interface StoreWeather extends Weather<StoreFault> {
 }
 
 export interface StoreWeatherOptions {
-  /** URL of the engine, past the proxy: its tables are asked for their keys and indexes. */
+  /** URL of the engine, without the proxy. It describes the keys and indexes of its tables. */
   readonly engine: string
   readonly seed: number
   readonly now: Clock
-  /** Milliseconds that a call is held up at most. */
+  /** Maximum milliseconds of an injected latency. */
   readonly longestLatency?: number
-  /** Milliseconds after which an index shows an item for certain. */
+  /** Milliseconds after which an index shows every item. */
   readonly longestLag?: number
-  /** Write units that a partition key takes in a second; DynamoDB's own 1,000 when left out. */
+  /** Write units for each partition key and second. Defaults to DynamoDB's 1,000. */
   readonly unitsASecond?: number
-  /** Whether a call that chance struck comes through when it is sent again: code that tries twice then sees nothing of it. */
+  /** Whether a retry of a failed call succeeds, so that code with one retry sees no fault. */
   readonly mercy?: boolean
 }
 
-/** Every fault in a measure that correct code gets through, and not always at the first attempt. */
+/** Every fault, at a rate that correct code survives, but not always at the first attempt. */
 export const STORMY_STORE: Rates<StoreFault> = {
   LATENCY: 0.2,
   TRANSACTION_CONFLICT: 0.05,
@@ -59,21 +59,21 @@ export const STORMY_STORE: Rates<StoreFault> = {
 const isTransaction = ({ operation }: ServiceCall): boolean => operation === 'TransactWriteItems'
 const isOnItems = ({ operation }: ServiceCall): boolean => !/Tables?$/.test(operation)
 
-/** A transaction tells in its reasons what it was cancelled for; any other call fails as a whole. */
+/** A transaction has the cause in its cancellation reasons; any other call fails as a whole. */
 const inReasons = (call: ServiceCall, aside: number, code: string, exception: string): Fault => {
   const writes = isTransaction(call) ? (writesOf(call) ?? []) : []
   const chosen = Math.floor(aside * writes.length)
   if (writes.length === 0) return { kind: 'REFUSE', error: exception }
   return cancel(...writes.map((_, position) => (position === chosen ? code : 'None')))
 }
-/** An error after which nobody knows: of two such calls the service did one. */
+/** An error with an unknown outcome: the service executes one of two such calls. */
 const unknown = (error: string, status: number, aside: number): Fault =>
   aside < 0.5 ? { kind: 'REFUSE', error, status } : { kind: 'REWRITE', change: () => errorReply({ error, status }) }
 
 const MISHAPS: readonly Mishap<StoreFault>[] = [
   {
     name: 'TRANSACTION_CONFLICT',
-    // the product's only single write is of a tenant's keys, an item that no transaction touches
+    // the only single write of the gateway concerns a tenant's keys, an item that no transaction touches
     befalls: isTransaction,
     fault: (call, aside) => inReasons(call, aside, 'TransactionConflict', 'TransactionConflictException'),
   },
@@ -93,10 +93,7 @@ const MISHAPS: readonly Mishap<StoreFault>[] = [
   { name: 'UNPROCESSED_KEYS', befalls: (call) => keysOf(call) > 1, fault: leaveOut },
 ]
 
-/**
- * Faults of DynamoDB, the same for the same seed as far as the order of calls is: the n-th call of an operation meets the same
- * chance, whatever other calls there are.
- */
+/** Faults of DynamoDB. For a given seed, the n-th call of an operation always meets the same fault, independent of other calls. */
 export function storeWeather(options: StoreWeatherOptions): StoreWeather {
   const { engine, seed, now, longestLatency = 40, longestLag = 400, unitsASecond, mercy = false } = options
   const counts = zeroes(Object.keys(STORMY_STORE) as StoreFault[])
@@ -104,7 +101,7 @@ export function storeWeather(options: StoreWeatherOptions): StoreWeather {
   const units = new WriteUnits(shapes, now, unitsASecond)
   const lag = new IndexLag(shapes, now, seed)
   const chances = new Map<string, Random>()
-  /** Tokens whose transaction was paid for: sent again, it costs the reading of a token and no writes. */
+  /** Tokens of transactions that were paid for. A repetition costs the read of a token, and no writes. */
   const paid = new Set<string>()
   const merciful = mercy ? secondTimeUnharmed<StoreFault>() : everyTime<StoreFault>
   let rates: Partial<Rates<StoreFault>> = {}
@@ -149,7 +146,7 @@ export function storeWeather(options: StoreWeatherOptions): StoreWeather {
   const script: Script = async (call) => {
     const random = chances.get(call.operation) ?? seeded(seed, call.operation)
     chances.set(call.operation, random)
-    // as many numbers for every call, so that a fault that is switched off does not change the others
+    // every call draws equally many numbers, so that a disabled fault does not change the others
     const mishap = merciful(call, mishapOf(MISHAPS, rates, call, random))
     const [aside, late, how] = [random(), random(), random()]
     const isLate = late < (rates.LATENCY ?? 0)
@@ -174,14 +171,14 @@ interface Asked {
   readonly Keys: readonly object[]
 }
 
-/** How many items a batch of one table asks for; 0 for any other call. */
+/** The number of items in a batch for one table; 0 for any other call. */
 function keysOf({ operation, json }: ServiceCall): number {
   if (operation !== 'BatchGetItem') return 0
   const [asked, ...others] = Object.values(json['RequestItems'] as Record<string, Asked>)
   return asked === undefined || others.length > 0 ? 0 : asked.Keys.length
 }
 
-/** The engine is asked for some of the keys, and the client told that the others were left out. */
+/** The engine gets some of the keys, and the client gets the others as unprocessed. */
 function leaveOut({ json }: ServiceCall, aside: number): Fault {
   const [[table, asked] = ['', { Keys: [] }]] = Object.entries(json['RequestItems'] as Record<string, Asked>)
   const taken = 1 + Math.floor(aside * (asked.Keys.length - 1))

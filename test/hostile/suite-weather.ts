@@ -3,14 +3,15 @@ import { startProxy } from './proxy.ts'
 import type { StoreFault } from './store-weather.ts'
 import type { Rates } from './weather.ts'
 
-// What the whole integration suite meets under `npm run test:hostile`: faults that correct code gets through unseen. A call
-// that chance struck comes through when it is sent again, so that three attempts of the SDK are always enough.
+// The faults of the whole integration suite under `npm run test:hostile`. Correct code survives them without a visible effect. A
+// retry of a failed call succeeds, so that three attempts of the SDK are always enough.
 //
-// Left out, each because tests state what it would change:
-// - UNPROCESSED_KEYS: tests count the requests that an operation makes, and a batch in two parts is two;
-// - INDEX_LAG: tests read an index at once after they wrote, to see that what they wrote is in it;
-// - of KMS, refusals (they are answers, and told to the caller) and dropped answers (tests count what KMS was asked).
-// The campaign (test/hostile/campaign/) meets all of them.
+// Some faults are left out, because they would change the expectations of tests:
+// - UNPROCESSED_KEYS: tests count the requests of an operation, and a split batch is two requests;
+// - INDEX_LAG: tests read an index directly after a write;
+// - refusals of KMS, which the caller sees, and dropped answers of KMS, because tests count KMS calls.
+//
+// The campaign (test/hostile/campaign/) plays all of them.
 
 export const SUITE_STORE: Partial<Rates<StoreFault>> = {
   LATENCY: 0.1,
@@ -24,13 +25,10 @@ export const SUITE_STORE: Partial<Rates<StoreFault>> = {
 }
 const SUITE_KMS: Partial<Rates<KmsFaultName>> = { SLOW: 0.3, THROTTLED: 0.3 }
 
-/** The seed that the suite runs under, in the environment of its processes. */
+/** The environment variable with the seed of the suite. */
 export const SEED_VARIABLE = 'PHI_HOSTILE_SEED'
 
-/**
- * Puts KMS of a stack behind the suite's weather, for clients that ask for the first time from now on. Without a seed in the
- * environment there is none, and nothing happens.
- */
+/** Routes KMS calls of new clients through the faults of the suite. Without a seed in the environment, it does nothing. */
 export async function kmsInWeather(endpoint: string): Promise<{ stop(): Promise<void> }> {
   const seed = process.env[SEED_VARIABLE]
   if (seed === undefined || seed === '') return { stop: () => Promise.resolve() }
@@ -38,7 +36,7 @@ export async function kmsInWeather(endpoint: string): Promise<{ stop(): Promise<
   const weather = kmsWeather({ seed: Number(seed), longestDelay: 50, mercy: true })
   weather.blow(SUITE_KMS)
   proxy.play(weather.script)
-  // the stack puts the former value back when it stops
+  // the stack restores the former value when it stops
   process.env['AWS_ENDPOINT_URL_KMS'] = proxy.endpoint
   return { stop: () => proxy.stop() }
 }

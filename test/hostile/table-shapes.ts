@@ -9,18 +9,18 @@ export interface TableShape {
   readonly indexes: readonly { readonly name: string; readonly key: KeyNames; readonly projected: 'ALL' | ReadonlySet<string> }[]
 }
 
-/** The keys and indexes of the tables of an engine, asked of it once a table. */
+/** The keys and indexes of the tables of an engine, requested once for each table. */
 export class TableShapes {
   readonly #client: DynamoDBClient
   readonly #known = new Map<string, TableShape>()
 
-  /** @param engine URL, past any proxy */
+  /** @param engine URL of the engine, without a proxy */
   constructor(engine: string) {
     const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
     this.#client = new DynamoDBClient({ endpoint: engine, region: 'us-east-1', credentials })
   }
 
-  /** Undefined for a table that is not there: the engine itself will say so. */
+  /** Undefined for a missing table: the engine itself reports it. */
   async of(table: string): Promise<TableShape | undefined> {
     const known = this.#known.get(table)
     if (known) return known
@@ -55,7 +55,7 @@ function keyNames(schema: readonly KeySchemaElement[] | undefined): KeyNames {
   return [partition ?? '', ...sort]
 }
 
-/** One text for the values that an item has at these keys; undefined where it lacks one, as an index then lacks the item. */
+/** A text of the item's values at these keys; undefined if one is missing, because an index then omits the item. */
 export function keyText(item: WireItem, names: readonly string[]): string | undefined {
   const values = names.map((name) => item[name])
   return values.includes(undefined) ? undefined : JSON.stringify(values)

@@ -1,29 +1,32 @@
 import type { Fault, Script, ServiceCall } from './faults.ts'
 import type { Random } from './seeded.ts'
 
-/** How often each fault befalls a call that it can befall, of [0, 1]. */
+/** The probability of each fault for a call that it can affect, in [0, 1]. */
 export type Rates<Name extends string> = Readonly<Record<Name, number>>
 
 /** Seeded faults before a service. */
 export interface Weather<Name extends string> {
-  /** Give it to a proxy, or ask it in a script for every call that the script has no mind of its own about. */
+  /** Pass it to a proxy, or call it from a script for every call that the script does not handle. */
   readonly script: Script
-  /** How often each fault was injected. */
+  /** The number of injections of each fault. */
   readonly counts: Readonly<Record<Name, number>>
-  /** From the next call on: these rates, and none of what is not named. */
+  /** Sets the rates from the next call on. Faults without a rate are off. */
   blow(rates: Partial<Rates<Name>>): void
   calm(): void
 }
 
-/** A fault that befalls a call instead of its way to the service: at most one of them each time. */
+/** A fault that replaces the outcome of a call. Each call meets at most one. */
 export interface Mishap<Name extends string> {
   readonly name: Name
   readonly befalls: (call: ServiceCall) => boolean
-  /** What becomes of the call. @param aside a number of [0, 1) of this call's own */
+  /** Returns the fault for the call. @param aside a number in [0, 1) for this call */
   readonly fault: (call: ServiceCall, aside: number) => Fault
 }
 
-/** The mishap of a call: the rates of those that can befall it are laid one after the other, and one number falls among them. */
+/**
+ * Selects the fault of a call: the rates of all faults that can affect it form consecutive intervals, and one random number selects
+ * an interval.
+ */
 export function mishapOf<Name extends string>(
   mishaps: readonly Mishap<Name>[],
   rates: Partial<Rates<Name>>,
@@ -41,10 +44,10 @@ export function mishapOf<Name extends string>(
 
 type Spare<Name extends string> = (call: ServiceCall, mishap: Mishap<Name> | undefined) => Mishap<Name> | undefined
 
-/** Spares nobody. */
+/** Injects every fault. */
 export const everyTime = <Name extends string>(_: ServiceCall, mishap: Mishap<Name> | undefined): Mishap<Name> | undefined => mishap
 
-/** Strikes what a caller of the SDK asks for at most once: when the SDK sends it again by itself, it comes through. */
+/** Injects at most one fault for each SDK invocation, so that a retry of the SDK succeeds. */
 export function secondTimeUnharmed<Name extends string>(): Spare<Name> {
   const struck = new Set<string>()
   return ({ invocation }, mishap) => {

@@ -3,21 +3,21 @@ import { itemBytes, unitsOf, type WireItem } from '../../bench/store/item-size.t
 import { keyText, type TableShape, type TableShapes } from './table-shapes.ts'
 import type { Write } from './writes.ts'
 
-/** What a partition key of a table or an index takes in one second, in write units. */
+/** The write units of a partition key of a table or an index, for each second. */
 const UNITS_A_SECOND = 1_000
 /**
- * What a transaction may take of the items of one lane. A partition key gives less in the second of another transaction, so a larger
- * one might be throttled each time that it is sent. The gateway promises this limit for the audit table only.
+ * The maximum write units of a transaction for the items of one lane. In the same second, a key has fewer units left after another
+ * transaction, so a larger one might be throttled at every attempt. The gateway promises this limit for the audit table only.
  */
 const UNITS_A_TRANSACTION = 500
 const isAudit = (table: string): boolean => table.endsWith('-audit')
 
 /**
- * The write units that each partition key of a table and of its indexes takes in a second. A key has a bucket of one second and
- * no burst beyond it: on AWS a burst may be granted, and nobody can count on it.
+ * The write units of each partition key of a table and of its indexes. A key has a bucket of one second without burst capacity,
+ * because AWS does not guarantee a burst.
  *
- * A write costs one unit for each started KiB, two in a transaction, and one for each started KiB of what an index projects of
- * it. An index that is pressed holds back the write to the table. An update is charged as one KiB: its size is not in the call.
+ * A write costs one unit for each started KiB, two in a transaction, and one for each started KiB of the projection of an index. A
+ * throttled index throttles the write to the table. An update is charged as one KiB, because the call does not contain its size.
  *
  * @source https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
  */
@@ -34,9 +34,9 @@ export class WriteUnits {
   }
 
   /**
-   * Takes what the writes cost, all or nothing.
+   * Takes the units of all writes, or none.
    *
-   * @returns the positions of the writes that are throttled; none when all was taken
+   * @returns the positions of the throttled writes; empty if all units were taken
    */
   async take(writes: readonly Write[], inTransaction: boolean): Promise<ReadonlySet<number>> {
     const costs = await Promise.all(writes.map((write) => this.#costs(write, inTransaction)))
@@ -44,7 +44,7 @@ export class WriteUnits {
     if (large.size > 0) return large
     const total = new Map<string, number>()
     for (const [key, units] of costs.flat()) total.set(key, (total.get(key) ?? 0) + units)
-    // what alone is more than a second's worth passes when the bucket is full, and leaves a debt: it could never pass else
+    // a write above one second's units passes if the bucket is full, and leaves a debt; otherwise it could never pass
     const pressed = new Set(
       [...total].filter(([key, units]) => this.#left(key) < Math.min(units, this.#aSecond)).map(([key]) => key),
     )
@@ -69,7 +69,7 @@ export class WriteUnits {
   }
 }
 
-/** The positions of audit items whose lane takes more than a transaction may. Index entries count, too. */
+/** The positions of audit items in lanes that exceed the limit of a transaction. Index entries count too. */
 function tooLarge(writes: readonly Write[], costs: readonly (readonly (readonly [string, number])[])[]): ReadonlySet<number> {
   const byLane = Map.groupBy(writes.keys(), (position) => {
     const { table = '', item } = writes[position] ?? {}

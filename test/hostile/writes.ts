@@ -15,7 +15,7 @@ interface WireAction {
   readonly Key?: WireItem
 }
 
-/** What a call writes, one for each action of a transaction and in its order; undefined for a call that writes nothing. */
+/** The writes of a call, one for each action of a transaction and in its order; undefined for a call without writes. */
 export function writesOf({ operation, json }: ServiceCall): readonly Write[] | undefined {
   switch (operation) {
     case 'TransactWriteItems':

@@ -22,7 +22,7 @@ const policy = z.object({ PolicyDocument: z.object({ Statement: z.array(statemen
 const keyPolicy = z.object({ KeyPolicy: z.object({ Statement: z.array(statement.omit({ Resource: true })) }) })
 
 const fragment = (name: string) => resources.parse(readFragment(new URL(`../../infra/${name}`, import.meta.url))).Resources
-// CI gives the packaged template here; elsewhere the fragments are what there is to read
+// CI passes the packaged template; elsewhere the test reads the fragments
 const packaged = process.env['PHI_PACKAGED']
 const source =
   packaged === undefined
@@ -34,7 +34,7 @@ function template(file: string) {
 }
 
 const statements = policy.parse(source['GraphqlPolicy']?.Properties).PolicyDocument.Statement
-/** `AuditTable`, however the template names it. */
+/** Finds `AuditTable` in any form of reference. */
 const names = (resource: unknown, id: string): boolean => new RegExp(`"${id}[".]|\\{${id}\\.`).test(JSON.stringify(resource))
 const on = (id: string) => statements.filter((one) => one.Resource.some((resource) => names(resource, id)))
 const allowed = (id: string): string[] =>
@@ -43,13 +43,13 @@ const allowed = (id: string): string[] =>
     .flatMap((one) => one.Action)
 
 describe('P7: the role of the GraphQL function can append to the audit, and nothing else', () => {
-  it('by a put within a transaction alone', () => {
+  it('only by a put within a transaction', () => {
     expect(allowed('AuditTable')).toEqual(['dynamodb:PutItem'])
     const [append] = on('AuditTable').filter((one) => one.Effect === 'Allow')
     expect(append?.Condition).toEqual({ StringEquals: { 'dynamodb:EnclosingOperation': 'TransactWriteItems' } })
   })
 
-  it('and is denied every way to change or remove an item, whatever else comes to allow it', () => {
+  it('every action that changes or removes an item is denied, even if another statement allows it', () => {
     const denied = on('AuditTable').filter((one) => one.Effect === 'Deny')
     const always = denied.filter((one) => Object.keys(one.Condition).length === 0).flatMap((one) => one.Action)
     expect(always).toEqual(
@@ -68,7 +68,7 @@ describe('P7: the role of the GraphQL function can append to the audit, and noth
   })
 })
 
-describe('the role of the GraphQL function has the least that it needs', () => {
+describe('the role of the GraphQL function has the least privileges', () => {
   it('reads records, memberships and keys, and writes none of them', () => {
     const reads = ['dynamodb:GetItem', 'dynamodb:BatchGetItem']
     expect(allowed('RecordsTable')).toEqual([...reads, 'dynamodb:Query'])
@@ -77,7 +77,7 @@ describe('the role of the GraphQL function has the least that it needs', () => {
     expect(allowed('SessionsTable')).toEqual(['dynamodb:BatchGetItem', 'dynamodb:UpdateItem'])
   })
 
-  it('P2: writes grants of break-glass in transactions alone', () => {
+  it('P2: writes break-glass grants only in transactions', () => {
     expect(allowed('BreakGlassTable')).toEqual([
       'dynamodb:BatchGetItem',
       'dynamodb:Query',
@@ -91,18 +91,18 @@ describe('the role of the GraphQL function has the least that it needs', () => {
     ])
   })
 
-  it('counts budgets, and cannot read, set back or remove them', () => {
+  it('counts budgets, and cannot read, reset or remove them', () => {
     expect(allowed('BudgetsTable')).toEqual(['dynamodb:UpdateItem'])
   })
 
-  it('counts who was not let in, and cannot read or take back what it counted', () => {
+  it('counts failed authentications, and cannot read or reset the counts', () => {
     expect(allowed('SecurityTable')).toEqual(['dynamodb:UpdateItem'])
     expect(source['SecurityTable']).toMatchObject({
       Properties: { TimeToLiveSpecification: { AttributeName: 'expires', Enabled: true } },
     })
   })
 
-  it('P11: asks the search table for one value at a time, and can neither list nor change it', () => {
+  it('P11: queries the search table by one value at a time, and can neither list nor change it', () => {
     expect(allowed('SearchTable')).toEqual(['dynamodb:Query'])
   })
 
@@ -113,7 +113,7 @@ describe('the role of the GraphQL function has the least that it needs', () => {
     }
   })
 
-  it('P6: opens tenant keys only under the context of their use, by role and by key alike', () => {
+  it('P6: opens tenant keys only under the context of their use, by the policies of role and key', () => {
     const condition = {
       StringEquals: { 'kms:EncryptionContext:use': 'tenant-key' },
       Null: { 'kms:EncryptionContext:tenant': 'false' },
@@ -141,7 +141,7 @@ describe('the role of the GraphQL function has the least that it needs', () => {
     ])
   })
 
-  it("P6: opens tenants' own keys under the same conditions, only those named, and none where none is named", () => {
+  it("P6: opens tenants' own keys under the same conditions, only the named ones, and none by default", () => {
     const own = source['GraphqlTenantsOwnKeysPolicy']
     expect(own?.Condition).toBe('HasTenantsOwnKeys')
     const [shared] = on('TenantKey')
@@ -151,7 +151,7 @@ describe('the role of the GraphQL function has the least that it needs', () => {
     expect(JSON.stringify(only?.Resource)).toMatch(/^\[\{"Fn::Split":\[",",[^*]*\]\}\]$/)
   })
 
-  it('uses the keys of the tables through DynamoDB alone', () => {
+  it('uses the keys of the tables only through DynamoDB', () => {
     for (const id of ['RecordsTableKey', 'KeysTableKey', 'AuditTableKey']) {
       expect(on(id)).toHaveLength(1)
       expect(on(id)[0]?.Action).toEqual(['kms:Decrypt'])
@@ -160,7 +160,7 @@ describe('the role of the GraphQL function has the least that it needs', () => {
   })
 })
 
-describe('tables are kept', () => {
+describe('tables are protected against deletion and loss', () => {
   it.each([
     'RecordsTable',
     'HistoryTable',
@@ -183,7 +183,7 @@ describe('tables are kept', () => {
   })
 })
 
-describe('operators are told', () => {
+describe('alarms for operators', () => {
   const stage = z.array(z.object({ Name: z.literal('stage'), Value: z.string() })).length(1)
   const metric = z.object({ Namespace: z.literal(NAMESPACE), MetricName: z.string(), Dimensions: stage })
   const alarm = z.object({
@@ -206,14 +206,14 @@ describe('operators are told', () => {
       ? several.parse(properties).Metrics.flatMap((one) => ('MetricStat' in one ? one.MetricStat.Metric.MetricName : []))
       : [metric.parse(properties).MetricName]
 
-  it.each(alarms)('%s: what to do, on the topic, and of metrics that the code publishes', (_id, properties) => {
+  it.each(alarms)('%s: has instructions, the topic, and only metrics that the code publishes', (_id, properties) => {
     alarm.parse(properties)
     const named = metricsOf(properties)
     expect(named.length).toBeGreaterThan(0)
     for (const name of named) expect(Object.keys(METRICS)).toContain(name)
   })
 
-  it('P6, P7: at the first integrity failure, broken glass, forged item, fenced lane, unrecorded access, missing key and fault', () => {
+  it('P6, P7: fire at the first integrity failure, broken glass, forged item, fenced lane, unrecorded access, missing key and fault', () => {
     const atOnce = alarms.filter(([, { Threshold }]) => Threshold === 0).flatMap(([, properties]) => metricsOf(properties))
     expect(atOnce.toSorted()).toEqual([
       'AuditRefusals',
@@ -226,13 +226,13 @@ describe('operators are told', () => {
     ])
   })
 
-  it('of a surge of credentials that are not taken, and not of each', () => {
+  it('fire at a surge of refused credentials, and not at each', () => {
     expect(source['RefusedCredentialsAlarm']).toMatchObject({
       Properties: { MetricName: 'RefusedCredentials', Statistic: 'Sum', Period: 300, Threshold: 500 },
     })
   })
 
-  it('when more is denied than given, by metrics that its expression names', () => {
+  it('fire if denied values exceed disclosed ones, by the metrics of the expression', () => {
     const { Metrics: metrics } = several.parse(source['DenialRateAlarm']?.Properties)
     const [expression] = metrics.flatMap((one) => ('Expression' in one ? one.Expression : []))
     const ids = metrics.flatMap((one) => ('MetricStat' in one ? one.Id : []))
@@ -240,7 +240,7 @@ describe('operators are told', () => {
     expect([...new Set(expression?.match(/[a-z]+/g))].toSorted()).toEqual(ids.toSorted())
   })
 
-  it('through a topic with a key of its own, which CloudWatch of this account alone may publish with', () => {
+  it('use a topic with its own key, which only CloudWatch of this account may publish with', () => {
     expect(source['AlarmTopic']).toMatchObject({ Properties: { KmsMasterKeyId: { Ref: 'AlarmsKey' } } })
     const uses = keyPolicy
       .parse(source['AlarmsKey']?.Properties)

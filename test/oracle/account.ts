@@ -1,7 +1,7 @@
 import type { AuditEntry } from '../../gateway/audit/entry.ts'
 import type { ClinicAnswer } from '../harness/running-clinic.ts'
 
-/** An answer and what it left behind, in a form in which two can be compared. */
+/** An answer and its side effects, in a form that can be compared. */
 export interface Account {
   readonly data: unknown
   /** One line for each entry, sorted. */
@@ -10,7 +10,7 @@ export interface Account {
   readonly audit: readonly string[]
   readonly resolved: number | undefined
   readonly denied: number | undefined
-  /** Values that were decrypted. */
+  /** The number of decrypted values. */
   readonly opened: number
   readonly receipt: boolean
 }
@@ -35,9 +35,7 @@ export function accountOfErrors(refusals: Iterable<Refusal>, notFound: readonly 
   ].toSorted()
 }
 
-/**
- * What was answered in fact. `cursor` takes the place of each cursor that `expected` has at the same place.
- */
+/** The account of the actual answer. `cursor` replaces each cursor that `expected` has at the same place. */
 export function accountOf(
   { data, errors, phi }: ClinicAnswer,
   entries: readonly AuditEntry[],
@@ -62,13 +60,13 @@ export function accountOf(
 function errorLine({ path, extensions }: ClinicAnswer['errors'][number]): string {
   const { code, coordinate, reason, count, paths } = extensions
   if (!Array.isArray(paths)) return line(String(code), text(path))
-  // the entry stands at its first place, which is one of all
+  // the path of the entry is the first of its paths
   const places = paths.map(text)
   const first = places[0] === text(path) ? [] : ['(its path is not the first of its paths)']
   return line(String(code), String(coordinate), String(reason), Number(count), ...places.toSorted(), ...first)
 }
 
-/** A patient whom the caller may not know of stands there under a keyed hash, which tells nobody anything. */
+/** The audit names a patient that is hidden from the caller by a keyed hash, which the account does not compare. */
 function entryLine({ patient, recordType, recordId, path, action, outcome, reason, view, basis, count }: AuditEntry): string {
   const whose = reason === 'NOT_FOUND' ? '(nobody)' : patient
   const record = recordType === undefined ? '' : `${recordType} ${recordId ?? ''}`

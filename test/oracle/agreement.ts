@@ -24,7 +24,7 @@ import { clinicLock } from '../../schema/clinic.ts'
 
 const COUNTS = { riverside: 22, lakeside: 2 } as const
 
-/** The running clinic beside all that it holds in plain text. */
+/** The running clinic, and all its data in plain text. */
 export interface Clinic {
   readonly running: RunningClinic
   readonly world: PlainWorld
@@ -38,22 +38,22 @@ export async function openClinic(): Promise<Clinic> {
   return { running, world: plainWorld(COUNTS, { riverside: await idsOf('riverside'), lakeside: await idsOf('lakeside') }, ids) }
 }
 
-/** Ids are derived with a key of the tenant: which record has which is asked of the one who gives them. */
+/** Ids are derived with a key of the tenant, so the importer provides them. */
 async function idsOf(tenant: Tenant): Promise<IdFor> {
   const importer = await openImporter(tenant as string as TenantId, clinicLock())
   await importer.close()
   return (type, sourceId) => importer.idFor(type, sourceId)
 }
 
-/** A run is the same for the same seed; both may be set for a longer or another one. */
+/** Equal seeds yield equal runs. Set both variables for a longer or another run. */
 const SEED = Number(process.env['ORACLE_SEED'] ?? 20_261)
 const RUNS = Number(process.env['ORACLE_RUNS'] ?? 150)
 
 /**
- * Asks the clinic generated questions, and fails with the smallest that it answers otherwise than the rules and the data say.
+ * Sends generated questions to the clinic, and fails with the smallest question that the clinic and the oracle answer differently.
  * The failure names the seed.
  *
- * @returns how often the audit held each outcome, so that a test can see that the questions were not idle
+ * @returns the number of audit records with each outcome, so that a test can check the coverage of the questions
  */
 export async function agrees({ running, world }: Clinic, rules: readonly Rule[]): Promise<ReadonlyMap<string, number>> {
   const schema = plainSchema()
@@ -72,7 +72,7 @@ export async function agrees({ running, world }: Clinic, rules: readonly Rule[])
   return met
 }
 
-/** Who sees much is asked more often than who sees nothing. */
+/** Callers with much access are drawn more often than callers without. */
 function callers(world: PlainWorld): fc.Arbitrary<PlainCaller> {
   const all = plainCallers(world)
   const seeing = all.filter(
@@ -123,12 +123,12 @@ async function answersAsForetold(
   }
 }
 
-/** How many records of each type of a patient the ids of are drawn from. */
+/** The number of records of each type that ids are drawn from, for each patient. */
 const OF_EACH = 2
 
 function poolsOf({ tenants, pseudonyms }: PlainWorld, rules: readonly Rule[]): Pools {
   const { records, patients } = tenants.riverside
-  // the own record of the patient, of both teams, of one team, of none
+  // the patient of the user's own record, one on both teams, one on one team, one on none
   const chosen = [0, 4, 14, COUNTS.riverside - 1].flatMap((index) => patients[index] ?? [])
   const ids = new Map<string, string[]>()
   const codes = new Map<string, Set<string>>()
@@ -158,7 +158,8 @@ function poolsOf({ tenants, pseudonyms }: PlainWorld, rules: readonly Rule[]): P
     ids,
     strangeIds: [
       ...foreign.slice(0, 3).map(encodeNodeId),
-      // nobody, nothing of a patient who is there, a type that is none, a patient under another's id, a record that is no patient
+      // an unknown patient, a missing record of a real patient, an unknown type, a patient under another's id, another record as a
+      // patient
       made('Patient', madeUp, madeUp),
       made('Observation', own, madeUp),
       made('Viewer', own, own),

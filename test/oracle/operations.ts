@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { getNamedType, type GraphQLField, type GraphQLSchema, isObjectType } from 'graphql'
 import { connectionTarget, fieldsOf, type PlainSchema } from './plain-schema.ts'
 
-/** A tree that is printed to an operation. */
+/** A tree that is printed as an operation. */
 type Selection =
   | {
       readonly kind: 'field'
@@ -10,21 +10,21 @@ type Selection =
       readonly name: string
       readonly alias: string | undefined
       readonly args: readonly Argument[]
-      /** How many records of the list a cursor passes by, where one is given. */
+      /** The number of records before the cursor, if a cursor is given. */
       readonly pass?: number | undefined
       readonly when: Condition
       readonly sub: readonly Selection[] | undefined
     }
   | {
       readonly kind: 'fragment'
-      /** Undefined for one without a type condition, which only an inline fragment can be. */
+      /** Undefined without a type condition, which only an inline fragment can omit. */
       readonly on: string | undefined
       readonly type: string
       readonly named: boolean
       readonly when: Condition
       readonly sub: readonly Selection[]
     }
-  /** A named fragment that stands somewhere else already. */
+  /** A further use of a named fragment. */
   | { readonly kind: 'again'; readonly type: string; readonly which: number }
 
 interface Argument {
@@ -33,18 +33,18 @@ interface Argument {
   readonly how: 'literal' | 'variable' | 'default' | 'missing'
 }
 
-/** `@include` and `@skip` that a selection stands under. */
+/** The `@include` and `@skip` conditions of a selection. */
 type Condition = readonly {
   readonly directive: 'include' | 'skip'
   readonly value: boolean
   readonly how: 'literal' | 'variable' | 'default'
 }[]
 
-/** A list whose second page is asked for: the first one is asked for before, for its cursor. */
+/** A list with a request for its second page. The first page is requested beforehand, for its cursor. */
 interface Pass {
   readonly variable: string
   readonly count: number
-  /** An operation whose first `endCursor` stands behind `count` records. */
+  /** An operation with a first `endCursor` after `count` records. */
   readonly query: string
 }
 
@@ -54,26 +54,26 @@ export interface Operation {
   readonly passes: readonly Pass[]
 }
 
-/** What arguments are drawn from. */
+/** The values that arguments are drawn from. */
 export interface Pools {
-  /** Ids by the type of the record that they name, in an order that puts the more telling ones first. */
+  /** Ids by the type of their record. More revealing ids come first. */
   readonly ids: ReadonlyMap<string, readonly string[]>
-  /** Ids that lead nowhere, or to where they should not. */
+  /** Ids without a record, or with an invalid one. */
   readonly strangeIds: readonly string[]
   readonly codes: ReadonlyMap<string, readonly string[]>
   readonly categories: readonly string[]
   readonly dates: readonly string[]
-  /** Fields that somebody sees in less than full: drawn more often than others. */
+  /** Fields that some role reads in a partial view. They are drawn more often than others. */
   readonly telling: ReadonlySet<string>
 }
 
 const EDGES_DEEP = 3
 const WRAPS_DEEP = 2
 const MAX_SELECTIONS = 60
-/** Names that are taken from one field and given to another. */
+/** Field names that serve as aliases of other fields. */
 const ALIASES = ['a', 'b', 'id', 'ssn', 'familyName', 'status', 'code', 'period', 'node', 'edges', 'encounter', 'patient']
 
-/** Operations over the clinic: whatever its schema has, in whatever combination the grammar allows. */
+/** Operations over the clinic: any part of its schema, in any combination that the grammar allows. */
 export function operations(plain: PlainSchema, pools: Pools): fc.Arbitrary<Operation> {
   const grammar = new Grammar(plain, pools)
   return fc.array(grammar.root(), { minLength: 1, maxLength: 3 }).map((roots) => print(plain.schema, roots))
@@ -142,7 +142,7 @@ class Grammar {
     )
   }
 
-  /** A patient's lists, of which a later page is asked for. */
+  /** Adds lists of a patient with a request for a later page. */
   #withPages(selections: fc.Arbitrary<readonly Selection[]>): fc.Arbitrary<readonly Selection[]> {
     const lists = this.#fieldsOf('Patient').filter(({ type }) => connectionTarget(getNamedType(type)) !== undefined)
     const page = fc.oneof(...lists.map(({ name }) => this.#field('Patient', name, 1, 1, true)))
@@ -151,7 +151,7 @@ class Grammar {
       .map(([some, pages]) => [...some, ...pages])
   }
 
-  /** Fields of any record, reached as a `Node`: most of them of the type that it is. */
+  /** Fields of any record, reached as a `Node`, mostly of its own type. */
   #asNode(type: string, edges: number, wraps: number): fc.Arbitrary<readonly Selection[]> {
     return fc.array(
       fc.oneof(
@@ -178,7 +178,7 @@ class Grammar {
       .filter((field) => !this.#leadsOn(field))
       .flatMap((field) => (this.#pools.telling.has(field.name) ? [field, field, field] : [field]))
     const onward = edges > 0 ? inner.filter((field) => this.#leadsOn(field)) : []
-    // what a list is asked for is mostly what is in it
+    // a selection of a list is mostly a selection of its entries
     const isList = type.endsWith('Connection') || type.endsWith('Edge')
     return fc.oneof(
       { weight: isList ? 1 : 8, arbitrary: fc.oneof(...leaves.map(({ name }) => this.#field(type, name, edges, wraps))) },
@@ -260,7 +260,7 @@ class Grammar {
         ...(name === 'first' ? [] : (['missing'] as const)),
       )
       const argument = fc.record({ name: fc.constant(name), value: fc.constantFrom(...pool), how }).map((one) => [one])
-      // a list is bounded mostly: an answer of some hundred values says no more than one of ten
+      // Most lists are bounded: an answer of some hundred values proves no more than one of ten.
       return fc.oneof(
         { weight: name === 'first' ? 1 : 4, arbitrary: fc.constant([]) },
         { weight: name === 'first' ? 6 : 1, arbitrary: argument },
@@ -270,7 +270,7 @@ class Grammar {
   }
 
   #fieldsOf(type: string): readonly GraphQLField<unknown, unknown>[] {
-    // when the session ends is the token's own matter
+    // the end of the session depends on the token
     return Object.values(fieldsOf(this.#plain.schema, type)).filter(({ name }) => name !== 'sessionExpiresAt')
   }
 
@@ -295,9 +295,12 @@ class Printer {
   readonly #declared: string[] = []
   readonly #variables: Record<string, unknown> = {}
   readonly #passes: Pass[] = []
-  /** The gateway reads documents of a bounded length; a larger one would say no more than two small ones. */
+  /**
+   * The remaining selections. The gateway limits the length of a document, and a larger one would prove no more than two small
+   * ones.
+   */
   #room = MAX_SELECTIONS
-  /** What stands under each name in the answer: two that differ must not share one where they could meet. */
+  /** The meaning of each response key. Two fields that could merge must not share a key with different meanings. */
   readonly #keys = new Map<string, string>()
 
   constructor(schema: GraphQLSchema) {
@@ -387,7 +390,7 @@ class Printer {
     return name
   }
 
-  /** The wanted name, or a new one where that stands for something else already. */
+  /** The wanted response key, or a new one if that key already has another meaning. */
   #key(wanted: string, meaning: string): string {
     for (let key = wanted, next = 0; ; key = `${wanted}${++next}`) {
       const known = this.#keys.get(key)

@@ -17,13 +17,13 @@ beforeAll(async () => {
 })
 afterAll(() => clinic.running.stop())
 
-describe('the published table of who may read what', () => {
-  it('is what the project`s own tests go by', () => {
+describe('the published table of grants', () => {
+  it("equals the table of the project's own tests", () => {
     expect(rulesOf(READABLE).map(row).toSorted()).toEqual(published.map(row).toSorted())
   })
 
   it(
-    'P1 P3 P4 P5 P9 P11 P12: foretells every answer and its audit',
+    'P1 P3 P4 P5 P9 P11 P12: predicts every answer and its audit',
     async () => {
       const met = await agrees(clinic, published)
       expect(met.get('READ DISCLOSED')).toBeGreaterThan(0)

@@ -11,10 +11,10 @@ beforeAll(async () => {
 })
 afterAll(() => clinic.running.stop())
 
-/** Longer than any run takes: a disagreement is made as small as it gets before it is shown. */
+/** Longer than any run, because a failing example is minimized before it is reported. */
 const PATIENCE_MS = 300_000
 
-describe('what is asked in whatever way is answered as rules and data say', () => {
+describe('answers to generated questions equal the prediction from rules and data', () => {
   it(
     'P1 P3 P4 P5 P9 P11 P12: disclosed, masked, denied, absent, counted and audited alike',
     async () => {
@@ -39,9 +39,9 @@ describe('what is asked in whatever way is answered as rules and data say', () =
 })
 
 describe('the oracle', () => {
-  // what it shared with the gateway, both would get wrong alike
+  // shared code would make the same mistake in both
   it.each(['oracle.ts', 'plain-rules.ts', 'plain-schema.ts', 'plain-world.ts', 'readable.ts'])(
-    '%s knows nothing of the gateway',
+    "%s imports nothing of the gateway's decisions",
     (file) => {
       expect(readdirSync(import.meta.dirname)).toContain(file)
       const source = readFileSync(new URL(file, import.meta.url), 'utf8')

@@ -7,18 +7,18 @@ import { connectionTarget, fieldsOf, type PlainSchema } from './plain-schema.ts'
 import { type PlainCaller, type PlainTenant, type PlainWorld, recordKey } from './plain-world.ts'
 import { type Account, accountOfErrors, line } from './account.ts'
 
-/** Stands for every cursor: what is inside one nobody outside can say. */
+/** Replaces every cursor, because the content of a cursor is opaque. */
 export const CURSOR = '(a cursor)'
 
 export interface Question {
   readonly caller: PlainCaller
   readonly document: DocumentNode
   readonly variables: Readonly<Record<string, unknown>>
-  /** How many records a cursor that is given stands behind. */
+  /** The number of records before each given cursor. */
   readonly passed: ReadonlyMap<string, number>
 }
 
-/** What the schema, the rules and the data are, in plain text. */
+/** Schema, rules and data in plain text. */
 export interface Plain {
   readonly schema: PlainSchema
   readonly rules: Rules
@@ -26,12 +26,12 @@ export interface Plain {
   readonly now: Date
 }
 
-/** What a right answer to a question is, and what it leaves in the audit: from plain data and a table of rules alone. */
+/** Predicts the correct answer to a question and its audit, only from plain data and a table of rules. */
 export function foretell(plain: Plain, question: Question): Account {
   return new Oracle(plain, question).account()
 }
 
-/** Where something is selected: a record, or one that this caller is told nothing of. `at` is its type or embedded path. */
+/** The place of a selection: a record, or one that is hidden from this caller. `at` is its type or embedded path. */
 class Place {
   readonly ref: RecordRef
   readonly record: NewRecord | undefined
@@ -57,7 +57,7 @@ class Oracle {
   #hasRoot = false
   readonly #question: Question
   readonly #tenant: PlainTenant
-  /** What became of each path of each record: one value is one outcome, however often it is reached. */
+  /** The outcome of each path of each record. A value has one outcome, however often it is reached. */
   readonly #settled = new Map<string, Verdict & { readonly value?: unknown }>()
   readonly #audit = new Map<string, string>()
   readonly #edges = new Map<string, { readonly tell: (count: number) => string; readonly given: Set<string> }>()
@@ -89,7 +89,7 @@ class Oracle {
     if (result.errors !== undefined) throw new Error('the oracle cannot answer', { cause: result.errors[0] })
     const data = JSON.parse(JSON.stringify(result.data)) as unknown
     for (const place of this.#nullPlaces) setNull(data, flat(place))
-    // whoever asks for a record by its id and for nothing of it has learned that it exists
+    // a query for only the id of a record reveals that the record exists
     for (const place of this.#byId) if (place.selected.size === 0) this.#existence(place)
     for (const [key, { tell, given }] of this.#edges) this.#audit.set(key, tell(given.size))
     return {
@@ -123,7 +123,7 @@ class Oracle {
   }
 
   #root(args: Record<string, unknown>, info: GraphQLResolveInfo): unknown {
-    // an operation with a root has a receipt, whatever it gives
+    // an operation with a root has a receipt, for any answer
     this.#hasRoot = true
     const { caller } = this.#question
     const { rules, schema } = this.#plain
@@ -171,7 +171,7 @@ class Oracle {
     return record !== undefined && this.#related(ref) ? new Place(ref, record) : this.#hide(ref, record, info)
   }
 
-  /** What is selected of a record that nobody tells of is refused and recorded all the same; the answer is null. */
+  /** The fields of a hidden record are denied and recorded too. The answer is null. */
   #hide(ref: RecordRef, record: NewRecord | undefined, info: GraphQLResolveInfo): Place {
     this.#notFound.push(JSON.stringify(flat(info.path)))
     this.#nullPlaces.push(info.path)
@@ -196,7 +196,7 @@ class Oracle {
     return outcome.value
   }
 
-  /** Decides a path of a record once: as hidden, denied, absent, or given in a view. */
+  /** Decides a path of a record once: as hidden, denied, absent, or disclosed in a view. */
   #settle(place: Place, path: string): Verdict & { readonly value?: unknown } {
     const { ref, record, hidden } = place
     place.selected.add(path)
@@ -284,7 +284,7 @@ class Oracle {
     return page
   }
 
-  /** To filter by a field is to read it: who may not read it in full is refused, and so is the whole list. */
+  /** A filter reads its field. Without access to the field in full, the filter and the whole list are denied. */
   #mayFilter({ ref }: Place, args: Record<string, unknown>, info: GraphQLResolveInfo): boolean {
     const { caller } = this.#question
     let may = true
@@ -342,7 +342,7 @@ function gather(into: Map<string, Told>, told: Omit<Told, 'records' | 'places'>,
 
 const where = ({ type, patient, id }: RecordRef): readonly [string, string] => [patient, `${type} ${id}`]
 
-/** An id that cannot be read leads to a patient who is not there. */
+/** An unreadable id counts as a patient that does not exist. */
 const nowhere = (id: string): RecordRef => ({ type: 'Patient' as TypeName, patient: id as PatientId, id: id as RecordId })
 
 function matches(
@@ -351,7 +351,7 @@ function matches(
 ): boolean {
   if (typeof code === 'string' && codes?.includes(code) !== true) return false
   if (typeof wanted === 'string' && category !== wanted) return false
-  // a date that is not there is neither after nor before another
+  // a missing date is neither before nor after another
   if (typeof since === 'string' && !(Date.parse(date ?? '') >= Date.parse(since))) return false
   return !(typeof until === 'string' && !(Date.parse(date ?? '') < Date.parse(until)))
 }

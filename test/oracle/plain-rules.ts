@@ -22,7 +22,7 @@ export function rulesOf(readable: readonly Readable[]): Rule[] {
   )
 }
 
-/** The rows of a table with the columns role, purposes, relationship, path, view. */
+/** Parses the rows of a table with the columns role, purposes, relationship, path, view. */
 export function rulesFromCsv(text: string): Rule[] {
   return text
     .trim()
@@ -36,7 +36,7 @@ export function rulesFromCsv(text: string): Rule[] {
 
 export type Verdict = { readonly view: string; readonly basis: string } | { readonly reason: 'ROLE' | 'PURPOSE' | 'RELATIONSHIP' }
 
-/** Who may see what: the best view of the rules that fit, or how far the nearest of them got. */
+/** Decides by a table: the best view of the matching rules, or the furthest step that a rule reached. */
 export class Rules {
   readonly #byPath: ReadonlyMap<string, readonly Rule[]>
 
@@ -48,7 +48,7 @@ export class Rules {
     return this.#byPath.has(path)
   }
 
-  /** Whether a path is an object with PHI inside, as `Patient.address`. */
+  /** Whether a path is an object with PHI inside, for example `Patient.address`. */
   embeds(path: string): boolean {
     return [...this.#byPath.keys()].some((one) => one.startsWith(`${path}.`))
   }
@@ -63,15 +63,15 @@ export class Rules {
     return best === undefined ? { reason: 'RELATIONSHIP' } : { view: best.view, basis: best.relationship }
   }
 
-  /** The relationships in which this caller may read anything of a type. */
+  /** The relationships in which this caller may read any field of a type. */
   opening(type: string, { role, purpose }: PlainCaller): ReadonlySet<string> {
     const rules = this.#ofType(type).filter((rule) => rule.role === role && rule.purposes.includes(purpose))
     return new Set(rules.map(({ relationship }) => relationship))
   }
 
   /**
-   * Why a type is closed to this caller whatever the record; undefined where it is not. Somebody who treats may break the
-   * glass, so that purpose closes nothing that treatment opens.
+   * The reason for which a type is closed to this caller, independent of the record; undefined if it is open. Purpose BTG opens the
+   * types that treatment opens, because break-glass extends it.
    */
   closed(types: readonly string[], { role, purpose }: PlainCaller): 'ROLE' | 'PURPOSE' | undefined {
     const rules = types.flatMap((type) => this.#ofType(type)).filter((rule) => rule.role === role)
@@ -88,10 +88,10 @@ export class Rules {
   }
 }
 
-/** Prefixes of three digits where 20,000 people or fewer live (45 CFR 164.514(b)(2)(i)(B)). */
+/** Three-digit prefixes of areas with 20,000 people or fewer (45 CFR 164.514(b)(2)(i)(B)). */
 const FEW_PEOPLE = '036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893'.split(' ')
 
-/** What a view shows of a value; undefined for a view that the clinic does not have. */
+/** The visible part of a value in a view; undefined for a view that the clinic does not have. */
 export function shown(view: string, value: Json, now: Date): Json | undefined {
   if (view === 'FULL') return value
   if (view === 'YEAR') return year(value, now)
@@ -101,7 +101,7 @@ export function shown(view: string, value: Json, now: Date): Json | undefined {
   return undefined
 }
 
-/** What is left for research: no member of an object that holds words of somebody's own. */
+/** The value for research, without members that hold free text. */
 export function withoutText(value: Json): Json {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(withoutText)

@@ -13,12 +13,12 @@ import {
 } from 'graphql'
 import { clinicTypeDefs } from '../../schema/clinic.ts'
 
-/** The shipped clinic's types and fields, without any rule: what may be asked, and nothing of who may see it. */
+/** The types and fields of the shipped clinic without any rules: the possible queries, but no grants. */
 export interface PlainSchema {
   readonly schema: GraphQLSchema
-  /** Types whose objects are records: those that an id points to. */
+  /** Types with records as objects, which ids name. */
   readonly recordTypes: readonly string[]
-  /** The field that a filter looks into, by `Patient.observations(since:)`. */
+  /** The field that a filter reads, by `Patient.observations(since:)`. */
   readonly filters: ReadonlyMap<string, string>
 }
 
@@ -30,18 +30,18 @@ export function plainSchema(): PlainSchema {
   return { schema, recordTypes: recordTypes.toSorted(), filters: filtersOf(document) }
 }
 
-/** The fields of an object or an interface; none for what is neither. */
+/** The fields of an object or an interface; none for other types. */
 export function fieldsOf(schema: GraphQLSchema, type: string): Readonly<Record<string, GraphQLField<unknown, unknown>>> {
   const found = schema.getType(type)
   return isObjectType(found) || isInterfaceType(found) ? found.getFields() : {}
 }
 
-/** `ObservationConnection` leads to `Observation`; undefined for what is no connection. */
+/** `ObservationConnection` leads to `Observation`; undefined for a type that is no connection. */
 export function connectionTarget({ name }: GraphQLNamedType): string | undefined {
   return name.endsWith('Connection') ? name.slice(0, -'Connection'.length) : undefined
 }
 
-/** Which field a filter looks into is a fact of the data, and is written at the argument alone. */
+/** The field of a filter is part of the data model, and only the argument names it. */
 function filtersOf(document: DocumentNode): ReadonlyMap<string, string> {
   const filters = new Map<string, string>()
   for (const type of document.definitions) {

@@ -9,7 +9,7 @@ import type { NewRecord } from '../../gateway/model/record.ts'
 
 export type Tenant = DemoUser['tenant']
 
-/** All demo records in plain text, as they are before anything is sealed. */
+/** The ids by which a caller names records. */
 /** How a caller knows records. */
 export interface PlainIds {
   encode(ref: RecordRef): string
@@ -17,14 +17,14 @@ export interface PlainIds {
 }
 
 export interface PlainWorld {
-  /** What the study of the demo calls records: with a key, which is asked of the one who holds it. */
+  /** The pseudonyms of the demo's study. Their key comes from the running clinic. */
   readonly pseudonyms: PlainIds
   readonly tenants: Readonly<Record<Tenant, PlainTenant>>
 }
 
 export interface PlainTenant {
   readonly records: ReadonlyMap<string, NewRecord>
-  /** Patients' ids in the order of the demo: the first is patient 1. */
+  /** The ids of the patients in the order of the demo: the first one is patient 1. */
   readonly patients: readonly string[]
 }
 
@@ -35,7 +35,7 @@ const SENSITIVITIES = new Set<string>(['PSY', 'PSYTHPN', 'ETH', 'HIV', 'GDIS', '
   typeof codeLabels
 >[0]
 
-/** @param idFor by tenant: under which id a record of the demo is stored */
+/** @param idFor by tenant: the id under which a record of the demo is stored */
 export function plainWorld(
   counts: Readonly<Record<Tenant, number>>,
   idFor: Readonly<Record<Tenant, IdFor>>,
@@ -57,10 +57,10 @@ export function plainWorld(
   return { pseudonyms, tenants: { riverside: tenant('riverside'), lakeside: tenant('lakeside') } }
 }
 
-/** The study of the demo is about so many patients, and a researcher stands to nobody else. */
+/** The number of patients in the demo's study. A researcher has a relationship to these only. */
 const IN_STUDY = 12
 
-/** What a role may do beside reading fields: which purposes it may claim, and whether it may learn that a patient exists. */
+/** The rights of a role other than fields: the purposes that it may claim, and whether it sees existence. */
 const ROLES: Readonly<Record<string, { readonly purposes: readonly string[]; readonly seesExistence?: true }>> = {
   PHYSICIAN: { purposes: ['TREAT', 'ETREAT', 'BTG'], seesExistence: true },
   NURSE: { purposes: ['TREAT', 'ETREAT', 'BTG'], seesExistence: true },
@@ -83,7 +83,7 @@ export interface PlainCaller {
   readonly mayClaim: readonly string[]
   readonly seesExistence: boolean
   readonly ids: PlainIds
-  /** How the caller stands to a patient of the own tenant. */
+  /** The caller's relationships to a patient of the own tenant. */
   readonly relationships: (patient: string) => ReadonlySet<string>
 }
 

@@ -1,8 +1,8 @@
-// Who may read what in the shipped clinic, written down once more: the oracle's own copy, which is never compiled from the
-// schema. A line is a role and a type with its readable fields; `field:VIEW` is readable in that view only, everything else
-// in full. What is not here is not readable.
+// The grants of the shipped clinic, written a second time. The oracle uses this copy, which is never compiled from the schema. A
+// line is a role and a type with its readable fields. `field:VIEW` is readable only in that view, every other field in full. A
+// missing field is not readable.
 
-/** One statement: callers of this role and purpose, in this relationship to the patient, may read these fields. */
+/** One grant: callers of this role and purpose, in this relationship to the patient, may read these fields. */
 export interface Readable {
   readonly role: string
   readonly purposes: readonly string[]

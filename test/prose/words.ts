@@ -23,7 +23,7 @@ export const PATTERNS: readonly Pattern[] = [
 ]
 
 /** Folders above a limit when the check was introduced. Their stored rates may only fall; every other folder meets the limits. */
-export const RATCHETED: ReadonlySet<string> = new Set(['fhir', 'test'])
+export const RATCHETED: ReadonlySet<string> = new Set(['fhir'])
 
 /** Sentences that reviewers had to read twice. They may not return to any measured text. */
 export const BANNED: readonly string[] = [

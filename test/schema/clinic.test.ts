@@ -16,7 +16,7 @@ const { schema, policy, lock } = compilePolicy(clinicTypeDefs(), {
 })
 
 describe('the shipped clinic', () => {
-  it('P3: the committed lock is the one that the SDL gives', () => {
+  it('P3: the committed lock equals the lock of the SDL', () => {
     expect(clinicLock()).toBe(lock)
   })
 
@@ -47,12 +47,12 @@ describe('the shipped clinic', () => {
     expect(policy.classes.get(coordinate as Coordinate)).toBe(expected)
   })
 
-  it('an edge to one record has no policy of its own, a connection edge has', () => {
+  it('an edge to one record has no policy; a connection edge has one', () => {
     expect(policy.phi.has('Observation.patient' as SchemaPath)).toBe(false)
     expect(policy.phi.get('Patient.careTeam' as SchemaPath)).toMatchObject({ class: 'EDGE', category: 'CARE_TEAM' })
   })
 
-  it('nobody reads more of a social security number than its last four digits', () => {
+  it('no role reads more of a social security number than its last four digits', () => {
     const rows = grantRows(policy).filter(({ path }) => path === 'Patient.ssn')
     expect(rows.map(({ role, view }) => `${role} ${view}`)).toEqual(['BILLING LAST4', 'PATIENT LAST4'])
   })
@@ -60,7 +60,7 @@ describe('the shipped clinic', () => {
   it('names the subdivisions below a state, and no others, as geographic identifiers', () => {
     const identifying = [...policy.phi.values()].filter(({ identifier }) => identifier === 'GEOGRAPHIC').map(({ path }) => path)
     expect(identifying).toEqual([
-      // the name of a hospital tells the town
+      // the name of a hospital reveals the town
       'Encounter.serviceProvider',
       'Patient.address.line',
       'Patient.address.city',
@@ -69,7 +69,7 @@ describe('the shipped clinic', () => {
     ])
   })
 
-  it('every date is an identifier, and research sees the year of it at most', () => {
+  it('every date is an identifier, and research sees at most its year', () => {
     const dates = [...policy.phi.values()].filter(({ coordinate }) => {
       const [type = '', field = ''] = coordinate.split('.')
       const owner = schema.getType(type)
@@ -82,7 +82,7 @@ describe('the shipped clinic', () => {
     expect(new Set(research.map(({ view }) => view))).toEqual(new Set(['YEAR']))
   })
 
-  it('research sees no free text and no identifier but dates and the ZIP code in part', () => {
+  it('research sees no free text, and no identifier except masked dates and ZIP codes', () => {
     const seen = [...policy.phi.values()]
       .filter(({ grants }) => grants.some(({ roles }) => roles.has('RESEARCHER' as Role)))
       .filter(({ identifier }) => identifier !== undefined && identifier !== 'DATE')
@@ -94,7 +94,7 @@ describe('the shipped clinic', () => {
     expect(text.toSorted()).toEqual(['DocumentReference.text', 'MedicationRequest.dosageInstruction', 'Observation.valueString'])
   })
 
-  it('P11: every filter of a list reads the field that it filters by', () => {
+  it('P11: every filter of a list reads its field', () => {
     const filters = Object.values(schema.getTypeMap())
       .filter((type) => isObjectType(type))
       .flatMap((type) =>
@@ -111,7 +111,7 @@ describe('the shipped clinic', () => {
     expect(policy.reads.get('Patient.encounters(since:)')).toBe('Encounter.period')
   })
 
-  it('P11: every argument of a search but those of its page reads a field, which an index finds', () => {
+  it('P11: every argument of a search except paging reads a field with an index', () => {
     const roots = Object.values(schema.getQueryType()?.getFields() ?? {}).filter(
       ({ type, args }) => String(type) === 'PatientConnection' && args.some(({ name }) => name === 'first'),
     )
@@ -168,19 +168,19 @@ describe('phi policy', () => {
     await expect(phi('table', '--html', '--json')).rejects.toMatchObject({ code: 1, stdout: '' })
   })
 
-  it('finds the committed lock right', async () => {
+  it('accepts the committed lock', async () => {
     expect(await phi('lock', '--check')).toMatchObject({ stdout: '', stderr: '' })
     expect((await phi('diff')).stdout).toBe('no difference\n')
   })
 
-  it.each(['--output=x', 'HEAD:package.json', 'a b', ''])('takes %j for no revision', async (revision) => {
+  it.each(['--output=x', 'HEAD:package.json', 'a b', ''])('rejects %j as a revision', async (revision) => {
     await expect(phi('diff', '--', revision)).rejects.toMatchObject({
       code: 1,
       stderr: 'Invalid revision. Use a branch, a tag or a commit, for instance HEAD~1.\n',
     })
   })
 
-  it('tells a revision without a lock', async () => {
+  it('reports a revision without a lock', async () => {
     await expect(phi('diff', 'no-such-revision')).rejects.toMatchObject({
       code: 1,
       stderr: expect.stringContaining('no schema/policy.lock') as string,

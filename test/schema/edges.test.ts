@@ -35,18 +35,18 @@ const record = (type: string, references: Record<string, RecordId> = {}) =>
     outcomes: new Map(),
   })
 
-/** Resolves one edge and tells what the scope was asked for; the scope's own answer comes back as it is. */
+/** Resolves one edge. Returns the arguments that the scope received, and the scope's answer unchanged. */
 async function resolve(type: string, field: string, source: unknown) {
   const follow = vi.fn((_ref: RecordRef) => Promise.resolve('followed'))
   const ofPatient = vi.fn((_patient: RecordView, _type: TypeName, _args: object) => Promise.resolve('listed'))
-  // the edges of the clinic use these two methods of it and nothing else
+  // the edges of the clinic use only these two methods of it
   const context = { scope: { follow, connections: { ofPatient } } } as unknown as GatewayContext
   const answer: unknown = await clinicResolvers[type]?.[field]?.(source, { first: 3 }, context, {} as GraphQLResolveInfo)
   return { answer, follow, ofPatient }
 }
 
 describe('the edges of the clinic', () => {
-  it('every root and edge of the schema has a resolver, and nothing else has one', () => {
+  it('every root and edge of the schema has a resolver, and no other field has one', () => {
     const given = Object.entries(clinicResolvers).flatMap(([type, fields]) =>
       Object.keys(fields).map((field) => `${type}.${field}`),
     )
@@ -55,14 +55,14 @@ describe('the edges of the clinic', () => {
     expect([toMany.length, toOne.length]).toEqual([11, 16])
   })
 
-  it.each(toMany)('%s.%s lists records of the type that its connection holds', async (type, field) => {
+  it.each(toMany)('%s.%s lists records of the type of its connection', async (type, field) => {
     const owner = record(type)
     const { answer, ofPatient } = await resolve(type, field, owner)
     expect(answer).toBe('listed')
     expect(ofPatient.mock.calls[0]?.slice(0, 3)).toEqual([owner, target(type, field).replace(/Connection$/, ''), { first: 3 }])
   })
 
-  it.each(toOne)('%s.%s follows to a record of the same patient', async (type, field) => {
+  it.each(toOne)('%s.%s resolves to a record of the same patient', async (type, field) => {
     const { answer, follow } = await resolve(type, field, record(type, { encounter: visit }))
     const to = target(type, field)
     expect(answer).toBe('followed')
@@ -75,7 +75,7 @@ describe('the edges of the clinic', () => {
     expect(follow).not.toHaveBeenCalled()
   })
 
-  it.each(edges)('%s.%s gives nothing of what no record loader made', async (type, field) => {
+  it.each(edges)('%s.%s discloses nothing of an object that no record loader made', async (type, field) => {
     const { answer, follow, ofPatient } = await resolve(type, field, { ref: { patient } })
     expect(answer).toBeNull()
     expect(follow).not.toHaveBeenCalled()

@@ -12,11 +12,11 @@ const typeDefs = clinicTypeDefs()
 const text = printPublicSchema(compilePolicy(typeDefs, { relationships: 'unchecked' }).schema)
 
 describe('the SDL for clients', () => {
-  it('parses, and prints the same again', () => {
+  it('parses, and prints the same text again', () => {
     expect(`${printSchema(buildSchema(text))}\n`).toBe(text)
   })
 
-  it('says nothing of who may see what', () => {
+  it('does not reveal any grants', () => {
     expect(text).not.toMatch(/@(?:phi|notPhi|minimumNecessary|record|reads)\b|\bdirective\b|^enum (?!BreakGlassFinding )/m)
     expect(text).not.toMatch(/PHYSICIAN|What no line of a field says/)
   })
@@ -27,7 +27,7 @@ describe('the SDL for clients', () => {
     expect(isObjectType(patient) && patient.getFields()['mrn']?.description).toBe('The medical record number')
   })
 
-  it('is the same in whatever order the files come', () => {
+  it('is equal for any order of the files', () => {
     expect(printPublicSchema(compilePolicy(typeDefs.toReversed(), { relationships: 'unchecked' }).schema)).toBe(text)
   })
 
@@ -57,7 +57,7 @@ describe('phi schema', () => {
     expect((await phi('print', '--public')).stdout).toBe(text)
   })
 
-  it('asks for --public by name', async () => {
+  it('needs --public explicitly', async () => {
     await expect(phi('print')).rejects.toMatchObject({ code: 1, stdout: '' })
   })
 })

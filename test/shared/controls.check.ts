@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { readShared } from './folder.ts'
 
-/** Id, control and how it shows, of each row. */
+/** The id, control and evidence of each row. */
 const rows = (text: string): (string | undefined)[][] =>
   text
     .split('\n')
@@ -10,7 +10,7 @@ const rows = (text: string): (string | undefined)[][] =>
     .filter(([, id = '']) => /^C\d\d$/u.test(id))
     .map((cells) => cells.slice(1, 4))
 
-it('docs/hipaa-controls.md repeats every control that is asked for', () => {
+it('docs/hipaa-controls.md repeats every required control', () => {
   const asked = rows(readShared('CONTROLS.md'))
   expect(asked.length).toBeGreaterThan(30)
   expect(rows(readFileSync(new URL('../../docs/hipaa-controls.md', import.meta.url), 'utf8'))).toEqual(asked)

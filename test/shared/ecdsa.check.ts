@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { isSignedBy } from '../../gateway/audit/verify/verifier-key.ts'
 
-// Project Wycheproof's ECDSA vectors through the verification of checkpoints that P-256 keys sign. PHI_SHARED names the folder
-// with `data/vectors/wycheproof`; without it this check fails, so that it cannot be left out unseen.
+// Runs Project Wycheproof's ECDSA vectors through the verification of checkpoints that P-256 keys sign. PHI_SHARED names the folder
+// with `data/vectors/wycheproof`. Without it, this check fails, so that it cannot be skipped unnoticed.
 
 interface File {
   readonly numberOfTests: number
@@ -16,7 +16,7 @@ interface File {
 
 const hex = (text: string): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer.from(text, 'hex'))
 
-it('P7: Wycheproof: 484 ECDSA P-256 signatures with SHA-256, as the vectors say', async () => {
+it('P7: Wycheproof: 484 ECDSA P-256 signatures with SHA-256 verify as the vectors state', async () => {
   const shared = process.env['PHI_SHARED']
   if (shared === undefined || shared === '') throw new Error('PHI_SHARED must name the folder with data/vectors/wycheproof.')
   const path = join(shared, 'data/vectors/wycheproof/ecdsa_secp256r1_sha256_test.json')

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * A file of the folder that holds what the project is measured by.
+ * Reads a file of the folder with the project's requirements.
  *
- * @throws Error when PHI_SHARED is not set or the file is not there: these checks fail, they are never skipped
+ * @throws Error if PHI_SHARED is not set or the file is missing: these checks fail and are never skipped
  */
 export function readShared(file: string): string {
   const folder = process.env['PHI_SHARED']

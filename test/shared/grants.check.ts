@@ -13,7 +13,7 @@ const compiled = grantRows(policy).map(({ role, purposes, relationship, path, vi
   [role, purposes, relationship, path, view].join(','),
 )
 
-describe('the compiled table is the published one', () => {
+describe('the compiled table equals the published one', () => {
   it('reads the published table', () => {
     expect(header).toBe('role,purposes,relationship,path,view')
     expect(new Set(published).size).toBe(published.length)
@@ -25,7 +25,7 @@ describe('the compiled table is the published one', () => {
     expect(new Set(compiled).size).toBe(compiled.length)
   })
 
-  it('grants all that is published', () => {
+  it('grants every published row', () => {
     expect(published.filter((row) => !compiled.includes(row))).toEqual([])
   })
 })
@@ -34,7 +34,7 @@ const PURPOSES: readonly PurposeOfUse[] = ['TREAT', 'ETREAT', 'BTG', 'HPAYMT', '
 const RELATIONSHIPS = ['CARE_TEAM', 'SELF', 'PROXY', 'AUTHOR', 'ORGANIZATION'] as Relationship[]
 const NOW = Date.UTC(2026, 0, 31) as Instant
 
-describe('C05: each decision is the one that is published', () => {
+describe('C05: each decision equals the published one', () => {
   const views = new Map<string, View>()
   for (const row of published) {
     const [role, purposes = '', relationship, path, view] = row.split(',')

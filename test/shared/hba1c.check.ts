@@ -20,7 +20,7 @@ interface Resource {
   readonly valueQuantity?: { readonly value?: number }
 }
 
-/** What the source says, read apart from the import: the latest ten, newest first. */
+/** The expected values, read from the source without the import: the latest ten, newest first. */
 function latestOf(text: string): { value: number | undefined; at: number }[] {
   const { entry } = JSON.parse(text) as { entry: readonly { readonly resource: Resource }[] }
   return entry

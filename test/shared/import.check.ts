@@ -48,8 +48,8 @@ const AS_THEY_ARE = [
 ]
 
 /**
- * The records that a bundle must give, counted from its JSON alone: a resource each, the reports that say something, the
- * practitioners of care teams, and the different coverages within settlements of one patient.
+ * The expected records of a bundle, counted from its JSON alone: one for each resource, the reports with a text, the practitioners
+ * of care teams, and the distinct coverages within settlements of one patient.
  */
 function countRecords(entries: readonly BundleEntry[], counts: Map<string, number>): void {
   const add = (type: string): void => void counts.set(type, (counts.get(type) ?? 0) + 1)
@@ -112,7 +112,7 @@ describe('the Synthea bundles', () => {
     return stdout
   }
 
-  it('load whole, twice with the same result', async () => {
+  it('are imported completely, twice with the same result', async () => {
     const first = await load()
     const [, counted = ''] = /^records: (.*)$/m.exec(first) ?? []
     const counts = counted.split(', ').map((one) => one.split(' '))
@@ -125,7 +125,7 @@ describe('the Synthea bundles', () => {
     expect(second.replace(/^created.*$/m, '')).toBe(first.replace(/^created.*$/m, ''))
   })
 
-  it('P8: names and SSNs stand nowhere in the files of the engine or in what was printed', () => {
+  it('P8: names and SSNs occur neither in the files of the engine nor in the output', () => {
     expect(secrets.size).toBeGreaterThan(60)
     const files = readdirSync(dataFolder).map((name) => ({ name, bytes: readFileSync(join(dataFolder, name)) }))
     expect(files.some(({ name, bytes }) => name.startsWith('dynamodb.sqlite') && bytes.length > 1_000_000)).toBe(true)
@@ -133,7 +133,7 @@ describe('the Synthea bundles', () => {
     const long = [...secrets].filter((secret) => secret.length >= 6)
     expect(long.length).toBeGreaterThan(60)
     expect(findLeaks(haystacks, long)).toEqual([])
-    // the search itself finds what is there
+    // a control: the search finds existing text
     const planted = Buffer.from(Buffer.from(`xx${long[0] ?? ''}yy`).toString('base64'))
     expect(findLeaks([{ name: 'planted', bytes: planted }], long.slice(0, 1))).not.toEqual([])
   })

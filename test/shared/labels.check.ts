@@ -7,10 +7,10 @@ import { mapBundle } from '../../fhir/map-bundle.ts'
 import { clinicLock } from '../../schema/clinic.ts'
 import type { RecordId, TenantId } from '../../gateway/model/ids.ts'
 
-/** What a reader of the files would call a word about HIV: in the display of any code that an observation holds. */
+/** Words about HIV as a reader of the files recognizes them, in the display of any code of an observation. */
 const TELLING = /\bHIV\b|antiretroviral|CD4|zidovudine|lamivudine|nevirapine|abacavir|lopinavir|nelfinavir|stavudine|tenofovir/i
 
-it('the Synthea bundles of patients with HIV come in labelled: every observation that tells of it, and no other', async () => {
+it('the Synthea bundles of patients with HIV are labeled on import: every observation about it, and no other', async () => {
   const folder = join(process.env['PHI_SHARED'] ?? '', 'data/synthea/hiv-5')
   const labels = codeLabels(sensitivities(clinicLock()))
   const options = {

@@ -8,8 +8,8 @@ import {
   verifySubtreeInclusion,
 } from '../../gateway/audit/verify/proofs.ts'
 
-// The proofs of transparency-dev/merkle, one in a file. PHI_SHARED names the folder with `data/vectors/merkle`; without it
-// this check fails, so that it cannot be left out unseen.
+// The proofs of transparency-dev/merkle, one in each file. PHI_SHARED names the folder with `data/vectors/merkle`. Without it, this
+// check fails, so that it cannot be skipped unnoticed.
 
 interface Proof {
   readonly leafIdx: number
@@ -29,7 +29,7 @@ interface Proof {
 
 const bytes = (base64: string): Uint8Array => Buffer.from(base64, 'base64')
 
-/** How each folder's files are read, and how many of them there are. */
+/** The parser of each folder's files, and their number. */
 const KINDS: Record<string, { of: number; refused: number; verify: (test: Proof, proof: Uint8Array[]) => boolean }> = {
   inclusion: {
     of: 98,
@@ -54,7 +54,7 @@ const KINDS: Record<string, { of: number; refused: number; verify: (test: Proof,
 }
 
 describe('Merkle proofs', () => {
-  it('P7: all 518 proofs pass and fail as they should, 482 of them are refused', () => {
+  it('P7: all 518 proofs pass or fail as stated, and 482 of them are refused', () => {
     const shared = process.env['PHI_SHARED']
     if (shared === undefined || shared === '') throw new Error('PHI_SHARED must name the folder with data/vectors/merkle.')
     const root = join(shared, 'data/vectors/merkle/testdata')
@@ -62,7 +62,7 @@ describe('Merkle proofs', () => {
     for (const file of readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.json'))) {
       const name = file.split(sep)[0] ?? ''
       const kind = KINDS[name]
-      if (kind === undefined) throw new Error(`nobody reads ${file}`)
+      if (kind === undefined) throw new Error(`no parser reads ${file}`)
       const test = JSON.parse(readFileSync(join(root, file), 'utf8')) as Proof
       expect(kind.verify(test, (test.proof ?? []).map(bytes)), file).toBe(!test.wantErr)
       const count = tally.get(name) ?? { of: 0, refused: 0 }

@@ -14,7 +14,7 @@ import { compilePolicy } from '../../directives/compile.ts'
 import { clinicTypeDefs } from '../../schema/clinic.ts'
 import { readShared } from './folder.ts'
 
-/** The file describes its connections in a comment; here they are spelled out. */
+/** The published schema describes its connections in a comment. This function adds them. */
 function publishedSchema(): GraphQLSchema {
   const sdl = readShared('api.graphql')
   const nodes = new Set([...sdl.matchAll(/: (\w+)Connection\b/g)].map((match) => match[1] ?? ''))
@@ -28,7 +28,7 @@ function publishedSchema(): GraphQLSchema {
 
 const published = publishedSchema()
 const names = Object.keys(published.getTypeMap()).filter((name) => !name.startsWith('__'))
-/** What the project adds to the published API; what clients depend on stays as it is. */
+/** The types that the project adds to the published API. The types of the published API stay unchanged. */
 const ADDED_TYPES = [
   'AccessPlan',
   'BreakGlassFinding',
@@ -42,8 +42,8 @@ const ADDED_TYPES = [
 const { schema } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
 const forClients = buildSchema(printPublicSchema(schema))
 
-describe('the clinical API is the one that clients depend on', () => {
-  it('has every type of it', () => {
+describe('the clinical API equals the published one', () => {
+  it('has every published type', () => {
     expect(names.length).toBeGreaterThan(40)
     expect(names.filter((name) => schema.getType(name) === undefined)).toEqual([])
   })
@@ -52,14 +52,14 @@ describe('the clinical API is the one that clients depend on', () => {
     expect(described(schema.getType(name))).toMatchObject(described(published.getType(name)))
   })
 
-  it('phi schema print --public gives these types, and no others but what is added', () => {
+  it('phi schema print --public prints these types, and only the documented additions', () => {
     const printed = Object.keys(forClients.getTypeMap()).filter((name) => !name.startsWith('__'))
     expect(printed.toSorted()).toEqual([...names, ...ADDED_TYPES].toSorted())
     for (const name of names) expect(described(forClients.getType(name))).toEqual(described(schema.getType(name)))
   })
 })
 
-/** What clients can tell of a type. */
+/** The properties of a type that clients can observe. */
 function described(type: GraphQLNamedType | undefined): object {
   if (isObjectType(type) || isInterfaceType(type)) {
     const fields = Object.values(type.getFields())

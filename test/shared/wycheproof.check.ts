@@ -6,8 +6,8 @@ import { decrypt, encrypt } from '../../gateway/crypto/aead.ts'
 import { hkdfSha256, hmacMatches, hmacSha256 } from '../../gateway/crypto/derive.ts'
 import { IntegrityFailure } from '../../gateway/model/failures.ts'
 
-// Project Wycheproof's vectors through the primitives that everything here is sealed with. PHI_SHARED names the folder
-// with `data/vectors/wycheproof`; without it this check fails, so that it cannot be left out unseen.
+// Runs Project Wycheproof's vectors through the cryptographic primitives of the gateway. PHI_SHARED names the folder with
+// `data/vectors/wycheproof`. Without it, this check fails, so that it cannot be skipped unnoticed.
 
 interface File<Group> {
   readonly numberOfTests: number
@@ -39,7 +39,7 @@ function vectors<Group>(name: string): File<Group> {
   return JSON.parse(readFileSync(join(shared, 'data/vectors/wycheproof', name), 'utf8')) as File<Group>
 }
 
-/** How often something happened, by name. */
+/** The number of occurrences, by name. */
 class Tally {
   readonly counts: Record<string, number> = {}
   add(name: string): void {
@@ -51,7 +51,7 @@ class Tally {
 }
 
 describe('Wycheproof', () => {
-  it('AES-GCM: 256-bit keys with 96-bit nonces as the vectors say, every other size refused', () => {
+  it('AES-GCM: 256-bit keys with 96-bit nonces behave as the vectors state, every other size is refused', () => {
     const file = vectors<AeadGroup>('aes_gcm_test.json')
     const tally = new Tally()
     for (const { keySize, ivSize, tagSize, tests } of file.testGroups) {
@@ -79,7 +79,7 @@ describe('Wycheproof', () => {
     expect(file.numberOfTests).toBe(316)
   })
 
-  it('AES-GCM: no tag shortened by as much as a byte opens', () => {
+  it('AES-GCM: no tag that is a byte or more shorter opens', () => {
     let refused = 0
     for (const { keySize, ivSize, tests } of vectors<AeadGroup>('aes_gcm_test.json').testGroups) {
       if (keySize !== 256 || ivSize !== 96) continue
@@ -110,7 +110,7 @@ describe('Wycheproof', () => {
     expect(file.numberOfTests).toBe(86)
   })
 
-  it('HMAC-SHA-256: full tags as the vectors say, shortened ones never taken for a MAC', () => {
+  it('HMAC-SHA-256: full tags behave as the vectors state, shortened ones never verify', () => {
     const file = vectors<MacGroup>('hmac_sha256_test.json')
     const tally = new Tally()
     for (const { tagSize, tests } of file.testGroups) {
@@ -122,7 +122,7 @@ describe('Wycheproof', () => {
           tally.add(test.result)
         } else {
           expect(matches, `case ${test.tcId}`).toBe(false)
-          // our tokens are shortened in the same way
+          // the gateway's tokens are shortened in the same way
           expect(
             hmacSha256(key, message)
               .subarray(0, tagSize / 8)

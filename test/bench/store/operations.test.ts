@@ -104,7 +104,7 @@ describe('the store of the bench', () => {
     expect(query(byUser)).toMatchObject({ Items: [{ sk: { S: 'b' } }, { sk: { S: 'c' } }] })
   })
 
-  it('stops at an operation or an expression that it does not know', () => {
+  it('rejects an unknown operation or expression', () => {
     expect(() => store.run('Scan', { TableName: 't' })).toThrow(RangeError)
     expect(() => store.run('PutItem', put(item('1'), { ConditionExpression: 'size(pk) > :n' }))).toThrow()
   })

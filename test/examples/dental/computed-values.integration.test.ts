@@ -33,7 +33,7 @@ type Person @record(patient: "id") @minimumNecessary(roles: [NURSE]) {
   { relationships: 'unchecked' },
 )
 
-/** What becomes of one field of a record that has these values; an error stands for a value that does not open. */
+/** The outcome of one field of a record with these values. An error means that the value does not open. */
 function outcomeOf(field: string, values: Readonly<Record<string, Json | Error>>, compute: ComputedField) {
   const path = `Person.${field}` as SchemaPath
   const opened: string[] = []
@@ -85,7 +85,7 @@ function outcomeOf(field: string, values: Readonly<Record<string, Json | Error>>
 const joined: ComputedField = (inputs) => inputs.map((input) => (typeof input === 'string' ? input : '-')).join('')
 
 describe('P1: a computed value', () => {
-  it('is made of its inputs in their order, undefined where there is none', () => {
+  it('is computed from its inputs in order; a missing input is undefined', () => {
     const run = outcomeOf('both', { b: 'B' }, joined)
     run.settle()
     expect(run.outcome()).toEqual({ outcome: 'DISCLOSED', value: '-B' })
@@ -98,13 +98,13 @@ describe('P1: a computed value', () => {
     expect(run.counter).toMatchObject({ resolved: 1, denied: 0 })
   })
 
-  it.each([undefined, null])('is absent where its function gives %s', (given) => {
+  it.each([undefined, null])('is absent if its function returns %s', (given) => {
     const run = outcomeOf('both', { a: 'A', b: 'B' }, () => given)
     run.settle()
     expect(run.outcome()).toEqual({ outcome: 'ABSENT' })
   })
 
-  it('opens nothing where one input is denied, and says by which rule', () => {
+  it('opens nothing if an input is denied, and names the rule', () => {
     const run = outcomeOf('blocked', { a: 'A', closed: 'C' }, joined)
     run.settle()
     expect(run.outcome()).toMatchObject({ outcome: 'DENIED', denial: { reason: 'ROLE', rule: 'Person.closed#1' } })
@@ -113,14 +113,14 @@ describe('P1: a computed value', () => {
     expect(run.counter).toMatchObject({ resolved: 0, denied: 1 })
   })
 
-  it('opens nothing where it is denied itself', () => {
+  it('opens nothing if the value itself is denied', () => {
     const run = outcomeOf('ungranted', { a: 'A' }, joined)
     run.settle()
     expect(run.outcome()).toMatchObject({ outcome: 'DENIED', denial: { rule: 'Person.ungranted#1' } })
     expect(run.opened).toEqual([])
   })
 
-  it('P9: is unavailable where an input is, and both are recorded', () => {
+  it('P9: is unavailable if an input is, and both are recorded', () => {
     const run = outcomeOf('both', { a: 'A', b: new IntegrityFailure() }, joined)
     run.settle()
     expect(run.outcome()).toEqual({ outcome: 'UNAVAILABLE', reason: 'INTEGRITY' })
@@ -131,7 +131,7 @@ describe('P1: a computed value', () => {
     ])
   })
 
-  it('fails the request whole where its function throws', () => {
+  it('fails the whole request if its function throws', () => {
     const run = outcomeOf('both', { a: 'A', b: 'B' }, () => {
       throw new RangeError('a fault of the deployment')
     })
@@ -152,7 +152,7 @@ describe('the age of a client', () => {
     ['1990-06', '2020-06-15', undefined],
     [undefined, '2020-06-15', undefined],
     [7, '2020-06-15', undefined],
-  ])('of somebody born %s is on %s %s', (birthDate, on, years) => {
+  ])('of a person born %s is on %s %s', (birthDate, on, years) => {
     expect(age(birthDate, Date.parse(on))).toBe(years)
   })
 })

@@ -27,7 +27,7 @@ const treatment = (number: number, client: string, performedOn: string, more: Pa
   note: `secret note ${number}`,
   ...more,
 })
-// in no order, and more than two of the practice server's pages
+// in no order, and more than two pages of the practice server
 const treatments = [
   treatment(1, ANNA, '2021-03-01'),
   treatment(2, ANNA, '2024-11-30', { procedure: null }),
@@ -64,8 +64,8 @@ const audited = async (answer: ClinicAnswer) =>
 const refusals = ({ errors }: ClinicAnswer) =>
   errors.map(({ extensions: { code, coordinate, reason, rule } }) => ({ code, coordinate, reason, rule }))
 
-describe('a schema of somebody else', () => {
-  it('has its own roles, relationship and sensitivity in a lock of its own', () => {
+describe('a schema of another deployment', () => {
+  it('has its own roles, relationship and sensitivity in its own lock', () => {
     expect(compiledLock()).toBe(dentalLock())
     expect(dentalLock()).toContain('role HYGIENIST kind=CLINICIAN mayClaim=TREAT,HOPERAT')
     expect(dentalLock()).toContain('relationship=SAME_PRACTICE')
@@ -73,7 +73,7 @@ describe('a schema of somebody else', () => {
     expect(dentalLock()).toMatch(/^phi Client\.age .* computed=Client\.birthDate$/m)
   })
 
-  it('discloses and masks what its own role may see, and records it', async () => {
+  it('discloses and masks the fields of its own role, and records them', async () => {
     const answer = await ask('hygienist', 'familyName phone birthDate anxiety')
     expect(answer.errors).toEqual([])
     expect(answer.data).toEqual({
@@ -88,7 +88,7 @@ describe('a schema of somebody else', () => {
     )
   })
 
-  it('denies a field to one of its roles and gives it to the other', async () => {
+  it('denies a field to one of its roles and discloses it to another', async () => {
     const query = 'query($id: ID!) { treatment(id: $id) { tooth note client { familyName } } }'
     const id = practice.treatmentId(treatment(1, ANNA, ''))
     const hygienist = await practice.ask('hygienist', query, { id })
@@ -106,7 +106,7 @@ describe('a schema of somebody else', () => {
     expect(dentist.data).toEqual({ treatment: { tooth: '11', note: 'secret note 1', client: { familyName: 'Okonkwo' } } })
   })
 
-  it('knows only its own relationship: a client of another practice is not there, nor is one of another tenant', async () => {
+  it('knows only its own relationship: a client of another practice or tenant is NOT_FOUND', async () => {
     for (const [user, uuid] of [
       ['dentist', ELSEWHERE],
       ['lakeside-hygienist', ANNA],
@@ -120,7 +120,7 @@ describe('a schema of somebody else', () => {
     expect(nodesAt(panel.data, 'clients')).toEqual([{ familyName: 'Okonkwo' }, { familyName: 'Lindqvist' }])
   })
 
-  it('P3: a role of the clinic means nothing here, and one of nobody is no caller', async () => {
+  it('P3: a role of the clinic grants nothing here, and an unknown role is refused', async () => {
     const answer = await ask('physician', 'familyName birthDate age')
     expect(answer.data).toEqual({ client: null })
     expect(refusals(answer)).toMatchObject([{ code: 'UNAUTHORIZED_FIELD_OR_TYPE', coordinate: 'Query.client', reason: 'ROLE' }])
@@ -130,7 +130,7 @@ describe('a schema of somebody else', () => {
 })
 
 describe('a computed field', () => {
-  it('opens and records each input, and gives itself alone', async () => {
+  it('opens and records each input, and discloses only the computed value', async () => {
     const answer = await ask('hygienist', 'age')
     expect(answer.data).toEqual({ client: { age: AGE } })
     expect(answer.phi.resolved).toBe(1)
@@ -155,7 +155,7 @@ describe('a computed field', () => {
   it.each([
     ['the input', 'age', 'birthDate'],
     ['the computed value', 'birthDate', 'age'],
-  ])('P1: the same where %s is asked for later, at another place of the answer', async (_what, first, second) => {
+  ])('P1: the same holds if %s is selected later, at another place of the answer', async (_what, first, second) => {
     const query = `query($id: ID!) { client(id: $id) { ${first} treatments(first: 1) { edges { node { client { ${second} } } } } } }`
     const answer = await practice.ask('hygienist', query, { id: practice.clientId(ANNA) })
     expect(answer.errors).toEqual([])
@@ -164,7 +164,7 @@ describe('a computed field', () => {
     expect(paths.toSorted()).toEqual(['Client.age', 'Client.birthDate', 'Client.treatments'])
   })
 
-  it('is denied where an input is masked, by the rule of the input, which is not opened', async () => {
+  it('is denied by the rule of the input if an input is masked, and the input is not opened', async () => {
     const answer = await ask('hygienist', 'age', ANNA, { 'x-purpose-of-use': 'HOPERAT' })
     expect(answer.data).toEqual({ client: { age: null } })
     const denial = { reason: 'ROLE', rule: 'Client.birthDate#2' }
@@ -175,7 +175,7 @@ describe('a computed field', () => {
     expect(both.data).toEqual({ client: { age: null, birthDate: '1990' } })
   })
 
-  it('is absent where its input is', async () => {
+  it('is absent if its input is absent', async () => {
     const answer = await ask('hygienist', 'familyName age', BEN)
     expect(answer.errors).toEqual([])
     expect(answer.data).toEqual({ client: { familyName: 'Lindqvist', age: null } })
@@ -196,7 +196,7 @@ describe('a source over HTTP', () => {
     readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string }
   }
 
-  it('pages newest first, without a gap or a repeat, whatever the pages of the server', async () => {
+  it('pages newest first, without a gap or a repeat, for any page size of the server', async () => {
     const teeth: unknown[] = []
     let after = ''
     for (let more = true; more; ) {
@@ -210,7 +210,7 @@ describe('a source over HTTP', () => {
     expect(teeth).toEqual(ANNAS_NEWEST_FIRST)
   })
 
-  it('is asked for what is granted, and for nothing else', async () => {
+  it('is asked only for granted fields', async () => {
     const answer = await ask('hygienist', page(5))
     expect(treatmentsOf(answer).edges.map(({ node }) => node['note'])).toEqual([null, null, null, null, null])
     const queries = practice.server.asked.filter(({ path }) => path === '/treatments/query')
@@ -223,12 +223,12 @@ describe('a source over HTTP', () => {
     ])
   })
 
-  it('P8: no id stands in a URL', async () => {
+  it('P8: no id occurs in a URL', async () => {
     await ask('dentist', page(5))
     expect(new Set(practice.server.asked.map(({ path }) => path))).toEqual(new Set(['/treatments/list', '/treatments/query']))
   })
 
-  it('lets nothing out that comes unasked', async () => {
+  it('discloses no field that the source returns without being asked', async () => {
     practice.server.mode = 'talkative'
     const answer = await ask('hygienist', page(5, '', 'tooth note'))
     expect(treatmentsOf(answer).edges.map(({ node }) => node['tooth'])).toEqual(ANNAS_NEWEST_FIRST)
@@ -237,7 +237,7 @@ describe('a source over HTTP', () => {
     expect(answer.phi).toMatchObject({ resolved: 5, denied: 5 })
   })
 
-  it('P5: a treatment is not given under the id of another client than its own', async () => {
+  it('P5: a treatment is NOT_FOUND under the id of another client', async () => {
     const query = 'query($id: ID!) { treatment(id: $id) { tooth client { familyName } } }'
     const faraway = treatment(7, ELSEWHERE, '')
     for (const named of [faraway, { ...faraway, client: ANNA }]) {
@@ -247,7 +247,7 @@ describe('a source over HTTP', () => {
     }
   })
 
-  it('P9: tells absent from denied, and records the edge with its count', async () => {
+  it('P9: distinguishes absent from denied, and records the edge with its count', async () => {
     const answer = await ask('hygienist', page(1))
     const records = await audited(answer)
     expect(records).toContainEqual({ path: 'Treatment.procedure', outcome: 'ABSENT', rule: 'Treatment#1' })
@@ -272,7 +272,7 @@ describe('a source over HTTP', () => {
     },
   )
 
-  it('P9: a treatment by its id is unavailable too, and that is no denial', async () => {
+  it('P9: a treatment by its id is unavailable too, and not denied', async () => {
     practice.server.mode = 'down'
     const id = practice.treatmentId(treatment(1, ANNA, ''))
     const answer = await practice.ask('dentist', 'query($id: ID!) { treatment(id: $id) { tooth } }', { id })

@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 
-/** A treatment as the practices' own system keeps it. */
+/** A treatment in the form of the practices' own system. */
 export interface KeptTreatment {
   readonly id: string
   readonly client: string
@@ -26,11 +26,11 @@ interface Asked {
 
 export interface PracticeServerStandIn {
   readonly url: URL
-  /** What it was asked, in order. */
+  /** The requests, in order. */
   readonly asked: Asked[]
   /**
-   * `talkative` gives all it has, whatever is asked; `down` refuses; `garbled` answers what nobody agreed upon; `forgetful`
-   * loses a treatment from its list.
+   * `talkative` returns all fields, whatever is requested; `down` refuses; `garbled` returns malformed answers; `forgetful` omits a
+   * treatment from its list.
    */
   mode: 'sound' | 'talkative' | 'down' | 'garbled' | 'forgetful'
   stop(): Promise<void>
@@ -38,7 +38,7 @@ export interface PracticeServerStandIn {
 
 const PAGE = 2
 
-/** The practices' own system: REST, with a projection of fields, its lists oldest first and in pages of two. */
+/** The practices' own system: REST, with a projection of fields, lists from the oldest entry, and pages of two. */
 export async function startPracticeServer(tenant: string, treatments: readonly KeptTreatment[]): Promise<PracticeServerStandIn> {
   const answer = ({ path, body }: Asked): object => {
     const own = body.tenant === tenant ? treatments : []

@@ -35,7 +35,7 @@ const USERS: readonly DemoUser[] = [
 
 export interface KeptClient {
   readonly uuid: string
-  /** Tokens of the tenant's users name it as their organization; any other one is another practice. */
+  /** Tokens of the tenant's users name the tenant as their organization. Any other organization is another practice. */
   readonly practice: string
   /** By the name of the field. */
   readonly values: Readonly<Record<string, Json>>
@@ -48,7 +48,7 @@ export interface RunningPractice {
   clientId(uuid: string): string
   treatmentId(treatment: KeptTreatment): string
   ask(user: string, query: string, variables?: Record<string, unknown>, headers?: Record<string, string>): Promise<ClinicAnswer>
-  /** What the audit holds of one request. */
+  /** The audit records of one request. */
   audit(answer: ClinicAnswer): Promise<AuditEntry[]>
   stop(): Promise<void>
 }
@@ -114,7 +114,7 @@ export async function runPractice(clients: readonly KeptClient[], treatments: re
   }
 }
 
-/** A client is the patient of its own record, so both ids are one. */
+/** A client is the patient of its own record, so both ids are equal. */
 const clientRef = (uuid: string): RecordRef => ({
   type: 'Client' as TypeName,
   patient: clientIdOf(uuid),

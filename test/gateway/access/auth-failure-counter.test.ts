@@ -11,7 +11,7 @@ const MINUTE = 60_000
 const START = Date.UTC(2026, 0, 1, 12, 0)
 const deadline = () => new Deadline(Date.now() + 8_000, { now: Date.now, monotonic: () => performance.now() })
 
-/** A tally over a table in memory, and a clock that a test moves. */
+/** A counter over a table in memory, and a clock that a test moves. */
 function tallying(answer: () => Promise<void> = () => Promise.resolve()) {
   const stored = new Map<string, Partial<Record<CredentialFault, number>>>()
   const state = { now: START, answer }
@@ -34,7 +34,7 @@ function tallying(answer: () => Promise<void> = () => Promise.resolve()) {
 }
 
 describe('failures before authentication are added up', () => {
-  it('by source, minute and kind: the first is written at once, then every five seconds', async () => {
+  it('by source, minute and kind: the first write is immediate, later ones follow every five seconds', async () => {
     const { tally, stored, add, later, events } = tallying()
     for (let n = 0; n < 100; n++) {
       tally.count('203.0.113.7', n % 2 === 0 ? 'SIGNATURE' : 'EXPIRED')

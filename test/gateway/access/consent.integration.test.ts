@@ -44,7 +44,9 @@ function record(patient: string, type: string, name: string, values: Record<stri
 
 const day = (number: number): string => new Date(Date.UTC(2020, 0, 1 + number)).toISOString()
 
-/** A diagnosis a day, the latest last, each called by its name; `ETH` before a name makes it one of substance use. */
+/**
+ * One diagnosis for each day, the latest last, identified by name. A name that begins with `ETH` has the label of substance use.
+ */
 async function admit(patient: string, conditions: readonly string[], more: readonly NewRecord[] = []): Promise<string> {
   const records = conditions.map((name, number) => {
     const label = /^(?:ETH|HIV|PSYTHPN)/.exec(name)?.[0]
@@ -89,8 +91,8 @@ const closedIn = async (answer: ClinicAnswer): Promise<(string | undefined)[]> =
     outcome === 'DENIED' && reason === 'CONSENT' ? [recordId] : [],
   )
 
-describe('P3, P9: what needs a consent is closed until one permits it, and told to nobody but the audit', () => {
-  it('substance use: left out of lists, not found by its id, an edge to it leads nowhere; permitted with the notice', async () => {
+describe('P3, P9: a record that needs a consent is closed until a consent permits it; only the audit shows the denial', () => {
+  it('substance use: omitted from lists, not found by id, null over an edge; a permission discloses it with the notice', async () => {
     const visit = record('eth', 'Encounter', 'V1', { status: 'finished' }, { labels: [ETH], date: day(1) })
     const id = await admit('eth', ['plain', 'ETH use', 'HIV', 'plain at V1'], [visit])
     const closed = await listed('physician', id)
@@ -123,7 +125,7 @@ describe('P3, P9: what needs a consent is closed until one permits it, and told 
     expect(namesIn(await listed('physician', id))).toEqual(['plain at V1', 'HIV', 'plain'])
   })
 
-  it('by actor, role, purpose, period, label and record', async () => {
+  it('a permission applies by actor, role, purpose, period, label and record', async () => {
     const id = await admit('narrow', ['plain', 'ETH use', 'ETH two', 'HIV', 'PSYTHPN'])
     const permit = async (consent: Omit<Consent, 'id' | 'effect'>): Promise<void> => {
       await say('narrow', [{ id: 'c', effect: 'PERMIT', labels: [ETH], ...consent }])
@@ -146,7 +148,7 @@ describe('P3, P9: what needs a consent is closed until one permits it, and told 
     expect(namesIn(await listed('physician', id))).toEqual(['HIV', 'ETH two', 'plain'])
   })
 
-  it('denials close what is open otherwise: a label, a record, an encounter for payment (164.522(a)(1)(vi)), everything', async () => {
+  it('a denial closes a label, a record, an encounter for payment (164.522(a)(1)(vi)), or everything', async () => {
     const visit = record('denied', 'Encounter', 'V1', { status: 'finished' }, { date: day(1) })
     const claim = record(
       'denied',
@@ -176,10 +178,10 @@ describe('P3, P9: what needs a consent is closed until one permits it, and told 
   })
 })
 
-describe('P12: pages tell nothing of what is closed', () => {
+describe('P12: pages reveal nothing of closed records', () => {
   const names = Array.from({ length: 9 }, (_, number) => [`plain ${number}`, `ETH ${number}`]).flat()
 
-  it('pages are full, by label and by record, and the last one says that it is', async () => {
+  it('pages are full with records closed by label and by id, and the last page has no next page', async () => {
     const id = await admit('full', names)
     await say('full', [
       { id: 'd', effect: 'DENY', records: [3, 4, 0].map((number) => idOf('full', 'Condition', `plain ${number}`)) },
@@ -199,7 +201,7 @@ describe('P12: pages tell nothing of what is closed', () => {
     ])
   })
 
-  it('P13: what is withdrawn in the middle of paging is on no page after that', async () => {
+  it('P13: after a withdrawal during paging, no later page has the record', async () => {
     const id = await admit('withdrawn', names)
     await say('withdrawn', [{ id: 'c', effect: 'PERMIT', labels: [ETH] }])
     const before = await listed('physician', id, undefined, 4)
@@ -211,8 +213,8 @@ describe('P12: pages tell nothing of what is closed', () => {
   })
 })
 
-describe('P9: consents that cannot be had', () => {
-  it('an outage closes what needs a consent and nothing else', async () => {
+describe('P9: consents that cannot be read', () => {
+  it('an outage makes only records that need a consent unavailable', async () => {
     const id = await admit('outage', ['plain', 'ETH use', 'HIV'])
     await say('outage', [{ id: 'c', effect: 'PERMIT', labels: [ETH] }])
     const ward = await openWard(clinic, clinic.services, { consents: () => Promise.reject(new StoreUnavailable()) })
@@ -228,14 +230,14 @@ describe('P9: consents that cannot be had', () => {
     expect(outcomesOf(await auditOf(clinic, answer))).toContain('Condition.code UNAVAILABLE STORE')
   })
 
-  it('P6: consents that were taken away or put back are damage, and nothing of the patient is given', async () => {
+  it('P6: a consent that was removed or restored to an older version is an integrity failure, and nothing of the patient is disclosed', async () => {
     const id = await admit('damaged', ['plain', 'HIV'])
     const hand = new DatabaseHand(clinic)
     const before = await hand.read(accessManifest(id), 'ACCESS')
     await say('damaged', [{ id: 'd', effect: 'DENY', labels: [HIV] }])
     expect(namesIn(await listed('physician', id))).toEqual(['plain'])
     const now = await hand.read(accessManifest(id), 'ACCESS')
-    // the manifest without the denial opens, and no record names it
+    // the manifest without the denial opens, but no record names it
     for (const item of [before, { ...now, v: flipped(now['v']) }]) {
       await hand.put(item, 'ACCESS')
       for (const user of ['physician', 'billing']) {

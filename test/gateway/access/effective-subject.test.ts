@@ -30,7 +30,9 @@ const relatedTo = (...patients: PatientId[]): RelationshipSource => ({
   panel: () => Promise.resolve(patients),
 })
 
-/** The caller's own sources: the organization holds both patients, and there are consents and break-glass grants. */
+/**
+ * The caller's own sources: the organization has a relationship to both patients, and there are consents and break-glass grants.
+ */
 const OWN: AttributeSources = {
   relationships: new Map([[ORGANIZATION, relatedTo(SUBJECT, OTHER)]]),
   consents: { consents: () => Promise.resolve(new Map()) },

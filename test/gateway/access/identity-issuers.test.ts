@@ -20,7 +20,7 @@ const callerBy = async (map: unknown, claims: TokenParts, header: TokenParts = {
 }
 const signedIn = Math.floor(Date.now() / 1000) - 60
 
-/** As `docs/identity.md` has them. */
+/** The configurations of `docs/identity.md`. */
 const ISSUERS: readonly [name: string, map: TokenParts, claims: TokenParts, header: TokenParts, expected: TokenParts][] = [
   [
     'Cognito',
@@ -110,7 +110,7 @@ const ISSUERS: readonly [name: string, map: TokenParts, claims: TokenParts, head
   ],
 ]
 
-describe('the claims of an issuer are mapped by configuration', () => {
+describe('claims of an issuer are mapped by configuration', () => {
   it.each(ISSUERS)('%s', async (_name, map, claims, header, expected) => {
     await expect(callerBy(map, claims, header)).resolves.toMatchObject({ ...expected, roles: new Set(['PHYSICIAN']) })
   })
@@ -125,7 +125,7 @@ describe('the claims of an issuer are mapped by configuration', () => {
     },
   )
 
-  it('P3: what the map does not name is dropped, whatever it is called', async () => {
+  it('P3: a role or tenant that the map does not name is dropped, whatever its name', async () => {
     const claims = { sub: 'u', aud: AUDIENCE, tenant: 'riverside', auth_time: signedIn, amr: ['mfa'] }
     const map = { roleNames: { 'phi-physicians': 'PHYSICIAN' } }
     for (const roles of [['PHYSICIAN'], ['toString'], ['__proto__'], ['Everyone']])
@@ -136,14 +136,14 @@ describe('the claims of an issuer are mapped by configuration', () => {
   })
 
   it.each([[{ rolles: 'groups' }], [{ roles: '' }], [{ mfaMethods: 'mfa' }], [{ tenants: ['riverside'] }]])(
-    'a map with a mistake is none: %j',
+    'an invalid map is rejected: %j',
     (map) => {
       expect(ClaimMap.safeParse(map).success).toBe(false)
     },
   )
 })
 
-describe('a client that acts by itself', () => {
+describe('a machine client', () => {
   const now = Math.floor(Date.now() / 1000)
   const CLIENT = { sub: 'acme', client_id: 'acme', aud: AUDIENCE, tenant: 'riverside', roles: ['PARTNER'], sid: 'x', iat: now }
 
@@ -153,7 +153,7 @@ describe('a client that acts by itself', () => {
     expect(Object.keys(caller)).not.toContain('session')
   })
 
-  it('may be told by a claim, where the issuer gives it a subject of its own', async () => {
+  it('is recognized by a claim if the issuer gives it a separate subject', async () => {
     const machine = { machine: { claim: 'gty', is: 'client-credentials' } }
     const caller = await callerBy(machine, { ...CLIENT, sub: 'acme@clients', gty: 'client-credentials', exp: now + 3600 })
     expect(caller).toMatchObject({ user: 'acme', client: 'acme' })
@@ -161,13 +161,13 @@ describe('a client that acts by itself', () => {
 
   it.each<[string, TokenParts]>([
     ['lives longer than an hour', { exp: now + 3601 }],
-    ['does not say since when', { iat: undefined }],
+    ['has no time of issue', { iat: undefined }],
     ['has no subject', { sub: undefined }],
-  ])('is refused when its token %s', async (_what, claims) => {
+  ])('is refused if its token %s', async (_what, claims) => {
     await expect(callerBy({}, { ...CLIENT, exp: now + 3600, ...claims })).rejects.toThrow(Unauthenticated)
   })
 
-  it('P3: is not let into a role that asks for a second factor', async () => {
+  it('P3: is refused for a role that needs a second factor', async () => {
     await expect(callerBy({}, { ...CLIENT, exp: now + 3600, roles: ['PHYSICIAN'] })).rejects.toThrow(MfaRequired)
   })
 })

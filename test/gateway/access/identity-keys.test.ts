@@ -11,7 +11,7 @@ const HOUR = 60 * MINUTE
 const CLAIMS = { sub: 'user-1', aud: AUDIENCE, tenant: 'riverside', roles: ['PHYSICIAN'], amr: ['mfa'], sid: 'session-1' }
 
 let issuer: Awaited<ReturnType<typeof startIssuer>>
-/** How much later it is for the gateway than for the token library, which asks the machine's clock whether a token has ended. */
+/** Milliseconds by which the gateway's clock is ahead. The token library compares the end of a token with the machine's clock. */
 let later = 0
 let prefetch: () => Promise<void> | undefined
 let callerOf: (claims?: TokenParts, header?: TokenParts, key?: CryptoKey) => Promise<unknown>
@@ -53,8 +53,8 @@ describe('keys that are fetched before the first token', () => {
   })
 })
 
-describe('an issuer that is away does not stop care', () => {
-  it('the last good keys serve for a day, and then no more', async () => {
+describe('an unreachable issuer does not stop care', () => {
+  it('the last good keys are valid for a day, and no longer', async () => {
     await callerOf()
     issuer.state.isAway = true
     for (const hours of [1, 12, 23.9]) {
@@ -68,14 +68,14 @@ describe('an issuer that is away does not stop care', () => {
     await expect(callerOf()).resolves.toMatchObject({ user: 'user-1' })
   })
 
-  it('P3: an unknown key id is refused all the same', async () => {
+  it('P3: an unknown key id is still refused', async () => {
     await callerOf()
     issuer.state.isAway = true
     later = HOUR
     await expect(callerOf({}, { kid: 'two' })).rejects.toThrow(Unauthenticated)
   })
 
-  it('one that was never reached is asked again soon', async () => {
+  it('an issuer that was never reached is asked again soon', async () => {
     issuer.state.isAway = true
     await expect(callerOf()).rejects.toThrow(Unauthenticated)
     issuer.state.isAway = false
@@ -84,8 +84,8 @@ describe('an issuer that is away does not stop care', () => {
   })
 })
 
-describe('the keys change', () => {
-  it('a new one is found when it is first used', async () => {
+describe('key changes', () => {
+  it('a new key is found at its first use', async () => {
     await callerOf()
     const second = await issuer.made('two')
     issuer.state.keys.push(second.jwk)
@@ -93,7 +93,7 @@ describe('the keys change', () => {
     await expect(callerOf({}, { kid: 'two' }, second.privateKey)).resolves.toMatchObject({ user: 'user-1' })
   })
 
-  it('P13: one that was withdrawn, or is another under the same id, stops within ten minutes', async () => {
+  it('P13: a withdrawn key, or one replaced under the same id, stops within ten minutes', async () => {
     await callerOf()
     const second = await issuer.made('one')
     issuer.state.keys = [second.jwk]
@@ -102,7 +102,7 @@ describe('the keys change', () => {
     await expect(callerOf({}, {}, second.privateKey)).resolves.toMatchObject({ user: 'user-1' })
   })
 
-  it('a flood of unknown key ids asks the issuer twice a minute and no more', async () => {
+  it('a flood of unknown key ids asks the issuer at most twice a minute', async () => {
     await callerOf()
     const before = issuer.state.asked
     for (let second = 0; second < 60; second++) {
@@ -114,20 +114,20 @@ describe('the keys change', () => {
     await expect(callerOf()).resolves.toMatchObject({ user: 'user-1' })
   })
 
-  it('a first rush asks once', async () => {
+  it('concurrent first requests ask the issuer once', async () => {
     await Promise.all(Array.from({ length: 20 }, () => callerOf()))
     expect(issuer.state.asked).toBe(1)
   })
 })
 
-describe('algorithms are those of the key', () => {
-  it.each(['RS384', 'ES256', 'ES384', 'EdDSA'])('%s is taken from a key of its kind', async (algorithm) => {
+describe('the key determines the algorithm', () => {
+  it.each(['RS384', 'ES256', 'ES384', 'EdDSA'])('%s is accepted from a key of its kind', async (algorithm) => {
     await issuer.stop()
     await begin(algorithm)
     await expect(callerOf()).resolves.toMatchObject({ user: 'user-1' })
   })
 
-  it('another one of the same key is refused', async () => {
+  it('another algorithm or use of the same key is refused', async () => {
     const key = issuer.state.keys[0]
     issuer.state.keys = [{ ...key, alg: 'RS512' }]
     await expect(callerOf()).rejects.toThrow(Unauthenticated)
@@ -136,25 +136,25 @@ describe('algorithms are those of the key', () => {
     await expect(callerOf()).rejects.toThrow(Unauthenticated)
   })
 
-  it('PS256, which the library does not verify, is refused', async () => {
+  it('PS256, which the library cannot verify, is refused', async () => {
     await issuer.stop()
     await begin('PS256')
     await expect(callerOf()).rejects.toThrow(Unauthenticated)
   })
 })
 
-describe('what a token’s header brings is no key', () => {
+describe('a key in the header of a token is not used', () => {
   it.each([['jwk'], ['x5c'], ['jku'], ['x5u']])('%s', async (name) => {
     const stranger = await generateKeyPair('RS256', { extractable: true })
     const jwk = { ...(await exportJWK(stranger.publicKey)), kid: 'one', alg: 'RS256' }
     const brought = { jwk, x5c: ['MIIB'], jku: 'http://127.0.0.1:1/jwks', x5u: 'http://127.0.0.1:1/cert' }[name]
     await expect(callerOf({}, { [name]: brought }, stranger.privateKey)).rejects.toThrow(Unauthenticated)
-    // nor is a token taken that has one beside a good signature
+    // a token with such a member is refused even with a valid signature
     await expect(callerOf({}, { [name]: brought })).rejects.toThrow(Unauthenticated)
   })
 
   it.each([['../../dev/null'], ["one' OR 1=1"], ['one\u0000'], ['/proc/self/environ/..'], ['k'.repeat(200)], [''], ['__proto__']])(
-    'a key id is a name and nothing else: %j',
+    'a key id is only a name: %j',
     async (kid) => {
       await callerOf()
       const before = issuer.state.asked
@@ -164,7 +164,7 @@ describe('what a token’s header brings is no key', () => {
   )
 })
 
-describe('a token that two readers could read in two ways', () => {
+describe('a token that parsers could read differently', () => {
   const part = (text: string) => Buffer.from(text).toString('base64url')
   const signed = async (payload: string, header = '{"alg":"RS256","kid":"one","typ":"at+jwt"}') => {
     const input = `${part(header)}.${part(payload)}`
@@ -178,7 +178,7 @@ describe('a token that two readers could read in two ways', () => {
     return `${JSON.stringify({ ...CLAIMS, ...times }).slice(0, -1)}${more}}`
   }
 
-  it('is well without', async () => {
+  it('is accepted without duplicate members', async () => {
     await expect(signed(payload(',"x":{"roles":1,"a":[{"b":1},{"b":"\\"c\\":"}]}'))).resolves.toMatchObject({ user: 'user-1' })
   })
 
@@ -188,25 +188,25 @@ describe('a token that two readers could read in two ways', () => {
     [',"tenant" : "riverside"'],
     [',"x":{"a":1,"b":[],"a":2}'],
     [',"x":[{"a":1,"a":2}]'],
-  ])('has a member twice: %s', async (more) => {
+  ])('is refused for a duplicate member: %s', async (more) => {
     await expect(signed(payload(more))).rejects.toThrow(Unauthenticated)
   })
 
-  it('has a member twice in its header', async () => {
+  it('is refused for a duplicate member of its header', async () => {
     const header = '{"alg":"none","alg":"RS256","kid":"one","typ":"at+jwt"}'
     await expect(signed(payload(), header)).rejects.toThrow(Unauthenticated)
   })
 
-  it('is larger than any token is', async () => {
+  it('is refused above the size limit', async () => {
     await expect(signed(payload(`,"x":"${'x'.repeat(9_000)}"`))).rejects.toThrow(Unauthenticated)
   })
 
-  it('is no object, or not UTF-8', async () => {
+  it('is refused if it is no object or not UTF-8', async () => {
     for (const text of ['[]', '1', 'null', '"x"', '{']) await expect(signed(text)).rejects.toThrow(Unauthenticated)
   })
 })
 
-describe('a fault is told apart inside, and nowhere else', () => {
+describe('faults differ inside the gateway, and not for the caller', () => {
   const seconds = () => Math.floor(Date.now() / 1000)
   it.each<[CredentialFault, () => TokenParts, TokenParts?]>([
     ['EXPIRED', () => ({ exp: seconds() - 70 })],
@@ -225,13 +225,13 @@ describe('a fault is told apart inside, and nowhere else', () => {
     expect(refused).toMatchObject({ code: 'UNAUTHENTICATED', fault, message: new Unauthenticated().message })
   })
 
-  it('KEYS_UNAVAILABLE: an issuer that is away is nobody’s attempt', async () => {
+  it('KEYS_UNAVAILABLE: a request while the issuer is unreachable is no attack', async () => {
     issuer.state.isAway = true
     await expect(callerOf()).rejects.toMatchObject({ fault: 'KEYS_UNAVAILABLE' })
   })
 })
 
-describe('times, a minute of tolerance each way', () => {
+describe('times have a tolerance of one minute each way', () => {
   const seconds = () => Math.floor(Date.now() / 1000)
   it.each<[string, () => TokenParts, boolean]>([
     ['issued in 50 seconds', () => ({ iat: seconds() + 50 }), true],

@@ -13,7 +13,7 @@ afterAll(async () => {
   await clinic.stop()
 }, 60_000)
 
-it('every fault of a token is answered in the same bytes, but for the request id', async () => {
+it('every fault of a token yields the same bytes, except for the request id', async () => {
   const good = await fetchToken(clinic.stack, 'physician')
   const [header = '', payload = '', signature = ''] = good.split('.')
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -50,7 +50,7 @@ it('every fault of a token is answered in the same bytes, but for the request id
   ])
 })
 
-describe('failures before authentication go to a table of their own', () => {
+describe('failures before authentication are counted in their own table', () => {
   const table = () => clinic.stack.env.PHI_TABLE_SECURITY
   const linesOf = async (source: string): Promise<Record<string, number>[]> => {
     const { Items = [] } = await clinic.stack.dynamodb.send(new ScanCommand({ TableName: table() }))
@@ -83,7 +83,7 @@ describe('failures before authentication go to a table of their own', () => {
     }
   }
 
-  it('P8: 200 bad tokens are few writings with the right counts; a good one passes; no token, subject or user agent is kept', async () => {
+  it('P8: 200 bad tokens cause few writes with correct counts; a good token passes; no token, subject or user agent is stored', async () => {
     let later = 0
     const { gateway, services, events } = await clinic.another({ now: () => Date.now() + later })
     const good = await fetchToken(clinic.stack, 'physician')
@@ -92,7 +92,7 @@ describe('failures before authentication go to a table of their own', () => {
       expect((await ask(gateway, bad[n % bad.length]?.[1], '198.51.100.9')).status).toBe(401)
       if (n === 100) expect((await ask(gateway, `Bearer ${good}`, '198.51.100.9')).status).toBe(200)
     }
-    // who is let in waits for no writing, and lets one begin
+    // an accepted request waits for no write, and lets one begin
     later = 5_000
     expect((await ask(gateway, `Bearer ${good}`, '198.51.100.9')).status).toBe(200)
     const expected = bad.map(([fault], index) => [fault, Math.ceil((200 - index) / bad.length)])
@@ -102,7 +102,7 @@ describe('failures before authentication go to a table of their own', () => {
         for (const [name, count] of Object.entries(line)) total[name] = (total[name] ?? 0) + count
       expect(total).toEqual(Object.fromEntries(expected))
     })
-    // one for five seconds, and one more where a minute began between: a slow machine has some more
+    // one write for each five seconds, and one more at the start of a minute; a slow machine needs some more
     expect(services.security.counter.requests).toBeLessThan(20)
     expect(JSON.stringify(await clinic.stack.dynamodb.send(new ScanCommand({ TableName: table() })))).not.toMatch(
       /canary|physician|ADMIN/,
@@ -111,7 +111,7 @@ describe('failures before authentication go to a table of their own', () => {
     expect(told.reduce((sum, count) => sum + count)).toBe(200)
   })
 
-  it('and are not in the audit', async () => {
+  it('are not in the audit', async () => {
     const { body } = await ask(clinic.gateway, 'Bearer x', '198.51.100.10')
     const { extensions } = JSON.parse(body) as { extensions: { phi: { requestId: string } } }
     expect(await clinic.services.history.ofRequest(RIVERSIDE, extensions.phi.requestId)).toEqual([])
@@ -119,7 +119,7 @@ describe('failures before authentication go to a table of their own', () => {
     expect(JSON.stringify(Items)).not.toContain('198.51.100.')
   })
 
-  it('while the table is away the answer is the same, and operators are told', async () => {
+  it('with an unavailable table the answer is the same, and operators get an event', async () => {
     const { gateway, events } = await clinic.another({ env: { PHI_TABLE_SECURITY: 'gone' } })
     const [here, away] = [await ask(clinic.gateway, 'Bearer x', '198.51.100.11'), await ask(gateway, 'Bearer x', '198.51.100.11')]
     const bytes = ({ status, headers, body }: typeof here) =>
@@ -129,7 +129,7 @@ describe('failures before authentication go to a table of their own', () => {
     expect(events).toContainEqual({ event: 'AUTH_FAILURES_UNWRITTEN', cause: 'ResourceNotFoundException', lost: 0 })
   })
 
-  it('a session that has ended is one of them', async () => {
+  it('include requests with an ended session', async () => {
     let later = 0
     const { gateway } = await clinic.another({
       now: () => Date.now() + later,

@@ -10,7 +10,7 @@ const ISSUER = 'https://issuer.example'
 const AUDIENCE = 'phi-gateway'
 const seconds = () => Math.floor(Date.now() / 1000)
 
-/** An issuer: its keys are served on the loopback interface, with the second one left out. */
+/** An issuer. The loopback interface serves its keys, except the second one. */
 async function startIssuer() {
   const [served, unserved] = await Promise.all([
     generateKeyPair('RS256', { extractable: true }),
@@ -58,7 +58,7 @@ const CLAIMS: Claims = {
   aud: AUDIENCE,
 }
 
-/** A token as the issuer makes them, but for what a test changes. A claim that is undefined is left out. */
+/** A token of the issuer with the changes of a test. A claim with the value undefined is omitted. */
 async function token(claims: Claims = {}, header: Record<string, unknown> = {}, key = issuer.served.privateKey): Promise<string> {
   const payload: Record<string, unknown> = { ...CLAIMS, iat: seconds(), exp: seconds() + 300, ...claims }
   return await new SignJWT(payload).setProtectedHeader({ alg: 'RS256', kid: 'one', typ: 'at+jwt', ...header }).sign(key)
@@ -68,7 +68,7 @@ const bearer = (text: string, more: Headers = {}): Headers => ({ authorization: 
 const callerOf = async (claims: Claims, more?: Headers) => await identity.callerOf(bearer(await token(claims), more))
 
 describe('a caller from a verified token', () => {
-  it('has the tenant, roles, purposes and identity that the token bears', async () => {
+  it('has the tenant, roles, purposes and identity of the token', async () => {
     const exp = seconds() + 300
     expect(await callerOf({ exp })).toEqual({
       tenant: 'riverside',
@@ -87,7 +87,7 @@ describe('a caller from a verified token', () => {
     })
   })
 
-  it('may be a machine without a second factor, where its role asks for none', async () => {
+  it('may be a machine without a second factor if its role needs none', async () => {
     const caller = await callerOf({ roles: ['PARTNER'], amr: undefined, fhirUser: undefined, sid: undefined })
     expect(caller).toMatchObject({ purpose: 'HPAYMT', seesExistence: false })
     expect(Object.keys(caller)).not.toContain('fhirUser')
@@ -98,31 +98,31 @@ describe('a caller from a verified token', () => {
     expect(caller).toMatchObject({ roles: new Set(['PATIENT']), mayClaim: ['PATRQT'], seesExistence: false })
   })
 
-  it('a token just past its end or just before its beginning is within the clocks that differ', async () => {
+  it('a token slightly past its end or before its beginning is within the clock tolerance', async () => {
     await expect(callerOf({ exp: seconds() - 30 })).resolves.toMatchObject({ user: 'user-1' })
     await expect(callerOf({ nbf: seconds() + 30 })).resolves.toMatchObject({ user: 'user-1' })
   })
 
-  it('an access token may say so in a claim, as Cognito has it', async () => {
+  it('an access token can have its type in a claim, as with Cognito', async () => {
     const cognito = await token({ token_use: 'access' }, { typ: undefined })
     await expect(identity.callerOf(bearer(cognito))).resolves.toMatchObject({ user: 'user-1' })
   })
 })
 
 describe('the purpose of use', () => {
-  it('is the header, else the claim, else the first of the role', async () => {
+  it('is the header, or else the claim, or else the first purpose of the role', async () => {
     expect(await callerOf({ purpose_of_use: 'ETREAT' })).toMatchObject({ purpose: 'ETREAT' })
     expect(await callerOf({ purpose_of_use: 'ETREAT' }, { 'x-purpose-of-use': 'BTG' })).toMatchObject({ purpose: 'BTG' })
   })
 
   it.each([['HPAYMT'], ['treat'], ['EVERYTHING'], [''], ['TREAT, HPAYMT'], ['__proto__']])(
-    'P3: one that no role may claim is refused: %j',
+    'P3: a purpose that no role may claim is refused: %j',
     async (purpose) => {
       await expect(callerOf({}, { 'x-purpose-of-use': purpose })).rejects.toThrow(BadRequest)
     },
   )
 
-  it('a claim that no role may make is refused too', async () => {
+  it('a claimed purpose that no role may claim is refused too', async () => {
     await expect(callerOf({ purpose_of_use: 'HRESCH' })).rejects.toThrow(BadRequest)
   })
 })
@@ -131,7 +131,7 @@ describe('a second factor', () => {
   it.each<[string, Claims]>([
     ['no amr', { amr: undefined }],
     ['another factor', { amr: ['pwd'] }],
-    ['one role of two asks for it', { roles: ['PARTNER', 'PHYSICIAN'], amr: ['pwd'] }],
+    ['one of two roles needs it', { roles: ['PARTNER', 'PHYSICIAN'], amr: ['pwd'] }],
   ])('is missing: %s', async (_what, claims) => {
     await expect(callerOf(claims)).rejects.toThrow(MfaRequired)
   })
@@ -197,12 +197,12 @@ describe('every fault of a token gives the same error', () => {
 })
 
 describe('the keys of the issuer', () => {
-  it('are fetched over TLS, and without it from this machine alone', async () => {
+  it('are fetched over TLS; plain HTTP is allowed only on this machine', async () => {
     const elsewhere = tokenIdentity({ issuer: ISSUER, audience: AUDIENCE, jwksUri: 'http://issuer.example/jwks' }, clinic.policy)
     await expect(elsewhere.callerOf(bearer(await token()))).rejects.toThrow(Unauthenticated)
   })
 
-  it('out of reach, nobody is a caller', async () => {
+  it('without keys, every token is refused', async () => {
     const gone = await startIssuer()
     await gone.stop()
     const nobody = tokenIdentity({ issuer: ISSUER, audience: AUDIENCE, jwksUri: gone.jwksUri }, clinic.policy)

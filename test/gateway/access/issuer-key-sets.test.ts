@@ -19,7 +19,7 @@ const KEY = 'alias/phi-test'
 let issuer: Awaited<ReturnType<typeof startIssuer>>
 let kms: KmsStandIn
 let client: KMSClient
-/** How much later it is than on the machine's clock. */
+/** Milliseconds by which the clock is ahead of the machine's clock. */
 let later = 0
 let events: GatewayEvent[] = []
 const stored = new Map<string, StoredKeySet>()
@@ -38,7 +38,7 @@ const item = (): StoredKeySet => {
 }
 const plant = (set: StoredKeySet): void => void stored.set(`${ISSUER} ${issuer.jwksUri}`, set)
 
-/** A process that has no keys yet. */
+/** A process without keys. */
 function coldProcess({ jwksUri } = issuer) {
   const now = () => Date.now() + later
   const parts = { table, seal: new KmsSeal(client, KEY), now, events: (event: GatewayEvent) => void events.push(event) }
@@ -68,8 +68,8 @@ afterEach(async () => {
   await Promise.all([issuer.stop(), kms.stop()])
 })
 
-describe('a process that starts while the issuer is away', () => {
-  it('verifies with what another one kept, for a day after the issuer gave it, and then no more', async () => {
+describe('a process that starts while the issuer is unreachable', () => {
+  it('verifies with the stored set of another process, for a day after the issuer served it', async () => {
     expect(await coldProcess()()).toBe('user-1')
     issuer.state.isAway = true
     for (const hours of [0, 12, 23.9]) {
@@ -85,7 +85,7 @@ describe('a process that starts while the issuer is away', () => {
     expect(await cold()).toBe('user-1')
   })
 
-  it('lets nobody in where nothing was kept, and where KMS or the table are away too', async () => {
+  it('accepts no token if no set is stored, or if KMS or the table is unavailable too', async () => {
     issuer.state.isAway = true
     expect(await coldProcess()()).toBe('KEYS_UNAVAILABLE')
     issuer.state.isAway = false
@@ -101,19 +101,19 @@ describe('a process that starts while the issuer is away', () => {
     expect(await coldProcess()()).toBe('user-1')
   })
 
-  it('goes on refusing unknown keys', async () => {
+  it('still refuses unknown keys', async () => {
     await coldProcess()()
     issuer.state.isAway = true
     expect(await coldProcess()(issuer.privateKey, 'two')).toBe('UNKNOWN_KEY')
   })
 })
 
-describe('P6: a writer of the table brings no key', () => {
+describe('P6: a writer of the table cannot introduce a key', () => {
   it.each<[string, (planted: string) => Promise<StoredKeySet> | StoredKeySet]>([
-    ['under the seal of the right set', (text) => ({ ...item(), text })],
+    ['under the seal of the correct set', (text) => ({ ...item(), text })],
     ['under no seal', (text) => ({ ...item(), text, seal: Buffer.alloc(200, 7) })],
     [
-      'under a seal by a key of KMS that is not ours',
+      'under a seal by another KMS key',
       async (text) => {
         const parts = { table, seal: new KmsSeal(client, 'alias/somebody-else'), now: Date.now, events: () => undefined }
         await new SealedKeySets(parts, { issuer: ISSUER, jwksUri: issuer.jwksUri }).keep({ text, at: Date.now() }, undefined)
@@ -121,7 +121,7 @@ describe('P6: a writer of the table brings no key', () => {
       },
     ],
     [
-      'which another issuer has',
+      'of another issuer',
       async (text) => {
         const parts = { table, seal: new KmsSeal(client, KEY), now: Date.now, events: () => undefined }
         await new SealedKeySets(parts, { issuer: 'https://other.example', jwksUri: issuer.jwksUri }).keep(
@@ -133,7 +133,7 @@ describe('P6: a writer of the table brings no key', () => {
       },
     ],
     [
-      'which came from another place',
+      'from another address',
       async (text) => {
         const parts = { table, seal: new KmsSeal(client, KEY), now: Date.now, events: () => undefined }
         await new SealedKeySets(parts, { issuer: ISSUER, jwksUri: 'https://other.example/jwks' }).keep(
@@ -152,7 +152,7 @@ describe('P6: a writer of the table brings no key', () => {
     expect(events).toEqual([{ event: 'ISSUER_KEYS_FORGED' }])
   })
 
-  it('nor makes a set younger than it is', async () => {
+  it('or make a set younger than it is', async () => {
     await coldProcess()()
     issuer.state.isAway = true
     later = 25 * HOUR
@@ -161,7 +161,7 @@ describe('P6: a writer of the table brings no key', () => {
     expect(events).toEqual([{ event: 'ISSUER_KEYS_FORGED' }])
   })
 
-  it('nor puts back an older one to a process that has a newer', async () => {
+  it('or restore an older set for a process with a newer one', async () => {
     const warm = coldProcess()
     await warm()
     const before = item()
@@ -177,10 +177,10 @@ describe('P6: a writer of the table brings no key', () => {
   })
 })
 
-describe('what is kept', () => {
+describe('the stored set', () => {
   const seals = () => kms.calls('Encrypt')
 
-  it('is written once in a quarter of an hour by all processes together, and at once when it changes', async () => {
+  it('is written once in a quarter of an hour by all processes together, and at once after a change', async () => {
     const warm = coldProcess()
     await warm()
     await coldProcess()()
@@ -198,7 +198,7 @@ describe('what is kept', () => {
     expect(kms.calls('Decrypt')).toBe(0)
   })
 
-  it('P13: is taken by a warm process that has an older one, so that a key withdrawn before the outage stops', async () => {
+  it('P13: replaces the older set of a warm process, so that a key withdrawn before the outage stops', async () => {
     const warm = coldProcess()
     await warm()
     const second = await issuer.made('one')
@@ -211,7 +211,7 @@ describe('what is kept', () => {
     expect(await warm(second.privateKey)).toBe('user-1')
   })
 
-  it('an issuer that answers is believed, whether the table and KMS are there or not', async () => {
+  it('is not needed while the issuer answers: its answer counts even if table and KMS are unavailable', async () => {
     isTableAway = true
     expect(await coldProcess()()).toBe('user-1')
     isTableAway = false

@@ -7,7 +7,7 @@ export const AUDIENCE = 'phi-gateway'
 
 export type TokenParts = Readonly<Record<string, unknown>>
 
-/** An issuer whose keys are served on the loopback interface, as long as it is not away. */
+/** An issuer that serves its keys on the loopback interface unless a test makes it unreachable. */
 export async function startIssuer(algorithm = 'RS256') {
   const made = async (kid: string) => {
     const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true })
@@ -26,7 +26,7 @@ export async function startIssuer(algorithm = 'RS256') {
     made,
     privateKey: first.privateKey,
     jwksUri: `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`,
-    /** A token with these claims and no others but issuer and times; what is undefined is left out. */
+    /** A token with only these claims, the issuer and the times. A claim with the value undefined is omitted. */
     sign: async (claims: TokenParts, header: TokenParts = {}, key = first.privateKey): Promise<string> => {
       const now = Math.floor(Date.now() / 1000)
       return await new SignJWT({ iss: ISSUER, iat: now, exp: now + 300, ...claims })

@@ -27,7 +27,7 @@ const verify = (item: Uint8Array | undefined, manifest: Uint8Array | undefined):
 const item = seal('today')
 const fault = (what: string) => ({ kind: 'FAULT', what })
 
-describe('P6: an access item counts only if the manifest lists this very item', () => {
+describe('P6: an access item counts only if the manifest lists this item', () => {
   it('returns the content of a listed item', () => {
     expect(verify(item, manifestOf({ [NAME]: item }))).toEqual({ kind: 'FOUND', content: 'today' })
   })

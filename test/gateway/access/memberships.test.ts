@@ -76,7 +76,7 @@ describe('P13: a membership holds for its periods', () => {
     expect(await holdsAt('2026-01-15T00:00:00.000Z', BERT)).toBe(false)
   })
 
-  it('the offset of a time counts: it is an instant, not a text', async () => {
+  it('compares instants, not texts: the offset of a time counts', async () => {
     await join(membership(ANNA, [{ since: '2026-01-01T02:00:00+02:00', until: '2026-01-01T00:00:00-05:00' }]))
     expect(await holdsAt('2025-12-31T23:59:59Z')).toBe(false)
     expect(await holdsAt('2026-01-01T00:00:00Z')).toBe(true)
@@ -87,13 +87,13 @@ describe('P13: a membership holds for its periods', () => {
   it.each<[string, Membership['periods'][number]]>([
     ['a beginning that cannot be read', { since: 'last spring' }],
     ['an end that cannot be read', { until: 'next spring' }],
-  ])('%s holds never', async (_what, period) => {
+  ])('%s never holds', async (_what, period) => {
     await join(membership(ANNA, [period]))
     for (const time of ['1970-01-01T00:00:00Z', '2026-01-01T00:00:00Z', '2200-01-01T00:00:00Z'])
       expect(await holdsAt(time)).toBe(false)
   })
 
-  it('none without a period', async () => {
+  it('a list without periods never holds', async () => {
     await join(membership(ANNA, []))
     expect(await holdsAt('2026-01-01T00:00:00Z')).toBe(false)
   })
@@ -140,7 +140,7 @@ describe('P6: a membership counts only in the manifest of its patient', () => {
     table.put(item())
     expect(await periods()).toEqual({ [ANNA]: 'TAMPERED', [BERT]: HOLDS })
     expect(events).toEqual([forged(ANNA, 'MANIFEST_ALTERED')])
-    // two reads more before it is reported
+    // two more reads before the report
     expect(table.loads).toBeGreaterThanOrEqual(3)
   })
 
@@ -177,12 +177,12 @@ describe('P6: a membership counts only in the manifest of its patient', () => {
   })
 })
 
-describe('P6: a large care team is in chunks', () => {
+describe('P6: a large care team is stored in chunks', () => {
   const TEAM = 2_000
   const others = (count: number): Membership[] =>
     Array.from({ length: count }, (_, number) => membership(ANNA, open, `Practitioner/${number}`))
   const chunkOf = async (): Promise<Item> => {
-    // the chunk without which the caller's membership is unknown
+    // finds the chunk with the caller's membership by removing one chunk at a time
     for (const chunk of table.chunkItems(RIVERSIDE, ANNA)) {
       table.remove(chunk)
       const answer = (await source().periods(caller, [ANNA], deadline)).get(ANNA)
@@ -192,7 +192,7 @@ describe('P6: a large care team is in chunks', () => {
     throw new Error('no chunk has the membership')
   }
 
-  it('one membership more than a manifest contains moves all of them', async () => {
+  it('if a care team exceeds the inline limit, all its memberships move to chunks', async () => {
     await join(membership(ANNA, open), ...others(MAX_INLINE - 1))
     expect(table.chunkItems(RIVERSIDE, ANNA)).toEqual([])
     await join(membership(ANNA, open, 'Practitioner/last'))
@@ -200,7 +200,7 @@ describe('P6: a large care team is in chunks', () => {
     expect((await periods())[ANNA]).toEqual(HOLDS)
   })
 
-  it('of 2,000 has small items, and each member is found by one of them', async () => {
+  it('a team of 2,000 has small items, and each member is found through one chunk', async () => {
     await join(...others(TEAM))
     await join(membership(ANNA, open))
     const sizes = [manifestOf(ANNA), ...table.chunkItems(RIVERSIDE, ANNA)].map((item) => item['v']?.B?.length ?? 0)
@@ -235,7 +235,7 @@ describe('P6: a large care team is in chunks', () => {
     await expect(table.write(key, RIVERSIDE, ANNA, change)).rejects.toThrow(IntegrityFailure)
   })
 
-  it('a chunk that was put back, with an ended membership, makes the membership unknown', async () => {
+  it('an older chunk that was restored after a membership ended makes the membership unknown', async () => {
     await join(membership(ANNA, open), ...others(100))
     const yesterday = await chunkOf()
     events.length = 0
@@ -271,7 +271,7 @@ describe('a second import', () => {
     expect(await changed(stays, ends)).toEqual([])
     expect(await changed(stays, { ...ends, periods: [{ until: '2026-03-01T00:00:00.000Z' }] })).toEqual([BERT])
     expect(await changed(stays, { ...ends, fhirUser: 'Practitioner/other' })).toEqual([BERT])
-    // there is nothing to end
+    // there is no membership to end
     expect(await changed({ ...ends, fhirUser: 'Practitioner/other', periods: [] })).toEqual([])
     expect(await changed({ ...ends, periods: [] })).toEqual([BERT])
     table.put({ ...manifestOf(ANNA), v: manifestOf(BERT)['v'] ?? { S: '' } })

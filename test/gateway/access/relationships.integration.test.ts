@@ -136,18 +136,18 @@ describe('C06: the author of one note', () => {
     read(await gateway.handle(await clinic.requestOf(user, query, { id })))
   const NOTE = 'query ($id: ID!) { note(id: $id) { id text patient { familyName notes { edges { node { text } } } } } }'
 
-  it('reads it by its id, on that footing, and nothing else of the patient', async () => {
+  it('reads the note by its id, with AUTHOR as basis, and nothing else of the patient', async () => {
     const answer = await ask('nurse', NOTE, mine)
     expect(answer.data).toEqual({ note: { id: mine, text: 'mine', patient: { familyName: null, notes: null } } })
     const entries = await auditOf(clinic, answer)
     expect(entries.filter(({ path }) => path === 'Note.text')).toMatchObject([
       { outcome: 'DISCLOSED', basis: 'AUTHOR', rule: 'Note.text#2' },
     ])
-    // their own notes of psychotherapy need no authorization
+    // the author's own psychotherapy notes need no authorization
     expect(at((await ask('nurse', NOTE, labeled)).data, 'note', 'text')).toBe('labeled')
   })
 
-  it('P5: of another one`s note is told what is told of none, at the same cost', async () => {
+  it('P5: a note of another author yields the same answer as a missing one, at the same cost', async () => {
     const made = encodeNodeId({ ...patientRef('author'), type: 'Note' as TypeName, id: store.idFor('Note', 'made up') })
     const foreign = encodeNodeId({ ...patientRef('nobody'), type: 'Note' as TypeName, id: store.idFor('Note', 'nobody') })
     const seen = new Set<string>()
@@ -165,7 +165,7 @@ describe('C06: the author of one note', () => {
     expect(entry).toMatchObject({ outcome: 'DENIED', reason: 'RELATIONSHIP' })
   })
 
-  it('does not learn by it that there is a patient, where their role does not', async () => {
+  it('does not learn that a patient exists, unless the role sees existence', async () => {
     const billing = await ask(
       'billing',
       NOTE,
@@ -175,7 +175,7 @@ describe('C06: the author of one note', () => {
     expect(codesOf(await ask('billing', NOTE, mine))).toEqual(['NOT_FOUND'])
   })
 
-  it('explainAccess says that it depends on who wrote the record, and opens none to find out', async () => {
+  it('explainAccess answers that access depends on the author of the record, and opens no record', async () => {
     const explained = async (user: string, patientId?: string): Promise<unknown> => {
       const EXPLAIN = `query ($id: ID) { explainAccess(patientId: $id, query: "{ note(id: \\"x\\") { text } }") {
         paths { path outcome rule dependsOn } } }`
@@ -186,12 +186,12 @@ describe('C06: the author of one note', () => {
     expect(await explained('nurse')).toEqual([
       { path, outcome: 'DEPENDS', rule: expect.any(String) as unknown, dependsOn: ['CARE_TEAM', 'AUTHOR'] },
     ])
-    // of a patient whom the nurse has nothing to do with, one note may be theirs
+    // the nurse may be the author of a note of an unrelated patient
     expect(await explained('nurse', person)).toEqual([{ path, outcome: 'DEPENDS', rule: 'Note.text#2', dependsOn: ['AUTHOR'] }])
     expect(await explained('physician', person)).toEqual([{ path, outcome: 'GRANTED', rule: 'Note.text#1', dependsOn: [] }])
   })
 
-  it('a list leaves out what consents close, but for the author`s own', async () => {
+  it("a list omits records that consents close, except for the author's own", async () => {
     const LIST = 'query ($id: ID!) { person(id: $id) { notes(first: 2) { edges { node { text } } pageInfo { hasNextPage } } } }'
     const ALL = LIST.replace('first: 2', 'first: 20')
     const texts = (answer: ClinicAnswer): unknown[] => nodesAt(answer.data, 'person', 'notes').map((node) => at(node, 'text'))
@@ -211,7 +211,7 @@ describe('C06: the author of one note', () => {
   })
 })
 
-describe('C06: who acts for a minor', () => {
+describe('C06: the proxy of a minor', () => {
   const CHART = `query ($id: ID!) { patient(id: $id) {
     familyName
     conditions { edges { node { code { text } } } mayBeIncomplete }
@@ -246,7 +246,7 @@ describe('C06: who acts for a minor', () => {
     }
   })
 
-  /** What the proxy is given of a minor of so many years. */
+  /** Asks as the proxy of a minor of this age. */
   const aged = async (age: (typeof AGES)[number], query = CHART, ref = patientRef(`aged ${age}`)): Promise<ClinicAnswer> =>
     await clinic.ask('proxy', query, { id: encodeNodeId(ref) })
   const codes = (answer: ClinicAnswer): unknown[] =>
@@ -254,7 +254,7 @@ describe('C06: who acts for a minor', () => {
       .map((node) => at(node, 'code', 'text'))
       .toSorted()
 
-  it('P13: all of it, then within limits, then nothing: as the periods say', async () => {
+  it('P13: reads everything, then within limits, then nothing, by the periods', async () => {
     const child = await aged(11)
     expect(child.errors).toEqual([])
     expect([codes(child), nodesAt(child.data, 'patient', 'documentReferences')]).toEqual([['HIV', 'plain'], [{ text: 'note' }]])
@@ -274,14 +274,14 @@ describe('C06: who acts for a minor', () => {
       },
     ])
     expect(limited.text).not.toContain('HIV')
-    // the audit alone knows that there was more
+    // only the audit shows that more records exist
     expect(outcomesOf(await auditOf(clinic, limited))).toContain('Condition.id DENIED RELATIONSHIP')
 
     const adult = await aged(19)
     expect([adult.data, codesOf(adult)]).toEqual([{ patient: null }, ['NOT_FOUND']])
   })
 
-  it('what bears a label is not found by its id while limits hold', async () => {
+  it('a labeled record is not found by its id while limits hold', async () => {
     const NODE = 'query ($id: ID!) { node(id: $id) { ... on Condition { code { text } } } }'
     expect(at((await aged(11, NODE, named(11, 'Condition', 'hiv'))).data, 'node', 'code', 'text')).toBe('HIV')
     const answer = await aged(14, NODE, named(14, 'Condition', 'hiv'))
@@ -289,7 +289,7 @@ describe('C06: who acts for a minor', () => {
     expect(outcomesOf(await auditOf(clinic, answer))).toEqual(['Condition.code DENIED RELATIONSHIP'])
   })
 
-  it('explainAccess says so', async () => {
+  it('explainAccess applies the limits', async () => {
     const outcome = async (years: (typeof AGES)[number]): Promise<unknown[]> =>
       ((at((await aged(years, EXPLAIN)).data, 'explainAccess', 'paths') ?? []) as readonly Record<string, unknown>[]).map(
         ({ path, outcome: told, reason }) => [path, told, reason],
@@ -312,7 +312,7 @@ describe('C06: a parent, from the bundle of a minor to the answer', () => {
   const bundleOf = (age: (typeof AGES)[number], relative: Record<string, unknown> = {}): object => {
     const id = `child-${age}`
     const born = new Date()
-    // half a year past the birthday, but for the one who came of age yesterday
+    // half a year past the birthday, except for the patient that came of age yesterday
     born.setUTCFullYear(born.getUTCFullYear() - age, born.getUTCMonth() - (age === 18 ? 0 : 6))
     born.setUTCDate(born.getUTCDate() - 1)
     const subject = { reference: `Patient/${id}` }
@@ -362,7 +362,7 @@ describe('C06: a parent, from the bundle of a minor to the answer', () => {
     expect([adult.data, codesOf(adult)]).toEqual([{ patient: null }, ['NOT_FOUND']])
   })
 
-  it('P13: an import that says that they act no more ends it, and a second one writes nothing', async () => {
+  it('P13: an import of an inactive representative ends the relationship, and a second import writes nothing', async () => {
     const counts = async (relative: Record<string, unknown>): Promise<unknown> => {
       const { written, leftOut } = await imported(bundleOf(9, relative))
       return [written, [...leftOut]]
@@ -371,7 +371,7 @@ describe('C06: a parent, from the bundle of a minor to the answer', () => {
     const before = await clinic.services.history.entriesBy('patient', RIVERSIDE, patientRef('child-9').patient)
     expect(await counts({})).toEqual([unchanged, []])
     expect(await clinic.services.history.entriesBy('patient', RIVERSIDE, patientRef('child-9').patient)).toEqual(before)
-    // that somebody does not act who never did is no change either
+    // a person that never was a representative changes nothing
     expect(await counts({ id: 'aunt', relationship: [] })).toEqual([unchanged, [['RelatedPerson no personal representative', 1]]])
     expect(await clinic.services.history.entriesBy('patient', RIVERSIDE, patientRef('child-9').patient)).toEqual(before)
     expect(await counts({ active: false })).toEqual([unchanged, [['RelatedPerson inactive', 1]]])

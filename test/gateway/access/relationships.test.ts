@@ -22,7 +22,7 @@ const deadline = new Deadline(Date.now() + 5_000, { now: Date.now, monotonic: Da
 const reasonOf = (): 'STORE' => 'STORE'
 const at = (time: number): Instant => time as Instant
 
-/** A source that says the same whoever asks, and counts how often it was asked. */
+/** A source with the same answer for every caller. Counts its calls. */
 function says(periods: ReadonlyMap<PatientId, readonly RelationshipPeriod[]>): RelationshipSource & { asked: number } {
   return {
     asked: 0,
@@ -34,7 +34,7 @@ function says(periods: ReadonlyMap<PatientId, readonly RelationshipPeriod[]>): R
   }
 }
 
-describe('relationships are asked in batches', () => {
+describe('relationships are read in batches', () => {
   it('P3: a name without a source never holds', async () => {
     const active = await relationshipsOf(new Map(), new Set([CARE_TEAM, SELF]), caller, [ANNA], at(5), deadline, reasonOf)
     expect(active).toEqual(new Map([[ANNA, { relationships: new Set() }]]))
@@ -118,11 +118,11 @@ describe('the relationships of a request', () => {
     expect(await loader.attributesFor(names, [ANNA, BERT])).toEqual(first)
     expect(await loader.attributesFor(names, [ANNA])).toEqual(new Map([[ANNA, { relationships: names, consents: [] }]]))
     expect(asked).toEqual([[ANNA, BERT], [BERT]])
-    // a relationship that is known is not loaded again with another one
+    // a known relationship is not loaded again together with another one
     const both = new Set([CARE_TEAM, SELF])
     expect(await loader.attributesFor(both, [ANNA])).toEqual(new Map([[ANNA, { relationships: names, consents: [] }]]))
     expect(asked).toHaveLength(2)
-    // what was forgotten is loaded again
+    // a forgotten relationship is loaded again
     loader.forget(new Set([ANNA]))
     expect((await loader.attributesFor(names, [ANNA])).get(ANNA)?.relationships).toEqual(names)
     expect(asked).toHaveLength(3)

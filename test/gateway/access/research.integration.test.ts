@@ -35,7 +35,7 @@ afterAll(async () => {
   await store.close()
   await clinic.stop()
 })
-// what a test ends, the next one finds begun again
+// each test starts with the study that another test may have ended
 afterEach(async () => {
   await study(STUDY)
   await store.writeStudy({ protocol: SECOND, researchers: [], until: 0 as Instant })
@@ -61,8 +61,8 @@ const panel = async (headers?: Record<string, string>): Promise<string[]> => {
   return nodesAt(answer.data, 'patients').map((node) => String(at(node, 'id')))
 }
 
-describe('C18: a researcher acts under a study, and knows its patients by its pseudonyms', () => {
-  it('the panel is that of the study; each id leads back to its record, over every root and edge, and is stable', async () => {
+describe('C18: a researcher acts under a study, and knows its patients by pseudonym', () => {
+  it('the panel equals that of the study; each id resolves to its record over every root and edge, and is stable', async () => {
     const ids = await panel()
     const expected = await Promise.all(
       Array.from({ length: IN_STUDY }, (_, index) => pseudonymOf(clinic, realId(patientId(index + 1)))),
@@ -86,7 +86,7 @@ describe('C18: a researcher acts under a study, and knows its patients by its ps
     expect(asPatient.data).toEqual({ patient: null })
   })
 
-  it('the audit names the patient who it is, and the study', async () => {
+  it('the audit names the real patient and the study', async () => {
     const id = await pseudonymOf(clinic, realId(patientId(1)))
     const entries = await auditOf(clinic, await clinic.ask('researcher', ONE, { id }))
     expect(entries).toMatchObject([{ patient: patientId(1), path: 'Patient.birthDate', outcome: 'MASKED', study: STUDY }])
@@ -95,7 +95,7 @@ describe('C18: a researcher acts under a study, and knows its patients by its ps
     expect(others[0]).not.toHaveProperty('study')
   })
 
-  it('P5: a patient outside of the study, by id and over an edge, is as nobody; by a real id nobody is known', async () => {
+  it('P5: a patient outside the study, by id or over an edge, is NOT_FOUND; so is any real id', async () => {
     const outside = patientId(IN_STUDY + 1)
     const answers = await clinic.ask(
       'billing',
@@ -120,7 +120,7 @@ describe('C18: a researcher acts under a study, and knows its patients by its ps
     expect((await clinic.ask('researcher', edge, { id: await pseudonymOf(clinic, visit) })).data).toEqual({ node: null })
   })
 
-  it('of two studies one has to be named; ids and cursors of one are none of the other', async () => {
+  it('with two studies the request must name one; ids and cursors of one are invalid in the other', async () => {
     await study(SECOND)
     for (const number of [1, IN_STUDY + 1]) await enroll(SECOND, patientId(number))
     expect(await panel()).toEqual([])
@@ -135,7 +135,7 @@ describe('C18: a researcher acts under a study, and knows its patients by its ps
     expect((await clinic.ask('researcher', PANEL, { after }, under(STUDY))).status).toBe(400)
   })
 
-  it('a study that is not theirs is as none, and so is one that there is not', async () => {
+  it('a study without the researcher is NOT_FOUND, like a study that does not exist', async () => {
     await study(SECOND, { researchers: ['Practitioner/somebody'] })
     await enroll(SECOND, patientId(1))
     const ids = [realId(patientId(1)), await pseudonymOf(clinic, realId(patientId(1)), SECOND)]
@@ -146,12 +146,12 @@ describe('C18: a researcher acts under a study, and knows its patients by its ps
       expect(bytesOf(theirs)).toBe(bytesOf(none))
     }
     for (const name of [SECOND, 'NEVER', '', 'x'.repeat(5_000)]) expect(await panel(under(name))).toEqual([])
-    // what others send is no study of theirs
+    // for a caller that is no researcher, the header has no effect
     const answer = await clinic.ask('billing', ONE, { id: realId(patientId(1)) }, under(STUDY))
     expect(answer.data).toMatchObject({ patient: { id: realId(patientId(1)) } })
   })
 
-  it('pseudonyms are the same after the tenant key was rotated', async () => {
+  it('pseudonyms are equal after a rotation of the tenant key', async () => {
     const ids = await panel()
     await keyRotation(clinic.services, '0'.repeat(64)).rotate(RIVERSIDE)
     const cold = await clinic.another()
@@ -160,8 +160,8 @@ describe('C18: a researcher acts under a study, and knows its patients by its ps
   })
 })
 
-describe('P13: a study that does not hold any more closes at the next request', () => {
-  it('expired, or not begun: no list and no patient', async () => {
+describe('P13: an ended study closes at the next request', () => {
+  it('an expired study, or one that has not begun, has no list and no patient', async () => {
     const id = first(await panel())
     for (const period of [{ until: (Date.now() - 1) as Instant }, { since: (Date.now() + 60_000) as Instant }]) {
       await study(STUDY, period)
@@ -170,7 +170,7 @@ describe('P13: a study that does not hold any more closes at the next request', 
     }
   })
 
-  it('between two pages: the study ends, or somebody is taken off it', async () => {
+  it('between two pages, the study ends or the researcher is removed', async () => {
     let later = 0
     const process = await clinic.another({ now: () => Date.now() + later })
     const pageAfter = async (end: () => Promise<void> | void): Promise<ClinicAnswer> => {
@@ -182,7 +182,7 @@ describe('P13: a study that does not hold any more closes at the next request', 
     }
     await study(STUDY, { until: (Date.now() + 30_000) as Instant })
     const ended = await pageAfter(() => void (later = 31_000))
-    // a cursor of a study that is over is no cursor any more, whatever it says
+    // a cursor of an ended study is invalid
     expect(ended.status).toBe(400)
     expect(ended.data).toBeUndefined()
     later = 0
@@ -190,7 +190,7 @@ describe('P13: a study that does not hold any more closes at the next request', 
     expect((await pageAfter(() => study(STUDY, { researchers: [] }))).status).toBe(400)
   })
 
-  it('a patient who leaves the study is gone from list and id', async () => {
+  it('a patient that leaves the study is missing from the list and by id', async () => {
     const id = await pseudonymOf(clinic, realId(patientId(5)))
     expect(await panel()).toContain(id)
     await enroll(STUDY, patientId(5), { until: new Date(Date.now() - 1_000).toISOString() })
@@ -201,7 +201,7 @@ describe('P13: a study that does not hold any more closes at the next request', 
   })
 })
 
-describe('P6, P9: what cannot be found out of a study is unavailable, never given and never none', () => {
+describe('P6, P9: unreadable parts of a study yield FIELD_UNAVAILABLE, never a value and never an empty list', () => {
   const expectUnavailable = ({ status, data, errors, phi }: ClinicAnswer, root: string): void => {
     expect(status).toBe(200)
     expect(data).toEqual({ [root]: null })
@@ -209,7 +209,7 @@ describe('P6, P9: what cannot be found out of a study is unavailable, never give
     expect(phi.resolved).toBe(0)
   }
 
-  it('the item of the studies is damaged: no id, no list and no further page', async () => {
+  it('a damaged item of the studies: no id, no list and no further page', async () => {
     const id = first(await panel())
     const after = at((await clinic.ask('researcher', PANEL, { first: 1 })).data, 'patients', 'pageInfo', 'endCursor')
     const { pk, sk } = studiesKey(RIVERSIDE)
@@ -226,7 +226,7 @@ describe('P6, P9: what cannot be found out of a study is unavailable, never give
     expect(await panel()).toContain(id)
   })
 
-  it('the place of a patient in the study was taken away, or was made by another hand', async () => {
+  it('a removed or forged place of a patient in the study', async () => {
     const real = realId(patientId(2))
     const id = await pseudonymOf(clinic, real)
     const items = await hand.all(real, 'ACCESS')
@@ -247,7 +247,7 @@ describe('P6, P9: what cannot be found out of a study is unavailable, never give
     await hand.remove({ ...item, pk: { S: `${RIVERSIDE}#${outside}` } }, 'ACCESS')
   })
 
-  it('the access table is away', async () => {
+  it('an unavailable access table', async () => {
     const id = first(await panel())
     const deaf = await clinic.another({ env: { PHI_TABLE_ACCESS: 'gone' } })
     expectUnavailable(await deaf.ask('researcher', PANEL), 'patients')
@@ -257,7 +257,9 @@ describe('P6, P9: what cannot be found out of a study is unavailable, never give
   })
 })
 
-/** What of a value of a Safe Harbor class may be given, 45 CFR 164.514(b)(2)(i), (A) to (R): for all but two of them nothing. */
+/**
+ * The permitted part of a value of each Safe Harbor class, 45 CFR 164.514(b)(2)(i), (A) to (R). All classes but two permit nothing.
+ */
 const YEAR = /^(?:\d{4}|90\+)$/
 const NOTHING = (): boolean => false
 const YEARS = (value: unknown): boolean =>
@@ -284,7 +286,10 @@ const SAFE_HARBOR: Readonly<Record<Identifier, (value: unknown, path: string) =>
   OTHER: NOTHING,
 }
 
-/** A patient whose every value is a marker, under markers of its own: the suite looks for those of the other one everywhere. */
+/**
+ * Writes a patient with only marker values. The markers differ from those of the canary patient, which the suite searches for in
+ * all output.
+ */
 async function admitMarked(): Promise<{ patient: PatientId; query: string; markers: ReadonlyMap<string, string>; ids: string[] }> {
   const anew = (text: string): string =>
     text.replaceAll('kQ7vXw9Zj2', 'sH4rB0r18x').replaceAll('1887-03-', '1931-05-').replaceAll('91827364', '81726354')
@@ -303,8 +308,8 @@ async function admitMarked(): Promise<{ patient: PatientId; query: string; marke
   }
 }
 
-describe('C18: what a researcher is given holds none of the identifiers of 45 CFR 164.514(b)(2)(i)', () => {
-  it('every class (A) to (R), every leaf, and every byte of the answer to one who asks for everything', async () => {
+describe('C18: answers for a researcher contain none of the identifiers of 45 CFR 164.514(b)(2)(i)', () => {
+  it('every class (A) to (R), every leaf, and every byte of the answer to a query for everything', async () => {
     const { patient, query, markers, ids } = await admitMarked()
     const answer = await clinic.ask('researcher', query, { id: await pseudonymOf(clinic, realId(patient)) })
     expect(answer.status).toBe(200)
@@ -324,25 +329,25 @@ describe('C18: what a researcher is given holds none of the identifiers of 45 CF
     expect(given.size).toBeGreaterThan(30)
     expect(valueAt(answer, 'Patient.birthDate')).toBe('90+')
 
-    // of codes and amounts the markers are given in full: they are what research is about. No other marker stands there in any form
+    // Research may read codes and amounts in full, so their markers are expected. No other marker may occur in any form.
     const isOpen = (path: string): boolean => {
       const owner = [...given].find((one) => path === one || path.startsWith(`${one}.`))
       const isMasked = compiled.policy.phi.get(owner as SchemaPath)?.identifier === 'DATE' || path.endsWith('.postalCode')
       return owner !== undefined && !isMasked && !/\.(?:text|valueString)$/.test(path)
     }
-    // some amounts have the marker of another one
+    // some amounts share the marker of another amount
     const open = new Set([...markers].filter(([path]) => isOpen(path)).map(([, marker]) => marker))
     const stray = [...markers].filter(([, marker]) => {
       return !open.has(marker) && [...allFormsOf(marker).values()].some((form) => answer.text.includes(form))
     })
     expect(stray.map(([path]) => path)).toEqual([])
     for (const id of ids) expect(answer.text).not.toContain(id)
-    // no date with a month, whosever
+    // no date with a month, of any patient
     expect(answer.text).not.toMatch(/\b\d{4}-\d{2}/)
     expect([...markers.keys()].filter((path) => /\.(?:text|valueString)$/.test(path)).length).toBeGreaterThan(5)
   })
 
-  it('a ZIP code of a restricted prefix, with and without +4, is 000, of any other three digits', async () => {
+  it('a restricted ZIP prefix, with or without +4, is 000; any other ZIP code keeps three digits', async () => {
     for (const [number, [zip, shown]] of [
       ['03601', '000'],
       ['03601-1234', '000'],
@@ -359,7 +364,7 @@ describe('C18: what a researcher is given holds none of the identifiers of 45 CF
     }
   })
 
-  it('nobody who is no researcher loses anything by it: a clinician reads the words', async () => {
+  it('other roles lose nothing: a clinician reads the free text', async () => {
     const [id = ''] = await patientsOf(clinic, 'nurse')
     const conditions = 'query ($id: ID!) { patient(id: $id) { maritalStatus { text coding { code } } } }'
     const full = at((await clinic.ask('nurse', conditions, { id })).data, 'patient', 'maritalStatus')
@@ -369,7 +374,7 @@ describe('C18: what a researcher is given holds none of the identifiers of 45 CF
     expect(answer.phi.resolved).toBe(1)
   })
 
-  it('the plan of an operation says that it depends on a study', async () => {
+  it('explainAccess answers that access depends on a study', async () => {
     const ask = `query ($q: String!, $id: ID) { explainAccess(query: $q, patientId: $id) { paths { path outcome view dependsOn } } }`
     const q = '{ patients { edges { node { birthDate ssn } } } }'
     const plan = await clinic.ask('researcher', ask, { q })
@@ -385,7 +390,10 @@ describe('C18: what a researcher is given holds none of the identifiers of 45 CF
   })
 })
 
-/** What the answer holds for a path; undefined where it was not asked for. A record of another type stands in a list of one. */
+/**
+ * The value of the answer at a path; undefined if the query does not select it. For another record type, the first entry of its
+ * list.
+ */
 function valueAt({ data }: ClinicAnswer, path: string): unknown {
   const [type = '', ...names] = path.split('.')
   if (type === 'Patient') return at(data, 'patient', ...names)
@@ -403,11 +411,11 @@ function listedBy(path: string): string {
   return String(type?.getFields?.()[field ?? '']?.type).replace(/Connection!?$/, '')
 }
 
-it('the study of the demo is the one that these tests know', () => {
+it("the demo's study equals the study of these tests", () => {
   expect(DEMO_STUDIES).toMatchObject([{ protocol: STUDY, patients: IN_STUDY }])
 })
 
-describe('C18: studies as they are administered', () => {
+describe('C18: the administration of studies', () => {
   const PROTOCOL = 'DESK-1'
   const written = (until = LATER) => ({ protocol: PROTOCOL, researchers: [RESEARCHER], until })
   let desk: StudyAdmin
@@ -422,7 +430,7 @@ describe('C18: studies as they are administered', () => {
   const placesOf = async (patient: PatientId): Promise<number> =>
     (await clinic.services.history.entriesBy('patient', RIVERSIDE, patient)).filter(({ client }) => client === 'phi-study').length
 
-  it('what is put is what holds: who is left out of the list is out of the study', async () => {
+  it('the last list is in effect: a patient that is not in it leaves the study', async () => {
     expect(await desk.put(written(), [patientId(1), patientId(2)])).toEqual({ given: 2, unchanged: 0, ended: 0 })
     expect(await desk.list()).toContainEqual(written())
     const known = async (...numbers: readonly number[]): Promise<string[]> =>
@@ -434,7 +442,7 @@ describe('C18: studies as they are administered', () => {
     expect((await clinic.ask('researcher', ONE, { id: outside }, under(PROTOCOL))).data).toEqual({ patient: null })
   })
 
-  it('P2: each place is recorded under the account that gives it, and the same once more writes nothing', async () => {
+  it('P2: each place is recorded under the account that gives it, and a repetition writes nothing', async () => {
     const entries = await clinic.services.history.entriesBy('patient', RIVERSIDE, patientId(3))
     expect(entries.filter(({ client }) => client === 'phi-study')).toMatchObject([
       {
@@ -450,7 +458,7 @@ describe('C18: studies as they are administered', () => {
     expect(await Promise.all([1, 2, 3].map((number) => placesOf(patientId(number))))).toEqual(before)
   })
 
-  it('P5: a patient who is not there, or another tenant`s, is refused before anything is written, and no ghost is left', async () => {
+  it('P5: an unknown patient, or one of another tenant, is refused before any write, and no keys are created', async () => {
     const nobody = store.idFor('Patient', 'nobody') as string as PatientId
     const foreign = await openStore('lakeside' as TenantId, '0'.repeat(64), clinic.stack.env)
     const theirs = foreign.idFor('Patient', 'lakeside-1') as string as PatientId
@@ -464,7 +472,7 @@ describe('C18: studies as they are administered', () => {
     expect(await panel(under(PROTOCOL))).toHaveLength(2)
   })
 
-  it('P13: an ended study gives nothing at the next request; one that is unknown is not begun by it', async () => {
+  it('P13: an ended study discloses nothing at the next request; ending an unknown study creates none', async () => {
     const others = await panel(under(STUDY))
     expect(await desk.end('NEVER-BEGUN')).toBe('UNKNOWN')
     expect(await desk.end(PROTOCOL)).toBe('ENDED')
@@ -475,7 +483,7 @@ describe('C18: studies as they are administered', () => {
     expect(await panel(under(STUDY))).toEqual(others)
   })
 
-  it('a tenant that there is not gets no keys by being asked about', async () => {
+  it('a query for an unknown tenant creates no keys', async () => {
     const nowhere = openStudyAdmin('nowhere' as TenantId, '0'.repeat(64), clinic.stack.env)
     await expect(nowhere.list()).rejects.toMatchObject({ name: 'KeyUnavailable' })
     await expect(nowhere.put(written(), [patientId(1)])).rejects.toBeInstanceOf(Error)

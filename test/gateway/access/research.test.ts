@@ -15,7 +15,7 @@ const callerWith = (roles: readonly string[], purpose: PurposeOfUse): Caller => 
 }
 
 describe('C18: a researcher has no other role during the request', () => {
-  it('a physician who is also a researcher has one of the two roles, by purpose', () => {
+  it('a physician that is also a researcher has one of the two roles, by purpose', () => {
     const both = ['PHYSICIAN', 'RESEARCHER']
     expect(asResearcher(callerWith(both, 'TREAT'), policy)).toBeUndefined()
     expect([...besideResearch(callerWith(both, 'TREAT'), policy).roles]).toEqual(['PHYSICIAN'])
@@ -24,7 +24,7 @@ describe('C18: a researcher has no other role during the request', () => {
     expect(researcher).toMatchObject({ seesExistence: false, study: null })
   })
 
-  it('a purpose that another role may claim too is still research; the code uses kinds of roles, never names', () => {
+  it('another role with the purpose of research counts as research too: the code uses kinds of roles, never names', () => {
     const roles = new Map(policy.roles)
     const trial = { role: 'TRIALIST' as Role, kind: 'RESEARCH', mayClaim: ['TREAT'], mfa: true, seesExistence: false } as const
     roles.set(trial.role, trial satisfies RolePolicy)
@@ -78,7 +78,7 @@ describe('P3: under a study each relationship holds only to the patients of the 
     expect((await within(source({}), source({ p: [{}] }))).periods).toEqual({ p: [] })
   })
 
-  it('both must hold at once', async () => {
+  it('both relationships must hold at the same time', async () => {
     const [early, late] = [{ until: 5 as Instant }, { since: 5 as Instant, until: 9 as Instant }]
     const { periods } = await within(source({ p: [early], q: [{ since: 3 as Instant }] }), source({ p: [late], q: [early] }))
     expect(periods).toEqual({ p: [{ since: 5, until: 5 }], q: [{ since: 3, until: 5 }] })

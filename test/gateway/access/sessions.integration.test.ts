@@ -17,7 +17,7 @@ afterAll(async () => {
 
 type Asked = (query: string, options?: { purpose?: string; variables?: Record<string, unknown> }) => Promise<ClinicAnswer>
 
-/** A process whose clock runs ahead of the machine's by what `set` says. */
+/** A process with a clock that is ahead of the machine's by the milliseconds of `set`. */
 async function process({ env = {} }: { env?: Record<string, string> } = {}) {
   let later = 0
   const running = await clinic.another({ now: () => Date.now() + later, env })
@@ -46,7 +46,7 @@ async function process({ env = {} }: { env?: Record<string, string> } = {}) {
 const tokenOf = async (user: string) => await fetchToken(clinic.stack, user)
 const items = async () => {
   const { Items } = await clinic.stack.dynamodb.send(new ScanCommand({ TableName: clinic.stack.env.PHI_TABLE_SESSIONS }))
-  // the issuer's keys lie beside the sessions
+  // the issuer's keys are in the sessions table too
   return (Items ?? []).filter(({ sk }) => sk?.S !== 'KEYS')
 }
 const codes = ({ errors }: ClinicAnswer) => errors.map(({ extensions }) => extensions['code'])
@@ -72,8 +72,8 @@ const auditOf = async (requestId: string) => {
   }))
 }
 
-describe('a session is idle for fifteen minutes and no more', () => {
-  it('and goes on as long as somebody asks, in any process', async () => {
+describe('a session ends after fifteen idle minutes', () => {
+  it('and continues with each request in any process', async () => {
     const [one, two] = [await process(), await process()]
     const token = await tokenOf('physician')
     for (const minutes of [0, 13, 26, 39]) {
@@ -85,12 +85,12 @@ describe('a session is idle for fifteen minutes and no more', () => {
       asked.set(55 * MINUTE)
       expectExpired(await asked.as(token)(VIEWER))
     }
-    // and stays so, although somebody has asked since
+    // the session stays ended, although requests came since
     one.set(56 * MINUTE)
     expectExpired(await one.as(token)(VIEWER))
   })
 
-  it('is known to the millisecond where it was used', async () => {
+  it('the process that used it knows the time to the millisecond', async () => {
     const one = await process()
     const ask = one.as(await tokenOf('nurse'))
     await ask(VIEWER)
@@ -100,7 +100,7 @@ describe('a session is idle for fifteen minutes and no more', () => {
     expect((await ask(VIEWER)).status).toBe(200)
   })
 
-  it('of a client that acts by itself there is none', async () => {
+  it('a machine client has no session', async () => {
     const one = await process()
     const ask = one.as(await tokenOf('acme'))
     const before = (await items()).length
@@ -110,7 +110,7 @@ describe('a session is idle for fifteen minutes and no more', () => {
     expect((await items()).length).toBe(before)
   })
 
-  it('ends by its own age too, however busy', async () => {
+  it('ends at its absolute age too, however busy', async () => {
     const settings = { absoluteHours: { CLINICIAN: 1 }, idleMinutes: { CLINICIAN: 60 } }
     const one = await process({ env: { PHI_SESSIONS: JSON.stringify(settings) } })
     const ask = one.as(await tokenOf('physician'))
@@ -120,7 +120,7 @@ describe('a session is idle for fifteen minutes and no more', () => {
     expectExpired(await ask(VIEWER))
   })
 
-  it('is written once a minute at most', async () => {
+  it('is written at most once a minute', async () => {
     const [one, two] = [await process(), await process()]
     const token = await tokenOf('billing')
     const before = new Set((await items()).map(({ pk }) => pk?.S))
@@ -140,8 +140,8 @@ describe('a session is idle for fifteen minutes and no more', () => {
   })
 })
 
-describe('P13: what is ended or revoked stops within 30 seconds, in every process', () => {
-  it('the own session, and no other of the same user', async () => {
+describe('P13: an ended or revoked session stops within 30 seconds, in every process', () => {
+  it("endSession ends the caller's session, and no other of the same user", async () => {
     const [one, two] = [await process(), await process()]
     const [token, other] = [await tokenOf('physician'), await tokenOf('physician')]
     await two.as(token)(VIEWER)
@@ -154,7 +154,7 @@ describe('P13: what is ended or revoked stops within 30 seconds, in every proces
     expect((await one.as(other)(VIEWER)).status).toBe(200)
   })
 
-  it('whatever a user is signed in to, of this tenant and up to now', async () => {
+  it('revokeUser ends all sessions of a user in this tenant that began before now', async () => {
     const [one, two] = [await process(), await process()]
     const token = await tokenOf('frontdesk')
     await two.as(token)(VIEWER)
@@ -167,12 +167,12 @@ describe('P13: what is ended or revoked stops within 30 seconds, in every proces
     expectExpired(await one.as(token)(VIEWER))
     two.set(30_000)
     expectExpired(await two.as(token)(VIEWER))
-    // another session of the same user, signed in to before
+    // another session of the same user, with an earlier sign-in
     expectExpired(await one.as(await tokenOf('frontdesk'))(VIEWER))
     expect((await one.as(await tokenOf('nurse'))(VIEWER)).status).toBe(200)
   })
 
-  it('whatever is signed in through a client', async () => {
+  it('revokeClient ends all sessions of a client', async () => {
     const one = await process()
     const [token, again] = [await tokenOf('acme'), await tokenOf('acme')]
     await one.as(token)(VIEWER)
@@ -182,7 +182,7 @@ describe('P13: what is ended or revoked stops within 30 seconds, in every proces
     expect((await one.as(await tokenOf('physician'))(VIEWER)).status).toBe(200)
   })
 
-  it('P3: nobody else revokes, and the attempt is recorded', async () => {
+  it('P3: other roles cannot revoke, and the attempt is recorded', async () => {
     const one = await process()
     const query = 'mutation { revokeUser(userId: "nurse") }'
     const answer = await one.as(await tokenOf('physician'))(query)
@@ -194,7 +194,7 @@ describe('P13: what is ended or revoked stops within 30 seconds, in every proces
     expect((await one.as(await tokenOf('nurse'))(VIEWER)).status).toBe(200)
   })
 
-  it('P2: without its audit nothing is revoked', async () => {
+  it('P2: without its audit record nothing is revoked', async () => {
     const one = await process({ env: { PHI_TABLE_AUDIT: 'gone' } })
     const before = await items()
     const answer = await one.as(await tokenOf('admin'))('mutation { revokeUser(userId: "nurse") }')
@@ -203,7 +203,7 @@ describe('P13: what is ended or revoked stops within 30 seconds, in every proces
     expect(notBefore(await items())).toBe(notBefore(before))
   })
 
-  it('an id that is none is refused', async () => {
+  it('an invalid id is refused', async () => {
     const ask = (await process()).as(await tokenOf('admin'))
     for (const id of ['', 'x'.repeat(129)])
       expect((await ask('mutation R($id: ID!) { revokeUser(userId: $id) }', { variables: { id } })).status).toBe(400)
@@ -213,7 +213,7 @@ describe('P13: what is ended or revoked stops within 30 seconds, in every proces
 describe('a step up', () => {
   const REVOKE = 'mutation { revokeUser(userId: "nobody") }'
 
-  it('is asked for when the sign-in is five minutes old, before anything is executed', async () => {
+  it('is required if the sign-in is five minutes old, before anything is executed', async () => {
     const one = await process()
     const ask = one.as(await tokenOf('admin'))
     one.set(4.9 * MINUTE)
@@ -228,7 +228,7 @@ describe('a step up', () => {
     expect(await auditOf(answer.phi.requestId)).toEqual([
       { path: 'Mutation.revokeUser', outcome: 'DENIED', reason: 'STEP_UP', action: 'UPDATE', of: undefined },
     ])
-    // the session was not ended by what stood beside it
+    // the other field of the refused mutation did not end the session
     expect((await ask(VIEWER)).status).toBe(200)
   })
 
@@ -245,7 +245,7 @@ describe('a step up', () => {
 })
 
 describe('P8: the table', () => {
-  it('holds digests and times, and each item its end', async () => {
+  it('holds only digests and times, and every item expires', async () => {
     const stored = await items()
     expect(stored.length).toBeGreaterThan(5)
     for (const { pk, sk, expires, ...rest } of stored) {
@@ -260,10 +260,10 @@ describe('P8: the table', () => {
   })
 })
 
-describe('the sessions table is away', () => {
+describe('an unavailable sessions table', () => {
   const away = { env: { PHI_TABLE_SESSIONS: 'gone' } }
 
-  it('who is not known is not let in, and told that it will pass', async () => {
+  it('an unknown session is refused with SESSIONS_UNAVAILABLE, which is temporary', async () => {
     const one = await process(away)
     for (const user of ['physician', 'billing', 'patient', 'acme']) {
       const answer = await one.as(await tokenOf(user))(VIEWER)
@@ -273,7 +273,7 @@ describe('the sessions table is away', () => {
     expect(one.events).toContainEqual(expect.objectContaining({ event: 'STORE_UNAVAILABLE', tenant: 'riverside' }))
   })
 
-  it('emergency treatment by a clinician goes on', async () => {
+  it('emergency treatment by a clinician continues', async () => {
     const one = await process(away)
     const ask = one.as(await tokenOf('physician'))
     const answer = await ask('{ patients(first: 1) { edges { node { familyName } } } }', { purpose: 'ETREAT' })
@@ -283,7 +283,7 @@ describe('the sessions table is away', () => {
     expect((await ask(VIEWER, { purpose: 'TREAT' })).status).toBe(503)
   })
 
-  it('a session that was known a moment ago goes on for five minutes', async () => {
+  it('a session seen a moment ago continues for five minutes', async () => {
     const one = await process()
     const ask = one.as(await tokenOf('billing'))
     await ask(VIEWER)

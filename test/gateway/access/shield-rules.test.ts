@@ -26,7 +26,7 @@ const { schema, policy } = compile(SDL)
 
 interface Context {
   readonly caller?: Caller
-  /** What was denied, in order. */
+  /** The denials, in order. */
   readonly denied: { coordinate: string; denial: Denial }[]
   readonly callerFails?: Error
 }
@@ -69,8 +69,8 @@ async function ask(query: string, context: Partial<Context> = { caller: PHYSICIA
 
 const causes = (errors: readonly GraphQLError[]) => errors.map(({ originalError }) => originalError)
 
-describe('a rule on each root and edge, and on nothing else', () => {
-  it('holds every root and edge of the schema', () => {
+describe('each root and edge has a rule, and no other field has one', () => {
+  it('covers every root and edge of the schema', () => {
     const rules = shieldRules<Context>(
       schema,
       policy,
@@ -89,7 +89,7 @@ describe('a rule on each root and edge, and on nothing else', () => {
     )
   })
 
-  it('P3: role and purpose are asked before the resolver runs', async () => {
+  it('P3: role and purpose are decided before the resolver runs', async () => {
     let ran = 0
     const within = held({ 'Query.bill': () => (ran++, { id: 'b' }) })
     expect(await ask('{ bill(id: "1") { amount } }', { caller: PHYSICIAN }, within)).toMatchObject({
@@ -105,14 +105,14 @@ describe('a rule on each root and edge, and on nothing else', () => {
     expect(ran).toBe(1)
   })
 
-  it('an edge by its own grants, an edge to one record and an interface by what they lead to', async () => {
+  it('an edge has its own grants; an edge to one record and an interface have those of the target', async () => {
     const query = '{ person(id: "1") { id claims { mayBeIncomplete } } }'
     expect((await ask(query)).denied).toEqual(['Person.claims ROLE'])
     expect((await ask('{ anything(id: "1") { id } }', { caller: ADMIN })).denied).toEqual(['Query.anything ROLE'])
     expect((await ask('{ anything(id: "1") { id } }')).denied).toEqual([])
   })
 
-  it('what leads to no record needs a caller, and no more', async () => {
+  it('a root without a record needs only a caller', async () => {
     expect((await ask('{ me { name } }', { caller: ADMIN })).denied).toEqual([])
     expect((await ask('{ me { name } }', {})).denied).toEqual(['Query.me ROLE'])
   })
@@ -125,7 +125,7 @@ describe('a rule on each root and edge, and on nothing else', () => {
   })
 })
 
-describe('P4: two fields never share a rule’s answer', () => {
+describe('P4: two fields never share the answer of a rule', () => {
   const PERSON = 'p: person(id: "1") { id }'
   const BILL = 'b: bill(id: "1") { id }'
 
@@ -141,14 +141,14 @@ describe('P4: two fields never share a rule’s answer', () => {
     },
   )
 
-  it('a response key that is another field’s name changes nothing', async () => {
+  it('a response key that equals the name of another field changes nothing', async () => {
     expect((await ask('{ person: bill(id: "1") { id } bill: person(id: "1") { id } }')).data).toEqual({
       person: null,
       bill: { id: 'x' },
     })
   })
 
-  it('two callers at once get their own answers from one schema', async () => {
+  it('two concurrent callers get their own answers from one schema', async () => {
     const within = held()
     const query = `{ ${PERSON} ${BILL} }`
     const [physician, billing] = await Promise.all([
@@ -159,8 +159,8 @@ describe('P4: two fields never share a rule’s answer', () => {
   })
 })
 
-describe('P9: a failure does not read as a denial', () => {
-  it('an error thrown inside a rule stays that error', async () => {
+describe('P9: a failure is no denial', () => {
+  it('an error thrown inside a rule is passed on unchanged', async () => {
     const fault = new TypeError('inside the rule')
     const { data, errors, denied } = await ask('{ person(id: "1") { id } }', { caller: PHYSICIAN, callerFails: fault })
     expect(causes(errors)).toEqual([fault])
@@ -176,13 +176,13 @@ describe('P9: a failure does not read as a denial', () => {
       },
     ],
     ['rejects', () => Promise.reject(new StoreUnavailable())],
-  ])('a store that %s stays a store that fails', async (_how, resolver) => {
+  ])('a store that %s yields the error of the store', async (_how, resolver) => {
     const { errors, denied } = await ask('{ person(id: "1") { id } }', { caller: PHYSICIAN }, held({ 'Query.person': resolver }))
     expect(causes(errors)).toEqual([expect.any(StoreUnavailable)])
     expect(denied).toEqual([])
   })
 
-  it('a null that a resolver gives is no denial', async () => {
+  it('a null from a resolver is no denial', async () => {
     const { data, errors, denied } = await ask(
       '{ person(id: "1") { id } }',
       { caller: PHYSICIAN },

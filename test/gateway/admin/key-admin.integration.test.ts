@@ -53,7 +53,7 @@ async function itemOf(patient: string, sk: string): Promise<Record<string, Attri
 }
 
 describe('phi keys', { timeout: 90_000 }, () => {
-  it('rotates and rewraps a tenant while a warm process goes on; no sealed value is touched, and the audit tells of it', async () => {
+  it('rotates and rewraps a tenant while a warm process continues; no sealed value changes, and the audit records the change', async () => {
     let later = 0
     const warm = await clinic.another({ now: () => Date.now() + later })
     const ask = async (of: Pick<RunningClinic, 'ask'>) =>
@@ -79,7 +79,7 @@ describe('phi keys', { timeout: 90_000 }, () => {
     expect(await written('#patient-key.wrapping')).toMatchObject([{ count: PATIENTS }])
   })
 
-  it('a rewrapping that was killed goes on where it ended', async () => {
+  it('a killed rewrapping continues where it ended', async () => {
     const { keyring, keys } = clinic.services
     const added = 300
     const items = await Promise.all(
@@ -105,7 +105,7 @@ describe('phi keys', { timeout: 90_000 }, () => {
 })
 
 describe('versions side by side', () => {
-  it('of a patient, of access items and of cursors are read together; new writes take the new one when its time has come', async () => {
+  it('of patient keys, access keys and cursor keys are read together; new writes use the new version after the cache time', async () => {
     let later = 0
     const { services, ask } = await clinic.another({ now: () => Date.now() + later })
     const id = first(await patientsOf({ ask }, 'physician'))
@@ -153,7 +153,7 @@ describe('versions side by side', () => {
         .map((node) => at(node, 'valueString'))
         .slice(0, 2),
     ).toEqual(['note 361000', 'note 0'])
-    // a cursor of the older key goes on where it ended
+    // a cursor of the older key continues where it ended
     const next = await ask(
       'physician',
       'query ($id: ID!, $after: String!) { patient(id: $id) { observations(first: 2, after: $after) { edges { node { id } } } } }',
@@ -164,8 +164,8 @@ describe('versions side by side', () => {
   })
 })
 
-describe('the move of a tenant to a KMS key of its own', () => {
-  it('is a rotation and a rewrapping, after which the shared key is not needed', async () => {
+describe('the move of a tenant to its own KMS key', () => {
+  it('consists of a rotation and a rewrapping, and then the shared key is not needed', async () => {
     const kms = new KMSClient({})
     const { KeyMetadata } = await kms.send(new CreateKeyCommand({}))
     kms.destroy()

@@ -62,7 +62,7 @@ const ask = async (ref: RecordRef, fields: string) =>
   ]
 
 describe('loading', () => {
-  it('creates, then finds unchanged, then updates and keeps the former version', async () => {
+  it('creates a record, finds it unchanged, then updates it and keeps the earlier version', async () => {
     const ref = patientRef('kept')
     const batch = { patient: ref.patient, records: [person(ref, { familyName: 'Before' }, 'a')], memberships: [onTeam(ref)] }
     expect(await store.write(batch)).toEqual({ created: 1, updated: 0, unchanged: 0 })
@@ -86,7 +86,7 @@ describe('loading', () => {
     expect(former.map(({ sk }) => sk?.S)).toEqual([`Patient#${ref.id}#0000000001`])
   })
 
-  it('P2: is recorded as CREATE or UPDATE, one item a record with its list of paths', async () => {
+  it('P2: is recorded as CREATE or UPDATE, one item for each record with its list of paths', async () => {
     const ref = patientRef('recorded')
     const records = [person(ref, { familyName: 'Told', gender: 'female' }, 'a'), finding(ref, 1), finding(ref, 2)]
     await store.write({ patient: ref.patient, records, memberships: [onTeam(ref)] })
@@ -99,14 +99,14 @@ describe('loading', () => {
         { recordType: 'Observation', recordVersion: 1, outcome: 'WRITTEN', paths: ['Observation.valueString'] },
       ],
     )
-    // who may see a patient from now on is told as well
+    // the new membership is recorded as well
     expect(entries.filter(({ path, action }) => path === 'Patient.careTeam' && action === 'UPDATE')).toHaveLength(1)
     expect(
       entries.every(({ policy, user, client }) => policy === DIGEST && user.startsWith('os:') && client === 'phi-import'),
     ).toBe(true)
   })
 
-  it('takes a patient with more records than a transaction holds', async () => {
+  it('accepts a patient with more records than a transaction holds', async () => {
     const ref = patientRef('many')
     const records = [person(ref, { familyName: 'Many' }, 'a'), ...Array.from({ length: 150 }, (_, number) => finding(ref, number))]
     expect(await store.write({ patient: ref.patient, records, memberships: [onTeam(ref)] })).toEqual({
@@ -114,7 +114,7 @@ describe('loading', () => {
       updated: 0,
       unchanged: 0,
     })
-    // one that was interrupted goes on where it ended
+    // an interrupted write continues where it ended
     expect(
       await store.write({ patient: ref.patient, records: [...records, finding(ref, 150)], memberships: [onTeam(ref)] }),
     ).toEqual({
@@ -124,7 +124,7 @@ describe('loading', () => {
     })
   })
 
-  it('takes changes that are spread over the whole of a long history', async () => {
+  it('accepts changes that are spread over a long history', async () => {
     const ref = patientRef('spread')
     const findings = Array.from({ length: 2_000 }, (_, number) => finding(ref, number))
     await store.write({
@@ -159,7 +159,7 @@ describe('loading', () => {
     ).toEqual(changed.map(({ ref }) => encodeNodeId(ref)).toSorted())
   })
 
-  it('refuses what an item cannot hold before anything of it is written', async () => {
+  it('refuses a record that exceeds the size of an item before any write', async () => {
     const ref = patientRef('large')
     const values = Object.fromEntries(['familyName', 'email', 'phone'].map((field) => [field, 'x'.repeat(150_000)]))
     await expect(
@@ -169,7 +169,7 @@ describe('loading', () => {
     expect(await clinic.services.records.whole(RIVERSIDE, ref)).toBeUndefined()
   })
 
-  it('lets one of two that write the same patient at once win, and tells the other', async () => {
+  it('if two writers write the same patient at once, one succeeds and the other gets a conflict', async () => {
     const ref = patientRef('contested')
     const other = await openStore(RIVERSIDE, DIGEST, clinic.stack.env)
     try {
@@ -184,7 +184,7 @@ describe('loading', () => {
     }
   })
 
-  it('P13: a membership that ended closes the patient at the next request', async () => {
+  it('P13: an ended membership closes the patient at the next request', async () => {
     const ref = patientRef('left')
     const records = [person(ref, { familyName: 'Left' }, 'a')]
     await store.write({ patient: ref.patient, records, memberships: [onTeam(ref)] })
@@ -193,7 +193,7 @@ describe('loading', () => {
     expect(await ask(ref, 'familyName')).toEqual({ familyName: null })
   })
 
-  it('P5: the same source has other ids in another tenant', async () => {
+  it('P5: the same source id has another id in another tenant', async () => {
     const lakeside = await openStore('lakeside' as TenantId, DIGEST, clinic.stack.env)
     expect(lakeside.idFor('Patient', 'kept')).not.toBe(store.idFor('Patient', 'kept'))
     expect(store.idFor('Observation', 'kept')).not.toBe(store.idFor('Patient', 'kept'))

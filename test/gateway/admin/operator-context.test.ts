@@ -25,13 +25,13 @@ describe('the audit context of an operator', () => {
     expect(readRequestId(requestId)).toMatchObject({ process, at: 1_000 })
   })
 
-  it('has a new request id with the present time for each act', () => {
+  it('has a new request id with the current time for each command', () => {
     const [one, two] = [contextAt(1_000), contextAt(1_000)]
     expect(one.requestId).not.toBe(two.requestId)
     expect(readRequestId(contextAt(2_000).requestId)?.at).toBe(2_000)
   })
 
-  it('names the study that an act writes', () => {
+  it('names the study of a write', () => {
     expect(operatorContext({ process, now: () => 1_000 }, { ...act, study: 'NCT-1' }).study).toBe('NCT-1')
   })
 })

@@ -20,7 +20,7 @@ const named = (name: string): Error => new DynamoDBServiceException({ name, $fau
 const canceled = (...reasons: CancellationReason[]): Error =>
   new TransactionCanceledException({ ...about, CancellationReasons: reasons })
 
-/** A client whose one call ends so. */
+/** A client with one call, which ends as given. */
 function answering(end: () => unknown): DynamoDBClient {
   const client = new DynamoDBClient({ region: 'us-east-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } })
   client.send = async () => await Promise.resolve().then(end)
@@ -34,8 +34,8 @@ async function answerTo(thrown: unknown): ReturnType<typeof attempt> {
   return await attempt(failing, { TransactItems: [] }, 1_000)
 }
 
-describe('P2: what an answer tells about a transaction', () => {
-  it('P2: only an answer without an error is a commit', async () => {
+describe('P2: the outcome that an answer proves', () => {
+  it('P2: only an answer without an error proves a commit', async () => {
     expect(
       await attempt(
         answering(() => ({})),
@@ -54,11 +54,11 @@ describe('P2: what an answer tells about a transaction', () => {
     new DOMException('The operation was aborted due to timeout', 'TimeoutError'),
     Object.assign(new Error('aborted'), { name: 'AbortError' }),
     new SyntaxError('Unexpected token'),
-  ])('P2: after $name nobody knows', async (error) => {
+  ])('P2: after $name the outcome is unknown', async (error) => {
     expect(await answerTo(error)).toEqual({ kind: 'UNKNOWN', cause: error.name })
   })
 
-  it('P2: nor after something thrown that is no error', async () => {
+  it('P2: after a thrown value that is no Error, the outcome is unknown', async () => {
     expect(await answerTo('text')).toEqual({ kind: 'UNKNOWN', cause: 'unknown' })
   })
 
@@ -67,7 +67,7 @@ describe('P2: what an answer tells about a transaction', () => {
     new ThrottlingException(about),
     new RequestLimitExceeded(about),
     new TransactionConflictException(about),
-  ])('P2: $name: this attempt did not commit', async (error) => {
+  ])('P2: $name proves that this attempt did not commit', async (error) => {
     expect(await answerTo(error)).toEqual({ kind: 'NOT_COMMITTED', cause: error.name })
   })
 
@@ -80,18 +80,21 @@ describe('P2: what an answer tells about a transaction', () => {
     expect(await answerTo(error)).toEqual({ kind: 'REFUSED', cause: error.name })
   })
 
-  it('P2: another transaction under the same token', async () => {
+  it('P2: a mismatch reports another transaction under the same token', async () => {
     expect(await answerTo(new IdempotentParameterMismatchException(about))).toEqual({ kind: 'MISMATCH' })
   })
 })
 
-describe('P2: why a transaction was canceled', () => {
-  it.each(['TransactionConflict', 'ProvisionedThroughputExceeded', 'ThrottlingError'])('P2: %s passes', async (Code) => {
-    expect(await answerTo(canceled({ Code: 'None' }, { Code }))).toEqual({ kind: 'NOT_COMMITTED', cause: Code })
-  })
+describe('P2: cancellation reasons', () => {
+  it.each(['TransactionConflict', 'ProvisionedThroughputExceeded', 'ThrottlingError'])(
+    'P2: %s is temporary: this attempt did not commit',
+    async (Code) => {
+      expect(await answerTo(canceled({ Code: 'None' }, { Code }))).toEqual({ kind: 'NOT_COMMITTED', cause: Code })
+    },
+  )
 
   it.each(['ValidationError', 'ItemCollectionSizeLimitExceeded', 'AccessDenied', 'SomethingNew'])(
-    'P2: %s does not',
+    'P2: %s is final: the transaction is refused',
     async (Code) => {
       expect(await answerTo(canceled({ Code: 'None' }, { Code }, { Code: 'TransactionConflict' }))).toEqual({
         kind: 'REFUSED',
@@ -100,7 +103,7 @@ describe('P2: why a transaction was canceled', () => {
     },
   )
 
-  it('P2: failed conditions by position, with the hash that is stored there and nothing else of the item', async () => {
+  it('P2: failed conditions are reported by position, with the stored hash and no other attribute of the item', async () => {
     const hash = Buffer.alloc(32, 7)
     const answer = await answerTo(
       canceled(
@@ -118,14 +121,14 @@ describe('P2: why a transaction was canceled', () => {
     })
   })
 
-  it('P2: while a conflict passes, a failed condition beside it is not the last word', async () => {
+  it('P2: a failed condition beside a temporary conflict is not final', async () => {
     const answer = await answerTo(
       canceled({ Code: 'ConditionalCheckFailed', Item: { h: { B: Buffer.alloc(32) } } }, { Code: 'TransactionConflict' }),
     )
     expect(answer).toEqual({ kind: 'NOT_COMMITTED', cause: 'TransactionConflict' })
   })
 
-  it.each([canceled(), canceled({ Code: 'None' })])('P2: without a reason nobody knows', async (error) => {
+  it.each([canceled(), canceled({ Code: 'None' })])('P2: without a reason the outcome is unknown', async (error) => {
     expect(await answerTo(error)).toEqual({ kind: 'UNKNOWN', cause: 'TransactionCanceledException' })
   })
 })

@@ -16,14 +16,16 @@ export interface PlacedAccess {
   readonly placement: Placement
 }
 
-/** Whether records may be left out of the answer, and the accesses of one request in the order of recording. */
+/**
+ * `leftOut` states whether records may be left out of the answer. `accesses` are those of one request, in the order of recording.
+ */
 export interface RequestSample {
   readonly context: AuditContext
   readonly leftOut: 'POSSIBLE' | 'NEVER'
   readonly accesses: readonly PlacedAccess[]
 }
 
-/** Any text, with halves of surrogate pairs and what has a meaning in keys, paths and JSON. */
+/** Any text, including halves of surrogate pairs and characters with a meaning in keys, paths and JSON. */
 const texts = fc.oneof(
   fc.string({ maxLength: 12, unit: 'binary' }),
   fc
@@ -81,7 +83,7 @@ const shapes = fc.record(
   { requiredKeys: ['path', 'action', 'outcome'] },
 )
 
-/** Records of few heads and shapes, in any order: they share groups, and their groups alternate. */
+/** Records with few distinct heads and shapes, in any order. They share groups, and the groups alternate. */
 const records = fc
   .tuple(fc.array(heads, { minLength: 1, maxLength: 4 }), fc.array(shapes, { minLength: 1, maxLength: 12 }))
   .map(([some, several]) => {
@@ -124,7 +126,7 @@ const contexts = fc
   )
   .map((members) => context(members as Partial<AuditContext>))
 
-/** @param most the number of accesses at most */
+/** @param most the maximum number of accesses */
 export const samples = (most: number): fc.Arbitrary<RequestSample> =>
   records.chain((record) =>
     fc.record({
@@ -134,14 +136,14 @@ export const samples = (most: number): fc.Arbitrary<RequestSample> =>
     }),
   ) as unknown as fc.Arbitrary<RequestSample>
 
-/** The items of a request before they have a place in the log, in the order in which they are sent. */
+/** The items of a request before they have a place in the log, in the order of sending. */
 export function packed({ context: about, leftOut, accesses }: RequestSample): ItemDraft[] {
   const packer = new ItemPacker(about, leftOut)
   const full = accesses.flatMap(({ record, placement }) => packer.add(record, placement) ?? [])
   return [...full, ...packer.rest()]
 }
 
-/** Items in a lane, from its beginning. */
+/** The items of a lane, from the first. */
 export function linked(drafts: readonly ItemDraft[], lane: string, succeeds?: string): ItemParts[] {
   const userAgents = new UserAgents()
   userAgents.begin()

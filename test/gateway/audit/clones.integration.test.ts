@@ -21,7 +21,7 @@ async function append(writer: Writer, numbers: readonly number[], requestId = wr
   await writer.log.append(itemsOf({ ...writer.context, requestId }, records), NOON + 10_000)
 }
 
-/** Two lives of one process: the same id, and each lane in the same place, since both did the very same. */
+/** Two copies of one process: the same id, and each lane at the same position, because both copies made the same calls. */
 async function cloned(): Promise<[Writer, Writer]> {
   const now = (): number => NOON
   const one = bench.writer({ now })
@@ -45,7 +45,7 @@ const fenced = ({ events }: Writer): string[] =>
   events.flatMap((event) => (event.event === 'AUDIT_LANE_RETIRED' && event.why === 'FENCED' ? [event.lane] : []))
 
 describe('P7: a second process of the same function', () => {
-  it('P7: writes beside the first in lanes of its own, and both verify', async () => {
+  it('P7: writes in its own lanes beside the first, and both verify', async () => {
     const one = bench.writer()
     const other = bench.writer({ tenant: one.tenant })
     const writes = upTo(60).map(async (number) => {
@@ -63,8 +63,8 @@ describe('P7: a second process of the same function', () => {
   })
 })
 
-describe('P7: a process that was cloned, as from a restored snapshot', () => {
-  it('P7: is fenced with an alarm, takes new names once, and no record that was told to be durable is lost or twice', async () => {
+describe('P7: a cloned process, for example from a restored snapshot', () => {
+  it('P7: is fenced with an alarm and takes new names once; each acknowledged record is stored exactly once', async () => {
     const both = await cloned()
     const [one, other] = both
     const durable: number[] = []
@@ -88,13 +88,14 @@ describe('P7: a process that was cloned, as from a restored snapshot', () => {
         ),
       )
     }
-    // slowly at first, so that each of the two has all of its lanes on their way at once: one that is used later is met later
+    // The first rounds are slow, so that both copies use all of their lanes at once. A lane that is used later meets its copy
+    // later.
     one.meets([], { kind: 'DELAY', milliseconds: 60 })
     for (let rounds = 0; rounds < 4; rounds++) await round()
     bench.faulty.play(() => PASS)
     for (let rounds = 0; rounds < 8; rounds++) await round()
     const alarms = both.map((writer) => fenced(writer).length)
-    // each lane of the snapshot goes to one of the two, and no name is met twice after that
+    // One copy keeps each lane of the snapshot. After that, no two lanes share a name.
     expect(alarms.reduce((sum, count) => sum + count)).toBe(LANES)
     const before = refused.length
     for (let rounds = 0; rounds < 6; rounds++) await round()
@@ -114,7 +115,7 @@ describe('P7: a process that was cloned, as from a restored snapshot', () => {
     }
   })
 
-  it('P7: also where it was cloned before its first request: the registration says whose a lane is', async () => {
+  it('P7: a process cloned before its first request is fenced too: the registration names the owner of the lane', async () => {
     const one = bench.writer()
     const other = bench.writer({ tenant: one.tenant, process: one.process })
     await one.append([1])
@@ -127,7 +128,7 @@ describe('P7: a process that was cloned, as from a restored snapshot', () => {
     expect(numbersOf(await one.stored(1))).toEqual([1, 4, 6, 8, 10])
   })
 
-  it('P7: the records of its requests are found by their ids, in whatever lane they are', async () => {
+  it('P7: finds the records of its requests by id, in every lane', async () => {
     const [one, other] = await cloned()
     const ids = [one, other].map(({ process }) => newRequestId(process, NOON, randomBytes))
     const [mine = '', its = ''] = ids

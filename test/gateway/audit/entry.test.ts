@@ -13,8 +13,8 @@ const sha256 = (...parts: (string | Buffer)[]): string =>
     .update(Buffer.concat(parts.map((part) => Buffer.from(part))))
     .digest('hex')
 
-describe('P7: each item covers the one before', () => {
-  it('P7: the hash is SHA-256 over 32 raw bytes of the previous one, the address and the text', () => {
+describe('P7: each item covers the previous item', () => {
+  it('P7: the hash is SHA-256 over the 32 raw bytes of the previous hash, the address and the text', () => {
     const first = itemHash(place, '{"ü":1}', NOTHING_BEFORE)
     expect(first).toBe(sha256(Buffer.alloc(32), 'riverside#cHJvY2Vz.1/1\n', '{"ü":1}'))
     const second = itemHash({ ...place, sequence: 2 }, '{}', first)
@@ -29,12 +29,12 @@ describe('P7: each item covers the one before', () => {
     expect(itemHash(other, '{}', NOTHING_BEFORE)).not.toBe(itemHash(place, '{}', NOTHING_BEFORE))
   })
 
-  it('P7: another text or previous hash changes the hash', () => {
+  it('P7: another text or another previous hash changes the hash', () => {
     expect(itemHash(place, '{"a":1}', NOTHING_BEFORE)).not.toBe(itemHash(place, '{"a":2}', NOTHING_BEFORE))
     expect(itemHash(place, '{}', '1'.repeat(64))).not.toBe(itemHash(place, '{}', NOTHING_BEFORE))
   })
 
-  it('P7: fixed records have a fixed text, so that what is stored today can be verified in ten years', () => {
+  it('P7: given records have a fixed text, so that an item stored today can be verified in ten years', () => {
     const packer = new ItemPacker(
       context({ user: 'dr#müller "é"\n', roles: ['PHYSICIAN', 'NURSE'], operation: 'Chart', mfa: true }),
     )

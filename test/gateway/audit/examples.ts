@@ -8,7 +8,7 @@ const RIVERSIDE = 'riverside' as TenantId
 const PATIENT = 'AAECAwQFBgcICQoLDA0ODw' as PatientId
 export const NOON = Date.parse('2026-03-01T12:00:00.000Z') as Instant
 
-/** One access. `number` is the version of its record, so that a test can tell accesses apart. */
+/** One access. `number` is the version of its record, so that a test can distinguish accesses. */
 export function access(number: number, change: Partial<TimedAccess> = {}): TimedAccess {
   return {
     at: NOON,
@@ -39,7 +39,7 @@ export function context(change: Partial<AuditContext> = {}): AuditContext {
   }
 }
 
-/** Accesses of one request, each in an item of its own. A packer continues the numbers of the request's items. */
+/** The accesses of one request, each in its own item. A packer continues the item numbers of the request. */
 export function itemsOf(request: AuditContext | ItemPacker, accesses: readonly TimedAccess[]): ItemDraft[] {
   const packer = request instanceof ItemPacker ? request : new ItemPacker(request)
   return accesses.flatMap((one) => packer.ofWrite([one]))

@@ -26,44 +26,47 @@ async function expectRetired(writer: Writer, sequence: number): Promise<void> {
     .toContainEqual(expect.objectContaining({ event: 'AUDIT_LANE_RETIRED', sequence, why: 'UNRESOLVED' }))
 }
 
-describe('P2: a process that stands still for minutes and goes on', () => {
+describe('P2: a process that freezes for minutes and continues', () => {
   it.each<[string, 'wall' | 'steady' | 'both', number, number]>([
-    ['over its deadline by the wall clock', 'wall', MINUTE + 5_000, 2],
-    ['over its deadline by the steady clock', 'steady', MINUTE + 5_000, 2],
-    ['over its deadline by both', 'both', MINUTE + 5_000, 2],
-    // beyond the 15 s in which it is still worth something, nothing is sent again
-    ['for 20 minutes by both', 'both', 20 * MINUTE, 1],
-  ])('P2: an answer that never came, its token forgotten: stored once, no gap, told late; %s', async (_, which, by, sends) => {
-    const clocks = new Jumping(NOON)
-    const writer = bench.writer(clocks)
-    await writer.append([1])
-    let first = true
-    bench.faulty.play(({ operation, body }) => {
-      if (operation !== 'TransactWriteItems' || !body.includes(`#${writer.process}.1"`)) return PASS
-      if (first) {
-        first = false
-        if (which !== 'steady') clocks.wall += by
-        if (which !== 'wall') clocks.steady += by
-        return HOLD_ANSWER
-      }
-      // ten minutes on, the engine knows the token no more
-      return { kind: 'REWRITE', body: body.replace(/"ClientRequestToken":".{10}/, '"ClientRequestToken":"forgotten-') }
-    })
-    // within the minute: what ends it is the jump
-    await expect(writer.append([2], MINUTE)).rejects.toThrow(AuditUnavailable)
-    // one that comes right after the jump does not wait for what is still open
-    const receipt = await writer.append([3])
-    expect(receipt.lane).toBe(`${writer.process}.2`)
-    await expectRetired(writer, 1)
-    await expect.poll(() => writer.sent().filter((sent) => laneOf(sent) === `${writer.process}.1`).length).toBe(sends)
-    expect(numbersOf(await writer.stored(1))).toEqual([1, 2])
-    const { lane } = await writer.append([4])
-    expect((await writer.stored(lane))[0]?.succeeds).toBe(`${writer.process}.1/1`)
-    for (const entries of (await writer.storedByLane()).values()) expectIntact(entries)
-    expect([...(await writer.storedByLane()).values()].flatMap(numbersOf).toSorted()).toEqual([1, 2, 3, 4])
-  })
+    ['past its deadline by the wall clock', 'wall', MINUTE + 5_000, 2],
+    ['past its deadline by the steady clock', 'steady', MINUTE + 5_000, 2],
+    ['past its deadline by both clocks', 'both', MINUTE + 5_000, 2],
+    // after 15 s, a lingering transaction is not sent again
+    ['for 20 minutes by both clocks', 'both', 20 * MINUTE, 1],
+  ])(
+    'P2: a lost answer with an expired token is stored once and leaves no gap, and the retirement is reported; %s',
+    async (_, which, by, sends) => {
+      const clocks = new Jumping(NOON)
+      const writer = bench.writer(clocks)
+      await writer.append([1])
+      let first = true
+      bench.faulty.play(({ operation, body }) => {
+        if (operation !== 'TransactWriteItems' || !body.includes(`#${writer.process}.1"`)) return PASS
+        if (first) {
+          first = false
+          if (which !== 'steady') clocks.wall += by
+          if (which !== 'wall') clocks.steady += by
+          return HOLD_ANSWER
+        }
+        // after ten minutes, the engine forgets the token
+        return { kind: 'REWRITE', body: body.replace(/"ClientRequestToken":".{10}/, '"ClientRequestToken":"forgotten-') }
+      })
+      // within the minute: the jump of the clock ends the wait
+      await expect(writer.append([2], MINUTE)).rejects.toThrow(AuditUnavailable)
+      // a request right after the jump does not wait for the open transaction
+      const receipt = await writer.append([3])
+      expect(receipt.lane).toBe(`${writer.process}.2`)
+      await expectRetired(writer, 1)
+      await expect.poll(() => writer.sent().filter((sent) => laneOf(sent) === `${writer.process}.1`).length).toBe(sends)
+      expect(numbersOf(await writer.stored(1))).toEqual([1, 2])
+      const { lane } = await writer.append([4])
+      expect((await writer.stored(lane))[0]?.succeeds).toBe(`${writer.process}.1/1`)
+      for (const entries of (await writer.storedByLane()).values()) expectIntact(entries)
+      expect([...(await writer.storedByLane()).values()].flatMap(numbersOf).toSorted()).toEqual([1, 2, 3, 4])
+    },
+  )
 
-  it('P2: a transaction that hung when it froze is not sent again for longer than it is worth', async () => {
+  it('P2: a transaction that hung before the freeze is not sent again after its linger time', async () => {
     const clocks = new Jumping(NOON)
     const writer = bench.writer(clocks)
     await writer.append([1])
@@ -71,7 +74,7 @@ describe('P2: a process that stands still for minutes and goes on', () => {
     await expect(writer.append([2], 300)).rejects.toThrow(AuditUnavailable)
     await expectRetired(writer, 1)
     clocks.wall = 20 * MINUTE
-    // two knocks of the lingering lane would fit in here
+    // the lingering lane could send twice in this time
     await new Promise((resolve) => setTimeout(resolve, 1_000))
     writer.meets([])
     await new Promise((resolve) => setTimeout(resolve, 1_000))
@@ -83,7 +86,7 @@ describe('P2: a process that stands still for minutes and goes on', () => {
 })
 
 describe('P2: the clock is set back by an hour', () => {
-  it('P2: while a transaction is open: the caller waits no longer than was agreed, nor does the lane', async () => {
+  it('P2: while a transaction is open: neither the caller nor the lane waits past its deadline', async () => {
     const clocks = new Jumping(NOON)
     const writer = bench.writer(clocks)
     await writer.append([1])
@@ -102,7 +105,7 @@ describe('P2: the clock is set back by an hour', () => {
     expect(next[0]?.succeeds).toBe(`${writer.process}.1/1`)
   })
 
-  it('P2: while others wait: each is told as was agreed, and is never sent', async () => {
+  it('P2: while other requests wait: each is rejected at its deadline and never sent', async () => {
     const clocks = new Jumping(NOON)
     const writer = bench.writer({ now: clocks.now, monotonic: clocks.monotonic, lanes: 1 })
     writer.meets([HANG])
@@ -117,7 +120,7 @@ describe('P2: the clock is set back by an hour', () => {
     expect([...lanes.values()].flatMap(numbersOf).toSorted()).toEqual([1, 11])
   })
 
-  it('P2: while a retired lane lingers: not for an hour more', async () => {
+  it('P2: while a retired lane lingers: the lane does not linger for another hour', async () => {
     const clocks = new Jumping(NOON)
     const writer = bench.writer(clocks)
     writer.meets([], CUT)
@@ -134,7 +137,7 @@ describe('P2: the clock is set back by an hour', () => {
     expect((await writer.stored(lane))[0]?.succeeds).toBe(`${writer.process}.1/0`)
   })
 
-  it('P7: the records of requests on either side of it are stored, each once, and found by their request ids', async () => {
+  it('P7: records from both sides of the jump are stored once each and found by request id', async () => {
     const clocks = new Jumping(NOON)
     const writer = bench.writer(clocks)
     const requests: string[] = []

@@ -28,13 +28,13 @@ const CHART = `query Chart($id: ID!) { patient(id: $id) { familyName birthDate s
 let clinic: RunningClinic
 let faulty: HostileProxy
 let writes: DynamoDBClient
-/** The process that is asked: its audit goes through the proxy, everything else does not. */
+/** The process under test. Only its audit calls go through the proxy. */
 let gateway: Gateway
 let process: ProcessId
 const gateways: Gateway[] = []
 const events: GatewayEvent[] = []
 let patient = ''
-/** What a physician reads of the patient while nothing is wrong. */
+/** The physician's answer for the patient while no fault is played. */
 let chart: ClinicAnswer
 
 beforeAll(async () => {
@@ -68,7 +68,7 @@ async function openProcess(): Promise<void> {
   gateways.push(gateway)
 }
 
-/** A lane that retired in another test may still linger: it is of another process. */
+/** A lane that retired in another test may still linger. Such a lane belongs to another process. */
 const isOurs = ({ operation, body }: ServiceCall): boolean => operation === 'TransactWriteItems' && body.includes(`#${process}.`)
 
 async function ask(user: string, query: string, { variables = {}, withinMs = 5_000 } = {}): Promise<ClinicAnswer> {
@@ -87,7 +87,7 @@ const meet = (faults: readonly Fault[], after: Fault = PASS): void => {
   faulty.play((request) => (isOurs(request) ? (left.shift() ?? after) : PASS))
 }
 
-/** Nothing that a physician reads of the patient stands in a text. */
+/** The text contains no value that a physician reads of the patient. */
 function expectNoPhi(text: string): void {
   const { familyName, birthDate } = (chart.data as { patient: { familyName: string; birthDate: string } }).patient
   expect(familyName.length).toBeGreaterThan(1)
@@ -95,7 +95,7 @@ function expectNoPhi(text: string): void {
   expect(text).not.toContain(birthDate)
 }
 
-describe('P2: without its records no answer leaves', () => {
+describe('P2: no answer leaves without its records', () => {
   beforeEach(openProcess)
 
   it.each<[string, Fault]>([
@@ -105,8 +105,8 @@ describe('P2: without its records no answer leaves', () => {
     ['fails', refuse('InternalServerError', 500)],
     ['cannot be reached', CUT],
     ['does not answer', HANG],
-    ['takes the records and never says so', HOLD_ANSWER],
-  ])('P2: an audit table that %s: AUDIT_UNAVAILABLE, no data, no value', async (_, fault) => {
+    ['stores the records and does not answer', HOLD_ANSWER],
+  ])('P2: if an audit table %s, the answer is AUDIT_UNAVAILABLE without data or values', async (_, fault) => {
     meet([], fault)
     const answer = await askChart(1_500)
     expect(answer.status).toBe(503)
@@ -121,8 +121,8 @@ describe('P2: without its records no answer leaves', () => {
     expectNoPhi(JSON.stringify(events))
   })
 
-  it('P2: the same when only the last of many transactions is refused', async () => {
-    // each patient has an item of its own, and a transaction holds 99
+  it('P2: if only the last of many transactions is refused, no data leaves either', async () => {
+    // Each patient has its own item, and a transaction holds 99 items.
     const store = await openStore(RIVERSIDE, '0'.repeat(64), clinic.stack.env)
     const ward = new Admissions(store)
     const names = Array.from({ length: 100 }, (_, number) => `many-${number}`)
@@ -138,7 +138,7 @@ describe('P2: without its records no answer leaves', () => {
     expectNoPhi(answer.text)
   })
 
-  it('P2: what is read without PHI needs no audit, and still works', async () => {
+  it('P2: a read without PHI needs no audit and still works', async () => {
     meet([], refuse('AccessDeniedException'))
     const answer = await ask('physician', '{ viewer { tenant } }')
     expect(answer).toMatchObject({ status: 200, data: { viewer: { tenant: 'riverside' } } })
@@ -146,19 +146,19 @@ describe('P2: without its records no answer leaves', () => {
     expect(faulty.requests.filter(isOurs)).toEqual([])
   })
 
-  it('P2: the next request is answered again', async () => {
+  it('P2: the next request is answered', async () => {
     expect((await askChart()).text.length).toBe(chart.text.length)
   })
 })
 
-describe('P2: with its records the answer is right, and each value has exactly one', () => {
+describe('P2: with its records the answer is right, and each value has exactly one record', () => {
   it.each<[string, Fault[]]>([
     ['nothing goes wrong', []],
     ['the answer is dropped after the commit', [DROP_ANSWER]],
     ['it is dropped twice', [DROP_ANSWER, DROP_ANSWER]],
     ['the first send is lost', [CUT]],
     ['the table is throttled for a moment', [refuse('ThrottlingException')]],
-  ])('P2: when %s', async (_, faults) => {
+  ])('P2: if %s', async (_, faults) => {
     meet(faults)
     const answer = await askChart()
     expect(answer.status).toBe(200)
@@ -176,14 +176,14 @@ describe('P2: with its records the answer is right, and each value has exactly o
     expect(isWholeRequest(items, answer.phi.requestId)).toBe(true)
   })
 
-  it('P1: one value under three names and on two ways has one record', async () => {
+  it('P1: one value under three aliases and on two paths has one record', async () => {
     const twice = `query($id: ID!) { patient(id: $id) { a: familyName b: familyName c: familyName } node(id: $id) { ... on Patient { familyName } } }`
     const answer = await ask('physician', twice, { variables: { id: patient } })
     expect((await recordsOf(answer)).map(({ path }) => path)).toEqual(['Patient.familyName'])
     expect(answer.phi.resolved).toBe(1)
   })
 
-  it('P12: an edge has one record with the number of records that it gave', async () => {
+  it('P12: an edge has one record, with the number of records that it returned', async () => {
     const pages = `query($id: ID!) { patient(id: $id) { a: observations(first: 2) { edges { cursor } } b: observations(first: 3) { edges { cursor } } } }`
     const answer = await ask('physician', pages, { variables: { id: patient } })
     expect(answer.status).toBe(200)
@@ -193,7 +193,7 @@ describe('P2: with its records the answer is right, and each value has exactly o
   })
 })
 
-describe('P9: each outcome is recorded as what it is, with the reason', () => {
+describe('P9: each outcome is recorded with its reason', () => {
   const ofPath = async (answer: ClinicAnswer, path: string): Promise<AuditEntry | undefined> =>
     (await recordsOf(answer)).find((entry) => entry.path === path)
   const about = (): object => {
@@ -201,7 +201,7 @@ describe('P9: each outcome is recorded as what it is, with the reason', () => {
     return { patient: id, recordType: 'Patient', recordId: id, recordVersion: 1, action: 'READ' }
   }
 
-  it('P9: disclosed, denied and absent', async () => {
+  it('P9: records disclosed, denied and absent', async () => {
     const answer = await askChart()
     const disclosed = await ofPath(answer, 'Patient.familyName')
     expect(disclosed).toMatchObject({ ...about(), outcome: 'DISCLOSED', view: 'FULL', basis: 'CARE_TEAM' })
@@ -215,7 +215,7 @@ describe('P9: each outcome is recorded as what it is, with the reason', () => {
     expect(absent).not.toHaveProperty('reason')
   })
 
-  it('P9: who, why, from where, by what', async () => {
+  it("P9: records the caller's roles, the purpose, the source and the operation", async () => {
     const answer = await askChart()
     const entry = await ofPath(answer, 'Patient.familyName')
     expect(entry).toMatchObject({
@@ -233,7 +233,7 @@ describe('P9: each outcome is recorded as what it is, with the reason', () => {
     expectNoPhi(JSON.stringify(await recordsOf(answer)))
   })
 
-  it('P9: masked, with the view', async () => {
+  it('P9: records masked with the view', async () => {
     const answer = await ask('billing', CHART, { variables: { id: patient } })
     expect(await ofPath(answer, 'Patient.ssn')).toMatchObject({
       ...about(),
@@ -245,7 +245,7 @@ describe('P9: each outcome is recorded as what it is, with the reason', () => {
     expect((answer.data as { patient: { ssn: string } }).patient.ssn).toMatch(/^\*\*\*-\*\*-\d{4}$/)
   })
 
-  it('P9: unavailable, with the reason: a sealed value that does not fit its place', async () => {
+  it('P9: records unavailable with the reason, for a sealed value in a foreign place', async () => {
     const id = String(decodeNodeId(patient)?.patient)
     await clinic.stack.dynamodb.send(
       new UpdateItemCommand({
@@ -283,17 +283,17 @@ describe('phi audit list', () => {
     ['without a subject', []],
     ['with two subjects', ['--user', 'a', '--patient', 'b']],
     ['with a field and no span of time', ['--path', 'Patient.birthDate', '--from', '2026-01-01']],
-    ['with a time that is none', ['--user', 'a', '--from', 'yesterday']],
-    ['with a tenant that is none', ['--user', 'a', '--tenant', 'No#Tenant']],
-    ['with an option that is none', ['--everything']],
-  ])('P7: %s: an error that says what is wrong, and nothing is listed', async (_, args) => {
+    ['with an invalid time', ['--user', 'a', '--from', 'yesterday']],
+    ['with an invalid tenant', ['--user', 'a', '--tenant', 'No#Tenant']],
+    ['with an unknown option', ['--everything']],
+  ])('P7: %s: prints an error with the cause, and lists nothing', async (_, args) => {
     const { code, out, error } = await phi(...args)
     expect(code).toBe(1)
     expect(out).toBe('')
     expect(error).toMatch(/^error: /)
   })
 
-  it('P7: --json gives one object a line, as the history has it; a patient goes by either id', async () => {
+  it('P7: --json prints each object of the history on one line; --patient takes a node id or a record id', async () => {
     const answer = await askChart()
     const entries = await recordsOf(answer)
     const request = await phi('--request', answer.phi.requestId, '--json')
@@ -309,7 +309,7 @@ describe('phi audit list', () => {
     for (const line of lines) expect(byNodeId.out).toContain(line)
   })
 
-  it('P7: the accesses of one field within a span of time, and the number of items that were read for it', async () => {
+  it('P7: --path prints the accesses of one field in a time span, and the number of items read', async () => {
     const from = new Date()
     const answer = await askChart()
     await ask('physician', 'query($id: ID!) { patient(id: $id) { familyName } }', { variables: { id: patient } })
@@ -325,7 +325,7 @@ describe('phi audit list', () => {
     ).toEqual(entries)
   })
 
-  it('P7: a person reads one access a line; a span in which nothing was, nothing', async () => {
+  it('P7: without --json each access is one line; a span without accesses prints nothing', async () => {
     const answer = await askChart()
     const [people, nobody] = await Promise.all([
       phi('--request', answer.phi.requestId),

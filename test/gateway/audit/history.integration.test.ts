@@ -24,7 +24,7 @@ afterAll(async () => {
 const at = (seconds: number): Instant => (NOON + seconds * 1_000) as Instant
 const byVersion = (numbers: (number | undefined)[]): (number | undefined)[] => numbers.toSorted((a, b) => Number(a) - Number(b))
 
-/** A request that its process began at some second, with accesses that bear these numbers. */
+/** A request that its process began at the given second, with an access for each number. */
 async function request(writer: Writer, second: number, numbers: readonly number[], decidedAt = second): Promise<string> {
   const requestId = newRequestId(writer.process, at(second), randomBytes)
   const records = numbers.map((number) => access(number, { at: at(decidedAt) }))
@@ -32,14 +32,14 @@ async function request(writer: Writer, second: number, numbers: readonly number[
   return requestId
 }
 
-describe('P7: who saw what of whom, in the order of time', () => {
-  it('P7: by patient and by user, over all shards, lanes and processes', async () => {
+describe('P7: accesses in the order of time', () => {
+  it('P7: are listed by patient and by user, over all shards, lanes and processes', async () => {
     const one = bench.writer()
     const { tenant } = one
     const other = bench.writer({ tenant })
     const patients = ['a', 'b'].map((letter) => letter.repeat(22) as PatientId)
     const users = ['dr#1', 'dr'] as UserId[]
-    // 60 accesses by two processes, later ones first
+    // 60 accesses of two processes, the latest first
     for (const number of upTo(60).toReversed()) {
       const writer = number % 2 === 0 ? one : other
       const told = access(number, { at: at(number), patient: patients[number % 2] as PatientId })
@@ -58,7 +58,7 @@ describe('P7: who saw what of whom, in the order of time', () => {
     expect(await bench.history.entriesBy('user', tenant, 'dr', { from: at(21), to: at(11) })).toEqual([])
   })
 
-  it('P5: another tenant has none of it', async () => {
+  it('P5: are not visible to another tenant', async () => {
     const writer = bench.writer()
     const requestId = await request(writer, 1, [1])
     const elsewhere = bench.tenant()
@@ -66,11 +66,11 @@ describe('P7: who saw what of whom, in the order of time', () => {
     expect(await bench.history.ofRequest(elsewhere, requestId)).toEqual([])
   })
 
-  it('P7: complete and in the order of time, lane and sequence, over every shard, several lanes and processes, and pages', async () => {
+  it('P7: are complete and sorted by time, lane and sequence, over every shard, several lanes, processes and pages', async () => {
     const one = bench.writer()
     const writers = [one, bench.writer({ tenant: one.tenant })]
     bench.faulty.play(({ operation }) => (operation === 'TransactWriteItems' ? { kind: 'DELAY', milliseconds: 200 } : PASS))
-    // side by side, so that there are several lanes; each second is that of many records, in all of them
+    // concurrent appends, so that there are several lanes; each second has many records, in all lanes
     const appends = upTo(24).map(async (turn) => {
       for (let turns = 0; turns < turn; turns++) await aMoment()
       await writers[turn % 2]?.append(upTo(turn * 10, turn * 10 - 9), 5_000, { at: at(turn % 3) })
@@ -88,14 +88,14 @@ describe('P7: who saw what of whom, in the order of time', () => {
       return String(before) < String(after) ? -1 : 1
     })
 
-    // as in service: a read that is refused once is made again
+    // as in production, a refused read is repeated
     const client = clientFor(bench.faulty.endpoint, 3)
     const history = new AuditHistory(client, bench.table)
     for (const [index, subject] of [
       ['patient', stored[0]?.patient],
       ['user', 'physician'],
     ] as const) {
-      // pages of seven, of which each shard has several
+      // pages of seven items, so that each shard has several pages
       bench.faulty.play(({ operation, body }) =>
         operation === 'Query' ? { kind: 'REWRITE', body: body.replace(/^\{/, '{"Limit":7,') } : PASS,
       )
@@ -106,17 +106,17 @@ describe('P7: who saw what of whom, in the order of time', () => {
     client.destroy()
   })
 
-  it('P7: more than one page and batch', async () => {
+  it('P7: are complete over several pages and batches', async () => {
     const writer = bench.writer()
     await writer.append(upTo(230))
     expect(byVersion(numbersOf(await bench.history.entriesBy('user', writer.tenant, 'physician')))).toEqual(upTo(230))
   })
 
-  it('P7: a record that an index names and the table lacks is told, never passed over', async () => {
+  it('P7: a record that an index names and the table lacks is an error, never skipped', async () => {
     const writer = bench.writer()
     await writer.append([1, 2])
     const client = clientFor(bench.faulty.endpoint, 3)
-    // the table does not know one of the records that the indexes name
+    // the table lacks one of the records that the indexes name
     bench.faulty.play(({ operation, body }) =>
       operation === 'BatchGetItem' ? { kind: 'REWRITE', body: body.replaceAll(sequenceKey(2), sequenceKey(99)) } : PASS,
     )
@@ -132,7 +132,7 @@ describe('P7: the accesses of one field', () => {
   const path = 'Patient.email' as SchemaPath
   const span = { from: at(0), to: at(3_600) }
 
-  /** Requests of two processes: one record of the field in each, beside one of another field. */
+  /** Requests of two processes. Each leaves one record of the field and one of another field. */
   async function served(seconds: readonly number[]): Promise<Writer> {
     const clocks = new Jumping(NOON)
     const writers = [bench.writer(clocks)]
@@ -149,7 +149,7 @@ describe('P7: the accesses of one field', () => {
     return one
   }
 
-  it('P7: of every hour of a span, both ends included, and the number of items that were read', async () => {
+  it('P7: cover every hour of a span, both ends included, with the number of items read', async () => {
     const { tenant } = await served([10, 1_800, 3_590, 3_600, 3_601, 7_300, 14_000])
     const found = await bench.history.ofPath(tenant, path, { from: at(1_800), to: at(7_300) })
     expect(numbersOf(found.entries)).toEqual([1_800, 3_590, 3_600, 3_601, 7_300])
@@ -157,7 +157,7 @@ describe('P7: the accesses of one field', () => {
     expect(found.examined).toBe(5)
   })
 
-  it('P7: none of another field, and still the number of items that were read', async () => {
+  it('P7: exclude other fields; the number of items read is still reported', async () => {
     const { tenant } = await served([10, 20, 30])
     const { entries, examined } = await bench.history.ofPath(tenant, 'Patient', span)
     expect({ entries, examined }).toEqual({ entries: [], examined: 3 })
@@ -165,10 +165,10 @@ describe('P7: the accesses of one field', () => {
     expect(await bench.history.ofPath(tenant, path, { from: at(30), to: at(10) })).toEqual({ entries: [], examined: 0 })
   })
 
-  it('P7: also a record that covers the field among others, and items that were stored in the hours beside', async () => {
+  it('P7: include a record that covers the field among others, and items that the adjacent hours hold', async () => {
     const writer = bench.writer({ now: () => at(3_650) })
     const write = access(1, { at: at(3_500), action: 'UPDATE', outcome: 'WRITTEN', path: 'Patient' as SchemaPath, paths: [path] })
-    // decided in the hour before, stored in this one
+    // decided in the hour before, stored in this hour
     await writer.log.append(itemsOf(writer.context, [write]), at(3_660))
     expect(Object.keys(await writer.hours())).toEqual(['2026-03-01T13'])
     const { entries } = await bench.history.ofPath(writer.tenant, path, { from: at(3_400), to: at(3_550) })
@@ -177,7 +177,7 @@ describe('P7: the accesses of one field', () => {
 })
 
 describe('P7: the records of one request', () => {
-  it('P7: alone, in a lane of several hundred', async () => {
+  it('P7: are found alone, in a lane of several hundred records', async () => {
     const writer = bench.writer()
     const ids: string[] = []
     for (const second of upTo(120)) ids.push(await request(writer, second * 10, [second * 3, second * 3 + 1, second * 3 + 2]))
@@ -190,14 +190,14 @@ describe('P7: the records of one request', () => {
     }
   })
 
-  it('P7: also where they were stored long after they were decided, behind later ones', async () => {
+  it('P7: are found if they were stored long after their decision, behind later records', async () => {
     const writer = bench.writer()
     for (const second of upTo(40)) await request(writer, second, [second])
     const early = await request(writer, 60, [1_000])
-    // requests of second 20 whose records waited until now
+    // requests of second 20 with records that were delayed until now
     let late = ''
     for (const number of upTo(60)) late = await request(writer, 20, [1_000 + number])
-    // and one that goes on for longer than any answer may take, as an import does
+    // and a request that takes longer than any answer may, like an import
     const long = newRequestId(writer.process, at(30), randomBytes)
     await writer.log.append(
       itemsOf({ ...writer.context, requestId: long }, [access(2_000, { at: at(30 + 300) })]),
@@ -208,7 +208,7 @@ describe('P7: the records of one request', () => {
     expect(numbersOf(await bench.history.ofRequest(writer.tenant, long))).toEqual([2_000])
   })
 
-  it('P7: across the lane that retired in the middle of it and its successor', async () => {
+  it('P7: are found across a lane that retired during the request and its successor', async () => {
     const writer = bench.writer()
     const { requestId } = writer.context
     await writer.append([1, 2], 5_000, { at: benchNow() as Instant })
@@ -219,7 +219,7 @@ describe('P7: the records of one request', () => {
     expect(numbersOf(await bench.history.ofRequest(writer.tenant, requestId))).toEqual([1, 2, 4])
   })
 
-  it('P7: beside another process of the tenant at the same time', async () => {
+  it('P7: are found beside another process of the tenant at the same time', async () => {
     const one = bench.writer()
     const other = bench.writer({ tenant: one.tenant })
     const [here, there] = await Promise.all([request(one, 5, [1]), request(other, 5, [2])])
@@ -227,7 +227,7 @@ describe('P7: the records of one request', () => {
     expect(numbersOf(await bench.history.ofRequest(one.tenant, there))).toEqual([2])
   })
 
-  it('P7: also where a number is missing', async () => {
+  it('P7: are found if a sequence number is missing', async () => {
     const writer = bench.writer()
     let last = ''
     for (const second of upTo(15)) last = await request(writer, second * 100, [second])
@@ -240,7 +240,7 @@ describe('P7: the records of one request', () => {
     expect(numbersOf(await bench.history.ofRequest(writer.tenant, last))).toEqual([15])
   })
 
-  it('P7: none for what is no request id, and for one that left none', async () => {
+  it('P7: are empty for an invalid request id and for an id without records', async () => {
     const writer = bench.writer()
     await writer.append([1])
     for (const text of ['', 'nonsense', '../..', 'A'.repeat(24), newRequestId(writer.process, 1, randomBytes)]) {

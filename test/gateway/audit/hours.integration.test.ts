@@ -27,7 +27,7 @@ const HOUR = 60 * MINUTE
 const at = (text: string): number => Date.parse(`2026-11-28T${text}Z`)
 const hour = (text: string): string => `2026-11-28T${text}`
 
-/** A process, and the requests that it served. */
+/** A process and its requests. */
 class Served {
   readonly clocks: Jumping
   readonly writer: Writer
@@ -39,7 +39,7 @@ class Served {
     this.writer = bench.writer({ now: this.clocks.now, monotonic: this.clocks.monotonic, ...options })
   }
 
-  /** A request of its own, or a part of one that began earlier. */
+  /** A new request, or a part of an earlier one. */
   async serve(number: number, { requestId = this.request(), withinMs = 5_000 } = {}): Promise<void> {
     const accesses = [access(number, { at: this.clocks.now() as Instant })]
     this.requests.set(number, requestId)
@@ -50,7 +50,7 @@ class Served {
     return newRequestId(this.writer.process, this.clocks.now(), randomBytes)
   }
 
-  /** Each number is stored once, in an intact lane, and found by the id of its request. An export gives no finding. */
+  /** Asserts that each number is stored once in an intact lane and found by its request id, and that an export has no finding. */
   async expectFound(numbers: readonly number[]): Promise<Map<string, AuditEntry[]>> {
     const lanes = await this.writer.storedByLane()
     for (const entries of lanes.values()) expectIntact(entries)
@@ -75,7 +75,7 @@ class Served {
 }
 
 describe('P7: a lane ends with its hour', () => {
-  it('P7: a request from 17:59:58 to 18:00:04 has items in both hours, and all are found by its id', async () => {
+  it('P7: a request from 17:59:58 to 18:00:04 has items in both hours, and its id finds all of them', async () => {
     const served = new Served('17:59:58')
     const requestId = served.request()
     await served.serve(1, { requestId })
@@ -86,7 +86,7 @@ describe('P7: a lane ends with its hour', () => {
     expect(lanes.get(served.lane(2))?.[0]?.succeeds).toBe(`${served.lane(1)}/1`)
   })
 
-  it('P7: items whose hour ends while they are encoded go to a lane of the next hour, and no request is refused', async () => {
+  it('P7: if the hour ends while items are encoded, the items go to a lane of the next hour and no request is refused', async () => {
     const served = new Served('17:59:59')
     const [draft] = itemsOf(served.writer.context, [access(1)])
     if (draft === undefined) throw new Error('no item')
@@ -103,7 +103,7 @@ describe('P7: a lane ends with its hour', () => {
     expectIntact(await served.writer.stored(2))
   })
 
-  it('P7: a busy lane ends when its transaction does, and keeps nobody of the next hour', async () => {
+  it('P7: a busy lane ends with its transaction and delays no request of the next hour', async () => {
     const served = new Served('17:59:59')
     served.writer.meets([{ kind: 'DELAY', milliseconds: 400 }])
     const slow = served.serve(1)
@@ -118,7 +118,7 @@ describe('P7: a lane ends with its hour', () => {
 })
 
 describe('P7: the successors of lanes', () => {
-  it('P7: four lanes in one hour, one in the next, four in the third: each end is named once, and the last ones by nobody', async () => {
+  it('P7: four lanes, then one, then four in three hours: each retired end has one successor, the last ends have none', async () => {
     const served = new Served('12:10:00')
     const beside = async (numbers: readonly number[]): Promise<void> => {
       served.writer.meets([], { kind: 'DELAY', milliseconds: 100 })
@@ -148,7 +148,7 @@ describe('P7: the successors of lanes', () => {
     expect(served.writer.events).toEqual([])
   })
 
-  it('P7: a lane that retired and whose successor stored nothing within the hour is named first in the next one', async () => {
+  it('P7: if a successor stored nothing within the hour, the first lane of the next hour names the retired lane', async () => {
     const served = new Served('12:10:00')
     served.writer.meets([{ kind: 'DELAY', milliseconds: 100 }])
     const beside = served.serve(1)
@@ -170,11 +170,11 @@ describe('P7: the successors of lanes', () => {
   })
 })
 
-describe.each([1, 3])('P7: a process that is frozen for %i h and goes on', (hours) => {
+describe.each([1, 3])('P7: a process that freezes for %i h and continues', (hours) => {
   const frozen = hours * HOUR
   const thawed = hour(String(12 + hours))
 
-  it('P7: between the check and the network: the late item is in its lane, and the lane is continued', async () => {
+  it('P7: between check and network: the late item is in its lane, and a successor continues the lane', async () => {
     const served = new Served('12:30:00')
     await served.serve(1)
     bench.faulty.play(({ body }) => {
@@ -210,13 +210,13 @@ describe.each([1, 3])('P7: a process that is frozen for %i h and goes on', (hour
     expect([...lanes.values()].map(([first]) => first?.succeeds)).toEqual([undefined, `${served.lane(1)}/1`])
   })
 
-  it('P7: while it lingers: nothing is sent again', async () => {
+  it('P7: while a lane lingers: nothing is sent again', async () => {
     const served = new Served('12:30:00')
     await served.serve(1)
     served.writer.meets([], CUT)
     await expect(served.serve(2, { withinMs: 100 })).rejects.toThrow(AuditUnavailable)
     await expect.poll(() => served.writer.events.map(({ event }) => event)).toContain('AUDIT_LANE_RETIRED')
-    // the next send has come, so that the lane waits again
+    // the next send has happened, so the lane waits again
     const sends = served.writer.sent().length
     await expect.poll(() => served.writer.sent().length).toBeGreaterThan(sends)
     served.clocks.freeze(frozen)
@@ -229,14 +229,14 @@ describe.each([1, 3])('P7: a process that is frozen for %i h and goes on', (hour
 })
 
 describe('P7: a wall clock that is 5 minutes off', () => {
-  it('P7: set back over the end of an hour: no transaction begins in the hour that was over', async () => {
+  it('P7: set back over the end of an hour: no transaction begins in the past hour', async () => {
     const served = new Served('18:03:00')
     const requestId = served.request()
     await served.serve(1, { requestId })
     served.clocks.wall -= 5 * MINUTE
     await served.serve(2, { requestId })
     await served.serve(3)
-    // another lane than the one that was open
+    // a second lane, beside the open one
     served.writer.meets([{ kind: 'DELAY', milliseconds: 100 }])
     const slow = served.serve(4)
     await aMoment()
@@ -246,7 +246,7 @@ describe('P7: a wall clock that is 5 minutes off', () => {
     await served.expectFound(upTo(5))
   })
 
-  it('P7: set forward over the end of an hour, and back: all records are found by request id', async () => {
+  it('P7: set forward over the end of an hour and back: request ids find all records', async () => {
     const served = new Served('17:58:00')
     const requestId = served.request()
     await served.serve(1, { requestId })
@@ -260,7 +260,7 @@ describe('P7: a wall clock that is 5 minutes off', () => {
     await served.expectFound(upTo(5))
   })
 
-  it('P7: set back by far more, within the hour: the process goes on in another lane, in which times are in order', async () => {
+  it('P7: set back much further within the hour: the process continues in another lane, with times in order', async () => {
     const served = new Served('12:50:00')
     for (const number of upTo(3)) await served.serve(number)
     served.clocks.wall -= 45 * MINUTE
@@ -269,7 +269,7 @@ describe('P7: a wall clock that is 5 minutes off', () => {
     await served.expectFound(upTo(11))
   })
 
-  it('P7: against another process: each finds its own, in lanes of its own hour', async () => {
+  it('P7: beside another process: each finds its records, in lanes of its own hour', async () => {
     const [early, late] = [new Served('17:56:00'), new Served('18:01:00')]
     await Promise.all([early.serve(1), late.serve(2)])
     expect(await early.writer.hours()).toEqual({ [hour('17')]: [early.lane(1)] })
@@ -279,7 +279,7 @@ describe('P7: a wall clock that is 5 minutes off', () => {
   })
 })
 
-it('P7: whatever the clocks and the network do, no transaction begins in an hour that is over, and every record is found', async () => {
+it('P7: under any clock and network faults, no transaction begins in a past hour, and every record is found', async () => {
   const random = seeded(20_261_128, 'hours')
   const served = new Served('12:50:00')
   const { clocks, writer } = served

@@ -13,7 +13,7 @@ import { upTo } from './lane-bench.ts'
 const KIB = 1_024
 const OBSERVATION = 'Observation' as TypeName
 const ID = (number: number): string => String(number).padStart(22, 'x')
-/** The context of a request of a hospital, with long values. */
+/** The context of a hospital's request, with long values. */
 const LONG: Partial<AuditContext> = {
   traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
   user: 'oidc|9b2d6f0e-3c5a-4f64-8d2b-7a1e5c9f0b42',
@@ -28,7 +28,7 @@ const LONG: Partial<AuditContext> = {
   operationHash: 'c3'.repeat(32),
 }
 
-/** Records, packed as one request does, in the order in which the items are sent. */
+/** The items of one request, in the order of sending. */
 function packed(
   records: readonly (TimedAccess | [TimedAccess, Placement])[],
   { about = context(), leftOut = 'NEVER' }: { about?: AuditContext; leftOut?: DraftParts['leftOut'] } = {},
@@ -40,7 +40,7 @@ function packed(
 
 const records = (draft: ItemDraft): ReturnType<typeof recordsOf> => recordsOf(draft.encode({}).text)
 
-/** The item in the table, as it would be sent. */
+/** The item in its stored form. */
 function wire(draft: ItemDraft): WireItem {
   const item = toItem({
     tenant: draft.context.tenant,
@@ -62,13 +62,13 @@ function wire(draft: ItemDraft): WireItem {
   ) as WireItem
 }
 
-/** What DynamoDB takes for the item in a transaction: two units a KiB, and one for each index. */
+/** The write units of the item in a transaction: two for each KiB, and one for each index. */
 const unitsIn = (item: WireItem): number => 2 * unitsOf(itemBytes(item)) + ['gp', 'gu'].filter((name) => name in item).length
 
 const units = (drafts: readonly ItemDraft[]): number => drafts.reduce((sum, draft) => sum + unitsIn(wire(draft)), 0)
 
 describe('P7: the items of a request', () => {
-  it('P7: one for each patient, in whatever order their fields are resolved, and each record in it once', () => {
+  it('P7: each patient has one item with each of its records once, for any order of resolution', () => {
     const fields = ['familyName', 'birthDate', 'ssn'].map((name) => `Patient.${name}` as SchemaPath)
     const given = fields.flatMap((path) => upTo(4).map((number) => access(number, { patient: ID(number), path })))
     const items = packed(given)
@@ -87,7 +87,7 @@ describe('P7: the items of a request', () => {
     expect(wire(items[0] as ItemDraft)).not.toHaveProperty('gp')
   })
 
-  it('P7: records of one FHIR record and basis form one group; basis, its id and the source occur once in it', () => {
+  it('P7: records of one FHIR record and basis form one group, with basis, basis id and source once', () => {
     const about = { recordType: OBSERVATION, basis: 'CONSENT', basisId: ID(99), origin: 'epic' }
     const paths = ['code', 'value', 'status'].map((name) => `Observation.${name}` as SchemaPath)
     const given = paths.flatMap((path) => upTo(10).map((number) => access(number, { ...about, recordId: ID(number), path })))
@@ -99,7 +99,7 @@ describe('P7: the items of a request', () => {
     expect(g[4]).toEqual([0, ID(5), 5, [0, 1, 2]])
   })
 
-  it('P7: the text is the function of its records that a verifier computes, in whatever order they came', () => {
+  it("P7: the text equals the verifier's text of the same records, for any order of recording", () => {
     const paths = ['a', 'b', 'c', 'd'].map((name) => `Patient.${name}` as SchemaPath)
     const order = [0, 5, 10, 15, 4, 1, 14, 11, 8, 13, 2, 7, 12, 9, 6, 3]
     const given = order.map((at) => access(at % 4, { path: paths[Math.floor(at / 4)] as SchemaPath, rule: undefined as never }))
@@ -109,7 +109,7 @@ describe('P7: the items of a request', () => {
     expect(itemText(recordsOf(text))).toBe(text)
   })
 
-  it('P7: is full below 24 KB, and the next record of the patient begins another part', () => {
+  it('P7: an item is full below 24 KB, and the next record of the patient begins another part', () => {
     const given = upTo(2_000).map((number) => access(number, { recordType: OBSERVATION, recordId: ID(number) }))
     const items = packed([access(0, { patient: 'another' }), ...given])
     const texts = items.map((draft) => Buffer.byteLength(draft.encode({}).text))
@@ -121,7 +121,7 @@ describe('P7: the items of a request', () => {
     expect(items.flatMap(records).filter(({ patient }) => patient !== 'another')).toHaveLength(2_000)
   })
 
-  it('P7: only the last item has the number of all, so that a request that a crash cut off has none', () => {
+  it('P7: only the last item has the total, so a request that a crash cut off has none', () => {
     const packer = new ItemPacker(context())
     const sent: ItemDraft[] = []
     for (const number of upTo(2_000))
@@ -131,7 +131,7 @@ describe('P7: the items of a request', () => {
     for (const draft of sent) expect(records(draft)[0]).not.toHaveProperty('parts')
   })
 
-  it('P7: an item with a write has the number of the items before and itself, and the last item that of all', () => {
+  it('P7: an item with a write has the number of items up to itself, and the last item has the total', () => {
     const packer = new ItemPacker(context())
     packer.add(access(1))
     const write = packer.ofWrite([access(2, { action: 'UPDATE', outcome: 'WRITTEN' })])
@@ -143,7 +143,7 @@ describe('P7: the items of a request', () => {
     expect(write.flatMap(records).map(({ recordVersion }) => recordVersion)).toEqual([2])
   })
 
-  it('an item can be encoded again for another place, and says the same', () => {
+  it('an item that is encoded again for another place has the same content', () => {
     const [draft] = packed([access(1), [closed(1), { kind: 'LEFT_OUT' }]], { leftOut: 'POSSIBLE' })
     const first = draft?.encode({})
     expect(draft?.encode({})).toEqual(first)
@@ -158,7 +158,7 @@ function closed(number: number, change: Partial<TimedAccess> = {}): TimedAccess 
   return { at, patient, ...record, action: 'READ', outcome: 'DENIED', reason: 'CONSENT', ...change } as TimedAccess
 }
 
-/** Operations with names of every length within a KiB, so that some item of the contexts is next to the end of a KiB. */
+/** Operation names of every length within a KiB, so that for each context some item ends next to a KiB boundary. */
 const NAMES = upTo(KIB / 4).map((length) => 'O'.repeat(4 * length))
 
 describe('P5: the length of an item reveals nothing', () => {
@@ -177,18 +177,18 @@ describe('P5: the length of an item reveals nothing', () => {
     ['three conditions', upTo(3).map((number) => closed(number))],
     ['three records with long names', upTo(3).map((number) => closed(number, LONG_NAME))],
     [
-      'three records of three types that the limits of a relationship close',
+      'three records of three types that the relationship limits close',
       [
         closed(1, { reason: 'RELATIONSHIP', recordVersion: 1_234 }),
         closed(2, { ...LONG_NAME, reason: 'RELATIONSHIP' }),
         closed(3, { recordType: 'Observation' as TypeName, path: 'Observation.id' as SchemaPath, reason: 'RELATIONSHIP' }),
       ],
     ],
-  ])('P5: %s left out of the answer: the item is as long as without', (_, left) => {
+  ])('P5: %s left out of the answer: the length of the item is the same as without', (_, left) => {
     for (const name of NAMES) expect(itemBytes(withClosed(name, left)), name).toBe(itemBytes(withClosed(name, [])))
   })
 
-  it('P5: more of them lengthen it, by about 40 bytes each', () => {
+  it('P5: more left-out records add about 40 bytes each', () => {
     const lengths = [0, 3, 28, 53].map((count) =>
       itemBytes(
         withClosed(
@@ -200,7 +200,7 @@ describe('P5: the length of an item reveals nothing', () => {
     expect(lengths).toEqual([lengths[0], lengths[0], (lengths[0] ?? 0) + KIB, (lengths[0] ?? 0) + 2 * KIB])
   })
 
-  it('P5: without such records by the text of the operation, no room is kept', () => {
+  it('P5: if the operation can leave no record out, no space is reserved', () => {
     const [draft] = packed(values)
     expect(itemBytes(wire(draft as ItemDraft))).toBeLessThanOrEqual(KIB)
   })
@@ -218,7 +218,7 @@ describe('P5: the length of an item reveals nothing', () => {
     return packed([...values, ...given], { about: context({ operation }) }).map(wire)
   }
 
-  it('P5: a refused id has an item of its own, of one length: hidden, unknown, or closed by a consent', () => {
+  it('P5: a refused id has its own item of a fixed length, whether hidden, unknown or closed by a consent', () => {
     for (const name of NAMES) {
       const hidden = refused(name, { patient: patient as never, ...where, reason: 'RELATIONSHIP' })
       const unknown = refused(name, { patient: token, reason: 'NOT_FOUND' })
@@ -229,7 +229,7 @@ describe('P5: the length of an item reveals nothing', () => {
     }
   })
 
-  it('P5: also for a search and a plan, with the paths that they asked for', () => {
+  it('P5: the same holds for a search and a plan, with the requested paths', () => {
     const asked = upTo(2).map((number) => `Patient.field${number}` as SchemaPath)
     for (const name of NAMES) {
       const about = { action: 'SEARCH', path: 'Query.patients' as SchemaPath, paths: asked, outcome: 'DENIED' } as const
@@ -276,7 +276,7 @@ describe('the write units of items', () => {
   const usual = (number: number, { path }: { path: SchemaPath }, change: Partial<TimedAccess>): TimedAccess =>
     access(number, { path, rule: `${path}#1`, basisId: ID(7), since: access(1).at, ...change })
 
-  it('whole KiB, counted as DynamoDB counts; never more than the draft says', () => {
+  it("are whole KiB as DynamoDB counts, and never exceed the draft's estimate", () => {
     const samples = [
       packed([access(1)]),
       packed([access(1, { patient: undefined as never })], { about: context(LONG) }),
@@ -302,12 +302,12 @@ describe('the write units of items', () => {
     }
   })
 
-  it('4 for one patient and 5 values', () => {
+  it('are 4 for one patient and 5 values', () => {
     const given = fields('Patient', 5).map((field) => usual(1, field, {}))
     expect(units(packed(given, { about: context(LONG) }))).toBe(4)
   })
 
-  it('4 for each of 100 patients with 8 values', () => {
+  it('are 4 for each of 100 patients with 8 values', () => {
     const given = fields('Patient', 8).flatMap((field) =>
       upTo(100).map((number) => usual(1, field, { patient: ID(number), listed: true })),
     )
@@ -316,7 +316,7 @@ describe('the write units of items', () => {
     expect(units(items)).toBe(400)
   })
 
-  it('below 74, in at most 4 items, for a chart of 100 observations with 8 values', () => {
+  it('are below 74, in at most 4 items, for a chart of 100 observations with 8 values', () => {
     const given = fields('Observation', 8).flatMap((field) =>
       upTo(100).map((number) => usual(1, field, { recordType: OBSERVATION, recordId: ID(number), listed: true })),
     )
@@ -326,7 +326,7 @@ describe('the write units of items', () => {
     expect(items.flatMap(records)).toHaveLength(800)
   })
 
-  it('transactions of 500 patients hold at most 99 items and 480 units each', () => {
+  it('are at most 480 in each transaction of 500 patients, with at most 99 items', () => {
     const small = packed(
       upTo(500).map((number) => access(1, { patient: ID(number) })),
       { about: context(LONG) },

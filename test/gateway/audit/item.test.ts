@@ -20,7 +20,7 @@ import { access, context, NOON } from './examples.ts'
 const HEX = 'c3'.repeat(32)
 const LANE = 'kakjK50G.1'
 
-/** Every circumstance that a request can have. */
+/** Every member that a request's context can have. */
 const everywhere: Required<Omit<AuditContext, 'userAgent'>> = {
   tenant: 'riverside' as never,
   requestId: 'cmVxdWVzdHJlcXVlc3RyZXF1' as never,
@@ -64,7 +64,7 @@ const everything: Required<TimedAccess> = {
 } as Required<TimedAccess>
 const position = { userAgent: userAgentHash('Mozilla/5.0'), userAgentText: 'Mozilla/5.0 (Ünïcode) 😀', succeeds: 'kakjK50G.7/99' }
 
-/** The item of the accesses of one request, as it is stored. */
+/** The stored item of the accesses of one request. */
 function stored(
   accesses: readonly TimedAccess[],
   { about = context(), at = {}, sequence = 1 }: { about?: AuditContext; at?: Partial<ItemPosition>; sequence?: number } = {},
@@ -85,8 +85,8 @@ function without<T extends object>(whole: T, name: string): T {
   return rest
 }
 
-describe('P7: what is stored is what was recorded', () => {
-  it('P7: every member comes back, for each record of the item', () => {
+describe('P7: an item returns the records that it was made of', () => {
+  it('P7: returns every member, for each record of the item', () => {
     const other = access(13, { path: 'Patient.birthDate' as SchemaPath, rule: 'Patient.birthDate#1' })
     const item = stored([everything, { ...other, patient: everything.patient }], { about: everywhere, at: position })
     const { at, since, ...record } = everything
@@ -109,7 +109,7 @@ describe('P7: what is stored is what was recorded', () => {
   })
 
   it.each(Object.keys(everywhere).filter((name) => !Object.hasOwn(context(), name)))(
-    'P7: without %s nothing is made up for it',
+    'P7: invents no value for a missing %s',
     (name) => {
       const [entry] = entriesOf(stored([everything], { about: without(everywhere, name) }))
       // a flag is in every export
@@ -119,7 +119,7 @@ describe('P7: what is stored is what was recorded', () => {
   )
 
   it.each(Object.keys(everything).filter((name) => !['at', 'path', 'action', 'outcome'].includes(name)))(
-    'P7: a record without %s comes back without it',
+    'P7: returns a record without %s as such',
     (name) => {
       const [entry] = entriesOf(stored([without(everything, name)]))
       if (name === 'listed') expect(entry?.listed).toBe(false)
@@ -129,25 +129,25 @@ describe('P7: what is stored is what was recorded', () => {
     },
   )
 
-  it.each(['a#b', '#', '##3', 'tenant#user#7', 'os:root', 'Ä#ö'])('P7: a user and a patient "%s" come back as they are', (user) => {
+  it.each(['a#b', '#', '##3', 'tenant#user#7', 'os:root', 'Ä#ö'])('P7: returns a user and a patient "%s" unchanged', (user) => {
     const [entry] = entriesOf(stored([access(1, { patient: `x#${user}` })], { about: context({ user: user as UserId }) }))
     expect(entry).toMatchObject({ user, patient: `x#${user}`, tenant: 'riverside', lane: LANE })
   })
 
-  it('P7: half a character from a client is stored as one that has a canonical form', () => {
+  it('P7: stores half of a surrogate pair from a client as U+FFFD, which has a canonical form', () => {
     const half = 'x😀'.slice(0, -1)
     const about = context({ app: half, operation: half, client: half, user: half as UserId })
     expect(entriesOf(stored([access(1)], { about }))[0]).toMatchObject({ app: 'x\uFFFD', operation: 'x\uFFFD', user: 'x\uFFFD' })
   })
 
-  it.each(['l', 'n', 'e', 'pv', 'h'])('names an item that has no %s, and no value of it', (name) => {
+  it.each(['l', 'n', 'e', 'pv', 'h'])('names an item without %s, and no value of the item', (name) => {
     const item = without(stored([access(1)]), name)
     expect(() => entriesOf(item)).toThrow(new RegExp(`^an audit item has (no|a malformed) ${name}`, 'u'))
   })
 })
 
 describe('keys', () => {
-  it('are those of docs/audit-log.md', () => {
+  it('equal those of docs/audit-log.md', () => {
     const item = stored([access(1)], { sequence: 7 })
     expect(item).toMatchObject({ l: { S: `riverside#${LANE}` }, n: { S: '00000007' }, at: { N: String(NOON) } })
     const shard = item['gp']?.S?.split('#').at(-1)
@@ -157,21 +157,21 @@ describe('keys', () => {
     expect(stored([access(1, { patient: undefined as never })])).not.toHaveProperty('gp')
   })
 
-  it('sorts sequences as numbers', () => {
+  it('sort sequences as numbers', () => {
     const numbers = [1, 2, 10, 99, 100, 1_000_000]
     expect(numbers.map(sequenceKey).toSorted()).toEqual(numbers.map(sequenceKey))
   })
 
-  it('spreads the items of one lane over all shards of an index', () => {
+  it('spread the items of one lane over all shards of an index', () => {
     for (const { key } of Object.values(AUDIT_INDEX)) {
       const keys = Array.from({ length: 200 }, (_, at) => stored([access(1)], { sequence: at + 1 })[key]?.S)
       expect(new Set(keys).size).toBe(INDEX_SHARDS)
     }
   })
 
-  it('no lane has the partition in which the lanes of an hour are registered', () => {
+  it('never put a lane into the partition that registers the lanes of an hour', () => {
     expect(registryKey('riverside', '2026-11-28T17')).toBe('riverside#LANES#2026-11-28T17')
-    // the name of a lane is base64url, dots and digits
+    // the name of a lane consists of base64url, dots and digits
     expect(laneKey('riverside', LANE).split('#')).toHaveLength(2)
   })
 })

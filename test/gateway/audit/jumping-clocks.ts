@@ -1,10 +1,10 @@
 import type { Clocks } from '../../../gateway/model/deadline.ts'
 
-/** Clocks that go on by themselves, and jump when a test moves them. */
+/** Clocks that run with real time, and jump when a test moves them. */
 export class Jumping implements Clocks {
-  /** Milliseconds that the wall clock is ahead of the time that passed. */
+  /** Milliseconds by which the wall clock is ahead of the elapsed time. */
   wall = 0
-  /** The same of the monotonic clock. */
+  /** Milliseconds by which the monotonic clock is ahead of the elapsed time. */
   steady = 0
   readonly #start: number
   readonly #began = performance.now()
@@ -17,7 +17,7 @@ export class Jumping implements Clocks {
   readonly now = (): number => Math.floor(this.#start + performance.now() - this.#began + this.wall)
   readonly monotonic = (): number => performance.now() + this.steady
 
-  /** A process that was frozen: time went on, by both clocks. */
+  /** Freezes the process: both clocks advance. */
   freeze(milliseconds: number): void {
     this.wall += milliseconds
     this.steady += milliseconds

@@ -23,7 +23,10 @@ import { access, context, itemsOf, NOON } from './examples.ts'
 import { type Fault, PASS, type ServiceCall } from '../../hostile/faults.ts'
 import { type HostileProxy, startProxy } from '../../hostile/proxy.ts'
 
-/** The wall clock of writers, in milliseconds since the epoch. It begins with an hour, so that no test meets the end of one unasked. */
+/**
+ * The wall clock of writers, in milliseconds since the epoch. It starts at the beginning of an hour, so that no test meets the end
+ * of an hour by accident.
+ */
 export const benchNow = (): number => NOON + Math.floor(performance.now())
 
 interface SentTransaction {
@@ -31,40 +34,40 @@ interface SentTransaction {
   readonly TransactItems: readonly TransactWriteItem[]
 }
 
-/** One process that writes to the log of a tenant of its own. */
+/** One process that writes to the log of its own tenant. */
 export interface Writer {
   readonly tenant: TenantId
   readonly process: ProcessId
   readonly log: LaneLog
   readonly events: readonly GatewayEvent[]
   readonly context: AuditContext
-  /** Appends accesses with these numbers, each in an item of its own. Returns the receipt of the last item. */
+  /** Appends accesses with these numbers, each in its own item. Returns the receipt of the last item. */
   append(numbers: readonly number[], withinMs?: number, change?: Partial<TimedAccess>): Promise<ItemReceipt>
-  /** These faults for its next transactions, one each, and then `after`; other writers pass. Forgets what it sent so far. */
+  /** Plays one fault for each of the next transactions of this writer, and then `after`. Other writers pass. Clears `sent`. */
   meets(faults: readonly Fault[], after?: Fault): void
-  /** Its transactions since then, as they were sent. */
+  /** The transactions of this writer since then, as they were sent. */
   sent(): SentTransaction[]
-  /** The stored records of a lane, in order, as a reader finds them. By default, those of the first lane. */
+  /** The stored records of a lane, in order, as a reader finds them. Defaults to the first lane. */
   stored(lane?: number | string): Promise<AuditEntry[]>
-  /** The stored records of every lane of the tenant, by its name. */
+  /** The stored records of every lane of the tenant, by name of the lane. */
   storedByLane(): Promise<Map<string, AuditEntry[]>>
-  /** The names of the tenant's lanes, in the registries of all hours. */
+  /** The names of the tenant's lanes, from the registries of all hours. */
   lanes(): Promise<string[]>
-  /** The registries of the tenant: the names of the lanes of each hour that has one. */
+  /** The registries of the tenant: the names of the lanes, by hour. */
   hours(): Promise<Record<string, string[]>>
 }
 
-/** The audit table of a real engine, behind a proxy that does to calls what a network does. */
+/** The audit table of a real engine, behind a proxy that injects network faults. */
 export class LaneBench {
   readonly faulty: HostileProxy
   readonly table: string
   readonly history: AuditHistory
-  /** Past the proxy. */
+  /** A client that bypasses the proxy. */
   readonly direct: DynamoDBClient
   readonly #engine: Engine
   readonly #stage: string
   readonly #client: DynamoDBClient
-  /** Every hour in which a writer could open a lane: those that its wall clock showed, and the hours beside them. */
+  /** Every hour in which a writer could open a lane: the hours that its wall clock showed, and the adjacent hours. */
   readonly #hours = new Set<string>()
   #tenants = 0
 
@@ -80,14 +83,14 @@ export class LaneBench {
 
   static async start(): Promise<LaneBench> {
     const engine = await startEngine()
-    // an engine that others use too keeps what they hold
+    // a shared engine keeps its data
     const stage = `audit-${randomBytes(4).toString('hex')}`
     const direct = clientFor(engine.endpoint, 3)
     const { PHI_TABLE_AUDIT: audit } = await createTables(direct, stage)
     return new LaneBench(engine, await startProxy(engine.endpoint), stage, direct, audit)
   }
 
-  /** URL of the engine, past the proxy. */
+  /** The URL of the engine, without the proxy. */
   get engine(): string {
     return this.#engine.endpoint
   }
@@ -198,7 +201,7 @@ export class LaneBench {
     return items
   }
 
-  /** Commits a transaction as it was sent, without its token. */
+  /** Commits a sent transaction without its token. */
   async commit(body: string): Promise<void> {
     const { TransactItems } = JSON.parse(body, (name, value: unknown) =>
       name === 'B' ? Buffer.from(String(value), 'base64') : value,
@@ -206,7 +209,7 @@ export class LaneBench {
     await this.direct.send(new TransactWriteItemsCommand({ TransactItems }))
   }
 
-  /** Somebody else writes where the lane will write next. */
+  /** Writes an item at the next position of the lane, as another process would. */
   async intrude({ tenant, process }: Writer, sequence: number): Promise<void> {
     const key = { l: { S: laneKey(tenant, `${process}.1`) }, n: { S: sequenceKey(sequence) } }
     await this.direct.send(new PutItemCommand({ TableName: this.table, Item: { ...key, h: { B: randomBytes(32) } } }))
@@ -215,7 +218,7 @@ export class LaneBench {
 
 export function clientFor(endpoint: string, maxAttempts = 1): DynamoDBClient {
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
-  // as in service: a lane sees each answer itself
+  // as in production, the SDK does not retry: a lane sees each answer
   return new DynamoDBClient({ endpoint, region: 'us-east-1', credentials, maxAttempts })
 }
 
@@ -223,7 +226,7 @@ const HOUR_MS = 3_600_000
 /** The item of a stored record. */
 const itemOf = new WeakMap<AuditEntry, Item>()
 
-/** The records of an item, which `expectIntact` compares with the item. */
+/** The records of an item, registered for `expectIntact`, which compares them with the item. */
 export function storedEntries(item: Item): AuditEntry[] {
   const entries = entriesOf(item)
   for (const entry of entries) itemOf.set(entry, item)
@@ -231,9 +234,8 @@ export function storedEntries(item: Item): AuditEntry[] {
 }
 
 /**
- * Compares the records of a lane with the format: items numbered without a gap, and each hash over the one before, the address and
- * the text. The hash is computed here by other code than the writer's and the verifier's, on purpose: a fault that those two share
- * would be found by neither.
+ * Compares the records of a lane with the format: item numbers without a gap, and each hash over the previous hash, the address and
+ * the text. This code computes the hash independently of the writer and the verifier, because the two could share a fault.
  *
  * @param entries all records of a lane, from `storedEntries`
  */
@@ -259,15 +261,15 @@ export function expectIntact(entries: readonly AuditEntry[]): void {
   }
 }
 
-/** The numbers that the accesses of a test bear, in the order in which they stand. */
+/** The numbers of the tests' accesses, in stored order. */
 export const numbersOf = (entries: readonly AuditEntry[]): (number | undefined)[] =>
   entries.map(({ recordVersion }) => recordVersion)
 
-/** Which lane a transaction is of, by its last record. */
+/** The lane of a transaction, by its last record. */
 export const laneOf = ({ TransactItems }: SentTransaction): string =>
   String(TransactItems.at(-1)?.Put?.Item?.['l']?.S).split('#')[1] ?? ''
 
-/** What was begun goes on as far as it can without the network: the next one comes later, and not together with it. */
+/** Lets pending work run up to its next network call, so that the next request comes later and not together with it. */
 export const aMoment = async (): Promise<void> => {
   await new Promise(setImmediate)
 }

@@ -17,14 +17,14 @@ const byNumber = (numbers: readonly (number | undefined)[]): number[] => numbers
 const RECORDS = 2_000
 const CLIENTS = 12
 
-/** How many of what a campaign met, and what became of its records, by tenant. */
+/** The faults that a campaign met, and the outcome of its records by tenant. */
 interface Outcome {
   readonly met: { lost: number; throttled: number; refused: number }
   readonly durable: Map<TenantId, number[]>
   readonly refused: Map<TenantId, number[]>
 }
 
-/** 2,000 records of two tenants, four at a time by twelve requests at once, in a weather that is the same in every run. */
+/** 2,000 records of two tenants, four at a time from twelve concurrent requests, under faults that are the same in every run. */
 async function campaign(writer: Writer, tenants: readonly TenantId[], seed: number, refusing: number): Promise<Outcome> {
   const random = seeded(seed, 'TransactWriteItems')
   const met = { lost: 0, throttled: 0, refused: 0 }
@@ -66,7 +66,7 @@ async function campaign(writer: Writer, tenants: readonly TenantId[], seed: numb
 }
 
 describe('P2 and P7: a campaign over several lanes, requests and tenants', () => {
-  it('P7: 2,000 records behind 30 percent lost and 10 percent throttled sends: each once, no gap, the chains intact', async () => {
+  it('P7: 2,000 records under 30 percent lost and 10 percent throttled sends: stored once each, no gap, intact chains', async () => {
     const writer = bench.writer()
     const tenants = [writer.tenant, bench.tenant()]
     const { met, durable, refused } = await campaign(writer, tenants, 20_260_301, 0)
@@ -83,7 +83,7 @@ describe('P2 and P7: a campaign over several lanes, requests and tenants', () =>
     expect(writer.events).toEqual([])
   })
 
-  it('P7: and with refusals among them: what was told to be durable once, the rest at most once, every retirement declared', async () => {
+  it('P7: with refusals too: acknowledged records are stored once, the rest at most once, every retirement is declared', async () => {
     const writer = bench.writer()
     const tenants = [writer.tenant, bench.tenant()]
     const { met, durable, refused } = await campaign(writer, tenants, 20_260_302, 0.05)
@@ -92,7 +92,7 @@ describe('P2 and P7: a campaign over several lanes, requests and tenants', () =>
     expect(retired.length).toBeGreaterThan(3)
     expect(retired.filter(({ why }) => why !== 'UNRESOLVED')).toEqual([])
     for (const tenant of tenants) {
-      // a few more requests, one after the other: each successor is the first choice until it has said whom it follows
+      // a few more requests, one after the other: each successor is the first choice until it has named its predecessor
       for (const number of upTo(RECORDS + 4, RECORDS + 1)) {
         await writer.log.append(itemsOf({ ...writer.context, tenant }, [access(number)]), benchNow() + 15_000)
         durable.get(tenant)?.push(number)
@@ -105,7 +105,7 @@ describe('P2 and P7: a campaign over several lanes, requests and tenants', () =>
       const untold = new Set(refused.get(tenant))
       expect(stored.filter((number) => told.has(number))).toEqual(byNumber([...told]))
       expect(stored.filter((number) => !told.has(number) && !untold.has(number))).toEqual([])
-      // a successor that retired before it was told that its first record is stored leaves the same end to the next one
+      // if a successor retired before its first record was acknowledged, the next successor names the same end
       const unheard = new Set(retired.filter(({ sequence }) => sequence === 0).map(({ lane }) => lane))
       const declared = [...lanes].filter(([lane]) => !unheard.has(lane)).map(([, [first]]) => first?.succeeds)
       for (const { lane, sequence } of retired.filter((event) => event.tenant === tenant && event.sequence > 0)) {

@@ -15,8 +15,8 @@ afterAll(async () => {
 })
 beforeEach(() => bench.faulty.play(() => PASS))
 
-describe('P2 and P7: exactly one record for each access, whatever the network does', () => {
-  it('P2: answered with 200, stored as it was told', async () => {
+describe('P2 and P7: exactly one record for each access, under any network fault', () => {
+  it('P2: without a fault: the stored item equals the receipt', async () => {
     const writer = bench.writer()
     const receipt = await writer.append(upTo(3))
     const entries = await writer.stored()
@@ -27,14 +27,14 @@ describe('P2 and P7: exactly one record for each access, whatever the network do
   })
 
   it.each<[string, Fault[]]>([
-    ['the connection ends before the engine has it', [CUT]],
-    ['no answer comes, and the engine never had it', [HANG]],
-    ['no answer comes, and the engine did it', [HOLD_ANSWER]],
+    ['the connection ends before the engine receives it', [CUT]],
+    ['no answer comes, and the engine never received it', [HANG]],
+    ['no answer comes, and the engine committed', [HOLD_ANSWER]],
     ['the connection ends after the commit', [DROP_ANSWER]],
     ['the connection ends after the commit, and again', [DROP_ANSWER, CUT, DROP_ANSWER]],
     ['the service fails', [refuse('InternalServerError', 500), refuse('ServiceUnavailable', 503)]],
-    ['the service is still at it', [refuse('TransactionInProgressException')]],
-    ['the service did it and says that it is still at it', [DROP_ANSWER, refuse('TransactionInProgressException')]],
+    ['the transaction is in progress', [refuse('TransactionInProgressException')]],
+    ['the transaction committed and is reported as in progress', [DROP_ANSWER, refuse('TransactionInProgressException')]],
     [
       'it is throttled',
       [refuse('ProvisionedThroughputExceededException'), refuse('ThrottlingException'), refuse('RequestLimitExceeded')],
@@ -42,7 +42,7 @@ describe('P2 and P7: exactly one record for each access, whatever the network do
     ['it conflicts with another transaction', [cancel('None', 'TransactionConflict')]],
     ['the index is throttled', [cancel('ThrottlingError', 'None'), cancel('ProvisionedThroughputExceeded')]],
     ['the answer is lost and then it is throttled', [DROP_ANSWER, refuse('ThrottlingException'), cancel('TransactionConflict')]],
-  ])('P2: once when %s', async (_, faults) => {
+  ])('P2: stores once if %s', async (_, faults) => {
     const writer = bench.writer()
     writer.meets(faults)
     await writer.append([1, 2])
@@ -51,7 +51,7 @@ describe('P2 and P7: exactly one record for each access, whatever the network do
     const entries = await writer.stored()
     expectIntact(entries)
     expect(numbersOf(entries)).toEqual([1, 2, 3])
-    // the very same bytes each time: that is what makes it once
+    // equal bytes each time: the engine recognizes a repetition
     expect(tries).toHaveLength(faults.length + 1)
     expect(new Set(tries.map((sent) => JSON.stringify(sent))).size).toBe(1)
     expect(await writer.lanes()).toEqual([`${writer.process}.1`])
@@ -61,7 +61,7 @@ describe('P2 and P7: exactly one record for each access, whatever the network do
 
 describe('P2: a refusal', () => {
   it.each(['AccessDeniedException', 'ValidationException', 'ResourceNotFoundException'])(
-    'P2: %s gives the numbers back',
+    'P2: %s frees the sequence numbers',
     async (error) => {
       const writer = bench.writer()
       await writer.append([1])
@@ -76,7 +76,7 @@ describe('P2: a refusal', () => {
     },
   )
 
-  it('P7: after an attempt whose fate is unknown it retires the lane, and the successor says where that ended', async () => {
+  it('P7: after an attempt with an unknown outcome, a refusal retires the lane, and the successor names its end', async () => {
     const writer = bench.writer()
     await writer.append([1, 2])
     writer.meets([CUT, refuse('AccessDeniedException')])
@@ -98,7 +98,7 @@ describe('P2: a refusal', () => {
     })
   })
 
-  it('P7: the retired lane may hold a transaction more than the successor says', async () => {
+  it('P7: a retired lane may hold one transaction more than the successor names', async () => {
     const writer = bench.writer()
     await writer.append([1])
     writer.meets([DROP_ANSWER, refuse('AccessDeniedException')])
@@ -108,7 +108,7 @@ describe('P2: a refusal', () => {
     expect((await writer.stored(2))[0]?.succeeds).toBe(`${writer.process}.1/1`)
   })
 
-  it('P7: a lane that never stored anything does not make its successor forget the one before', async () => {
+  it('P7: a lane that stored nothing passes the end of its predecessor to its successor', async () => {
     const writer = bench.writer()
     await writer.append([1, 2])
     writer.meets([CUT, refuse('AccessDeniedException'), CUT, refuse('AccessDeniedException')])
@@ -121,7 +121,7 @@ describe('P2: a refusal', () => {
 })
 
 describe('P7: another writer in the same lane', () => {
-  it('P7: fences the lane with an alarm, and nothing of the other is overwritten', async () => {
+  it('P7: fences the lane with an alarm and overwrites nothing of the other writer', async () => {
     const writer = bench.writer()
     await writer.append([1])
     await bench.intrude(writer, 3)
@@ -142,14 +142,14 @@ describe('P7: another writer in the same lane', () => {
     expect(next[0]?.succeeds).toBe(`${writer.process}.1/1`)
   })
 
-  it('P7: so does another transaction under its token', async () => {
+  it("P7: another transaction under the lane's token fences the lane too", async () => {
     const writer = bench.writer()
     writer.meets([refuse('IdempotentParameterMismatchException')])
     await expect(writer.append([1])).rejects.toThrow(AuditUnavailable)
     expect(writer.events).toContainEqual(expect.objectContaining({ event: 'AUDIT_LANE_RETIRED', why: 'FENCED' }))
   })
 
-  it('P7: what waited behind it is stored by the successor', async () => {
+  it('P7: the successor stores the requests that waited behind the fenced lane', async () => {
     const writer = bench.writer({ lanes: 1 })
     await writer.append([1])
     await bench.intrude(writer, 2)
@@ -158,14 +158,14 @@ describe('P7: another writer in the same lane', () => {
     const waiting = await Promise.allSettled([writer.append([3]), writer.append([4])])
     await fenced
     expect(waiting.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
-    // a fenced process takes a new name, which may sort before the old one
+    // a fenced process takes a new name, which may sort before the old name
     const [successor = ''] = (await writer.lanes()).filter((lane) => lane !== `${writer.process}.1`)
     expect(numbersOf(await writer.stored(successor))).toEqual([3, 4])
   })
 })
 
-describe('P2: still unknown at the deadline', () => {
-  it('P2: says so in time, lets the successor take over, and lingers until what can be stored is', async () => {
+describe('P2: an outcome that is unknown at the deadline', () => {
+  it('P2: is reported in time; a successor takes over, and the lane lingers until its transaction is stored', async () => {
     const writer = bench.writer()
     await writer.append([1])
     writer.meets([], CUT)
@@ -184,17 +184,17 @@ describe('P2: still unknown at the deadline', () => {
     expect(writer.events.map(({ event }) => event)).toEqual(['AUDIT_LANE_RETIRED', 'AUDIT_REFUSED'])
   })
 
-  it('P2: a call that hangs does not keep the answer longer', async () => {
+  it('P2: a call that hangs does not delay the answer', async () => {
     const writer = bench.writer()
     writer.meets([HANG, HANG])
     const [late] = await Promise.allSettled([writer.append([1], 200)])
     expect(late).toMatchObject({ status: 'rejected', reason: { code: 'AUDIT_UNAVAILABLE' } })
-    // it was still in flight when the caller was told
+    // the call was still in flight when the caller got the answer
     expect(writer.sent()).toHaveLength(1)
     expect(await writer.stored()).toEqual([])
   })
 
-  it('P2: throttled until the deadline: nothing is open, and the numbers are free again', async () => {
+  it('P2: throttling until the deadline leaves nothing open and frees the sequence numbers', async () => {
     const writer = bench.writer()
     writer.meets([], refuse('ThrottlingException'))
     await expect(writer.append([1], 200)).rejects.toThrow(AuditUnavailable)
@@ -206,7 +206,7 @@ describe('P2: still unknown at the deadline', () => {
     expect(numbersOf(await writer.stored())).toEqual([2])
   })
 
-  it('P2: what waits beyond its own deadline is never sent', async () => {
+  it('P2: a request that waits past its deadline is never sent', async () => {
     const writer = bench.writer({ lanes: 1 })
     writer.meets([{ kind: 'DELAY', milliseconds: 400 }])
     const stored = writer.append([1])
@@ -218,7 +218,7 @@ describe('P2: still unknown at the deadline', () => {
   })
 })
 
-describe('P2: items and the records that tell of them', () => {
+describe('P2: items and their audit records', () => {
   const item = (key: string, condition?: string): TransactWriteItem => ({
     Put: {
       TableName: bench.table,
@@ -228,14 +228,14 @@ describe('P2: items and the records that tell of them', () => {
   })
   const soon = (): number => benchNow() + 5_000
 
-  it('P2: both are stored', async () => {
+  it('P2: are stored together', async () => {
     const writer = bench.writer()
     await writer.log.commit([item('both')], itemsOf(writer.context, [access(1)]), soon())
     expect(await bench.items('other#both')).toHaveLength(1)
     expect(numbersOf(await writer.stored())).toEqual([1])
   })
 
-  it('P2: or neither: a failed condition of the items is a conflict, and the lane goes on without a gap', async () => {
+  it('P2: are refused together: a failed condition of the items is a conflict, and the lane continues without a gap', async () => {
     const writer = bench.writer()
     await writer.append([1])
     await expect(
@@ -249,20 +249,20 @@ describe('P2: items and the records that tell of them', () => {
     expect(writer.events).toEqual([])
   })
 
-  it('P2: an answer that was lost after our own commit is no conflict', async () => {
+  it("P2: a lost answer after the gateway's own commit is no conflict", async () => {
     const writer = bench.writer()
     writer.meets([DROP_ANSWER])
     await writer.log.commit([item('own', 'attribute_not_exists(l)')], itemsOf(writer.context, [access(1)]), soon())
     expect(numbersOf(await writer.stored())).toEqual([1])
   })
 
-  it('P2: nor where the engine has forgotten the token: the hashes prove the commit', async () => {
+  it('P2: if the engine forgot the token, the hashes prove the commit', async () => {
     const writer = bench.writer()
     let first: string | undefined
     bench.faulty.play(async ({ operation, body }) => {
       if (operation !== 'TransactWriteItems' || first !== undefined) return PASS
       first = body
-      // committed under another token: for the engine, what comes again is new
+      // committed under another token, so that the engine takes the repetition for a new transaction
       await bench.commit(body)
       return CUT
     })
@@ -276,7 +276,7 @@ describe('P2: items and the records that tell of them', () => {
     expect(writer.events).toEqual([])
   })
 
-  it('P7: a conflict after an attempt whose fate is unknown retires the lane: that attempt may still arrive', async () => {
+  it('P7: a conflict after an attempt with an unknown outcome retires the lane, because the attempt may still arrive', async () => {
     const writer = bench.writer()
     writer.meets([CUT])
     await expect(
@@ -285,7 +285,7 @@ describe('P2: items and the records that tell of them', () => {
     expect((await writer.append([2])).lane).toBe(`${writer.process}.2`)
   })
 
-  it('refuses what does not fit a transaction, or tells of nothing', async () => {
+  it('refuses a write that exceeds a transaction, and one without records', async () => {
     const { log, context } = bench.writer()
     const many = upTo(99).map((number) => item(`many-${number}`))
     await expect(log.commit(many, itemsOf(context, [access(1)]), soon())).rejects.toThrow(TypeError)
@@ -295,7 +295,7 @@ describe('P2: items and the records that tell of them', () => {
 })
 
 describe('P7: a lane', () => {
-  it('P7: is registered by its first transaction, and only by that', async () => {
+  it('P7: is registered by its first transaction only', async () => {
     const writer = bench.writer()
     writer.meets([])
     await writer.append([1])
@@ -307,7 +307,7 @@ describe('P7: a lane', () => {
     expect(await writer.lanes()).toEqual([`${writer.process}.1`])
   })
 
-  it('P7: one of its own for each tenant and process', async () => {
+  it('P7: belongs to one tenant and process', async () => {
     const one = bench.writer()
     const other = bench.writer({ tenant: one.tenant })
     await Promise.all([one.append([1]), other.append([2])])
@@ -318,19 +318,19 @@ describe('P7: a lane', () => {
     expect(numbersOf(await one.stored())).toEqual([1])
   })
 
-  it('shares transactions among those who come at once, and never passes 100 actions', async () => {
+  it('shares transactions among concurrent requests, with at most 100 actions each', async () => {
     const writer = bench.writer()
     await writer.append([0])
     writer.meets([])
     await Promise.all(upTo(120).map((number) => writer.append([number])))
-    // 99 in the lane that there was, and the others with the registration of a second one
+    // 99 in the existing lane, and the others with the registration of a second lane
     expect(writer.sent().map(({ TransactItems }) => TransactItems.length)).toEqual([99, 22])
     const lanes = [...(await writer.storedByLane()).values()]
     for (const entries of lanes) expectIntact(entries)
     expect(lanes.flatMap(numbersOf).toSorted((a, b) => Number(a) - Number(b))).toEqual(upTo(120, 0))
   })
 
-  it('splits what one request leaves beyond that, its first transaction included', async () => {
+  it('splits a request with more items, the registration included', async () => {
     const writer = bench.writer()
     const accesses = upTo(250).map((number) => access(number))
     const receipts = await writer.log.append(itemsOf(writer.context, accesses), benchNow() + 5_000)
@@ -338,11 +338,11 @@ describe('P7: a lane', () => {
     const lanes = [...(await writer.storedByLane()).values()]
     expect(lanes.flatMap(numbersOf)).toEqual(upTo(250))
     for (const entries of lanes) expectIntact(entries)
-    // one for each item, in the order in which the items were given
+    // one for each item, in the order of the given items
     expect(receipts).toEqual(lanes.flat().map(({ lane, sequence, hash }) => ({ lane, sequence, hash })))
   })
 
-  it('tells the text of a user agent once in each session', async () => {
+  it('stores the text of a user agent once in each session', async () => {
     const writer = bench.writer()
     const ask = async (userAgent: string, session: string): Promise<void> => {
       await writer.log.append(itemsOf({ ...writer.context, userAgent, session }, [access(1)]), benchNow() + 5_000)
@@ -359,7 +359,7 @@ describe('P7: a lane', () => {
     expect(new Set((await writer.stored()).map(({ userAgent }) => userAgent)).size).toBe(2)
   })
 
-  it('tells it again when the record that told it was not stored', async () => {
+  it('stores the text again if the record with the text was not stored', async () => {
     const writer = bench.writer()
     const told = { ...writer.context, userAgent: 'A' }
     writer.meets([refuse('AccessDeniedException')])
@@ -368,7 +368,7 @@ describe('P7: a lane', () => {
     expect((await writer.stored())[0]?.userAgentText).toBe('A')
   })
 
-  it('P7: takes half a character at the end of a user agent, and comes back as it was hashed', async () => {
+  it('P7: stores half of a surrogate pair in a user agent as U+FFFD, as hashed', async () => {
     const writer = bench.writer()
     await writer.log.append(itemsOf({ ...writer.context, userAgent: 'agent 😀'.slice(0, -1) }, [access(1)]), benchNow() + 5_000)
     const entries = await writer.stored()
@@ -376,10 +376,10 @@ describe('P7: a lane', () => {
     expect(entries[0]?.userAgentText).toBe('agent \uFFFD')
   })
 
-  it('P2: a record that cannot be written fails its own request at once, and nobody else', async () => {
+  it('P2: a record that cannot be written fails its own request at once, and no other', async () => {
     const writer = bench.writer()
     await writer.append([1])
-    // together: they would share a transaction
+    // concurrent, so that the two would share a transaction
     const [bad, good] = await Promise.allSettled([
       writer.append([2], 60_000, { at: Number.NaN as never }),
       writer.append([3], 60_000),

@@ -20,7 +20,7 @@ beforeEach(() => bench.faulty.play(() => PASS))
 const ROOTS = ['Query.patients'] as SchemaPath[]
 const SLOW: Fault = { kind: 'DELAY', milliseconds: 400 }
 
-/** Appends that do not come together: each finds the ones before it under way. */
+/** Appends that do not share a transaction: each finds the earlier ones under way. */
 async function oneByOne(writer: Writer, numbers: readonly number[], withinMs?: number): Promise<Promise<unknown>[]> {
   const appends: Promise<unknown>[] = []
   for (const number of numbers) {
@@ -32,7 +32,7 @@ async function oneByOne(writer: Writer, numbers: readonly number[], withinMs?: n
   return appends
 }
 
-/** What is stored of the tenant, each lane of it intact. */
+/** The stored numbers of the tenant. Asserts that each lane is intact. */
 async function storedNumbers(writer: Writer): Promise<number[]> {
   const lanes = [...(await writer.storedByLane()).values()]
   for (const entries of lanes) expectIntact(entries)
@@ -45,29 +45,29 @@ async function storedNumbers(writer: Writer): Promise<number[]> {
 const inTime = (milliseconds: number) =>
   new Deadline(benchNow() + milliseconds, { now: benchNow, monotonic: () => performance.now() })
 
-describe('P7: how many lanes there are', () => {
-  it('P7: one, while one request comes after the other', async () => {
+describe('P7: the number of lanes', () => {
+  it('P7: is one while requests come one after the other', async () => {
     const writer = bench.writer()
     for (const number of upTo(8)) await writer.append([number])
     expect(await writer.lanes()).toEqual([`${writer.process}.1`])
   })
 
-  it.each([4, 2, 1])('P7: up to %i beside each other, and then the next transaction takes all who wait', async (lanes) => {
+  it.each([4, 2, 1])('P7: is up to %i for concurrent requests; the next transaction takes all waiting requests', async (lanes) => {
     const writer = bench.writer(lanes === 4 ? {} : { lanes })
     writer.meets([], SLOW)
     await Promise.all(await oneByOne(writer, upTo(10)))
-    // by its token, since an engine may refuse one, which is then sent again
+    // by token, because an engine may refuse a transaction, which is then sent again
     const sent = new Map(writer.sent().map(({ ClientRequestToken, TransactItems }) => [ClientRequestToken, TransactItems.length]))
     expect([...sent.values()]).toEqual([
       ...upTo(lanes).map(() => 2),
-      // one transaction of the rest, in the lane that was free first
+      // one transaction with the rest, in the lane that was free first
       10 - lanes,
     ])
     expect(await writer.lanes()).toEqual(upTo(lanes).map((lane) => `${writer.process}.${lane}`))
     expect(await storedNumbers(writer)).toEqual(upTo(10))
   })
 
-  it('P7: each tenant has its own', async () => {
+  it('P7: is counted for each tenant', async () => {
     const writer = bench.writer({ lanes: 1 })
     const elsewhere = bench.tenant()
     writer.meets([], HANG)
@@ -79,8 +79,8 @@ describe('P7: how many lanes there are', () => {
   })
 })
 
-describe('P2: a lane in trouble keeps nobody else', () => {
-  it('P2: one that is throttled holds back its own transaction, and is the last choice afterwards', async () => {
+describe('P2: a lane in trouble delays no other', () => {
+  it('P2: a throttled lane delays only its own transaction, and is the last choice afterwards', async () => {
     const writer = bench.writer()
     await writer.append([0])
     const first = `${writer.process}.1`
@@ -94,7 +94,7 @@ describe('P2: a lane in trouble keeps nobody else', () => {
     const held = writer.append([1], 60_000)
     await expect.poll(() => refusals).toBeGreaterThan(0)
     for (const number of upTo(20, 2)) await writer.append([number])
-    // it is the last choice among those that there are: once more, now that there is another
+    // The lane is the last choice among the existing lanes. Check again now that another lane exists.
     const before = refusals
     await expect.poll(() => refusals, { timeout: 10_000 }).toBeGreaterThan(before)
     throttled = false
@@ -105,7 +105,7 @@ describe('P2: a lane in trouble keeps nobody else', () => {
     expect(writer.events).toEqual([])
   })
 
-  it('P2: one that is stuck keeps nobody from being stored', async () => {
+  it('P2: a hanging lane delays no other request', async () => {
     const writer = bench.writer()
     writer.meets([HANG])
     const stuck = writer.append([1], 60_000)
@@ -117,28 +117,28 @@ describe('P2: a lane in trouble keeps nobody else', () => {
   })
 })
 
-describe('P2: the table is out of reach, and many wait', () => {
-  it('P2: each is told by its deadline, none is sent that waited beyond it, and the lanes go on afterwards', async () => {
+describe('P2: many requests wait while the table is unreachable', () => {
+  it('P2: each is rejected by its deadline, a request that waited past it is not sent, and the lanes recover', async () => {
     const writer = bench.writer()
     writer.meets([], HANG)
     const inFlight = await oneByOne(writer, upTo(4), 400)
     const waiting = await oneByOne(writer, upTo(60, 5), 400)
     for (const { status } of await Promise.allSettled([...inFlight, ...waiting])) expect(status).toBe('rejected')
-    // the lanes themselves have not had an answer yet
+    // the lanes themselves have no answer yet
     expect(writer.events).toEqual([])
     expect(writer.sent()).toHaveLength(4)
     await expect.poll(() => writer.events.filter(({ event }) => event === 'AUDIT_LANE_RETIRED').length, { timeout: 5_000 }).toBe(4)
     writer.meets([])
-    // what lingers arrives, what waited does not
+    // the lingering transactions arrive, the waiting requests do not
     await expect.poll(async () => [...(await writer.storedByLane()).values()].flatMap(numbersOf).length, { timeout: 5_000 }).toBe(4)
     for (const number of upTo(74, 71)) await writer.append([number])
     expect(await storedNumbers(writer)).toEqual([...upTo(4), ...upTo(74, 71)])
-    // one request after the other, and yet each retirement is told at once
+    // requests come one after the other, and still each retirement is declared at once
     const told = [...(await writer.storedByLane()).values()].map(([first]) => first?.succeeds).filter((text) => text !== undefined)
     expect(told.toSorted()).toEqual(upTo(4).map((lane) => `${writer.process}.${lane}/0`))
   })
 
-  it('P7: a successor is the first choice, also beside lanes that are free', async () => {
+  it('P7: a successor is the first choice, also beside free lanes', async () => {
     const writer = bench.writer()
     writer.meets([], SLOW)
     await Promise.all(await oneByOne(writer, upTo(3)))
@@ -161,7 +161,7 @@ describe('P2: one request with many patients', () => {
         trail.record(access(number, { patient: `patient-${number}`, path: `Patient.field${field}` as SchemaPath }))
   }
 
-  it('P2: 500 of them take no lane more than two transactions, and the receipt proves every item', async () => {
+  it('P2: 500 patients need at most two transactions in each lane, and the receipt proves every item', async () => {
     const writer = bench.writer()
     writer.meets([])
     const trail = trailOf(writer)
@@ -171,7 +171,7 @@ describe('P2: one request with many patients', () => {
     const sent = new Map(writer.sent().map((transaction) => [transaction.ClientRequestToken, transaction]))
     const rounds = Map.groupBy(sent.values(), laneOf)
     expect(rounds.size).toBe(4)
-    // a lane that had to send again meanwhile leaves to another what it would have taken
+    // if a lane had to send again meanwhile, another lane takes its share
     const again = writer.sent().length - sent.size
     expect(Math.max(...[...rounds.values()].map(({ length }) => length))).toBeLessThanOrEqual(2 + again)
     const lanes = await writer.storedByLane()
@@ -186,7 +186,7 @@ describe('P2: one request with many patients', () => {
     expect(text).toBe(createHash('sha256').update(proof).digest('base64url'))
   })
 
-  it('P2: 99 of them leave together, through one lane', async () => {
+  it('P2: 99 patients leave together, in one transaction of one lane', async () => {
     const writer = bench.writer()
     writer.meets([])
     const trail = trailOf(writer)

@@ -6,7 +6,7 @@ import { newProcessId, newRequestId, readRequestId } from '../../../gateway/audi
 const process = newProcessId((size) => Buffer.alloc(size, 7))
 
 describe('a request id', () => {
-  it('says which process wrote its records and when', () => {
+  it('names the process that wrote its records, and its time', () => {
     const at = Date.parse('2026-03-01T12:00:00.123Z')
     const id = newRequestId(process, at, randomBytes)
     expect(id).toMatch(/^[A-Za-z0-9_-]{24}$/)
@@ -14,12 +14,12 @@ describe('a request id', () => {
     expect(id.startsWith(process)).toBe(true)
   })
 
-  it('is another one for another request of the same moment', () => {
+  it('differs for each request of the same moment', () => {
     const ids = Array.from({ length: 100 }, () => newRequestId(process, 1, randomBytes))
     expect(new Set(ids).size).toBe(100)
   })
 
-  it('holds any time to come', () => {
+  it('holds any future time', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 48 - 1 }), (at) => {
         expect(readRequestId(newRequestId(process, at, randomBytes))?.at).toBe(at)
@@ -37,7 +37,7 @@ describe('a request id', () => {
     `${'A'.repeat(23)}+`,
     ` ${'A'.repeat(23)}`,
     'ä'.repeat(24),
-  ])('%j is none', (text) => {
+  ])('rejects %j', (text) => {
     expect(readRequestId(text)).toBeUndefined()
   })
 })

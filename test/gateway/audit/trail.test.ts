@@ -22,7 +22,7 @@ const receipt = (lane: number, sequence: number): ItemReceipt => ({
   hash: hashOf(lane, sequence),
 })
 
-/** The receipt by the words of docs/audit-log.md, over items in this order. */
+/** The receipt as docs/audit-log.md defines it, over items in the given order. */
 function receiptOf(requestId: string, hashes: readonly string[]): string {
   const parts = [Buffer.from(`phi-gateway/receipt/v1\n${requestId}\n`), ...hashes.map((hash) => Buffer.from(hash, 'hex'))]
   return createHash('sha256').update(Buffer.concat(parts)).digest('base64url')
@@ -30,7 +30,7 @@ function receiptOf(requestId: string, hashes: readonly string[]): string {
 
 type Sent = ReturnType<typeof recordsOf>
 
-/** Keeps the items that a trail sends. It answers when a test says so. */
+/** Keeps the items that a trail sends. A test decides when it answers. */
 class SlowLog implements AuditLog {
   /** The records of each item, by call. */
   readonly sent: Sent[][] = []
@@ -71,7 +71,7 @@ function trailed(roots = ROOTS): { log: SlowLog; trail: Trail } {
   return { log, trail: new Trail({ log, context: context(), now: () => NOON, deadline, roots, leftOut: 'NEVER' }) }
 }
 
-/** A record of 3 KB: an item is full with seven of them. */
+/** A record of 3 KB: seven of them fill an item. */
 const bulky = (number: number): AccessRecord => {
   const paths = upTo(100).map((path) => `Patient.${String(path).padStart(28, 'x')}${number}` as SchemaPath)
   return access(number, { paths })
@@ -82,7 +82,7 @@ const note = (trail: Trail, count: number): void => {
 const versions = (records: Sent): unknown[] => records.map(({ recordVersion }) => recordVersion)
 
 describe('P2: the receipt of a request', () => {
-  it('P2: comes when every item is stored, not before', async () => {
+  it('P2: comes only when every item is stored', async () => {
     const { log, trail } = trailed()
     note(trail, 20)
     let settled = false
@@ -102,7 +102,7 @@ describe('P2: the receipt of a request', () => {
     expect(new Set(log.deadlines)).toEqual(new Set([DEADLINE]))
   })
 
-  it.each([0, 1, 2])('P2: does not come when write %i of three fails', async (failing) => {
+  it.each([0, 1, 2])('P2: does not come if write %i of three fails', async (failing) => {
     const { log, trail } = trailed()
     note(trail, 20)
     const settling = trail.settle()
@@ -111,7 +111,7 @@ describe('P2: the receipt of a request', () => {
     await expect(settling).rejects.toThrow(AuditUnavailable)
   })
 
-  it('P2: does not come either when a write failed long before anybody asked', async () => {
+  it('P2: does not come if a write failed long before the receipt was requested', async () => {
     const { log, trail } = trailed()
     note(trail, 12)
     log.fail(0)
@@ -138,7 +138,7 @@ describe('P2: the receipt of a request', () => {
   })
 
   it.each(['DISCLOSED', 'DENIED', 'ABSENT', 'UNAVAILABLE', 'ERASED'] as const)(
-    'P5: has the same length whatever the outcomes are, and whatever number of items there are: %s',
+    'P5: has the same length for every outcome and number of items: %s',
     async (outcome) => {
       for (const patients of [1, 3]) {
         const { log, trail } = trailed()
@@ -150,7 +150,7 @@ describe('P2: the receipt of a request', () => {
     },
   )
 
-  it('P2: does not come after a write with an unknown outcome: its item may be stored, and would not be covered', async () => {
+  it('P2: does not come after a write with an unknown outcome, because its item may be stored and not covered', async () => {
     const { log, trail } = trailed()
     log.commits.push(new AuditUnavailable())
     await expect(trail.commit([], access(1))).rejects.toThrow(AuditUnavailable)
@@ -160,19 +160,19 @@ describe('P2: the receipt of a request', () => {
     await expect(settled).rejects.toThrow(AuditUnavailable)
   })
 
-  it('P5: is there although nothing was recorded, since the operation selects more than introspection', async () => {
+  it('P5: exists for a request without records, because the operation selects more than introspection', async () => {
     const { log, trail } = trailed()
     expect(await trail.settle()).toMatchObject({ count: 0, text: receiptOf(context().requestId, []) })
     expect(log.sent).toEqual([])
   })
 
-  it('P5: has no text where the operation selects nothing but introspection', async () => {
+  it('P5: is absent if the operation selects only introspection', async () => {
     expect(await trailed([]).trail.settle()).toMatchObject({ count: 0, text: undefined })
   })
 })
 
-describe('what leaves when', () => {
-  it('an item leaves when it is full, while the request still works; the others leave together at its end', async () => {
+describe('when items leave', () => {
+  it('a full item leaves while the request still works; the others leave together at its end', async () => {
     const { log, trail } = trailed()
     trail.record(access(0, { patient: 'another' }))
     note(trail, 20)
@@ -183,7 +183,7 @@ describe('what leaves when', () => {
     await settling
   })
 
-  it('P2: is given what is left of the request, also when the clock was set back in the middle of it', async () => {
+  it('P2: items get the remaining time of the request, also if the clock was set back during it', async () => {
     const log = new SlowLog()
     const clock = { wall: NOON as number, monotonic: 5_000 }
     const deadline = new Deadline(DEADLINE, { now: () => clock.wall, monotonic: () => clock.monotonic })
@@ -198,7 +198,7 @@ describe('what leaves when', () => {
     await settling
   })
 
-  it('P12: asks for the count of an edge at the end, and once', async () => {
+  it('P12: the count of an edge is read at the end, and once', async () => {
     const { log, trail } = trailed()
     let count = 0
     trail.recordAtEnd(() => access(1, { count }))
@@ -213,10 +213,10 @@ describe('what leaves when', () => {
   })
 })
 
-describe('P7: the numbers of the items of a request', () => {
+describe('P7: the item numbers of a request', () => {
   const numbers = (items: readonly Sent[]): unknown[] => items.map(([record]) => [record?.['part'], record?.['parts']])
 
-  it('P7: the last one has the number of all; a write is sent alone, and a request may end with it', async () => {
+  it('P7: only the last item has the total; a write is sent alone, and a request may end with it', async () => {
     const { log, trail } = trailed()
     note(trail, 9)
     await trail.commit([], access(10, { action: 'UPDATE', outcome: 'WRITTEN' }))
@@ -233,7 +233,7 @@ describe('P7: the numbers of the items of a request', () => {
     expect(numbers(log.committed)).toEqual([[2, 2]])
   })
 
-  it('P7: a write that was stored nowhere leaves no gap in them', async () => {
+  it('P7: a write that was not stored leaves no gap in the numbers', async () => {
     const { log, trail } = trailed()
     log.commits.push(new VersionConflict(), undefined)
     await expect(trail.commit([], access(1, { action: 'UPDATE', outcome: 'WRITTEN' }))).rejects.toThrow(VersionConflict)

@@ -23,7 +23,7 @@ afterAll(async () => {
 })
 beforeEach(() => bench.faulty.play(weather.script))
 
-/** A context with the longest values that a caller can bring. */
+/** A context with the longest values that a caller can send. */
 const long = (writer: Writer, session: string): AuditContext => ({
   ...writer.context,
   session,
@@ -37,7 +37,7 @@ async function append(writer: Writer, items: readonly ItemDraft[]): Promise<void
   await writer.log.append(items, benchNow() + 15_000)
 }
 
-/** Each transaction fits, by a count of its own, and the store refused none. */
+/** Asserts by an independent count that each transaction fits, and that the store refused none. */
 async function expectFits(writer: Writer, items: number): Promise<void> {
   const sent = writer.sent().map(({ TransactItems }) => TransactItems.map(({ Put }) => Put?.Item as unknown as WireItem))
   for (const transaction of sent) {
@@ -52,7 +52,7 @@ async function expectFits(writer: Writer, items: number): Promise<void> {
   expect([...lanes.values()].flat().filter(({ index }) => index === 1)).toHaveLength(items)
 }
 
-it('P2: 500 patients in one request', async () => {
+it('P2: transactions fit for 500 patients in one request', async () => {
   const writer = bench.writer()
   const packer = new ItemPacker(long(writer, 'one'))
   for (const number of upTo(500)) packer.add(access(number, { patient: `patient-${number}` }))
@@ -60,7 +60,7 @@ it('P2: 500 patients in one request', async () => {
   await expectFits(writer, 500)
 })
 
-it('P2: many small requests at once, each with a long user agent and a session of its own', async () => {
+it('P2: transactions fit for many small concurrent requests, each with a long user agent and its own session', async () => {
   const writer = bench.writer()
   const requests = upTo(300).map(async (number) => {
     await append(writer, itemsOf(long(writer, `session-${number}`), [access(number, { patient: `patient-${number}` })]))
@@ -69,7 +69,7 @@ it('P2: many small requests at once, each with a long user agent and a session o
   await expectFits(writer, 300)
 })
 
-it.each([10, 60])('P2: %i charts of 100 observations at once', async (count) => {
+it.each([10, 60])('P2: transactions fit for %i concurrent charts of 100 observations', async (count) => {
   const writer = bench.writer()
   let items = 0
   const charts = upTo(count).map(async (chart) => {

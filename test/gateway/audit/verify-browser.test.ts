@@ -9,7 +9,7 @@ interface Vectors {
   readonly reject: readonly { readonly lines: readonly number[]; readonly findings: unknown }[]
 }
 
-// A page has the language, WebCrypto and TextEncoder: no Buffer, no process, no modules of Node.
+// A browser page offers the language, WebCrypto and TextEncoder: no Buffer, no process, no modules of Node.
 it('P7: the verifier runs in a browser', async () => {
   const root = new URL('../../../', import.meta.url).pathname
   const { outputFiles } = await build({

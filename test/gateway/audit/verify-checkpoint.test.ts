@@ -17,7 +17,7 @@ import { isSignedBy, type LogKey, parseVerifierKey } from '../../../gateway/audi
 const ORIGIN = 'phi.example.com/audit/riverside'
 const head: Checkpoint = { origin: ORIGIN, size: 7, root: leafHash(new Uint8Array()), time: 1_772_366_460 }
 
-/** A key as KMS holds it: it answers its public key as DER, and signs what it is given. */
+/** A key as KMS serves it: KMS returns the public key as DER, and signs messages. */
 function signer(curve: 'ed25519' | 'P-256') {
   const { publicKey, privateKey } =
     curve === 'ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -42,11 +42,11 @@ describe.each(['ed25519', 'P-256'] as const)('P7: checkpoints signed with %s', (
   const text = checkpointText(head)
   const note = `${text}\n${line(text)}`
 
-  it('P7: what is written is what is read', async () => {
+  it('P7: a written checkpoint reads back unchanged', async () => {
     expect(await believe(note, key)).toEqual({ outcome: 'VERIFIED', checkpoint: head, cosignatures: [] })
   })
 
-  it('P7: no other text verifies, whichever character is changed', async () => {
+  it('P7: no other text verifies: any changed character invalidates the signature', async () => {
     for (let at = 0; at < note.length; at++) {
       const other = `${note.slice(0, at)}${note[at] === 'A' ? 'B' : 'A'}${note.slice(at + 1)}`
       expect((await believe(other, key)).outcome, `character ${at}`).toBe('REFUSED')
@@ -54,14 +54,14 @@ describe.each(['ed25519', 'P-256'] as const)('P7: checkpoints signed with %s', (
     }
   })
 
-  it('P7: a key of another log, or of another curve, does not vouch', async () => {
+  it('P7: a signature by a key of another log or another curve does not verify', async () => {
     const others = [signer(curve), signer(curve === 'P-256' ? 'ed25519' : 'P-256')]
     for (const other of others) expect(await believe(note, other.key)).toEqual({ outcome: 'REFUSED', reason: 'KEY' })
     expect(await believe(note)).toEqual({ outcome: 'REFUSED', reason: 'KEY' })
   })
 })
 
-describe('P7: what can stand in a checkpoint', () => {
+describe('P7: the content of a checkpoint', () => {
   it.each([
     { size: -1 },
     { size: 1.5 },
@@ -72,18 +72,18 @@ describe('P7: what can stand in a checkpoint', () => {
     { origin: 'a b' },
     { origin: 'a\nb' },
     { root: new Uint8Array(31) },
-  ])('P7: nothing is written that would not be read: %o', (change) => {
+  ])('P7: the writer refuses a value that a reader would refuse: %o', (change) => {
     expect(() => checkpointText({ ...head, ...change })).toThrow(RangeError)
   })
 
-  it('P7: never two roots for one size, never a larger log at an earlier time', () => {
+  it('P7: two roots for one size, and a larger log at an earlier time, are reported', () => {
     const later = { ...head, size: 9, time: head.time + 60 }
     expect(compareHeads([later, head, head])).toEqual([])
     expect(compareHeads([head, later, { ...head, root: emptyRoot() }])).toEqual([{ kind: 'TWO_ROOTS', size: 7 }])
     expect(compareHeads([head, { ...later, time: head.time - 1 }])).toEqual([{ kind: 'BACKWARDS', size: 9 }])
   })
 
-  it('P7: a note of more than 256 Ki characters, or with a control character, is not read', () => {
+  it('P7: a note of more than 256 Ki characters, or with a control character, is rejected', () => {
     const line = `\u2014 a ${Buffer.alloc(8).toString('base64')}\n`
     expect(parseNote(`text\n\n${line}`)?.signatures).toHaveLength(1)
     expect(parseNote(`${'x'.repeat(262_144)}\n\n${line}`)).toBeUndefined()
@@ -92,7 +92,7 @@ describe('P7: what can stand in a checkpoint', () => {
 })
 
 describe('P7: encodings', () => {
-  it('P7: base64 of any bytes, and no second text for the same bytes', () => {
+  it('P7: base64 encodes any bytes, and each byte sequence has one text', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 70 }), fc.string({ maxLength: 12 }), (bytes, text) => {
         expect(encodeBase64(bytes)).toBe(Buffer.from(bytes).toString('base64'))
@@ -121,7 +121,7 @@ describe('P7: encodings', () => {
       expect(decodeBase64(bad), bad).toBeUndefined()
   })
 
-  it('P7: the DER that KMS answers becomes the two numbers that WebCrypto takes', async () => {
+  it('P7: the DER signature of KMS becomes the two numbers that WebCrypto takes', async () => {
     const { key, privateKey } = signer('P-256')
     for (let round = 0; round < 300; round++) {
       const message = new Uint8Array(Buffer.from(`message ${round}`))
@@ -140,7 +140,7 @@ describe('P7: encodings', () => {
     }
   })
 
-  it('P7: of the DER of two numbers the shortest alone is read', () => {
+  it('P7: only the shortest DER of two numbers is accepted', () => {
     const read = (hex: string): string | undefined => rawFromDer(Buffer.from(hex, 'hex'))?.toString()
     const pair = (r: number, s: number): string => new Uint8Array(64).with(31, r).with(63, s).toString()
     expect(read('3006020101020102')).toBe(pair(1, 2))
@@ -163,7 +163,7 @@ describe('P7: encodings', () => {
     for (const [why, hex] of Object.entries(refused)) expect(read(hex), why).toBeUndefined()
   })
 
-  it('P7: a key whose point is not on the curve verifies nothing, and does not throw', async () => {
+  it('P7: a key with a point that is not on the curve verifies nothing and does not throw', async () => {
     const { key, privateKey } = signer('P-256')
     const message = new Uint8Array(8)
     const der = new Uint8Array(sign('sha256', message, privateKey))

@@ -12,10 +12,10 @@ import type { SchemaPath } from '../../../directives/coordinates.ts'
 import { access, context } from './examples.ts'
 import { linked, packed, type PlacedAccess, type RequestSample, samples } from './audit-arbitraries.ts'
 
-/** Members that an item has and that the accesses do not determine. */
+/** Members of an item that the accesses do not determine. */
 const OF_ITEM = ['time', 'part', 'parts', 'userAgentText']
 
-/** The record that an access leaves, in the form of an export, by other code than the gateway's. */
+/** The record that an access leaves, in the form of an export. This code does not use the gateway's. */
 function recordFor(context: AuditContext, { record: { at: _, ...access } }: PlacedAccess): RecordMembers {
   const { authTime, userAgent } = context
   const instants = Object.entries({ authTime, since: access.since }).filter(([, time]) => time !== undefined)
@@ -43,7 +43,7 @@ const without = (record: RecordMembers, names: readonly string[]): RecordMembers
 /** Lists of records in one order, as texts. */
 const multiset = (records: readonly RecordMembers[]): string[] => records.map((record) => canonicalize(record) ?? '').sort()
 
-/** The items of a request in two lanes, in turn. */
+/** The items of a request, alternating between two lanes. */
 function inTwoLanes(sample: RequestSample): ItemParts[] {
   const drafts = packed(sample)
   const half = (rest: number) => drafts.filter((_, at) => at % 2 === rest)
@@ -52,7 +52,7 @@ function inTwoLanes(sample: RequestSample): ItemParts[] {
 const exported = (items: readonly ItemParts[]): string[] =>
   items.flatMap((item) => entriesOf(toItem(item)).map((entry) => JSON.stringify(entry)))
 
-/** As DynamoDB counts, which leaves out the zeros at the end of a number. */
+/** The bytes as DynamoDB counts them: the trailing zeros of a number are free. */
 function bytesOf(item: Item): number {
   const values = Object.values(item).map(({ S, B, N }) =>
     S === undefined ? (B?.length ?? Math.ceil(String(N).replace(/0+$/, '').length / 2) + 1) : Buffer.byteLength(S),
@@ -61,7 +61,7 @@ function bytesOf(item: Item): number {
 }
 
 describe('P7: items hold the records of a request', () => {
-  it('P7: any accesses give the same records, and the records of an item give its text and hash', () => {
+  it('P7: any accesses yield the same records, and the records of an item yield its text and hash', () => {
     fc.assert(
       fc.property(samples(40), (sample) => {
         const items = inTwoLanes(sample)
@@ -96,7 +96,7 @@ describe('P7: items hold the records of a request', () => {
     expect(isWholeRequest(parseExport(exported(items).join('\n')).items, context().requestId)).toBe(true)
   })
 
-  it('P7: the units that were planned for an item suffice, and its length is a whole number of KiB', () => {
+  it('P7: the planned units of an item suffice, and its length is a whole number of KiB', () => {
     fc.assert(
       fc.property(samples(15), (sample) => {
         const about = without(sample.context as unknown as RecordMembers, ['userAgent']) as unknown as AuditContext
@@ -114,7 +114,7 @@ describe('P7: items hold the records of a request', () => {
   })
 })
 
-/** A line of an export with another member. */
+/** A line of an export with one member changed. */
 function altered(line: string, choice: number): string {
   const record = JSON.parse(line) as Record<string, unknown>
   const names = [...Object.keys(record), 'note']
@@ -135,7 +135,7 @@ function altered(line: string, choice: number): string {
 }
 
 describe('P7: receipts', () => {
-  it('P7: a receipt fails when any item of its request is removed, altered or added, from an export alone', () => {
+  it('P7: a receipt fails if any item of its request is removed, altered or added, from an export alone', () => {
     fc.assert(
       fc.property(samples(8), samples(2), fc.nat(1_000_000), (sample, other, choice) => {
         const items = inTwoLanes(sample)

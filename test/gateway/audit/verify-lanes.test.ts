@@ -17,7 +17,7 @@ const exported = (items: readonly ItemParts[]): string[] =>
   items.flatMap((item) => entriesOf(toItem(item)).map((entry) => JSON.stringify(entry)))
 const read = (lines: readonly string[]): readonly ChainedItem[] => parseExport(lines.join('\n')).items
 
-/** A lane as its writer makes it. Each item has two records. */
+/** A lane in the form that its writer makes. Each item has two records. */
 function lane(name: string, count: number, succeeds?: string): readonly ChainedItem[] {
   const packer = new ItemPacker(context())
   const drafts = Array.from({ length: count }, (_, at) => {
@@ -33,13 +33,13 @@ const altered = (item: ChainedItem): ChainedItem => ({
   ...item,
   records: item.records.map((record, at) => (at === 0 ? { ...record, outcome: 'DENIED' } : record)),
 })
-/** The item with its hash computed anew. */
+/** The item with its hash recomputed. */
 const relinked = (item: ChainedItem): ChainedItem => ({ ...item, hash: chainHash(item) ?? '' })
 
 describe('P7: one lane', () => {
   const items = lane('p.1', 12)
 
-  it('P7: an unaltered lane has no findings, and says where it ends', () => {
+  it('P7: an unaltered lane has no findings, and the report states its end', () => {
     const last = items.at(-1)
     expect(verifyLane(items)).toEqual({
       count: 12,
@@ -50,12 +50,12 @@ describe('P7: one lane', () => {
     expect(verifyLane([])).toEqual({ count: 0, findings: [] })
   })
 
-  it('P7: whichever item is altered, deleted, doubled or moved, the first finding is about it or the one after', () => {
+  it('P7: if an item is altered, deleted, doubled or moved, the first finding names it or the next one', () => {
     fc.assert(
       fc.property(fc.nat(11), fc.constantFrom('alter', 'relink', 'shorten', 'delete', 'double', 'move', 'foreign'), (at, how) => {
         const item = items[at]
         if (item === undefined) throw new Error('no such item')
-        // a successor, a receipt or a checkpoint shows what happened to the last one
+        // for the last item, a successor, a receipt or a checkpoint shows the change
         fc.pre(at < 11 || how === 'alter' || how === 'shorten' || how === 'double' || how === 'foreign')
         expect(relinked(item)).toEqual(item)
         const changed = {
@@ -70,21 +70,21 @@ describe('P7: one lane', () => {
         const lines = items.toSpliced(at, how === 'move' ? 2 : 1, ...changed)
         const [first] = verifyLane(lines).findings
         expect(first).toBeDefined()
-        // the first item of another tenant makes all the others foreign
+        // if the first item belongs to another tenant, all others are foreign
         if (how !== 'foreign') expect([at + 1, at + 2]).toContain(first?.sequence)
       }),
       { numRuns: 100 },
     )
   })
 
-  it('P7: an item that is no JSON has no hash, not even that of nothing', () => {
+  it('P7: an item that is no JSON has no hash, not even the hash of an empty text', () => {
     const hash = createHash('sha256').update(Buffer.alloc(32)).digest('hex')
     const [first] = items.map((item) => ({ ...item, hash, records: item.records.map((record) => ({ ...record, user: '\ud83e' })) }))
     if (first === undefined) throw new Error('there is no item')
     expect(verifyLane([first]).findings).toMatchObject([{ kind: 'ALTERED', sequence: 1 }])
   })
 
-  it('P7: an item of a later format is a finding of its own, and is chained to the next', () => {
+  it('P7: an item of a later format has its own finding and is chained to the next item', () => {
     const later = items.map((item) => (item.sequence === 4 ? { ...item, format: 2 } : item))
     expect(kinds(later)).toEqual(['FORMAT'])
     expect(kinds(later.map((item) => (item.sequence === 4 ? { ...item, hash: 'ab'.repeat(32) } : item)))).toEqual([
@@ -103,7 +103,7 @@ describe('P7: one lane', () => {
   })
 })
 
-describe('P7: lanes that succeed each other', () => {
+describe('P7: lanes with successors', () => {
   it.each([
     { held: 4, kinds: ['CUT_SHORT'] },
     { held: 5, kinds: [] },
@@ -118,7 +118,7 @@ describe('P7: lanes that succeed each other', () => {
     { second: 100, third: 99, kinds: [] },
     { second: 100, third: 100, kinds: ['FORKED'] },
   ])(
-    'P7: of two that succeed one, one may hold more than a transaction: $second and $third',
+    'P7: of two successors of one lane, only one may hold more than a transaction: $second and $third',
     ({ second, third, kinds: expected }) => {
       expect(kinds([...lane('p.1', 2), ...lane('p.2', second, 'p.1/2'), ...lane('p.3', third, 'p.1/2')])).toEqual(expected)
     },
@@ -131,7 +131,7 @@ describe('P7: lanes that succeed each other', () => {
       { name: 'p.2', fate: 'OPEN', count: 3 },
     ])
     expect(kinds(items)).toEqual([])
-    // a receipt or a checkpoint shows this
+    // a receipt or a checkpoint shows this change
     expect(kinds(items.slice(0, -1))).toEqual([])
   })
 
@@ -171,7 +171,7 @@ describe('P7: exports', () => {
     'half a part': { part: 0.5 },
     'parts as a text': { parts: '1' },
     'a time without milliseconds': { time: '2026-03-01T12:00:00Z' },
-    'a time that is none': { time: '2026-13-01T12:00:00.000Z' },
+    'an invalid time': { time: '2026-13-01T12:00:00.000Z' },
     'a time as a number': { time: NOON },
     'an upper-case hash': { hash: 'AB'.repeat(32) },
     'a short prev': { prev: '00' },
@@ -185,14 +185,14 @@ describe('P7: exports', () => {
     expect(malformed).toEqual([3])
   })
 
-  it('P7: a member that the verifier does not know is covered all the same', () => {
+  it('P7: a member that the verifier does not know is covered by the hash', () => {
     expect(kinds(read([line]))).toEqual([])
     expect(kinds(read([JSON.stringify({ ...entry, note: 'x' })]))).toEqual(['ALTERED'])
     const named = line.replace('{', '{"__proto__":{"outcome":"DENIED"},')
     expect(kinds(read([named]))).toEqual(['ALTERED'])
   })
 
-  it('P7: records of an item come together in any order of the lines', () => {
+  it('P7: the records of an item are joined for any order of the lines', () => {
     const lines = exported(linked(new ItemPacker(context()).ofWrite([access(1), access(2), access(3)]), 'p.1'))
     expect(kinds(read([lines[2], lines[0], lines[1]] as string[]))).toEqual([])
     expect(kinds(read(lines.slice(1)))).toEqual(['ALTERED'])

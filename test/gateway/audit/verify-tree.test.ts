@@ -23,7 +23,7 @@ import {
 const LARGEST = 300
 const leaves = Array.from({ length: LARGEST }, (_, index) => leafHash(Uint8Array.of(index % 256, Math.floor(index / 256))))
 
-/** RFC 6962, section 2.1, by its own words, with what was computed once. */
+/** RFC 6962, section 2.1, in its recursive form. Computed roots are kept. */
 const known = new Map<string, Hash>()
 function rootIn({ start, end }: Range): Hash {
   const key = `${start}-${end}`
@@ -44,7 +44,7 @@ const consistencyProof = (range: Range, size: number): Hash[] => consistencyRang
 const flipped = (hash: Hash, bit: number): Hash =>
   hash.map((byte, at) => (at === Math.floor(bit / 8) ? byte ^ (1 << (bit % 8)) : byte))
 
-/** Every proof that differs from a given one by one bit, one hash more or less, or two that changed places. */
+/** Every proof that differs from the given one by one bit, one hash more or less, or two swapped hashes. */
 function* changed(proof: readonly Hash[]): Generator<Hash[]> {
   for (const [at, hash] of proof.entries()) {
     for (let bit = 0; bit < 256; bit++) yield proof.with(at, flipped(hash, bit))
@@ -69,7 +69,7 @@ const subtrees = fc
   .filter(({ start, end }) => start < end)
 
 describe('P7: roots', () => {
-  it('P7: appending gives the root of RFC 6962 at every size from 0 to 300', () => {
+  it('P7: appending yields the root of RFC 6962 at every size from 0 to 300', () => {
     let frontier: Frontier = EMPTY
     for (let size = 0; size <= LARGEST; size++) {
       expect(sameHash(frontierRoot(frontier), rootIn({ start: 0, end: size })), `size ${size}`).toBe(true)
@@ -79,7 +79,7 @@ describe('P7: roots', () => {
     expect(rootOf(leaves)).toEqual(rootIn({ start: 0, end: LARGEST }))
   })
 
-  it('P7: the empty tree, and leaves and nodes that cannot be mistaken for each other', () => {
+  it('P7: the empty tree has the known root, and the hashes of leaves and nodes differ', () => {
     const hex = (hash: Hash): string => Buffer.from(hash).toString('hex')
     expect(hex(emptyRoot())).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855')
     expect(hex(leafHash(new Uint8Array()))).toBe('6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d')
@@ -89,7 +89,7 @@ describe('P7: roots', () => {
 })
 
 describe('P7: proofs', () => {
-  it('P7: each leaf of each size to 300 is proved, at its own place alone', () => {
+  it('P7: each leaf of each size to 300 is proved at its own place only', () => {
     for (let size = 1; size <= LARGEST; size++) {
       const [root, step] = [rootIn({ start: 0, end: size }), size <= 40 ? 1 : 7]
       for (let index = size % step; index < size; index += step) {
@@ -102,7 +102,7 @@ describe('P7: proofs', () => {
     }
   })
 
-  it('P7: each size is proved to be the beginning of each larger one, to 300', () => {
+  it('P7: each size is proved to be a prefix of each larger size, to 300', () => {
     for (let later = 1; later <= LARGEST; later++) {
       const root = rootIn({ start: 0, end: later })
       const step = later <= 40 ? 1 : 7
@@ -116,7 +116,7 @@ describe('P7: proofs', () => {
     }
   })
 
-  it('P7: no inclusion proof with one bit, hash or place changed verifies', () => {
+  it('P7: an inclusion proof with one bit, hash or place changed does not verify', () => {
     fc.assert(
       fc.property(sizes, fc.nat(), (size, any) => {
         const [index, root] = [any % size, rootIn({ start: 0, end: size })]
@@ -132,7 +132,7 @@ describe('P7: proofs', () => {
     )
   })
 
-  it('P7: no consistency proof with one bit, hash or place changed verifies', () => {
+  it('P7: a consistency proof with one bit, hash or place changed does not verify', () => {
     fc.assert(
       fc.property(sizes, fc.nat(), (later, any) => {
         const earlier = 1 + (any % later)
@@ -149,7 +149,7 @@ describe('P7: proofs', () => {
     )
   })
 
-  it('P7: subtrees: leaves in them and they in larger trees, nothing changed', () => {
+  it('P7: only unchanged proofs verify for leaves in subtrees and for subtrees in larger trees', () => {
     fc.assert(
       fc.property(subtrees, fc.nat(), fc.nat(), fc.nat(), (subtree, anyLeaf, anySize, anyBit) => {
         fc.pre(isSubtree(subtree))
@@ -171,7 +171,7 @@ describe('P7: proofs', () => {
     )
   })
 
-  it('P7: a range is a subtree when its start is a multiple of the power of two that its width needs', () => {
+  it('P7: a range is a subtree if its start is a multiple of the power of two that its width needs', () => {
     for (let start = 0; start < 70; start++) {
       for (let end = start; end < 70; end++) {
         const power = [1, 2, 4, 8, 16, 32, 64, 128].find((number) => number >= end - start) ?? 0
@@ -184,7 +184,7 @@ describe('P7: proofs', () => {
     }
   })
 
-  it('P7: a leaf that is no hash of 32 bytes is in no tree, not even in that of itself', () => {
+  it('P7: a leaf that is no hash of 32 bytes is in no tree, not even in a tree of that leaf', () => {
     for (const length of [0, 31, 33]) {
       const leaf = new Uint8Array(length)
       expect(verifyInclusion(0, 1, leaf, [], leaf)).toBe(false)
@@ -192,7 +192,7 @@ describe('P7: proofs', () => {
     expect(verifyInclusion(0, 1, new Uint8Array(32), [], new Uint8Array(32))).toBe(true)
   })
 
-  it('makes no proof of what is not there', () => {
+  it('makes no proof for a missing leaf, range or size', () => {
     expect(() => inclusionRanges(3, { start: 0, end: 3 })).toThrow(RangeError)
     expect(() => inclusionRanges(-1, { start: 0, end: 3 })).toThrow(RangeError)
     expect(() => inclusionRanges(2, { start: 1, end: 4 })).toThrow(RangeError)
@@ -204,12 +204,12 @@ describe('P7: proofs', () => {
 })
 
 describe('P7: beyond 32 bits', () => {
-  // A tree too large to hold, all of whose leaves are alike but one: what lies beside that one follows from its width.
+  // A tree too large to hold. All leaves but one are equal, so the root of a range beside that leaf follows from its width.
   const [plain, special] = [leafHash(Uint8Array.of(0)), leafHash(Uint8Array.of(1))]
   const byWidth = new Map<number, Hash>()
   const split = (width: number): number => {
     const power = 2 ** Math.floor(Math.log2(width))
-    // the logarithm of what lies next to a power of two is rounded to that of the power
+    // next to a power of two, the logarithm is rounded to that of the power
     return power < width ? power : power / 2
   }
   function plainRoot(width: number): Hash {
@@ -233,7 +233,7 @@ describe('P7: beyond 32 bits', () => {
       .map((index) => ({ size, index })),
   )
 
-  it.each(cases)('P7: leaf $index of $size is proved, at its own place alone', ({ size, index }) => {
+  it.each(cases)('P7: leaf $index of $size is proved at its own place only', ({ size, index }) => {
     const root = rootWith(index, { start: 0, end: size })
     const proof = inclusionRanges(index, { start: 0, end: size }).map((range) => rootWith(index, range))
     expect(verifyInclusion(index, size, special, proof, root)).toBe(true)
@@ -242,7 +242,7 @@ describe('P7: beyond 32 bits', () => {
     expect(verifyInclusion(index, size, plain, proof, root)).toBe(false)
   })
 
-  it.each(cases)('P7: the first $size - $index leaves stand unchanged in $size', ({ size, index }) => {
+  it.each(cases)('P7: the first $size - $index leaves are unchanged in $size', ({ size, index }) => {
     const earlier = size - index
     const at = Math.floor(earlier / 3)
     const [before, root] = [rootWith(at, { start: 0, end: earlier }), rootWith(at, { start: 0, end: size })]
@@ -252,7 +252,7 @@ describe('P7: beyond 32 bits', () => {
     expect(verifyConsistency(earlier, size, before, rootWith(-1, { start: 0, end: size }), proof)).toBe(false)
   })
 
-  it('P7: what is no safe integer is refused', () => {
+  it('P7: a number that is no safe integer is refused', () => {
     const root = rootWith(-1, { start: 0, end: 2 })
     for (const number of [2 ** 53, 2 ** 63, 2 ** 64, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
       expect(verifyInclusion(number, 2, plain, [plain], root)).toBe(false)

@@ -16,14 +16,14 @@ import { positionIn, type Span } from '../../../gateway/audit/verify/span.ts'
 import { rootOf } from '../../../gateway/audit/verify/tree.ts'
 import { type LogKey, parseVerifierKey, type WitnessKey } from '../../../gateway/audit/verify/verifier-key.ts'
 
-// The files stay as they are: a log that was written once must verify for good. Another program computed them, from
+// The files never change, because a log that was written once must verify forever. Another program computed them from
 // docs/audit-log.md and docs/checkpoints.md alone.
 
 const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'))
 const vectors = (name: string): unknown =>
   JSON.parse(readFileSync(new URL(`../../vectors/audit/${name}.json`, import.meta.url), 'utf8'))
 
-/** Lines that several cases share. A case gives its lines by position. */
+/** Lines that several cases share. A case refers to lines by position. */
 interface Lines {
   lines: object[]
 }
@@ -120,7 +120,7 @@ const itemsIn = (file: Lines, test: Case) => {
 describe('items', () => {
   const { accept, rejectRecords, rejectTexts } = vectors('items') as Items
 
-  it.each(accept)('P7: text and records of an item give each other: $comment', ({ text, records }) => {
+  it.each(accept)('P7: text and records of an item determine each other: $comment', ({ text, records }) => {
     expect(itemText(records)).toBe(text)
     expect(recordsOf(text)).toEqual(records)
   })
@@ -142,7 +142,7 @@ describe('items', () => {
     expect(() => recordsOf(text)).toThrow(TypeError)
   })
 
-  it('holds as many as it did', () => {
+  it('holds the expected number of vectors', () => {
     expect([accept.length, rejectRecords.length, rejectTexts.length]).toEqual([18, 30, 33])
   })
 })
@@ -168,11 +168,11 @@ describe('items of the table', () => {
     )
   })
 
-  it.each(reject)('P7: reads no item with $why', ({ attributes }) => {
+  it.each(reject)('P7: rejects an item with $why', ({ attributes }) => {
     expect(() => entriesOf(bytes(attributes))).toThrow(TypeError)
   })
 
-  it('holds as many as it did', () => {
+  it('holds the expected number of vectors', () => {
     expect([accept.length, reject.length]).toEqual([8, 18])
   })
 })
@@ -193,7 +193,7 @@ describe('lanes', () => {
     expect(verifyLanes(itemsIn(file, test), test.registered).findings).toEqual(test.findings)
   })
 
-  it('holds as many as it did', () => {
+  it('holds the expected number of vectors', () => {
     expect([accept.length, reject.length, registry.length]).toEqual([9, 33, 14])
   })
 })
@@ -214,7 +214,7 @@ describe('receipts', () => {
     expect(isWholeRequest(itemsIn(file, test), test.requestId)).toBe(test.isWhole)
   })
 
-  it('holds as many as it did', () => {
+  it('holds the expected number of vectors', () => {
     expect([accept.length, reject.length, whole.length]).toEqual([5, 29, 10])
   })
 })
@@ -232,7 +232,7 @@ describe('trees', () => {
     expect(rootOf(hashes.slice(0, size))).toEqual(hex(root))
   })
 
-  it.each(inclusion.accept)('P7: proves $comment, and makes the same proof', ({ index, size, leaf, proof, root }) => {
+  it.each(inclusion.accept)('P7: proves $comment, and computes the same proof', ({ index, size, leaf, proof, root }) => {
     expect(verifyInclusion(index, size, hex(leaf), proof.map(hex), hex(root))).toBe(true)
     expect(inclusionRanges(index, { start: 0, end: size }).map(rangeRoot)).toEqual(proof.map(hex))
   })
@@ -241,7 +241,7 @@ describe('trees', () => {
     expect(verifyInclusion(index, size, hex(leaf), proof.map(hex), hex(root))).toBe(false)
   })
 
-  it.each(consistency.accept)('P7: proves $comment, and makes the same proof', (test) => {
+  it.each(consistency.accept)('P7: proves $comment, and computes the same proof', (test) => {
     const { earlier, later, earlierRoot, laterRoot, proof } = test
     expect(verifyConsistency(earlier, later, hex(earlierRoot), hex(laterRoot), proof.map(hex))).toBe(true)
     expect(consistencyRanges({ start: 0, end: earlier }, later).map(rangeRoot)).toEqual(proof.map(hex))
@@ -252,7 +252,7 @@ describe('trees', () => {
     expect(verifyConsistency(earlier, later, hex(earlierRoot), hex(laterRoot), proof.map(hex))).toBe(false)
   })
 
-  it('holds as many as it did', () => {
+  it('holds the expected number of vectors', () => {
     const { accept, refuse } = inclusion
     expect([accept.length, refuse.length]).toEqual([15, 16])
     expect([consistency.accept.length, consistency.refuse.length]).toEqual([18, 9])
@@ -273,7 +273,7 @@ describe('checkpoints', () => {
     quorum,
   })
 
-  it.each(accept)('P7: believes $comment', async ({ note, checkpoint, cosignatures, quorum }) => {
+  it.each(accept)('P7: accepts $comment', async ({ note, checkpoint, cosignatures, quorum }) => {
     const expected = { ...checkpoint, root: hex(checkpoint.root) }
     expect(await verifyCheckpoint(note, trusted(quorum))).toEqual({ outcome: 'VERIFIED', checkpoint: expected, cosignatures })
   })
@@ -282,11 +282,11 @@ describe('checkpoints', () => {
     expect(await verifyCheckpoint(note, trusted(quorum))).toEqual({ outcome: 'REFUSED', reason })
   })
 
-  it.each(keys.refuse)('P7: takes no key with $why', ({ key }) => {
+  it.each(keys.refuse)('P7: rejects a key with $why', ({ key }) => {
     expect(parseVerifierKey(key)).toBeUndefined()
   })
 
-  it('holds as many as it did', () => {
+  it('holds the expected number of vectors', () => {
     expect([accept.length, refuse.length, keys.refuse.length]).toEqual([7, 53, 9])
   })
 })
@@ -312,14 +312,14 @@ describe('seals', () => {
     },
   )
 
-  it('finds no position for an item that no span holds', () => {
+  it('finds no position for an item outside of all spans', () => {
     const [span] = proofs.spans
     if (span === undefined) throw new Error('the file has a span')
     expect(positionIn(span, { lane: 'kakjK50G.1', sequence: 4 })).toBeUndefined()
     expect(positionIn(span, { lane: 'kakjK50G.9', sequence: 1 })).toBeUndefined()
   })
 
-  it('holds as many as it did', () => {
+  it('holds the expected number of vectors', () => {
     expect([seals.length, proofs.items.length]).toEqual([20, 7])
   })
 })

@@ -23,7 +23,7 @@ afterAll(async () => {
   await bench.stop()
 })
 
-/** An export of everything that a tenant has, and the registry of its lanes. */
+/** An export of all items of a tenant, with the registry of its lanes. */
 async function exportOf(one: Writer): Promise<Export & { registered: Parameters<typeof verifyLanes>[1] }> {
   const { tenant } = one
   const lanes = Object.entries(await one.hours()).flatMap(([hour, names]) => names.map((lane) => ({ tenant, lane, hour })))
@@ -41,7 +41,7 @@ async function verified(one = writer): Promise<LanesReport> {
 }
 
 /**
- * Three lanes. The first one retired with an item beyond the one that its successor names. No item of the second one was
+ * Three lanes. The first lane retired with an item beyond the end that its successor names. No item of the second lane was
  * acknowledged.
  */
 beforeEach(async () => {
@@ -63,7 +63,7 @@ const key = (lane: number, sequence: number) => ({
 const remove = (lane: number, sequence: number) =>
   bench.direct.send(new DeleteItemCommand({ TableName: bench.table, Key: key(lane, sequence) }))
 
-it('P7: lanes after lost answers and retirements are an unaltered log', async () => {
+it('P7: lanes with lost answers and retirements verify as an unaltered log', async () => {
   const { findings, lanes, count } = await verified()
   expect(findings).toEqual([])
   expect(count).toBe(11)
@@ -74,7 +74,7 @@ it('P7: lanes after lost answers and retirements are an unaltered log', async ()
   ])
 })
 
-it('P7: an item that is altered in the table is found', async () => {
+it('P7: finds an item that was altered in the table', async () => {
   const text = (await bench.items(laneKey(writer.tenant, `${writer.process}.1`)))[2]?.['e']?.S ?? ''
   await bench.direct.send(
     new UpdateItemCommand({
@@ -88,10 +88,10 @@ it('P7: an item that is altered in the table is found', async () => {
   expect(findings).toMatchObject([{ kind: 'ALTERED', lane: `${writer.process}.1`, sequence: 3 }])
 })
 
-it('P7: items that are deleted from the table are found: from the middle, from the end of a retired lane, a lane whole', async () => {
+it('P7: finds deleted items: from the middle, from the end of a retired lane, and a whole lane', async () => {
   await remove(3, 2)
   await remove(1, 6)
-  // the retired lane may or may not have held the item that was not acknowledged
+  // the retired lane may or may not hold the unacknowledged item
   expect((await verified()).findings).toMatchObject([{ kind: 'GAP', lane: `${writer.process}.3`, sequence: 3, after: 1 }])
   await remove(1, 5)
   await remove(2, 1)
@@ -105,7 +105,7 @@ it('P7: items that are deleted from the table are found: from the middle, from t
 describe('P7: hours', () => {
   const HOUR_MS = 3_600_000
 
-  it('P7: the lanes of several hours are an unaltered log, the last ones without a successor', async () => {
+  it('P7: the lanes of several hours verify as an unaltered log; the last lanes have no successor', async () => {
     const clocks = new Jumping(NOON)
     const one = bench.writer({ now: clocks.now, monotonic: clocks.monotonic })
     const append = async (numbers: readonly number[]) => await one.append(numbers, 5_000, { at: clocks.now() as Instant })
@@ -124,7 +124,7 @@ describe('P7: hours', () => {
     expect(Object.keys(await one.hours())).toEqual(['2026-03-01T12', '2026-03-01T13', '2026-03-01T16'])
   })
 
-  it('P7: a registration that was moved to another hour is found', async () => {
+  it('P7: finds a registration that was moved to another hour', async () => {
     const { items, registered = [] } = await exportOf(writer)
     const moved = registered.map((line, at) => (at === 0 ? { ...line, hour: '2026-03-01T09' } : line))
     expect(verifyLanes(items, moved).findings).toMatchObject([{ kind: 'WRONG_HOUR', lane: `${writer.process}.1` }])
@@ -132,7 +132,7 @@ describe('P7: hours', () => {
   })
 })
 
-it('P7: the receipt of a request with items in several transactions fails without any one of them', async () => {
+it('P7: the receipt of a request with items in several transactions fails if any item is missing', async () => {
   const request = context({ tenant: writer.tenant, requestId: newRequestId(writer.process, benchNow(), randomBytes) })
   const packer = new ItemPacker(request)
   for (const number of upTo(150)) packer.add(access(number, { patient: `patient-${number}` }))
@@ -142,7 +142,7 @@ it('P7: the receipt of a request with items in several transactions fails withou
   expect(items.filter(({ requestId }) => requestId === request.requestId)).toHaveLength(150)
   expect(verifyReceipt(items, request.requestId, receipt)).toBe(true)
   expect(isWholeRequest(items, request.requestId)).toBe(true)
-  // some of them, in both transactions: each check computes all hashes anew
+  // a sample from both transactions, because each check recomputes all hashes
   for (const item of items.filter((_, at) => at % 20 === 0)) {
     const others = items.filter((one) => one !== item)
     const isOurs = item.requestId === request.requestId

@@ -29,11 +29,11 @@ describe('P11: equal values', () => {
     ['space within', 'CASE_AND_SPACE', 'de Vries', 'devries'],
     ['a country code', 'DIGITS', '+1 555 010 1234', '555 010 1234'],
     ['a leading zero', 'DIGITS', '0123', '123'],
-  ] as const)('%s tells two values apart (%s)', (_, how, one, two) => {
+  ] as const)('%s keeps two values distinct (%s)', (_, how, one, two) => {
     expect(normalized(one, how)).not.toBe(normalized(two, how))
   })
 
-  it('DIGITS: nothing but digits counts, full-width ones too', () => {
+  it('DIGITS: only digits count, including full-width ones', () => {
     expect(normalized('(555) 010-12３4 ext', 'DIGITS')).toBe('5550101234')
   })
 
@@ -74,7 +74,7 @@ describe('P5, P8: a token identifies one value of one field of one tenant', () =
     expect(of({ 'Patient.familyName': ' STONE', 'Patient.birthDate': '1980' })).toEqual(['stone', '1980'])
   })
 
-  it('uses version 1 of its key even if there is a newer version', () => {
+  it('uses version 1 of its key even if a newer version exists', () => {
     const [one, two] = [purposeKey('index'), purposeKey('index', rawKey(0x10), 2)]
     const both = { ...two, byVersion: (version: number) => (version === 1 ? one.key : two.key) }
     expect(searchToken(both, TENANT, MRN, ['mr 1'])).toBe(token(MRN, ['mr 1']))

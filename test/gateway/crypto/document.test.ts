@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { expect, it } from 'vitest'
 import { examples } from './examples.ts'
 
-it('docs/sealed-field.md shows what the code makes, every example of it and no other', async () => {
+it('docs/sealed-field.md shows every example of the code and no other', async () => {
   const text = await readFile(new URL('../../../docs/sealed-field.md', import.meta.url), 'utf8')
   const shown = [...text.matchAll(/^```example ([a-z-]+)\n([^`]*)^```/gm)].map(([, name, lines = '']) => [
     name,

@@ -14,7 +14,7 @@ import type { Coordinate } from '../../../directives/coordinates.ts'
 import type { Instant, UserId } from '../../../gateway/model/ids.ts'
 import { counter, countingRandom, path, PATIENT, patientKeys, PLACE, rawKey, purposeKey } from './place-fixtures.ts'
 
-/** The examples of `docs/sealed-field.md` by name, as the code makes them. */
+/** The examples of `docs/sealed-field.md` by name, computed by the code. */
 export function examples(): ReadonlyMap<string, string> {
   const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
   const keys = patientKeys({ 1: rawKey(0x20) })

@@ -179,7 +179,7 @@ describe('a new key for further writes', () => {
     expect(new Set([before[0], (await sealKeys(house.newRing(), [2]))[0]]).size).toBe(2)
   })
 
-  it('of a use seals after six minutes, longer than any process caches the item', async () => {
+  it('of a purpose seals after six minutes, longer than any process caches the item', async () => {
     const sealing = async () => (await house.newRing().purposeKey(RIVERSIDE, 'access')).version
     expect(await house.rotation().renewUse(RIVERSIDE, 'access')).toBe(2)
     house.time += 6 * MINUTE - 1

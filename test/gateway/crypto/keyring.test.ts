@@ -10,7 +10,7 @@ import { KeyHouse, KMS_KEY, RIVERSIDE } from './key-fixtures.ts'
 const LAKESIDE = 'lakeside' as TenantId
 const NOBODY = 'nobodynobodynobodynobo' as PatientId
 
-describe('one KMS call a tenant, however many patients', () => {
+describe('one KMS call for each tenant, for any number of patients', () => {
   it.each([1, 100])('calls KMS once for %i patients when cold, and not at all when warm', async (count) => {
     const house = new KeyHouse()
     const patients = await house.withPatients(count)
@@ -69,7 +69,7 @@ describe('P5: equal work for a patient hidden from the caller', () => {
     }
   })
 
-  it('forgets a cached key whose item has gone', async () => {
+  it('forgets a cached key if its item no longer exists', async () => {
     const house = new KeyHouse()
     const [patient = NOBODY] = await house.withPatients(1)
     await house.ring.patientKeys(RIVERSIDE, [patient], 'cached')
@@ -190,7 +190,7 @@ describe('P6: a wrapped key opens only in its own place', () => {
     expect(house.kms.decrypts).toBe(0)
   })
 
-  it('P6: a purpose key put in the place of another', async () => {
+  it('P6: a purpose key moved to the place of another does not open', async () => {
     const house = new KeyHouse()
     await house.withPatients(0)
     alterTenant(house, (item) => {
@@ -203,7 +203,7 @@ describe('P6: a wrapped key opens only in its own place', () => {
 })
 
 describe('a tenant', () => {
-  it('is created once, with a different key for each use', async () => {
+  it('is created once, with a different key for each purpose', async () => {
     const house = new KeyHouse()
     await house.ring.createTenant(RIVERSIDE)
     const first = house.table.tenants.get(RIVERSIDE)
@@ -231,7 +231,7 @@ describe('a tenant', () => {
     await expect(ring.newPatientKey(RIVERSIDE, NOBODY)).rejects.toThrow(KeyUnavailable)
   })
 
-  it('without a key for a use has none, although its other uses work', async () => {
+  it('without a key for a purpose has none, although its other purposes work', async () => {
     const house = new KeyHouse()
     await house.withPatients(0)
     alterTenant(house, (item) => ({ ...item, uses: item.uses.filter(({ use }) => use !== 'index') }))
@@ -342,7 +342,7 @@ describe('patients that several requests miss at once', () => {
   })
 })
 
-describe('what must not stay in memory', () => {
+describe('secrets that must not stay in memory', () => {
   afterEach(() => {
     vi.useRealTimers()
   })
@@ -399,7 +399,7 @@ describe('the cache of keys', () => {
   })
 })
 
-/** A second version of the tenant key, and a patient whose key is wrapped under it. */
+/** A second version of the tenant key, and a patient key that is wrapped under it. */
 function rotate(house: KeyHouse, patient: PatientId): void {
   const tenantKey = randomBytes(32)
   const wrapped = house.kms.wrap(tenantKey, { tenant: RIVERSIDE, use: 'tenant-key', version: '2' }, KMS_KEY)

@@ -95,7 +95,7 @@ describe('P13: keys', () => {
     expect(back.phi.resolved).toBe(15)
   })
 
-  it('P13: a key that KMS no longer gives stops working after its age in memory, and not before', async () => {
+  it('P13: a key that KMS refuses stops working after its age in memory, and not before', async () => {
     let later = 0
     const process = await clinic.another({ now: () => Date.now() + later })
     expect((await process.ask('billing', LIST, { first: 2 })).phi.resolved).toBe(6)
@@ -114,7 +114,7 @@ describe('P13: keys', () => {
   })
 })
 
-describe("P13: KMS away for one tenant's own key", () => {
+describe("P13: KMS is unavailable for one tenant's own key", () => {
   const OWN = 'alias/phi-lakeside'
   const BY_ID = 'query ($id: ID!) { patient(id: $id) { familyName birthDate } }'
   const away: readonly (readonly [string, () => void])[] = [
@@ -131,7 +131,7 @@ describe("P13: KMS away for one tenant's own key", () => {
   afterEach(back)
 
   it.each(away)(
-    '%s: warm goes on to its bound, cold says so, other tenants notice nothing, and it comes back by itself',
+    '%s: a warm process continues until its bound, a cold one reports the failure, other tenants are unaffected, and the tenant recovers',
     async (_how, go) => {
       let later = 0
       const process = await clinic.another({ now: () => Date.now() + later })

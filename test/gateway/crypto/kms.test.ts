@@ -71,7 +71,7 @@ describe('AwsKms', () => {
     'KMSInvalidStateException',
     'IncorrectKeyException',
     'ThrottlingException',
-  ])('takes %s for a key that is not available', async (name) => {
+  ])('reports %s as an unavailable key', async (name) => {
     const { kms } = await kmsAnswering(400, { __type: name, message: 'details' })
     const failure = await kms.decrypt(wrapped, context, 'alias/phi').catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(KeyUnavailable)

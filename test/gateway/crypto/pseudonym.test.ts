@@ -24,7 +24,7 @@ const refs = fc.record({
 }) satisfies fc.Arbitrary<RecordRef>
 
 describe('C18: a pseudonym opens only under its study', () => {
-  it('each record has one pseudonym, of the same length, the same each time', () => {
+  it('each record has one pseudonym of fixed length, equal each time', () => {
     fc.assert(
       fc.property(refs, refs, (one, other) => {
         const text = study.seal(one)
@@ -42,7 +42,7 @@ describe('C18: a pseudonym opens only under its study', () => {
     ['another key', new Pseudonyms(purposeKey(2), bound('riverside', 'A1C'))],
     // the boundary between tenant and protocol counts
     ['a name that begins elsewhere', new Pseudonyms(purposeKey(1), bound('riversideA', '1C'))],
-  ])('of %s it is another text, which leads nowhere here', (_, elsewhere) => {
+  ])('of %s, a pseudonym is another text and resolves to nothing here', (_, elsewhere) => {
     fc.assert(
       fc.property(refs, (ref) => {
         expect(elsewhere.seal(ref)).not.toBe(study.seal(ref))

@@ -70,7 +70,7 @@ describe('lengths show only as buckets', () => {
     expect(seal(one).length).toBe(81)
   })
 
-  it('doubles up to 6144 bytes and goes on in steps of 6144', () => {
+  it('doubles up to 6144 bytes and then grows in steps of 6144', () => {
     expect([1, 48, 49, 96, 97, 192, 3072, 3073, 6144, 6145, 12288, 12289].map(bucketFor)).toEqual([
       48, 48, 96, 96, 192, 192, 3072, 6144, 6144, 12288, 12288, 18432,
     ])

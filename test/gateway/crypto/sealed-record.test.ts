@@ -75,12 +75,12 @@ describe('P6: removed, moved or rolled-back is an integrity failure, never "none
     expect(() => openRecord().openField(CITY, field(sealed, SSN))).toThrow(IntegrityFailure)
   })
 
-  it('P6: two values that changed places', () => {
+  it('P6: two swapped values', () => {
     expect(openRecord().verdict(SSN, field(sealed, BIRTH_DATE))).toBe('INTEGRITY')
     expect(() => openRecord().openField(SSN, field(sealed, BIRTH_DATE))).toThrow(IntegrityFailure)
   })
 
-  it('P6: an older value put back without its manifest', () => {
+  it('P6: an older value restored without its manifest', () => {
     const newer = sealRecord(keys, PLACE, 8, { values, metadata })
     const record = openRecord(newer.manifest)
     expect(record.verdict(SSN, field(sealed, SSN))).toBe('INTEGRITY')

@@ -6,7 +6,7 @@ import type { PurposeOfUse, Relationship, Role } from '../../../directives/polic
 
 export const RELATIONSHIPS = ['CARE_TEAM', 'SELF', 'PROXY', 'AUTHOR', 'ORGANIZATION'] as Relationship[]
 
-/** The shipped clinic as it is compiled for use. */
+/** The shipped clinic, compiled for use. */
 export const clinic = compilePolicy(clinicTypeDefs(), { relationships: new Set(RELATIONSHIPS) })
 
 export const NOW = Date.UTC(2026, 0, 31, 12) as Instant
@@ -23,7 +23,7 @@ export function callerWith(roles: readonly string[], purpose: PurposeOfUse, more
   }
 }
 
-/** A patient who said nothing of consent. */
+/** A patient without consents. */
 const NO_CONSENTS: ConsentFacts = { rules: clinic.policy.consent, given: [] }
 
 export function factsOf(relationships: readonly string[], breakGlassUntil?: number): Facts {

@@ -1,6 +1,6 @@
 import type { Consent } from '../../../gateway/model/consent.ts'
 
-// The rules of consent as somebody would tell them who never saw the implementation: one question after the other, in plain lists.
+// An independent model of the consent rules, written without the implementation: one question after the other, over plain lists.
 
 export interface Asked {
   readonly fieldLabels: readonly string[]
@@ -16,7 +16,7 @@ export interface Asked {
   readonly now: number
 }
 
-/** What the shipped schema says of each sensitivity; one that is not here is as closed as any. */
+/** The shipped schema's rules for each sensitivity. An unlisted sensitivity is closed. */
 const NEEDS_PERMISSION = ['ETH', 'PSYTHPN']
 const HONORS_DENIAL = ['PSY', 'HIV', 'GDIS', 'SDV', 'SEX']
 const CLOSED_TO_EMERGENCIES = ['PSYTHPN']

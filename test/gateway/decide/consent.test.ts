@@ -76,8 +76,8 @@ function verdictOf(of: Asked & { readonly footing: Footing }) {
   )
 }
 
-describe('P3: what consents say', () => {
-  it('is what the plain rules say, whatever is asked', () => {
+describe('P3: the verdict of consents', () => {
+  it('equals the verdict of the model for any request', () => {
     const seen = new Map<string, number>()
     fc.assert(
       fc.property(asked, (of) => {
@@ -87,11 +87,11 @@ describe('P3: what consents say', () => {
       }),
       { numRuns: 20_000 },
     )
-    // the question is not answered the same way throughout
+    // the property must cover each verdict
     for (const verdict of ['OPEN', 'CLOSED', 'UNKNOWN']) expect(seen.get(verdict)).toBeGreaterThan(50)
   })
 
-  it('a denial more never opens anything, a permission more never closes it, an outage opens nothing that a silent patient closes', () => {
+  it('a further denial opens nothing, a further permission closes nothing, and an outage opens nothing that is closed without consents', () => {
     const open = (of: Asked & { readonly footing: Footing }): boolean => verdictOf(of).kind === 'OPEN'
     fc.assert(
       fc.property(asked, consent, (of, more) => {
@@ -107,7 +107,7 @@ describe('P3: what consents say', () => {
     )
   })
 
-  it('names the permission that opened it', () => {
+  it('names the permission that opened the record', () => {
     const of = {
       fieldLabels: [],
       recordLabels: ['ETH'],

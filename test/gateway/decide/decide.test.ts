@@ -16,7 +16,7 @@ interface Line {
   readonly actions?: readonly Action[]
 }
 
-/** A field with these grants, numbered as the schema numbers them. */
+/** A field with these grants, numbered like those of a schema. */
 function field(...lines: readonly Line[]): PhiPolicy {
   return {
     path: 'Patient.birthDate' as SchemaPath,
@@ -43,7 +43,7 @@ const RESEARCHER: Line = { role: 'RESEARCHER', purposes: ['HRESCH'], relationshi
 const PATIENT: Line = { role: 'PATIENT', purposes: ['PATRQT'], relationship: 'SELF' }
 const birthDate = field(NURSE, RESEARCHER, PATIENT)
 
-describe('P3: role, purpose and relationship must all be there', () => {
+describe('P3: role, purpose and relationship are all required', () => {
   it.each<[role: string, purpose: PurposeOfUse, held: string[], expected: object]>([
     ['NURSE', 'TREAT', ['CARE_TEAM'], { outcome: 'GRANTED', view: 'FULL', basis: 'CARE_TEAM', rule: 'Patient.birthDate#1' }],
     ['NURSE', 'ETREAT', ['CARE_TEAM'], { outcome: 'GRANTED', rule: 'Patient.birthDate#1' }],
@@ -60,7 +60,7 @@ describe('P3: role, purpose and relationship must all be there', () => {
     expect(decide(birthDate, callerWith([role], purpose), factsOf(held), NOW)).toMatchObject(expected)
   })
 
-  it('a field without a policy is refused, whoever asks', () => {
+  it('a field without a policy is denied to every caller', () => {
     expect(decide(undefined, callerWith(['NURSE'], 'TREAT'), factsOf(['CARE_TEAM']), NOW)).toEqual({
       outcome: 'DENIED',
       reason: 'UNKNOWN_FIELD',
@@ -68,16 +68,16 @@ describe('P3: role, purpose and relationship must all be there', () => {
     })
   })
 
-  it('a field without grants, and a caller without roles, are refused', () => {
+  it('a field without grants is denied, and so is a caller without roles', () => {
     expect(decide(field(), callerWith(['NURSE'], 'TREAT'), factsOf(['CARE_TEAM']), NOW)).toMatchObject({ reason: 'ROLE' })
     expect(decide(birthDate, callerWith([], 'TREAT'), factsOf(['CARE_TEAM']), NOW)).toMatchObject({ reason: 'ROLE' })
   })
 })
 
-describe('of several grants that apply the most revealing wins', () => {
+describe('the most revealing of several matching grants wins', () => {
   const masked = field({ ...NURSE, view: 'YEAR' }, NURSE, { ...NURSE, view: 'PRESENCE' })
 
-  it('wherever it stands', () => {
+  it('in any order', () => {
     for (const grants of [masked.grants, masked.grants.toReversed()]) {
       const decision = decide({ ...masked, grants }, callerWith(['NURSE'], 'TREAT'), factsOf(['CARE_TEAM']), NOW)
       expect(decision).toMatchObject({ outcome: 'GRANTED', view: 'FULL', rule: 'Patient.birthDate#2' })
@@ -93,8 +93,8 @@ describe('of several grants that apply the most revealing wins', () => {
   })
 })
 
-describe('a refusal names the grant that came closest', () => {
-  it('a missing relationship is nearer than a purpose, a purpose nearer than a role', () => {
+describe('a denial names the grant that came closest', () => {
+  it('a missing relationship is closer than a purpose, a purpose closer than a role', () => {
     const caller = callerWith(['NURSE', 'RESEARCHER'], 'HRESCH')
     expect(decide(birthDate, caller, factsOf([]), NOW)).toMatchObject({ reason: 'RELATIONSHIP', rule: 'Patient.birthDate#2' })
     expect(decide(birthDate, callerWith(['RESEARCHER'], 'TREAT'), factsOf([]), NOW)).toMatchObject({
@@ -104,10 +104,10 @@ describe('a refusal names the grant that came closest', () => {
   })
 })
 
-describe('break-glass stands for treatment and a missing place on the care team, and for nothing else', () => {
+describe('break-glass replaces a purpose of treatment and a missing place on the care team, and nothing else', () => {
   const emergency = callerWith(['NURSE'], 'BTG')
 
-  it('opens while it lasts, and names the grant that it stands on', () => {
+  it('opens until its end, and names the grant that it extends', () => {
     expect(decide(birthDate, emergency, factsOf([], NOW + 1), NOW)).toEqual({
       outcome: 'GRANTED',
       view: 'FULL',
@@ -119,7 +119,7 @@ describe('break-glass stands for treatment and a missing place on the care team,
     expect(decide(birthDate, emergency, factsOf(['CARE_TEAM']), NOW)).toMatchObject({ outcome: 'DENIED', reason: 'PURPOSE' })
   })
 
-  it('needs its own purpose: an emergency does not widen another request', () => {
+  it('needs its own purpose: break-glass does not widen another request', () => {
     expect(decide(birthDate, callerWith(['NURSE'], 'TREAT'), factsOf([], NOW + 1), NOW)).toMatchObject({ outcome: 'DENIED' })
   })
 
@@ -127,16 +127,16 @@ describe('break-glass stands for treatment and a missing place on the care team,
     ['another role', { ...NURSE, role: 'PHYSICIAN' }],
     ['another relationship', { ...NURSE, relationship: 'SELF' }],
     ['a purpose other than treatment', { ...NURSE, purposes: ['HPAYMT'] }],
-    ['a grant that says no', { ...NURSE, breakGlass: false }],
-  ])('does not stand for %s', (_what, line) => {
+    ['a grant without break-glass', { ...NURSE, breakGlass: false }],
+  ])('does not apply to %s', (_what, line) => {
     expect(decide(field(line), emergency, factsOf([], NOW + 1), NOW)).toMatchObject({ outcome: 'DENIED', breakGlass: false })
   })
 })
 
-describe('an action needs a grant of its own', () => {
+describe('each action needs its own grant', () => {
   const searchable = field(NURSE, { role: 'BILLING', purposes: ['HPAYMT'], relationship: 'ORGANIZATION', actions: ['SEARCH'] })
 
-  it('to read is not to search, and the other way round', () => {
+  it('a grant to read does not allow a search, and the reverse', () => {
     const billing = callerWith(['BILLING'], 'HPAYMT')
     expect(decide(searchable, billing, factsOf(['ORGANIZATION']), NOW, 'SEARCH')).toMatchObject({ outcome: 'GRANTED' })
     expect(decide(searchable, billing, factsOf(['ORGANIZATION']), NOW)).toMatchObject({ outcome: 'DENIED', reason: 'ROLE' })
@@ -148,7 +148,7 @@ describe('an action needs a grant of its own', () => {
   })
 })
 
-describe('what is refused before any record is what every record would refuse', () => {
+describe('a denial before any record equals the denial of every record', () => {
   const policies = [undefined, ...clinic.policy.phi.values()]
   const roles = [...clinic.policy.roles.keys(), 'TOASTER' as Role]
   const purposes: PurposeOfUse[] = ['TREAT', 'ETREAT', 'BTG', 'HPAYMT', 'HOPERAT', 'HRESCH', 'PATRQT', 'PUBHLTH']
@@ -161,7 +161,7 @@ describe('what is refused before any record is what every record would refuse', 
   })
   const everySet = subsets(RELATIONSHIPS)
 
-  it('a refusal before the record is the refusal of every record, whatever the relationships or the emergency', () => {
+  it('a denial before the record is the denial of every record, under any relationships and break-glass grants', () => {
     fc.assert(
       fc.property(asked, ({ policy, roles: held, purpose, action }) => {
         const caller = callerWith(held, purpose)
@@ -175,7 +175,7 @@ describe('what is refused before any record is what every record would refuse', 
     )
   })
 
-  it('what is not refused before could be granted by some record', () => {
+  it('a request that is not denied before the record is granted for some record', () => {
     fc.assert(
       fc.property(asked, ({ policy, roles: held, purpose, action }) => {
         const caller = callerWith(held, purpose)
@@ -186,7 +186,7 @@ describe('what is refused before any record is what every record would refuse', 
     )
   })
 
-  it('a further relationship never closes what was open', () => {
+  it('a further relationship never closes an open field', () => {
     const reveals: Record<View, number> = { FULL: 4, LAST4: 3, YEAR: 3, ZIP3: 3, PSEUDONYM: 2, PRESENCE: 1 }
     fc.assert(
       fc.property(asked, fc.subarray(RELATIONSHIPS), fc.constantFrom(...RELATIONSHIPS), ({ policy, ...who }, held, more) => {

@@ -11,7 +11,7 @@ const { policy } = clinic
 const PURPOSES: readonly PurposeOfUse[] = ['TREAT', 'ETREAT', 'BTG', 'HPAYMT', 'HOPERAT', 'HRESCH', 'PATRQT', 'PUBHLTH']
 const path = (text: string) => text as SchemaPath
 
-describe('C06: an explanation is the decision, in more words', () => {
+describe('C06: an explanation is the decision with more detail', () => {
   it('for every role, purpose, relationship and path of the clinic', () => {
     let asked = 0
     for (const role of policy.roles.keys()) {
@@ -35,7 +35,7 @@ describe('C06: an explanation is the decision, in more words', () => {
     expect(asked).toBe(policy.roles.size * PURPOSES.length * (RELATIONSHIPS.length + 1) * policy.phi.size)
   })
 
-  it('without a patient: denied where every patient is, else what it depends on, and no more than some patient gives', () => {
+  it('without a patient: DENIED if every patient is denied, otherwise DEPENDS with the relationships that would open the path', () => {
     for (const role of policy.roles.keys()) {
       for (const purpose of PURPOSES) {
         const caller = callerWith([role], purpose)
@@ -52,17 +52,17 @@ describe('C06: an explanation is the decision, in more words', () => {
   })
 })
 
-describe('what an explanation adds', () => {
+describe('an explanation adds', () => {
   const physician = callerWith(['PHYSICIAN'], 'TREAT')
   const name = path('Patient.familyName')
 
-  it('whether an emergency would open it', () => {
+  it('whether break-glass would open the path', () => {
     expect(explainPath(policy, name, physician, factsOf([]), NOW)).toMatchObject({ outcome: 'DENIED', breakGlass: true })
     expect(explainPath(policy, name, physician, undefined, NOW)).toMatchObject({ outcome: 'DEPENDS', breakGlass: true })
     expect(explainPath(policy, path('Patient.ssn'), physician, undefined, NOW)).toMatchObject({ breakGlass: false })
   })
 
-  it('whether a consent could close it: not to the patient, and whatever this patient said', () => {
+  it("whether a consent could close the path, independent of this patient's consents, and never to the patient", () => {
     const facts = factsOf(['CARE_TEAM'])
     expect(explainPath(policy, name, physician, facts, NOW).consentCouldClose).toBe(true)
     const unsaid: Facts = { ...facts, consent: { ...facts.consent, given: undefined } }
@@ -70,13 +70,13 @@ describe('what an explanation adds', () => {
     expect(explainPath(policy, name, callerWith(['PATIENT'], 'PATRQT'), factsOf(['SELF']), NOW).consentCouldClose).toBe(false)
   })
 
-  it('what a service did not tell', () => {
+  it('a dependency for each relationship that a service could not read', () => {
     const facts: Facts = { ...factsOf([]), unknown: new Set(RELATIONSHIPS) }
     const explained = explainPath(policy, name, physician, facts, NOW)
     expect(explained).toMatchObject({ outcome: 'DEPENDS', view: 'FULL', dependsOn: ['CARE_TEAM'] })
   })
 
-  it('a consent that is required, and cannot be read', () => {
+  it('CONSENT as a dependency if a required consent cannot be read', () => {
     const line = 'a: String @phi(category: NOTE, sensitivity: [ETH]) @minimumNecessary(roles: [PHYSICIAN])'
     const held = compile(sdl(line)).policy
     const facts = factsOf(['CARE_TEAM'])
@@ -87,7 +87,7 @@ describe('what an explanation adds', () => {
     expect(explainPath(held, path('Person.a'), physician, undefined, NOW).dependsOn).toEqual(['CARE_TEAM', 'CONSENT'])
   })
 
-  it('P3: a path that nobody knows is denied', () => {
+  it('P3: an unknown path is denied', () => {
     expect(explainPath(policy, path('Patient.shoeSize'), physician, undefined, NOW)).toMatchObject({ reason: 'UNKNOWN_FIELD' })
   })
 })

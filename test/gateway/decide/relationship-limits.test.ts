@@ -24,7 +24,7 @@ const readable = [...clinic.policy.phi.values()].filter(
 const granted = (facts: Facts): PhiPolicy[] => readable.filter((field) => decide(field, caller, facts, NOW).outcome === 'GRANTED')
 
 describe('C06: a relationship within limits', () => {
-  it('grants what its grants do within its categories, and denies the rest for the relationship, with the rule', () => {
+  it('grants the fields of its categories, and denies the rest with RELATIONSHIP and the rule', () => {
     expect(readable.length).toBeGreaterThan(20)
     const within = readable.filter(({ category }) => PLAIN.categories.includes(category))
     expect(within.length).toBeGreaterThan(5)
@@ -36,20 +36,20 @@ describe('C06: a relationship within limits', () => {
     }
   })
 
-  it('grants nothing of a record that bears a label, unless its scope says so', () => {
+  it('grants nothing of a labeled record, unless its scope includes labeled records', () => {
     expect(granted(limited([PLAIN], ['HIV']))).toEqual([])
     expect(granted(limited([{ ...PLAIN, labeled: true }], ['HIV']))).toEqual(granted(limited([PLAIN])))
     expect(isRecordWithinLimits(PROXY, limited([PLAIN], ['HIV']))).toBe(false)
     expect(isRecordWithinLimits(PROXY, limited([PLAIN]))).toBe(true)
   })
 
-  it('a field that bears a sensitivity is labeled as a record is', () => {
+  it('a field with a sensitivity counts as labeled, like a record with one', () => {
     const field = { ...(readable[0] as PhiPolicy), category: 'CLINICAL', sensitivity: new Set(['HIV' as Sensitivity]) } as const
     expect(isWithinLimits(PROXY, field, limited([PLAIN]))).toBe(false)
     expect(isWithinLimits(PROXY, field, limited([{ ...PLAIN, labeled: true }]))).toBe(true)
   })
 
-  it('of several scopes each stands for itself: what none of them opens, both together do not', () => {
+  it('several scopes apply separately: a field that no scope opens is not opened by all of them', () => {
     const scopes = [
       { categories: ['CLINICAL'], labeled: false },
       { categories: ['NOTE'], labeled: true },
@@ -60,7 +60,7 @@ describe('C06: a relationship within limits', () => {
     expect(granted(limited([]))).toEqual([])
   })
 
-  it('limits of one relationship say nothing of another', () => {
+  it('limits of one relationship do not affect another', () => {
     const facts = { ...limited([]), relationships: new Set([SELF, PROXY]) }
     const field = readable[0] as PhiPolicy
     expect(decide(field, callerWith(['PATIENT'], 'PATRQT'), facts, NOW)).toMatchObject({ outcome: 'GRANTED', basis: 'SELF' })

@@ -5,7 +5,9 @@ import { decide } from '../../../gateway/decide/decide.ts'
 import type { Caller, Facts } from '../../../gateway/model/decision.ts'
 import type { Instant, TenantId, UserId } from '../../../gateway/model/ids.ts'
 
-/** The promised order, from the most to the least revealing. Written out here: the table of the code must not test itself. */
+/**
+ * The promised order, from the most to the least revealing. It is written out here, so that the code's table does not test itself.
+ */
 const ORDER: readonly (readonly View[])[] = [['FULL'], ['LAST4', 'YEAR', 'ZIP3'], ['PSEUDONYM'], ['PRESENCE']]
 
 const NOW = Date.UTC(2026, 0, 31, 12) as Instant

@@ -53,8 +53,8 @@ const OPERATIONS: Readonly<Record<string, string>> = {
 }
 const USERS = ['physician', 'nurse', 'frontdesk', 'billing', 'researcher', 'patient', 'acme', 'admin']
 
-describe('C06: what is explained is what is then answered', () => {
-  it.each(Object.keys(OPERATIONS))('%s, as everybody, of patients near and far', async (name) => {
+describe('C06: an explanation equals the later answer', () => {
+  it.each(Object.keys(OPERATIONS))('%s: for every role, with related and unrelated patients', async (name) => {
     let held = 0
     for (const user of USERS) {
       const asked = user === 'researcher' ? [await pseudonymOf(clinic, onPanel)] : [onPanel, offPanel]
@@ -63,7 +63,7 @@ describe('C06: what is explained is what is then answered', () => {
         const query = [`query ($id: ID!) { patient(id: $id) ${body} }`, ...fragments].join(' fragment ')
         const [plan, answer] = [await explain(user, query, id), await clinic.ask(user, query, { id })]
         if (user === 'admin') {
-          // nobody whom an overseer may know of: neither explained nor given
+          // a supervising role may not know of patients: no explanation, no answer
           expect(at(plan.data, 'explainAccess')).toBeNull()
           expect(at(answer.data, 'patient')).toBeNull()
           continue
@@ -82,7 +82,7 @@ describe('C06: what is explained is what is then answered', () => {
           held++
         }
         const recorded = new Set(audit.map(({ path }) => path))
-        // what nobody asked of a record is behind an edge that is closed, or that led nowhere
+        // a path without a record lies behind a closed edge, or behind an edge without a target
         for (const entry of planned.values()) {
           if (entry.path.startsWith('Patient.') && entry.at === null && entry.action === 'READ')
             expect(recorded).toContain(entry.path)
@@ -92,7 +92,7 @@ describe('C06: what is explained is what is then answered', () => {
     expect(held).toBeGreaterThan(10)
   })
 
-  it('names the line, the reason and the way out', async () => {
+  it('names the grant, the reason, and break-glass if it would open the path', async () => {
     const answer = await explain(
       'physician',
       'query ($x: Boolean!) { patient(id: "any") { familyName @skip(if: $x) ssn } }',
@@ -106,14 +106,14 @@ describe('C06: what is explained is what is then answered', () => {
     expect(pathsOf(answer)[1]?.grant).toMatch(/^BILLING, for HPAYMT, with relationship ORGANIZATION, may READ it as LAST4$/)
   })
 
-  it('P11, P12: what is behind a closed edge or a filter is denied by it', async () => {
+  it('P11, P12: paths behind a closed edge or a filter are denied by it', async () => {
     const query = '{ patients { edges { node { observations(code: "1") { edges { node { code { text } } } } } } } }'
     const closed = pathsOf(await explain('billing', query, onPanel))
     expect(closed.find(({ path, action }) => path === 'Observation.code' && action === 'READ')).toMatchObject({ outcome: 'DENIED' })
     expect(closed.find(({ path }) => path === 'Patient.observations')).toMatchObject({ outcome: 'DENIED' })
   })
 
-  it('without a patient it says what it depends on, and asks nobody', async () => {
+  it('without a patient, an explanation names what it depends on, and reads no relationships', async () => {
     const query = '{ patients { edges { node { familyName ssn } } } }'
     const { result, requests } = await workOf(clinic, () => explain('physician', query))
     expect(pathsOf(result)).toMatchObject([
@@ -128,8 +128,8 @@ describe('C06: what is explained is what is then answered', () => {
 const QUERY = '{ patients { edges { node { familyName birthDate } } } }'
 
 describe('an explanation opens nothing and is audited', () => {
-  it('P1: no value is opened or given, and there is one record with the patient and the paths', async () => {
-    // metadata and values alike are opened through it
+  it('P1: opens and discloses no value, and leaves one record with the patient and the paths', async () => {
+    // metadata and values are both opened through it
     const opened = vi.spyOn(SealedRecord, 'open')
     const answer = await explain('physician', QUERY, onPanel)
     expect(opened).toHaveBeenCalledTimes(0)
@@ -149,14 +149,14 @@ describe('an explanation opens nothing and is audited', () => {
     ])
   })
 
-  it('P5: a patient who may not be known looks like one who does not exist', async () => {
+  it('P5: answers a hidden patient like a patient that does not exist', async () => {
     const users = [
       ['patient', onPanel, RIVERSIDE],
       ['patient', foreign, RIVERSIDE],
       ['lakeside-physician', onPanel, LAKESIDE],
     ] as const
     for (const [user, hidden, tenant] of users) {
-      // a first request of a process fetches keys
+      // the first request of a process fetches keys
       await explain(user, QUERY, madeUpId())
       const seen = await workOf(clinic, () => explain(user, QUERY, hidden))
       const [missing, garbled] = [
@@ -178,7 +178,7 @@ describe('an explanation opens nothing and is audited', () => {
     ['GRAPHQL_PARSE_FAILED', `{ ${'viewer { userId } '.repeat(2_000)} }`],
     ['GRAPHQL_VALIDATION_FAILED', '{ secret }'],
     ['OPERATION_RESOLUTION_FAILURE', 'query A { viewer { userId } } query B { viewer { userId } }'],
-  ])('P8: %s of the operation given is typed and quotes nothing', async (code, query) => {
+  ])('P8: reports %s of the given operation by code, and quotes nothing', async (code, query) => {
     const answer = await explain('physician', query, onPanel)
     expect(answer.status).toBe(400)
     expect(answer.errors.map(({ extensions }) => extensions)).toEqual([{ code }])
@@ -201,22 +201,22 @@ describe('an explanation opens nothing and is audited', () => {
       'of many values, whatever its variables are',
       `query ($n: Int) { ${many(17, (n) => `a${n}: ${page}`)} patients(first: $n) { edges { node { id } } } }`,
     ],
-  ])('C06: an operation that would be refused for its size is not explained either: %s', async (_what, query) => {
+  ])('C06: refuses to explain an operation that its size would exclude from execution: %s', async (_what, query) => {
     const { result, requests } = await workOf(clinic, () => explain('physician', query, onPanel))
     expect(result.status).toBe(400)
     expect(result.errors.map(({ extensions }) => extensions)).toEqual([{ code: 'OPERATION_TOO_COSTLY' }])
     expect(requests).toEqual({ records: 0, access: 0, keys: 0, kms: 0 })
-    // sent for execution it meets the same
+    // the same operation sent for execution is refused too
     const sent = await clinic.ask('physician', query, { n: 1 })
     expect(sent.errors.map(({ extensions }) => extensions)).toEqual([{ code: 'OPERATION_TOO_COSTLY' }])
   })
 
-  it('C06: one whose pages are a matter of its variables is explained', async () => {
+  it('C06: explains an operation with page sizes that depend on its variables', async () => {
     const answer = await explain('physician', `query ($n: Int) { ${many(18, (n) => `a${n}: ${page.replace('100', '$n')}`)} }`)
     expect(pathsOf(answer).map(({ path }) => path)).toEqual(['Patient.familyName', 'Patient.ssn', 'Patient.mrn'])
   })
 
-  it('C06: as the deployment says, by kind of role', async () => {
+  it('C06: applies the limits of the deployment, by kind of role', async () => {
     const { ask } = await clinic.another({ env: { PHI_LIMITS: '{"operation": {"CLINICIAN": 2}}' } })
     const three = '{ patient(id: "a") { familyName ssn mrn } }'
     const codesOf = async (user: string) => (await ask(user, ASK, { q: three })).errors.map(({ extensions }) => extensions['code'])
@@ -224,7 +224,7 @@ describe('an explanation opens nothing and is audited', () => {
     expect(await codesOf('billing')).toEqual([])
   })
 
-  it('one plan a request: aliases make no second one', async () => {
+  it('makes one plan for each request: aliases cannot add a second one', async () => {
     const answer = await clinic.ask(
       'nurse',
       `{ a: explainAccess(query: "${QUERY}") { policy } b: explainAccess(query: "${QUERY}") { policy } }`,

@@ -22,7 +22,7 @@ type Step =
 const process = fc.nat(PROCESSES - 1)
 const of = fc.nat(20)
 const times = fc.constantFrom(1_000, 10 * MINUTE, HOUR_MS, 3 * HOUR_MS)
-/** Steps with crashes and lost calls, and sound clocks. */
+/** Steps with crashes and lost calls, and correct clocks. */
 const plain: fc.WeightedArbitrary<Step>[] = [
   {
     weight: 6,
@@ -52,7 +52,7 @@ interface Request {
   readonly end: () => void
   readonly on: BudgetProcess
 }
-/** Values that a request takes, and the first and last hour of its process's wall clock meanwhile. */
+/** The values of a request, and the first and last hour of the wall clock of its process during the request. */
 interface Taking {
   readonly amount: number
   readonly on: BudgetProcess
@@ -61,14 +61,14 @@ interface Taking {
 }
 interface Refused {
   readonly hour: number
-  /** Values that requests took or take within the hour, and lost ones. */
+  /** Values that requests took or could have taken within the hour, and lost values. */
   readonly spent: number
 }
 
-/** Plays steps, and keeps what each request received. Knows of a lease only what the table and the requests see. */
+/** Plays steps, and keeps the result of each request. It sees leases only through the table and the requests. */
 class World {
   readonly table = new BudgetModel()
-  /** Values that requests took. Those of a process that died meanwhile were given to nobody. */
+  /** Values that requests took. A process that died in between disclosed none of its values. */
   readonly #taken: (Taking & { readonly isGiven: boolean })[] = []
   /** The refusals that began and ended in one hour. */
   readonly refused: Refused[] = []
@@ -128,7 +128,7 @@ class World {
     await turn()
   }
 
-  /** Ends each request, with an answering table. */
+  /** Ends each request while the table answers. */
   async finish(): Promise<void> {
     this.#takes.push(...this.#reading.splice(0).map((request) => this.#take(request)))
     while (this.table.calls.length > 0) {
@@ -190,10 +190,10 @@ const limits = fc.constantFrom(0, 50, 100, 250, 1_000, 5_000)
 const stepsOf = (...kinds: fc.WeightedArbitrary<Step>[]) =>
   fc.array(fc.oneof(...kinds), { minLength: 40, maxLength: 300, size: 'max' })
 
-// the limit of time ends the search for a smaller counterexample, before the test itself ends
+// the time limit ends the search for a smaller counterexample before the test times out
 const RUNS = { numRuns: 60, interruptAfterTimeLimit: 10_000 }
 
-// a deadline that nothing ends keeps a timer
+// a deadline that is never ended keeps a timer
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
 })
@@ -202,7 +202,7 @@ afterEach(() => {
 })
 
 describe('a user and an hour, over all processes', () => {
-  it('never exceed the limit: crashes, lost answers, frozen clocks, clocks that are set back', async () => {
+  it('never exceed the limit with crashes, lost answers, frozen clocks and clocks that are set back', async () => {
     await fc.assert(
       fc.asyncProperty(limits, stepsOf(...plain, ...clocks), async (limit, steps) => {
         const world = await played(limit, steps)
@@ -210,7 +210,7 @@ describe('a user and an hour, over all processes', () => {
         for (const [hour, sum] of used) {
           expect(sum).toBeLessThanOrEqual(limit)
           expect(world.givenIn(hour, hour)).toBeLessThanOrEqual(sum)
-          // a request that waited for the table over the turn counts in one of the two hours
+          // a request that waited for the table over the end of an hour counts in one of the two hours
           expect(world.givenIn(hour, hour + 1)).toBeLessThanOrEqual(sum + (used.get(hour + 1) ?? 0))
         }
         const counted = [...used.values()].reduce((sum, one) => sum + one, 0)

@@ -76,7 +76,7 @@ describe('a lease', () => {
     expect(amounts()).toEqual([370])
   })
 
-  it('is not claimed again for values that a request took and that wait for the rest of its amount', async () => {
+  it('is not claimed again for values that a request reserved while it waits for the rest', async () => {
     await held()
     const large = take(800)
     expect(amounts()).toEqual([300])
@@ -111,7 +111,7 @@ describe('a lease', () => {
 })
 
 describe('a request', () => {
-  it('waits for a claim in flight, not for one that it does not need', async () => {
+  it('waits for a claim in flight only if it needs its values', async () => {
     await held()
     await take(470)
     begin(40)
@@ -134,7 +134,7 @@ describe('a request', () => {
     expect(table.used.get(HOUR)).toBe(800)
   })
 
-  it('tries its exact amount if no lease can be had', async () => {
+  it('tries its exact amount if no lease is available', async () => {
     table.used.set(HOUR, LIMIT - 7)
     begin(40)
     const taken = take(7)
@@ -146,7 +146,7 @@ describe('a request', () => {
     expect(table.used.get(HOUR)).toBe(LIMIT)
   })
 
-  it('tries its exact amount if the answer to the claim is lost, and the lost values are not given', async () => {
+  it('tries its exact amount if the answer to the claim is lost, and never uses the lost values', async () => {
     begin(40)
     const taken = take(40)
     table.end({ isAnswered: false })
@@ -222,7 +222,7 @@ describe('the end of the hour', () => {
     expect(await taken).toBe(true)
   })
 
-  it('frees the places of ended leases, and more users than places get their exact amounts', async () => {
+  it('removes ended leases; if more users than places exist, the others get exact amounts', async () => {
     table.isPrompt = true
     const leases = new BudgetLeases(table, one.clocks, 3)
     for (const user of ['bea', 'cai', 'dan']) leases.begin(userOf(LIMIT, user), 1, one.deadline())

@@ -18,16 +18,16 @@ interface Call {
   readonly end: (isAnswered: boolean, isApplied: boolean) => void
 }
 
-/** The sums in memory, behind a network: each call waits until it is ended. */
+/** The sums in memory, behind a simulated network: each call waits until a test ends it. */
 export class BudgetModel implements BudgetSource {
   readonly calls: Call[] = []
-  /** Sums by hour, of any user. */
+  /** Sums by hour, over all users. */
   readonly used = new Map<number, number>()
   /** Applied amounts without an answer, by hour. */
   readonly lost = new Map<number, number>()
   /** Answers at once. */
   isPrompt = false
-  /** The amounts that it was asked for, in order. */
+  /** The requested amounts, in order. */
   readonly asked: number[] = []
 
   get requests(): number {
@@ -59,7 +59,7 @@ export class BudgetModel implements BudgetSource {
   }
 }
 
-/** A process with clocks of its own. */
+/** A process with its own clocks. */
 export class BudgetProcess {
   readonly leases: BudgetLeases
   wall: number
@@ -84,7 +84,7 @@ export class BudgetProcess {
   }
 }
 
-/** Lets every promise continue that can. */
+/** Lets every pending promise continue. */
 export const turn = async (): Promise<void> => {
   await new Promise((resolve) => void setImmediate(resolve))
 }

@@ -7,11 +7,11 @@ let clinic: RunningClinic
 beforeAll(async () => {
   clinic = await runClinic({ riverside: 1, lakeside: 1 })
 })
-// searches everything, as the end of every suite does
+// searches all output, like the end of every suite
 afterAll(() => clinic.stop())
 
 describe('P8: the canary patient', () => {
-  it('is nobody to all others, and leaves no event with those who test', async () => {
+  it('is unknown to all other tests, and leaves no event for them', async () => {
     const { status, data, errors } = await clinic.ask('physician', clinic.canary.patient.query, { id: clinic.canary.id })
     expect({ status, data, code: errors[0]?.extensions['code'] }).toEqual({
       status: 200,
@@ -21,17 +21,17 @@ describe('P8: the canary patient', () => {
     expect(clinic.events.map(({ event }) => event)).toEqual(['REQUEST'])
   })
 
-  it('is read in full, so that every value was open in the process', async () => {
+  it('is read in full, so that the process opened every value', async () => {
     const { patient } = clinic.canary
     const given = (await clinic.readCanary()).map(({ body }) => body).join('\n')
     const closed = [...patient.markers.byPath].filter(([, marker]) => !given.includes(marker)).map(([path]) => path)
-    // what is sealed of every record and is no field, and what nobody sees more of than the last four digits
+    // Exceptions: sealed parts of a record that are no field, and a value of which every role sees at most four digits.
     expect(closed.filter((path) => !/^source$|\(\w+\)$/.test(path))).toEqual(['Patient.ssn'])
     expect(patient.markers.unsearchable).toEqual([])
     expect(new Set(patient.records.map(({ ref }) => ref.type)).size).toBe(12)
   })
 
-  it('is found in what its own user is given', async () => {
+  it('is found in the answers for its own user', async () => {
     const bytes = Buffer.from((await clinic.readCanary()).map(({ body }) => body).join('\n'))
     expect(findMarkers([{ name: 'the answer', bytes }], clinic.canary.patient.markers.byPath)).toContain(
       'the answer: plain of Patient.address.city',

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { ConnectionEdge, page } from '../../../gateway/disclosure/connection-edge.ts'
 import { PageCursor } from '../../../gateway/disclosure/page-cursor.ts'
 
-/** A page of three edges, with the number of cursors that were sealed. */
+/** A page of three edges, with a count of the sealed cursors. */
 function threeEdges() {
   const sealed: number[] = []
   const edges = [0, 1, 2].map((number) => {
@@ -12,7 +12,7 @@ function threeEdges() {
   return { sealed, edges, connection: page(edges, { more: false, after: false, mayBeIncomplete: false }) }
 }
 
-it('seals no cursor that nobody reads', () => {
+it('seals no cursor that is not selected', () => {
   const { sealed, connection } = threeEdges()
   expect(connection.edges.map(({ record }) => record)).toHaveLength(3)
   expect(connection.pageInfo.hasNextPage).toBe(false)

@@ -17,8 +17,8 @@ const HTTP = 'http://loinc.org'
 const coded = { coding: [{ system: HTTP, code: '1', display: 'A name' }], text: 'as told by Mr. Moss' }
 const bare = { coding: coded.coding }
 
-describe('C18: of a composite the words are left out, at any depth', () => {
-  it('of a concept, of a list of them, and of the parts of an observation', () => {
+describe('C18: free text is left out of a composite, at any depth', () => {
+  it('of a concept, of a list of concepts, and of the parts of an observation', () => {
     expect(without('Condition.code', coded)).toEqual(bare)
     expect(without('AllergyIntolerance.reaction', [coded, coded])).toEqual([bare, bare])
     const amount = { value: 1, unit: 'mg', code: 'mg' }
@@ -26,7 +26,7 @@ describe('C18: of a composite the words are left out, at any depth', () => {
     expect(without('Observation.component', [part])).toEqual([{ code: bare, valueQuantity: amount, valueCodeableConcept: bare }])
   })
 
-  it.each<Json>([null, 'a text where a concept belongs', 7])('of what is no composite (%j) nothing is left', (value) => {
+  it.each<Json>([null, 'a text where a concept belongs', 7])('nothing is left of a value that is no composite (%j)', (value) => {
     expect(without('Condition.code', value)).toBeNull()
   })
 
@@ -51,8 +51,8 @@ const schemaWith = (composite: string, field = ''): CompiledPolicy =>
     { relationships: 'unchecked' },
   )
 
-describe('P3: the schema says where words stand', () => {
-  it('a type that holds itself has no end, and its words are left out all the way', () => {
+describe('P3: the schema marks free text', () => {
+  it('a recursive type is marked at every depth, and its free text is left out at every depth', () => {
     const { policy, lock } = schemaWith('type Note { words: String @freeText code: String answers: [Note!] }')
     const inside = policy.freeText.get('Client.note' as SchemaPath)
     const note = { words: 'w', code: 'c', answers: [{ words: 'w', code: 'd', answers: [{ words: 'w' }] }] }
@@ -60,13 +60,13 @@ describe('P3: the schema says where words stand', () => {
     expect(lock).toContain('freeText=words')
   })
 
-  it('it stands on a text inside a composite, or the schema does not compile', () => {
+  it('the mark belongs on a text inside a composite; anywhere else the schema does not compile', () => {
     expect(() => schemaWith('type Note { code: Inner @freeText } type Inner { code: String }')).toThrow(PolicyFaults)
     const field = 'mrn: String @freeText @phi(category: IDENTITY) @minimumNecessary(roles: [NURSE])'
     expect(() => schemaWith('type Note { code: String }', field)).toThrow(/@freeText/)
   })
 
-  it('to take the mark away widens', () => {
+  it('removing the mark widens access', () => {
     const [marked, plain] = ['@freeText', ''].map((mark) => schemaWith(`type Note { words: String ${mark} code: String }`).lock)
     expect(diffLocks(marked ?? '', plain ?? '').widened).toMatchObject([{ subject: 'Client.note' }])
     expect(diffLocks(plain ?? '', marked ?? '').narrowed).toHaveLength(1)

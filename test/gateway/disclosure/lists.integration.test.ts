@@ -10,7 +10,7 @@ import { at, auditOf, nodesAt, RIVERSIDE } from '../asking.ts'
 const PATIENT = 'Patient' as TypeName
 const OBSERVATION = 'Observation' as TypeName
 const PANEL = 100
-/** How many of the panel are admitted side by side: the log has four lanes, and each write waits for the engine most of its time. */
+/** The number of patients that are admitted concurrently. The log has four lanes, and each write mostly waits for the engine. */
 const AT_ONCE = 10
 
 let clinic: RunningClinic
@@ -79,7 +79,7 @@ async function admit(source: string, findings: number): Promise<string> {
   return encodeNodeId(ref)
 }
 
-/** Requests to the tables that hold records, memberships and keys while something is asked. */
+/** The requests to the tables of records, memberships and keys during a call. */
 async function requestsWhile<T>(work: () => Promise<T>): Promise<{ result: T; requests: number }> {
   const { records, access, keys } = clinic.services
   const count = (): number => records.counter.requests + access.counter.requests + keys.counter.requests
@@ -94,7 +94,7 @@ const FILTERED = `query ($id: ID!, $after: String) { patient(id: $id) {
 } }`
 
 describe('lists that a clinician can use', () => {
-  it('the ten latest values of one code come in order with one page, opening those ten records alone', async () => {
+  it('the ten latest values of one code come in order with one page, and only those ten records are opened', async () => {
     const id = await admit('short', 120)
     const answer = await clinic.ask('physician', FILTERED, { id })
     const values = nodesAt(answer.data, 'patient', 'observations').map((node) => at(node, 'valueQuantity', 'value'))
@@ -109,7 +109,7 @@ describe('lists that a clinician can use', () => {
     expect(at(next.data, 'patient', 'observations', 'pageInfo', 'hasNextPage')).toBe(false)
   })
 
-  it('a page takes as many requests from a long history as from a short one', async () => {
+  it('a page of a long history takes as many requests as a page of a short one', async () => {
     const [short, long] = [await admit('brief', 12), await admit('long', 1_400)]
     const query = `query ($id: ID!) { patient(id: $id) { observations(first: 10) { edges { node { ${VALUES} } } } } }`
     for (const text of [query, FILTERED]) {
@@ -120,11 +120,11 @@ describe('lists that a clinician can use', () => {
     }
     const { result, requests } = await requestsWhile(() => clinic.ask('physician', FILTERED, { id: long }))
     expect(nodesAt(result.data, 'patient', 'observations').map((node) => at(node, 'valueQuantity', 'value'))[0]).toBe(1_390)
-    // the patient, its membership and key; the root of the index, its chunks; the records and their facts
+    // the patient with membership and key; the index root and chunks; the records and their access manifests
     expect(requests).toBeLessThanOrEqual(7)
   })
 
-  it('pages go forward to the end without a gap or a repeat while records are being added', async () => {
+  it('pages lead to the end without a gap or a repeat while records are added', async () => {
     const ref = patient('growing')
     const id = await admit('growing', 40)
     const query = `query ($id: ID!, $after: String) { patient(id: $id) {
@@ -137,7 +137,7 @@ describe('lists that a clinician can use', () => {
       seen.push(...nodesAt(answer.data, 'patient', 'observations').map((node) => at(node, 'valueQuantity', 'value')))
       if (at(answer.data, 'patient', 'observations', 'pageInfo', 'hasNextPage') !== true) break
       after = at(answer.data, 'patient', 'observations', 'pageInfo', 'endCursor')
-      // newer ones, which belong before the first page, and one in what is still to come
+      // newer records, which belong before the first page, and one record on a later page
       await store.write({
         patient: ref.patient,
         records: [finding(ref, added), finding(ref, added + 1), finding(ref, -added)],
@@ -149,7 +149,7 @@ describe('lists that a clinician can use', () => {
     expect(new Set(seen).size).toBe(seen.length)
   })
 
-  it('the panel is paged to the end without a gap or a repeat while patients are being added', async () => {
+  it('the panel is paged to the end without a gap or a repeat while patients are added', async () => {
     const early = await Promise.all(Array.from({ length: 9 }, (_, number) => admit(`early-${number}`, 0)))
     const query =
       'query ($after: String) { patients(first: 4, after: $after) { edges { node { id } } pageInfo { endCursor hasNextPage } } }'
@@ -183,7 +183,7 @@ describe('lists that a clinician can use', () => {
     }
   })
 
-  it('a list of 100 patients with 8 fields, and one patient with 100 observations of 8', { timeout: 60_000 }, async () => {
+  it('a list of 100 patients with 8 fields, and one patient with 100 observations of 8 fields', { timeout: 60_000 }, async () => {
     for (let number = 0; number < PANEL; number += AT_ONCE) {
       await Promise.all(Array.from({ length: AT_ONCE }, (_, place) => admit(`panel-${number + place}`, 0)))
     }

@@ -8,7 +8,7 @@ import { at, auditOf, first, nodesAt, outcomesOf, patientsOf } from '../asking.t
 
 let clinic: RunningClinic
 let id: string
-/** A patient of the tenant who is not on the physician's panel. */
+/** A patient of the tenant outside the physician's panel. */
 let stranger: string
 
 beforeAll(async () => {
@@ -19,14 +19,14 @@ beforeAll(async () => {
 })
 afterAll(() => clinic.stop())
 
-/** Every opening of a field in this process, whoever asks for it: the crypto module itself is watched. */
+/** Every opening of a field in this process, by any caller. The crypto module itself is spied on. */
 const openings = vi.spyOn(SealedRecord.prototype, 'openField')
 beforeEach(() => {
   openings.mockClear()
 })
 
 const GIVEN = new Set(['DISCLOSED', 'MASKED'])
-/** Values that the audit says were given, each as record and path; edges bear a count. */
+/** The disclosed values by the audit, each as record and path. Edges have a count. */
 const valuesGiven = (entries: readonly AuditEntry[]): string[] =>
   entries
     .filter(({ outcome, view, count }) => GIVEN.has(outcome) && view !== undefined && count === undefined)
@@ -113,7 +113,7 @@ const CASES: readonly Case[] = [
   },
 ]
 
-describe('P1: a value is opened once a request, and only where it is granted', () => {
+describe('P1: a value is opened once a request, and only if it is granted', () => {
   it.each(CASES)('$what', async ({ user, query, opened }) => {
     const answer = await clinic.ask(user, query, { id, stranger })
     expect(answer.status).toBe(200)
@@ -132,10 +132,10 @@ describe('P1: a value is opened once a request, and only where it is granted', (
     expect(answer.phi.resolved).toBe(0)
   })
 
-  it('one record that is wanted again while it is being loaded is loaded, opened and recorded once', async () => {
+  it('a record that is requested again while it loads is loaded, opened and recorded once', async () => {
     const load = clinic.services.records.loadWithRoots.bind(clinic.services.records)
     vi.spyOn(RecordTable.prototype, 'loadWithRoots').mockImplementationOnce(async (...args) => {
-      // long enough for the panel to be known: its records are then wanted while this one is on its way
+      // long enough for the panel to be known, so that the panel requests this record while it loads
       await sleep(150)
       return await load(...args)
     })
@@ -153,10 +153,10 @@ describe('P1: a value is opened once a request, and only where it is granted', (
   })
 })
 
-describe('P4: fields go by their path in the schema, never by their name in the answer', () => {
+describe('P4: fields are decided by their schema path, never by their response key', () => {
   const SWAPPED = 'query ($id: ID!) { patient(id: $id) { familyName: ssn  ssn: familyName } }'
 
-  it('decides and records a physician`s swapped names by path', async () => {
+  it("decides and records a physician's swapped names by path", async () => {
     const answer = await clinic.ask('physician', SWAPPED, { id })
     expect(at(answer.data, 'patient', 'familyName')).toBeNull()
     expect(at(answer.data, 'patient', 'ssn')).toMatch(/^\p{L}/u)
@@ -164,7 +164,7 @@ describe('P4: fields go by their path in the schema, never by their name in the 
     expect(outcomesOf(await auditOf(clinic, answer))).toEqual(['Patient.familyName DISCLOSED', 'Patient.ssn DENIED ROLE'])
   })
 
-  it('masks and records billing`s swapped names by path', async () => {
+  it("masks and records billing's swapped names by path", async () => {
     const answer = await clinic.ask('billing', SWAPPED, { id })
     expect(at(answer.data, 'patient', 'familyName')).toMatch(/^\*{3}-\*{2}-\d{4}$/)
     expect(at(answer.data, 'patient', 'ssn')).toMatch(/^\p{L}/u)
@@ -173,7 +173,7 @@ describe('P4: fields go by their path in the schema, never by their name in the 
     expect(outcomesOf(await auditOf(clinic, answer))).toEqual(['Patient.familyName DISCLOSED', 'Patient.ssn MASKED LAST4'])
   })
 
-  it('sees through fragments, @include and interfaces alike', async () => {
+  it('resolves fragments, @include and interfaces in the same way', async () => {
     const query = `query ($id: ID!, $yes: Boolean = true) {
       node(id: $id) { ... on Patient { familyName: ssn @include(if: $yes) ...S } }
     }

@@ -11,7 +11,7 @@ let two: string
 
 beforeAll(async () => {
   clinic = await runClinic({ riverside: ON_PANEL + 2, lakeside: 2 })
-  // the nurse's patients are the physician's too
+  // the nurse's patients are on the physician's panel too
   ;[one = '', two = ''] = await patientsOf(clinic, 'nurse')
 })
 afterAll(() => clinic.stop())
@@ -31,7 +31,7 @@ const PATIENTS = `query ($first: Int = 3, $after: String) {
   }
 }`
 
-/** Every page of a list, to the end. */
+/** Reads every page of a list. */
 async function pagesOf(user: string, query: string, place: readonly string[], variables = {}): Promise<unknown[][]> {
   const pages: unknown[][] = []
   for (let after: unknown = null; ; ) {
@@ -44,7 +44,7 @@ async function pagesOf(user: string, query: string, place: readonly string[], va
       startCursor: cursors[0] ?? null,
       endCursor: cursors.at(-1) ?? null,
     })
-    // a record of a patient may be closed by a label; a patient may not
+    // a label can close a record of a patient, but not a patient
     expect(at(answer.data, ...place, 'mayBeIncomplete')).toBe(place.length > 1)
     pages.push(nodesAt(answer.data, ...place))
     if (at(info, 'hasNextPage') !== true) return pages
@@ -53,8 +53,8 @@ async function pagesOf(user: string, query: string, place: readonly string[], va
   }
 }
 
-describe('P12: a list is given whole, page by page', () => {
-  it('observations come newest first, without gap or repeat', async () => {
+describe('P12: a list is complete, page by page', () => {
+  it('observations come newest first, without a gap or a repeat', async () => {
     const whole = nodesAt((await clinic.ask('physician', OBSERVATIONS, { id: one, first: 100 })).data, 'patient', 'observations')
     const pages = await pagesOf('physician', OBSERVATIONS, ['patient', 'observations'], { id: one })
     expect(pages.map((page) => page.length)).toEqual([3, 3, 3, 3])
@@ -73,23 +73,23 @@ describe('P12: a list is given whole, page by page', () => {
     ['patient', 1],
     ['proxy', 0],
     ['lakeside-physician', 2],
-  ])('every patient of %s once, %i of them', async (user, count) => {
+  ])('the pages of %s hold every patient once, %i in total', async (user, count) => {
     const pages = await pagesOf(user, PATIENTS, ['patients'])
     const ids = pages.flat().map((node) => String(at(node, 'id')))
     expect(ids).toHaveLength(count)
     expect(new Set(ids).size).toBe(count)
     expect(ids).toEqual(await patientsOf(clinic, user))
-    // one order for every relationship: only then can the lists of several be merged into pages
+    // every relationship sorts by the same order, so that the lists of several can be merged into pages
     if (user !== 'researcher') expect(ids).toEqual(ids.toSorted())
     expect(pages.slice(0, -1).every((page) => page.length === 3)).toBe(true)
   })
 
-  it('an exact last page says that there is no more', async () => {
+  it('an exact last page has no next page', async () => {
     const answer = await clinic.ask('physician', OBSERVATIONS, { id: one, first: 12 })
     expect(at(answer.data, 'patient', 'observations', 'pageInfo', 'hasNextPage')).toBe(false)
   })
 
-  it('a record that stands on two pages of one request is one value each and one access of the edge', async () => {
+  it('a record on two pages of one request counts once for each value, and once for the edge', async () => {
     const { data } = await clinic.ask('physician', OBSERVATIONS, { id: one })
     const after = at(data, 'patient', 'observations', 'edges', 0, 'cursor')
     const query = `query ($id: ID!, $after: String) { patient(id: $id) {
@@ -103,7 +103,7 @@ describe('P12: a list is given whole, page by page', () => {
   })
 })
 
-describe('P8: a cursor is good for the one place it was made for', () => {
+describe('P8: a cursor is valid only for the list that it was made for', () => {
   const refused = (answer: ClinicAnswer, cursor: unknown): void => {
     expect(answer.status).toBe(400)
     expect(answer.data).toBeUndefined()
@@ -126,7 +126,7 @@ describe('P8: a cursor is good for the one place it was made for', () => {
     refused(await clinic.ask('physician', PATIENTS, { after: foreign }), foreign)
   })
 
-  it('a purpose that the token names counts like one that the header names', async () => {
+  it('a purpose from the token counts like one from the header', async () => {
     const token = await fetchToken(clinic.stack, 'physician', 'ETREAT')
     const ask = (headers?: Record<string, string>): Promise<ClinicAnswer> => clinic.ask('physician', PATIENTS, {}, headers)
     const after = at((await ask({ authorization: `Bearer ${token}` })).data, 'patients', 'pageInfo', 'endCursor')
@@ -135,7 +135,7 @@ describe('P8: a cursor is good for the one place it was made for', () => {
     expect(answer.status).toBe(200)
   })
 
-  it('what is no cursor is refused without a word of it', async () => {
+  it('an invalid cursor is refused, and the answer quotes no part of it', async () => {
     const good = String(await cursorOf('physician', PATIENTS, ['patients']))
     const altered = `${good.slice(0, -2)}${good.endsWith('AA') ? 'BB' : 'AA'}`
     for (const after of ['canary-of-a-cursor', '', altered, `${good} `, `${good}=`, good.slice(4), 'A'.repeat(5_000)]) {
@@ -148,11 +148,11 @@ describe('P8: a cursor is good for the one place it was made for', () => {
   it.each([0, -1, 101, 100_000])('P8: first: %i is refused', async (size) => {
     refused(await clinic.ask('physician', PATIENTS, { first: size }), 'patients')
     refused(await clinic.ask('physician', OBSERVATIONS, { id: one, first: size }), 'observations')
-    // the value of a variable and of a literal alike
+    // a variable and a literal are treated alike
     refused(await clinic.ask('physician', `{ patients(first: ${size}) { edges { cursor } } }`), 'patients')
   })
 
-  it('nothing of the refused request was given: not even what was found before the fault', async () => {
+  it('a refused request discloses nothing, not even values found before the fault', async () => {
     const query = 'query ($id: ID!) { patient(id: $id) { familyName observations(first: 0) { edges { cursor } } } }'
     const name = at(
       (await clinic.ask('physician', 'query ($id: ID!) { patient(id: $id) { familyName } }', { id: one })).data,

@@ -51,7 +51,7 @@ describe('the budget of a request', () => {
       await turn()
       reservation.end()
     }
-    // ten requests fit in the first lease: an eleventh that runs beside them would claim another one
+    // ten requests fit in the first lease; an eleventh concurrent request would claim another lease
     expect(table.requests).toBe(1)
   })
 
@@ -112,7 +112,7 @@ describe('the budget of a request', () => {
     expect(isSettled).toBe(false)
     await pass(200)
     expect([isSettled, await settled]).toEqual([true, 'UNKNOWN'])
-    // the next request does not wait for the answer that never came
+    // the next request does not wait for the lost answer
     table.isPrompt = true
     expect(await budgetFor().reserve(10)).toBe('RESERVED')
   })

@@ -40,7 +40,7 @@ function given(ids: PublicIds) {
 }
 
 describe('C18: the view PSEUDONYM', () => {
-  it('gives what stands for the place, and not the value', () => {
+  it('gives the pseudonym of the place, and not the value', () => {
     const { outcome, recorded } = given({ ...NODE_IDS, standIn: ({ id }, path) => `stand-in of ${id} ${path}` })
     expect(outcome).toEqual({ outcome: 'MASKED', view: 'PSEUDONYM', value: 'stand-in of p Person.mrn' })
     expect(recorded).toMatchObject([{ outcome: 'MASKED', view: 'PSEUDONYM' }])

@@ -100,7 +100,7 @@ const CONCLUSIONS = openables.flatMap((openable) => OPENINGS.map((opening) => ({
 const isRolledBack = ({ openable: { listed }, opening: { record: found } }: (typeof CONCLUSIONS)[number]): boolean =>
   listed !== undefined && found.erased !== true && found.version < listed
 
-/** The cases that contradict a promise, the first few of them. */
+/** The first few cases that contradict a promise. */
 function exceptions<Case>(cases: readonly Case[], holds: (one: Case) => boolean): readonly Case[] {
   expect(cases.length).toBeGreaterThan(0)
   return cases.filter((one) => !holds(one)).slice(0, 3)
@@ -122,7 +122,7 @@ describe('a record before it is opened', () => {
     expect(exceptions(plain, (lookup) => beforeOpening(lookup).kind === 'HIDDEN')).toEqual([])
   })
 
-  it('P5: an absent record is NOT_FOUND, and HIDDEN only if the caller may not know of a patient that exists', () => {
+  it('P5: an absent record is NOT_FOUND; it is HIDDEN only if the patient exists and the caller may not know', () => {
     const absent = intact.filter(
       (lookup) =>
         !isThere(lookup) && doubtOf(lookup) === undefined && lookup.listed === undefined && lookup.earlierVersion === undefined,
@@ -178,7 +178,7 @@ describe('a record before it is opened', () => {
 })
 
 describe('a record after it was opened', () => {
-  it('P5: a record that its metadata does not open to the caller has the result of an unopened one', () => {
+  it('P5: a record with metadata that does not open it to the caller has the result of an unopened one', () => {
     const others = CONCLUSIONS.filter(
       ({ openable, opening }) =>
         openable.visibility.kind === 'BY_RECORD' &&
@@ -289,7 +289,7 @@ describe('a record after it was opened', () => {
   })
 })
 
-it('P9: a failure is never a denial, whatever the combination', () => {
+it('P9: a failure is never a denial, for any combination', () => {
   const failing = [
     ...LOOKUPS.filter((lookup) => 'failure' in lookup.attributes || 'failure' in lookup.found || isDamaged(lookup)),
   ].map(beforeOpening)

@@ -28,7 +28,7 @@ function loaderOf(asking: Parameters<typeof requestOf>[1] = {}) {
 }
 
 describe('a visible record', () => {
-  it('P1: opens each granted value once, records it once, and counts it wherever it is given', async () => {
+  it('P1: opens each granted value once, records it once, and counts it at every path', async () => {
     const [mine] = ward.patients
     const ref = refOf('Person', mine)
     await ward.source.put(ref, { name: 'Ada', phone: '555' }, {}, 3)
@@ -82,7 +82,7 @@ describe('the budget of values', () => {
     let reads = 0
     vi.spyOn(ward.source, 'load').mockImplementation(async (...asked) => {
       reads++
-      // a request that waits for the record would never come
+      // a reservation that waited for the record would never arrive, because this load waits for it
       await vi.waitFor(() => expect(table.requests).toBe(1))
       return await load(...asked)
     })
@@ -95,7 +95,7 @@ describe('the budget of values', () => {
     expect([reads, table.requests]).toEqual([2, 1])
   })
 
-  it('P5: is asked alike for a hidden record and an id without a record', async () => {
+  it('P5: is asked in the same way for a hidden record and an id without a record', async () => {
     const [, other, missing] = ward.patients
     await ward.source.put(refOf('Person', other), { name: 'Bea' })
     const asked = []
@@ -171,7 +171,7 @@ describe('a record that the caller may not know of', () => {
 })
 
 describe('a record that a list names', () => {
-  it('P6: is UNAVAILABLE with INTEGRITY if it is absent, and operators learn of it', async () => {
+  it('P6: is UNAVAILABLE with INTEGRITY if it is absent, and operators get an event', async () => {
     const [mine] = ward.patients
     const ref = refOf('Note', mine, NOTE_ID)
     const { loader, events, audit } = loaderOf()
@@ -278,7 +278,7 @@ describe('P6: a record that names a newer access manifest than the decision', ()
     expect(events).toEqual([])
   })
 
-  it('and stays so is unavailable, is reported, and opens nothing', async () => {
+  it('and is unavailable, reported and not opened if it stays so', async () => {
     const [mine] = ward.patients
     const ref = refOf('Person', mine)
     await ward.source.put(ref, { name: 'Ada' })

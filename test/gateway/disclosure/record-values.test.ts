@@ -141,7 +141,7 @@ describe('P1: no permit, no plaintext', () => {
     expect({ openings, granted, recorded }).toEqual({ openings: [], granted: 0, recorded: [] })
   })
 
-  it('reserves and opens the inputs of a computed value, and counts only the value that is given', () => {
+  it('reserves and opens the inputs of a computed value, and counts only the disclosed value', () => {
     const { outcome, openings, granted, recorded, counter } = outcomeOf('greeting')
     expect(outcome).toEqual({ outcome: 'DISCLOSED', value: 'Dr. Ada' })
     expect({ openings, granted }).toEqual({ openings: ['Person.name'], granted: 2 })
@@ -179,7 +179,7 @@ describe('P9: the outcomes of a value are different, for the answer and in the a
     })
   })
 
-  it('an erased record needs no reservation, and gives nothing but that it was erased', () => {
+  it('an erased record needs no reservation, and yields only the outcome ERASED', () => {
     const result = outcomeOf('name', { erased: true, reserved: 'UNKNOWN', values: { name: new Erased() } })
     expect(result).toMatchObject({ outcome: { outcome: 'ERASED' }, granted: 0, counter: { resolved: 0 } })
     expect(outcomeOf('notes', { erased: true, values: { notes: new Erased() } }).outcome).toEqual({ outcome: 'ERASED' })

@@ -27,7 +27,7 @@ import { callerWith, NOW } from '../decide/clinic-policy.ts'
 import { draftedAccesses } from '../drafted-accesses.ts'
 import { BudgetModel } from './budget-world.ts'
 
-/** The patient type, records with labels, and notes that open to their author too. */
+/** The patient type, records with labels, and notes that their author may open too. */
 export const { policy } = compile(`type Query {
   person(id: ID!): Person
   people(phone: String @reads(field: "Person.phone")): Person
@@ -70,17 +70,17 @@ export const relatedTo = (periods: Readonly<Record<string, RelationshipAnswer | 
   panel: () => Promise.resolve(Object.keys(periods) as PatientId[]),
 })
 
-/** The consents of these patients; a patient that is not named gave none. */
+/** The consents of these patients. A patient without an entry gave none. */
 const consentsOf = (known: Readonly<Record<string, ConsentAnswer>>): ConsentSource => ({
   consents: (_tenant, patients) => Promise.resolve(new Map(patients.map((patient) => [patient, known[patient] ?? []]))),
 })
 
-/** Really sealed records in memory. It gives every record that exists, whatever the caller may know of. */
+/** Sealed records in memory. Returns every existing record, regardless of the caller. */
 class SealedMemory implements RecordSource {
   readonly #house: KeyHouse
   readonly #records = new Map<string, SealedBytes | Failure>()
   readonly #outdated = new Map<string, number>()
-  /** Records that `load` was asked for, and those that were opened. */
+  /** The records that `load` was called for, and the opened records. */
   readonly loaded: string[] = []
   readonly opened: string[] = []
 
@@ -96,12 +96,12 @@ class SealedMemory implements RecordSource {
     this.#records.set(recordKey(ref), sealRecord(keys, { tenant: RIVERSIDE, ...ref }, version, content))
   }
 
-  /** The next loads of the record find that it names a newer access manifest than the decision. */
+  /** The next loads of the record return a newer access manifest than the decision has. */
   outdate(ref: RecordRef, loads: number): void {
     this.#outdated.set(recordKey(ref), loads)
   }
 
-  /** From now on the record opens with this failure. */
+  /** From now on, opening the record fails with this error. */
   damage(ref: RecordRef, failure: Failure): void {
     this.#records.set(recordKey(ref), failure)
   }
@@ -150,7 +150,7 @@ export interface Admitted {
   readonly patients: readonly [PatientId, PatientId, PatientId]
 }
 
-/** Three patients with keys, and no records yet. */
+/** Three patients with keys and without records. */
 export async function admitted(): Promise<Admitted> {
   const house = new KeyHouse()
   const patients = (await house.withPatients(3)) as [PatientId, PatientId, PatientId]
@@ -167,7 +167,7 @@ interface Asking {
   readonly leases?: BudgetLeases
 }
 
-/** The real parts of a request by a physician, over sources in memory. */
+/** The production parts of a request by a physician, over sources in memory. */
 export function requestOf({ house, source }: Admitted, asking: Asking = {}) {
   const { caller = PHYSICIAN, relationships = {}, consents = {}, grantable = new Set(policy.phi.keys()) } = asking
   const clocks = { now: () => NOW, monotonic: () => 0 }

@@ -4,7 +4,7 @@ import type { PathOutcome } from '../../../gateway/disclosure/path-outcome.ts'
 import { ResponseErrors } from '../../../gateway/disclosure/response-errors.ts'
 import type { Denial } from '../../../gateway/model/decision.ts'
 
-/** A place of an answer as GraphQL gives it: a list of keys, linked from the last. */
+/** A place of an answer in the form of GraphQL: a linked list of keys, from the last one. */
 function place(...keys: readonly (string | number)[]): GraphQLResolveInfo['path'] {
   let path: GraphQLResolveInfo['path'] | undefined
   for (const key of keys) path = { prev: path, key, typename: undefined }
@@ -19,8 +19,8 @@ const denied = (more: Partial<Denial> = {}): PathOutcome => ({
 const masked: PathOutcome = { outcome: 'MASKED', value: '***-**-6858', view: 'LAST4' }
 const row = (index: number, key: string) => place('patients', 'edges', index, 'node', key)
 
-describe('P9: one entry for a path and reason', () => {
-  it('counts records and names every place', () => {
+describe('P9: one entry for each path and reason', () => {
+  it('counts records and lists every place', () => {
     const refusals = new ResponseErrors()
     refusals.record('Patient.ssn', 'anna', denied(), row(0, 'ssn'))
     refusals.record('Patient.ssn', 'bert', denied(), row(1, 'ssn'))
@@ -50,17 +50,17 @@ describe('P9: one entry for a path and reason', () => {
     ['another path', 'Patient.mrn', denied()],
     ['another reason', 'Patient.ssn', denied({ reason: 'RELATIONSHIP' })],
     ['another rule', 'Patient.ssn', denied({ rule: 'Patient.ssn#2' })],
-    ['an emergency that would open it', 'Patient.ssn', denied({ breakGlass: true })],
+    ['a denial that break-glass would open', 'Patient.ssn', denied({ breakGlass: true })],
     ['another outcome', 'Patient.ssn', { outcome: 'UNAVAILABLE', reason: 'INTEGRITY' }],
     ['an erased value', 'Patient.ssn', { outcome: 'ERASED' }],
-  ])('%s has an entry of its own', (_what, coordinate, other) => {
+  ])('%s has its own entry', (_what, coordinate, other) => {
     const refusals = new ResponseErrors()
     refusals.record('Patient.ssn', 'anna', denied(), row(0, 'ssn'))
     refusals.record(coordinate, 'anna', other, row(0, 'other'))
     expect(refusals.errors()).toHaveLength(2)
   })
 
-  it('a denial without a rule says none', () => {
+  it('a denial without a rule names none', () => {
     const refusals = new ResponseErrors()
     refusals.record(
       'Patient.new',
@@ -78,7 +78,7 @@ describe('P9: one entry for a path and reason', () => {
     })
   })
 
-  it('each of the six outcomes is told apart', () => {
+  it('each of the six outcomes has its own form', () => {
     const refusals = new ResponseErrors()
     const outcomes: PathOutcome[] = [
       { outcome: 'DISCLOSED', value: 'x' },
@@ -98,8 +98,8 @@ describe('P9: one entry for a path and reason', () => {
   })
 })
 
-describe('what is told of masked values', () => {
-  it('stands apart from errors, without the value', () => {
+describe('masked values', () => {
+  it('are listed apart from errors, without the value', () => {
     const refusals = new ResponseErrors()
     refusals.record('Patient.ssn', 'anna', masked, row(0, 'ssn'))
     refusals.record('Patient.ssn', 'anna', masked, row(0, 'again'))
@@ -121,8 +121,8 @@ describe('what is told of masked values', () => {
   })
 })
 
-describe('P5: what is not found', () => {
-  it('says its code and nothing more, once for each place', () => {
+describe('P5: a missing record', () => {
+  it('yields only its code, once for each place', () => {
     const refusals = new ResponseErrors()
     refusals.notFound(place('first'))
     refusals.notFound(place('second'))
@@ -134,8 +134,8 @@ describe('P5: what is not found', () => {
   })
 })
 
-describe('P8: what is unavailable', () => {
-  it('says that it is, not why', () => {
+describe('P8: an unavailable value', () => {
+  it('yields no reason', () => {
     const refusals = new ResponseErrors()
     refusals.record('Patient.ssn', 'anna', { outcome: 'UNAVAILABLE', reason: 'INTEGRITY' }, row(0, 'ssn'))
     refusals.record('Patient.ssn', 'bert', { outcome: 'UNAVAILABLE', reason: 'KEY' }, row(1, 'ssn'))

@@ -8,7 +8,7 @@ import { at, auditOf, nodesAt, outcomesOf, RIVERSIDE } from '../asking.ts'
 
 const PATIENTS = ['a', 'b', 'c', 'd']
 const ENDED = '2020-01-01T00:00:00.000Z'
-/** Within this a session that was ended is ended in every process: docs/identity.md. */
+/** Bound within which an ended session ends in every process: docs/identity.md. */
 const SESSION_BOUND_MS = 30_000
 
 type Process = Awaited<ReturnType<RunningClinic['another']>>
@@ -18,7 +18,7 @@ let clinic: RunningClinic
 let store: SealedStore
 let ward: Admissions
 let issuer: Awaited<ReturnType<typeof startIssuer>>
-/** Two processes that believe an issuer of the test's own, and the time that has passed for both. */
+/** Two processes with an issuer of this test, and the milliseconds by which both clocks are ahead. */
 let one: Process
 let two: Process
 let later = 0
@@ -56,7 +56,7 @@ beforeEach(() => {
   later = 0
 })
 
-/** Somebody new for each test, who stands in a relationship to all of the patients. */
+/** A new user for each test, with a relationship to all of the patients. */
 interface Reader {
   readonly fhirUser: string
   readonly relationship: 'CARE_TEAM' | 'PROXY'
@@ -103,7 +103,7 @@ const namesIn = ({ data }: ClinicAnswer) => nodesAt(data, 'patients').map((node)
 const valuesIn = ({ data }: ClinicAnswer) => nodesAt(data, 'patient', 'observations').map((node) => at(node, 'valueString'))
 const codesIn = ({ errors }: ClinicAnswer) => errors.map(({ extensions }) => extensions['code'])
 
-/** The first pages of a reader's patients and of one's observations, and what stands behind their cursors in time. */
+/** Reads the first pages of the panel and of one patient's observations. The returned functions read the next pages. */
 async function firstPages({ claims }: Reader, process = one) {
   const panel = await ask(claims, PANEL, {}, process)
   expect(namesIn(panel)).toHaveLength(2)
@@ -121,8 +121,8 @@ async function firstPages({ claims }: Reader, process = one) {
   }
 }
 
-describe('P13: between two pages, what goes on without a change', () => {
-  it('is the second page of both lists: the cursors are good', async () => {
+describe('P13: between two pages without a change', () => {
+  it('both lists have a second page, so the cursors are valid', async () => {
     const pages = await firstPages(await newReader('NURSE'))
     const names = namesIn(await pages.patients())
     expect(names).toHaveLength(2)
@@ -132,7 +132,7 @@ describe('P13: between two pages, what goes on without a change', () => {
 })
 
 describe('P13: a membership that ends between two pages', () => {
-  it('of a role that may know of patients: the next page is without them, and the list is denied', async () => {
+  it('of a role that sees existence: the next page omits the patients, and the list of records is denied', async () => {
     const reader = await newReader('NURSE')
     const pages = await firstPages(reader)
     const left = PATIENTS.filter((patient) => !pages.seen.has(`Name ${patient}`))
@@ -148,7 +148,7 @@ describe('P13: a membership that ends between two pages', () => {
     expect(outcomesOf(await auditOf(one, list))).toEqual(['Patient.observations DENIED RELATIONSHIP'])
   })
 
-  it('of a role that may not: the patient is not there any more', async () => {
+  it('of a role that does not see existence: the patient is NOT_FOUND', async () => {
     const reader = await newReader('PROXY')
     const pages = await firstPages(reader)
     for (const patient of PATIENTS) await endFor(reader, patient)
@@ -158,7 +158,7 @@ describe('P13: a membership that ends between two pages', () => {
     expect(outcomesOf(await auditOf(one, list))).toEqual(['Patient.observations DENIED RELATIONSHIP'])
   })
 
-  it('while a request reads: it keeps to what it found out, and the next one does not', async () => {
+  it('while a request reads: this request keeps its decision, the next one does not', async () => {
     const reader = await newReader('PROXY')
     const pages = await firstPages(reader)
     const read = one.services.records.indexRoot.bind(one.services.records)
@@ -172,7 +172,7 @@ describe('P13: a membership that ends between two pages', () => {
     expect(codesIn(await pages.observations())).toEqual(['NOT_FOUND'])
   })
 
-  it('before the relationship is asked for, in a request that has begun: it counts', async () => {
+  it('before the request reads the relationship: the end counts', async () => {
     const reader = await newReader('PROXY')
     const pages = await firstPages(reader)
     const load = one.services.access.load.bind(one.services.access)
@@ -187,8 +187,8 @@ describe('P13: a membership that ends between two pages', () => {
   })
 })
 
-describe('P13: a session that is ended between two pages', () => {
-  it('has no second page: at once where it was ended, within 30 seconds everywhere', async () => {
+describe('P13: a session that ends between two pages', () => {
+  it('has no second page: at once in the process that ended it, within 30 seconds everywhere', async () => {
     const reader = await newReader('NURSE')
     const [here, there] = [await firstPages(reader, one), await firstPages(reader, two)]
     expect((await ask(reader.claims, 'mutation { endSession }')).data).toEqual({ endSession: true })
@@ -201,7 +201,7 @@ describe('P13: a session that is ended between two pages', () => {
     }
   })
 
-  it('of a user who is revoked by an administrator, too; the cursor serves nobody else', async () => {
+  it('of a user that an administrator revoked: no second page; the cursor is invalid for other users', async () => {
     const [reader, other] = [await newReader('PROXY'), await newReader('PROXY')]
     const there = await firstPages(reader, two)
     const admin = { ...reader.claims, sub: 'an-admin', sid: 'an-admin', roles: ['ADMIN'], fhirUser: undefined }
@@ -215,19 +215,19 @@ describe('P13: a session that is ended between two pages', () => {
   })
 })
 
-describe('P13: a role that is taken away between two pages', () => {
-  it('is not in the next token, and from that on nothing follows from it', async () => {
+describe('P13: a role that is removed between two pages', () => {
+  it('is missing in the next token, and grants nothing from then on', async () => {
     const reader = await newReader('NURSE')
     const pages = await firstPages(reader)
     const without = { ...reader.claims, roles: ['FRONT_DESK'] }
-    // the purpose went with the role, and the cursor was for that purpose
+    // the cursor belongs to the purpose of the removed role
     expect(codesIn(await pages.patients(without))).toEqual(['BAD_USER_INPUT'])
     const list = await pages.observations(without)
     expect(list.data).toEqual({ patient: { observations: null } })
     expect(list.errors).toMatchObject([{ extensions: { code: 'UNAUTHORIZED_FIELD_OR_TYPE', reason: 'ROLE' } }])
   })
 
-  it('of two roles the other stays, with its own rights alone', async () => {
+  it('of two roles: the other one remains, with only its own rights', async () => {
     const reader = await newReader('PROXY')
     const both = { ...reader, claims: { ...reader.claims, roles: ['PROXY', 'PATIENT'] } }
     const pages = await firstPages(both)
@@ -235,7 +235,7 @@ describe('P13: a role that is taken away between two pages', () => {
     expect(namesIn(await pages.patients(without))).toEqual([])
     const list = await pages.observations(without)
     expect([list.data, codesIn(list)]).toEqual([{ patient: null }, ['NOT_FOUND']])
-    // and nobody is let in without any
+    // a caller without a role is refused
     expect((await pages.patients({ ...both.claims, roles: [] })).status).toBe(401)
   })
 })

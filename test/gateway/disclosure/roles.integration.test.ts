@@ -12,7 +12,7 @@ import { type ClinicAnswer, type RunningClinic, runClinic } from '../../harness/
 import { at, auditOf, first, nodesAt, outcomesOf, patientsOf, pseudonymOf } from '../asking.ts'
 
 const ON_PANEL = 20
-/** Patients of the demo's study. */
+/** The patients of the demo's study. */
 const IN_STUDY = 12
 
 let clinic: RunningClinic
@@ -30,7 +30,7 @@ beforeAll(async () => {
   onPanel = first(nurses.filter((id) => id !== own))
   offPanel = first((await patientsOf(clinic, 'billing')).filter((id) => !panel.includes(id)))
   foreign = first(await patientsOf(clinic, 'lakeside-physician'))
-  // the nurse's patients are of the study too
+  // the nurse's patients are in the study too
   inStudy = await pseudonymOf(clinic, onPanel)
 })
 afterAll(() => clinic.stop())
@@ -97,7 +97,7 @@ const CASES: readonly RoleCase[] = [
   },
 ]
 
-/** What is nobody's: the demo gives every patient all fields but the date of a death. */
+/** The only field without a value: the demo gives every patient all fields except the date of death. */
 const ABSENT = 'Patient.deceasedDate'
 const EDGES = new Set([...policy.phi.values()].filter(({ class: kind }) => kind === 'EDGE').map(({ path }) => path as string))
 
@@ -109,8 +109,8 @@ function decisionFor({ role, purpose, relationships }: RoleCase, path: string): 
   return decide(policy.phi.get(path as SchemaPath), caller, facts, Date.now() as Instant)
 }
 
-describe('P3: each role is given what the policy says, and nothing else', () => {
-  it('the query asks for every PHI field of Patient', () => {
+describe('P3: each role gets exactly the values of the policy', () => {
+  it('the query selects every PHI field of Patient', () => {
     const fields = [...policy.phi.keys()].filter((path) => path.startsWith('Patient.'))
     expect(Object.keys(SELECTION).toSorted()).toEqual(fields.toSorted())
   })
@@ -159,7 +159,7 @@ describe('P3: each role is given what the policy says, and nothing else', () => 
     expect(outcomesOf(await auditOf(clinic, answer, tenant as never))).toEqual(audit.toSorted())
   })
 
-  it('a physician is told that an emergency would open what is not of the panel, and never the SSN', async () => {
+  it('a physician learns that break-glass would open a patient outside the panel, but never the SSN', async () => {
     const answer = await clinic.ask('physician', EVERYTHING, { id: offPanel })
     expect(at(answer.data, 'patient', 'id')).toBe(offPanel)
     const byPath = new Map(answer.errors.map(({ extensions }) => [extensions['coordinate'], extensions]))
@@ -168,24 +168,27 @@ describe('P3: each role is given what the policy says, and nothing else', () => 
     expect(byPath.get('Patient.ssn')).toMatchObject({ reason: 'ROLE', breakGlass: false })
   })
 
-  it.each(['auditor', 'privacy', 'admin'])('%s gets no patient by any root, and each attempt is recorded once', async (user) => {
-    const query = 'query ($id: ID!) { patient(id: $id) { familyName } patients { edges { cursor } } node(id: $id) { id } }'
-    const answer = await clinic.ask(user, query, { id: own })
-    expect(answer.status).toBe(200)
-    expect(answer.data).toEqual({ patient: null, patients: null, node: null })
-    expect(answer.errors.map(({ extensions }) => [extensions['code'], extensions['coordinate'], extensions['reason']])).toEqual([
-      ['UNAUTHORIZED_FIELD_OR_TYPE', 'Query.patient', 'ROLE'],
-      ['UNAUTHORIZED_FIELD_OR_TYPE', 'Query.patients', 'ROLE'],
-      ['UNAUTHORIZED_FIELD_OR_TYPE', 'Query.node', 'ROLE'],
-    ])
-    expect(outcomesOf(await auditOf(clinic, answer))).toEqual([
-      'Query.node DENIED ROLE',
-      'Query.patient DENIED ROLE',
-      'Query.patients DENIED ROLE',
-    ])
-  })
+  it.each(['auditor', 'privacy', 'admin'])(
+    '%s gets no patient through any root, and each attempt is recorded once',
+    async (user) => {
+      const query = 'query ($id: ID!) { patient(id: $id) { familyName } patients { edges { cursor } } node(id: $id) { id } }'
+      const answer = await clinic.ask(user, query, { id: own })
+      expect(answer.status).toBe(200)
+      expect(answer.data).toEqual({ patient: null, patients: null, node: null })
+      expect(answer.errors.map(({ extensions }) => [extensions['code'], extensions['coordinate'], extensions['reason']])).toEqual([
+        ['UNAUTHORIZED_FIELD_OR_TYPE', 'Query.patient', 'ROLE'],
+        ['UNAUTHORIZED_FIELD_OR_TYPE', 'Query.patients', 'ROLE'],
+        ['UNAUTHORIZED_FIELD_OR_TYPE', 'Query.node', 'ROLE'],
+      ])
+      expect(outcomesOf(await auditOf(clinic, answer))).toEqual([
+        'Query.node DENIED ROLE',
+        'Query.patient DENIED ROLE',
+        'Query.patients DENIED ROLE',
+      ])
+    },
+  )
 
-  it('the values are the patients` own', async () => {
+  it('the values equal those of the patient in the demo data', async () => {
     const answer = await clinic.ask('patient', EVERYTHING, { id: own })
     const [bundle] = demoBundles({ tenant: 'riverside', count: 1 })
     const demo = bundle?.entry.map(({ resource }) => resource).find(({ resourceType }) => resourceType === 'Patient')
@@ -199,7 +202,7 @@ describe('P3: each role is given what the policy says, and nothing else', () => 
     expect(answer.text).not.toContain(ssn)
   })
 
-  it('a researcher is given years and three digits, never a date or a whole ZIP code', async () => {
+  it('a researcher gets years and three-digit ZIP codes, never a date or a whole ZIP code', async () => {
     const query =
       '{ patients(first: 100) { edges { node { birthDate address { postalCode state } observations(first: 2) { edges { node { effectiveDateTime } } } } } } }'
     const answer = await clinic.ask('researcher', query)
@@ -221,7 +224,7 @@ describe('P3: each role is given what the policy says, and nothing else', () => 
   })
 })
 
-describe('P9, P12: what is closed, what is not there and what is masked are told apart', () => {
+describe('P9, P12: denied, absent and masked values have different forms', () => {
   it('a denied edge is null with one error, never an empty list', async () => {
     const query = '{ patients(first: 4) { edges { node { familyName observations { edges { node { category } } } } } } }'
     const answer = await clinic.ask('billing', query)
@@ -246,7 +249,7 @@ describe('P9, P12: what is closed, what is not there and what is masked are told
     expect(audit.filter((entry) => entry === 'Patient.observations DENIED ROLE')).toHaveLength(4)
   })
 
-  it('one error stands for one path and reason, with the place of each null and each value counted once', async () => {
+  it('one error covers one path and reason, lists the place of each null, and counts each value once', async () => {
     const query = `query ($id: ID!) {
       a: patient(id: $id) { one: ssn two: ssn }
       b: patient(id: $id) { ssn mrn }
@@ -270,7 +273,7 @@ describe('P9, P12: what is closed, what is not there and what is masked are told
     expect(answer.phi.denied).toBe(2)
   })
 
-  it('the six outcomes that there are leave six different traces', async () => {
+  it('the outcomes of this data leave different audit records', async () => {
     const query = 'query ($id: ID!) { patient(id: $id) { familyName ssn deceasedDate phone careTeam { edges { cursor } } } }'
     const answer = await clinic.ask('billing', query, { id: own })
     expect(outcomesOf(await auditOf(clinic, answer))).toEqual([
@@ -286,7 +289,7 @@ describe('P9, P12: what is closed, what is not there and what is masked are told
     expect(outcomesOf(await auditOf(clinic, self))).toEqual(['Patient.deceasedDate ABSENT'])
   })
 
-  it('every edge is decided anew: a care team member and an observation by id, against their own patient', async () => {
+  it('every edge is decided by the patient of its target: a care team member and an observation by id', async () => {
     const list = `query ($id: ID!) { patient(id: $id) {
       careTeam { edges { node { id role } } } observations(first: 1) { edges { node { id } } }
     } }`
@@ -302,7 +305,7 @@ describe('P9, P12: what is closed, what is not there and what is masked are told
     expect(researcher.data).toMatchObject({ node: { category: expect.any(String) as string, patient: { mrn: null } } })
   })
 
-  it('P1: a blocked root is recorded once under its patient, however often it is asked for', async () => {
+  it('P1: a blocked root is recorded once under its patient, for any number of requests', async () => {
     const query = 'query ($id: ID!) { a: patient(id: $id) { mrn } b: patient(id: $id) { ssn } }'
     const answer = await clinic.ask('auditor', query, { id: own })
     expect(answer.data).toEqual({ a: null, b: null })
@@ -310,7 +313,7 @@ describe('P9, P12: what is closed, what is not there and what is masked are told
     expect(outcomesOf(await auditOf(clinic, answer))).toEqual(['Query.patient DENIED ROLE'])
   })
 
-  it('P11: a filter by what may not be read in full is refused and recorded, and the list with it', async () => {
+  it('P11: a filter by a field that the caller may not read in full is refused and recorded, together with the list', async () => {
     const query = (filter: string): string =>
       `query ($id: ID!) { patient(id: $id) { observations(${filter}) { edges { node { category } } } } }`
     const subject = await pseudonymOf(clinic, own)

@@ -77,7 +77,7 @@ describe('P11: a patient is a candidate only if the caller may search by the fie
     expect(await find()).toMatchObject({ open: [], hidden: [{ patient: mine, denial: { reason: 'CONSENT' } }] })
   })
 
-  it('compares no value of a hidden patient, and finds the one that it may compare', async () => {
+  it('compares no value of a hidden patient, and finds the comparable one', async () => {
     const [mine, other] = ward.patients
     const { find, comparison, parts, audit } = await searchFor({ listed: [mine, other] })
     const found = await find()
@@ -92,7 +92,7 @@ describe('P11: a patient is a candidate only if the caller may search by the fie
     ])
   })
 
-  it('compares no value of a record whose own label closes the search', async () => {
+  it('compares no value of a record with a label that closes the search', async () => {
     const [mine] = ward.patients
     await ward.source.put(refOf('Person', mine), { phone: '555-0100' }, { labels: ['ETH'] as Sensitivity[] })
     const { find, comparison, parts, unshown } = await searchFor({ listed: [mine] })

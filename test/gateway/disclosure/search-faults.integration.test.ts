@@ -63,19 +63,19 @@ const told = async (answer: ClinicAnswer): Promise<string[]> =>
   (await auditOf(clinic, answer)).map(({ path, outcome, reason = '' }) => `${path} ${outcome} ${reason}`.trim())
 const ROOT = 'Query.patientsByIdentifier'
 
-describe('P1: what a search opens is counted', () => {
-  it('apart from the values of the answer, and operators are told', async () => {
+describe('P1: the openings of a search are counted', () => {
+  it('apart from the values of the answer, and reported to operators', async () => {
     const answer = await search('frontdesk', { mrn: 'MR 1' })
     expect([found(answer), answer.phi.resolved]).toEqual([[ward.id('ann')], 0])
     const of = (event: string) => clinic.events.filter((one) => one.event === event)
     expect(of('REQUEST').at(-1)).toMatchObject({ requestId: answer.phi.requestId, resolved: 0, searched: 1 })
-    // somebody else`s is neither opened nor counted
+    // a record of another patient is neither opened nor counted
     const none = await search('patient', { mrn: 'MR 1' })
     expect(found(none)).toEqual([])
     expect(of('REQUEST').at(-1)).toMatchObject({ requestId: none.phi.requestId, metadata: 0, searched: 0 })
   })
 
-  it('against the hour: beyond it nothing is given and nothing is opened', async () => {
+  it('against the hourly limit: beyond the limit nothing is disclosed or opened', async () => {
     const { ask } = await clinic.another({ env: { PHI_LIMITS: '{"hour": {"STAFF": 1}}' } })
     expect(found(await search('billing', { mrn: 'MR 1' }, { ask }))).toEqual([ward.id('ann')])
     const openings = vi.spyOn(SealedRecord.prototype, 'openField')
@@ -86,8 +86,8 @@ describe('P1: what a search opens is counted', () => {
   })
 })
 
-describe('P9: who may be found cannot be said while facts are away', () => {
-  it('whose relationships cannot be read finds nothing out, and is told so, never an empty list', async () => {
+describe('P9: a search cannot be decided while attributes are unavailable', () => {
+  it('without relationships the search is FIELD_UNAVAILABLE, never an empty list', async () => {
     const openings = vi.spyOn(SealedRecord.prototype, 'openField')
     vi.spyOn(AccessTable.prototype, 'load').mockRejectedValue(new StoreUnavailable())
     const answer = await search('physician', { mrn: 'MR 1' })
@@ -96,7 +96,7 @@ describe('P9: who may be found cannot be said while facts are away', () => {
     expect(openings).not.toHaveBeenCalled()
   })
 
-  it('while consents cannot be read, what needs one is unavailable, and the rest is found as it is read', async () => {
+  it('without consents, a value that needs one is unavailable; other values are found', async () => {
     await ward.write('bound', [patient('bound', 'MR 4'), coverage('bound', 'ETH 4', ['ETH'])])
     vi.spyOn(AccessTable.prototype, 'load').mockRejectedValue(new StoreUnavailable())
     expect(found(await search('frontdesk', { mrn: 'MR 4' }))).toEqual([ward.id('bound')])
@@ -107,51 +107,54 @@ describe('P9: who may be found cannot be said while facts are away', () => {
     expect(openings).not.toHaveBeenCalled()
   })
 
-  it('in an emergency the one patient of it is found, whatever is away, and nobody else', async () => {
+  it('with break-glass, only the patient of the grant is found during any outage', async () => {
     await ward.write('unknown', [patient('unknown', 'MR 2')])
     const id = ward.id('unknown')
     const emergency = { purpose: 'BTG' }
     const before = await search('physician', { mrn: 'MR 2' }, emergency)
     expect([found(before), await told(before)]).toEqual([[], [`${ROOT} DENIED PURPOSE`]])
-    // that there is somebody of this id a clinician may know: so the id is what an emergency begins with
+    // a clinician may know that a patient with this id exists, so break-glass starts with the id
     const known = await clinic.ask('physician', 'query ($id: ID!) { patient(id: $id) { id mrn } }', { id })
     expect(at(known.data, 'patient')).toEqual({ id, mrn: null })
     expect((await clinic.ask('physician', BREAK, { id }, { 'x-purpose-of-use': 'BTG' })).errors).toEqual([])
     vi.spyOn(AccessTable.prototype, 'load').mockRejectedValue(new StoreUnavailable())
     expect(found(await search('physician', { mrn: 'MR 2' }, emergency))).toEqual([id])
-    // their own care team is no footing for this purpose
+    // the care team is no basis for this purpose
     expect(found(await search('physician', { mrn: 'MR 1' }, emergency))).toEqual([])
   })
 })
 
 describe('P9: an erased patient', () => {
-  it.each(['frontdesk', 'patient'])('is found by no value that was theirs; for %s as one whom nobody knows', async (user) => {
-    const name = `gone for ${user}`
-    await ward.write(name, [patient(name, 'MR 3')])
-    // keys in memory are those of before
-    if (user === 'frontdesk') expect(found(await search(user, { mrn: 'MR 3' }))).toEqual([ward.id(name)])
-    const { services } = clinic
-    const { patient: whose } = ward.ref(name)
-    await commit(services, await destroyPatientKeys(services, RIVERSIDE, whose, services.now() as Instant), whose)
-    await search(user, { mrn: 'nobody' })
-    const openings = vi.spyOn(SealedRecord.prototype, 'openField')
-    const events = clinic.events.length
-    const gone = await workOf(clinic, () => search(user, { mrn: 'MR 3' }))
-    const nobody = await workOf(clinic, () => search(user, { mrn: 'nobody at all' }))
-    expect([found(gone.result), codes(gone.result)]).toEqual([[], []])
-    expect(bytesOf(gone.result)).toBe(bytesOf(nobody.result))
-    expect(await told(gone.result)).toEqual([user === 'frontdesk' ? `${ROOT} ABSENT` : `${ROOT} DENIED NOT_FOUND`])
-    if (user === 'patient') expect(gone.requests).toEqual(nobody.requests)
-    expect(openings).not.toHaveBeenCalled()
-    expect(clinic.events.slice(events).filter(({ event }) => event !== 'REQUEST')).toEqual([])
-  })
+  it.each(['frontdesk', 'patient'])(
+    'is found by none of the former values; %s gets the same answer as for an unknown value',
+    async (user) => {
+      const name = `gone for ${user}`
+      await ward.write(name, [patient(name, 'MR 3')])
+      // the keys in memory are from before the erasure
+      if (user === 'frontdesk') expect(found(await search(user, { mrn: 'MR 3' }))).toEqual([ward.id(name)])
+      const { services } = clinic
+      const { patient: whose } = ward.ref(name)
+      await commit(services, await destroyPatientKeys(services, RIVERSIDE, whose, services.now() as Instant), whose)
+      await search(user, { mrn: 'nobody' })
+      const openings = vi.spyOn(SealedRecord.prototype, 'openField')
+      const events = clinic.events.length
+      const gone = await workOf(clinic, () => search(user, { mrn: 'MR 3' }))
+      const nobody = await workOf(clinic, () => search(user, { mrn: 'nobody at all' }))
+      expect([found(gone.result), codes(gone.result)]).toEqual([[], []])
+      expect(bytesOf(gone.result)).toBe(bytesOf(nobody.result))
+      expect(await told(gone.result)).toEqual([user === 'frontdesk' ? `${ROOT} ABSENT` : `${ROOT} DENIED NOT_FOUND`])
+      if (user === 'patient') expect(gone.requests).toEqual(nobody.requests)
+      expect(openings).not.toHaveBeenCalled()
+      expect(clinic.events.slice(events).filter(({ event }) => event !== 'REQUEST')).toEqual([])
+    },
+  )
 })
 
-describe('what closes a record closes it to a search', () => {
+describe('a record that is closed to a caller is closed to a search', () => {
   const limited = (name: string, categories: readonly string[], labeled: boolean) =>
     ward.membership(name, 'PROXY', 'RelatedPerson/proxy', [{ scope: { categories: categories as readonly Category[], labeled } }])
 
-  it('a proxy within limits finds by what is inside of them', async () => {
+  it('a proxy within limits finds patients only by values within the limits', async () => {
     await ward.write('child', [patient('child', 'MR 5'), coverage('child', 'PLAIN 5'), coverage('child', 'HIV 5', ['HIV'])])
     await ward.change(limited('child', ['COVERAGE'], false))
     for (const values of [{ mrn: 'MR 5' }, { memberId: 'HIV 5' }]) {
@@ -166,7 +169,7 @@ describe('what closes a record closes it to a search', () => {
     }
   })
 
-  it('42 CFR 2.32: who is found by a record of substance use is told what reading it tells', async () => {
+  it('42 CFR 2.32: a search by a record of substance use returns the same notice as reading the record', async () => {
     const permit: Consent = { id: 'part-2', effect: 'PERMIT', labels: ['ETH' as Sensitivity] }
     await ward.write('permits', [patient('permits', 'MR 6'), coverage('permits', 'ETH 6', ['ETH'])], [], [permit])
     const noticesOf = ({ text }: ClinicAnswer): unknown => at(JSON.parse(text), 'extensions', 'phi', 'notices')
@@ -201,7 +204,7 @@ describe('P11: the author of a record', () => {
     type PageInfo { hasNextPage: Boolean!  hasPreviousPage: Boolean!  startCursor: String  endCursor: String }
   `
 
-  it('and nothing else finds nobody by it: whose it is stands in it, and it is not opened', async () => {
+  it('does not find a patient by the record, because the author is sealed in it and it is not opened', async () => {
     const { access: table, keyring, events, records, audit, process, search: entries } = clinic.services
     const typeDefs = [{ name: 'notes.graphql', sdl: SDL }]
     const names = new Set(['CARE_TEAM', 'AUTHOR'] as Relationship[])
@@ -239,7 +242,7 @@ describe('P11: the author of a record', () => {
   })
 })
 
-describe('P11: no count beyond who may be found', () => {
+describe('P11: counts cover only patients that the caller may find', () => {
   const RESIDENTS = 60
 
   beforeAll(async () => {
@@ -252,7 +255,7 @@ describe('P11: no count beyond who may be found', () => {
     }
   })
 
-  it('of more than are looked at, the caller finds those who are theirs', async () => {
+  it('of more patients than a search compares, the caller finds those on the panel', async () => {
     const openings = vi.spyOn(SealedRecord.prototype, 'openField')
     const answer = await search('physician', { phone: '800' })
     const theirs = [7, 17, 27, 37, 47, 57].map((number) => ward.id(`resident ${number}`))
@@ -262,7 +265,7 @@ describe('P11: no count beyond who may be found', () => {
     expect(denied).toHaveLength(RESIDENTS - theirs.length)
   })
 
-  it('who may find more than are looked at is refused, and finds one of them by a second value', async () => {
+  it('a caller with access to more patients than a search compares is refused, and finds one by a second value', async () => {
     const openings = vi.spyOn(SealedRecord.prototype, 'openField')
     const answer = await search('frontdesk', { phone: '800' })
     expect([answer.status, codes(answer)]).toEqual([400, ['OPERATION_TOO_COSTLY']])
@@ -270,7 +273,7 @@ describe('P11: no count beyond who may be found', () => {
     expect(found(await search('frontdesk', { phone: '800', mrn: 'home resident 33' }))).toEqual([ward.id('resident 33')])
   })
 
-  it('P5: a patient of somewhere else is told nothing of them, and one record says how many', async () => {
+  it('P5: an unrelated patient learns nothing, and one record has the number of hidden patients', async () => {
     const answer = await search('patient', { phone: '800' })
     const nobody = await search('patient', { phone: '801' })
     expect(bytesOf(answer)).toBe(bytesOf(nobody))
@@ -279,7 +282,7 @@ describe('P11: no count beyond who may be found', () => {
   })
 })
 
-describe('P6: what was taken from the search table or put there is noticed and mended', { timeout: 60_000 }, () => {
+describe('P6: reindexing notices and repairs removed and planted entries of the search table', { timeout: 60_000 }, () => {
   const INDEXES = searchIndexes(clinicLock())
   let hand: DatabaseHand
   let sound: number
@@ -302,7 +305,7 @@ describe('P6: what was taken from the search table or put there is noticed and m
     await commit(services, await destroyPatientKeys(services, RIVERSIDE, whose, services.now() as Instant), whose)
   })
 
-  it('what is left of erased patients goes; then all is as it has to be, and stays so', async () => {
+  it('removes the entries of erased patients; a second run changes nothing', async () => {
     const first = await mend()
     expect(first).toMatchObject({ written: 0, refused: 0 })
     expect(first.removed).toBeGreaterThan(0)
@@ -311,7 +314,7 @@ describe('P6: what was taken from the search table or put there is noticed and m
     expect(await mend()).toEqual({ sound, written: 0, removed: 0, refused: 0 })
   })
 
-  it('one removed and two planted: the command tells of both, the audit has them, and searches are right again', async () => {
+  it('repairs one removed and two planted entries, reports and audits both, and searches work again', async () => {
     const taken = await rowOf('MR 1', 'ann')
     const planted = [await rowOf('MR 999', 'ann'), { ...taken, sk: { S: 'no such keys' } }]
     await hand.remove(taken, 'SEARCH')
@@ -333,12 +336,12 @@ describe('P6: what was taken from the search table or put there is noticed and m
     ])
   })
 
-  it('a field that became searchable is found after it, in every record', async () => {
+  it('indexes a field that became searchable, in every record', async () => {
     const before = await openStore(RIVERSIDE, '0'.repeat(64), clinic.stack.env)
     await new Admissions(before).write('early', [patient('early', 'MR 91', '91'), coverage('early', 'SUB 91')])
     await before.close()
     expect(found(await search('frontdesk', { memberId: 'SUB 91' }))).toEqual([])
-    // somebody writes the record at that moment: what was read of it counts for nothing, and is read again
+    // a write to the record at that moment discards what was read, and the record is read again
     const conflict = vi.spyOn(clinic.services.audit, 'commit').mockRejectedValueOnce(new VersionConflict())
     expect(await mend()).toEqual({ sound, written: 3, removed: 0, refused: 0 })
     expect(conflict).toHaveBeenCalledTimes(2)
@@ -348,7 +351,7 @@ describe('P6: what was taken from the search table or put there is noticed and m
     }
   })
 
-  it('of a patient whose record is damaged or gone nothing is written or removed, and that is told', async () => {
+  it('writes and removes nothing for a patient with a damaged or missing record, and reports it', async () => {
     const row = await rowOf('MR 1', 'ann')
     const item = await hand.read(recordItem(ward.id('ann')))
     await hand.put({ ...item, m: flipped(item['m']) })

@@ -22,7 +22,7 @@ let store: SealedStore
 let lakeside: SealedStore
 let hand: DatabaseHand
 
-/** Every opening of a field in this process, whoever asks for it. */
+/** Every opening of a field in this process, by any caller. */
 const openings = vi.spyOn(SealedRecord.prototype, 'openField')
 const hits = vi.spyOn(SearchTable.prototype, 'hits')
 
@@ -40,7 +40,7 @@ beforeAll(async () => {
   await admit('twin', ANN, [['CARE_TEAM', 'Practitioner/lakeside-physician']], { store: lakeside })
 })
 afterAll(async () => {
-  // files share what was loaded
+  // test files share the module cache
   openings.mockRestore()
   hits.mockRestore()
   await store.close()
@@ -71,7 +71,7 @@ const refOf = (name: string, type = 'Patient', of = store): RecordRef => {
 }
 const idOf = (name: string, of = store): string => encodeNodeId(refOf(name, 'Patient', of))
 
-/** A patient with a coverage, whose member id is `SUB` and the name. */
+/** Writes a patient with a coverage. The member id is `SUB` and the name. */
 async function admit(
   name: string,
   values: Record<string, Json>,
@@ -101,7 +101,7 @@ const ROOTS = {
 const search = async (user: string, values: Record<string, unknown>, headers?: Record<string, string>): Promise<ClinicAnswer> =>
   await clinic.ask(user, 'familyName' in values ? ROOTS.name : ROOTS.identifiers, values, headers)
 const found = ({ data }: ClinicAnswer): unknown[] => nodesAt(data, 'found').map((node) => at(node, 'id'))
-/** What the audit says of the search itself: path, outcome and reason. */
+/** The audit records of the search itself: path, outcome and reason. */
 async function told(answer: ClinicAnswer, tenant: TenantId = RIVERSIDE): Promise<string[]> {
   const entries = (await auditOf(clinic, answer, tenant)).filter(({ action }) => action === 'SEARCH')
   return entries
@@ -127,7 +127,10 @@ describe('P11: an argument is a read', () => {
     memberId: { memberId: 'sub ANN' },
     name: { familyName: 'MÜLLER', birthDate: '1980-02-03' },
   }
-  /** Who finds the patient by what; NONE: may search and finds nobody; what is not named is refused. */
+  /**
+   * The arguments by which a user finds the patient. NONE lists those that the user may search by without a result. The others are
+   * refused.
+   */
   const RIGHTS: [user: string, finds: string, none?: string][] = [
     ['physician', 'mrn phone name'],
     ['nurse', 'mrn phone name'],
@@ -151,7 +154,7 @@ describe('P11: an argument is a read', () => {
         expect(answer.status, says).toBe(200)
         if (finds.split(' ').includes(by) || none.split(' ').includes(by)) {
           expect(answer.errors, says).toEqual([])
-          // a phone that two share is found for each of them, as far as the caller may know
+          // a phone number of two patients finds each of them that the caller may know of
           expect(found(answer).includes(idOf('ann')), says).toBe(finds.split(' ').includes(by))
           continue
         }
@@ -167,7 +170,7 @@ describe('P11: an argument is a read', () => {
     },
   )
 
-  it('LAST4 is no right to search by: refused by its rule, recorded, nothing looked up', async () => {
+  it('the view LAST4 grants no search: the search is refused by its rule and recorded, and nothing is looked up', async () => {
     const answer = await search('billing', { mrn: ANN.mrn, ssn: ANN.ssn })
     expect(answer.errors.map(({ extensions }) => extensions)).toEqual([
       expect.objectContaining({ coordinate: 'Patient.ssn', reason: 'ROLE', rule: 'Patient.ssn#1' }),
@@ -177,7 +180,7 @@ describe('P11: an argument is a read', () => {
     expect(openings).not.toHaveBeenCalled()
   })
 
-  it('P4: alias, variable, literal and fragment change nothing, and one value is verified once', async () => {
+  it('P4: alias, variable, literal and fragment make no difference, and one value is verified once', async () => {
     const query = `query ($ssn: String!) {
       name: patientsByIdentifier(ssn: $ssn) { edges { node { id } } }
       ...Again
@@ -191,12 +194,12 @@ describe('P11: an argument is a read', () => {
     expect(nodesAt(given.data, 'mrn')).toEqual([{ id: idOf('ann') }])
     expect(await told(given)).toEqual(['Patient.ssn DISCLOSED'])
     expect(openings).toHaveBeenCalledTimes(1)
-    // the number is read by nobody who searched by it
+    // a search by the number does not disclose the number
     const asked = await clinic.ask('frontdesk', '{ found: patientsByIdentifier(ssn: "123456789") { edges { node { ssn mrn } } } }')
     expect(nodesAt(asked.data, 'found')).toEqual([{ ssn: null, mrn: ANN.mrn }])
   })
 
-  it('all that is given must be so; nothing given, or what nobody has, is the caller`s mistake', async () => {
+  it('all given values must match; no value, and a value that no patient can have, are errors of the caller', async () => {
     expect(found(await search('frontdesk', { mrn: ANN.mrn, phone: ANN.phone, memberId: 'SUB ann' }))).toEqual([idOf('ann')])
     expect(found(await search('frontdesk', { mrn: ANN.mrn, memberId: 'SUB bob' }))).toEqual([])
     expect(found(await search('frontdesk', { familyName: 'Muller', birthDate: ANN.birthDate }))).toEqual([])
@@ -207,14 +210,14 @@ describe('P11: an argument is a read', () => {
   })
 })
 
-describe('P1, P5: who is found is decided before anything is opened', () => {
-  it('a patient without a relationship is left out, told to the audit alone, and not opened', async () => {
+describe('P1, P5: matches are decided before anything is opened', () => {
+  it('a patient without a relationship is left out, recorded only in the audit, and not opened', async () => {
     const answer = await search('physician', { mrn: BOB.mrn })
     expect([found(answer), answer.errors, answer.phi.denied]).toEqual([[], [], 0])
     expect(openings).not.toHaveBeenCalled()
     const [entry] = await auditOf(clinic, answer)
     expect(entry).toMatchObject({ patient: refOf('bob').patient, action: 'SEARCH', outcome: 'DENIED', reason: 'RELATIONSHIP' })
-    // of two with one phone number, the one who is the caller's
+    // of two patients with one phone number, the caller finds the related one
     expect(found(await search('physician', { phone: ANN.phone }))).toEqual([idOf('ann')])
     expect(found(await search('frontdesk', { phone: ANN.phone })).toSorted()).toEqual([idOf('ann'), idOf('bob')].toSorted())
   })
@@ -231,7 +234,7 @@ describe('P1, P5: who is found is decided before anything is opened', () => {
     ['patient', BOB.mrn],
     ['proxy', BOB.mrn],
     ['acme', 'MR 310'],
-  ])('for %s, somebody who is not theirs and nobody are one: bytes, reads and audit', async (user, theirs) => {
+  ])('for %s, an unrelated patient and an unknown value yield equal bytes, reads and audit records', async (user, theirs) => {
     const seen: unknown[] = []
     await search(user, { mrn: 'nobody' })
     for (const mrn of ['nobody at all', theirs, 'MR 999']) {
@@ -250,7 +253,7 @@ describe('P1, P5: who is found is decided before anything is opened', () => {
     expect(openings).not.toHaveBeenCalled()
   })
 
-  it('one whom the patient has closed to the caller is not found by them, and by others is', async () => {
+  it('a patient that a consent closes to a role is not found by that role, and is found by others', async () => {
     const deny = { id: 'no', effect: 'DENY', purposes: ['HOPERAT'] } as const
     await admit('closed', { mrn: 'MR 300' }, [])
     const { patient } = refOf('closed')
@@ -263,7 +266,7 @@ describe('P1, P5: who is found is decided before anything is opened', () => {
     expect(found(await search('billing', { mrn: 'MR 300' }))).toEqual([idOf('closed')])
   })
 
-  it('an emergency stands in for a missing place on the care team', async () => {
+  it('break-glass replaces a missing place on the care team', async () => {
     const asked = { 'x-purpose-of-use': 'BTG' }
     expect(found(await search('physician', { mrn: BOB.mrn }, asked))).toEqual([])
     const glass = 'mutation ($id: ID!) { breakGlass(patientId: $id, reason: "found unconscious") { id } }'
@@ -272,7 +275,7 @@ describe('P1, P5: who is found is decided before anything is opened', () => {
     expect(found(await search('physician', { mrn: BOB.mrn }))).toEqual([])
   })
 
-  it('a record that its own labels close finds nobody, and is not opened', async () => {
+  it('a record that its own labels close finds no patient, and is not opened', async () => {
     await admit('labeled', { mrn: 'MR 400' }, [], { metadata: { labels: ['ETH' as never] } })
     const answer = await search('frontdesk', { mrn: 'MR 400' })
     expect(found(answer)).toEqual([])
@@ -282,7 +285,7 @@ describe('P1, P5: who is found is decided before anything is opened', () => {
 })
 
 describe('pages of a search', () => {
-  it('P8: are in one order, with sealed cursors that are good for this search alone', async () => {
+  it('P8: are in one order, with sealed cursors that are valid only for this search', async () => {
     for (const name of ['f1', 'f2', 'f3']) await admit(name, { phone: '700' }, [])
     const all = ['f1', 'f2', 'f3'].toSorted((a, b) => (refOf(a).patient < refOf(b).patient ? -1 : 1)).map((name) => idOf(name))
     const one = await search('frontdesk', { phone: '700', first: 2 })
@@ -294,7 +297,7 @@ describe('pages of a search', () => {
     expect(other.errors[0]?.extensions['code']).toBe('BAD_USER_INPUT')
   })
 
-  it('a value of more records than are looked at is refused, and nothing is opened', async () => {
+  it('a value with more records than a search compares is refused, and nothing is opened', async () => {
     const row = await rowOf('Patient.phone', '800', 'ann')
     for (let extra = 0; extra <= 50; extra++)
       await hand.put({ ...row, sk: { S: `${String(extra).padStart(22, 'A')}#x` } }, 'SEARCH')
@@ -304,20 +307,20 @@ describe('pages of a search', () => {
   })
 })
 
-describe('P6: what somebody writes into the search table is not believed', () => {
+describe('P6: forged rows of the search table', () => {
   const integrity = () => clinic.events.filter(({ event }) => event === 'INTEGRITY_FAILURE').length
 
   it.each([
     ['planted under another value', async () => await rowOf('Patient.mrn', 'MR 555', 'ann')],
     [
-      'planted for nobody',
+      'planted for no existing patient',
       async (): Promise<Item> => ({
         ...(await rowOf('Patient.mrn', 'MR 555', 'ann')),
         sk: { S: `${'A'.repeat(22)}#${'A'.repeat(22)}` },
       }),
     ],
     ['moved from another field', async () => await rowOf('Patient.phone', '123456789', 'ann')],
-  ])('a row %s finds nobody, and operators are told', async (_, row) => {
+  ])('a row %s finds no patient, and operators get an event', async (_, row) => {
     const before = integrity()
     const planted = await row()
     await hand.put(planted, 'SEARCH')
@@ -331,14 +334,14 @@ describe('P6: what somebody writes into the search table is not believed', () =>
     await hand.remove(planted, 'SEARCH')
   })
 
-  it('a change of the value moves the entry; the version before is found by its old value no more', async () => {
+  it('a change of the value moves the entry; the old value no longer finds the earlier version', async () => {
     await admit('moving', { mrn: 'MR 600', phone: '1' }, [])
     await hand.remove(await rowOf('Patient.phone', '1', 'moving'), 'SEARCH')
     await admit('moving', { mrn: 'MR 601', phone: '1' }, [])
     const before = integrity()
     expect(found(await search('frontdesk', { mrn: 'MR 600' }))).toEqual([])
     expect(found(await search('frontdesk', { mrn: 'MR 601' }))).toEqual([idOf('moving')])
-    // what somebody took away is there again after the next write
+    // a removed entry exists again after the next write
     expect(found(await search('frontdesk', { phone: '1' }))).toEqual([idOf('moving')])
     expect(integrity()).toBe(before)
     await admit('moving', { phone: '1' }, [])
@@ -346,7 +349,7 @@ describe('P6: what somebody writes into the search table is not believed', () =>
     expect(integrity()).toBe(before)
   })
 
-  it('a write between two reads is no false entry', async () => {
+  it('a write between two reads is no forged entry', async () => {
     const before = integrity()
     hits.mockResolvedValueOnce([refOf('ann')])
     expect(found(await search('frontdesk', { mrn: 'MR 556' }))).toEqual([])
@@ -355,8 +358,8 @@ describe('P6: what somebody writes into the search table is not believed', () =>
   })
 })
 
-describe('what a search may not do', () => {
-  it('P9: a table that is away is unavailable, never an empty list', async () => {
+describe('limits of a search', () => {
+  it('P9: an unavailable table yields FIELD_UNAVAILABLE, never an empty list', async () => {
     hits.mockRejectedValue(new StoreUnavailable())
     const answer = await search('frontdesk', { mrn: ANN.mrn })
     expect([answer.status, answer.data]).toEqual([200, { found: null }])
@@ -364,7 +367,7 @@ describe('what a search may not do', () => {
     expect(await told(answer)).toEqual(['Query.patientsByIdentifier UNAVAILABLE STORE'])
   })
 
-  it('P8: no value is in a log, an event, the audit, a cursor or a table, whoever searches by it', async () => {
+  it('P8: no searched value is in a log, an event, the audit, a cursor or a table, for any caller', async () => {
     const { byPath } = clinic.canary.patient.markers
     const valueOf = (path: string) => byPath.get(path)
     const values = { mrn: valueOf('Patient.mrn'), phone: valueOf('Patient.phone') }
@@ -384,7 +387,7 @@ describe('what a search may not do', () => {
     expect(Items.map((item) => Object.keys(item).toSorted())).toEqual([['pk', 'sk']])
   })
 
-  it('explainAccess tells of its arguments as of other reads', async () => {
+  it('explainAccess explains its arguments like other reads', async () => {
     const query = 'query ($q: String!) { explainAccess(query: $q) { paths { path action outcome reason rule at } } }'
     const q = '{ patientsByIdentifier(ssn: "1") { edges { node { mrn } } } }'
     const answer = await clinic.ask('billing', query, { q })

@@ -73,7 +73,7 @@ async function lengthsOf({ phi }: ClinicAnswer): Promise<number[]> {
 
 const wireValue = (value: AttributeValue) => (value.B === undefined ? value : { B: Buffer.from(value.B).toString('base64') })
 
-/** What a client sees of one field, as far as it tells one outcome from another, and what the audit keeps. */
+/** The parts of an answer about one field in which the outcomes differ, and its audit records. */
 interface Seen {
   readonly data: unknown
   readonly error: unknown
@@ -118,11 +118,11 @@ describe('P9: each outcome over HTTP', () => {
   const ofDamaged = (): Promise<Seen> => seen('physician', damaged, 'familyName')
   const nothing = { error: undefined, masked: [] }
 
-  it('disclosed: the value, and nothing beside it', async () => {
+  it('disclosed: the value, and no error', async () => {
     expect(await of('DISCLOSED')).toEqual({ ...nothing, data: 'Whole', audit: ['Patient.familyName DISCLOSED'] })
   })
 
-  it('masked: what the view shows, and which view', async () => {
+  it('masked: the masked value, and its view', async () => {
     const audit = ['Patient.ssn MASKED LAST4']
     expect(await of('MASKED')).toEqual({ ...nothing, data: '***-**-6789', masked: ['Patient.ssn LAST4'], audit })
   })
@@ -146,7 +146,7 @@ describe('P9: each outcome over HTTP', () => {
     expect(await ofDamaged()).toEqual({ ...nothing, data: null, error, audit: ['Patient.familyName UNAVAILABLE INTEGRITY'] })
   })
 
-  it('P5: three closed conditions change nothing but the audit: bytes, requests, transactions, and the lengths of items', async () => {
+  it('P5: three closed conditions change only the audit: bytes, requests, transactions and item lengths are equal', async () => {
     const closed = [1, 2, 3].map((number) =>
       ward.record('left', 'Condition', `use ${number}`, { code: { coding: [], text: 'use' } }, { labels: [ETH] }),
     )
@@ -173,7 +173,7 @@ describe('P9: each outcome over HTTP', () => {
     expect(told).toEqual([...(other ?? []), ...closed.map(() => 'Condition.id DENIED CONSENT')].toSorted())
   })
 
-  it('no two of the six look alike to the client, nor in the audit', async () => {
+  it('each of the six differs from the others, for the client and in the audit', async () => {
     const all = [...(await Promise.all((Object.keys(ONE) as (keyof typeof ONE)[]).map(of))), await ofErased(), await ofDamaged()]
     const told = all.map(({ data, error, masked }) => JSON.stringify([data === null, at(error, 0), masked]))
     expect(new Set(told).size).toBe(6)
@@ -181,7 +181,7 @@ describe('P9: each outcome over HTTP', () => {
   })
 })
 
-describe('P9: of an erased patient', () => {
+describe('P9: an erased patient', () => {
   let id: string
   beforeAll(async () => {
     id = await admit('erased')
@@ -190,7 +190,7 @@ describe('P9: of an erased patient', () => {
   const linesOf = (answer: ClinicAnswer) =>
     answer.errors.map(({ extensions: { code, coordinate } }) => `${String(coordinate)} ${String(code)}`)
 
-  it('every granted path is erased, once, and what would be denied is denied; nothing is opened', async () => {
+  it('every granted path is erased once, a path that is not granted is denied, and nothing is opened', async () => {
     const query = `query ($id: ID!) { patient(id: $id) {
       id version familyName again: familyName address { city } ssn
       conditions(first: 5) { edges { node { code { text } } } } } node(id: $id) { ... on Patient { familyName } } }`
@@ -227,7 +227,7 @@ describe('P9: of an erased patient', () => {
     expect(openings).not.toHaveBeenCalled()
   })
 
-  it('lists of patients hold them, and what else is in the list is given', async () => {
+  it('lists include the patient, and disclose their other entries', async () => {
     const other = await admit('beside')
     const answer = await clinic.ask('physician', '{ patients(first: 100) { edges { node { id familyName } } } }')
     const nodes = nodesAt(answer.data, 'patients')
@@ -236,7 +236,7 @@ describe('P9: of an erased patient', () => {
     expect(linesOf(answer)).toContain('Patient.familyName FIELD_ERASED')
   })
 
-  it('any record by its id is erased, whether there was one or not, with what led from it', async () => {
+  it('any record by its id is erased, whether it existed or not, with its edges', async () => {
     const query = `query ($id: ID!) { node(id: $id) { id ... on Condition { version code { text } encounter { status } patient { familyName } }
       ... on CareTeamMember { role userId } } }`
     const ask = async (type: string, name: string) => await clinic.ask('nurse', query, { id: ward.id('erased', type, name) })
@@ -258,13 +258,13 @@ describe('P9: of an erased patient', () => {
       ])
       expect(outcomesOf(await auditOf(clinic, answer))).toEqual(['Condition.code ERASED', 'Patient.familyName ERASED'])
     }
-    // a field that is never null and is gone takes its record with it
+    // an erased field that is not nullable makes its record null
     const member = await ask('CareTeamMember', 'any')
     expect([member.status, member.data]).toEqual([200, { node: null }])
     expect(member.errors.map(({ extensions }) => extensions['code'])).toEqual(['FIELD_ERASED', 'FIELD_ERASED'])
   })
 
-  it('P5: who would be denied is denied, and who may not know of the patient is told that there is none', async () => {
+  it('P5: callers without a relationship are denied as before, and callers that do not see existence get NOT_FOUND', async () => {
     const alone = await ward.write('alone', chart('alone'))
     const query = 'query ($id: ID!) { patient(id: $id) { id familyName } }'
     const before = await clinic.ask('physician', query, { id: alone })
@@ -282,7 +282,7 @@ describe('P9: of an erased patient', () => {
     expect(await asked(alone)).toEqual(missing)
   })
 
-  it('consents close them as before, and a plan of access tells of rights alone', async () => {
+  it('consents close the patient as before, and explainAccess explains only the rights', async () => {
     const plan = `query ($id: ID!) { explainAccess(query: "query ($id: ID!) { patient(id: $id) { familyName ssn } }", patientId: $id) {
       paths { path outcome rule } } }`
     const rights = await clinic.ask('physician', plan, { id: await admit('planned') })
@@ -294,7 +294,7 @@ describe('P9: of an erased patient', () => {
     expect((await seen('physician', denies, 'familyName')).error).toEqual(['FIELD_ERASED', ['patient', 'familyName']])
   })
 
-  it('nothing is written for them any more', async () => {
+  it('no record is written any more', async () => {
     const more = ward.record('erased', 'Condition', 'new', { code: { coding: [], text: 'new' } })
     const before = await hand.all(id)
     await expect(ward.write('erased', [more])).rejects.toThrow(Erased)
@@ -303,7 +303,7 @@ describe('P9: of an erased patient', () => {
 })
 
 describe('P13: an erasure', () => {
-  it('holds at the next request of every process, whatever it has in memory', async () => {
+  it('holds at the next request of every process, whatever the process has cached', async () => {
     const id = await admit('warm')
     const warm = await clinic.another()
     const query = 'query ($id: ID!) { patient(id: $id) { familyName conditions(first: 1) { edges { node { code { text } } } } } }'
@@ -313,13 +313,13 @@ describe('P13: an erasure', () => {
       const { result, requests } = await workOf(warm, () => warm.ask(user, query, { id }))
       expect(result.data).toEqual({ patient: { familyName: null, conditions: null } })
       expect(result.errors.map(({ extensions }) => extensions['code'])).toEqual(['FIELD_ERASED', 'FIELD_ERASED'])
-      // the keys that it remembered are read again, once
+      // the cached keys are read again, once
       expect(requests.keys).toBeLessThan(2)
     }
     expect(warm.events.filter(({ event }) => event === 'INTEGRITY_FAILURE')).toEqual([])
   })
 
-  it('is one conditional write: it fails when keys were changed meanwhile, and once done it is done', async () => {
+  it('is one conditional write: it fails if the keys changed in between, and a second one has nothing to write', async () => {
     const id = await admit('twice')
     const { patient } = refOf(id)
     const items = await destroyPatientKeys(clinic.services, RIVERSIDE, patient, Date.now() as Instant)
@@ -334,11 +334,11 @@ describe('P13: an erasure', () => {
   })
 })
 
-describe('P6: what is no erasure is never told as one', () => {
+describe('P6: only a valid tombstone counts as an erasure', () => {
   let id: string
   let keys: Item
   let tombstone: Item
-  /** A process that has nothing in memory, and its clock. */
+  /** A process with nothing cached, and its clock. */
   let cold: Awaited<ReturnType<RunningClinic['another']>>
   let later = 0
 
@@ -352,7 +352,7 @@ describe('P6: what is no erasure is never told as one', () => {
   })
   afterEach(async () => {
     await hand.put(keys, 'KEYS')
-    // what the process remembers of the item has aged by the next test
+    // the cache of the process expires before the next test
     later += KEY_LIFE_MS + 1
   })
 
@@ -392,7 +392,7 @@ describe('P6: what is no erasure is never told as one', () => {
     await expectUnavailable('KEY')
   })
 
-  it('keys that are put back over a tombstone do not open, and it is no erasure to do it again', async () => {
+  it('keys restored over a tombstone do not open, and repeating the erasure does not hide the fault', async () => {
     await destroyKeys(id, cold.services)
     expect(await cold.ask('physician', 'query ($id: ID!) { patient(id: $id) { familyName } }', { id })).toMatchObject({
       errors: [{ extensions: { code: 'FIELD_ERASED' } }],

@@ -26,7 +26,7 @@ let own: string
 let deleted: string
 let observation: string
 let elsewhere: string
-/** What the study would call a patient who is not of it. */
+/** The pseudonym that the study would give to a patient outside the study. */
 let outside: string
 
 beforeAll(async () => {
@@ -58,7 +58,7 @@ const QUERIES = [
 interface Stranger {
   readonly user: string
   readonly tenant: typeof RIVERSIDE
-  /** Whose ids the caller may not know of, by what they are. */
+  /** Ids that the caller may not know of, by kind. */
   readonly ids: () => Record<string, string>
 }
 
@@ -83,7 +83,7 @@ const STRANGERS: readonly Stranger[] = [
       'a deleted': deleted,
       'a made-up': madeUpId(),
       'a malformed': MALFORMED,
-      // the type of an id is part of it: an observation's id with another type names nothing
+      // the type is part of an id: the id of an observation with another type names nothing
       'an altered': asPatient(observation),
     }),
   },
@@ -91,7 +91,7 @@ const STRANGERS: readonly Stranger[] = [
     user: 'researcher',
     tenant: RIVERSIDE,
     ids: () => ({
-      // real ids are none of a researcher's, also those of patients of the study
+      // a researcher may not use real ids, not even of patients of the study
       'a subject`s own': own,
       'another study`s': elsewhere,
       'a stranger`s': outside,
@@ -104,7 +104,7 @@ const STRANGERS: readonly Stranger[] = [
     user: 'proxy',
     tenant: RIVERSIDE,
     ids: () => ({
-      'a patient`s who said nothing': own,
+      'an unrelated patient`s': own,
       'another tenant`s': lakeside,
       'a deleted': deleted,
       'a made-up': madeUpId(),
@@ -114,7 +114,7 @@ const STRANGERS: readonly Stranger[] = [
 ]
 
 describe.each(STRANGERS)('P5: for $user', ({ user, tenant, ids }) => {
-  it.each(QUERIES)('every id that leads nowhere gets the same bytes and the same work: %s', async (query) => {
+  it.each(QUERIES)('every unresolvable id yields the same bytes and the same work: %s', async (query) => {
     const seen: [what: string, found: { status: number; body: string; [other: string]: unknown }][] = []
     await clinic.ask(user, query, { id: madeUpId() })
     for (const [what, id] of Object.entries(ids())) {
@@ -135,8 +135,8 @@ describe.each(STRANGERS)('P5: for $user', ({ user, tenant, ids }) => {
   })
 })
 
-describe('P5: what a record holds cannot tell of it', () => {
-  it.each(['patient', 'proxy'])('for a %s nothing of a stranger is fetched', async (user) => {
+describe('P5: the content of a record does not reveal that the record exists', () => {
+  it.each(['patient', 'proxy'])('for a %s nothing of an unrelated patient is read', async (user) => {
     const stranger = first(riverside.filter((id) => id !== own))
     const tables = [vi.spyOn(clinic.services.records, 'loadWithRoots'), vi.spyOn(clinic.services.keys, 'load')]
     const query =
@@ -150,10 +150,10 @@ describe('P5: what a record holds cannot tell of it', () => {
   })
 })
 
-describe('P5: the audit tells what the caller is not told', () => {
+describe('P5: the audit names what the answer hides', () => {
   const query = 'query ($id: ID!) { patient(id: $id) { familyName } }'
 
-  it('an id that leads nowhere stands under a keyed hash, the same each time; a patient of the tenant under the own id', async () => {
+  it('an id without a record has the same keyed hash each time; a patient of the tenant has the own id', async () => {
     const id = madeUpId()
     const [one, two] = [await clinic.ask('researcher', query, { id }), await clinic.ask('researcher', query, { id })]
     const [[first], [second]] = [await auditOf(clinic, one), await auditOf(clinic, two)]
@@ -166,7 +166,7 @@ describe('P5: the audit tells what the caller is not told', () => {
     expect(entry).toMatchObject({ patient: decodeNodeId(other)?.patient, outcome: 'DENIED', reason: 'RELATIONSHIP' })
   })
 
-  it('nothing of another tenant`s patient stands in the log of the one who asked', async () => {
+  it("the log of the caller's tenant contains nothing of another tenant's patient", async () => {
     const answer = await clinic.ask('lakeside-physician', query, { id: own })
     const entries = await auditOf(clinic, answer, LAKESIDE)
     expect(entries).toHaveLength(1)
@@ -174,7 +174,7 @@ describe('P5: the audit tells what the caller is not told', () => {
     expect(await auditOf(clinic, answer, RIVERSIDE)).toEqual([])
   })
 
-  it('clinicians and staff learn that a patient of their tenant exists, and nothing else of one who is not theirs', async () => {
+  it('clinicians and staff learn that a patient of their tenant exists, and nothing else of an unrelated one', async () => {
     const answer = await clinic.ask('frontdesk', 'query ($id: ID!) { patient(id: $id) { id ssn } }', { id: own })
     expect(answer.data).toEqual({ patient: { id: own, ssn: null } })
     expect(answer.errors).toMatchObject([{ extensions: { code: 'UNAUTHORIZED_FIELD_OR_TYPE', coordinate: 'Patient.ssn' } }])

@@ -28,7 +28,7 @@ describe('LAST4', () => {
     expect(show('LAST4', value, TODAY)).toBe(shown)
   })
 
-  it('P1: of what is not separators, nothing but the last four is shown', () => {
+  it('P1: shows at most the last four characters that are not separators', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (value) => {
         const hidden = Array.from(value).filter((character) => !/[-\s./()]/.test(character))
@@ -57,12 +57,12 @@ describe('YEAR', () => {
     ['1936-01-31', '2026-01-30', '1936'],
     ['1936-01-31', '2026-01-31', '90+'],
     ['1900-01-01', '2026-01-31', '90+'],
-    // a month or a day that is not known may have been the first
+    // an unknown month or day may have been the first
     ['1936', '2026-01-01', '90+'],
     ['1936', '2025-12-31', '1936'],
     ['1936-05', '2026-04-30', '1936'],
     ['1936-05', '2026-05-01', '90+'],
-    // born on a leap day: a year of age more on the first of March
+    // a person born on a leap day is a year older on March 1
     ['1936-02-29', '2026-02-28', '1936'],
     ['1936-02-29', '2026-03-01', '90+'],
     ['1938-02-28', '2028-02-28', '90+'],
@@ -91,7 +91,7 @@ describe('YEAR', () => {
     '٢٠٠١',
     'x2001',
     '',
-  ])('of %j, which is no date, there is none', (value) => {
+  ])('is null for %j, which is no date', (value) => {
     expect(show('YEAR', value, TODAY)).toBeNull()
   })
 })
@@ -112,7 +112,7 @@ describe('ZIP3', () => {
     expect(show('ZIP3', value, TODAY)).toBe(shown)
   })
 
-  it('45 CFR 164.514(b)(2)(i)(B): where few people live it is 000', () => {
+  it('45 CFR 164.514(b)(2)(i)(B): is 000 for sparsely populated areas', () => {
     // HHS, guidance of November 26, 2012, by the census of 2000
     const listed = '036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893'.split(' ')
     expect([...RESTRICTED_ZIP3].toSorted()).toEqual(listed)
@@ -123,11 +123,11 @@ describe('ZIP3', () => {
   })
 })
 
-describe('P1: what a view cannot read it does not show', () => {
+describe('P1: a view shows no part of a value that it cannot parse', () => {
   const masked: View[] = ['LAST4', 'YEAR', 'ZIP3', 'PSEUDONYM', 'PRESENCE']
   const anything = fc.jsonValue() as fc.Arbitrary<Json>
 
-  it('a view that is not served shows nothing at all, and a pseudonym nothing of the value', () => {
+  it('an unknown view shows nothing, and a pseudonym shows no part of the value', () => {
     fc.assert(
       fc.property(anything, (value) => {
         expect(show('PSEUDONYM', value, TODAY)).toBeNull()
@@ -137,7 +137,7 @@ describe('P1: what a view cannot read it does not show', () => {
     expect([...SERVED_VIEWS].toSorted()).toEqual(['FULL', 'LAST4', 'PSEUDONYM', 'YEAR', 'ZIP3'])
   })
 
-  it('YEAR gives a year, 90+ or nothing, of whatever there is', () => {
+  it('YEAR yields a year, 90+ or nothing, for any value', () => {
     fc.assert(
       fc.property(fc.oneof(anything, fc.string()), (value) => {
         expect(leaves(show('YEAR', value, TODAY)).every((leaf) => leaf === null || /^(?:\d{4}|90\+)$/.test(text(leaf)))).toBe(true)
@@ -145,7 +145,7 @@ describe('P1: what a view cannot read it does not show', () => {
     )
   })
 
-  it('of a day, month, time and offset nothing remains', () => {
+  it('YEAR keeps no month, day, time or offset', () => {
     const dates = fc
       .date({ min: new Date('1000-01-01'), max: new Date('2999-12-31'), noInvalidDate: true })
       .map((date) => date.toISOString())
@@ -156,7 +156,7 @@ describe('P1: what a view cannot read it does not show', () => {
     )
   })
 
-  it('ZIP3 gives three digits or nothing', () => {
+  it('ZIP3 yields three digits or nothing', () => {
     fc.assert(
       fc.property(fc.oneof(anything, fc.string(), fc.stringMatching(/^\d{5}(-?\d{4})?$/)), (value) => {
         expect(text(show('ZIP3', value, TODAY))).toMatch(/^(?:\d{3}|null)$/)
@@ -164,7 +164,7 @@ describe('P1: what a view cannot read it does not show', () => {
     )
   })
 
-  it('the hidden part of a value never stands in what is shown', () => {
+  it('the hidden part of a value never occurs in the shown part', () => {
     const digits = fc.stringMatching(/^\d{9}$/)
     fc.assert(
       fc.property(digits, fc.constantFrom(...masked), (ssn, view) => {
@@ -176,7 +176,7 @@ describe('P1: what a view cannot read it does not show', () => {
     )
   })
 
-  it('only FULL gives what is neither a text nor a period', () => {
+  it('only FULL returns a value that is neither a text nor a period', () => {
     for (const value of [5, true, null, ['1980-05-17'], [['02139']]] as Json[]) {
       for (const view of masked) expect(show(view, value, TODAY)).toBeNull()
       expect(show('FULL', value, TODAY)).toEqual(value)

@@ -59,7 +59,7 @@ afterAll(async () => {
   await clinic.stop()
 })
 
-/** The reads of an answer, one text for each round trip: requests and keys by table. Budget and audit have tests of their own. */
+/** The reads of an answer, one text for each round trip: requests and keys by table. Other tests cover the budget and the audit. */
 const readsOf = ({ waves }: CountedWork): string[] =>
   waves.flatMap((wave) => {
     const reads = wave.filter(({ table }) => table !== 'budgets' && table !== 'audit')
@@ -78,7 +78,7 @@ describe('the reads of an answer, with warm keys and session', () => {
     expect(work.answer.phi.resolved).toBe(800)
     expect(readsOf(work)).toEqual([
       '1 Query access, 0 keys',
-      // one patient more than the page shows whether there is another page
+      // one patient more than the page, to find out whether another page exists
       '1 BatchGetItem records, 100 keys; 2 BatchGetItem access, 101 keys',
     ])
     // 800 values, the metadata of 100 records, 101 access manifests
@@ -113,7 +113,7 @@ describe('the reads of an answer, with warm keys and session', () => {
     expect(names(work).filter((name) => name === '#ROOT')).toHaveLength(1)
   })
 
-  it('P5: a patient reads relationships first; a stranger and a made-up id get the same reads, and no index', async () => {
+  it("P5: a patient's own request reads relationships first; an unrelated and a made-up id get the same reads, and no index", async () => {
     const own = first(await patientsOf(clinic, 'patient'))
     await counted.ask('patient', OWN, { id: own })
     const work = await counted.ask('patient', OWN, { id: own })
@@ -122,9 +122,9 @@ describe('the reads of an answer, with warm keys and session', () => {
     expect(readsOf(work)).toEqual(reads)
     const [stranger, madeUp] = [await counted.ask('patient', OWN, { id }), await counted.ask('patient', OWN, { id: madeUpId() })]
     for (const nobody of [stranger, madeUp]) expect(readsOf(nobody)).toEqual(reads)
-    // the reads of the stranger lead to no item
+    // the reads of the unrelated patient return no item
     expect(names(stranger).join(' ')).not.toContain(`Patient#${patientOf(id)}`)
-    // the access manifest alone shows that the stranger exists
+    // only the access manifest shows that the unrelated patient exists
     expect([stranger.openings, madeUp.openings]).toEqual([1, 0])
   })
 })

@@ -8,7 +8,7 @@ import type { RequestId } from '../../../gateway/model/ids.ts'
 const JSON_TYPE = 'application/json'
 const GRAPHQL = 'application/graphql-response+json'
 
-describe('the type of an answer', () => {
+describe('the media type of an answer', () => {
   it.each<[string | undefined, string | undefined]>([
     [undefined, JSON_TYPE],
     ['', JSON_TYPE],
@@ -18,15 +18,15 @@ describe('the type of an answer', () => {
     [GRAPHQL, GRAPHQL],
     ['Application/GraphQL-Response+JSON; Charset=UTF-8', GRAPHQL],
     [`${GRAPHQL};charset="utf-8"`, GRAPHQL],
-    // of two liked alike, the one that is named, then the one that is named first
+    // with equal quality, a named type goes before a range, and the first one before the second
     [`${GRAPHQL}, ${JSON_TYPE}`, GRAPHQL],
     [`${JSON_TYPE}, ${GRAPHQL}`, JSON_TYPE],
     [`*/*, ${GRAPHQL}`, GRAPHQL],
     [`${GRAPHQL}, application/graphql+json, ${JSON_TYPE}, text/event-stream, multipart/mixed`, GRAPHQL],
-    // the quality goes before the place
+    // the quality goes before the position
     [`${JSON_TYPE};q=0.8, ${GRAPHQL};q=0.9`, GRAPHQL],
     [`${GRAPHQL};q=0.1, */*;q=0.2`, JSON_TYPE],
-    // the narrower range decides for its type
+    // the most specific range decides for its type
     [`${JSON_TYPE};q=0, */*`, GRAPHQL],
     [`${JSON_TYPE};q=0, application/*;q=0.5`, GRAPHQL],
     ['application/*;q=0, */*', undefined],
@@ -34,7 +34,7 @@ describe('the type of an answer', () => {
     ['text/html, image/*', undefined],
     [`${JSON_TYPE};q=0`, undefined],
     [`${JSON_TYPE};charset=utf-16`, undefined],
-    // what is no quality is no wish
+    // an invalid quality excludes the type
     [`${JSON_TYPE};q=2`, undefined],
     [`${JSON_TYPE};q=high`, undefined],
     [`${JSON_TYPE};q=`, undefined],
@@ -44,7 +44,7 @@ describe('the type of an answer', () => {
     expect(answerType(accept === undefined ? {} : { accept })).toBe(type)
   })
 
-  it('whatever is asked for, it is one of two or none', () => {
+  it('for any Accept header, the type is one of two or none', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom(...Array.from('aj/*+;,=q. 01"'), JSON_TYPE, GRAPHQL) }), (accept) => {
         expect([JSON_TYPE, GRAPHQL, undefined]).toContain(answerType({ accept }))
@@ -54,7 +54,7 @@ describe('the type of an answer', () => {
   })
 })
 
-describe('the type of a body', () => {
+describe('the media type of a body', () => {
   it.each<[boolean, string | undefined, string | undefined]>([
     [true, JSON_TYPE, undefined],
     [true, 'application/json;charset=UTF-8', 'identity'],
@@ -74,7 +74,7 @@ describe('the type of a body', () => {
 })
 
 describe('a body', () => {
-  it('P8: that is none is refused without being told', () => {
+  it('P8: is refused if malformed, and the error quotes no part of it', () => {
     for (const body of ['999-62-6858', '"999-62-6858"', '{"query":["999-62-6858"]}', `{"query":"${'9'.repeat(262_144)}"}`]) {
       expect(() => parseBody(body)).toThrow(new BadRequest())
     }
@@ -89,7 +89,7 @@ describe('a body', () => {
 
 describe('a refusal', () => {
   const request = (accept?: string) => ({ method: 'POST', headers: { accept }, body: '' })
-  it('is in the type that the client reads, not kept, and says with what to come back', () => {
+  it('has the type that the client accepts, is not cached, and names the required authentication or method', () => {
     const id = 'r' as RequestId
     expect(refusal(id, request(GRAPHQL), 'UNAUTHENTICATED')).toEqual({
       status: 401,

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Deadline } from '../../../gateway/model/deadline.ts'
 
 const START = Date.parse('2026-01-01T00:00:00Z')
-/** Something that stands still until it is told. */
+/** Work that never ends. */
 const never = () => new Promise<never>(() => undefined)
 class Late extends Error {
   override readonly name = 'Late'
@@ -17,8 +17,8 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-describe('P9: nobody waits beyond a deadline', () => {
-  it('work that is done in time is given; work that fails in time fails as itself', async () => {
+describe('P9: no caller waits past a deadline', () => {
+  it('work that ends in time yields its result; work that fails in time yields its own error', async () => {
     const deadline = new Deadline(
       START + 100,
       clocks(() => START),
@@ -28,7 +28,7 @@ describe('P9: nobody waits beyond a deadline', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('work that does not end is left at the end, and its own failure afterwards harms nobody', async () => {
+  it('work that does not end is abandoned at the deadline, and its later failure has no effect', async () => {
     const deadline = new Deadline(
       START + 100,
       clocks(() => START),
@@ -42,7 +42,7 @@ describe('P9: nobody waits beyond a deadline', () => {
     await vi.advanceTimersByTimeAsync(0)
   })
 
-  it('after the end nothing is begun', async () => {
+  it('no work begins after the deadline', async () => {
     const deadline = new Deadline(
       START + 100,
       clocks(() => START),
@@ -53,7 +53,7 @@ describe('P9: nobody waits beyond a deadline', () => {
     expect(work).not.toHaveBeenCalled()
   })
 
-  it('a wall clock that jumps ahead while the process stands still ends it', () => {
+  it('ends if the wall clock jumps ahead during a freeze', () => {
     let now = START
     const deadline = new Deadline(
       START + 5_000,
@@ -63,7 +63,7 @@ describe('P9: nobody waits beyond a deadline', () => {
     expect(deadline.left).toBe(0)
   })
 
-  it('a wall clock that is set back does not prolong it', async () => {
+  it('is not prolonged by a wall clock that is set back', async () => {
     let now = START
     const deadline = new Deadline(
       START + 5_000,
@@ -78,7 +78,7 @@ describe('P9: nobody waits beyond a deadline', () => {
     expect(deadline.left).toBe(0)
   })
 
-  it('a share is a part of what is left, and ends no later than the whole', async () => {
+  it('a share is a fraction of the remaining time, and ends no later than the whole', async () => {
     const began = performance.now()
     const deadline = new Deadline(
       START + 1_000,
@@ -91,7 +91,7 @@ describe('P9: nobody waits beyond a deadline', () => {
     expect([share.left, deadline.left]).toEqual([0, 200])
   })
 
-  it('its signal ends requests at the same moment', () => {
+  it('its signal aborts requests at the same moment', () => {
     const deadline = new Deadline(
       START,
       clocks(() => START),

@@ -12,8 +12,8 @@ const ref: fc.Arbitrary<RecordRef> = fc.record({
   id: id as fc.Arbitrary<RecordId>,
 })
 
-describe('a node id says where a record is', () => {
-  it('every record has one, and it leads back to that record', () => {
+describe('a node id locates a record', () => {
+  it('every record has a node id, which decodes to the record', () => {
     fc.assert(
       fc.property(ref, (record) => {
         expect(decodeNodeId(encodeNodeId(record))).toEqual(record)
@@ -21,7 +21,7 @@ describe('a node id says where a record is', () => {
     )
   })
 
-  it('two records never share one', () => {
+  it('two records never share a node id', () => {
     fc.assert(
       fc.property(ref, ref, (one, other) => {
         fc.pre(JSON.stringify(one) !== JSON.stringify(other))
@@ -30,7 +30,7 @@ describe('a node id says where a record is', () => {
     )
   })
 
-  it('P1: no second spelling of a record decodes: not by the bits that padding leaves, not by another alphabet', () => {
+  it('P1: no second spelling decodes: neither other padding bits nor another alphabet', () => {
     fc.assert(
       fc.property(ref, (record) => {
         const text = encodeNodeId(record)
@@ -46,7 +46,7 @@ describe('a node id says where a record is', () => {
         ]
         for (const other of [...respelled, ...others]) {
           if (other === text) continue
-          // another last character may be another record, and then it is that record's own spelling
+          // another last character can be the canonical spelling of another record
           const decoded = decodeNodeId(other)
           if (decoded !== undefined) expect(encodeNodeId(decoded)).toBe(other)
           expect(decoded).not.toEqual(record)
@@ -55,7 +55,7 @@ describe('a node id says where a record is', () => {
     )
   })
 
-  it('whatever decodes is spelled as it would be encoded', () => {
+  it('any text that decodes is the canonical spelling', () => {
     const near = fc.tuple(ref, fc.nat(90), fc.constantFrom(...Array.from(BASE64URL))).map(([record, at, letter]) => {
       const text = encodeNodeId(record)
       return text.slice(0, at % text.length) + letter + text.slice((at % text.length) + 1)
@@ -78,7 +78,7 @@ describe('a node id says where a record is', () => {
     ['no type', bytes(1, 0, '')],
     ['a byte too many', bytes(1, 7, 'Patient', 33)],
     ['a byte too few', bytes(1, 7, 'Patient', 31)],
-  ])('%s is none', (_what, text) => {
+  ])('%s is not a node id', (_what, text) => {
     expect(decodeNodeId(text)).toBeUndefined()
   })
 })

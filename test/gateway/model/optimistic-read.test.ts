@@ -46,7 +46,7 @@ describe('P6: an optimistic read', () => {
     expect(read).toHaveBeenCalledTimes(3)
   })
 
-  it('reads as often as the caller says', async () => {
+  it('reads as often as the caller requests', async () => {
     const read = answering({ torn: 1 })
     await expect(retryOptimisticRead(read, damaged, 2)).resolves.toBe('damaged 1')
     expect(read).toHaveBeenCalledTimes(2)

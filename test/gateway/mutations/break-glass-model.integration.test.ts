@@ -99,7 +99,7 @@ const chartOf = async (by: User, of: number, purpose: string): Promise<string[]>
     .toSorted()
 }
 
-describe('C02: break-glass does what its description says', () => {
+describe('C02: break-glass behaves like its model', () => {
   it('shows each user the chart of the model after any steps in any order, and nothing for another purpose', async () => {
     let shown = 0
     await fc.assert(

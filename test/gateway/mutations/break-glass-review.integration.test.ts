@@ -219,7 +219,7 @@ describe('P3: only the privacy officer reviews', () => {
     expect(JSON.stringify(now.events)).not.toContain(NOTE)
   })
 
-  it('C01: a user cannot review their own grant, whatever their roles', async () => {
+  it('C01: users cannot review their own grants, with any roles', async () => {
     const { breakGlass: table, keyring, events, records, audit, process } = now.services
     const both = (user: string): Caller => ({
       tenant: RIVERSIDE,

@@ -13,31 +13,31 @@ function costOf(text: string, variables: Record<string, unknown> = {}, { schema,
 const patients = (first: string, inside: string): string => `patients${first} { edges { node { ${inside} } } }`
 const observations = (first: string, inside: string): string => `observations${first} { edges { node { ${inside} } } }`
 
-describe('the most values that an operation could open', () => {
+describe('the maximum number of values that an operation could open', () => {
   it.each<[number, string]>([
     [0, '{ viewer { tenant roles } }'],
     [2, '{ patient(id: "a") { familyName ssn } }'],
-    // a composite is one value, the leaves of an embedded type are one each
+    // a composite counts as one value, an embedded type as its leaves
     [3, '{ patient(id: "a") { maritalStatus { text coding { code display } } address { city country } } }'],
-    // what is not PHI still has to be loaded
+    // a record without PHI must still be loaded
     [1, '{ patient(id: "a") { id __typename } }'],
     [100, `{ ${patients('(first: 100)', 'id')} }`],
     [60, `{ ${patients('', 'id familyName ssn mrn')} }`],
-    // what is compared for each of the candidates, and then a full page
+    // the compared values of each candidate, and then a full page
     [2 * 50 + 5 * 2, '{ patientsByIdentifier(mrn: "a", phone: "1", first: 5) { edges { node { givenName email } } } }'],
-    // the edge, and what stands on a full page
+    // the edge, and the values of a full page
     [1 + 10 * 2, `{ patient(id: "a") { ${observations('(first: 10)', 'status: category effectiveDateTime')} } }`],
     [7 * (2 + 5 * 1), `{ ${patients('(first: 7)', `ssn ${observations('(first: 5)', 'category')}`)} }`],
-    // once on the way to a record, again on the way back
+    // once on the way to a record, and once on the way back
     [1 + 5 * (1 + 2), `{ patient(id: "a") { ${observations('(first: 5)', 'category patient { familyName ssn }')} } }`],
-    // one path is one value, whatever it is called and however it is reached
+    // one path counts as one value, under any alias and over any fragment
     [1, '{ patient(id: "a") { a: ssn b: ssn ...F ... on Patient { ssn } } } fragment F on Patient { ssn }'],
-    // two aliases of a list are two pages, whose records may be others
+    // two aliases of a list are two pages, which can hold different records
     [
       1 + 1 + 5 + 4,
       `{ patient(id: "a") { ssn a: ${observations('(first: 5)', 'category')} b: ${observations('(first: 4)', 'category')} } }`,
     ],
-    // what an id points to is the costliest of what it may point to
+    // an id counts as the most expensive type that it can name
     [3, '{ node(id: "a") { id ... on Patient { ssn mrn } ... on Observation { code { text } category valueString } } }'],
     [1, '{ patient(id: "a") { ssn @skip(if: false) mrn @skip(if: true) } }'],
   ])('%i for %s', (values, text) => {
@@ -47,7 +47,7 @@ describe('the most values that an operation could open', () => {
   it.each<[number, Record<string, unknown>]>([
     [5, { first: 5 }],
     [3, {}],
-    // what is refused later counts as the largest until then
+    // an invalid value is refused later, and counts as the largest page until then
     [100, { first: null }],
     [100, { first: 101 }],
     [100, { first: -1 }],
@@ -57,14 +57,14 @@ describe('the most values that an operation could open', () => {
     expect(costOf(`query ($first: Int = 3) { ${patients('(first: $first)', 'ssn')} }`, variables)).toBe(values)
   })
 
-  it('follows a variable that steers the selection, and counts what cannot be told', () => {
+  it('follows variables in @skip and @include, and counts undecided selections', () => {
     const text = `query ($more: Boolean = false) { ${patients('(first: 10)', 'ssn @include(if: $more) mrn')} }`
     expect(costOf(text)).toBe(10)
     expect(costOf(text, { more: true })).toBe(20)
     expect(costOf(text, { more: 'x' })).toBe(20)
   })
 
-  it('takes the argument`s own default, and where there is none the largest page', () => {
+  it('uses the default of the argument, or without one the largest page', () => {
     expect(costOf(`query ($first: Int) { ${patients('(first: $first)', 'ssn')} }`)).toBe(20)
     const bare = compile(`type Query { person(id: ID!): Person }
       type Person @record(patient: "id") { id: ID! @notPhi(because: "for a test") visits: VisitConnection ${PHI} }
@@ -72,21 +72,21 @@ describe('the most values that an operation could open', () => {
     expect(costOf('{ person(id: "a") { visits { edges { node { reason } } } } }', {}, bare)).toBe(101)
   })
 
-  it('a value that is computed counts with what it is computed from', () => {
+  it('a computed value counts together with its inputs', () => {
     const people = compile(`type Query { person(id: ID!): Person }
       type Person @record(patient: "id") { born: String ${PHI} age: Int ${PHI} @computed(from: ["Person.born"]) }`)
     expect(costOf('{ person(id: "a") { age } }', {}, people)).toBe(2)
     expect(costOf('{ person(id: "a") { age born } }', {}, people)).toBe(2)
   })
 
-  it('multiplies from list to list, and stops at what is enough', () => {
+  it('multiplies nested lists, and stops above the limit', () => {
     const nested = patients('(first: 100)', observations('(first: 100)', `patient { ${observations('(first: 100)', 'category')} }`))
     expect(costOf(`{ ${nested} }`)).toBeGreaterThan(1_000_000)
     const document = parse(`{ ${nested} }`)
     expect(mostValues(clinic.schema, clinic.policy, { document, name: undefined, variables: {} }, 5_000)).toBeGreaterThan(5_000)
   })
 
-  it('gives up on fragments that unfold to more than anybody could look at', () => {
+  it('stops at fragments that unfold beyond any limit', () => {
     const levels = Array.from(
       { length: 60 },
       (_, level) =>

@@ -5,7 +5,7 @@ import { documentBytes, DocumentStore } from '../../../gateway/operations/docume
 const documentAt = (place: number): DocumentNode => parse(`{ patient(id: "${place}") { gender familyName } }`)
 const size = documentBytes(documentAt(0))
 
-it('keeps what was asked for last, and no more than its bound', async () => {
+it('keeps the most recently requested documents, within its bound', async () => {
   const store = new DocumentStore(size * 10.5)
   for (let place = 0; place < 10; place++) await store.set(`d${place}`, documentAt(place))
   expect(store.size).toBe(10)
@@ -17,7 +17,7 @@ it('keeps what was asked for last, and no more than its bound', async () => {
   expect(await store.get('another')).toBeDefined()
 })
 
-it('does not keep a document that alone is more than the bound, nor one that cannot be measured', async () => {
+it('does not keep a document that exceeds the bound alone, or one that cannot be measured', async () => {
   const store = new DocumentStore(size * 2)
   const large = parse(`{ ${Array.from({ length: 50 }, (_, at) => `p${at}: viewer { userId }`).join(' ')} }`)
   await store.set('large', large)
@@ -25,7 +25,7 @@ it('does not keep a document that alone is more than the bound, nor one that can
   expect(store.size).toBe(0)
 })
 
-it('measures tokens and text: neither many short names nor one long text passes for little', () => {
+it('measures tokens and text, so that neither many short names nor one long text counts as small', () => {
   const dense = documentBytes(parse(`{ ${'a '.repeat(1_000)}}`))
   const long = documentBytes(parse(`{ a(b: "${'c'.repeat(100_000)}") }`))
   expect(dense).toBeGreaterThan(100 * 2_000)

@@ -30,7 +30,7 @@ function refusedAs({ status, data, errors, text }: ClinicAnswer, code: string, a
   expect(status).toBe(as)
 }
 
-/** Asks, and sees to it that nothing was loaded, opened or recorded. */
+/** Sends the query, and asserts that nothing was loaded, opened or recorded. */
 async function refusedBeforeLoading(query: string, variables?: Record<string, unknown>): Promise<void> {
   const openings = vi.spyOn(SealedRecord.prototype, 'openField')
   const { result, requests } = await workOf(clinic, () => clinic.ask('physician', query, variables))
@@ -46,7 +46,7 @@ const nested = (levels: number): string =>
 const doubling = (levels: number): string =>
   times(levels, (n) => `fragment F${n} on Viewer { ...F${n + 1} ...F${n + 1} }`) + ` fragment F${levels} on Viewer { tenant }`
 
-describe('an operation that costs more than any screen needs is refused before anything is loaded', () => {
+describe('an operation above the limits is refused before anything is loaded', () => {
   it.each([
     ['deep', nested(4)],
     [
@@ -70,28 +70,28 @@ describe('an operation that costs more than any screen needs is refused before a
     expect(answer.data).toBeUndefined()
   })
 
-  it('by values: page by page within each other, variables known', async () => {
+  it('by values: nested pages, with known variables', async () => {
     const query = `query ($many: Int) { patients(first: $many) { edges { node { familyName
       observations(first: 50) { edges { node { category effectiveDateTime } } } } } } }`
     await refusedBeforeLoading(query, { many: 50 })
     expect((await clinic.ask('physician', query, { many: 6 })).status).toBe(200)
   })
 
-  it('by values: many roots of one full page each', async () => {
+  it('by values: many roots with a full page each', async () => {
     const page = 'patients(first: 100) { edges { node { familyName ssn mrn } } }'
     await refusedBeforeLoading(`{ ${times(18, (n) => `${NAME}${n}: ${page}`)} }`)
   })
 
-  it('as the deployment says, by kind of role', async () => {
-    // so few values an hour have no lease, and a lease would count in a later test with less
+  it('by the limits of the deployment, by kind of role', async () => {
+    // an hourly limit this small has no lease; a lease would reduce the values of a later test
     const { ask } = await clinic.another({ env: { PHI_LIMITS: '{"operation": {"CLINICIAN": 2}, "hour": {"STAFF": 50}}' } })
     refusedAs(await ask('physician', PATIENT, { id }), 'OPERATION_TOO_COSTLY', 400)
     expect((await ask('billing', PATIENT, { id })).status).toBe(200)
   })
 })
 
-describe('the schema is told to nobody in production', () => {
-  it.each(['production', 'prod-eu'])('neither by introspection nor by suggestions, at %s', async (stage) => {
+describe('the schema is hidden in production', () => {
+  it.each(['production', 'prod-eu'])('introspection and suggestions are off at %s', async (stage) => {
     const { ask } = await clinic.another({ env: { PHI_STAGE: stage } })
     for (const query of [getIntrospectionQuery(), '{ __type(name: "Patient") { name } }']) {
       const answer = await ask('physician', query)
@@ -104,18 +104,18 @@ describe('the schema is told to nobody in production', () => {
   })
 })
 
-/** In bad weather, an update that is sent again after a lost answer counts twice, and a user has less. */
+/** With injected faults, an update that is repeated after a lost answer counts twice, and the user has fewer values. */
 const isCalm = process.env[SEED_VARIABLE] === undefined
-/** A user receives exactly so many values, or none after a lost answer. */
+/** Asserts that a user receives exactly this number of values, or none after a lost answer. */
 function expectGiven({ phi, status }: ClinicAnswer, values: number): void {
   const expected = [[200, values], ...(isCalm ? [] : [[429, undefined]])]
   expect(expected).toContainEqual([status, phi.resolved])
 }
 
-describe('a user is given so many values within an hour', () => {
+describe('a user receives a limited number of values in an hour', () => {
   const within = (limits: string) => clinic.another({ env: { PHI_LIMITS: limits } })
 
-  it('to the last value of them, over all processes, and not one beyond', async () => {
+  it('up to the exact limit, over all processes', async () => {
     const limits = '{"hour": {"STAFF": 7}}'
     const [one, two] = [await within(limits), await within(limits)]
     expectGiven(await one.ask('frontdesk', PATIENT, { id }), 3)
@@ -126,15 +126,15 @@ describe('a user is given so many values within an hour', () => {
     refusedAs(beyond, 'PHI_BUDGET_EXCEEDED', 429)
     const audit = await auditOf(clinic, beyond)
     expect(audit.map(({ outcome, reason }) => [outcome, reason])).toEqual(Array(3).fill(['DENIED', 'BUDGET']))
-    // what is left is left
+    // the remaining values are still available
     const less = await two.ask('frontdesk', 'query ($id: ID!) { patient(id: $id) { familyName } }', { id })
     expectGiven(less, 1)
-    // nobody else`s
+    // the limit of another user is unaffected
     expect((await one.ask('billing', PATIENT, { id })).status).toBe(200)
   })
 
-  it('P1 P2: what was given before the budget ended does not leave either, and its audit stays', async () => {
-    // the patient first, a tick later the list
+  it('P1 P2: values granted before the budget ended are not disclosed either, and their audit records stay', async () => {
+    // the patient first, and the list a tick later
     const { ask } = await within('{"hour": {"CLINICIAN": 2}}')
     const query =
       'query ($id: ID!) { patient(id: $id) { familyName ssn conditions(first: 5) { edges { node { code { text } clinicalStatus recordedDate } } } } }'
@@ -146,14 +146,14 @@ describe('a user is given so many values within an hour', () => {
     expect([...reasons].toSorted()).toEqual(['BUDGET', 'ROLE'])
   })
 
-  it('counts what is granted alone: a refusal costs nothing', async () => {
+  it('only granted values count: a denial costs nothing', async () => {
     const { ask, services } = await within('{"hour": {"OVERSIGHT": 0}}')
     const before = services.budgets.counter.requests
     expect((await ask('auditor', PATIENT, { id })).status).toBe(200)
     expect(services.budgets.counter.requests).toBe(before)
   })
 
-  it('asks once for all that a tick of the answer wants', async () => {
+  it('reserves once for all values of one tick', async () => {
     const { ask, services } = await clinic.another()
     const query = '{ a: patients { edges { node { familyName birthDate } } } }'
     const before = services.budgets.counter.requests
@@ -162,7 +162,7 @@ describe('a user is given so many values within an hour', () => {
     expect(services.budgets.counter.requests).toBe(before + 1)
   })
 
-  it('asks nothing while the process holds a lease of the user', async () => {
+  it('reserves nothing while the process holds a lease of the user', async () => {
     const { ask, services } = await clinic.another()
     const asked: number[] = []
     for (let request = 0; request < 11; request++) {
@@ -177,7 +177,7 @@ describe('a user is given so many values within an hour', () => {
     ['physician', 'TREAT', 'DISCLOSED'],
     ['physician', 'ETREAT', 'DISCLOSED'],
     ['frontdesk', 'HOPERAT', 'UNAVAILABLE'],
-  ])('while nobody can count, for %s and %s each value is %s', async (user, purpose, outcome) => {
+  ])('if the budget table is unavailable, for %s and %s each value is %s', async (user, purpose, outcome) => {
     const { ask, events } = await clinic.another({ env: { PHI_TABLE_BUDGETS: 'gone' } })
     const answer = await ask(
       user,
@@ -193,7 +193,7 @@ describe('a user is given so many values within an hour', () => {
     expect(events.map(({ event }) => event)).toContain('STORE_UNAVAILABLE')
   })
 
-  it('never adds more than there is, however many ask at once', async () => {
+  it('never adds more than the limit, for any number of concurrent requests', async () => {
     const { budgets } = clinic.services
     const deadline = new Deadline(Date.now() + 8_000, { now: Date.now, monotonic: () => performance.now() })
     const account = { tenant: 'riverside' as TenantId, user: 'somebody' as UserId, hour: 1 }

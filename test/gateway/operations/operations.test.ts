@@ -7,7 +7,7 @@ import { clinicTypeDefs } from '../../../schema/clinic.ts'
 
 const { schema, policy } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
 
-/** What an operation touches; the operation is valid. */
+/** The footprint of a valid operation. */
 function touched(text: string, variables: Record<string, unknown> = {}) {
   const document = parse(text)
   expect(validate(schema, document)).toEqual([])
@@ -21,7 +21,7 @@ function touched(text: string, variables: Record<string, unknown> = {}) {
   }
 }
 
-/** Executes the operation and gives the `info` that the resolvers of one coordinate saw. */
+/** Executes the operation and returns the `info` that the resolvers of one coordinate received. */
 function infosOf(text: string, coordinate: string, variables: Record<string, unknown> = {}): readonly GraphQLResolveInfo[] {
   const document = parse(text)
   expect(validate(schema, document)).toEqual([])
@@ -47,7 +47,7 @@ function objectType(name: string): GraphQLObjectType {
   return type
 }
 
-/** The plan of the first occurrence of a coordinate. */
+/** The planned paths of the first occurrence of a coordinate. */
 function planned(
   text: string,
   variables: Record<string, unknown> = {},
@@ -59,7 +59,7 @@ function planned(
   return [...planPaths(info, objectType('Patient'), policy, within)].toSorted()
 }
 
-describe('P4: the footprint goes by schema path', () => {
+describe('P4: the footprint uses schema paths', () => {
   it('P4: response keys change nothing', () => {
     const swapped = touched('{ patient(id: "x") { familyName: ssn  ssn: familyName } }')
     expect(swapped).toEqual(touched('{ patient(id: "x") { ssn familyName } }'))
@@ -67,7 +67,7 @@ describe('P4: the footprint goes by schema path', () => {
     expect(touched('{ patient(id: "x") { familyName: ssn } }').paths).toEqual(['Patient.ssn'])
   })
 
-  it('P4: goes through fragments, and through interfaces to every type that could stand there', () => {
+  it('P4: follows fragments, and interfaces to every possible type', () => {
     const text = `
       query { node(id: "x") { ...named ... on Observation { code { text } } __typename } }
       fragment named on Node { id ... on Patient { ...inner } }
@@ -90,7 +90,7 @@ describe('P4: the footprint goes by schema path', () => {
     )
   })
 
-  it('P4: crosses edges, which are paths themselves when they are PHI', () => {
+  it('P4: crosses edges, which are paths themselves if they are PHI', () => {
     const found = touched('{ patients { edges { node { observations { edges { node { patient { email } } } } } } } }')
     expect(found.paths).toEqual(['Patient.email', 'Patient.observations'])
     expect(found.roots).toEqual(['Query.patients'])
@@ -101,19 +101,19 @@ describe('P4: the footprint goes by schema path', () => {
     ['given', { yes: true }, ['Patient.email', 'Patient.phone']],
     ['given otherwise', { yes: false }, ['Patient.phone', 'Patient.ssn']],
     ['by default', {}, ['Patient.phone', 'Patient.ssn']],
-  ])('P4: heeds @skip and @include with a variable %s', (_name, variables, paths) => {
+  ])('P4: evaluates @skip and @include with a variable %s', (_name, variables, paths) => {
     const text = `query ($yes: Boolean! = false) { patient(id: "x") {
       email @include(if: $yes)  ssn @skip(if: $yes)  race @include(if: false)  phone @skip(if: false)
     } }`
     expect(touched(text, variables).paths).toEqual(paths)
   })
 
-  it('P4: counts as selected what cannot be told', () => {
+  it('P4: counts a selection as selected if its condition cannot be evaluated', () => {
     const text = 'query ($yes: Boolean!) { patient(id: "x") { email @include(if: $yes)  ssn @skip(if: $yes) } }'
     expect(touched(text, { yes: 'maybe' }).paths).toEqual(['Patient.email', 'Patient.ssn'])
   })
 
-  it('P11: an argument that is given is a read', () => {
+  it('P11: a given argument is a read', () => {
     const text =
       'query ($code: String) { patient(id: "x") { observations(first: 1, code: $code, until: null) { pageInfo { hasNextPage } } } }'
     expect(touched(text, { code: '4548-4' }).reads).toEqual(['Observation.code'])
@@ -123,13 +123,13 @@ describe('P4: the footprint goes by schema path', () => {
     ])
   })
 
-  it('P3: what the table does not know is among the paths, so that deciding it says no', () => {
+  it('P3: an unknown field is among the paths, so that the decision denies it', () => {
     const stranger = buildASTSchema(parse('type Query { patient: Patient } type Patient { shoeSize: Int }'))
     const found = footprint(stranger, policy, parse('{ patient { shoeSize } }'), undefined, {})
     expect([...found.paths]).toEqual(['Patient.shoeSize'])
   })
 
-  it('ends on fragments that hold themselves or double at each level', () => {
+  it('ends on fragments that are cyclic or double at each level', () => {
     const levels = Array.from(
       { length: 60 },
       (_, n) =>
@@ -142,7 +142,7 @@ describe('P4: the footprint goes by schema path', () => {
     ])
   })
 
-  it('refuses a document that does not say which operation is meant', () => {
+  it('refuses a document with several operations and no operation name', () => {
     expect(() =>
       footprint(schema, policy, parse('query A { viewer { userId } } query B { viewer { tenant } }'), undefined, {}),
     ).toThrow(OperationUnknown)
@@ -153,11 +153,11 @@ describe('P4: the footprint goes by schema path', () => {
 })
 
 describe('the plan of one record', () => {
-  it('P4: goes by schema path, never by response key', () => {
+  it('P4: uses schema paths, never response keys', () => {
     expect(planned('{ patient(id: "x") { familyName: ssn } }')).toEqual(['Patient.ssn'])
   })
 
-  it('holds values, values of embedded types and PHI edges, and nothing behind an edge or inside a composite', () => {
+  it('contains values, values of embedded types and PHI edges, but nothing behind an edge or inside a composite', () => {
     const text = `{ patient(id: "x") { id version address { city postal: postalCode } maritalStatus { coding { code } text }
       observations { edges { node { valueString patient { race } } } } } }`
     expect(planned(text)).toEqual([
@@ -168,7 +168,7 @@ describe('the plan of one record', () => {
     ])
   })
 
-  it('goes through fragments whose condition the record meets, and no others', () => {
+  it('follows only fragments with a type condition that the record meets', () => {
     const text = `
       query { node(id: "x") { ... on Patient { ssn } ... on Observation { valueString } ... on Node { ...deep } } }
       fragment deep on Node { id ... on Patient { phone } }`
@@ -185,7 +185,7 @@ describe('the plan of one record', () => {
     expect(infos.map((info) => [...planPaths(info, objectType('Patient'), policy)])).toEqual([['Patient.ssn'], ['Patient.phone']])
   })
 
-  it('heeds @skip and @include, on fields and on fragments', () => {
+  it('evaluates @skip and @include, on fields and on fragments', () => {
     const text = `query ($yes: Boolean!) { patient(id: "x") {
       email @include(if: $yes)  ssn @skip(if: $yes)  ... @include(if: $yes) { race }  ...more @skip(if: $yes) ...more @include(if: $yes)
     } } fragment more on Patient { phone }`
@@ -193,7 +193,7 @@ describe('the plan of one record', () => {
     expect(planned(text, { yes: false })).toEqual(['Patient.phone', 'Patient.ssn'])
   })
 
-  it('merges all ways below a connection', () => {
+  it('merges all selections below a connection', () => {
     const text = `query { patients { edges { node { ssn } other: node { phone } } again: edges { node { email } } ...page } }
       fragment page on PatientConnection { edges { cursor node { ... on Node { ... on Patient { race } } } } pageInfo { hasNextPage } }`
     expect(planned(text, {}, 'Query.patients', ['edges', 'node'])).toEqual([
@@ -205,7 +205,7 @@ describe('the plan of one record', () => {
     expect(planned('{ patients { pageInfo { hasNextPage } } }', {}, 'Query.patients', ['edges', 'node'])).toEqual([])
   })
 
-  it('is computed once for all items of a list, and anew for another request', () => {
+  it('is computed once for all items of a list, and again for another request', () => {
     const text = 'query ($yes: Boolean!) { patients { edges { node { email @include(if: $yes) } } } }'
     const [one, two] = infosOf(text, 'PatientEdge.node', { yes: true })
     if (!one || !two) throw new Error('Two nodes were expected.')
@@ -214,7 +214,7 @@ describe('the plan of one record', () => {
     expect(plan(one, type)).toBe(plan(two, type))
     expect([...plan(one, type)]).toEqual(['Patient.email'])
     expect(plan(one, objectType('Observation'))).not.toBe(plan(one, type))
-    // the same parsed nodes, other variables: that is another request and another planner
+    // equal nodes with other variables belong to another request, which has its own planner
     expect([...createPlanner(policy)({ ...one, variableValues: { yes: false } }, type)]).toEqual([])
   })
 })

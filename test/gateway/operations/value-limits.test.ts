@@ -3,7 +3,7 @@ import { DEFAULT_LIMITS, limitOf, LimitsText } from '../../../gateway/operations
 import { callerWith, clinic } from '../decide/clinic-policy.ts'
 
 describe('limits by the kind of role', () => {
-  it('are as they are by default where nothing is said', () => {
+  it('have defaults', () => {
     expect(LimitsText.parse('{}')).toEqual(DEFAULT_LIMITS)
     const some = LimitsText.parse('{"operation": {"PARTNER": 7}, "hour": {"PATIENT": 0}}')
     expect(some.operation).toEqual({ ...DEFAULT_LIMITS.operation, PARTNER: 7 })
@@ -11,20 +11,20 @@ describe('limits by the kind of role', () => {
   })
 
   it.each(['', '{', '[]', '{"hours": {}}', '{"hour": {"PHYSICIAN": 1}}', '{"hour": {"STAFF": -1}}', '{"hour": {"STAFF": "1"}}'])(
-    'are refused when they are none: %s',
+    'are rejected if invalid: %s',
     (text) => {
       expect(LimitsText.safeParse(text).success).toBe(false)
     },
   )
 
-  it('of several roles are those of the one that has the most, for the purpose that is claimed', () => {
+  it('of several roles are those of the role with the highest limit for the claimed purpose', () => {
     const limits = { ...DEFAULT_LIMITS.hour, CLINICIAN: 10, STAFF: 20, RESEARCH: 30 }
     expect(limitOf(limits, clinic.policy, callerWith(['NURSE'], 'TREAT'))).toBe(10)
     expect(limitOf(limits, clinic.policy, callerWith(['BILLING', 'RESEARCHER'], 'HRESCH'))).toBe(30)
     expect(limitOf(limits, clinic.policy, callerWith(['BILLING', 'RESEARCHER'], 'HPAYMT'))).toBe(20)
   })
 
-  it('P3: of nobody who is known are none', () => {
+  it('P3: of unknown roles, or of no role, are zero', () => {
     expect(limitOf(DEFAULT_LIMITS.hour, clinic.policy, callerWith(['SOMEBODY'], 'TREAT'))).toBe(0)
     expect(limitOf(DEFAULT_LIMITS.hour, clinic.policy, callerWith([], 'TREAT'))).toBe(0)
   })

@@ -11,7 +11,7 @@ const BERT = 'BBBBBBBBBBBBBBBBBBBBBB' as PatientId
 
 let client: DynamoDBClient
 let sent: (BatchGetItemCommandInput | QueryCommandInput)[]
-/** Requests that name this fail. */
+/** Requests that contain this text fail. */
 let fails: string | undefined
 
 beforeEach(() => {
@@ -40,8 +40,8 @@ const keysRead = (): unknown[] =>
       : [],
   )
 
-describe('what a request reads of the access table', () => {
-  it('loads of one tick are one batch with each manifest once, and each load has what it asked for', async () => {
+describe('the reads of a request on the access table', () => {
+  it('loads of one tick share one batch with each manifest once, and each load gets the patients that it asked for', async () => {
     const table = new AccessTable(client, 'access')
     const { signal } = new AbortController()
     const later = async () => {
@@ -55,12 +55,12 @@ describe('what a request reads of the access table', () => {
     // one object, so that the manifest is opened once
     expect(consents.get(ANNA)).toBe(members.get(ANNA))
     expect(table.counter.requests).toBe(1)
-    // nothing is kept: the next one is read anew (P13)
+    // nothing is cached: the next load reads again (P13)
     expect((await table.load(TENANT, [ANNA], signal)).get(ANNA)).not.toBe(members.get(ANNA))
     expect(table.counter.requests).toBe(2)
   })
 
-  it('other requests, and writers, have batches of their own', async () => {
+  it('other requests and writers have their own batches', async () => {
     const table = new AccessTable(client, 'access')
     await Promise.all([
       table.load(TENANT, [ANNA], new AbortController().signal),
@@ -70,7 +70,7 @@ describe('what a request reads of the access table', () => {
     expect(table.counter.requests).toBe(3)
   })
 
-  it('a failure is a failure of every load in the batch', async () => {
+  it('a failed batch fails every load in it', async () => {
     const table = new AccessTable(client, 'access')
     const { signal } = new AbortController()
     fails = ANNA
@@ -81,7 +81,7 @@ describe('what a request reads of the access table', () => {
     ])
   })
 
-  it('P13: memberships, consents, break-glass grants and their queue are read strongly consistent', async () => {
+  it('P13: memberships, consents, break-glass grants and their queue are read with strong consistency', async () => {
     const access = new AccessTable(client, 'access')
     await access.load(TENANT, [ANNA])
     await access.chunks(TENANT, new Map([[ANNA, [1]]]))

@@ -11,7 +11,7 @@ interface Request {
   readonly RequestItems: Readonly<Record<string, { readonly Keys: readonly Item[]; readonly ConsistentRead: boolean }>>
 }
 
-/** A table that answers so many keys of a batch and leaves the others unprocessed. */
+/** A table that answers at most `atOnce` keys of a batch and leaves the others unprocessed. */
 class PressedTable {
   readonly client = new DynamoDBClient({ region: 'us-east-1' })
   readonly batches: (readonly Item[])[] = []
@@ -48,8 +48,8 @@ const read = async (wanted: readonly Key[]) => {
   return { found: items.map(({ pk }) => pk?.S), requests: counter.requests }
 }
 
-describe('items by key: a list is complete or it is an error', () => {
-  it('a hundred at a time, each key once', async () => {
+describe('items by key: a list is complete or an error', () => {
+  it('reads a hundred keys at a time, each key once', async () => {
     const { found, requests } = await read([...keys(205), ...keys(205)])
     expect(new Set(found)).toEqual(new Set(keys(205).map(({ pk }) => pk)))
     expect(found).toHaveLength(205)
@@ -57,7 +57,7 @@ describe('items by key: a list is complete or it is an error', () => {
     expect(table.batches.map((batch) => batch.length)).toEqual([100, 100, 5])
   })
 
-  it('asks again for what was left out, and for nothing else', async () => {
+  it('asks again for the unprocessed keys only', async () => {
     table.atOnce = 40
     const { found, requests } = await read(keys(100))
     expect(found).toHaveLength(100)
@@ -65,28 +65,28 @@ describe('items by key: a list is complete or it is an error', () => {
     expect(table.batches.map((batch) => batch.length)).toEqual([100, 60, 20])
   })
 
-  it('an item that is not there is left out; it is not asked for again', async () => {
+  it('omits a missing item, and does not ask for it again', async () => {
     table.lacks.add('p1')
     expect(await read(keys(3))).toEqual({ found: ['p0', 'p2'], requests: 1 })
   })
 
-  it('what stays unprocessed fails the list', async () => {
+  it('fails the list if keys stay unprocessed', async () => {
     table.atOnce = 0
     await expect(read(keys(2))).rejects.toThrow(StoreUnavailable)
     expect(table.batches).toHaveLength(7)
   })
 
-  it('P8: a failure of the SDK goes on as its class alone', async () => {
+  it('P8: a failure of the SDK is passed on as an error class without its message', async () => {
     table.fails = new Error('item p0 with its values')
     await expect(read(keys(2))).rejects.toThrow(new StoreUnavailable().message)
   })
 
-  it('nothing asked for is nothing sent', async () => {
+  it('sends nothing for an empty list of keys', async () => {
     expect(await read([])).toEqual({ found: [], requests: 0 })
   })
 })
 
-it('names of attributes are told by placeholders: a dot in one is no path', () => {
+it('attribute names are passed as placeholders: a dot in a name is no path', () => {
   expect(project(['pk', 'f:address.city'])).toEqual({
     ProjectionExpression: '#0, #1',
     ExpressionAttributeNames: { '#0': 'pk', '#1': 'f:address.city' },

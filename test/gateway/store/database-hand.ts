@@ -31,7 +31,7 @@ export function flipped(value: AttributeValue | undefined, place = -1): Attribut
   return { B: copy }
 }
 
-/** An attacker with write access to the tables and without any key. */
+/** An attacker with write access to the tables and without keys. */
 export class DatabaseHand {
   readonly #clinic: Pick<RunningClinic, 'stack'>
 
@@ -70,7 +70,7 @@ export class DatabaseHand {
     return Items
   }
 
-  /** Swaps the contents of two items; each keeps its key. */
+  /** Swaps the contents of two items. Each item keeps its key. */
   async swap(one: Item, two: Item, table: Table = 'RECORDS'): Promise<void> {
     const [first, second] = [await this.read(one, table), await this.read(two, table)]
     await this.put({ ...second, ...one }, table)

@@ -31,7 +31,7 @@ afterAll(async () => {
   await clinic.stop()
 })
 
-/** A patient with one allergy, two observations of one visit, and the physician on the care team. Node ids all. */
+/** A patient with one allergy, two observations of one visit, and the physician on the care team. All members are node ids. */
 interface Chart {
   readonly patient: string
   readonly allergy: string
@@ -68,7 +68,7 @@ const onTeam = (patient: PatientId, period: Membership['periods'][number] = {}):
 const ENDED = { until: '2020-01-01T00:00:00.000Z' }
 const DATE = '2024-05-01T00:00:00.000Z'
 
-/** All records of a patient, as an import brings them. */
+/** All records of a patient, in the form that an import writes. */
 function chartRecords(patient: PatientId, value: string): NewRecord[] {
   const visit = record('Encounter', patient, 'visit', 'class', value, { date: DATE })
   const references = { encounter: visit.ref.id }
@@ -89,7 +89,7 @@ async function admit(periods: readonly Membership['periods'][number][] = [{}]): 
   return { patient: own ?? '', allergy: allergy ?? '', visit: visit ?? '', observations: [one ?? '', two ?? ''] }
 }
 
-/** What an import of today changes: the record of that id alone, or every one. */
+/** Writes new values as an import does: of the record with that id, or of every record. */
 async function change(chart: Chart, only?: string, value = 'value-of-now'): Promise<void> {
   const { patient } = refOf(chart.patient)
   const records = chartRecords(patient, value).filter(({ ref }) => only === undefined || encodeNodeId(ref) === only)
@@ -113,7 +113,10 @@ async function ask(query: string, id: string): Promise<{ answer: ClinicAnswer; e
   return { answer, events, audit: outcomesOf(await auditOf(clinic, answer)) }
 }
 
-/** Seen where it stands in the answer, in the audit as UNAVAILABLE for INTEGRITY, and by operators; nothing of before is given. */
+/**
+ * Asserts that the answer has an error at this path, the audit has UNAVAILABLE INTEGRITY, operators get an event, and no old value
+ * is disclosed.
+ */
 async function expectNoticed(
   query: string,
   id: string,
@@ -146,8 +149,8 @@ const FAMILY = { path: 'Patient.familyName' }
 const IN_ALLERGIES = ['patient', 'allergyIntolerances', 'edges', 0, 'node']
 const IN_OBSERVATIONS = ['patient', 'observations', 'edges', 0, 'node']
 
-describe('P6: a chart that nobody touched', () => {
-  it('opens by list, id and edge, after changes too, and nothing is told to operators', async () => {
+describe('P6: an untouched chart', () => {
+  it('opens by list, id and edge, after changes too, and operators get no event', async () => {
     const chart = await admit()
     for (const changes of [false, true]) {
       if (changes) await change(chart)
@@ -158,14 +161,14 @@ describe('P6: a chart that nobody touched', () => {
     }
   })
 
-  it('by its own id a record costs one further batch, the patient`s own none; memberships and consents together are one', async () => {
+  it("a record by its id costs one further batch, the patient's own record none; memberships and consents share one batch", async () => {
     const chart = await admit()
     await ask(OWN, chart.patient)
     expect((await workOf(clinic, () => ask(OWN, chart.patient))).requests).toMatchObject({ records: 1, access: 1 })
     expect((await workOf(clinic, () => ask(BY_ID, chart.allergy))).requests).toMatchObject({ records: 2, access: 1 })
   })
 
-  it('P5: a record of a patient who is not theirs costs what a made-up one costs', async () => {
+  it('P5: a record of an unrelated patient costs the same as a made-up one', async () => {
     const chart = await admit([])
     const made = { ...refOf(chart.allergy), id: randomBytes(16).toString('base64url') as RecordRef['id'] }
     await ask(BY_ID, chart.allergy)
@@ -180,7 +183,7 @@ describe('P6: a chart that nobody touched', () => {
 })
 
 describe('P6: a write between two reads is no tampering', () => {
-  it.each(['the allergy', 'the patient'] as const)('of %s, once; it is given as it is then', async (what) => {
+  it.each(['the allergy', 'the patient'] as const)('of %s, once: the answer has the current version', async (what) => {
     const chart = await admit()
     const id = what === 'the patient' ? chart.patient : chart.allergy
     const { records } = clinic.services
@@ -211,7 +214,7 @@ describe('P6: a write between two reads is no tampering', () => {
     between.mockRestore()
   })
 
-  it('of a list, after it was made: the newer record is held against the newer index', async () => {
+  it('of a list, after the list was read: the newer record is verified against the newer index', async () => {
     const chart = await admit()
     const { records } = clinic.services
     const load = records.loadWithRoots.bind(records)
@@ -236,7 +239,7 @@ describe('P6: a write between two reads is no tampering', () => {
     early.mockRestore()
   })
 
-  it('of access items, by two writers at once: neither loses the change of the other', async () => {
+  it('of access items, by two writers at once: no writer loses the change of the other', async () => {
     const chart = await admit([])
     const { patient } = refOf(chart.patient)
     const users = Array.from({ length: 4 }, (_, number) => `Practitioner/p${number}`)
@@ -259,8 +262,8 @@ describe('P6: a write between two reads is no tampering', () => {
   })
 })
 
-describe('P6: the root of access items', () => {
-  it('is written over the one that was read, and over no other', async () => {
+describe('P6: the access manifest', () => {
+  it('replaces only the manifest version that its writer read', async () => {
     const { patient } = refOf((await admit()).patient)
     const key = await clinic.services.keyring.purposeKey(RIVERSIDE, 'access')
     const change: MembershipChange = { kind: 'CARE_TEAM', patient, subject: 'somebody', content: { periods: [] } }
@@ -274,7 +277,7 @@ describe('P6: the root of access items', () => {
   })
 })
 
-describe('P6: a membership that was added', () => {
+describe('P6: an added membership', () => {
   const forged = (chart: Chart, what: AccessFault) => ({
     event: 'ACCESS_ITEM_FORGED',
     tenant: RIVERSIDE,
@@ -300,7 +303,7 @@ describe('P6: a membership that was added', () => {
     expect(nodesAt(panel.data, 'patients').map((node) => at(node, 'id'))).not.toContain(chart.patient)
   }
 
-  it('P6: by copying another patient`s counts for nothing, by id and on the panel', async () => {
+  it('P6: copied from another patient does not hold, by id and on the panel', async () => {
     const [chart, other] = [await admit([]), await admit()]
     for (const item of await memberships(other.patient)) {
       await hand.put({ ...item, pk: accessManifest(chart.patient)['pk'] ?? { S: '' } }, 'ACCESS')
@@ -308,7 +311,7 @@ describe('P6: a membership that was added', () => {
     await expectNothing(chart)
   })
 
-  it('P6: by copying another user`s of the same patient counts for nothing', async () => {
+  it('P6: copied from another user of the same patient does not hold', async () => {
     const [chart, other] = [await admit([]), await admit()]
     const { patient } = refOf(chart.patient)
     const nurse = { ...onTeam(patient), fhirUser: 'Practitioner/nurse' }
@@ -319,14 +322,14 @@ describe('P6: a membership that was added', () => {
     await expectNothing(chart)
   })
 
-  it('P6: by hand counts for nothing', async () => {
+  it('P6: made by hand does not hold', async () => {
     const [chart, other] = [await admit([]), await admit()]
     const mine = first(await memberships(other.patient))
     await hand.put({ ...mine, pk: accessManifest(chart.patient)['pk'] ?? { S: '' }, v: { B: randomBytes(81) } }, 'ACCESS')
     await expectNothing(chart)
   })
 
-  it('P6: with the root of another patient over it is told, and the patient is closed', async () => {
+  it('P6: with the manifest of another patient is reported, and closes the patient', async () => {
     const [chart, other] = [await admit([]), await admit()]
     for (const item of await hand.all(other.patient, 'ACCESS')) {
       await hand.put({ ...item, pk: accessManifest(chart.patient)['pk'] ?? { S: '' } }, 'ACCESS')
@@ -335,7 +338,7 @@ describe('P6: a membership that was added', () => {
     expect((await ask(OWN, chart.patient)).events).toContainEqual(forged(chart, 'MANIFEST_ALTERED'))
   })
 
-  it('P6: a manifest that was put back opens nothing, by id, by edge and on the panel', async () => {
+  it('P6: an older manifest that was restored opens nothing, by id, by edge and on the panel', async () => {
     const gaps = async (): Promise<number> => {
       const panel = await clinic.ask('physician', '{ patients(first: 100) { edges { node { id } } } }')
       return nodesAt(panel.data, 'patients').filter((node) => node === null).length
@@ -345,7 +348,7 @@ describe('P6: a membership that was added', () => {
     const yesterday = await hand.read(accessManifest(ended.patient), 'ACCESS')
     await end(ended)
     await hand.put(yesterday, 'ACCESS')
-    // back to a time without the membership: where a record is given at all, this is no denial
+    // back to a time without the membership: if the record is readable at all, this is no denial
     const denied = await admit([])
     const empty = await hand.read(accessManifest(denied.patient), 'ACCESS')
     await begin(denied)
@@ -371,7 +374,7 @@ describe('P6: a membership that was added', () => {
     await expectWhole(OWN, chart.patient)
   })
 
-  it('P6: one that ends between the reads of manifest and records is no tampering, and opens nothing', async () => {
+  it('P6: an end between the reads of manifest and records is no tampering, and opens nothing', async () => {
     const chart = await admit()
     const { records } = clinic.services
     const load = records.loadWithRoots.bind(records)
@@ -385,13 +388,13 @@ describe('P6: a membership that was added', () => {
     expect(events.filter(({ event }) => event !== 'REQUEST')).toEqual([])
   })
 
-  it('P6: where the root is missing, the patient is closed, whatever is asked of them; a made-up one is not found', async () => {
+  it('P6: a missing manifest closes the patient for every query, and is an integrity failure, not NOT_FOUND', async () => {
     const chart = await admit()
     await hand.remove(accessManifest(chart.patient), 'ACCESS')
     await expectNoticed(OWN, chart.patient, ['patient'], { ...FAMILY, record: chart.patient })
     await expectNoticed(BY_ID, chart.allergy, ['node'], { ...ALLERGY, record: chart.allergy })
     expect((await ask(OWN, chart.patient)).events).toContainEqual(forged(chart, 'MANIFEST_MISSING'))
-    // nor does an import begin another root
+    // an import creates no second manifest either
     const { patient } = refOf(chart.patient)
     await expect(store.write({ patient, records: [], memberships: [onTeam(patient, ENDED)] })).rejects.toThrow(IntegrityFailure)
   })
@@ -406,7 +409,7 @@ describe('P6: labels of a record', () => {
     return SealedRecord.open(keys, { tenant: RIVERSIDE, ...ref }, manifest, { fields: 0, metadata: 0 }).metadata.labels
   }
 
-  it('P6: a label that is changed, dropped or taken from elsewhere closes the record; it is never one without labels', async () => {
+  it('P6: a label that is changed, dropped or copied from elsewhere closes the record, which never counts as unlabeled', async () => {
     const [chart, other] = [await admit(), await admit()]
     const [labelled, plain] = chart.observations
     expect(await labelsOf(labelled)).toEqual(LABELS)
@@ -415,7 +418,7 @@ describe('P6: labels of a record', () => {
     const m = genuine['m']?.B ?? Buffer.alloc(0)
     const without = (item: Item, name: string): Item => Object.fromEntries(Object.entries(item).filter(([key]) => key !== name))
     const manifestOf = async (id: string): Promise<Item> => ({ m: (await hand.read(recordItem(id)))['m'] ?? { NULL: true } })
-    // sealed metadata begin after format, two versions and their length; theirs is the middle of the manifest
+    // the sealed metadata begin after format, two versions and their length, in the middle of the manifest
     const cases: readonly (readonly [string, Item])[] = [
       ...[0, 1, 5, 9, 13, 30, 60, m.length - 1].map((place): [string, Item] => [
         `bit at ${place}`,
@@ -434,7 +437,7 @@ describe('P6: labels of a record', () => {
     }
     await hand.put(genuine)
     await expectWhole(BY_ID, labelled)
-    // labels were dropped by an import, and yesterday`s are put back, or the other way round: manifest alone or all of it
+    // An import dropped the labels, and the older version is restored: the manifest alone, then the whole record.
     await change(chart, labelled)
     const now = await hand.read(recordItem(labelled))
     await hand.put({ ...now, m: genuine['m'] ?? { NULL: true } })
@@ -444,15 +447,15 @@ describe('P6: labels of a record', () => {
   })
 })
 
-describe('P6: an allergy that was removed', () => {
-  it('P6: is noticed by list and by id, and is never none', async () => {
+describe('P6: a removed allergy', () => {
+  it('P6: is noticed by list and by id, and never yields an empty list', async () => {
     const chart = await admit()
     await hand.remove(recordItem(chart.allergy))
     await expectNoticed(BY_LIST, chart.patient, IN_ALLERGIES, { ...ALLERGY, record: chart.allergy })
     await expectNoticed(BY_ID, chart.allergy, ['node'], { ...ALLERGY, record: chart.allergy })
   })
 
-  it('P6: with its chunk removed, or put back as it was before, is noticed by list and by id', async () => {
+  it('P6: is noticed if its chunk was removed or restored to an older version too, by list and by id', async () => {
     for (const how of ['removed', 'put back'] as const) {
       const patient = store.idFor('Patient', randomBytes(6).toString('hex')) as string as PatientId
       const records = chartRecords(patient, BEFORE)
@@ -474,7 +477,7 @@ describe('P6: an allergy that was removed', () => {
     }
   })
 
-  it('P6: is not made good by the next import', async () => {
+  it('P6: is not repaired by the next import', async () => {
     const chart = await admit()
     await hand.remove(recordItem(chart.allergy))
     await expect(change(chart)).rejects.toThrow(IntegrityFailure)
@@ -482,7 +485,7 @@ describe('P6: an allergy that was removed', () => {
     await expect(change(chart, chart.visit)).rejects.toThrow(IntegrityFailure)
   })
 
-  it('P6: and so is a visit, by edge and by id, and the patient, by id and on the panel', async () => {
+  it('P6: a removed visit is noticed by edge and by id, a removed patient record by id and by edge', async () => {
     const chart = await admit()
     await hand.remove(recordItem(chart.visit))
     await expectNoticed(BY_EDGE, chart.observations[0], ['node', 'encounter'], { ...VISIT, record: chart.visit })
@@ -493,21 +496,21 @@ describe('P6: an allergy that was removed', () => {
     await expectNoticed(BY_EDGE, chart.observations[0], ['node', 'patient'], { ...FAMILY, record: chart.patient })
   })
 
-  it('P6: and one that was put in, which no index lists, is noticed too', async () => {
+  it('P6: an inserted record that no index lists is noticed', async () => {
     const chart = await admit()
     const before = await hand.read(indexRoot(chart.patient))
     const chunks = (await hand.all(chart.patient)).filter(({ sk }) => sk?.S?.startsWith('#INDEX#') === true)
     const { patient } = refOf(chart.patient)
     const made = record('AllergyIntolerance', patient, 'later', 'criticality', BEFORE, { date: DATE })
     await store.write({ patient, records: [made], memberships: [] })
-    // the record was taken back with its place in the index, and then put in again
+    // the record was taken back with its place in the index, and then inserted again
     for (const item of [before, ...chunks]) await hand.put(item)
     await expectNoticed(BY_ID, encodeNodeId(made.ref), ['node'], { ...ALLERGY, record: encodeNodeId(made.ref) })
   })
 })
 
-describe('P6: items of two records that were swapped', () => {
-  it('P6: whole, within a patient and between two, are noticed by list, id and edge', async () => {
+describe('P6: swapped items of two records', () => {
+  it('P6: as a whole, within a patient and between two, are noticed by list, id and edge', async () => {
     const [chart, other] = [await admit(), await admit()]
     const [one, two] = chart.observations
     await hand.swap(recordItem(one), recordItem(two))
@@ -521,7 +524,7 @@ describe('P6: items of two records that were swapped', () => {
     for (const id of [chart.patient, other.patient]) await expectNoticed(OWN, id, ['patient'], { ...FAMILY, record: id })
   })
 
-  it('P6: by single attributes are noticed at the value', async () => {
+  it('P6: by single attributes, are noticed at the value', async () => {
     const [chart, other] = [await admit(), await admit()]
     const pairs = [
       [chart.observations[0], chart.observations[1], 'f:category', 'category', OBSERVATION],
@@ -536,7 +539,7 @@ describe('P6: items of two records that were swapped', () => {
     await expectNoticed(BY_LIST, chart.patient, [...IN_OBSERVATIONS, 'category'], { ...OBSERVATION, record: chart.observations[0] })
   })
 
-  it('P6: and so are index roots and access roots of two patients', async () => {
+  it('P6: swapped index roots and access manifests of two patients are noticed', async () => {
     const [one, two] = [await admit(), await admit()]
     await hand.swap(indexRoot(one.patient), indexRoot(two.patient))
     await expectNoticed(OWN, one.patient, ['patient'], { ...FAMILY, record: one.patient })
@@ -547,8 +550,8 @@ describe('P6: items of two records that were swapped', () => {
   })
 })
 
-describe('P6: yesterday`s item put back', () => {
-  it('P6: a record is noticed by list, by id and by edge', async () => {
+describe('P6: an older item that was restored', () => {
+  it('P6: is noticed for a record by list, by id and by edge', async () => {
     const chart = await admit()
     const yesterday = await Promise.all(
       [chart.allergy, chart.visit, chart.patient].map(async (id) => await hand.read(recordItem(id))),
@@ -566,7 +569,7 @@ describe('P6: yesterday`s item put back', () => {
     expect(panel.events).toContainEqual(expect.objectContaining({ event: 'INTEGRITY_FAILURE', record: refOf(chart.patient) }))
   })
 
-  it('P6: a record of a list is noticed there too', async () => {
+  it('P6: is noticed for a record of a list', async () => {
     const chart = await admit()
     const yesterday = await hand.read(recordItem(chart.allergy))
     await change(chart, chart.allergy)
@@ -574,7 +577,7 @@ describe('P6: yesterday`s item put back', () => {
     await expectNoticed(BY_LIST, chart.patient, IN_ALLERGIES, { ...ALLERGY, record: chart.allergy })
   })
 
-  it('P6: an index root, a chunk, or both of them over newer records are noticed by list and by id', async () => {
+  it('P6: is noticed for an index root, a chunk, or both over newer records, by list and by id', async () => {
     const chart = await admit()
     const isIndex = ({ sk }: Item): boolean => sk?.S?.startsWith('#INDEX') === true
     const yesterday = (await hand.all(chart.patient)).filter(isIndex)
@@ -587,7 +590,7 @@ describe('P6: yesterday`s item put back', () => {
       await expectNoticed(BY_ID, chart.allergy, ['node'], { ...ALLERGY, record: chart.allergy })
       const list = 'query ($id: ID!) { patient(id: $id) { allergyIntolerances { edges { node { criticality } } } } }'
       const { answer, audit, events } = await ask(list, chart.patient)
-      // the list itself where root and chunk disagree; the record where both are of yesterday
+      // the list fails if root and chunk disagree; the record fails if both are old
       const where = number === 2 ? IN_ALLERGIES : ['patient', 'allergyIntolerances']
       expect(at(answer.data, ...where)).toBeNull()
       expect(answer.errors).toMatchObject([{ path: where, extensions: { code: 'FIELD_UNAVAILABLE' } }])
@@ -596,7 +599,7 @@ describe('P6: yesterday`s item put back', () => {
     }
     for (const item of today) await hand.put(item)
     await expectWhole(BY_LIST, chart.patient)
-    // of the patient's own record the root alone tells the version
+    // for the patient's own record, only the root names the version
     await change(chart, chart.patient)
     for (const item of today) await hand.put(item)
     await expectNoticed(OWN, chart.patient, ['patient'], { ...FAMILY, record: chart.patient })

@@ -28,7 +28,7 @@ const CHUNKS: ReadonlyMap<number, readonly IndexEntry[]> = new Map([
   [2, [3, 4].map(entryOf)],
 ])
 
-/** The stored index of one patient. A test changes a part of it, as a writer of the database would. */
+/** The stored index of one patient. A test changes a part of it, like an attacker with write access to the database. */
 class StoredIndex {
   readonly patient: PatientId
   readonly keys: PatientKeys
@@ -118,7 +118,7 @@ describe('P6: a record counts only at the version that the index lists', () => {
 
   it.each([
     ['an earlier version, put back', read(1, { version: 2 })],
-    ['a later version, which nobody could list', read(1, { version: 4 })],
+    ['a later version than any listed one', read(1, { version: 4 })],
     ['a listed record that is absent', missing(read(1))],
     [
       'a present record that is not listed, within a chunk',
@@ -236,7 +236,7 @@ describe('P6: a decision rests on no older access manifest than the index names'
     expect([opened.metadata, requests.flat()]).toEqual([1, []])
   })
 
-  it('accepts a decision without a manifest, as break-glass makes it during an outage', async () => {
+  it('accepts a decision without a manifest, which break-glass makes during an outage', async () => {
     stored.root = stored.sealedRoot(OWN_RECORD, 4)
     expect(await verdictsOf([read(0), own(3)])).toEqual(['SOUND', 'SOUND'])
   })

@@ -58,7 +58,7 @@ const item = (sk: number) => ({
   deep: { M: { list: { L: [{ B: new Uint8Array([sk]) }, { NULL: true }] }, set: { BS: [new Uint8Array([1, sk])] } } },
 })
 
-/** Calls of each kind with the outcome of each, in their order. */
+/** Makes calls of each kind. Returns the outcomes in the order of the calls. */
 async function exercise(client: DynamoDBClient): Promise<unknown[]> {
   const TableName = await createTable(client)
   const outcomes: unknown[] = []
@@ -97,7 +97,7 @@ async function exercise(client: DynamoDBClient): Promise<unknown[]> {
   return outcomes
 }
 
-it('the lean client and the client of the SDK see the same of the engine', async () => {
+it('the lean client and the client of the SDK get equal answers from the engine', async () => {
   const [sdk, lean] = await Promise.all(clients.map(exercise))
   expect(sdk).toHaveLength(14)
   expect(lean).toEqual(sdk)

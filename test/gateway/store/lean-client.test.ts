@@ -51,7 +51,7 @@ const configuration = (): DynamoDBClientConfig => ({
 })
 const impatient: DynamoDBClientConfig = { requestHandler: { requestTimeout: 100, throwOnRequestTimeout: true } }
 
-/** All that a caller and the service see of a call. */
+/** The parts of a call that its caller and the service see. */
 interface Seen {
   readonly result: unknown
   readonly requests: readonly unknown[]
@@ -79,13 +79,13 @@ const membersOf = (error: Error): object =>
     class: error.constructor.name,
   })
 
-/** Without the pauses, which are random. */
+/** The result without the random delay. */
 function comparable(value: unknown): object {
   const { $metadata, ...rest } = value as { $metadata?: object }
   return { ...rest, $metadata: without($metadata, 'totalRetryDelay') }
 }
 
-/** What does not differ by time, by chance, or by the name of the client. */
+/** The parts that do not depend on time, chance or the name of the client. */
 const requestOf = ({ headers, body }: Received): object => ({
   headers: without(
     headers,
@@ -129,7 +129,7 @@ const write: Sends = (client, abortSignal) =>
   client.send(new TransactWriteItemsCommand({ ClientRequestToken: 'token', TransactItems: [] }), { abortSignal })
 const signal = new AbortController().signal
 
-describe('the lean client and the client of the SDK: outputs', () => {
+describe('the lean client and the client of the SDK: equal outputs', () => {
   it.each<[string, Sends, object]>([
     ['GetItem', get, { Item: STORED }],
     ['GetItem of a missing item', get, {}],
@@ -229,7 +229,7 @@ describe('the lean client and the client of the SDK: outputs', () => {
     expect(result).toMatchObject({ output: { Item: ITEM } })
   })
 
-  it('a body of 8 MB', async () => {
+  it('equal results for a body of 8 MB', async () => {
     const Items = Array.from({ length: 20 }, () => ({ ...STORED, v: { S: 'ü'.repeat(200_000) } }))
     await seeBoth([json(200, { Items })], (client) => client.send(new QueryCommand({ TableName: 'records' })))
   })
@@ -244,7 +244,7 @@ describe('the lean client and the client of the SDK: outputs', () => {
   })
 })
 
-describe('the lean client and the client of the SDK: failures', () => {
+describe('the lean client and the client of the SDK: equal failures', () => {
   it.each<[string, Step[], Sends]>([
     ['an error of the caller', [refuse('ValidationException')], get],
     ['an error that the SDK does not know', [refuse('SomethingNew')], get],
@@ -296,16 +296,16 @@ describe('the lean client and the client of the SDK: failures', () => {
     expect(requests).toHaveLength(1)
   })
 
-  it('no response in time', async () => {
+  it('equal results if no response comes in time', async () => {
     await seeBoth([hang, json(200, { Item: STORED })], get, impatient)
     await seeBoth([hang], get, { ...impatient, maxAttempts: 1, retryStrategy: new ConfiguredRetryStrategy(1, 1) })
   })
 
-  it('a service that does not listen', async () => {
+  it('equal results if the service does not listen', async () => {
     await seeBoth([], get, { endpoint: 'http://127.0.0.1:9' })
   })
 
-  it('the classes that callers test', async () => {
+  it('errors are instances of the classes that callers test', async () => {
     const client = new LeanDynamoDBClient(configuration())
     service.play([refuse('ConditionalCheckFailedException'), refuse('TransactionCanceledException', { CancellationReasons: [] })])
     await expect(get(client, signal)).rejects.toBeInstanceOf(ConditionalCheckFailedException)
@@ -313,7 +313,7 @@ describe('the lean client and the client of the SDK: failures', () => {
     client.destroy()
   })
 
-  it('no credentials', async () => {
+  it('equal results without credentials', async () => {
     const credentials = () => Promise.reject(new Error('no credentials here'))
     const { result, requests } = await seeBoth([], get, { credentials })
     expect(result).toMatchObject({ error: { message: 'no credentials here' } })
@@ -321,7 +321,7 @@ describe('the lean client and the client of the SDK: failures', () => {
   })
 })
 
-describe('the lean client and the client of the SDK: configuration', () => {
+describe('the lean client and the client of the SDK: equal configuration', () => {
   it('fetches credentials again before they expire', async () => {
     let fetched = 0
     const credentials = async () =>
@@ -428,7 +428,7 @@ describe('a connection before the first call', () => {
     expect(second?.port).toBe(first?.port)
   })
 
-  it('fails if the service does not answer, and calls go on', async () => {
+  it('fails if the service does not answer, and later calls work', async () => {
     const client = new LeanDynamoDBClient(configuration())
     service.play([cut, json(200, {})])
     await expect(client.connect(signal)).rejects.toThrow()

@@ -8,9 +8,9 @@ import { AccessWriter } from '../../../gateway/store/access-writer.ts'
 
 type Item = Record<string, AttributeValue>
 
-/** An access table in memory. A test can alter its items like a writer of the database. */
+/** An access table in memory. A test can alter its items like an attacker with write access to the database. */
 export class MemoryAccessTable extends AccessTable {
-  /** By partition key and sort key. */
+  /** Items by partition key and sort key. */
   readonly items = new Map<string, Item>()
   down = false
   loads = 0
@@ -50,13 +50,13 @@ export class MemoryAccessTable extends AccessTable {
     return this.items.get(nameOf(accessManifestKey(tenant, patient)))
   }
 
-  /** The chunks of a patient, in the order of their numbers. */
+  /** The chunks of a patient, in ascending order of their numbers. */
   chunkItems(tenant: TenantId, patient: PatientId): Item[] {
     const { pk, sk } = accessManifestKey(tenant, patient)
     return [...this.items.values()].filter((item) => item['pk']?.S === pk && item['sk']?.S?.startsWith(`${sk}#`) === true)
   }
 
-  /** Stores an item as a writer of the database could. */
+  /** Stores an item without the gateway, like an attacker with write access to the database. */
   put(item: Item): void {
     this.items.set(nameOf({ pk: item['pk']?.S ?? '', sk: item['sk']?.S ?? '' }), item)
   }

@@ -17,7 +17,7 @@ const entryAt = (minute: number, id: number, code = 'a'): IndexEntry => ({
   labels: [],
 })
 
-/** An index as it is after writing and reading back between any two writes. */
+/** An index that is written and read back before each write. */
 class Written {
   readonly chunks = new Map<number, readonly IndexEntry[]>()
   root: IndexRoot | undefined
@@ -42,7 +42,7 @@ class Written {
     return this.summaries.flatMap(({ number }) => [...(this.chunks.get(number) ?? [])])
   }
 
-  /** A page as the source makes it from the chunks that it was told to read. */
+  /** A page in the form that the source makes from the chunks of the index. */
   page(size: number, after?: ListPosition, filter: ListFilter = {}): { entries: IndexEntry[]; more: boolean; read: number } {
     if (this.root === undefined) return { entries: [], more: false, read: 0 }
     const chunks = chunksFor(this.root, { type: OBSERVATION, size, filter, ...(after && { after }) })
@@ -56,7 +56,7 @@ class Written {
 const idsOf = (entries: readonly IndexEntry[]): string[] => entries.map(({ id }) => id)
 
 describe('the index of a patient`s records', () => {
-  it('holds every record once, newest first, in chunks of bounded size, however it was written', () => {
+  it('holds every record once, newest first, in chunks of bounded size, for any sequence of writes', () => {
     const writes = fc.array(
       fc.array(fc.tuple(fc.integer({ min: -1, max: 400 }), fc.integer({ min: 0, max: 600 })), { maxLength: 120 }),
       { maxLength: 12 },
@@ -83,7 +83,7 @@ describe('the index of a patient`s records', () => {
     )
   })
 
-  it('gives the pages that a list of everything would, whatever the filter', () => {
+  it('gives the same pages as a list of all records, for any filter', () => {
     const index = new Written()
     const entries = Array.from({ length: 1_200 }, (_, id) => entryAt((id * 7919) % 900, id, id % 11 === 0 ? 'rare' : 'a')).concat(
       Array.from({ length: 20 }, (_, id) => entryAt(-1, 5_000 + id)),
@@ -114,12 +114,12 @@ describe('the index of a patient`s records', () => {
     }
   })
 
-  it('reads a bounded number of chunks for a page, however long the history is', () => {
+  it('reads a bounded number of chunks for a page of any history', () => {
     const index = new Written()
     for (let start = 0; start < 10_000; start += 50)
       index.write(Array.from({ length: 50 }, (_, id) => entryAt(start + id, start + id)))
     expect(index.all()).toHaveLength(10_000)
-    // written in order of time, chunks are filled before a new one is begun
+    // if entries are written in order of time, a chunk is filled before the next one begins
     expect(index.summaries).toHaveLength(10_000 / CHUNK_ENTRIES)
     const all = index.all()
     for (const place of [undefined, all[3], all[4_998], all[9_990]]) expect(index.page(100, place).read).toBeLessThanOrEqual(2)
@@ -127,7 +127,7 @@ describe('the index of a patient`s records', () => {
     expect(index.page(10, undefined, year).read).toBeLessThanOrEqual(2)
   })
 
-  it('changes no more chunks than were foreseen, however full they are and wherever the entries belong', () => {
+  it('changes at most the planned number of chunks, for any fill and any place of the entries', () => {
     const minutes = fc.integer({ min: 0, max: 60 })
     const steps = fc.array(fc.array(fc.tuple(minutes, fc.integer({ min: 0, max: 3_000 })), { minLength: 1, maxLength: 49 }), {
       minLength: 5,
@@ -136,7 +136,7 @@ describe('the index of a patient`s records', () => {
     fc.assert(
       fc.property(steps, (batches) => {
         const index = new Written()
-        // chunks that are full to the brim are where it goes wrong
+        // full chunks are the critical case
         index.write(Array.from({ length: 490 }, (_, id) => entryAt(id % 61, 10_000 + id)))
         for (const batch of batches) {
           const entries = batch.map(([minute, id]) => entryAt(minute, id))
@@ -154,7 +154,7 @@ describe('the index of a patient`s records', () => {
     )
   })
 
-  it('changes one or two chunks when a record is added, and moves one whose date changed', () => {
+  it('changes one or two chunks for a new record, and moves a record with a changed date', () => {
     const index = new Written()
     index.write(Array.from({ length: 1_000 }, (_, id) => entryAt(id, id)))
     expect(index.write([entryAt(500, 2_000)])).toBeLessThanOrEqual(2)

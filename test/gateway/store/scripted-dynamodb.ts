@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 
-/** A request as the service receives it. */
+/** A request in the form that the service receives. */
 export interface Received {
   readonly headers: IncomingHttpHeaders
   readonly body: string
@@ -10,7 +10,7 @@ export interface Received {
   readonly port: number | undefined
 }
 
-/** Answers one request, or ends the waiting of the caller. */
+/** Answers one request, or aborts the call. */
 export type Step = (response: ServerResponse, abort: () => void) => void
 
 const TYPE = { 'content-type': 'application/x-amz-json-1.0', 'x-amzn-requestid': 'REQUEST' }
@@ -21,7 +21,7 @@ export const json =
   (response) =>
     response.writeHead(status, { ...TYPE, ...headers }).end(JSON.stringify(body))
 
-/** A response with this text, which may be no JSON. */
+/** A response with this text, which is not necessarily JSON. */
 export const raw =
   (status: number, body: string): Step =>
   (response) =>

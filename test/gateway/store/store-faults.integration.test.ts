@@ -9,7 +9,7 @@ const ON_PANEL = 12
 
 let clinic: RunningClinic
 let proxy: HostileProxy
-/** A process whose way to the tables leads through the proxy. */
+/** A process that reaches the tables through the proxy. */
 let behind: Awaited<ReturnType<RunningClinic['another']>>
 let id: string
 let whole: ClinicAnswer
@@ -40,7 +40,7 @@ const tableOf = ({ operation, json }: ServiceCall): string =>
   operation === 'BatchGetItem' ? first(Object.keys(json['RequestItems'] as object)) : String(json['TableName'])
 const isRead = (request: ServiceCall, table: string): boolean =>
   ['BatchGetItem', 'Query'].includes(request.operation) && tableOf(request) === table
-/** A read of the index alone: its root comes with records too. */
+/** A read of the index only. The roots also come with records. */
 const asksForIndex = ({ json }: ServiceCall): boolean =>
   Object.values((json['RequestItems'] ?? {}) as Record<string, { Keys: { sk: { S: string } }[] }>).some(({ Keys }) =>
     Keys.every(({ sk }) => sk.S.startsWith('#INDEX')),
@@ -53,16 +53,16 @@ const fails = (name: string): Fault => ({
   },
 })
 
-describe('P12: a list is complete or it is an error', () => {
-  it('what DynamoDB leaves out of a batch is asked for again', async () => {
+describe('P12: a list is complete or an error', () => {
+  it('asks again for the keys that DynamoDB leaves out of a batch', async () => {
     const table = clinic.stack.env.PHI_TABLE_RECORDS
     const sizes: number[] = []
     proxy.play((request) => {
       if (request.operation !== 'BatchGetItem' || tableOf(request) !== table) return PASS
       const asked = at(request.json, 'RequestItems', table) as { Keys: object[] }
-      // the SDK may send one again that a busy engine refused
+      // the SDK may repeat a request that a busy engine refused
       if (sizes.at(-1) !== asked.Keys.length) sizes.push(asked.Keys.length)
-      // five at a time, and the rest is left out
+      // answer five keys at a time, and leave out the rest
       const [now, later] = [asked.Keys.slice(0, 5), asked.Keys.slice(5)]
       return {
         kind: 'REWRITE',
@@ -82,7 +82,7 @@ describe('P12: a list is complete or it is an error', () => {
     expect(result.phi.resolved).toBe(ON_PANEL)
   })
 
-  it('a batch that is never finished is an error for every place, and recorded for every value', async () => {
+  it('a batch that never completes is an error at every place, with a record for every value', async () => {
     const table = clinic.stack.env.PHI_TABLE_RECORDS
     const asked: unknown[] = []
     proxy.play((request) => {
@@ -103,7 +103,7 @@ describe('P12: a list is complete or it is an error', () => {
     )
   })
 
-  it('short pages of a query are followed to the end, of observations, of a tenant and of a panel', async () => {
+  it('short pages of a query are read to the end, for observations, a tenant and a panel', async () => {
     const limits: unknown[] = []
     proxy.play(({ operation, json }) => {
       if (operation !== 'Query') return PASS
@@ -115,15 +115,15 @@ describe('P12: a list is complete or it is an error', () => {
     expect(await patientsOf(behind, 'frontdesk')).toHaveLength(ON_PANEL)
     const answer = await behind.ask('physician', OBSERVATIONS, { id })
     expect(nodesAt(answer.data, 'patient', 'observations')).toHaveLength(12)
-    // a full page is not asked for more than it needs
+    // a full page costs no further query
     const page = await behind.ask('physician', '{ patients(first: 3) { edges { node { id } } pageInfo { hasNextPage } } }')
     expect(nodesAt(page.data, 'patients')).toHaveLength(3)
     expect(at(page.data, 'patients', 'pageInfo', 'hasNextPage')).toBe(true)
   })
 })
 
-describe('P8, P9: a table that fails is unavailable, and nothing else', () => {
-  it.each(['ProvisionedThroughputExceededException', 'InternalServerError'])('one %s is passed over', async (name) => {
+describe('P8, P9: a table that fails yields UNAVAILABLE and no other outcome', () => {
+  it.each(['ProvisionedThroughputExceededException', 'InternalServerError'])('one %s is retried', async (name) => {
     let failures = 1
     proxy.play((request) => (isRead(request, clinic.stack.env.PHI_TABLE_RECORDS) && failures-- > 0 ? fails(name) : PASS))
     const answer = await behind.ask('physician', PANEL)
@@ -133,11 +133,11 @@ describe('P8, P9: a table that fails is unavailable, and nothing else', () => {
 
   const tables = [
     ['records', 'PHI_TABLE_RECORDS', null, 'Query.patient', ['patient']],
-    // the patient is of the tenant, which a clinician may know; what may be seen of the patient, nobody knows
+    // a clinician may know that the patient exists in the tenant; the visible fields are undecided
     ['access', 'PHI_TABLE_ACCESS', { familyName: null, observations: null }, 'Patient.familyName', ['patient', 'familyName']],
   ] as const
   it.each(tables)(
-    'the %s table that fails for good: no value, no reason, an event and a record',
+    'if the %s table always fails: no value, no reason, an event and a record',
     async (_name, variable, patient, coordinate, path) => {
       proxy.play((request) => (isRead(request, clinic.stack.env[variable]) ? fails('AccessDeniedException') : PASS))
       const from = behind.events.length
@@ -160,7 +160,7 @@ describe('P8, P9: a table that fails is unavailable, and nothing else', () => {
     },
   )
 
-  it('a list that cannot be read is null with an error, beside what could be read', async () => {
+  it('an unreadable list is null with an error, beside the readable values', async () => {
     proxy.play((request) => (request.operation === 'Query' || asksForIndex(request) ? fails('AccessDeniedException') : PASS))
     const answer = await behind.ask('physician', OBSERVATIONS, { id })
     expect(at(answer.data, 'patient', 'familyName')).toEqual(expect.any(String))
@@ -175,7 +175,7 @@ describe('P8, P9: a table that fails is unavailable, and nothing else', () => {
     expect(panel.errors).toMatchObject([{ extensions: { code: 'FIELD_UNAVAILABLE', coordinate: 'Query.patients' } }])
   })
 
-  it('a keys table that fails stops cold processes alone', async () => {
+  it('a failing keys table stops only cold processes', async () => {
     proxy.play((request) => (isRead(request, clinic.stack.env.PHI_TABLE_KEYS) ? fails('AccessDeniedException') : PASS))
     expect((await behind.ask('physician', PANEL)).data).toEqual(whole.data)
     const cold = await clinic.another()
@@ -185,7 +185,7 @@ describe('P8, P9: a table that fails is unavailable, and nothing else', () => {
     expect(JSON.stringify(cold.events)).not.toContain(CANARY)
   })
 
-  it('a dropped connection is tried again', async () => {
+  it('a dropped connection is retried', async () => {
     let drops = 1
     proxy.play((request) => (isRead(request, clinic.stack.env.PHI_TABLE_RECORDS) && drops-- > 0 ? CUT : PASS))
     expect((await behind.ask('physician', PANEL)).data).toEqual(whole.data)

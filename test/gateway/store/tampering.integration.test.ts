@@ -19,7 +19,7 @@ const ON_PANEL = 20
 
 let clinic: RunningClinic
 let mine: readonly string[]
-/** The patient whose record is tampered with, another one, and one of another tenant. */
+/** The patient with the tampered record, another patient, and one of another tenant. */
 let victim: string
 let other: string
 let foreign: string
@@ -56,7 +56,7 @@ async function stored(key: Item, table = clinic.stack.env.PHI_TABLE_RECORDS): Pr
   return Item
 }
 
-/** Writes as somebody who has the database and no key; taken back after the test. */
+/** Writes like an attacker with the database and without keys. The change is undone after the test. */
 async function tamper(item: Item, table = clinic.stack.env.PHI_TABLE_RECORDS): Promise<void> {
   const before = await stored({ pk: item['pk'] ?? { S: '' }, sk: item['sk'] ?? { S: '' } }, table)
   undo.push(() => clinic.stack.dynamodb.send(new PutItemCommand({ TableName: table, Item: before })))
@@ -87,7 +87,7 @@ const writtenBy = (): AuditContext => ({
   policy: '0'.repeat(64),
 })
 
-/** Another version of a patient's record, written as an import writes it. */
+/** Writes another version of a patient's record, as an import does. */
 async function update(id: string, values: Record<string, Json>): Promise<void> {
   const writer = new RecordWriter({ ...clinic.services, history: new HistoryTable(clinic.stack.env.PHI_TABLE_HISTORY) })
   const ref = refOf(id)
@@ -123,7 +123,7 @@ describe('P6: a sealed value opens only in its own place', () => {
     ['removed', (item) => without(item, FAMILY)],
   ]
 
-  it.each(fieldCases)('a value %s is unavailable and told, never given and never absent', async (_what, change) => {
+  it.each(fieldCases)('a value %s is unavailable and reported, never disclosed and never absent', async (_what, change) => {
     const before = await clinic.ask('physician', QUERY, { id: victim })
     const name = String(at(before.data, 'patient', 'familyName'))
     await tamper(await change(await stored(keyOf(victim))))
@@ -160,7 +160,7 @@ describe('P6: a sealed value opens only in its own place', () => {
     ])
   })
 
-  it('a value put where there was none is an integrity failure too', async () => {
+  it('a value inserted into an absent field is an integrity failure too', async () => {
     const item = await stored(keyOf(victim))
     await tamper({ ...item, 'f:deceasedDate': item['f:birthDate'] ?? { NULL: true } })
     const answer = await clinic.ask('physician', QUERY, { id: victim })
@@ -179,7 +179,7 @@ describe('P6: a sealed value opens only in its own place', () => {
     expect(answer.errors).toMatchObject([{ extensions: { code: 'FIELD_UNAVAILABLE', coordinate: 'Observation.code', count: 1 } }])
   })
 
-  it('an older value alone put back does not open', async () => {
+  it('an older value that is restored alone does not open', async () => {
     const patient = mine[5] ?? ''
     const old = await stored(keyOf(patient))
     await update(patient, { 'Patient.familyName': 'Newname', 'Patient.gender': 'other' })
@@ -189,7 +189,7 @@ describe('P6: a sealed value opens only in its own place', () => {
     const answer = await clinic.ask('physician', QUERY, { id: patient })
     expect(at(answer.data, 'patient')).toEqual({ familyName: null, gender: 'other', deceasedDate: null })
     expect(answer.errors).toMatchObject([{ extensions: { code: 'FIELD_UNAVAILABLE', coordinate: 'Patient.familyName' } }])
-    // neither does the older manifest over the newer values, nor the newer manifest over a value that was dropped since
+    // the older manifest does not fit the newer values, and the newer manifest does not fit a value that was dropped since
     await tamper({ ...current, m: old['m'] ?? { NULL: true } })
     const rolled = await clinic.ask('physician', QUERY, { id: patient })
     expect(at(rolled.data, 'patient')).toBeNull()
@@ -203,7 +203,7 @@ describe('P6: a sealed value opens only in its own place', () => {
     ['of another patient', async (item) => ({ ...item, m: (await stored(keyOf(other)))['m'] ?? { NULL: true } })],
     ['of another tenant', async (item) => ({ ...item, m: (await stored(keyOf(foreign, LAKESIDE)))['m'] ?? { NULL: true } })],
     ['changed in one bit', (item) => ({ ...item, m: changed(item['m'], -1) })],
-    ['that is missing', (item) => without(item, 'm')],
+    ['that was removed', (item) => without(item, 'm')],
     [
       'with the whole record of another patient under it',
       async (item) => ({ ...(await stored(keyOf(other))), pk: item['pk'] ?? { S: '' }, sk: item['sk'] ?? { S: '' } }),
@@ -228,7 +228,7 @@ describe('P6: a sealed value opens only in its own place', () => {
   const listOf = async (id: string): Promise<readonly unknown[]> =>
     nodesAt((await clinic.ask('physician', LIST, { id })).data, 'patient', 'observations')
 
-  /** One place of the list answers that its record cannot be given; the list is as long as before. */
+  /** Asserts that one place of the list is null with an error, and that the list is as long as before. */
   async function expectOneGap(before: readonly unknown[], gap: number): Promise<void> {
     const { result, events } = await eventsWhile(() => clinic.ask('physician', LIST, { id: victim }))
     const after = nodesAt(result.data, 'patient', 'observations')
@@ -244,13 +244,13 @@ describe('P6: a sealed value opens only in its own place', () => {
     expect(outcomesOf(await auditOf(clinic, result))).toContain('Observation.category UNAVAILABLE INTEGRITY')
   }
 
-  it('a record of a list that does not fit its place is a gap with an error, never a shorter list', async () => {
+  it('a list record with a manifest that does not open is a gap with an error, never a shorter list', async () => {
     const before = await listOf(victim)
     await tamper({ ...(await stored(keyOf(String(at(before[3], 'id'))))), m: { B: Buffer.alloc(80) } })
     await expectOneGap(before, 3)
   })
 
-  it('a record that was deleted behind the gateway`s back is a gap with an error, never a shorter list', async () => {
+  it('a record that was deleted without the gateway is a gap with an error, never a shorter list', async () => {
     const before = await listOf(victim)
     const key = keyOf(String(at(before[2], 'id')))
     const item = await stored(key)
@@ -260,7 +260,7 @@ describe('P6: a sealed value opens only in its own place', () => {
     await expectOneGap(before, 2)
   })
 
-  it('a whole record that was put back as it was before does not pass for the present one', async () => {
+  it('a whole record that was restored to an older version is an integrity failure', async () => {
     const patient = mine[11] ?? ''
     const before = await listOf(patient)
     const id = String(at(before[1], 'id'))
@@ -305,7 +305,7 @@ describe('P6: a sealed value opens only in its own place', () => {
     ['was altered', async () => tamper({ ...indexKey(victim), m: changed((await stored(indexKey(victim)))['m'], -1) })],
   ]
   it.each(rootCases)(
-    'where the index root %s, nobody knows whether the patient`s record is the present one',
+    "if the index root %s, the version of the patient's record is unknown and the record is unavailable",
     async (_name, attack) => {
       await attack()
       const { result, events } = await eventsWhile(() => clinic.ask('physician', LIST, { id: victim }))
@@ -334,7 +334,7 @@ describe('P6: a sealed value opens only in its own place', () => {
       },
     ],
   ]
-  it.each(indexCases)('a list whose chunks %s is null with an error, never a shorter one', async (_name, attack) => {
+  it.each(indexCases)('a list with chunks that %s is null with an error, never shorter', async (_name, attack) => {
     expect((await chunksOf(victim)).length).toBeGreaterThan(1)
     await attack()
     const { result, events } = await eventsWhile(() => clinic.ask('physician', LIST, { id: victim }))
@@ -350,7 +350,7 @@ describe('P6: a sealed value opens only in its own place', () => {
     expect(events).toContainEqual(expect.objectContaining({ event: 'INTEGRITY_FAILURE' }))
   })
 
-  it('a patient key that was altered opens nothing', async () => {
+  it('an altered patient key opens nothing', async () => {
     const patient = mine[7] ?? ''
     const table = clinic.stack.env.PHI_TABLE_KEYS
     const item = await stored({ pk: { S: `${RIVERSIDE}#${refOf(patient).patient}` }, sk: { S: 'KEY' } }, table)
@@ -364,8 +364,8 @@ describe('P6: a sealed value opens only in its own place', () => {
   })
 })
 
-describe('P6: whoever writes the access table grants nobody anything', () => {
-  /** The entries of physician and nurse in the index by user. */
+describe('P6: write access to the access table grants no access', () => {
+  /** The memberships of a patient in the index by user. */
   const membershipsOf = async (id: string): Promise<Item[]> => {
     const { Items = [] } = await clinic.stack.dynamodb.send(
       new QueryCommand({
@@ -389,7 +389,7 @@ describe('P6: whoever writes the access table grants nobody anything', () => {
     what,
   })
 
-  it('a membership copied to another patient does not hold, and does not put the patient on a panel', async () => {
+  it('a membership copied to another patient does not hold, and adds the patient to no panel', async () => {
     const { patient } = refOf(stranger)
     for (const copied of await membershipsOf(mine[15] ?? '')) {
       const item = { ...copied, pk: { S: `${RIVERSIDE}#${patient}` } }
@@ -399,7 +399,7 @@ describe('P6: whoever writes the access table grants nobody anything', () => {
     expect(await patientsOf(clinic, 'physician')).toEqual(mine)
   })
 
-  it('memberships that were altered do not hold', async () => {
+  it('altered memberships do not hold', async () => {
     const patient = mine[16] ?? ''
     const table = clinic.stack.env.PHI_TABLE_ACCESS
     const manifest = await stored({ pk: { S: `${RIVERSIDE}#${refOf(patient).patient}` }, sk: { S: '#ROOT' } }, table)
@@ -415,13 +415,13 @@ describe('P6: whoever writes the access table grants nobody anything', () => {
   })
 })
 
-describe('P6: two versions of a record never stand in one answer', () => {
-  it('what is asked for after the record was changed is unavailable, and recorded so', async () => {
+describe('P6: one answer never mixes two versions of a record', () => {
+  it('a field that is read after the record changed is unavailable, and recorded so', async () => {
     const patient = mine[9] ?? ''
     const { records } = clinic.services
     const list = records.indexRoot.bind(records)
     const slipped = vi.spyOn(records, 'indexRoot').mockImplementationOnce(async (...args) => {
-      // between the first load of the patient and the one that the edge back makes
+      // between the first load of the patient and the load for the edge back
       await update(patient, { 'Patient.familyName': 'Newname', 'Patient.gender': 'other', 'Patient.mrn': 'MRN-1' })
       return await list(...args)
     })

@@ -11,7 +11,7 @@ const framesOf = (error: unknown): readonly string[] => {
 }
 const withStack = (message: string, stack: string): Error => Object.assign(new Error(message), { stack })
 
-describe('P8: a fault is told by the name of its class and its place in the code', () => {
+describe('P8: a fault is reported by the name of its class and its place in the code', () => {
   it('with function, file, line and column, and without the folders of the machine', () => {
     const [first] = framesOf(new RangeError(SECRET))
     expect(first).toMatch(/^telemetry\/internal-fault\.test\.ts:\d+:\d+$/)
@@ -45,7 +45,7 @@ describe('P8: a fault is told by the name of its class and its place in the code
     expect(told(error)).not.toContain('999626858')
   })
 
-  it('and never throws, whatever is thrown', () => {
+  it('never throws, for any thrown value', () => {
     const fail = (): never => {
       throw new TypeError(SECRET)
     }

@@ -12,7 +12,7 @@ const record = {
 }
 const frames = ['Lane.submit gateway/audit/lane.ts:97:10', 'node:internal/process/task_queues:105:5']
 
-/** One of each event, with all of its fields. The type asks for every name. */
+/** One event of each kind, with all of its fields. The type requires every name. */
 const ALL: { readonly [Name in GatewayEvent['event']]: Extract<GatewayEvent, { event: Name }> } = {
   REQUEST: {
     event: 'REQUEST',
@@ -43,5 +43,5 @@ const ALL: { readonly [Name in GatewayEvent['event']]: Extract<GatewayEvent, { e
 
 export const EVENTS = Object.values(ALL) as [GatewayEvent, ...GatewayEvent[]]
 
-/** The order in which a request tells them: what belongs to it first, its end last. */
+/** The events of a request in order, its end last. */
 export const BARE_EVENTS: readonly GatewayEvent[] = [...EVENTS.slice(1), ALL.REQUEST]

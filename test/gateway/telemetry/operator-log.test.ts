@@ -8,7 +8,7 @@ import { BARE_EVENTS, EVENTS, REQUEST } from './operator-examples.ts'
 
 const SECRET = '999-62-6858'
 
-/** The lines that come of some events, as JSON. */
+/** The lines for some events, as JSON. */
 function printed(events: readonly GatewayEvent[]): Record<string, unknown>[] {
   const lines: string[] = []
   const sink = operatorLog('test', (line) => void lines.push(line))
@@ -16,7 +16,7 @@ function printed(events: readonly GatewayEvent[]): Record<string, unknown>[] {
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
 }
 
-/** An event as a hostile library, a cast or a forged token would have it: our shape, and somebody's text in it. */
+/** An event with foreign text in a valid shape, which a hostile library, a cast or a forged token could cause. */
 const poisoned = (event: GatewayEvent, field: string, value: unknown): GatewayEvent => ({ ...event, [field]: value })
 
 describe('P8: the log prints events and nothing else', () => {
@@ -30,18 +30,18 @@ describe('P8: the log prints events and nothing else', () => {
     expect(JSON.stringify(line)).not.toContain('withheld')
   })
 
-  it('takes no free object, no message, no further property and no other name: such code does not compile', () => {
+  it('accepts no free object, message, further property or other name: such code does not compile', () => {
     const sink: EventSink = () => undefined
     const requestId = REQUEST
     // @ts-expect-error a message is no event
     sink('patient 12 was read')
-    // @ts-expect-error an object of any shape is none
+    // @ts-expect-error an object of any other shape is no event
     sink({ ssn: SECRET })
-    // @ts-expect-error nor is an error
+    // @ts-expect-error an error is no event
     sink(new Error(SECRET))
     // @ts-expect-error a property that the event does not have
     sink({ event: 'PROCESS_WARNING', cause: 'Warning', message: SECRET })
-    // @ts-expect-error a name that is none
+    // @ts-expect-error an unknown name is no event
     sink({ event: 'DEBUG', requestId })
     // @ts-expect-error a plain text is no tenant
     sink({ event: 'ACCESS_ITEM_FORGED', tenant: 'riverside', patient: 'x' })
@@ -50,7 +50,7 @@ describe('P8: the log prints events and nothing else', () => {
     expect(printed([])).toEqual([])
   })
 
-  it('prints no property that an event should not have, where a cast brought one', () => {
+  it('omits a property that a cast added to an event', () => {
     const [line] = printed([poisoned(EVENTS[0], 'query', SECRET)])
     expect(JSON.stringify(line)).not.toContain(SECRET)
     expect(line).not.toHaveProperty('query')
@@ -68,7 +68,7 @@ describe('P8: the log prints events and nothing else', () => {
     }
   })
 
-  it('prints patients and records as digests, the same each time, that lead nobody anywhere', () => {
+  it('prints patients and records as digests, equal each time, that cannot be resolved', () => {
     const patient = 'AAAAAAAAAAAAAAAAAAAAAA' as PatientId
     const record: RecordRef = { type: 'Observation' as TypeName, patient, id: 'BBBBBBBBBBBBBBBBBBBBBB' as RecordId }
     const tenant = 'riverside' as TenantId
@@ -84,7 +84,7 @@ describe('P8: the log prints events and nothing else', () => {
     expect(JSON.stringify(lines)).not.toMatch(/A{22}|B{22}/)
   })
 
-  it('gives errors to stderr and the rest to stdout, a line each', () => {
+  it('prints errors to stderr and the rest to stdout, one line each', () => {
     const streams: [string, string][] = []
     const sink = operatorLog(
       'test',
@@ -96,7 +96,7 @@ describe('P8: the log prints events and nothing else', () => {
   })
 })
 
-describe('P8: the environment makes the log say no more, and no less', () => {
+describe('P8: the environment cannot make the log print more or less', () => {
   const switches: readonly Readonly<Record<string, string>>[] = [
     { POWERTOOLS_DEV: 'true' },
     { POWERTOOLS_LOG_LEVEL: 'TRACE', LOG_LEVEL: 'TRACE' },

@@ -61,7 +61,7 @@ describe('metrics of a request', () => {
     })
   })
 
-  it('hold all that happened in it, in the same line, and nothing of a request beside it or before it', () => {
+  it('count all events of the request in one line, and nothing of a concurrent or earlier request', () => {
     const key: GatewayEvent = { event: 'KEY_UNAVAILABLE', requestId: OTHER, tenant, cause: 'TimeoutError' }
     const lines = published([integrity(REQUEST), key, integrity(REQUEST), ended(REQUEST), ended(OTHER), ended(REQUEST)])
     const none = { ResolvedValues: 0, DeniedValues: 0, UnavailableValues: 0 }
@@ -69,7 +69,7 @@ describe('metrics of a request', () => {
     expect(lines.map(values)).toEqual([{ ...plain, IntegrityFailures: 2 }, { ...plain, KeyFailures: 1 }, plain])
   })
 
-  it('P8: say nothing of tenant, user, record or path', () => {
+  it('P8: name no tenant, user, record or path', () => {
     const text = JSON.stringify(published(EVENTS))
     for (const told of ['riverside', REQUEST, 'Observation', 'AAAA', 'DisabledException', 'lane.ts'])
       expect(text).not.toContain(told)
@@ -81,7 +81,7 @@ describe('metrics of a request', () => {
   })
 })
 
-describe('metrics of what belongs to no request', () => {
+describe('metrics without a request', () => {
   it.each([
     ['FENCED', 'LanesFenced'],
     ['UNRESOLVED', 'LanesUnresolved'],
@@ -91,7 +91,7 @@ describe('metrics of what belongs to no request', () => {
     expect(published([retired]).map(values)).toEqual([{ [name]: 1 }])
   })
 
-  it('so are a forged item, a refused audit record and a fault of the process; a warning is none', () => {
+  it('a forged item, a refused audit record and a process fault are published at once; a warning has no metric', () => {
     const named = (name: GatewayEvent['event']) => EVENTS.filter(({ event }) => event === name)
     const lines = published(
       (['ACCESS_ITEM_FORGED', 'AUDIT_REFUSED', 'PROCESS_FAULT', 'PROCESS_WARNING'] as const).flatMap((name) => named(name)),
@@ -103,7 +103,7 @@ describe('metrics of what belongs to no request', () => {
 // the fixed time of these tests is too old for a metric that is published
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
-it('the lines have the bytes of Powertools', () => {
+it('the lines have the same bytes as those of Powertools', () => {
   const lines: string[] = []
   const sink = operatorMetrics('test', { now: () => AT, print: (line) => void lines.push(line) })
   for (const event of [...EVENTS, integrity(OTHER), { ...ended(OTHER), milliseconds: 5.25 }]) sink(event)
@@ -119,7 +119,7 @@ it('the lines have the bytes of Powertools', () => {
   }
 })
 
-it('every metric of the list is published by some event', () => {
+it('some event publishes each metric of the list', () => {
   const why = ['FENCED', 'UNRESOLVED', 'REFUSED'] as const
   const retired = why.map((why): GatewayEvent => ({ event: 'AUDIT_LANE_RETIRED', tenant, lane: 'AQIDBAUG.1', sequence: 3, why }))
   const lines = published([...EVENTS.filter(({ event }) => event !== 'REQUEST'), ...retired, ended(REQUEST)])

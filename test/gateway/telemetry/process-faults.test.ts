@@ -5,7 +5,7 @@ import type { GatewayEvent } from '../../../gateway/telemetry/events.ts'
 
 const SECRET = 'Garcia 999-62-6858'
 
-/** Runs a line of code in a process of its own, as the function does: what it printed, and how it ended. */
+/** Runs a line of code in its own process, with the setup of the function. Returns the output and the exit status. */
 function run(code: string): { printed: string; status: number | null } {
   const url = (file: string): string => JSON.stringify(new URL(`../../../gateway/telemetry/${file}`, import.meta.url).href)
   const program = `
@@ -24,7 +24,7 @@ function run(code: string): { printed: string; status: number | null } {
   return { printed: stdout + stderr, status }
 }
 
-describe('P8: what nobody caught is told by name and place', () => {
+describe('P8: an uncaught fault is reported by name and place', () => {
   it.each([
     ['an exception', 'setTimeout(() => { throw new RangeError(secret) })', 'EXCEPTION', 'RangeError'],
     ['a rejection', 'Promise.reject(new RangeError(secret)); setTimeout(() => undefined, 2000)', 'REJECTION', 'RangeError'],
@@ -46,7 +46,7 @@ describe('P8: what nobody caught is told by name and place', () => {
     expect(printed).not.toContain('999-62')
   })
 
-  it('a warning goes on, without its text', () => {
+  it('a warning is logged without its text, and the process continues', () => {
     const { printed, status } = run(`process.emitWarning(secret, 'Caution' + 'Warning'); process.emitWarning(new Error(secret))`)
     expect(status).toBe(0)
     const lines = printed
@@ -60,7 +60,7 @@ describe('P8: what nobody caught is told by name and place', () => {
     expect(printed).not.toContain('999-62')
   })
 
-  it('what the handler throws becomes an answer with a fixed text, and an event', async () => {
+  it('an error of the handler becomes an answer with a fixed text, and an event', async () => {
     const events: GatewayEvent[] = []
     const answer = await orLastResort(
       () => Promise.reject(new RangeError(SECRET)),

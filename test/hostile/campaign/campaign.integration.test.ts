@@ -19,26 +19,27 @@ import { type Lanes, readLanes } from './lanes.ts'
 import { type Question, questionsOf, WIDE } from './questions.ts'
 import { atATime, startStorm, type Storm, type TimedAnswer } from './storm.ts'
 
-// Requests to two processes, with every fault of the store and of KMS switched on: four hundred of them, or as many rounds as
-// CAMPAIGN_ROUNDS says. The gate asks for five, which is more than a thousand; CAMPAIGN_SEED makes another campaign.
+// Requests to two processes, with every fault of the store and of KMS. CAMPAIGN_ROUNDS sets the number of rounds and defaults to
+// two, about four hundred requests. The gate runs five rounds, more than a thousand requests. CAMPAIGN_SEED selects another
+// campaign.
 const SEED = Number(process.env['CAMPAIGN_SEED'] ?? 20_261)
 const ROUNDS = Number(process.env['CAMPAIGN_ROUNDS'] ?? 2)
 const REQUESTS_A_ROUND = 204
 const WIDTH = 20
 const WITHIN_MS = 8_000
-/** What a busy machine may take until it runs the timer of a deadline that has passed, and its answer. */
+/** The time that a busy machine may take to run the timer of a passed deadline, and to answer. */
 const SCHEDULING_MS = 1_000
-/** Less than DynamoDB's own 1,000, so that a few wide answers press a lane, however many lanes there are. */
+/** Less than DynamoDB's limit of 1,000, so that a few wide answers throttle a lane, for any number of lanes. */
 const UNITS_A_SECOND = 80
-/** Keys are held for 300 s: between two rounds so much passes that each is asked of KMS again. */
+/** Keys are cached for 300 s. The clock advances by more between two rounds, so that each key is requested from KMS again. */
 const NAP_MS = 301_000
 const OUTAGE_MS = 2_000
-/** The auditor of a round reads until an index lags, however slow the machine is. */
+/** The auditor of a round reads until an index lags, on any machine. */
 const MAX_READS_A_ROUND = 8
 const READ_EVERY_MS = 250
-/** Wide questions at once: more than the lanes of one process take in a second. */
+/** The number of concurrent wide questions, which exceeds the capacity of one process's lanes in a second. */
 const PRESSING = 12
-/** A transaction that nobody waits for any more is still resolved; this is longer than any fault lasts. */
+/** An abandoned transaction is still resolved. This time is longer than any fault. */
 const LINGER_MS = 2_000
 
 interface Asked extends TimedAnswer {
@@ -48,12 +49,12 @@ interface Asked extends TimedAnswer {
 
 let clinic: RunningClinic
 let storm: Storm
-/** What the demo's study calls records. */
+/** The pseudonyms of the demo's study. */
 let pseudonyms: Pseudonyms
 const asked: Asked[] = []
-/** What was answered while no transaction was heard of. */
+/** Answers during the time in which no transaction got an answer. */
 const unheard: TimedAnswer[] = []
-/** What the indexes showed of the audit while it was written. */
+/** The audit records that the indexes showed while requests wrote them. */
 const seenByIndex: AuditEntry[] = []
 const lanes = new Map<string, Lanes>()
 let slept = 0
@@ -88,7 +89,7 @@ beforeAll(async () => {
   storm.kms.blow(STORMY_KMS)
   for (let round = 0; round < ROUNDS; round++) {
     const chosen = Array.from({ length: REQUESTS_A_ROUND }, () => Math.floor(random() * questions.length))
-    // An auditor reads recent records by an index while the requests write them. Each read may fail in this weather.
+    // An auditor reads recent records by an index while the requests write them. Each read may fail under these faults.
     const answering = atATime(WIDTH, chosen, askOne)
     const [process] = storm.processes
     const lagged = storm.store.counts.INDEX_LAG
@@ -99,7 +100,7 @@ beforeAll(async () => {
     asked.push(...(await answering))
     slept += NAP_MS
   }
-  // a key recovers from nothing for a moment, however slow the machine is: a few wide answers at once press it
+  // The key clock stops for a moment, so that no key recovers on any machine. A few concurrent wide answers then throttle a lane.
   storm.kms.calm()
   keysStandStill = Date.now()
   const wide = questions.findIndex(({ query }) => query === WIDE)
@@ -114,14 +115,14 @@ beforeAll(async () => {
   keysStandStill = undefined
   asked.push(...(await pressing))
 
-  // for a moment nobody hears that records were stored: lanes retire, and hold what nobody was told of
+  // for a moment, every transaction commits without an answer: lanes retire and hold unacknowledged records
   storm.store.calm()
   storm.proxy.play(({ operation }) => (operation === 'TransactWriteItems' ? DROP_ANSWER : PASS))
   for (const process of storm.processes)
     unheard.push(...(await atATime(2, ends, (question) => storm.ask(process, question, OUTAGE_MS))))
   storm.proxy.play(storm.store.script)
   await sleep(LINGER_MS)
-  // whatever retired has a successor from now on
+  // from now on, each retired lane has a successor
   for (const process of storm.processes) {
     for (const question of ends) await storm.ask(process, question, WITHIN_MS)
   }
@@ -139,24 +140,24 @@ const lanesOf = (tenant: string): Lanes => {
   return found
 }
 const entriesOf = (tenant: string): AuditEntry[] => [...lanesOf(tenant).entries.values()].flat()
-/** The items of entries, as a verifier reads them from an export. */
+/** The items of entries, in the form that a verifier reads from an export. */
 const itemsOf = (entries: readonly AuditEntry[]) => parseExport(entries.map((entry) => JSON.stringify(entry)).join('\n')).items
 const withData = (): Asked[] => asked.filter(({ answer }) => answer.data !== undefined && answer.data !== null)
 
-describe('P2 and P7: requests in the worst of weathers', () => {
-  it('the campaign was one: every fault was injected, every kind of answer given', () => {
+describe('P2 and P7: requests under all faults', () => {
+  it('the campaign is representative: every fault was injected, and every outcome occurred', () => {
     expect(asked.length).toBeGreaterThanOrEqual(ROUNDS * REQUESTS_A_ROUND)
     for (const { counts } of [storm.store, storm.kms]) {
       expect(Object.entries(counts).filter(([, count]) => count === 0)).toEqual([])
     }
     const right = asked.filter(({ answer, calm }) => departures(calm.answer.data, answer.data).length === 0)
-    // weather in which nothing is answered would prove nothing
+    // faults that prevent every answer would prove nothing
     expect(right.length).toBeGreaterThan(asked.length / 2)
     const outcomes = new Set(entriesOf(RIVERSIDE).map(({ outcome }) => outcome))
     for (const outcome of ['ABSENT', 'DENIED', 'DISCLOSED', 'MASKED', 'UNAVAILABLE']) expect(outcomes).toContain(outcome)
   })
 
-  it('P2: each value in a response that left has exactly one durable record, and each record of one stands for a value', () => {
+  it('P2: each disclosed value has exactly one durable record, and each record of an answer belongs to a disclosed value', () => {
     const counted = new Map<string, Map<string, number>>()
     for (const { requestId, recordType, recordId, path, outcome } of [RIVERSIDE, LAKESIDE].flatMap(entriesOf)) {
       if (outcome !== 'DISCLOSED' && outcome !== 'MASKED') continue
@@ -174,12 +175,12 @@ describe('P2 and P7: requests in the worst of weathers', () => {
     expect(values).toBeGreaterThan(1_000)
   })
 
-  it('P2: what was stored without anybody hearing of it was answered with AUDIT_UNAVAILABLE', () => {
+  it('P2: a stored but unacknowledged request is answered with AUDIT_UNAVAILABLE', () => {
     expect(unheard.length).toBeGreaterThan(0)
     for (const { answer } of unheard) expect([answer.status, answer.data]).toEqual([503, undefined])
   })
 
-  it('P2: no request has a value recorded twice, whether it was answered or not', () => {
+  it('P2: no request has a value recorded twice, answered or not', () => {
     const names = [RIVERSIDE, LAKESIDE]
       .flatMap(entriesOf)
       .map(
@@ -189,7 +190,7 @@ describe('P2 and P7: requests in the worst of weathers', () => {
     expect(names.length - new Set(names).size).toBe(0)
   })
 
-  // by other code than the verifier's, and against what the processes told of their retirements, which no log knows
+  // independent of the verifier's code, and compared with the retirements that the processes reported, which the log lacks
   it('P7: no lane has a gap, a wrong hash or a retirement that its successor does not declare', () => {
     for (const tenant of [RIVERSIDE, LAKESIDE]) {
       const { registered, entries } = lanesOf(tenant)
@@ -206,15 +207,15 @@ describe('P2 and P7: requests in the worst of weathers', () => {
       expect(retired.size).toBeGreaterThan(0)
       const openings = [...entries.values()].flatMap(([opening]) => (opening?.succeeds === undefined ? [] : [opening]))
       const declared = openings.map(({ succeeds }) => String(succeeds))
-      // a successor that retired before anything of it was acknowledged leaves what it declares to the next one
+      // if a successor retired before its first record was acknowledged, the next successor declares the same end
       const lasting = openings.filter(({ lane }) => retired.get(lane) !== 0).map(({ succeeds }) => succeeds)
       expect(new Set(lasting).size).toBe(lasting.length)
       for (const declaration of declared) {
         const [lane = '', sequence] = declaration.split('/')
         const end = entries.get(lane)?.at(-1)?.sequence ?? 0
-        // a lane whose hour ended has no retirement: its successor names its last item
+        // if its hour ended, a lane has no retirement: its successor names its last item
         expect(retired.get(lane) ?? end).toBe(Number(sequence))
-        // the retired lane may hold what was on its way when it retired, and nothing more
+        // the retired lane may hold the transaction that was open at its retirement, and nothing more
         const beyond = end - Number(sequence)
         expect(beyond).toBeGreaterThanOrEqual(0)
         expect(beyond).toBeLessThanOrEqual(99)
@@ -224,14 +225,14 @@ describe('P2 and P7: requests in the worst of weathers', () => {
     }
   })
 
-  it('P7: what it leaves behind is an unaltered log to the offline verifier', () => {
+  it('P7: the log of the campaign verifies as unaltered offline', () => {
     const registered = [RIVERSIDE, LAKESIDE].flatMap((tenant) => lanesOf(tenant).registered)
     const { count, findings } = verifyLanes(itemsOf([RIVERSIDE, LAKESIDE].flatMap(entriesOf)), registered)
     expect(count).toBeGreaterThan(500)
     expect(findings).toEqual([])
   })
 
-  it('P7: the receipt of every answer is that of its items, and every request is whole', () => {
+  it('P7: the receipt of every answer equals that of its items, and every request is whole', () => {
     const items = itemsOf([RIVERSIDE, LAKESIDE].flatMap(entriesOf))
     const byRequest = Map.groupBy(items, ({ requestId }) => requestId)
     for (const { answer, question } of withData()) {
@@ -242,17 +243,17 @@ describe('P2 and P7: requests in the worst of weathers', () => {
     }
   })
 
-  it('P7: an index that lags shows less than there is, and never anything else', () => {
+  it('P7: a lagging index shows a subset of the stored records, and nothing else', () => {
     const stored = new Set(entriesOf(RIVERSIDE).map(({ hash }) => hash))
     expect(seenByIndex.length).toBeGreaterThan(0)
     expect(seenByIndex.filter(({ hash }) => !stored.has(hash))).toEqual([])
   })
 
-  it('P9: an answer is right, or null with an error in that place, or a typed failure', () => {
+  it('P9: an answer is correct, or null with an error at that place, or a typed failure', () => {
     for (const { question, answer, calm } of asked) {
       if (answer.data === undefined) {
         expect(answer.status, question.query).toBe(503)
-        // the audit could not be had, or it could not be found out whether the caller is still signed in
+        // the audit was unavailable, or the session of the caller could not be checked
         const [code, ...more] = answer.errors.map(({ extensions }) => extensions['code'])
         expect(['AUDIT_UNAVAILABLE', 'SESSIONS_UNAVAILABLE'], question.query).toContain(code)
         expect(more).toEqual([])
@@ -272,13 +273,13 @@ describe('P2 and P7: requests in the worst of weathers', () => {
     expect(longest).toBeLessThan(WITHIN_MS + SCHEDULING_MS)
   })
 
-  it('P8: nothing of what patients have stands in what operators were told, or in an answer without data', () => {
+  it('P8: no value of a patient occurs in an event, or in an answer without data', () => {
     const secrets = new Set(asked.flatMap(({ calm }) => secretsIn(calm.answer.data)))
     expect(secrets.size).toBeGreaterThan(20)
     const told = storm.processes.flatMap(({ events }) => events)
     const silent = asked.filter(({ answer }) => answer.data === undefined).map(({ answer }) => answer.text)
     const haystacks = [
-      // the names of an event's fields are words that a status may have too
+      // the names of an event's fields are words that a status may equal
       { name: 'events', bytes: Buffer.from(JSON.stringify(told.map((event) => Object.values<unknown>(event)))) },
       { name: 'failures', bytes: Buffer.from(silent.join('\n')) },
     ]

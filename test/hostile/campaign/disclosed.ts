@@ -4,18 +4,19 @@ import type { RecordRef } from '../../../gateway/model/ids.ts'
 type Place = readonly (string | number)[]
 type Inside = Readonly<Record<string, unknown>>
 
-/** What of an answer is no value of a patient. */
+/** Members of an answer that are no values of a patient. */
 const NO_PHI = new Set(['__typename', 'id'])
 /** Objects between a record and its values. */
 const EMBEDDED = new Set(['Patient.address'])
 
-/** The name of a value as it is counted: record and schema path. */
+/** The key under which a value is counted: record and schema path. */
 export const valueName = (recordType: string | undefined, recordId: string | undefined, path: string): string =>
   `${recordType ?? ''}/${recordId ?? ''} ${path}`
 
 /**
- * Every value that an answer discloses, by record and schema path, each once however often it stands there.
- * @param recordOf which record an id stands for
+ * Every value that an answer discloses, by record and schema path. A value counts once, even at several places.
+ *
+ * @param recordOf the record of an id
  */
 export function disclosedIn(data: unknown, recordOf: (id: string) => RecordRef | undefined): ReadonlySet<string> {
   const values = new Set<string>()
@@ -28,7 +29,7 @@ export function disclosedIn(data: unknown, recordOf: (id: string) => RecordRef |
         for (const [leaf, held] of Object.entries(value as Inside)) if (held !== null) values.add(name(`${path}.${leaf}`))
         continue
       }
-      // a reference leads on and is no value; a connection is one, and leads on too
+      // a reference is no value, but is followed; a connection is a value, and is followed too
       if (typeof value === 'object' && 'id' in value) visit(value)
       else {
         values.add(name(path))
@@ -48,9 +49,7 @@ export function disclosedIn(data: unknown, recordOf: (id: string) => RecordRef |
   return values
 }
 
-/**
- * Where an answer is not what a calm one was: places that are null instead, and places that hold something else or lack something.
- */
+/** The places where an answer differs from the answer without faults: null places, and places with another or no value. */
 export function departures(
   calm: unknown,
   given: unknown,
@@ -67,7 +66,7 @@ export function departures(
   })
 }
 
-/** Whether an error of the answer says of a place that it cannot be given now. */
+/** Whether an error of the answer reports this place as unavailable. */
 export function isExcused({ errors }: ClinicAnswer, place: Place): boolean {
   return errors.some(({ path, extensions: { code, paths } }) => {
     const places = (paths ?? [path]) as readonly Place[]
@@ -75,7 +74,7 @@ export function isExcused({ errors }: ClinicAnswer, place: Place): boolean {
   })
 }
 
-/** Texts of an answer that are PHI and long enough to be searched for. */
+/** Texts of an answer that are PHI and long enough for a search. */
 export function secretsIn(data: unknown): string[] {
   if (typeof data === 'string') return Buffer.byteLength(data) >= 6 ? [data] : []
   if (typeof data !== 'object' || data === null) return []

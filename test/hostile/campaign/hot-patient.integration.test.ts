@@ -30,7 +30,7 @@ afterAll(async () => {
   await storm.stop()
 })
 
-describe('P2: a patient whom everybody reads', () => {
+describe('P2: a patient that many users read at once', () => {
   it('P2: 20 requests a second of 40 values, at 1,000 write units a second for each key: all answered, all recorded', async () => {
     const id = first(await patientsOf(clinic, 'physician'))
     const question = { user: 'physician', tenant: 'riverside', query: WHOLE, variables: { id } } as const

@@ -5,15 +5,15 @@ import type { RegisteredLane } from '../../../gateway/audit/verify/registry.ts'
 import { storedEntries } from '../../gateway/audit/lane-bench.ts'
 import type { TenantId } from '../../../gateway/model/ids.ts'
 
-/** All that the audit table holds of a tenant. */
+/** All audit items of a tenant. */
 export interface Lanes {
-  /** The registry: no reader would find a lane that it does not name. */
+  /** The registry. A reader finds only registered lanes. */
   readonly registered: readonly RegisteredLane[]
-  /** The entries of each lane in order, whether it is registered or not. */
+  /** The entries of each lane in order, including unregistered lanes. */
   readonly entries: ReadonlyMap<string, readonly AuditEntry[]>
 }
 
-/** Reads the whole audit table, consistently, and not by what the log itself says of it. */
+/** Reads the whole audit table with strong consistency, independent of the log's own registry. */
 export async function readLanes(client: DynamoDBClient, table: string, tenant: TenantId): Promise<Lanes> {
   const registered: RegisteredLane[] = []
   const entries = new Map<string, AuditEntry[]>()

@@ -1,7 +1,7 @@
 import type { RunningClinic } from '../../harness/running-clinic.ts'
 import { first, madeUpId, patientsOf } from '../../gateway/asking.ts'
 
-/** What a user asks. Every object of an answer names its type and id, so that its values can be told from each other. */
+/** A query of a user. Every object of an answer has its type and id, so that values can be attributed to records. */
 export interface Question {
   readonly user: string
   readonly tenant: 'riverside' | 'lakeside'
@@ -24,7 +24,7 @@ const DESK = `query Desk { patients(first: 3) { edges { node { __typename id fam
   careTeam { __typename edges { node { __typename id role } } } } } } }`
 const NODE = `query Node($id: ID!) { node(id: $id) { __typename id ... on Patient { familyName phone } } }`
 
-/** What is asked over and over: by id, in lists, over edges, denied, masked, of nobody, of another tenant's. */
+/** The queries of the campaign: by id, in lists, over edges, denied, masked, with unknown ids, and with ids of another tenant. */
 export async function questionsOf(clinic: RunningClinic): Promise<readonly Question[]> {
   const panel = await patientsOf(clinic, 'physician')
   const own = first(await patientsOf(clinic, 'patient'))

@@ -11,18 +11,18 @@ type Process = Awaited<ReturnType<RunningClinic['another']>>
 
 export interface TimedAnswer {
   readonly answer: ClinicAnswer
-  /** From the question to the answer. */
+  /** From the request to the answer. */
   readonly milliseconds: number
 }
 
-/** Processes of a clinic whose ways to the tables and to KMS lead through weather; it is calm at first. */
+/** Processes of a clinic that reach the tables and KMS through fault injection, which is off at first. */
 export interface Storm {
-  /** Before the tables; it plays the weather of the store. */
+  /** The proxy before the tables. It plays the faults of the store. */
   readonly proxy: HostileProxy
   readonly store: StoreWeather
   readonly kms: Weather<KmsFaultName>
   readonly processes: readonly Process[]
-  /** Asks a process and gives it so long, in milliseconds. */
+  /** Sends a question to a process, with a deadline in milliseconds. */
   ask(process: Process, question: Question, withinMs: number): Promise<TimedAnswer>
   stop(): Promise<void>
 }
@@ -32,9 +32,9 @@ interface StormOptions {
   readonly processes: number
   /** The clock of the processes. */
   readonly now?: Clock
-  /** Write units that a partition key takes in a second; DynamoDB's own 1,000 when left out. */
+  /** Write units for each partition key and second. Defaults to DynamoDB's 1,000. */
   readonly unitsASecond?: number
-  /** The clock by which keys recover from what was written to them. */
+  /** The clock by which the write units of keys recover. */
   readonly keyClock?: Clock
 }
 
@@ -57,7 +57,7 @@ export async function startStorm(
   const kms = kmsWeather({ seed })
   proxies[0].play(store.script)
   proxies[1].play(kms.script)
-  // the SDK reads the variables itself, at a client's first request: those of the clinic's own process were made before
+  // the SDK reads the variables at the first request of a client; the clients of the clinic's own process already have theirs
   process.env['AWS_ENDPOINT_URL_DYNAMODB'] = proxies[0].endpoint
   process.env['AWS_ENDPOINT_URL_KMS'] = proxies[1].endpoint
   const opened: Process[] = []
@@ -74,7 +74,7 @@ export async function startStorm(
       const response = await gateway.handle({ ...request, deadline: now() + withinMs })
       return { answer: read(response), milliseconds: performance.now() - started }
     },
-    // after the clinic: its processes have connections through here
+    // after the clinic, because its processes have connections through the proxies
     stop: async () => {
       store.close()
       for (const proxy of proxies) await proxy.stop()
@@ -82,7 +82,7 @@ export async function startStorm(
   }
 }
 
-/** Does the work of each item, so many at a time. Results are in the order of the items. */
+/** Processes items with at most `width` at a time. Results are in the order of the items. */
 export async function atATime<Item, Result>(
   width: number,
   items: readonly Item[],

@@ -25,7 +25,7 @@ beforeEach(() => {
   answer = () => Promise.resolve({ statusCode: 200, body: 'ok' })
 })
 
-/** By node:http, which sends headers as they are told. */
+/** Sends the request by node:http, which leaves the headers unchanged. */
 function send(method: string, path: string, headers: Record<string, string | string[]> = {}, body: string | Buffer = '') {
   return new Promise<{ status: number | undefined; headers: Record<string, unknown>; body: string }>((resolve, reject) => {
     const outgoing = request(`${api.url}${path}`, { method, headers }, (response) => {
@@ -41,7 +41,7 @@ function send(method: string, path: string, headers: Record<string, string | str
 }
 
 describe('an HTTP request becomes an event of payload format 2.0', () => {
-  it('with text as it is', async () => {
+  it('with unchanged text', async () => {
     await send(
       'POST',
       '/graphql',
@@ -92,7 +92,7 @@ describe('an HTTP request becomes an event of payload format 2.0', () => {
     expect(seen?.event.headers['cookie']).toBeUndefined()
   })
 
-  it('with an id and a deadline of its own', async () => {
+  it('with its own id and deadline', async () => {
     await send('GET', '/graphql')
     const first = seen
     await send('GET', '/graphql')
@@ -120,7 +120,7 @@ describe('a result becomes an HTTP response', () => {
     })
   })
 
-  it('and a function that throws or takes too long tells nothing', async () => {
+  it('and a function that throws or times out reveals nothing', async () => {
     const failed = { status: 500, body: '{"message":"Internal Server Error"}' }
     answer = () => Promise.reject(new Error('123-45-6789'))
     expect(await send('GET', '/graphql')).toMatchObject(failed)
@@ -133,7 +133,7 @@ describe('a result becomes an HTTP response', () => {
   })
 })
 
-describe('what no function sees', () => {
+describe('a request without a matching route', () => {
   it.each([
     ['an unknown path', 'GET', '/other', {}, '', 404, 'Not Found'],
     ['a path that begins like a route', 'GET', '/graphql/', {}, '', 404, 'Not Found'],
@@ -153,7 +153,7 @@ describe('what no function sees', () => {
     expect(seen).toBeUndefined()
   })
 
-  it('and a port in use is said so', async () => {
+  it('a port in use is reported', async () => {
     await expect(startHttpApi({ port: Number(new URL(api.url).port), routes: {} })).rejects.toMatchObject({ name: 'PortInUse' })
   })
 })

@@ -25,13 +25,13 @@ let stack: ChildProcess
 let output = ''
 let url: string
 
-/** Nothing of another stack: this one has its own engine, folder and ports. */
+/** Independent of any other stack: its own engine, folder and ports. */
 function environment(port: number): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !/^(?:PHI_|AWS_|VITEST|NODE_ENV)/.test(name))
   return { ...Object.fromEntries(own), PORT: String(port), PHI_DATA: dataFolder }
 }
 
-/** A free port whose neighbor is free too: the identity provider takes the next one. */
+/** A free port with a free next port, which the identity provider uses. */
 async function twoFreePorts(): Promise<number> {
   const listening = async (port: number): Promise<{ port: number; close: () => void }> => {
     const server = createServer().listen(port, '127.0.0.1')
@@ -46,7 +46,7 @@ async function twoFreePorts(): Promise<number> {
       two.close()
       return one.port
     } catch {
-      // the neighbor is taken: another pair
+      // the next port is taken: try another pair
     } finally {
       one.close()
     }
@@ -76,7 +76,7 @@ beforeAll(async () => {
   dataFolder = mkdtempSync(join(tmpdir(), 'phi-e2e-'))
   const port = await twoFreePorts()
   url = `http://127.0.0.1:${port}/graphql`
-  // what `npm start` runs
+  // the command of `npm start`
   stack = spawn(process.execPath, ['infra/local/start.ts', '--patients', String(PATIENTS)], { cwd: ROOT, env: environment(port) })
   await new Promise<void>((resolve, reject) => {
     const late = setTimeout(() => reject(new Error(`not ready: ${output}`)), READY_WITHIN_MS)
@@ -96,7 +96,7 @@ afterAll(() => {
   rmSync(dataFolder, { recursive: true, force: true })
 })
 
-/** The query that the start prints for a user, as the body of its curl. */
+/** The query that the start prints for a user: the body of its curl command. */
 function printedBody(user: string): string {
   const line = output.split('\n').find((text) => text.startsWith('curl ') && text.includes(`token ${user})`))
   return /-d '(.*)'$/.exec(line ?? '')?.[1] ?? ''
@@ -108,7 +108,7 @@ const demoPatients = (): readonly unknown[] =>
   )
 
 describe('the stack of one machine, over HTTP', () => {
-  it('C06: phi policy explain says what a demo user would be given, and echoes no fault', async () => {
+  it('C06: phi policy explain predicts the answer for a demo user, and quotes no invalid query', async () => {
     const file = join(dataFolder, 'asked.graphql')
     writeFileSync(file, '{ patients { edges { node { familyName ssn } } } }')
     const printed = await phi('policy', 'explain', '--user', 'physician', '--query', file)
@@ -123,7 +123,7 @@ describe('the stack of one machine, over HTTP', () => {
     })
   })
 
-  it('answers every demo user`s own query as the role allows', async () => {
+  it("answers every demo user's own query by the rights of the role", async () => {
     const file = readStackFile(dataFolder)
     const answers = new Map<string, Awaited<ReturnType<typeof ask>>>()
     for (const { name } of DEMO_USERS) {
@@ -147,7 +147,7 @@ describe('the stack of one machine, over HTTP', () => {
     expect(at(answers.get('auditor')?.json, 'data', 'viewer', 'roles')).toEqual(['AUDITOR'])
   })
 
-  it('P2, P5: tells each caller the own part, and leaves a record of each value that the command line lists', async () => {
+  it('P2, P5: answers each caller by relationship, and leaves a record of each value that the command line lists', async () => {
     const [physician, foreign] = (await Promise.all([phi('token', 'physician'), phi('token', 'lakeside-physician')])).map((text) =>
       text.trim(),
     )
@@ -183,7 +183,7 @@ describe('the stack of one machine, over HTTP', () => {
     expect(at(stranger.json, 'errors', 0, 'extensions')).toEqual({ code: 'NOT_FOUND' })
   })
 
-  // ten commands, each in a process of its own
+  // ten commands, each in its own process
   it('C18: the commands of docs/research.md write a study, list it and end it, and refuse without an echo', async () => {
     const text = readFileSync(join(ROOT, 'docs/research.md'), 'utf8')
     const commands = text.split('\n').flatMap((line) => /^npm run phi -- (study .*)$/.exec(line)?.[1]?.split(' ') ?? [])
@@ -223,7 +223,7 @@ describe('the stack of one machine, over HTTP', () => {
     })
   }, 60_000)
 
-  it('P8: refuses what is no query of a known caller, in the ways of HTTP', async () => {
+  it('P8: refuses other methods, callers and paths with the HTTP status of each', async () => {
     const health = await fetch(new URL('/health', url))
     expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }])
     const get = await fetch(`${url}?query={viewer{tenant}}`)
@@ -239,7 +239,7 @@ describe('the stack of one machine, over HTTP', () => {
     expect(elsewhere.status).toBe(404)
   })
 
-  it('P8: names and numbers of patients stand neither in the engine`s file nor in what the process says', async () => {
+  it('P8: names and numbers of patients occur neither in the engine`s file nor in the output of the process', async () => {
     const secrets = demoPatients().flatMap((patient) => [
       String(at(patient, 'name', 0, 'family')),
       String(at(patient, 'name', 0, 'given', 0)),
@@ -250,7 +250,7 @@ describe('the stack of one machine, over HTTP', () => {
     ])
     const told = secrets.filter((secret) => secret.length >= 5)
     expect(told.length).toBeGreaterThan(PATIENTS * 4)
-    // bytes that somebody forgot to seal: the search must find them in whatever form the engine stores them
+    // unsealed bytes as a control: the search must find them in the storage format of the engine
     const { env } = readStackFile(dataFolder)
     const control = 'Forgotten-Control'
     const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
@@ -264,11 +264,11 @@ describe('the stack of one machine, over HTTP', () => {
     expect(standsIn(stored)(control)).toBe(true)
     expect(told.filter(standsIn(stored))).toEqual([])
     expect(told.filter(standsIn(output))).toEqual([])
-    // one event a request, of fixed shape
+    // one event for each request, of fixed shape
     expect(output).toContain('"message":"REQUEST"')
   })
 
-  it('ends with its engine when it is told to', async () => {
+  it('ends with its engine on SIGTERM', async () => {
     const { env } = readStackFile(dataFolder)
     const ended = once(stack, 'exit')
     stack.kill('SIGTERM')
@@ -279,7 +279,7 @@ describe('the stack of one machine, over HTTP', () => {
   })
 })
 
-/** Whether a text stands in another one: plain, in hex, or in base64. */
+/** Whether a text contains another one: plain, in hex, or in base64. */
 function standsIn(place: string): (secret: string) => boolean {
   const lower = place.toLowerCase()
   return (secret) =>
@@ -288,7 +288,7 @@ function standsIn(place: string): (secret: string) => boolean {
     inBase64(secret).some((encoded) => place.includes(encoded))
 }
 
-/** Five letters in a row stand by chance somewhere in megabytes of base64: a short text counts where it is a word of its own. */
+/** Five letters occur by chance in megabytes of base64, so a short text counts only as a separate word. */
 function inPlain(place: string, secret: string): boolean {
   const ofWord = (at: number): boolean => /[\w+/=]/.test(place.charAt(at))
   for (let at = place.indexOf(secret); at >= 0; at = place.indexOf(secret, at + 1)) {
@@ -297,7 +297,10 @@ function inPlain(place: string, secret: string): boolean {
   return false
 }
 
-/** A text as it may stand within base64 of something longer: at each of three offsets, without what the neighbors decide. */
+/**
+ * The forms of a text within base64 of a longer text: at each of three offsets, without the characters that depend on the
+ * neighbors.
+ */
 function inBase64(secret: string): string[] {
   return [0, 1, 2].map((offset) => {
     const whole = Buffer.from('\0'.repeat(offset) + secret).toString('base64')

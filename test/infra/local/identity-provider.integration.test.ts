@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DEMO_USERS } from '../../../infra/local/users.ts'
 import { type IdentityProvider, startIdentityProvider } from '../../../infra/local/identity-provider.ts'
 
-/** aws-jwt-verify takes keys over https alone; the loopback is the one exception. */
+/** aws-jwt-verify fetches keys only over https; the loopback interface is the exception */
 const loopbackKeys = () => new SimpleJwksCache({ fetcher: { fetch: async (uri) => (await fetch(uri)).arrayBuffer() } })
 
 const verifierOf = ({ issuer, jwksUri }: Pick<IdentityProvider, 'issuer' | 'jwksUri'>, audience = 'phi-gateway') =>
@@ -20,7 +20,7 @@ describe('tokens of the local identity provider', () => {
   })
   afterAll(() => idp.stop())
 
-  it('verify against its keys and say who asks', async () => {
+  it('verify against its keys and identify the caller', async () => {
     const before = Math.floor(Date.now() / 1000)
     const token = await idp.tokenFor('physician', 'TREAT')
     const claims = await verifierOf(idp).verify(token)
@@ -43,7 +43,7 @@ describe('tokens of the local identity provider', () => {
     expect(header).toMatchObject({ typ: 'at+jwt', alg: 'RS256' })
   })
 
-  it('exist for every demo user, each of the own tenant and role, each of a session of its own', async () => {
+  it('exist for every demo user, each with its own tenant, role and session', async () => {
     const verifier = verifierOf(idp)
     const claims = await Promise.all(DEMO_USERS.map(async ({ name }) => verifier.verify(await idp.tokenFor(name))))
     expect(claims.map(({ sub, tenant, roles }) => [sub, tenant, roles])).toEqual(
@@ -53,7 +53,7 @@ describe('tokens of the local identity provider', () => {
     expect(new Set(claims.map((claim) => claim['sid'])).size).toBe(DEMO_USERS.length)
   })
 
-  it('name a machine client as itself, without a person`s second factor', async () => {
+  it('name a machine client as the subject, without a second factor', async () => {
     const claims = await verifierOf(idp).verify(await idp.tokenFor('acme', 'HPAYMT'))
     expect(claims).toMatchObject({
       sub: 'acme',
@@ -65,7 +65,7 @@ describe('tokens of the local identity provider', () => {
     expect(claims['amr']).toBeUndefined()
   })
 
-  it('do not verify once a claim, the algorithm or the signature is changed, nor for another audience', async () => {
+  it('do not verify after a change of a claim, the algorithm or the signature, or for another audience', async () => {
     const verifier = verifierOf(idp)
     const [header = '', payload = '', signature = ''] = (await idp.tokenFor('billing')).split('.')
     const edit = (part: string, change: object): string =>
@@ -84,7 +84,7 @@ describe('tokens of the local identity provider', () => {
     await expect(verifier.verify(intact)).resolves.toMatchObject({ sub: 'billing' })
   })
 
-  it('are not given to a stranger, to a machine client by name, or for free text as a purpose', async () => {
+  it('are refused for an unknown user, a machine client without its secret, and an invalid purpose', async () => {
     await expect(idp.tokenFor('nobody')).rejects.toMatchObject({ name: 'NoToken' })
     await expect(idp.tokenFor('nurse', 'x-y')).rejects.toMatchObject({ name: 'NoToken' })
     const stolen = { tokenEndpoint: idp.tokenEndpoint, clientSecrets: {} }
@@ -93,15 +93,15 @@ describe('tokens of the local identity provider', () => {
     await expect(fetchToken({ ...stolen, clientSecrets: { acme: 'guessed' } }, 'acme')).rejects.toMatchObject({ name: 'NoToken' })
   })
 
-  it('are announced where OpenID Discovery looks, and only to this machine`s own name', async () => {
+  it('are described at the address of OpenID Discovery, only for the local host name', async () => {
     const discovery: unknown = await (await fetch(`${idp.issuer}/.well-known/openid-configuration`)).json()
     expect(discovery).toMatchObject({ issuer: idp.issuer, jwks_uri: idp.jwksUri, token_endpoint: idp.tokenEndpoint })
     expect(await statusFor(new URL(idp.jwksUri), 'rebound.example')).toBe(403)
   })
 })
 
-describe('tokens outlive a restart', () => {
-  it('verifies a token from before against the keys from after', async () => {
+describe('tokens survive a restart', () => {
+  it('verifies an earlier token against the keys after the restart', async () => {
     const dataFolder = mkdtempSync(join(tmpdir(), 'phi-idp-'))
     try {
       const before = await startIdentityProvider({ port: 0, dataFolder, users: DEMO_USERS })

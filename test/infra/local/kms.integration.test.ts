@@ -22,7 +22,7 @@ const clientOf = (kms: KmsStandIn): KMSClient =>
     credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
   })
 
-describe('the KMS stand-in answers the stock client as KMS does', () => {
+describe('the KMS stand-in answers the stock client like KMS', () => {
   let kms: KmsStandIn
   let client: KMSClient
   beforeAll(async () => {
@@ -40,7 +40,7 @@ describe('the KMS stand-in answers the stock client as KMS does', () => {
   }
   const otherKey = async (): Promise<string> => (await client.send(new CreateKeyCommand({}))).KeyMetadata?.KeyId ?? ''
 
-  it('opens a data key under its context, in whatever order the pairs are named', async () => {
+  it('opens a data key under its context, for any order of the pairs', async () => {
     const { plaintext, blob, keyId } = await dataKey()
     expect(plaintext).toHaveLength(32)
     expect(keyId).toMatch(/^arn:aws:kms:us-east-1:000000000000:key\//)
@@ -50,7 +50,7 @@ describe('the KMS stand-in answers the stock client as KMS does', () => {
     expect(opened.KeyId).toBe(keyId)
   })
 
-  it('opens what was encrypted, and shows a key', async () => {
+  it('opens an encrypted text, and describes a key', async () => {
     const { CiphertextBlob } = await client.send(
       new EncryptCommand({ KeyId: ALIAS, Plaintext: Buffer.from('wrapped'), EncryptionContext: context }),
     )
@@ -72,7 +72,7 @@ describe('the KMS stand-in answers the stock client as KMS does', () => {
     })
   })
 
-  it('P6: refuses a blob with one bit turned, wherever it is, and one cut short', async () => {
+  it('P6: refuses a blob with any bit flipped, and a truncated one', async () => {
     const { blob } = await dataKey()
     const bytes = Buffer.from(blob ?? [])
     const refused = { name: 'InvalidCiphertextException' }
@@ -89,7 +89,7 @@ describe('the KMS stand-in answers the stock client as KMS does', () => {
     )
   })
 
-  it('names the fault as KMS does', async () => {
+  it('reports faults with the names of KMS', async () => {
     const { blob: CiphertextBlob } = await dataKey()
     const unknown = '00000000-0000-4000-8000-000000000000'
     const another = await otherKey()
@@ -102,7 +102,7 @@ describe('the KMS stand-in answers the stock client as KMS does', () => {
     await expect(client.send(new GenerateDataKeyCommand({ KeyId: ALIAS }))).rejects.toMatchObject({ name: 'ValidationException' })
   })
 
-  it('P13: a key that is disabled, denied or on its way to deletion opens nothing from then on', async () => {
+  it('P13: opens nothing with a key that is disabled, denied or pending deletion', async () => {
     const KeyId = await otherKey()
     const { CiphertextBlob } = await client.send(new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256' }))
     kms.disable(KeyId)
@@ -115,7 +115,7 @@ describe('the KMS stand-in answers the stock client as KMS does', () => {
     expect((await client.send(new DecryptCommand({ CiphertextBlob }))).Plaintext).toHaveLength(32)
   })
 
-  it('counts what it was asked', async () => {
+  it('counts its calls', async () => {
     const [all, decrypts] = [kms.calls(), kms.calls('Decrypt')]
     const { blob } = await dataKey()
     await client.send(new DecryptCommand({ CiphertextBlob: blob, EncryptionContext: context }))
@@ -124,7 +124,7 @@ describe('the KMS stand-in answers the stock client as KMS does', () => {
 })
 
 describe('the KMS stand-in keeps its keys', () => {
-  it('over a restart, in a file for its owner alone', async () => {
+  it('over a restart, in a file that only its owner can read', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'phi-kms-'))
     const file = join(folder, 'kms.json')
     try {

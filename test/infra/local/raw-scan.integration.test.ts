@@ -36,7 +36,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-it('P8: the scan that the search relies on gives every item of every page', async () => {
+it('P8: the scan that the search relies on returns every item of every page', async () => {
   const pages: (readonly RawItem[])[] = []
   for await (const { items } of scanRaw(client, table)) pages.push(items())
   expect(pages.length).toBeGreaterThan(2)

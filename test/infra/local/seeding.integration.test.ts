@@ -20,7 +20,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-it('seeds once; data of another format are neither read nor written over', async () => {
+it('seeds once; data of another format are neither read nor overwritten', async () => {
   const seed = () =>
     seedOnce({
       stack,

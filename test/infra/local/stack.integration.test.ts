@@ -14,7 +14,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(dataFolder, { recursive: true }))
 
-// an engine that other tests share keeps what they hold
+// an engine that other tests share keeps its data
 const namespace = `stack-${process.pid}`
 const item = { pk: { S: 'p' }, sk: { S: 's' } }
 
@@ -49,7 +49,7 @@ describe('the local stack', () => {
     expect(() => readStackFile(dataFolder)).toThrow(NoStack)
   })
 
-  it('keeps its data over a restart and forgets them when told', async () => {
+  it('keeps its data over a restart, and deletes them on request', async () => {
     const first = await startStack({ namespace, dataFolder, port: 0 })
     await first.dynamodb.send(new PutItemCommand({ TableName: first.env.PHI_TABLE_RECORDS, Item: item }))
     await first.stop()

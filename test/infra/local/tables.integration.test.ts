@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Engine, startEngine } from '../../../infra/local/engine.ts'
 import { createTables, dropTables, tableDefinitions } from '../../../infra/local/tables.ts'
 
-describe('tables of a local engine are those of infra/tables.yml', () => {
+describe('tables of a local engine equal those of infra/tables.yml', () => {
   let engine: Engine
   let client: DynamoDBClient
-  // an engine that others use too keeps what they hold
+  // a shared engine keeps its data
   const stage = `tables-${process.pid}`
   beforeAll(async () => {
     engine = await startEngine()
@@ -42,13 +42,13 @@ describe('tables of a local engine are those of infra/tables.yml', () => {
     }
   })
 
-  it('access: by user too', async () => {
+  it('access: also by user', async () => {
     const { keys, indexes } = await described(`phi-${stage}-access`)
     expect(keys).toEqual(key('pk', 'sk'))
     expect(indexes).toMatchObject({ byUser: { KeySchema: key('user', 'pk'), Projection: { ProjectionType: 'KEYS_ONLY' } } })
   })
 
-  it('audit: by patient, user and path, each in the order of time', async () => {
+  it('audit: by patient and by user, in the order of time', async () => {
     const { attributes, keys, indexes } = await described(`phi-${stage}-audit`)
     expect(attributes).toContainEqual({ AttributeName: 'at', AttributeType: 'N' })
     expect(keys).toEqual(key('l', 'n'))
@@ -59,14 +59,14 @@ describe('tables of a local engine are those of infra/tables.yml', () => {
     })
   })
 
-  it('are left as they are by a second start, with what they hold', async () => {
+  it('are left unchanged by a second start, with their data', async () => {
     const { PHI_TABLE_RECORDS: records } = await createTables(client, stage)
     await client.send(new PutItemCommand({ TableName: records, Item: { pk: { S: 'p' }, sk: { S: 's' } } }))
     await createTables(client, stage)
     expect((await client.send(new ScanCommand({ TableName: records }))).Count).toBe(1)
   })
 
-  it('bear the stage in every name, and no variable', () => {
+  it('have the stage in every name, and no variable', () => {
     expect(Object.fromEntries([...tableDefinitions('x')].map(([variable, { TableName }]) => [variable, TableName]))).toEqual({
       PHI_TABLE_RECORDS: 'phi-x-records',
       PHI_TABLE_HISTORY: 'phi-x-history',
@@ -83,7 +83,7 @@ describe('tables of a local engine are those of infra/tables.yml', () => {
 })
 
 describe('the local engine', () => {
-  it('is never one of the cloud', async () => {
+  it('never uses an endpoint in the cloud', async () => {
     for (const endpoint of ['https://dynamodb.us-east-1.amazonaws.com', 'https://dynamodb.us-east-1.api.aws', 'nonsense']) {
       await expect(startEngine({ env: { AWS_ENDPOINT_URL_DYNAMODB: endpoint } })).rejects.toThrow(
         'must name an engine on this machine',
@@ -91,7 +91,7 @@ describe('the local engine', () => {
     }
   })
 
-  it('uses the one that is given, and leaves it running', async () => {
+  it('uses the given engine, and leaves it running', async () => {
     const given = await startEngine({ env: {} })
     const same = await startEngine({ env: { AWS_ENDPOINT_URL_DYNAMODB: given.endpoint } })
     expect(same.endpoint).toBe(given.endpoint)

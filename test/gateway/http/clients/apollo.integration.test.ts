@@ -74,14 +74,14 @@ function asUser(user: string, purpose = PURPOSES[user] ?? ''): ApolloClient {
   return clients.of({ user, purpose, token: () => served.token(user) })
 }
 
-/** A client that nobody configured. */
+/** An unconfigured client. */
 async function stock(user: string): Promise<ApolloClient> {
   const headers = { authorization: `Bearer ${await served.token(user)}` }
   return new ApolloClient({ link: new HttpLink({ uri: served.url, headers }), cache: new InMemoryCache() })
 }
 
 describe('Apollo Client 4', () => {
-  it("with 'all' has the data that may be told, and one entry for each path that may not", async () => {
+  it("with 'all' has the disclosed data, and one error entry for each denied path", async () => {
     const { data, error } = await asUser('physician').query({ query: CHART, variables: { id } })
     expect(data?.patient).toMatchObject({ id, familyName: expect.any(String) as string, ssn: null })
     if (!CombinedGraphQLErrors.is(error)) throw new TypeError('no refusal')
@@ -94,7 +94,7 @@ describe('Apollo Client 4', () => {
     expect(error.extensions).toMatchObject({ phi: { resolved: 1, denied: 1, masked: [] } })
   })
 
-  it("with the default, 'none', rejects, and what may be told is in the error alone", async () => {
+  it("with the default, 'none', rejects, and only the error has the disclosed data", async () => {
     const client = await stock('physician')
     const refused: unknown = await client.query({ query: CHART, variables: { id } }).catch((error: unknown) => error)
     if (!CombinedGraphQLErrors.is(refused)) throw new TypeError('no refusal')
@@ -102,7 +102,7 @@ describe('Apollo Client 4', () => {
     expect(client.cache.extract()).toEqual({})
   })
 
-  it('hears of masked values where the answer comes in', async () => {
+  it('receives masked values with the answer', async () => {
     const { data } = await asUser('billing').query({ query: CHART, variables: { id } })
     expect(data?.patient).toMatchObject({ ssn: expect.stringMatching(/^\*{3}-\*{2}-\d{4}$/) as string, observations: null })
     expect(answers).toMatchObject([
@@ -113,7 +113,7 @@ describe('Apollo Client 4', () => {
     ])
   })
 
-  it('has the code of a request that failed whole', async () => {
+  it('has the code of a request that failed as a whole', async () => {
     const nobody = clients.of({ user: 'nobody', purpose: 'TREAT', token: () => Promise.resolve('none') })
     expect(codeOf((await nobody.query({ query: PANEL, variables: { first: 1 } })).error)).toBe('UNAUTHENTICATED')
     const { data, error } = await asUser('physician').query({ query: PANEL, variables: { first: 100_000 } })
@@ -128,7 +128,7 @@ describe('Apollo Client 4', () => {
 })
 
 describe("Apollo Client's cache", () => {
-  it('knows a record by its id, by whatever way it came', async () => {
+  it('identifies a record by its id, from any query', async () => {
     const client = asUser('physician')
     const byList = await client.query({ query: PANEL, variables: { first: 1 } })
     const known = byList.data?.patients.edges[0]?.node.id ?? ''
@@ -158,7 +158,7 @@ describe("Apollo Client's cache", () => {
     expect(person).toMatchObject({ id: known, familyName: expect.any(String) as string, birthDate: expect.any(String) as string })
   })
 
-  it('has no refusals: asked again it gives the null alone', async () => {
+  it('keeps no errors: a cached answer has only the null', async () => {
     const client = asUser('physician')
     const first = await client.query({ query: CHART, variables: { id } })
     const before = served.requests()
@@ -171,7 +171,7 @@ describe("Apollo Client's cache", () => {
     expect(fresh.error).toBeDefined()
   })
 
-  it('is another one for each user and purpose, and empty after sign-out', async () => {
+  it('is separate for each user and purpose, and empty after sign-out', async () => {
     const billing = asUser('billing')
     await billing.query({ query: CHART, variables: { id } })
     expect(JSON.stringify(billing.cache.extract())).toContain('***-**-')
@@ -190,7 +190,7 @@ describe('relayStylePagination', () => {
     const panel = client.watchQuery({ query: PANEL, variables: { first: 8 } })
     const subscription = panel.subscribe(() => undefined)
     try {
-      // what the screen shows once it shows that many
+      // the shown patients, once there are this many
       const shown = async (rows: number): Promise<Panel['patients']> => {
         const done = panel.pipe(filter(({ loading, data }) => !loading && data?.patients?.edges?.length === rows))
         return ((await firstValueFrom(done)).data as Panel).patients
@@ -198,7 +198,7 @@ describe('relayStylePagination', () => {
       for (const rows of [8, 16]) {
         const { pageInfo } = await shown(rows)
         expect(pageInfo.hasNextPage).toBe(true)
-        // the policy of the query does not hold for its further pages, nor do the defaults
+        // neither the policy of the query nor the defaults apply to its further pages
         const further = { first: 8, after: pageInfo.endCursor ?? '' }
         await expect(panel.fetchMore({ variables: further })).rejects.toThrow(CombinedGraphQLErrors)
         await panel.fetchMore({ variables: further, errorPolicy: 'all' })

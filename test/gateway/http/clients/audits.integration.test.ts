@@ -3,9 +3,11 @@ import { serverAudits } from 'graphql-http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ServedClinic, serveClinic } from './clinic-over-http.ts'
 
-// GraphQL over HTTP, by the requirements that graphql-http gives permanent ids.
+// GraphQL over HTTP, by the requirements of graphql-http, which have permanent ids.
 
-/** What we do not do. Both a new failure and a new pass must be looked at: docs/clients.md has the reasons. */
+/**
+ * Requirements that the gateway does not meet. A new failure and a new pass both need a review; docs/clients.md has the reasons.
+ */
 const EXCEPTIONS = [
   '5A70 MAY accept application/x-www-form-urlencoded formatted GET requests',
   'D6D5 MAY allow URL-encoded JSON string {variables} parameter in GETs when accepting application/graphql-response+json',
@@ -21,7 +23,7 @@ let results: { readonly name: string; readonly ok: boolean }[]
 beforeAll(async () => {
   served = await serveClinic({ riverside: 1, lakeside: 1 })
   const authorization = `Bearer ${await served.token('physician')}`
-  // the audits know of no token, and without one no request reaches the engine
+  // the audits send no token, and without one no request reaches the engine
   const fetchFn = (url: string, { headers, ...init }: RequestInit = {}) => {
     const all = new Headers(headers)
     all.set('authorization', authorization)
@@ -42,11 +44,11 @@ describe('GraphQL over HTTP', () => {
     expect(musts.filter(({ ok }) => !ok)).toEqual([])
   })
 
-  it('what does not hold is what we decided, no more and no less', () => {
+  it('the failed requirements are exactly the documented exceptions', () => {
     expect(results.filter(({ ok }) => !ok).map(({ name }) => name)).toEqual(EXCEPTIONS)
   })
 
-  it('and is documented', () => {
+  it('docs/clients.md lists the exceptions', () => {
     const text = readFileSync(new URL('../../../../docs/clients.md', import.meta.url), 'utf8')
     const documented = text.matchAll(/^\| ((?:`\w{4}`(?:, )?)+) \| (SHOULD|MAY) \|/gm)
     const ids = [...documented].flatMap(([, list = '', level = '']) =>

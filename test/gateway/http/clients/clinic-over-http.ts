@@ -3,12 +3,12 @@ import { startHttpApi } from '../../../../infra/local/api-gateway.ts'
 import { fetchToken } from '../../../../infra/local/token.ts'
 import { type RunningClinic, runClinic } from '../../../harness/running-clinic.ts'
 
-/** The clinic as clients meet it: the function behind an HTTP API on this machine, and tokens to ask with. */
+/** The clinic as clients meet it: the function behind a local HTTP API, and tokens for requests. */
 export interface ServedClinic {
   readonly clinic: RunningClinic
   /** `http://127.0.0.1:PORT/graphql` */
   readonly url: string
-  /** How many requests have come so far; a test tells by it what a client took from its cache. */
+  /** The number of requests so far, which shows whether a client used its cache. */
   readonly requests: () => number
   token(user: string): Promise<string>
   stop(): Promise<void>
@@ -17,7 +17,7 @@ export interface ServedClinic {
 export async function serveClinic(patients: { riverside?: number; lakeside?: number } = {}): Promise<ServedClinic> {
   const clinic = await runClinic(patients)
   let requests = 0
-  // as in functions/graphql.ts, over services that the test can look into
+  // like functions/graphql.ts, over services that the test can inspect
   const handler: Parameters<typeof startHttpApi>[0]['routes']['POST /graphql'] = async (event, context) => {
     requests += 1
     return toResult(await clinic.gateway.handle(fromEvent(event, context, clinic.services.now())))

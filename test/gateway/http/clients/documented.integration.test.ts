@@ -10,14 +10,14 @@ import { first, patientsOf } from '../../asking.ts'
 import { type ServedClinic, serveClinic } from './clinic-over-http.ts'
 import codegen from './samples/codegen.ts'
 
-// docs/clients.md against the running stack: its commands run, its answers are what comes, its code is what the tests use.
+// Checks docs/clients.md against the running stack: its commands run, its answers are current, and its code is that of the tests.
 
 const text = readFileSync(new URL('../../../../docs/clients.md', import.meta.url), 'utf8')
 
 interface Block {
   readonly language: string
   readonly code: string
-  /** What stands in comments that no reader sees, right before the block and right after it. */
+  /** The text of the hidden comments directly before and after the block. */
   readonly before: string
   readonly after: string
 }
@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => served.stop())
 
 describe('docs/clients.md', () => {
-  it('has no block that is not looked at here', () => {
+  it('has only blocks that this test checks', () => {
     expect(blocks.map(({ language }) => language).filter((name) => !['bash', 'graphql', 'json', 'ts'].includes(name))).toEqual([])
     expect(blocks).toHaveLength(text.match(/^```\w+$/gm)?.length ?? 0)
   })
@@ -68,7 +68,7 @@ describe('docs/clients.md', () => {
     expect(rows.toSorted()).toEqual(Object.entries(HTTP_STATUS).toSorted())
   })
 
-  it('names every scalar that is ours to the code generator, and operations that fit the schema', () => {
+  it('names every custom scalar for the code generator, and operations that fit the schema', () => {
     const { schema } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
     const scalars = Object.values(schema.getTypeMap()).filter((type) => isScalarType(type) && !isSpecifiedScalarType(type))
     expect(Object.keys(codegen.config.scalars).toSorted()).toEqual(scalars.map(({ name }) => name).toSorted())
@@ -78,7 +78,10 @@ describe('docs/clients.md', () => {
 
 const PER_RUN = new Set(['requestId', 'receipt', 'familyName'])
 
-/** An answer without what differs from run to run: there is text, or there is none. Digits of a masked number are digits. */
+/**
+ * An answer without the parts that differ for each run. A text stays recognizable as a text, and a masked number as a masked
+ * number.
+ */
 function known(value: unknown, key = ''): unknown {
   if (typeof value === 'string') return PER_RUN.has(key) ? 'a text' : value.replace(/^\*{3}-\*{2}-\d{4}$/, '***-**-0000')
   if (Array.isArray(value)) return value.map((item) => known(item))

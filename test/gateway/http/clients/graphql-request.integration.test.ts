@@ -22,7 +22,7 @@ const failureOf = async (work: Promise<unknown>): Promise<ClientError> => {
 }
 
 describe('graphql-request', () => {
-  it("with 'all' has data, refusals and extensions together", async () => {
+  it("with 'all' has data, errors and extensions together", async () => {
     const { data, errors, extensions } = await (await asUser('physician', 'TREAT')).rawRequest<object>(PANEL, { first: 2 })
     expect(data).toMatchObject({ patients: { edges: [{ node: { ssn: null } }, { node: { ssn: null } }] } })
     expect(errors).toMatchObject([
@@ -33,7 +33,7 @@ describe('graphql-request', () => {
     expect(extensions).toMatchObject({ phi: { resolved: 2, denied: 2 } })
   })
 
-  it('has the masked list', async () => {
+  it('has the list of masked values', async () => {
     const { errors, extensions } = await (await asUser('billing', 'HPAYMT')).rawRequest(PANEL, { first: 2 })
     expect(errors).toBeUndefined()
     expect(extensions).toMatchObject({ phi: { masked: [{ coordinate: 'Patient.ssn', view: 'LAST4', count: 2 }] } })

@@ -16,14 +16,14 @@ const PHI = JSON.stringify({ query: '{ patients { edges { node { familyName } } 
 const post = (headers: Record<string, string>, body = QUERY) =>
   fetch(served.url, { method: 'POST', headers: { authorization, 'content-type': 'application/json', ...headers }, body })
 
-describe('what a client accepts', () => {
+describe('accepted media types', () => {
   it.each([
     ['application/graphql-response+json', 'application/graphql-response+json'],
     ['application/json', 'application/json'],
     ['*/*', 'application/json'],
     ['application/graphql-response+json, application/json;q=0.9', 'application/graphql-response+json'],
     ['application/json;q=0.1, application/graphql-response+json;q=0.2', 'application/graphql-response+json'],
-  ])('%s is answered with %s, whatever the answer is', async (accept, type) => {
+  ])('%s is answered with %s, for any answer', async (accept, type) => {
     for (const [query, status] of [
       ['{ viewer { tenant } }', 200],
       ['{ nothing }', 400],
@@ -53,9 +53,9 @@ describe('what a client accepts', () => {
   )
 })
 
-describe('what a client sends', () => {
+describe('media types of requests', () => {
   it.each(['application/json', 'application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"'])(
-    '%s is read',
+    '%s is accepted',
     async (type) => {
       expect((await post({ 'content-type': type })).status).toBe(200)
     },
@@ -75,7 +75,7 @@ describe('what a client sends', () => {
     expect(await answer.json()).toMatchObject({ errors: [{ extensions: { code: 'BAD_REQUEST' } }] })
   })
 
-  it('GET is 405 and says what is taken; no token is 401 whatever else is wrong', async () => {
+  it('GET is 405 and names POST; a request without a token is 401, whatever else is wrong', async () => {
     const get = await fetch(`${served.url}?query=%7B__typename%7D`, { headers: { authorization } })
     expect([get.status, get.headers.get('allow')]).toEqual([405, 'POST'])
     for (const headers of [{}, { accept: 'text/html' }, { 'content-type': 'text/plain' }]) {
@@ -84,7 +84,7 @@ describe('what a client sends', () => {
     }
   })
 
-  it('nothing of it may be kept by anybody on the way', async () => {
+  it('no answer may be cached by a proxy', async () => {
     for (const headers of [{}, { authorization: '' }, { accept: 'text/html' }, { 'content-type': 'text/plain' }])
       expect((await post(headers)).headers.get('cache-control')).toBe('no-store')
   })

@@ -44,7 +44,7 @@ afterAll(() => served.stop())
 const asUser = (user: string, purpose: string) => clinicClient(served.url, purpose, () => tokens[user] ?? 'none')
 
 describe('urql', () => {
-  it('has the data that may be told, the refusals, and the extensions', async () => {
+  it('has the disclosed data, the errors, and the extensions', async () => {
     const { data, error, extensions } = await asUser('physician', 'TREAT').query(CHART, { id }).toPromise()
     expect(data).toMatchObject({ patient: { id, familyName: expect.any(String) as string, ssn: null } })
     expect(error?.graphQLErrors).toMatchObject([
@@ -53,7 +53,7 @@ describe('urql', () => {
     expect(extensions).toMatchObject({ phi: { resolved: 1, denied: 1 } })
   })
 
-  it('has the masked list', async () => {
+  it('has the list of masked values', async () => {
     const { data, error, extensions } = await asUser('billing', 'HPAYMT').query(CHART, { id }).toPromise()
     expect(at(data, 'patient', 'ssn')).toMatch(/^\*{3}-\*{2}-\d{4}$/)
     expect(error).toBeUndefined()
@@ -62,7 +62,7 @@ describe('urql', () => {
     ])
   })
 
-  it('has the code of a request that failed whole', async () => {
+  it('has the code of a request that failed as a whole', async () => {
     const { data, error } = await asUser('nobody', 'TREAT').query(CHART, { id }).toPromise()
     expect(data).toBeUndefined()
     expect(error?.graphQLErrors[0]?.extensions['code']).toBe('UNAUTHENTICATED')
@@ -72,7 +72,7 @@ describe('urql', () => {
     expect(at(bad.error?.response, 'status')).toBe(400)
   })
 
-  it('keeps refusals with the answer in its cache, which is one for each client', async () => {
+  it('keeps errors with the answer in its cache, which is separate for each client', async () => {
     const client = asUser('physician', 'TREAT')
     const fresh = await client.query(CHART, { id }).toPromise()
     const before = served.requests()

@@ -49,7 +49,7 @@ const FIELDS = {
 }
 
 describe('the demo patients', () => {
-  it('are the same whenever and however many are made', () => {
+  it('are the same for any count', () => {
     expect([...demoBundles({ tenant: 'riverside', count: 5 })]).toEqual(
       [...demoBundles({ tenant: 'riverside', count: 9 })].slice(0, 5),
     )
@@ -73,7 +73,7 @@ describe('the demo patients', () => {
     }
   })
 
-  it('have a chart of every type, tied to visits, of some thirty records', () => {
+  it('have a chart of every type, linked to visits, of some thirty records', () => {
     const bounds: Record<string, readonly [number, number]> = {
       Patient: [1, 1],
       CareTeamMember: [1, 3],
@@ -106,7 +106,7 @@ describe('the demo patients', () => {
         }
       }
       for (const { ref } of records) types.add(ref.type)
-      // each visit has measured something
+      // each visit has at least one measurement
       const measured = records.filter(({ ref, metadata }) => ref.type === 'Observation' && metadata.references['encounter'])
       expect(new Set(measured.map(({ metadata }) => metadata.references['encounter'])).size).toBe(visits.size)
     }
@@ -122,7 +122,7 @@ describe('the demo patients', () => {
     }
   })
 
-  it('cannot be anybody: no issuable SSN or ITIN, fictional telephone numbers, reserved mail domain', () => {
+  it('cannot be real persons: no issuable SSN or ITIN, fictional telephone numbers, reserved mail domain', () => {
     const all = [...mapped('riverside', 60), ...mapped('lakeside', 10)]
     for (const ssn of texts(all, 'Patient.ssn')) expect(ssn).toMatch(/^9\d\d-[1-4]\d-\d{4}$/)
     for (const phone of texts(all, 'Patient.phone')) expect(phone).toMatch(/^[2-9]{3}-555-01\d\d$/)

@@ -3,20 +3,20 @@ import { SetContextLink } from '@apollo/client/link/context'
 import { relayStylePagination } from '@apollo/client/utilities'
 import { map } from 'rxjs'
 
-// docs/clients.md shows parts of this file as they stand.
+// docs/clients.md contains parts of this file.
 
 export interface Session {
   readonly user: string
   /** One of `viewer.mayClaim`. */
   readonly purpose: string
-  /** A token that is valid now. */
+  /** Returns a valid token. */
   readonly token: () => Promise<string>
 }
 
-/** What the gateway says of an answer, as it came over the network. */
+/** Receives each answer from the network, with errors and extensions. */
 export type OnAnswer = (answer: ApolloLink.Result) => void
 
-/** One client, and so one cache, for each user and purpose. The same id has other values for another purpose. */
+/** One client and cache for each user and purpose. The same id has other values for another purpose. */
 export class ClinicClients {
   readonly #clients = new Map<string, ApolloClient>()
   readonly #uri: string
@@ -34,7 +34,7 @@ export class ClinicClients {
     return client
   }
 
-  /** At sign-out, when the session ends, and when the app goes to the background for long. */
+  /** Call at sign-out, at the end of the session, and when the app stays in the background for long. */
   async forget(): Promise<void> {
     for (const client of this.#clients.values()) {
       client.stop()
@@ -48,7 +48,7 @@ function clinicClient(uri: string, { purpose, token }: Session, onAnswer: OnAnsw
   const identify = new SetContextLink(async ({ headers }) => ({
     headers: { ...(headers as Record<string, string>), authorization: `Bearer ${await token()}`, 'x-purpose-of-use': purpose },
   }))
-  // the cache keeps data alone: errors and extensions are to be had here and nowhere later
+  // the cache keeps only data: errors and extensions are available only here
   const listen = new ApolloLink((operation, forward) =>
     forward(operation).pipe(
       map((answer) => {
@@ -77,7 +77,7 @@ function clinicCache(): InMemoryCache {
   })
 }
 
-/** Relay's pages, in which a list that was refused stays null: `relayStylePagination` alone makes an empty list of it. */
+/** Relay pagination that keeps a denied list null. `relayStylePagination` alone turns it into an empty list. */
 function pages(filters: string[] | false = false): ReturnType<typeof relayStylePagination> {
   const relay = relayStylePagination(filters)
   const { merge } = relay
@@ -85,7 +85,7 @@ function pages(filters: string[] | false = false): ReturnType<typeof relayStyleP
   return { ...relay, merge: (before, page, options) => (page === null ? null : merge(before, page, options)) }
 }
 
-/** The gateway's code for a failed request: from the answer, or from the body when the status came first. */
+/** The gateway's code for a failed request: from the errors of the answer, or from the body of an HTTP error. */
 export function codeOf(error: unknown): string {
   if (CombinedGraphQLErrors.is(error)) return String(error.errors[0]?.extensions?.['code'])
   if (!ServerError.is(error)) return 'NETWORK'
@@ -93,7 +93,7 @@ export function codeOf(error: unknown): string {
     const { errors } = JSON.parse(error.bodyText) as { errors: { extensions: { code: string } }[] }
     return errors[0]?.extensions.code ?? `HTTP ${error.statusCode}`
   } catch {
-    // not the gateway's own answer: something before it, as a proxy
+    // an answer of another server, for example a proxy
     return `HTTP ${error.statusCode}`
   }
 }

@@ -1,6 +1,6 @@
 import '@apollo/client'
 
-// Apollo Client has the defaults declared that change what a query gives
+// Declares the defaults to Apollo Client, because they change the type of a query's result.
 declare module '@apollo/client' {
   namespace ApolloClient {
     namespace DeclareDefaultOptions {

@@ -1,4 +1,4 @@
-// docs/clients.md shows this file as it stands: the configuration of @graphql-codegen/cli.
+// docs/clients.md contains this file: the configuration of @graphql-codegen/cli.
 
 export default {
   schema: 'clinic.graphql',

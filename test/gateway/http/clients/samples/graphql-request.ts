@@ -1,8 +1,8 @@
-// docs/clients.md shows this file as it stands.
+// docs/clients.md contains this file.
 
 import { GraphQLClient } from 'graphql-request'
 
-/** `rawRequest` gives data, errors and extensions together; `request` gives the data alone. */
+/** `rawRequest` returns data, errors and extensions; `request` returns only the data. */
 export function clinicClient(url: string, purpose: string, token: string): GraphQLClient {
   return new GraphQLClient(url, {
     errorPolicy: 'all',
