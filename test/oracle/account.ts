@@ -66,8 +66,19 @@ function errorLine({ path, extensions }: ClinicAnswer['errors'][number]): string
   return line(String(code), String(coordinate), String(reason), Number(count), ...places.toSorted(), ...first)
 }
 
-/** The audit names a patient that is hidden from the caller by a keyed hash, which the account does not compare. */
-function entryLine({ patient, recordType, recordId, path, action, outcome, reason, view, basis, count }: AuditEntry): string {
+/** A patient whom the caller may not know of stands there under a keyed hash, which tells nobody anything. */
+export function entryLine({
+  patient,
+  recordType,
+  recordId,
+  path,
+  action,
+  outcome,
+  reason,
+  view,
+  basis,
+  count,
+}: AuditEntry): string {
   const whose = reason === 'NOT_FOUND' ? '(nobody)' : patient
   const record = recordType === undefined ? '' : `${recordType} ${recordId ?? ''}`
   return line(whose, record, path, action, outcome, reason, view, basis, count)

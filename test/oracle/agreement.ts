@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { parse, validate } from 'graphql'
 import { expect, vi } from 'vitest'
-import type { AuditEntry } from '../../gateway/audit/entry.ts'
 import { openImporter } from '../../gateway/admin/open-importer.ts'
 import { Pseudonyms } from '../../gateway/crypto/pseudonym.ts'
 import { SealedRecord } from '../../gateway/crypto/sealed-record.ts'
@@ -15,6 +14,7 @@ import { type RunningClinic, runClinic } from '../harness/running-clinic.ts'
 import { clinic as compiled } from '../gateway/decide/clinic-policy.ts'
 import { at, auditOf, RIVERSIDE, STUDY } from '../gateway/asking.ts'
 import { accountOf, line } from './account.ts'
+import type { Answered } from './history-agreement.ts'
 import { CURSOR, foretell, type Plain } from './oracle.ts'
 import { type Operation, operations, type Pools } from './operations.ts'
 import { type Rule, Rules } from './plain-rules.ts'
@@ -53,22 +53,29 @@ const RUNS = Number(process.env['ORACLE_RUNS'] ?? 150)
  * Sends generated questions to the clinic, and fails with the smallest question that the clinic and the oracle answer differently.
  * The failure names the seed.
  *
- * @returns the number of audit records with each outcome, so that a test can check the coverage of the questions
+ * @returns the questions that were answered, with their audit records
  */
-export async function agrees({ running, world }: Clinic, rules: readonly Rule[]): Promise<ReadonlyMap<string, number>> {
+export async function agrees({ running, world }: Clinic, rules: readonly Rule[]): Promise<readonly Answered[]> {
   const schema = plainSchema()
   const plain: Plain = { schema, rules: new Rules(rules), world, now: new Date() }
   const question = fc.record({ caller: callers(world), operation: operations(schema, poolsOf(world, rules)) })
-  const met = new Map<string, number>()
+  const answered: Answered[] = []
   await fc.assert(
     fc.asyncProperty(question, async ({ caller, operation }) => {
-      for (const entry of await answersAsForetold(running, plain, caller, operation)) {
-        const kind = line(entry.action, entry.outcome, entry.reason, entry.outcome === 'MASKED' ? entry.view : undefined)
-        met.set(kind, (met.get(kind) ?? 0) + 1)
-      }
+      answered.push(...(await answersAsForetold(running, plain, caller, operation)))
     }),
     { seed: SEED, numRuns: RUNS, interruptAfterTimeLimit: 30_000 + RUNS * 500, markInterruptAsFailure: true },
   )
+  return answered
+}
+
+/** How often the audit holds each outcome. It shows that the questions were not idle. */
+export function outcomesMet(answered: readonly Answered[]): ReadonlyMap<string, number> {
+  const met = new Map<string, number>()
+  for (const { action, outcome, reason, view } of answered.flatMap(({ entries }) => entries)) {
+    const kind = line(action, outcome, reason, outcome === 'MASKED' ? view : undefined)
+    met.set(kind, (met.get(kind) ?? 0) + 1)
+  }
   return met
 }
 
@@ -88,7 +95,7 @@ async function answersAsForetold(
   plain: Plain,
   caller: PlainCaller,
   operation: Operation,
-): Promise<readonly AuditEntry[]> {
+): Promise<readonly Answered[]> {
   const document = parse(operation.text)
   expect(validate(plain.schema.schema, document), operation.text).toEqual([])
   const headers = { 'x-purpose-of-use': caller.purpose }
@@ -117,7 +124,7 @@ async function answersAsForetold(
     const entries = await auditOf(running, answer, caller.tenant as string as TenantId)
     expect(accountOf(answer, entries, openings.mock.calls.length, expected.data, CURSOR)).toEqual(expected)
     expect(new Set(entries.map(({ user, purpose }) => `${user} ${purpose}`)).size).toBeLessThan(2)
-    return entries
+    return [{ caller, requestId: answer.phi.requestId, entries, expected: expected.audit }]
   } finally {
     openings.mockRestore()
   }
