@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { AuditEntry } from '../../../gateway/audit/entry.ts'
 import { LaneLog } from '../../../gateway/audit/log.ts'
 import { newProcessId, type ProcessId } from '../../../gateway/audit/request-id.ts'
@@ -18,8 +18,8 @@ import type { TenantId } from '../../../gateway/model/ids.ts'
 import { decodeNodeId } from '../../../gateway/model/node-id.ts'
 import { CUT, DROP_ANSWER, type Fault, HANG, HOLD_ANSWER, PASS, refuse, type ServiceCall } from '../../hostile/faults.ts'
 import { type HostileProxy, startProxy } from '../../hostile/proxy.ts'
-import { openStore } from '../../../gateway/admin/open-store.ts'
-import { Admissions } from '../admitted.ts'
+import { fillWithPatients } from '../../harness/many-patients.ts'
+import { at, nodesAt } from '../asking.ts'
 import { type ClinicAnswer, read, runClinic, type RunningClinic } from '../../harness/running-clinic.ts'
 
 const RIVERSIDE = 'riverside' as TenantId
@@ -121,24 +121,7 @@ describe('P2: no answer leaves without its records', () => {
     expectNoPhi(JSON.stringify(events))
   })
 
-  it('P2: if only the last of many transactions is refused, no data leaves either', async () => {
-    // Each patient has its own item, and a transaction holds 99 items.
-    const store = await openStore(RIVERSIDE, '0'.repeat(64), clinic.stack.env)
-    const ward = new Admissions(store)
-    const names = Array.from({ length: 100 }, (_, number) => `many-${number}`)
-    await Promise.all(
-      names.map((name) => ward.write(name, [ward.record(name, 'Patient', '', { familyName: name })], ['physician'])),
-    )
-    await store.close()
-    meet([PASS], refuse('AccessDeniedException'))
-    const answer = await ask('physician', '{ patients(first: 100) { edges { node { familyName } } } }')
-    expect(faulty.requests.filter(isOurs).length).toBeGreaterThan(1)
-    expect(answer.status).toBe(503)
-    expect(answer.text).not.toContain('"data"')
-    expectNoPhi(answer.text)
-  })
-
-  it('P2: a read without PHI needs no audit and still works', async () => {
+  it('P2: what is read without PHI needs no audit, and still works', async () => {
     meet([], refuse('AccessDeniedException'))
     const answer = await ask('physician', '{ viewer { tenant } }')
     expect(answer).toMatchObject({ status: 200, data: { viewer: { tenant: 'riverside' } } })
@@ -151,7 +134,84 @@ describe('P2: no answer leaves without its records', () => {
   })
 })
 
-describe('P2: with its records the answer is right, and each value has exactly one record', () => {
+describe('P2: 500 patients in one request', () => {
+  const FIELDS = 'edges { node { familyName birthDate } }'
+  const PAGES = [1, 2, 3, 4, 5]
+  /** Five pages of a hundred patients each. */
+  const query = `query Pages(${PAGES.slice(1)
+    .map((page) => `$after${page}: String!`)
+    .join(' ')}) { ${PAGES.map(
+    (page) => `page${page}: patients(first: 100${page === 1 ? '' : `, after: $after${page}`}) { ${FIELDS} }`,
+  ).join(' ')} }`
+  const variables: Record<string, string> = {}
+
+  beforeAll(async () => {
+    await fillWithPatients(clinic.stack.dynamodb, clinic.services, RIVERSIDE, 500)
+    let after: unknown = null
+    for (const page of PAGES.slice(1)) {
+      const ids = 'query ($after: String) { patients(first: 100, after: $after) { pageInfo { endCursor } } }'
+      after = at((await clinic.ask('billing', ids, { after })).data, 'patients', 'pageInfo', 'endCursor')
+      variables[`after${page}`] = String(after)
+    }
+  })
+  beforeEach(openProcess)
+
+  const askPages = async (): Promise<ClinicAnswer> => await ask('billing', query, { variables, withinMs: 15_000 })
+  const itemsOf = (records: readonly AuditEntry[]) => parseExport(records.map((record) => JSON.stringify(record)).join('\n')).items
+
+  /** Refuses one of the transactions, however often it is sent. Returns the number of patients in each transaction. */
+  function refuseOne(failing: number): ReadonlyMap<unknown, number> {
+    const sent = new Map<unknown, number>()
+    faulty.play((call) => {
+      if (!isOurs(call)) return PASS
+      const token = call.json['ClientRequestToken']
+      sent.set(token, call.body.split('"gp":').length - 1)
+      return [...sent.keys()].indexOf(token) === failing - 1 ? refuse('AccessDeniedException') : PASS
+    })
+    return sent
+  }
+
+  // up to 99 of the 500 items are in a transaction
+  it.each<[string, number]>([
+    ['in the middle', 3],
+    ['at the end', 6],
+  ])(
+    'P2: a transaction that fails %s: no data leaves, stored records stay, and a retry has another request id',
+    async (_, failing) => {
+      const sent = refuseOne(failing)
+      const failed = await askPages()
+      expect(failed.status).toBe(503)
+      expect(failed.text).not.toContain('"data"')
+      expect(failed.text).not.toContain('"receipt"')
+      expect(failed.text).not.toContain('Nguyen')
+      expectNoPhi(failed.text)
+      // the answer does not wait for the rest, which is stored all the same
+      const stored = await vi.waitFor(async () => {
+        const patients = [...sent.values()]
+        expect(patients).toHaveLength(6)
+        const records = await recordsOf(failed)
+        expect(itemsOf(records)).toHaveLength(500 - Number(patients[failing - 1]))
+        return records
+      }, 10_000)
+      expect(isWholeRequest(itemsOf(stored), failed.phi.requestId)).toBe(false)
+
+      meet([])
+      const answer = await askPages()
+      expect(answer.status).toBe(200)
+      expect(answer.phi.requestId).not.toBe(failed.phi.requestId)
+      for (const page of PAGES) expect(nodesAt(answer.data, `page${page}`)).toHaveLength(100)
+      const records = await recordsOf(answer)
+      expect(new Set(records.map(({ patient: about, path }) => `${about} ${path}`)).size).toBe(1_000)
+      expect(records).toHaveLength(1_000)
+      expect(itemsOf(records)).toHaveLength(500)
+      expect(isWholeRequest(itemsOf(records), answer.phi.requestId)).toBe(true)
+      expect(verifyReceipt(itemsOf(records), answer.phi.requestId, String(answer.phi.receipt))).toBe(true)
+      expect(await recordsOf(failed)).toEqual(stored)
+    },
+  )
+})
+
+describe('P2: with its records the answer is right, and each value has exactly one', () => {
   it.each<[string, Fault[]]>([
     ['nothing goes wrong', []],
     ['the answer is dropped after the commit', [DROP_ANSWER]],
