@@ -222,10 +222,12 @@ const isCertain = ({ damage, unknown }: ActiveRelationships): boolean => damage 
 /** Adds damaged or unknown relationships to those that are cached. */
 function merged(cached: ActiveRelationships, found: ActiveRelationships): ActiveRelationships {
   const limits = new Map([...(cached.limits ?? []), ...(found.limits ?? [])])
+  const grounds = new Map([...(cached.grounds ?? []), ...(found.grounds ?? [])])
   return {
     ...found,
     relationships: new Set([...cached.relationships, ...found.relationships]),
     ...(limits.size > 0 && { limits }),
+    ...(grounds.size > 0 && { grounds }),
   }
 }
 

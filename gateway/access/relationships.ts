@@ -104,7 +104,8 @@ export async function relationshipsOf(
           if (first !== undefined) {
             relationships.add(name)
             const { id, since } = first
-            if (id !== undefined) grounds.set(name, { id, ...(since !== undefined && { since }) })
+            const ground = { ...(id !== undefined && { id }), ...(since !== undefined && { since }) }
+            if (id !== undefined || since !== undefined) grounds.set(name, ground)
           }
           const scopes = holding.flatMap(({ scope }) => scope ?? [])
           // an unscoped period overrides scoped ones

@@ -5,7 +5,7 @@ import { VIEWS } from '../../directives/view-rules.ts'
 import { consentVerdict } from './consent.ts'
 import { isWithinLimits } from './relationship-limits.ts'
 
-type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
+type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization' | 'study'>
 
 /**
  * Decides whether a caller may see one field of one patient's record.
@@ -45,29 +45,28 @@ export function decide(
     if (verdict.kind === 'UNKNOWN') indeterminate = { outcome: 'INDETERMINATE', rule }
     if (verdict.kind === 'CLOSED') closed ??= { outcome: 'DENIED', reason: 'CONSENT', rule, breakGlass: false }
     if (verdict.kind !== 'OPEN' || (best !== undefined && VIEWS[view].rank <= VIEWS[best.view].rank)) continue
-    const basis = basisOf(relationship, byBreakGlass ? breakGlass : undefined, verdict.consent, facts)
+    const basis = basisOf(relationship, byBreakGlass ? breakGlass : undefined, verdict.consent, caller.study, facts)
     best = { outcome: view === 'FULL' ? 'GRANTED' : 'MASKED', view, rule, ...basis }
   }
   return best ?? indeterminate ?? closed ?? refuse(policy, caller, facts, action)
 }
 
-/** The basis of a permit: break-glass, else the consent that the sensitivity requires, else the relationship. */
+/** The basis of a permit: break-glass, else the consent that the sensitivity requires, else the study, else the relationship. */
 function basisOf(
   relationship: Relationship,
   breakGlass: { readonly grant: string } | undefined,
   consent: string | undefined,
+  study: Caller['study'],
   { grounds, limits }: Pick<Facts, 'grounds' | 'limits'>,
 ): Pick<Permit, 'basis' | 'basisId' | 'since' | 'limits'> {
   if (breakGlass !== undefined) return { basis: 'BREAK_GLASS', basisId: breakGlass.grant }
   if (consent !== undefined) return { basis: 'CONSENT', basisId: consent }
   const { id, since } = grounds?.get(relationship) ?? {}
   const scopes = limits?.get(relationship)
-  return {
-    basis: relationship,
-    ...(id !== undefined && { basisId: id }),
-    ...(since !== undefined && { since }),
-    ...(scopes !== undefined && { limits: scopes }),
-  }
+  const held = { ...(since !== undefined && { since }), ...(scopes !== undefined && { limits: scopes }) }
+  // for research, every relationship holds only while the patient is in the study
+  if (typeof study === 'string') return { basis: 'STUDY', basisId: study, ...held }
+  return { basis: relationship, ...(id !== undefined && { basisId: id }), ...held }
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Instant } from '../model/ids.ts'
 import type { PhiPolicy } from '../../directives/policy.ts'
 import { decide, refuseBeforeRecord } from './decide.ts'
 
-type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
+type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization' | 'study'>
 
 /**
  * Whether a caller may find this patient by a field. An argument is a read, so the caller needs READ or SEARCH with the view FULL

@@ -74,8 +74,9 @@ export type Refusal = 'ROLE' | 'PURPOSE' | 'RELATIONSHIP' | 'CONSENT' | 'MFA' | 
 export interface Permit {
   readonly outcome: 'GRANTED' | 'MASKED'
   readonly view: View
-  readonly basis: Relationship | 'BREAK_GLASS' | 'CONSENT'
-  /** The id of the membership, break-glass grant or consent behind the basis. */
+  /** STUDY for callers that act for research, whichever relationship the grant requires. */
+  readonly basis: Relationship | 'BREAK_GLASS' | 'CONSENT' | 'STUDY'
+  /** The id of the membership, break-glass grant or consent behind the basis, or the protocol of the study. */
   readonly basisId?: string
   /** The start of the relationship that is the basis. */
   readonly since?: Instant

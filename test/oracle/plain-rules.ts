@@ -60,7 +60,9 @@ export class Rules {
     if (ofPurpose.length === 0) return { reason: 'PURPOSE' }
     const fitting = ofPurpose.filter(({ relationship }) => relationships.has(relationship))
     const best = fitting.find(({ view }) => view === 'FULL') ?? fitting[0]
-    return best === undefined ? { reason: 'RELATIONSHIP' } : { view: best.view, basis: best.relationship }
+    return best === undefined
+      ? { reason: 'RELATIONSHIP' }
+      : { view: best.view, basis: role === 'RESEARCHER' ? 'STUDY' : best.relationship }
   }
 
   /** The relationships in which this caller may read any field of a type. */

@@ -129,6 +129,38 @@ describe('the relationships of a request', () => {
   })
 })
 
+describe('C08: the ground of a relationship', () => {
+  it('is the membership and its start, or the start alone', async () => {
+    const registry = new Map([
+      [CARE_TEAM, says(new Map([[ANNA, [{ id: 'membership-1', since: at(1) }]]]))],
+      [SELF, says(new Map([[ANNA, [{ since: at(2) }]]]))],
+    ])
+    const active = await relationshipsOf(registry, new Set([CARE_TEAM, SELF]), caller, [ANNA], at(5), deadline, reasonOf)
+    expect(active.get(ANNA)?.grounds).toEqual(
+      new Map([
+        [CARE_TEAM, { id: 'membership-1', since: at(1) }],
+        [SELF, { since: at(2) }],
+      ]),
+    )
+  })
+
+  it('stays while another relationship is unknown', async () => {
+    const broken: RelationshipSource = {
+      periods: () => Promise.reject(new StoreUnavailable()),
+      panel: () => Promise.resolve([]),
+    }
+    const relationships = new Map([
+      [CARE_TEAM, says(new Map([[ANNA, [{ id: 'membership-1' }]]]))],
+      [SELF, broken],
+    ])
+    const loader = new AttributeLoader({ deadline, reasonOf, caller, now: at(5), relationships })
+    const grounds = new Map([[CARE_TEAM, { id: 'membership-1' }]])
+    expect((await loader.attributesFor(new Set([CARE_TEAM]), [ANNA])).get(ANNA)?.grounds).toEqual(grounds)
+    const both = (await loader.attributesFor(new Set([CARE_TEAM, SELF]), [ANNA])).get(ANNA)
+    expect(both).toMatchObject({ grounds, unknown: new Map([[SELF, 'STORE']]) })
+  })
+})
+
 describe('P13: a relationship holds from its beginning until just before its end', () => {
   it.each<[RelationshipPeriod, now: number, expected: boolean]>([
     [{}, 0, true],

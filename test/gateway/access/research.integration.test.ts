@@ -86,11 +86,21 @@ describe('C18: a researcher acts under a study, and knows its patients by pseudo
     expect(asPatient.data).toEqual({ patient: null })
   })
 
-  it('the audit names the real patient and the study', async () => {
+  it('the audit names the patient who it is, and the study, which is the basis of each value and edge', async () => {
+    const since = '2026-01-01T00:00:00.000Z'
+    await enroll(STUDY, patientId(1), { since })
     const id = await pseudonymOf(clinic, realId(patientId(1)))
-    const entries = await auditOf(clinic, await clinic.ask('researcher', ONE, { id }))
-    expect(entries).toMatchObject([{ patient: patientId(1), path: 'Patient.birthDate', outcome: 'MASKED', study: STUDY }])
-    expect(entries[0]?.basis).toBe('ORGANIZATION')
+    const query = 'query ($id: ID!) { patient(id: $id) { birthDate familyName conditions(first: 1) { edges { cursor } } } }'
+    const entries = await auditOf(clinic, await clinic.ask('researcher', query, { id }))
+    const about = { patient: patientId(1), study: STUDY }
+    const basis = { basis: 'STUDY', basisId: STUDY, since }
+    expect(entries.toSorted((a, b) => (a.path < b.path ? -1 : 1))).toMatchObject([
+      { ...about, path: 'Patient.birthDate', outcome: 'MASKED', ...basis },
+      { ...about, path: 'Patient.conditions', outcome: 'DISCLOSED', ...basis },
+      { ...about, path: 'Patient.familyName', outcome: 'DENIED' },
+    ])
+    expect(entries.find(({ outcome }) => outcome === 'DENIED')).not.toHaveProperty('basis')
+    await enroll(STUDY, patientId(1))
     const others = await auditOf(clinic, await clinic.ask('billing', ONE, { id: realId(patientId(1)) }))
     expect(others[0]).not.toHaveProperty('study')
   })

@@ -221,4 +221,15 @@ describe('C08: the basis of a permit', () => {
       limits: [scope],
     })
   })
+
+  it('is the study for research, whichever relationship the grant requires', () => {
+    const gender = field({ role: 'RESEARCHER', purposes: ['HRESCH'], relationship: 'ORGANIZATION' })
+    const grounds = new Map([['ORGANIZATION' as Relationship, { id: 'membership-1', since: NOW }]])
+    const basisFor = (study: string | null) => {
+      const caller = callerWith(['RESEARCHER'], 'HRESCH', { study })
+      return decide(gender, caller, { ...factsOf(['ORGANIZATION']), grounds }, NOW)
+    }
+    expect(basisFor('IRB-1')).toMatchObject({ basis: 'STUDY', basisId: 'IRB-1', since: NOW })
+    expect(basisFor(null)).toMatchObject({ basis: 'ORGANIZATION', basisId: 'membership-1', since: NOW })
+  })
 })
