@@ -25,6 +25,7 @@ import { BudgetTable } from './store/budgets.ts'
 import { IssuerKeysTable } from './store/issuer-keys.ts'
 import { DynamoKeyTable } from './store/keys.ts'
 import { LeanDynamoDBClient } from './store/lean-client.ts'
+import { OWN_SOURCE } from './store/record-source.ts'
 import { RecordTable } from './store/records.ts'
 import { SealedSource } from './store/sealed-source.ts'
 import { SecurityTable } from './store/security.ts'
@@ -212,7 +213,7 @@ export async function composeGateway(
     breakGlass: breakGlass(services),
     studies: storedStudies(services),
     consents: storedConsents({ table: services.access, keyring: services.keyring, events: services.events }),
-    sources: new Map([['dynamodb', new SealedSource(services.records, services.keyring)]]),
+    sources: new Map([[OWN_SOURCE, new SealedSource(services.records, services.keyring)]]),
     budgets: services.budgets,
     search: services.search,
     limits: LimitsEnvironment.parse(env).PHI_LIMITS,

@@ -18,6 +18,7 @@ import { mostValues } from './operations/cost.ts'
 import { footprint } from './operations/footprint.ts'
 import { limitOf } from './operations/value-limits.ts'
 import type { Resolved } from './pipeline.ts'
+import { OWN_SOURCE } from './store/record-source.ts'
 
 /** The parts of a gateway that each request uses. */
 export type ScopeServices = Required<ProcessParts & Pick<CallerParts, 'stepUpSeconds'> & Pick<SchemaParts, 'computed'>> &
@@ -62,6 +63,7 @@ export function openScope(
     deadline,
     roots: [...roots] as string[] as SchemaPath[],
     leftOut: leadsToRecords(policy, coordinates, paths) ? 'POSSIBLE' : 'NEVER',
+    origins: new Map([...policy.records].flatMap(([type, { source }]) => (source === OWN_SOURCE ? [] : [[type, source]]))),
   })
   const stale = rootsToStepUp(policy, roots, caller, now, services.stepUpSeconds * 1000)
   for (const root of stale) {

@@ -1,4 +1,4 @@
-import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import type { AccessRecord } from '../model/access-record.ts'
 import type { Deadline } from '../model/deadline.ts'
 import { VersionConflict } from '../model/failures.ts'
@@ -40,6 +40,8 @@ interface TrailParts {
   readonly roots: readonly SchemaPath[]
   /** Whether the operation may lead to records that are left out of its answer. */
   readonly leftOut: DraftParts['leftOut']
+  /** The source of records by type, for the types that are not in the gateway's own store. */
+  readonly origins: ReadonlyMap<TypeName, string>
 }
 
 /**
@@ -62,7 +64,9 @@ export class Trail {
 
   record(record: AccessRecord, placement?: Placement): void {
     this.#count++
-    const full = this.#packer.add({ ...record, at: this.#parts.now() as Instant }, placement)
+    const origin = this.#originOf(record, placement)
+    const access = { ...record, at: this.#parts.now() as Instant, ...(origin !== undefined && { origin }) }
+    const full = this.#packer.add(access, placement)
     if (full !== undefined) this.#send([full])
   }
 
@@ -101,6 +105,12 @@ export class Trail {
     const items = (await Promise.all(this.#writes)).flat()
     const { roots, context } = this.#parts
     return new Receipt(this.#count, roots.length === 0 ? undefined : receiptText(context.requestId, items))
+  }
+
+  /** A refused id and a record that is left out have no origin: the length of their item must reveal nothing (P5). */
+  #originOf({ recordType }: AccessRecord, placement: Placement | undefined): string | undefined {
+    if (recordType === undefined || (placement !== undefined && placement.kind !== 'WITH_PATIENT')) return undefined
+    return this.#parts.origins.get(recordType)
   }
 
   #send(items: readonly ItemDraft[]): void {

@@ -5,6 +5,9 @@ import type { PatientId, RecordRef, TenantId } from '../model/ids.ts'
 import type { ListedPage, ListRequest } from '../model/list.ts'
 import type { Json, RecordMetadata } from '../model/record.ts'
 
+/** The name of the gateway's own store in `@record(source:)`, and the default there. */
+export const OWN_SOURCE = 'dynamodb'
+
 /** A record with readable metadata. Its values are opened one by one. */
 export interface OpenRecord {
   /** 0 for an erased record. */

@@ -254,6 +254,32 @@ describe('a source over HTTP', () => {
     expect(records).toContainEqual({ path: 'Client.treatments', outcome: 'DISCLOSED', rule: 'Client#1', view: 'FULL', count: 1 })
   })
 
+  it('C08: the audit names it as the origin of its records, and no origin for those of the own store', async () => {
+    const originsOf = async (answer: ClinicAnswer) =>
+      (await practice.audit(answer)).map(({ path, origin }) => `${path} ${origin}`).toSorted()
+    expect(await originsOf(await ask('hygienist', `familyName ${page(1)}`))).toEqual([
+      'Client.familyName undefined',
+      // an edge belongs to the record that it leads from
+      'Client.treatments undefined',
+      'Treatment.note practiceServer',
+      'Treatment.procedure practiceServer',
+      'Treatment.tooth practiceServer',
+    ])
+    practice.server.mode = 'down'
+    const byId = { id: practice.treatmentId(treatment(1, ANNA, '')) }
+    const query = 'query($id: ID!) { treatment(id: $id) { tooth } }'
+    expect(await originsOf(await practice.ask('dentist', query, byId))).toEqual(['Treatment.tooth practiceServer'])
+  })
+
+  it('P5: a refused id has no origin, whether or not there is a treatment', async () => {
+    const query = 'query($id: ID!) { treatment(id: $id) { tooth } }'
+    for (const named of [treatment(7, ELSEWHERE, ''), treatment(9, ANNA, '')]) {
+      const [record] = await practice.audit(await practice.ask('dentist', query, { id: practice.treatmentId(named) }))
+      expect(record).toMatchObject({ path: 'Treatment.tooth', outcome: 'DENIED' })
+      expect(record).not.toHaveProperty('origin')
+    }
+  })
+
   it.each(['down', 'garbled', 'forgetful'] as const)(
     'P9: with the server %s its fields are unavailable, and others are not',
     async (mode) => {

@@ -153,7 +153,15 @@ describe('P2: many requests wait while the table is unreachable', () => {
 
 describe('P2: one request with many patients', () => {
   const trailOf = (writer: Writer): Trail =>
-    new Trail({ log: writer.log, context: writer.context, now: benchNow, deadline: inTime(20_000), roots: ROOTS, leftOut: 'NEVER' })
+    new Trail({
+      log: writer.log,
+      context: writer.context,
+      now: benchNow,
+      deadline: inTime(20_000),
+      roots: ROOTS,
+      leftOut: 'NEVER',
+      origins: new Map(),
+    })
   /** 8 values of each patient, in the order in which a server resolves a list. */
   const read = (trail: Trail, patients: number): void => {
     for (const field of upTo(8))

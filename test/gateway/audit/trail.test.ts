@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import type { SchemaPath } from '../../../directives/coordinates.ts'
+import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
 import type { ItemDraft } from '../../../gateway/audit/item-draft.ts'
 import type { AuditLog } from '../../../gateway/audit/log.ts'
 import type { ItemReceipt } from '../../../gateway/audit/submission.ts'
@@ -34,6 +34,7 @@ type Sent = ReturnType<typeof recordsOf>
 class SlowLog implements AuditLog {
   /** The records of each item, by call. */
   readonly sent: Sent[][] = []
+  readonly texts: string[] = []
   readonly deadlines: number[] = []
   readonly committed: Sent[] = []
   /** The failures of the next commits; undefined for success. */
@@ -43,7 +44,9 @@ class SlowLog implements AuditLog {
   append(items: readonly ItemDraft[], deadline: number): Promise<readonly ItemReceipt[]> {
     const waiting = Promise.withResolvers<readonly ItemReceipt[]>()
     this.#waiting.push(waiting)
-    this.sent.push(items.map((item) => recordsOf(item.encode({}).text)))
+    const texts = items.map((item) => item.encode({}).text)
+    this.texts.push(...texts)
+    this.sent.push(texts.map(recordsOf))
     this.deadlines.push(deadline)
     return waiting.promise
   }
@@ -65,10 +68,10 @@ class SlowLog implements AuditLog {
   }
 }
 
-function trailed(roots = ROOTS): { log: SlowLog; trail: Trail } {
+function trailed(roots = ROOTS, origins = new Map<TypeName, string>()): { log: SlowLog; trail: Trail } {
   const log = new SlowLog()
   const deadline = new Deadline(DEADLINE, { now: () => NOON, monotonic: () => 0 })
-  return { log, trail: new Trail({ log, context: context(), now: () => NOON, deadline, roots, leftOut: 'NEVER' }) }
+  return { log, trail: new Trail({ log, context: context(), now: () => NOON, deadline, roots, leftOut: 'NEVER', origins }) }
 }
 
 /** A record of 3 KB: seven of them fill an item. */
@@ -187,7 +190,15 @@ describe('when items leave', () => {
     const log = new SlowLog()
     const clock = { wall: NOON as number, monotonic: 5_000 }
     const deadline = new Deadline(DEADLINE, { now: () => clock.wall, monotonic: () => clock.monotonic })
-    const trail = new Trail({ log, context: context(), now: () => clock.wall, deadline, roots: ROOTS, leftOut: 'NEVER' })
+    const trail = new Trail({
+      log,
+      context: context(),
+      now: () => clock.wall,
+      deadline,
+      roots: ROOTS,
+      leftOut: 'NEVER',
+      origins: new Map(),
+    })
     note(trail, 9)
     clock.wall += 1_000 - 3_600_000
     clock.monotonic += 1_000
@@ -213,7 +224,42 @@ describe('when items leave', () => {
   })
 })
 
-describe('P7: the item numbers of a request', () => {
+describe('C08: the origin of a record', () => {
+  const origins = new Map([['Observation' as TypeName, 'archive']])
+  const observed = (number: number, change: Partial<AccessRecord> = {}): AccessRecord =>
+    access(number, { recordType: 'Observation' as TypeName, ...change })
+  const originsOf = async ({ log, trail }: ReturnType<typeof trailed>): Promise<unknown[]> => {
+    const settling = trail.settle()
+    log.store(0)
+    await settling
+    return log.sent.flat(2).map((record) => record['origin'])
+  }
+
+  it('is the source of its type, once for the values and edges of a record', async () => {
+    const request = trailed(ROOTS, origins)
+    request.trail.recordAtEnd(() => observed(1, { path: 'Observation.members' as SchemaPath, count: 2 }))
+    for (const outcome of ['DISCLOSED', 'ABSENT'] as const) request.trail.record(observed(1, { outcome }))
+    request.trail.record(observed(1, { outcome: 'UNAVAILABLE', reason: 'STORE' }))
+    expect(await originsOf(request)).toEqual(['archive', 'archive', 'archive', 'archive'])
+    expect(request.log.texts.join('').split('archive')).toHaveLength(2)
+  })
+
+  it('is absent for a record of the own store, and for an access to no record', async () => {
+    const request = trailed(ROOTS, origins)
+    request.trail.record(access(1))
+    request.trail.record({ path: 'Query.patients' as SchemaPath, action: 'READ', outcome: 'DENIED' })
+    expect(await originsOf(request)).toEqual([undefined, undefined])
+  })
+
+  it('P5: is absent for a refused id and for a record that is left out, whose items must not differ in length', async () => {
+    const request = trailed(ROOTS, origins)
+    request.trail.record(observed(1, { outcome: 'DENIED' }), { kind: 'REFUSED', id: 'Observation/1' })
+    request.trail.record(observed(2, { outcome: 'DENIED' }), { kind: 'LEFT_OUT' })
+    expect(await originsOf(request)).toEqual([undefined, undefined])
+  })
+})
+
+describe('P7: the numbers of the items of a request', () => {
   const numbers = (items: readonly Sent[]): unknown[] => items.map(([record]) => [record?.['part'], record?.['parts']])
 
   it('P7: only the last item has the total; a write is sent alone, and a request may end with it', async () => {

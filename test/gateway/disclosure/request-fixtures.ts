@@ -194,7 +194,7 @@ export function requestOf({ house, source }: Admitted, asking: Asking = {}) {
     persisted: false,
     policy: '',
   }
-  const trail = new Trail({ log, context, now: clocks.now, deadline, roots: [], leftOut: 'POSSIBLE' })
+  const trail = new Trail({ log, context, now: clocks.now, deadline, roots: [], leftOut: 'POSSIBLE', origins: new Map() })
   const counter = newDisclosureCounter()
   const failures = new FailureReasons({ requestId, tenant: RIVERSIDE, events: (event) => void events.push(event) })
   const reasonOf = (failure: unknown) => failures.classify(failure)
