@@ -166,6 +166,7 @@ function factsOf({ kind, subject, values }: LockLine): readonly Fact[] {
       ])
     // an index opens nothing by itself: the grants decide which callers may search
     case 'searchable':
+      return [allowed('searched alone', value('alone') !== 'no')]
     case 'notice':
     case 'record':
     case 'notPhi':

@@ -60,7 +60,8 @@ export function renderLock(table: Omit<PolicyTable, 'digest'>, reads: ReadonlyMa
     ]),
     ...sorted(reads).map(([argument, field]) => `reads ${argument} field=${field}`),
     ...sorted(table.searchable).map(
-      ([path, { with: others, normalize }]) => `searchable ${path} normalize=${normalize} with=${list(others)}`,
+      ([path, { with: others, normalize, alone }]) =>
+        `searchable ${path} normalize=${normalize} with=${list(others)} alone=${alone ? 'yes' : 'no'}`,
     ),
     ...sorted(table.notPhi).map(([coordinate, because]) => `notPhi ${coordinate} because=${JSON.stringify(because)}`),
   ]

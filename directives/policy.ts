@@ -126,6 +126,8 @@ export interface SearchIndex {
   readonly with: readonly SchemaPath[]
   /** The normalization of `path`. The other paths use CASE_AND_SPACE. */
   readonly normalize: Normalization
+  /** Whether a search may give the indexed values without a further value. */
+  readonly alone: boolean
 }
 
 /** The free text of a composite: its own text members, and the members that contain free text. A type can contain itself. */

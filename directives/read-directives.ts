@@ -37,7 +37,7 @@ export interface DirectiveArguments {
     view: View
     breakGlass: boolean
   }
-  searchable: { normalize: Normalization; with?: readonly string[] | null }
+  searchable: { normalize: Normalization; with?: readonly string[] | null; alone: boolean }
   computed: { from: readonly string[] }
   freeText: Readonly<Record<string, never>>
   reads: { field: string }

@@ -10,7 +10,9 @@ export function readSearchable(schema: GraphQLSchema, sites: readonly PhiSite[])
   const indexes = new Map<SchemaPath, SearchIndex>()
   for (const { path, field } of sites) {
     const written = readDirective(schema, field, 'searchable')[0]?.value
-    if (written) indexes.set(path, { path, with: (written.with ?? []) as readonly SchemaPath[], normalize: written.normalize })
+    if (written === undefined) continue
+    const { normalize, alone } = written
+    indexes.set(path, { path, with: (written.with ?? []) as readonly SchemaPath[], normalize, alone })
   }
   return indexes
 }
@@ -30,6 +32,7 @@ export function searchIndexes(lock: string): readonly SearchIndex[] {
         with: others === '-' ? [] : (others.split(',') as SchemaPath[]),
         // a lock comes from a compiled schema, so the value is one of the enum
         normalize: values.get('normalize') as Normalization,
+        alone: values.get('alone') !== 'no',
       }
     })
 }

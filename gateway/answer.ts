@@ -1,7 +1,7 @@
 import type { AuditReceipt } from './audit/trail.ts'
 import { MESSAGES } from './model/failure-messages.ts'
 import type { RequestScope } from './disclosure/request-scope.ts'
-import { type FailureCode, HTTP_STATUS } from './model/failures.ts'
+import { type BudgetName, type FailureCode, HTTP_STATUS } from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
 import { answerType, type HttpRequest, type HttpResponse } from './http/messages.ts'
 
@@ -24,9 +24,9 @@ export interface Answer {
 
 /** The answer to an executed operation. It needs the receipt, which proves that every access was recorded (P2). */
 export function answer(scope: RequestScope, receipt: AuditReceipt, data: unknown, thrown: readonly AnswerError[]): Answer {
-  const { requestId, counter, errors: responseErrors, notices, budget } = scope
+  const { requestId, counter, errors: responseErrors, notices, exceeded } = scope
   // even if a resolver caught the error: a client cannot distinguish a withheld value from an absent one
-  if (budget.spent) return failure(requestId, 'PHI_BUDGET_EXCEEDED')
+  if (exceeded !== undefined) return budgetExceeded(requestId, exceeded)
   const fatal = thrown.find(({ extensions }) => HTTP_STATUS[extensions.code] !== 200)
   if (fatal !== undefined) return failure(requestId, fatal.extensions.code)
   const errors = [...thrown, ...responseErrors.errors()]
@@ -47,6 +47,12 @@ export function failure(requestId: RequestId, code: FailureCode, errors?: readon
     status: HTTP_STATUS[code],
     body: { errors: errors ?? [{ message: MESSAGES[code], extensions: { code } }], extensions: { phi: { requestId } } },
   }
+}
+
+/** A refusal that says which budget of the hour is spent. */
+export function budgetExceeded(requestId: RequestId, budget: BudgetName): Answer {
+  const code = 'PHI_BUDGET_EXCEEDED'
+  return failure(requestId, code, [{ message: MESSAGES[code], extensions: { code, budget } }])
 }
 
 /** An answer as an HTTP response. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { newRequestId } from './audit/request-id.ts'
 import { type CompiledPolicy, compilePolicy } from '../directives/compile.ts'
 import { BudgetLeases } from './disclosure/budget-leases.ts'
+import { RefusalCounts } from './disclosure/refusal-counts.ts'
 import { computedFault } from './disclosure/computed-fields.ts'
 import { SERVED_VIEWS } from './disclosure/views.ts'
 import { refusal } from './answer.ts'
@@ -53,7 +54,8 @@ export async function createGateway(given: GatewayParts): Promise<Gateway> {
   const sessions = parts.sessions?.(policy)
   const identity = parts.identity(policy)
   const { budgets: source, ...counted } = parts
-  const budgets = source && new BudgetLeases(source, { now: parts.now, monotonic: () => performance.now() })
+  const clocks = { now: parts.now, monotonic: () => performance.now() }
+  const budgets = source && { source, leases: new BudgetLeases(source, clocks), refusals: new RefusalCounts(source, clocks) }
   const mutations = { ...(sessions && { sessions }), ...parts.mutations }
   const services = { ...counted, ...(budgets && { budgets }), mutations }
   const engine = new OperationEngine({ schema: executableSchema(schema, policy, parts.resolvers), introspection, events })

@@ -11,7 +11,7 @@ import { type AnswerError, isFailureCode } from './answer.ts'
 import type { RequestScope } from './disclosure/request-scope.ts'
 import type { GraphQLBody } from './http/messages.ts'
 import { MESSAGES } from './model/failure-messages.ts'
-import { AuditUnavailable, Failure, type FailureCode } from './model/failures.ts'
+import { AuditUnavailable, Failure, type FailureCode, PhiBudgetExceeded } from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
 import type { MutationScope } from './mutations/mutation-scope.ts'
 import { DocumentStore } from './operations/document-store.ts'
@@ -134,7 +134,8 @@ export class OperationEngine {
       if (requestId !== undefined) this.#events(internalFault(requestId, cause))
     }
     const { locations, path } = formatted
-    return { message: MESSAGES[code], ...(locations && { locations }), ...(path && { path }), extensions: { code } }
+    const budget = cause instanceof PhiBudgetExceeded && { budget: cause.budget }
+    return { message: MESSAGES[code], ...(locations && { locations }), ...(path && { path }), extensions: { code, ...budget } }
   }
 }
 

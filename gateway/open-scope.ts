@@ -5,13 +5,15 @@ import { Trail } from './audit/trail.ts'
 import { refuseBeforeRecord } from './decide/decide.ts'
 import type { CompiledPolicy } from '../directives/compile.ts'
 import type { Coordinate, SchemaPath, TypeName } from '../directives/coordinates.ts'
-import type { PolicyTable } from '../directives/policy.ts'
+import type { PolicyTable, PurposeOfUse } from '../directives/policy.ts'
+import type { Refusals } from './disclosure/budget-source.ts'
 import { withInputs } from './disclosure/computed-fields.ts'
 import type { RequestLimits } from './disclosure/request-parts.ts'
 import { RequestScope } from './disclosure/request-scope.ts'
 import type { OpenedScope, ResolvedOperation } from './execution.ts'
 import type { CallerParts, ProcessParts, RecordParts, SchemaParts, WithDefaults } from './gateway-parts.ts'
-import { OperationTooCostly } from './model/failures.ts'
+import type { Caller } from './model/decision.ts'
+import { OperationTooCostly, PhiBudgetExceeded } from './model/failures.ts'
 import type { Instant } from './model/ids.ts'
 import { type MutationPorts, MutationScope } from './mutations/mutation-scope.ts'
 import { mostValues } from './operations/cost.ts'
@@ -65,6 +67,17 @@ export function openScope(
     leftOut: leadsToRecords(policy, coordinates, paths) ? 'POSSIBLE' : 'NEVER',
     origins: new Map([...policy.records].flatMap(([type, { source }]) => (source === OWN_SOURCE ? [] : [[type, source]]))),
   })
+  const refusals = refusalsOf(services, policy, { caller, roots, emergency: `${schema.getMutationType()?.name ?? ''}.breakGlass` })
+  if (refusals.stopped !== undefined) {
+    const [root = schema.getQueryType()?.name ?? ''] = roots
+    trail.record({
+      path: root as SchemaPath,
+      action: 'READ',
+      outcome: 'DENIED',
+      reason: 'BUDGET',
+      count: refusals.stopped,
+    })
+  }
   const stale = rootsToStepUp(policy, roots, caller, now, services.stepUpSeconds * 1000)
   for (const root of stale) {
     const action = root.startsWith(`${schema.getMutationType()?.name ?? ''}.`) ? 'UPDATE' : 'READ'
@@ -80,11 +93,39 @@ export function openScope(
     ...(budgets && { budgets }),
     ...(search && { search }),
     maxInHour: limitOf(limits.hour, policy, caller),
+    maxSearches: limitOf(limits.searches, policy, caller),
+    maxRefusals: refusals.most,
+    refusalsSpent: refusals.stopped !== undefined,
     maxInOperation,
   })
   const { breakGlass } = attributes
   const mutations = new MutationScope({ ...shared, ports: { ...ports, ...(breakGlass && { breakGlass }) } }, scope)
+  if (refusals.stopped !== undefined) return { scope, mutations, refused: 'PHI_BUDGET_EXCEEDED' }
   return { scope, mutations, ...(stale.length > 0 && { refused: 'STEP_UP_REQUIRED' }) }
+}
+
+/** An emergency is never stopped: it leaves a trail of its own. */
+const EMERGENCY: ReadonlySet<PurposeOfUse> = new Set(['ETREAT', 'BTG'])
+
+/**
+ * Stops a caller that was shown too many refusals within the hour, before anything is loaded.
+ *
+ * @returns the limits of the caller, and the number of stopped requests if one is to be recorded now
+ * @throws PhiBudgetExceeded for a stopped request that is only counted
+ */
+function refusalsOf(
+  { budgets, limits, events }: Pick<ScopeServices, 'budgets' | 'limits' | 'events'>,
+  policy: PolicyTable,
+  { caller, roots, emergency }: { caller: Caller; roots: ReadonlySet<Coordinate>; emergency: string },
+): { readonly most: Refusals; readonly stopped?: number } {
+  const { tenant, user, purpose } = caller
+  const most = { values: limitOf(limits.refusedValues, policy, caller), ids: limitOf(limits.unknownIds, policy, caller) }
+  const isEmergency = EMERGENCY.has(purpose) || [...roots].every((root) => root === emergency)
+  if (budgets === undefined || isEmergency || !budgets.refusals.isSpent({ tenant, user, most })) return { most }
+  const stopped = budgets.refusals.stopped({ tenant, user, most })
+  if (stopped === undefined) throw new PhiBudgetExceeded('REFUSALS')
+  events({ event: 'BUDGET_EXCEEDED', tenant, budget: 'REFUSALS', count: stopped })
+  return { most, stopped }
 }
 
 /** Whether an operation selects an edge, or a record besides those of patients. */

@@ -94,7 +94,8 @@ async function answerOf(requestId: RequestId, { scope, data, errors }: Execution
   // no resolver ran: the document or its variables were refused
   if (scope === undefined) return failure(requestId, errors[0]?.extensions.code ?? 'INTERNAL', errors)
   try {
-    const receipt = await scope.trail.settle()
+    // beside the audit, so that the answer waits for one round trip
+    const [receipt] = await Promise.all([scope.trail.settle(), scope.countRefusals()])
     return answer(scope, receipt, data, errors)
   } catch (error) {
     if (error instanceof AuditUnavailable) return failure(requestId, 'AUDIT_UNAVAILABLE')

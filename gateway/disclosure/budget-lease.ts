@@ -1,7 +1,6 @@
 import { type Clocks, Deadline } from '../model/deadline.ts'
-import type { BudgetAccount } from './budget-source.ts'
+import { type BudgetAccount, HOUR_MS } from './budget-source.ts'
 
-export const HOUR_MS = 3_600_000
 /** A lease has at most this share of the values that are left: an ended process loses no more of a user's hour. */
 const LEASES_IN_REST = 100
 /** A lease suffices for about so many requests like those that run. */

@@ -1,7 +1,7 @@
 import type { Clocks, Deadline } from '../model/deadline.ts'
 import { storeOverdue } from '../model/failures.ts'
-import { BudgetLease, HOUR_MS } from './budget-lease.ts'
-import type { BudgetAccount, BudgetSource } from './budget-source.ts'
+import { BudgetLease } from './budget-lease.ts'
+import { type BudgetAccount, type BudgetSource, hourOf } from './budget-source.ts'
 
 /** A user, and the values that this user may be given within an hour. */
 export interface BudgetUser extends Pick<BudgetAccount, 'tenant' | 'user'> {
@@ -63,7 +63,7 @@ export class BudgetLeases {
     let isGiven = taken === amount
     try {
       if (isGiven) return true
-      const account = { tenant, user: user.user, hour: this.#hour() }
+      const account = { tenant, user: user.user, hour: this.#hour(), kind: 'VALUES' } as const
       const missing = amount - taken
       const used = await deadline.wait(() => this.#source.reserve(account, missing, most, deadline), storeOverdue)
       lease?.learn(missing, used)
@@ -89,7 +89,7 @@ export class BudgetLeases {
   }
 
   #hour(): number {
-    return Math.floor(this.#clocks.now() / HOUR_MS)
+    return hourOf(this.#clocks.now())
   }
 
   /** The lease of this hour; undefined if the process has its maximum number of leases. */
@@ -98,7 +98,7 @@ export class BudgetLeases {
       if (!lease.isOver) break
       this.#leases.delete(key)
     }
-    const account = { tenant, user, hour: this.#hour() }
+    const account = { tenant, user, hour: this.#hour(), kind: 'VALUES' } as const
     // A user with two roles has two limits. Values that were counted under the higher one are not given under the lower one.
     const key = JSON.stringify([tenant, user, account.hour, most])
     const known = this.#leases.get(key)

@@ -4,22 +4,24 @@ import { type CursorBound, openCursor, sealCursor } from '../crypto/cursor.ts'
 import type { Placement } from '../audit/item-draft.ts'
 import { lookupToken } from '../crypto/tokens.ts'
 import type { AccessRecord, OutcomeReason } from '../model/access-record.ts'
-import { BadUserInput, keyOverdue, OperationTooCostly } from '../model/failures.ts'
+import { BadUserInput, keyOverdue, OperationTooCostly, PhiBudgetExceeded } from '../model/failures.ts'
 import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId } from '../model/ids.ts'
 import type { PhiBudget } from './phi-budget.ts'
 import { PageCursor } from './page-cursor.ts'
 import { type CursorPage, type PageArguments, pageSize } from './record-lists.ts'
 import type { RecordAccess, Recording } from './request-parts.ts'
+import type { SearchBudget } from './search-budget.ts'
 import { type CandidateParts, type HiddenCandidate, SearchCandidates } from './search-candidates.ts'
 import { refusalOf, type Search, SearchComparison } from './search-comparison.ts'
-import { searchedValues, searchTerms, type WantedTerm } from './search-terms.ts'
+import { checkSearch, searchedValues, searchTerms, type WantedTerm } from './search-terms.ts'
 
 interface SearchParts
   extends CandidateParts,
     Pick<RecordAccess, 'keyring'>,
     Pick<Recording, 'recorder' | 'trail' | 'counter' | 'errors' | 'notices'> {
   readonly budget: PhiBudget
+  readonly searchBudget: SearchBudget
 }
 
 /** A patient that has the values, and the notices that the answer must carry with it. */
@@ -44,14 +46,14 @@ export class PatientSearch {
   /**
    * A page of the found patients, in the order of their ids. If an argument is denied or a service fails, null with an error.
    *
-   * @throws BadUserInput without a value, or for a value that no record can have; OperationTooCostly if too many records have a
+   * @throws BadUserInput with too few values, or for a value that no record can have; OperationTooCostly if too many records have a
    *   value; PhiBudgetExceeded
    */
   async page(type: TypeName, args: PageArguments, info: GraphQLResolveInfo): Promise<CursorPage | null> {
     const coordinate = `${info.parentType.name}.${info.fieldName}` as Coordinate
     const { caller, policy, keyring, deadline, failures } = this.#parts
     const values = searchedValues(policy, coordinate, args)
-    if (values.size === 0) throw new BadUserInput()
+    checkSearch(policy, values)
     const size = pageSize(args.first)
     if (!this.#allowed([...values.keys()], coordinate, info)) return null
     let reason: OutcomeReason
@@ -134,6 +136,8 @@ export class PatientSearch {
 
   async #search(type: TypeName, coordinate: Coordinate, terms: readonly WantedTerm[]): Promise<Search | OutcomeReason> {
     const { caller, keyring, deadline } = this.#parts
+    const uncharged = await this.#charge(coordinate, terms)
+    if (uncharged !== undefined) return uncharged
     const [found, lookup] = await Promise.all([
       this.#candidates.find(type, terms, this.#comparison.opening),
       deadline.wait(() => keyring.purposeKey(caller.tenant, 'lookup'), keyOverdue),
@@ -144,25 +148,43 @@ export class PatientSearch {
       return found.reason
     }
     const missing = lookupToken(lookup, terms.map(({ token }) => token).join(' '))
-    // without the right to see existence, the length of the audit item must not depend on the outcome (P5)
-    const placement = caller.seesExistence ? undefined : ({ kind: 'REFUSED', id: coordinate } as const)
-    for (const record of this.#hidden(found.hidden, missing, found.open.length)) this.#record({ ...at, ...record }, placement)
-    return { ...found, verified: new Map() }
+    const closed = this.#comparison.closed(found)
+    const hidden = [...found.hidden, ...closed]
+    // the length of the audit item must not depend on the outcome (P5)
+    this.#record({ ...at, ...this.#hidden(hidden, missing) }, { kind: 'REFUSED', id: coordinate })
+    const isClosed = new Set(closed.map(({ patient }) => patient))
+    return { ...found, hidden, open: found.open.filter(({ patient }) => !isClosed.has(patient)), verified: new Map() }
   }
 
   /**
-   * The audit records of patients that the caller may not find, and of a search without a result. For a caller without the right to
-   * see existence it is one record in both cases (P5): the first of several hidden patients, with their number.
+   * Charges the searched values, before anything is looked up.
+   *
+   * @returns the reason why the search cannot be charged
+   * @throws PhiBudgetExceeded
+   */
+  async #charge(coordinate: Coordinate, terms: readonly WantedTerm[]): Promise<OutcomeReason | undefined> {
+    const paths = terms.flatMap((term) => term.paths)
+    const charged = await this.#parts.searchBudget.charge(paths.length)
+    if (charged === 'RESERVED') return undefined
+    const at = { path: coordinate as string as SchemaPath, paths, action: 'SEARCH' } as const
+    if (charged === 'SPENT') {
+      this.#record({ ...at, outcome: 'DENIED', reason: 'BUDGET' })
+      throw new PhiBudgetExceeded('SEARCHES')
+    }
+    this.#record({ ...at, outcome: 'UNAVAILABLE', reason: 'STORE' })
+    return 'STORE'
+  }
+
+  /**
+   * The audit record of the patients that the caller may not find: the first of them, with their number. Without such patients, it is a
+   * record under the keyed hash. Each search leaves exactly one (P5).
    *
    * @param missing the keyed hash of the searched values
    */
-  #hidden(hidden: readonly HiddenCandidate[], missing: string, open: number): Omit<AccessRecord, 'path' | 'action'>[] {
-    const { seesExistence } = this.#parts.caller
-    const denied = hidden.map(({ patient, denial }) => ({ patient, ...refusalOf(denial) }))
-    if (seesExistence) return denied.length > 0 || open > 0 ? denied : [{ patient: missing, outcome: 'ABSENT' }]
-    const [first] = denied
-    if (first !== undefined) return [{ ...first, count: denied.length }]
-    return [{ patient: missing, outcome: 'DENIED', reason: 'NOT_FOUND' }]
+  #hidden([first, ...others]: readonly HiddenCandidate[], missing: string): Omit<AccessRecord, 'path' | 'action'> {
+    if (first !== undefined) return { patient: first.patient, ...refusalOf(first.denial), count: others.length + 1 }
+    if (this.#parts.caller.seesExistence) return { patient: missing, outcome: 'ABSENT' }
+    return { patient: missing, outcome: 'DENIED', reason: 'NOT_FOUND' }
   }
 
   /** A denial here goes to the audit only: the answer does not count it. */

@@ -213,7 +213,7 @@ export class RecordLoader {
       }
     }
     // the decisions are recorded, and nothing of the answer leaves
-    if (reserved === 'SPENT') throw new PhiBudgetExceeded()
+    if (reserved === 'SPENT') throw new PhiBudgetExceeded('VALUES')
   }
 
   /** Opens the record if that is allowed, and gives the disposition. Records nothing. */

@@ -11,9 +11,11 @@ import type { SearchSource } from '../store/search.ts'
 import type { EventSink } from '../telemetry/events.ts'
 import type { AccessRecorder } from './access-recorder.ts'
 import type { BudgetLeases } from './budget-leases.ts'
+import type { BudgetSource, Refusals } from './budget-source.ts'
 import type { ComputedFields } from './computed-fields.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { FailureReasons } from './failure-reasons.ts'
+import type { RefusalCounts } from './refusal-counts.ts'
 import type { ResponseErrors } from './response-errors.ts'
 
 // The parts of a request by purpose. Each class takes only the groups, or the members of a group, that it uses.
@@ -49,11 +51,24 @@ export interface SearchAccess {
   readonly search?: SearchSource
 }
 
-/** Upper bounds for the values of a request. */
+/** The budgets of users, as one process knows them. */
+export interface Budgets {
+  readonly source: BudgetSource
+  readonly leases: BudgetLeases
+  readonly refusals: RefusalCounts
+}
+
+/** Upper bounds for a request. */
 export interface RequestLimits {
-  readonly budgets?: BudgetLeases
+  readonly budgets?: Budgets
   /** Values that the caller may be given within an hour. */
   readonly maxInHour: number
+  /** Values that the caller may search by within an hour. */
+  readonly maxSearches: number
+  /** Refusals that the caller may be shown within an hour. */
+  readonly maxRefusals: Refusals
+  /** Whether the caller was shown them. The request is refused then, and only this is recorded. */
+  readonly refusalsSpent: boolean
   /** Values that the caller may ask for in one operation. */
   readonly maxInOperation: number
 }

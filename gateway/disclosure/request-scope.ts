@@ -5,7 +5,7 @@ import type { Trail } from '../audit/trail.ts'
 import { createPlanner, type Planner } from '../operations/plan.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Caller, Denial } from '../model/decision.ts'
-import { BadUserInput } from '../model/failures.ts'
+import { BadUserInput, type BudgetName } from '../model/failures.ts'
 import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import { type PatientId, type RecordId, recordKey, type RecordRef, type RequestId } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
@@ -23,6 +23,7 @@ import { RecordLoader } from './record-loader.ts'
 import { RecordView, whereOf } from './record-view.ts'
 import type { OperationRules, RecordAccess, Recording, RequestIdentity, RequestLimits, SearchAccess } from './request-parts.ts'
 import { ResponseErrors } from './response-errors.ts'
+import { SearchBudget } from './search-budget.ts'
 import { MissingDecisionError } from './missing-decision.ts'
 
 type Place = GraphQLResolveInfo['path']
@@ -53,26 +54,53 @@ export class RequestScope {
   readonly #planner: Planner
   readonly #loader: RecordLoader
   readonly #explainer: AccessExplainer
+  readonly #searchBudget: SearchBudget
 
   constructor(parts: ScopeParts) {
-    const { budgets, maxInHour, policy, caller } = parts
+    const { budgets, maxInHour, maxSearches, policy, caller } = parts
     const { counter, notices, errors } = this
     this.#parts = parts
     this.#planner = createPlanner(policy)
     const failures = new FailureReasons({ ...parts, tenant: caller.tenant })
     this.failures = failures
     const reasonOf = (failure: unknown): OutcomeReason => failures.classify(failure)
-    this.budget = new PhiBudget({ ...parts, reasonOf, most: maxInHour, ...(budgets && { leases: budgets }) })
+    this.budget = new PhiBudget({ ...parts, reasonOf, most: maxInHour, ...(budgets && { leases: budgets.leases }) })
+    this.#searchBudget = new SearchBudget({ ...parts, reasonOf, most: maxSearches, ...(budgets && { source: budgets.source }) })
     const attributes = new AttributeLoader({ ...parts, reasonOf })
     const visibility = new RecordVisibility(parts)
     const shared = { ...parts, attributes, visibility, failures, counter, errors }
     this.recorder = new AccessRecorder(shared)
     this.#loader = new RecordLoader({ ...shared, notices, budget: this.budget })
     const lists = new RecordLists(shared)
-    const searches = new PatientSearch({ ...shared, notices, recorder: this.recorder, budget: this.budget })
+    const searches = new PatientSearch({
+      ...shared,
+      notices,
+      recorder: this.recorder,
+      budget: this.budget,
+      searchBudget: this.#searchBudget,
+    })
     const plan = this.#plan.bind(this)
     this.connections = new Connections({ ...shared, lists, searches, loader: this.#loader, recorder: this.recorder, plan })
     this.#explainer = new AccessExplainer(shared)
+  }
+
+  /** The budget that this request exceeded. Nothing of its answer may leave then. */
+  get exceeded(): BudgetName | undefined {
+    if (this.budget.spent) return 'VALUES'
+    if (this.#searchBudget.spent) return 'SEARCHES'
+    return this.#parts.refusalsSpent ? 'REFUSALS' : undefined
+  }
+
+  /** Counts the refusals that the answer shows. A failure of the table is reported, and changes nothing of the answer. */
+  async countRefusals(): Promise<void> {
+    const { budgets, caller, deadline, maxRefusals } = this.#parts
+    const { tenant, user } = caller
+    const refusals = { values: this.counter.denied, ids: this.errors.missing.size }
+    try {
+      await budgets?.refusals.add({ tenant, user, most: maxRefusals }, refusals, deadline)
+    } catch (error) {
+      this.failures.classify(error)
+    }
   }
 
   get requestId(): RequestId {
@@ -122,7 +150,7 @@ export class RequestScope {
     const ref = decoded !== undefined && decoded.type === type ? decoded : undefined
     const asked = typeof patientId === 'string' ? (ref ?? this.#nowhere(patientId, type)) : undefined
     const explained = await this.#explainer.explain(info.schema, args, asked)
-    if (explained === 'NOT_FOUND') this.errors.notFound(info.path)
+    if (explained === 'NOT_FOUND') this.errors.notFound(info.path, String(patientId))
     else if (explained === 'UNAVAILABLE') {
       this.errors.unavailable(`${info.parentType.name}.${info.fieldName}`, info.fieldName, info.path)
     } else return explained
@@ -158,14 +186,14 @@ export class RequestScope {
       case 'FOUND':
         return loaded.record
       case 'NOT_FOUND':
-        this.errors.notFound(info.path)
+        this.errors.notFound(info.path, recordKey(ref))
         return null
       case 'CLOSED':
         // an edge to it gives null, as without a record
         if (!byId) return null
         // requested by its id, it is answered and counted as not found
         this.counter.denied += Math.max(1, paths.size)
-        this.errors.notFound(info.path)
+        this.errors.notFound(info.path, recordKey(ref))
         return null
       case 'UNAVAILABLE':
         this.errors.unavailable(`${info.parentType.name}.${info.fieldName}`, recordKey(ref), info.path)

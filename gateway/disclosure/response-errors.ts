@@ -42,6 +42,8 @@ interface Gathered<Extra> {
 /** Gathers the places of the answer that are null or masked, with the reason: one entry for a path and reason. */
 export class ResponseErrors {
   readonly #errors = new Map<string, Gathered<Omit<ResponseError['extensions'], 'count' | 'paths'>>>()
+  /** The requested ids that led nowhere. */
+  readonly missing = new Set<string>()
   readonly #masked = new Map<string, Gathered<{ coordinate: string; view: View }>>()
 
   /** Adds the outcome of a leaf or an edge at one place. `record` distinguishes values. */
@@ -82,9 +84,10 @@ export class ResponseErrors {
     gather(this.#errors, `${coordinate} UNAVAILABLE`, { code: 'FIELD_UNAVAILABLE', coordinate }, record, place)
   }
 
-  /** Nothing that this caller may know of. The entry is the same for every cause (P5). */
-  notFound(place: ResponsePath): void {
+  /** Nothing that this caller may know of. The entry is the same for every cause (P5). @param id the requested id, counted once */
+  notFound(place: ResponsePath, id?: string): void {
     const key = flatten(place).join('/')
+    this.missing.add(id ?? key)
     gather(this.#errors, `NOT_FOUND ${key}`, { code: 'NOT_FOUND' }, key, place)
   }
 

@@ -66,17 +66,15 @@ export class SearchCandidates {
   }
 
   /**
-   * The patients listed under all of the terms. For a caller without the right to see existence, a hidden patient and a search
-   * without a result cost the same reads (P5).
+   * The patients listed under all of the terms. A hidden patient and a search without a result cost the same reads (P5).
    *
    * @param counter counts the opened metadata of records
    * @throws StoreUnavailable, KeyUnavailable; OperationTooCostly if more than `MAX_LISTED` records are listed under a term, or
    *   the caller may find more than `MAX_CANDIDATES`
    */
   async find(type: TypeName, terms: readonly WantedTerm[], counter: OpeningCounter): Promise<Candidates | CandidatesUnknown> {
-    const { caller, attributes } = this.#parts
+    const { attributes } = this.#parts
     const listed = await this.#listed(terms)
-    if (listed.size === 0 && caller.seesExistence) return { open: [], hidden: [], records: new Map() }
     const names = this.#names(type, terms)
     const { asked, hidden } = await this.#fewEnough(names, terms, listed.size === 0 ? dummyPatient(terms) : listed)
     const isMiss = listed.size === 0
@@ -141,7 +139,8 @@ export class SearchCandidates {
   }
 
   async #listed(terms: readonly WantedTerm[]): Promise<ReadonlyMap<PatientId, readonly CandidateHit[]>> {
-    const found = await Promise.all(terms.map(async (term) => ({ term, hits: await this.#hits(term) })))
+    const lookedUp = terms.filter(({ use }) => use === 'LOOKED_UP')
+    const found = await Promise.all(lookedUp.map(async (term) => ({ term, hits: await this.#hits(term) })))
     const byPatient = new Map<PatientId, CandidateHit[]>()
     for (const { term, hits } of found) {
       if (hits.length > MAX_LISTED) throw new OperationTooCostly()
@@ -151,8 +150,12 @@ export class SearchCandidates {
         own.push({ term, ref: { type: term.type, patient, id } })
       }
     }
-    const complete = [...byPatient].filter(([, hits]) => terms.every((term) => hits.some((hit) => hit.term === term)))
-    return new Map(complete.toSorted(([a], [b]) => (a < b ? -1 : 1)))
+    const complete = [...byPatient].filter(([, hits]) => lookedUp.every((term) => hits.some((hit) => hit.term === term)))
+    const compared = terms.filter(({ use }) => use === 'COMPARED')
+    const withCompared = complete.map(([patient, hits]): [PatientId, CandidateHit[]] => {
+      return [patient, [...hits, ...compared.map((term) => ({ term, ref: ownRecord(term.type, patient) }))]]
+    })
+    return new Map(withCompared.toSorted(([a], [b]) => (a < b ? -1 : 1)))
   }
 
   async #hits(term: WantedTerm) {
@@ -226,10 +229,9 @@ export class SearchCandidates {
         if (source === undefined) throw new StoreUnavailable()
         const refs = [...new Map(of.map(({ ref }) => [recordKey(ref), ref])).values()]
         const paths = new Set(of.flatMap(({ term }) => term.paths))
-        const timing = caller.seesExistence ? 'fast' : 'uniform'
         // the access manifest names the version of a patient's own record
         const paged = new Set(policy.records.get(type)?.patient === 'id' ? refs.map(recordKey) : [])
-        const options = { timing, deadline, counter, listed: new Map<string, number>(), paged, decision } as const
+        const options = { timing: 'uniform', deadline, counter, listed: new Map<string, number>(), paged, decision } as const
         return await deadline.wait(() => source.load(caller.tenant, refs, paths, options), storeOverdue)
       }),
     )
@@ -266,5 +268,7 @@ type Verdict =
 function dummyPatient(terms: readonly WantedTerm[]): ReadonlyMap<PatientId, readonly CandidateHit[]> {
   const digest = sha256(terms.map(({ token }) => token).join(' ')).toString('base64url', 0, 16)
   const patient = digest as PatientId
-  return new Map([[patient, terms.map((term) => ({ term, ref: { type: term.type, patient, id: digest as RecordId } }))]])
+  return new Map([[patient, terms.map((term) => ({ term, ref: ownRecord(term.type, patient) }))]])
 }
+
+const ownRecord = (type: TypeName, patient: PatientId): RecordRef => ({ type, patient, id: patient as string as RecordId })

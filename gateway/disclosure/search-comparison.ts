@@ -1,9 +1,9 @@
 import { maySearch } from '../decide/search-right.ts'
 import { searchedForm } from '../crypto/blind-index.ts'
 import type { OpeningCounter } from '../crypto/sealed-field.ts'
-import type { OpenRecord } from '../store/record-source.ts'
+import type { FoundRecord, OpenRecord } from '../store/record-source.ts'
 import type { AccessRecord, OutcomeReason } from '../model/access-record.ts'
-import type { Denial, Permit } from '../model/decision.ts'
+import type { Denial, Facts, Permit } from '../model/decision.ts'
 import { IntegrityFailure, PhiBudgetExceeded } from '../model/failures.ts'
 import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
 import { type PatientId, recordKey } from '../model/ids.ts'
@@ -12,7 +12,7 @@ import { noticesOf } from './notices.ts'
 import type { PhiBudget } from './phi-budget.ts'
 import { groundsOf, where } from './record-values.ts'
 import type { Recording } from './request-parts.ts'
-import type { Candidate, CandidateHit, CandidateParts, Candidates, SearchCandidates } from './search-candidates.ts'
+import type { Candidate, CandidateHit, CandidateParts, Candidates, HiddenCandidate, SearchCandidates } from './search-candidates.ts'
 import type { WantedTerm } from './search-terms.ts'
 
 interface ComparisonParts extends CandidateParts, Pick<Recording, 'recorder' | 'trail' | 'counter'> {
@@ -31,6 +31,12 @@ type Verified =
   | { readonly has: false }
   | { readonly has: true; readonly notices: readonly string[] }
   | { readonly unknown: OutcomeReason }
+
+/** A decision to compare the values of a record, with one permit for each path of the term. */
+interface Decided {
+  readonly facts: Facts
+  readonly permits: readonly Permit[]
+}
 
 /** The audit records of the compared values of one record, and the notices that the answer must carry with them. */
 interface Compared {
@@ -89,7 +95,7 @@ export class SearchComparison {
     const path = coordinate as string as SchemaPath
     if (reserved === 'SPENT') {
       for (const { patient } of wanted) trail.record({ patient, path, action: 'SEARCH', outcome: 'DENIED', reason: 'BUDGET' })
-      throw new PhiBudgetExceeded()
+      throw new PhiBudgetExceeded('VALUES')
     }
     for (const candidate of wanted) {
       const { patient } = candidate
@@ -115,6 +121,7 @@ export class SearchComparison {
         const found = search.records.get(recordKey(hit.ref))
         const compared = found === undefined ? 'OTHER' : this.#compared(candidate, hit, found.open(this.opening))
         if (compared === 'UNKNOWN') return { unknown: 'STORE' }
+        if (compared === 'OTHER' && hit.term.use === 'COMPARED') return { has: false }
         if (compared === 'OTHER') unproven.push(hit)
         else if ('outcome' in compared) {
           this.#parts.record({ patient: candidate.patient, path, action: 'SEARCH', ...refusalOf(compared) })
@@ -138,8 +145,31 @@ export class SearchComparison {
     return { has: true, notices: compared.flatMap(({ notices }) => notices) }
   }
 
-  /** Whether a record has the values of its entry, and the audit records if it does. Decided again with the record's own labels. */
-  #compared(candidate: Candidate, { term, ref }: CandidateHit, open: OpenRecord): Compared | Denial | 'OTHER' | 'UNKNOWN' {
+  /**
+   * The candidates that the labels of their records close. They are hidden before anything is reserved or compared, so that such a
+   * patient costs as little as no patient.
+   */
+  closed({ open, records }: Candidates): HiddenCandidate[] {
+    return open.flatMap((candidate) => {
+      for (const hit of candidate.hits) {
+        const decided = this.#decided(candidate, hit, records.get(recordKey(hit.ref)))
+        if (typeof decided === 'object' && 'outcome' in decided) return [{ patient: candidate.patient, denial: decided }]
+      }
+      return []
+    })
+  }
+
+  /** A record that cannot be opened is UNKNOWN. The comparison reports its failure. */
+  #decided(candidate: Candidate, hit: CandidateHit, found: FoundRecord | undefined): Decided | Denial | 'UNKNOWN' {
+    try {
+      return found === undefined ? 'UNKNOWN' : this.#decide(candidate, hit, found.open(this.opening))
+    } catch {
+      return 'UNKNOWN'
+    }
+  }
+
+  /** Decides about the values of an entry again, with the labels of its record. */
+  #decide(candidate: Candidate, { term, ref }: CandidateHit, open: OpenRecord): Decided | Denial | 'UNKNOWN' {
     const { policy, caller, now } = this.#parts
     const { labels, references } = open.metadata
     const { encounter } = references
@@ -152,6 +182,16 @@ export class SearchComparison {
       if (decision.outcome === 'DENIED') return decision
       permits.push(decision)
     }
+    return { facts, permits }
+  }
+
+  /** Whether a record has the values of its entry, and the audit records if it does. */
+  #compared(candidate: Candidate, hit: CandidateHit, open: OpenRecord): Compared | Denial | 'OTHER' | 'UNKNOWN' {
+    const decided = this.#decide(candidate, hit, open)
+    if (decided === 'UNKNOWN' || 'outcome' in decided) return decided
+    const { policy } = this.#parts
+    const { term, ref } = hit
+    const { facts, permits } = decided
     const same = term.paths.every((path, part) => this.#form(term, ref, path, open) === term.key[part])
     if (!same) return 'OTHER'
     const records = term.paths.flatMap((path, part) => {

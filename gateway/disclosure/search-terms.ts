@@ -11,6 +11,8 @@ export interface WantedTerm extends SearchTerm {
   readonly index: SearchIndex
   readonly type: TypeName
   readonly key: SearchKey
+  /** LOOKED_UP: the index gives the candidates. COMPARED: no index has the value, and it excludes candidates of the other terms. */
+  readonly use: 'LOOKED_UP' | 'COMPARED'
 }
 
 /** A root reads a field that no index of the schema finds anything by: a fault of the schema. */
@@ -32,26 +34,55 @@ export function searchedValues(
   return values
 }
 
+type Searched = Pick<PolicyTable, 'searchable' | 'records'>
+
+/** The indexes that have all their values, in the order of their paths. */
+const indexesOf = ({ searchable }: Searched, values: ReadonlyMap<SchemaPath, unknown>): SearchIndex[] =>
+  [...searchable.values()]
+    .filter((index) => partsOf(index).every((path) => values.has(path)))
+    .toSorted((a, b) => (a.path < b.path ? -1 : 1))
+
+/** Checks that an index has some of the values, and that a value that may not be searched alone is not. @throws BadUserInput */
+export function checkSearch(policy: Searched, values: ReadonlyMap<SchemaPath, unknown>): void {
+  const indexes = indexesOf(policy, values)
+  const isTooFew = ({ path, with: others, alone }: SearchIndex): boolean => !alone && values.size < [path, ...others].length + 1
+  if (indexes.length === 0 || indexes.some(isTooFew)) throw new BadUserInput()
+}
+
 /**
- * The indexes that values are searched in, each with its token, in the order of their paths: every value is a part of one.
+ * The terms of a search, each with its token: first the indexes in the order of their paths, then the values that no index has.
  *
  * @throws BadUserInput for a value that no record could be indexed by: empty, too long, no text; KeyUnavailable
  */
 export function searchTerms(
-  { searchable }: Pick<PolicyTable, 'searchable'>,
+  policy: Searched,
   values: ReadonlyMap<SchemaPath, unknown>,
   key: PurposeKey<'index'>,
   tenant: TenantId,
 ): readonly WantedTerm[] {
-  const indexes = [...searchable.values()]
-    .filter((index) => partsOf(index).every((path) => values.has(path)))
-    .toSorted((a, b) => (a.path < b.path ? -1 : 1))
+  const indexes = indexesOf(policy, values)
   const covered = new Set(indexes.flatMap(partsOf))
-  if ([...values.keys()].some((path) => !covered.has(path))) throw new Unsearchable('an argument reads what is not indexed')
-  return indexes.map((index) => {
+  const term = (index: SearchIndex, use: WantedTerm['use']): WantedTerm => {
     const parts = searchKey(index, (path) => values.get(path))
     if (parts === undefined) throw new BadUserInput()
-    const type = index.path.slice(0, index.path.indexOf('.')) as TypeName
-    return { index, type, key: parts, paths: partsOf(index), token: searchToken(key, tenant, index, parts) }
-  })
+    return {
+      index,
+      use,
+      type: typeOf(index.path),
+      key: parts,
+      paths: partsOf(index),
+      token: searchToken(key, tenant, index, parts),
+    }
+  }
+  const others = [...values.keys()].filter((path) => !covered.has(path)).toSorted()
+  return [
+    ...indexes.map((index) => term(index, 'LOOKED_UP')),
+    ...others.map((path) => {
+      // a candidate is a patient, and only the patient's own record is known without an index
+      if (policy.records.get(typeOf(path))?.patient !== 'id') throw new Unsearchable('an argument reads what is not indexed')
+      return term({ path, with: [], normalize: 'CASE_AND_SPACE', alone: false }, 'COMPARED')
+    }),
+  ]
 }
+
+const typeOf = (path: SchemaPath): TypeName => path.slice(0, path.indexOf('.')) as TypeName

@@ -39,6 +39,6 @@ export interface AccessRecord {
   readonly since?: Instant
   /** The limits of the relationship that is the basis, such as those of a proxy. */
   readonly limits?: readonly RelationshipScope[]
-  /** For an edge: the number of records that it returned. */
+  /** For an edge: the number of records that it returned. For a search: that of hidden patients. For a spent budget: that of requests. */
   readonly count?: number
 }

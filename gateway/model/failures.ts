@@ -166,11 +166,16 @@ export class OperationTooCostly extends Failure {
   }
 }
 
-/** The user has received as many values in this hour as the kind of their role allows. */
+/** The budget of a user and hour that is spent: values received, values searched by, or refusals. */
+export type BudgetName = 'VALUES' | 'SEARCHES' | 'REFUSALS'
+
+/** The user has used up a budget of this hour. */
 export class PhiBudgetExceeded extends Failure {
   override readonly name = 'PhiBudgetExceeded'
   readonly code = 'PHI_BUDGET_EXCEEDED'
-  constructor(options?: ErrorOptions) {
-    super('The budget of values for this hour is spent.', options)
+  readonly budget: BudgetName
+  constructor(budget: BudgetName, options?: ErrorOptions) {
+    super('A budget of this hour is spent.', options)
+    this.budget = budget
   }
 }

@@ -11,11 +11,30 @@ export interface Limits {
   readonly operation: ValueLimits
   /** The maximum number of values that one user receives in an hour: see `gateway/disclosure/phi-budget.ts`. */
   readonly hour: ValueLimits
+  /** The maximum number of values that one user searches by in an hour. */
+  readonly searches: ValueLimits
+  /** The maximum number of denied values that one user is shown in an hour. */
+  readonly refusedValues: ValueLimits
+  /** The maximum number of ids that one user sends in an hour and that are not found. */
+  readonly unknownIds: ValueLimits
 }
 
+const forAll = (limit: number): ValueLimits => ({
+  CLINICIAN: limit,
+  STAFF: limit,
+  RESEARCH: limit,
+  PATIENT: limit,
+  PARTNER: limit,
+  OVERSIGHT: limit,
+})
+
 export const DEFAULT_LIMITS: Limits = {
-  operation: { CLINICIAN: 5_000, STAFF: 5_000, RESEARCH: 5_000, PATIENT: 5_000, PARTNER: 5_000, OVERSIGHT: 5_000 },
+  operation: forAll(5_000),
   hour: { CLINICIAN: 50_000, STAFF: 50_000, RESEARCH: 100_000, PATIENT: 20_000, PARTNER: 50_000, OVERSIGHT: 10_000 },
+  searches: forAll(200),
+  // one application may send the same query for every role
+  refusedValues: forAll(20_000),
+  unknownIds: forAll(600),
 }
 
 /** The limit of a caller: the highest limit of the caller's roles that may claim the purpose; 0 without such a role. */
@@ -43,8 +62,16 @@ export const LimitsText = z
       return z.NEVER
     }
   })
-  .pipe(z.strictObject({ operation: byKind, hour: byKind }))
-  .transform(({ operation, hour }): Limits => ({ operation: over('operation', operation), hour: over('hour', hour) }))
+  .pipe(z.strictObject({ operation: byKind, hour: byKind, searches: byKind, refusedValues: byKind, unknownIds: byKind }))
+  .transform((given): Limits => {
+    return {
+      operation: over('operation', given.operation),
+      hour: over('hour', given.hour),
+      searches: over('searches', given.searches),
+      refusedValues: over('refusedValues', given.refusedValues),
+      unknownIds: over('unknownIds', given.unknownIds),
+    }
+  })
 
 function over(name: keyof Limits, given: z.infer<typeof byKind>): ValueLimits {
   const entries = Object.entries(given).filter(([, value]) => value !== undefined)

@@ -7,7 +7,24 @@ import type { RequestCounter } from './batch-get.ts'
 
 const HOUR_SECONDS = 3_600
 
-/** The values that each user was given, or that processes lease for them, by hour: `t#user` / hour. An item expires after its hour. */
+/** A user's count of one kind within an hour. */
+interface Account {
+  readonly tenant: TenantId
+  readonly user: UserId
+  /** Whole hours since the epoch. */
+  readonly hour: number
+  readonly kind: 'VALUES' | 'SEARCHES' | 'REFUSALS'
+}
+
+interface Refused {
+  readonly values: number
+  readonly ids: number
+}
+
+/**
+ * The counts of each user by hour: `t#user` / hour for the values that the user was given, or that processes lease; `hour#SEARCHES` and
+ * `hour#REFUSALS`. An item expires after its hour.
+ */
 export class BudgetTable {
   readonly #client: DynamoDBClient
   readonly #table: string
@@ -25,39 +42,63 @@ export class BudgetTable {
    * @returns the sum of the hour with the amount; undefined if it was not added. An amount above `most` needs no request
    * @throws StoreUnavailable
    */
-  async reserve(
-    { tenant, user, hour }: { readonly tenant: TenantId; readonly user: UserId; readonly hour: number },
-    amount: number,
-    most: number,
-    deadline: Deadline,
-  ): Promise<number | undefined> {
+  async reserve(account: Account, amount: number, most: number, deadline: Deadline): Promise<number | undefined> {
     if (amount > most) return undefined
     try {
-      this.counter.requests++
-      const { Attributes } = await this.#client.send(
-        new UpdateItemCommand({
-          TableName: this.#table,
-          Key: { pk: { S: `${tenant}#${accountOf(user)}` }, sk: { S: String(hour) } },
-          UpdateExpression: 'ADD used :amount SET expires = :expires',
-          // conditions know no arithmetic: what may have been used before is computed here
-          ConditionExpression: 'attribute_not_exists(used) OR used <= :room',
-          ExpressionAttributeValues: {
-            ':amount': { N: String(amount) },
-            ':room': { N: String(most - amount) },
-            ':expires': { N: String((hour + 2) * HOUR_SECONDS) },
-          },
-          // the function has no right to read an item, and learns the sum from its own update
-          ReturnValues: 'UPDATED_NEW',
-        }),
-        { abortSignal: deadline.signal },
-      )
+      const counts = await this.#add(account, { used: amount }, deadline, {
+        // conditions know no arithmetic: what may have been used before is computed here
+        ConditionExpression: 'attribute_not_exists(used) OR used <= :room',
+        ExpressionAttributeValues: { ':room': { N: String(most - amount) } },
+      })
       // an answer without a readable sum must not raise the values that are left
-      const used = Number(Attributes?.['used']?.N)
-      return Number.isSafeInteger(used) ? used : most
+      return counts.used ?? most
     } catch (cause) {
       if (cause instanceof ConditionalCheckFailedException) return undefined
       throw new StoreUnavailable({ cause })
     }
+  }
+
+  /**
+   * Adds refusals, whatever the sum. An attempt with a lost answer may count twice.
+   *
+   * @returns the sums of the hour with them
+   * @throws StoreUnavailable
+   */
+  async addRefusals(account: Account, { values, ids }: Refused, deadline: Deadline): Promise<Refused> {
+    try {
+      const counts = await this.#add(account, { deniedValues: values, unknownIds: ids }, deadline, {})
+      return { values: counts.deniedValues ?? values, ids: counts.unknownIds ?? ids }
+    } catch (cause) {
+      throw new StoreUnavailable({ cause })
+    }
+  }
+
+  async #add<Name extends string>(
+    { tenant, user, hour, kind }: Account,
+    added: Readonly<Record<Name, number>>,
+    deadline: Deadline,
+    condition: { ConditionExpression?: string; ExpressionAttributeValues?: Record<string, { N: string }> },
+  ): Promise<Readonly<Partial<Record<Name, number>>>> {
+    const names = Object.keys(added) as Name[]
+    this.counter.requests++
+    const { Attributes = {} } = await this.#client.send(
+      new UpdateItemCommand({
+        TableName: this.#table,
+        Key: { pk: { S: `${tenant}#${accountOf(user)}` }, sk: { S: kind === 'VALUES' ? String(hour) : `${hour}#${kind}` } },
+        UpdateExpression: `ADD ${names.map((name) => `${name} :${name}`).join(', ')} SET expires = :expires`,
+        ...condition,
+        ExpressionAttributeValues: {
+          ...condition.ExpressionAttributeValues,
+          ...Object.fromEntries(names.map((name) => [`:${name}`, { N: String(added[name]) }])),
+          ':expires': { N: String((hour + 2) * HOUR_SECONDS) },
+        },
+        // the function has no right to read an item, and learns the sum from its own update
+        ReturnValues: 'UPDATED_NEW',
+      }),
+      { abortSignal: deadline.signal },
+    )
+    const sums = names.map((name): [Name, number] => [name, Number(Attributes[name]?.N)])
+    return Object.fromEntries(sums.filter(([, sum]) => Number.isSafeInteger(sum))) as Partial<Record<Name, number>>
   }
 }
 

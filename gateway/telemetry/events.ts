@@ -44,6 +44,13 @@ export type GatewayEvent =
     }
   | { readonly event: 'KEY_UNAVAILABLE'; readonly requestId: RequestId; readonly tenant: TenantId; readonly cause: string }
   | { readonly event: 'STORE_UNAVAILABLE'; readonly requestId: RequestId; readonly tenant: TenantId; readonly cause: string }
+  /** Requests that were refused because the user has searched, or was refused, too often within the hour. */
+  | {
+      readonly event: 'BUDGET_EXCEEDED'
+      readonly tenant: TenantId
+      readonly budget: 'SEARCHES' | 'REFUSALS'
+      readonly count: number
+    }
   /** Failed authentications since this process last reported them. The callers are unknown. */
   | { readonly event: 'AUTH_FAILURES'; readonly count: number }
   /** The counts of failed authentications could not be written to the security table. `lost` failures were dropped for good. */

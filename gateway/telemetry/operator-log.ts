@@ -33,6 +33,7 @@ const LINES: { readonly [Name in GatewayEvent['event']]: Line<Name> } = {
   BREAK_GLASS: { level: 'warn', fields: { requestId: request, tenant, patient, what: word } },
   KEY_UNAVAILABLE: { level: 'error', fields: { requestId: request, tenant, cause } },
   STORE_UNAVAILABLE: { level: 'error', fields: { requestId: request, tenant, cause } },
+  BUDGET_EXCEEDED: { level: 'warn', fields: { tenant, budget: word, count: number } },
   AUTH_FAILURES: { level: 'info', fields: { count: number } },
   AUTH_FAILURES_UNWRITTEN: { level: 'error', fields: { cause, lost: number } },
   ISSUER_KEYS: { level: 'error', fields: { what: word, cause } },

@@ -19,6 +19,7 @@ export const METRICS = {
   BrokenGlasses: 'Count',
   KeyFailures: 'Count',
   StoreFailures: 'Count',
+  BudgetsExceeded: 'Count',
   RefusedCredentials: 'Count',
   AuditRefusals: 'Count',
   LanesFenced: 'Count',
@@ -83,6 +84,8 @@ function countsOf(event: GatewayEvent): Counts {
       return { KeyFailures: 1 }
     case 'STORE_UNAVAILABLE':
       return { StoreFailures: 1 }
+    case 'BUDGET_EXCEEDED':
+      return { BudgetsExceeded: event.count }
     case 'AUTH_FAILURES':
       return { RefusedCredentials: event.count }
     case 'AUTH_FAILURES_UNWRITTEN':

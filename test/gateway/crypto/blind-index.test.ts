@@ -8,8 +8,13 @@ import type { SearchIndex } from '../../../directives/policy.ts'
 import { path, rawKey, purposeKey } from './place-fixtures.ts'
 
 const TENANT = 'riverside' as TenantId
-const MRN: SearchIndex = { path: path('Patient.mrn'), with: [], normalize: 'CASE_AND_SPACE' }
-const NAME: SearchIndex = { path: path('Patient.familyName'), with: [path('Patient.birthDate')], normalize: 'CASE_AND_SPACE' }
+const MRN: SearchIndex = { path: path('Patient.mrn'), with: [], normalize: 'CASE_AND_SPACE', alone: true }
+const NAME: SearchIndex = {
+  path: path('Patient.familyName'),
+  with: [path('Patient.birthDate')],
+  normalize: 'CASE_AND_SPACE',
+  alone: true,
+}
 
 describe('P11: equal values', () => {
   it.each([

@@ -53,6 +53,11 @@ export class BudgetModel implements BudgetSource {
     })
   }
 
+  /** No test of leases refuses anything. */
+  addRefusals(): never {
+    throw new TypeError('no refusals')
+  }
+
   /** Ends the oldest call. An answer may be lost before or after the table applied the call. */
   end({ isAnswered = true, isApplied = true } = {}): void {
     this.calls[0]?.end(isAnswered, isApplied)

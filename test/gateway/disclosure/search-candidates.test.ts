@@ -107,22 +107,19 @@ describe('P11: a patient is a candidate only if the caller may search by the fie
 })
 
 describe('P5: a search costs the same for a hidden patient and for no patient', () => {
-  it('reads a dummy patient if the table lists no patient', async () => {
+  it.each([
+    ['a caller without the right to see existence', PATIENT],
+    ['a caller that sees existence', PHYSICIAN],
+  ])('reads a dummy patient if the table lists no patient, for %s', async (_, caller) => {
     const [, other] = ward.patients
     const reads: number[] = []
     for (const listed of [[other], []]) {
-      const { find } = await searchFor({ caller: PATIENT, listed })
+      const { find } = await searchFor({ caller, listed })
       expect(await find()).toMatchObject({ open: [] })
       reads.push(ward.source.loaded.splice(0).length)
     }
     expect(reads).toEqual([1, 1])
     expect(ward.source.opened).toEqual([])
-  })
-
-  it('reads nothing for a caller that sees existence', async () => {
-    const { find } = await searchFor({ listed: [] })
-    expect(await find()).toEqual({ open: [], hidden: [], records: new Map() })
-    expect(ward.source.loaded).toEqual([])
   })
 })
 

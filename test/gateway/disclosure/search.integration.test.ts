@@ -92,8 +92,10 @@ async function admit(
 }
 
 const ROOTS = {
-  identifiers: `query ($mrn: String, $ssn: String, $phone: String, $memberId: String, $first: Int = 20, $after: String) {
-    found: patientsByIdentifier(mrn: $mrn, ssn: $ssn, phone: $phone, memberId: $memberId, first: $first, after: $after) {
+  identifiers: `query ($mrn: String, $ssn: String, $phone: String, $memberId: String, $birthDate: PartialDate, $first: Int = 20,
+    $after: String) {
+    found: patientsByIdentifier(mrn: $mrn, ssn: $ssn, phone: $phone, memberId: $memberId, birthDate: $birthDate, first: $first,
+      after: $after) {
       edges { cursor node { id } } pageInfo { hasNextPage endCursor } mayBeIncomplete } }`,
   name: `query ($familyName: String!, $birthDate: PartialDate!) {
     found: patientByNameAndBirthDate(familyName: $familyName, birthDate: $birthDate) { edges { node { id } } } }`,
@@ -122,7 +124,7 @@ async function rowOf(path: string, value: string, name: string, type = 'Patient'
 describe('P11: an argument is a read', () => {
   const BY = {
     mrn: { mrn: ' mr  100 ' },
-    ssn: { ssn: '123456789' },
+    ssn: { ssn: '123456789', birthDate: '1980-02-03' },
     phone: { phone: '555.010.1234' },
     memberId: { memberId: 'sub ANN' },
     name: { familyName: 'MÜLLER', birthDate: '1980-02-03' },
@@ -182,20 +184,23 @@ describe('P11: an argument is a read', () => {
 
   it('P4: alias, variable, literal and fragment make no difference, and one value is verified once', async () => {
     const query = `query ($ssn: String!) {
-      name: patientsByIdentifier(ssn: $ssn) { edges { node { id } } }
+      name: patientsByIdentifier(ssn: $ssn, birthDate: "1980-02-03") { edges { node { id } } }
       ...Again
     }
-    fragment Again on Query { mrn: patientsByIdentifier(ssn: "123 45 6789") { edges { node { id } } } }`
+    fragment Again on Query {
+      mrn: patientsByIdentifier(birthDate: "1980-02-03", ssn: "123 45 6789") { edges { node { id } } }
+    }`
     const refused = await clinic.ask('billing', query, { ssn: ANN.ssn })
     expect(refused.data).toEqual({ name: null, mrn: null })
     expect(await told(refused)).toEqual(['Patient.ssn DENIED ROLE'])
     openings.mockClear()
     const given = await clinic.ask('frontdesk', query, { ssn: ANN.ssn })
     expect(nodesAt(given.data, 'mrn')).toEqual([{ id: idOf('ann') }])
-    expect(await told(given)).toEqual(['Patient.ssn DISCLOSED'])
-    expect(openings).toHaveBeenCalledTimes(1)
+    expect(await told(given)).toEqual(['Patient.birthDate DISCLOSED', 'Patient.ssn DISCLOSED', 'Query.patientsByIdentifier ABSENT'])
+    expect(openings).toHaveBeenCalledTimes(2)
     // a search by the number does not disclose the number
-    const asked = await clinic.ask('frontdesk', '{ found: patientsByIdentifier(ssn: "123456789") { edges { node { ssn mrn } } } }')
+    const again = '{ found: patientsByIdentifier(ssn: "123456789", birthDate: "1980-02-03") { edges { node { ssn mrn } } } }'
+    const asked = await clinic.ask('frontdesk', again)
     expect(nodesAt(asked.data, 'found')).toEqual([{ ssn: null, mrn: ANN.mrn }])
   })
 
@@ -203,7 +208,16 @@ describe('P11: an argument is a read', () => {
     expect(found(await search('frontdesk', { mrn: ANN.mrn, phone: ANN.phone, memberId: 'SUB ann' }))).toEqual([idOf('ann')])
     expect(found(await search('frontdesk', { mrn: ANN.mrn, memberId: 'SUB bob' }))).toEqual([])
     expect(found(await search('frontdesk', { familyName: 'Muller', birthDate: ANN.birthDate }))).toEqual([])
-    for (const values of [{}, { mrn: null }, { mrn: ' ' }, { ssn: 'none' }, { mrn: 'x'.repeat(257) }]) {
+    const { ssn, birthDate } = ANN
+    for (const values of [
+      {},
+      { mrn: null },
+      { mrn: ' ' },
+      { ssn: 'none', birthDate },
+      { mrn: 'x'.repeat(257) },
+      { ssn },
+      { birthDate },
+    ]) {
       const answer = await search('frontdesk', values)
       expect([answer.status, answer.errors[0]?.extensions['code']]).toEqual([400, 'BAD_USER_INPUT'])
     }
@@ -234,6 +248,7 @@ describe('P1, P5: matches are decided before anything is opened', () => {
     ['patient', BOB.mrn],
     ['proxy', BOB.mrn],
     ['acme', 'MR 310'],
+    ['physician', BOB.mrn],
   ])('for %s, an unrelated patient and an unknown value yield equal bytes, reads and audit records', async (user, theirs) => {
     const seen: unknown[] = []
     await search(user, { mrn: 'nobody' })
@@ -277,7 +292,14 @@ describe('P1, P5: matches are decided before anything is opened', () => {
 
   it('a record that its own labels close finds no patient, and is not opened', async () => {
     await admit('labeled', { mrn: 'MR 400' }, [], { metadata: { labels: ['ETH' as never] } })
-    const answer = await search('frontdesk', { mrn: 'MR 400' })
+    const seen = []
+    let answer = await search('frontdesk', { mrn: 'MR 400' })
+    for (const mrn of ['MR 401', 'MR 400']) {
+      const { result, requests } = await workOf(clinic, () => search('frontdesk', { mrn }))
+      seen.push({ text: bytesOf(result), requests, entries: (await auditOf(clinic, result)).length })
+      answer = result
+    }
+    expect(seen[1]).toEqual(seen[0])
     expect(found(answer)).toEqual([])
     expect(await told(answer)).toEqual(['Query.patientsByIdentifier DENIED CONSENT'])
     expect(openings).not.toHaveBeenCalled()

@@ -25,7 +25,7 @@ const NAME = 'canaryOfLimits'
 function refusedAs({ status, data, errors, text }: ClinicAnswer, code: string, as: number): void {
   expect(text).not.toContain(NAME)
   expect(data).toBeUndefined()
-  expect(errors.map(({ extensions }) => extensions)).toEqual([{ code }])
+  expect(errors.map(({ extensions }) => extensions)).toEqual([{ code, ...(as === 429 && { budget: 'VALUES' }) }])
   expect(errors[0]).not.toHaveProperty('path')
   expect(status).toBe(as)
 }
@@ -196,7 +196,7 @@ describe('a user receives a limited number of values in an hour', () => {
   it('never adds more than the limit, for any number of concurrent requests', async () => {
     const { budgets } = clinic.services
     const deadline = new Deadline(Date.now() + 8_000, { now: Date.now, monotonic: () => performance.now() })
-    const account = { tenant: 'riverside' as TenantId, user: 'somebody' as UserId, hour: 1 }
+    const account = { tenant: 'riverside' as TenantId, user: 'somebody' as UserId, hour: 1, kind: 'VALUES' } as const
     const asked = await Promise.all(Array.from({ length: 25 }, () => budgets.reserve(account, 9, 100, deadline)))
     let added = 9 * asked.filter((sum) => sum !== undefined).length
     const sums = []

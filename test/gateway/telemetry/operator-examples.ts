@@ -30,6 +30,7 @@ const ALL: { readonly [Name in GatewayEvent['event']]: Extract<GatewayEvent, { e
   BREAK_GLASS: { event: 'BREAK_GLASS', requestId: REQUEST, tenant, patient: 'AAAAAAAAAAAAAAAAAAAAAA', what: 'BROKEN' },
   KEY_UNAVAILABLE: { event: 'KEY_UNAVAILABLE', requestId: REQUEST, tenant, cause: 'DisabledException' },
   STORE_UNAVAILABLE: { event: 'STORE_UNAVAILABLE', requestId: REQUEST, tenant, cause: 'TimeoutError' },
+  BUDGET_EXCEEDED: { event: 'BUDGET_EXCEEDED', tenant, budget: 'SEARCHES', count: 1 },
   AUTH_FAILURES: { event: 'AUTH_FAILURES', count: 7 },
   AUTH_FAILURES_UNWRITTEN: { event: 'AUTH_FAILURES_UNWRITTEN', cause: 'TimeoutError', lost: 2 },
   ISSUER_KEYS: { event: 'ISSUER_KEYS', what: 'NOT_KEPT', cause: 'TimeoutError' },
