@@ -1,6 +1,7 @@
 import { build } from 'esbuild'
 import { print } from 'graphql'
-import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bundleFunction, bundleOptions } from '../infra/bundle.ts'
 import type { Arena } from './arena.ts'
@@ -14,7 +15,7 @@ import { median, rounded } from './statistics.ts'
 const FOLDER = new URL('../.local/bench/', import.meta.url)
 const COLD = ['gateway', 'hand-built'] as const
 
-/** Bundles the deployed function and the naive one with the same options. */
+/** Bundles the deployed function as it is deployed, and the naive one without the options that only the gateway has. */
 async function bundles(): Promise<ReadonlyMap<(typeof COLD)[number], string>> {
   const folderOf = (name: (typeof COLD)[number]): URL => new URL(`${name}/`, FOLDER)
   await bundleFunction(folderOf('gateway'))
@@ -46,8 +47,14 @@ export async function measureColdStarts(arena: Arena, scenario: Scenario, delay:
   }
   return [...files].map(([name, file]) => ({
     function: name,
-    bundleKilobytes: Math.round(statSync(file).size / 1024),
+    bundleKilobytes: Math.round(codeBytes(dirname(file)) / 1024),
     init: rounded(median((times.get(name) ?? []).map(({ init }) => init))),
     first: rounded(median((times.get(name) ?? []).map(({ first }) => first))),
   }))
+}
+
+/** The size of all code in a folder, including parts that a process loads only if it needs them. */
+function codeBytes(folder: string): number {
+  const code = readdirSync(folder).filter((file) => file.endsWith('.mjs'))
+  return code.reduce((sum, file) => sum + statSync(join(folder, file)).size, 0)
 }

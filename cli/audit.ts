@@ -4,6 +4,7 @@ import { openServices } from '../gateway/compose.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
 import { decodeNodeId } from '../gateway/model/node-id.ts'
 import { tenantOption } from './tenant-option.ts'
+import { printLine } from './terminal.ts'
 
 interface ListOptions {
   readonly tenant: TenantId
@@ -30,7 +31,7 @@ export function auditCommand(): Command {
     .option('--json', 'print one JSON object per line, with all fields')
     .action(async (options: ListOptions, command: Command) => {
       for (const entry of await entriesOf(options, command)) {
-        process.stdout.write(options.json === true ? `${JSON.stringify(entry)}\n` : `${line(entry)}\n`)
+        printLine(options.json === true ? JSON.stringify(entry) : line(entry))
       }
     })
   return new Command('audit').description('the field-access history').addCommand(list)
@@ -52,7 +53,7 @@ async function entriesOf(options: ListOptions, command: Command): Promise<readon
       return await services.history.entriesBy('patient', tenant, decodeNodeId(patient)?.patient ?? patient, span)
     if (path !== undefined && from !== undefined && to !== undefined) {
       const { entries, examined } = await services.history.ofPath(tenant, path, { from, to })
-      process.stderr.write(`examined ${examined} audit items\n`)
+      printLine(`examined ${examined} audit items`, 'stderr')
       return entries
     }
     return await services.history.entriesBy('user', tenant, user ?? '', span)

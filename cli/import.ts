@@ -15,6 +15,7 @@ import { type Assignment, assignment, assignments } from './assignments.ts'
 import { MinorsPolicyRefused, readMinorsPolicy } from './minors-policy.ts'
 import { type Progress, progressOn } from './progress.ts'
 import { tenantOption } from './tenant-option.ts'
+import { printLine } from './terminal.ts'
 
 interface ImportFault {
   /** The name from `sourceFiles`. Names of exported files can hold patients' names, so they are only printed for faults. */
@@ -39,6 +40,8 @@ export interface ImportReport {
   readonly unassigned: ReadonlyMap<string, number>
   /** Assignments to practitioners that are not on any care team of these files. */
   readonly unused: readonly string[]
+  /** Number of patients that an active consent closes because it is not understood. */
+  readonly closed: number
   readonly faults: readonly ImportFault[]
 }
 
@@ -84,6 +87,9 @@ class ImportRun {
   readonly #leftOut = new Map<string, number>()
   readonly #unassigned = new Map<string, Set<PatientId>>()
   readonly #used = new Set<string>()
+  readonly #closed = new Set<PatientId>()
+  /** Patients of earlier imports that only consents of these files name. */
+  readonly #stored: MappedPatient[] = []
   readonly #faults: ImportFault[] = []
   #written: WriteCounts = { created: 0, updated: 0, unchanged: 0 }
   #bundles = 0
@@ -107,11 +113,12 @@ class ImportRun {
       }
       const mapped = mapBundle(bundle, { ...this.#options, idFor: this.#options.importer.idFor })
       this.#collect(file.name, mapped)
-      for (const patient of mapped.patients) {
-        this.#files.set(patient, file.name)
-        yield patient
-      }
+      for (const patient of [...mapped.patients, ...mapped.stored]) this.#files.set(patient, file.name)
+      yield* mapped.patients
+      this.#stored.push(...mapped.stored)
     }
+    // a later file can bring the patient of a consent
+    yield* this.#stored
   }
 
   async write(patient: MappedPatient): Promise<void> {
@@ -123,7 +130,7 @@ class ImportRun {
         updated: before.updated + updated,
         unchanged: before.unchanged + unchanged,
       }
-      this.#patients.add(patient.patient)
+      if (patient.records.length > 0) this.#patients.add(patient.patient)
       for (const { ref } of patient.records) add(this.#records, ref.type, 1)
     } catch (failure) {
       // these two errors concern only this patient; any other error means that the store is not available
@@ -145,6 +152,7 @@ class ImportRun {
       leftOut: this.#leftOut,
       unassigned: new Map([...this.#unassigned].map(([practitioner, patients]) => [practitioner, patients.size])),
       unused: [...this.#options.assign.keys()].filter((practitioner) => !this.#used.has(practitioner)),
+      closed: this.#closed.size,
       faults: this.#faults,
     }
   }
@@ -153,6 +161,7 @@ class ImportRun {
     this.#bundles += 1
     for (const [type, times] of mapped.unknown) add(this.#unknown, type, times)
     for (const [what, times] of mapped.leftOut) add(this.#leftOut, what, times)
+    for (const patient of mapped.closed) this.#closed.add(patient)
     for (const { entry, reason } of mapped.faults) {
       this.#faults.push({ file, reason, ...(entry !== WHOLE_BUNDLE && { entry }) })
     }
@@ -187,6 +196,8 @@ function* summary(report: ImportReport): Generator<string> {
   }
   for (const practitioner of report.unused)
     yield `no care team of these files has the practitioner of --assign (check the id): ${practitioner}`
+  if (report.closed > 0)
+    yield `closed to everybody but the patient, proxies and break-glass, because a consent is not understood: ${several(report.closed, 'patient')}`
   for (const { file, entry, reason } of report.faults)
     yield `fault: ${file}, ${entry === undefined ? '' : `entry ${entry}, `}${reason}`
   if (report.faults.length > 0)
@@ -240,9 +251,8 @@ export function importCommand({ openImporter }: ImportCommandServices): Command 
       const ready = readyToImport(options, command)
       const importer = await openImporter(options.tenant)
       const progress = progressOn({ stream: process.stderr, now: Date.now })
-      const print = (line: string): void => void process.stdout.write(`${line}\n`)
       try {
-        const { faults } = await runImport({ paths, tenant: options.tenant, ...ready, importer, progress, print })
+        const { faults } = await runImport({ paths, tenant: options.tenant, ...ready, importer, progress, print: printLine })
         if (faults.length > 0) process.exitCode = 1
       } finally {
         await importer.close()

@@ -6,6 +6,7 @@ import { clinicLock } from '../schema/clinic.ts'
 import type { PatientId, TenantId } from '../gateway/model/ids.ts'
 import { decodeNodeId } from '../gateway/model/node-id.ts'
 import { tenantOption } from './tenant-option.ts'
+import { printLine } from './terminal.ts'
 
 interface RenewOptions {
   readonly patient?: PatientId
@@ -19,22 +20,22 @@ export function keysCommand(): Command {
     .addArgument(tenantArgument())
     .action(async (tenant: TenantId) => {
       for (const { version, kmsKey, uses, patientKeys } of await withRotation((rotation) => rotation.usage(tenant))) {
-        print(`version ${version}  ${kmsKey}  purpose keys ${uses}, patient keys ${patientKeys}`)
+        printLine(`version ${version}  ${kmsKey}  purpose keys ${uses}, patient keys ${patientKeys}`)
       }
     })
   const rotate = new Command('rotate')
     .description('create a version of the tenant key, under the current KMS key of the tenant')
     .addArgument(tenantArgument())
     .action(async (tenant: TenantId) => {
-      print(`tenant key version ${await withRotation((rotation) => rotation.rotate(tenant))}`)
+      printLine(`tenant key version ${await withRotation((rotation) => rotation.rotate(tenant))}`)
     })
   const rewrap = new Command('rewrap')
     .description('wrap the patient keys under the newest tenant key; continues an interrupted run')
     .addArgument(tenantArgument())
     .action(async (tenant: TenantId) => {
-      const report = ({ rewrapped }: { rewrapped: number }): void => void process.stderr.write(`rewrapped ${rewrapped}\n`)
+      const report = ({ rewrapped }: { rewrapped: number }): void => printLine(`rewrapped ${rewrapped}`, 'stderr')
       const { rewrapped, already, refused } = await withRotation((rotation) => rotation.rewrap(tenant, report))
-      print(`rewrapped ${rewrapped}, already ${already}, refused ${refused}`)
+      printLine(`rewrapped ${rewrapped}, already ${already}, refused ${refused}`)
       if (refused > 0) process.exitCode = 1
     })
   const renew = new Command('renew')
@@ -48,7 +49,7 @@ export function keysCommand(): Command {
         if (patient !== undefined) return await rotation.renewPatient(tenant, patient)
         return await rotation.renewUse(tenant, use ?? 'access')
       })
-      print(patient === undefined ? `${use ?? 'access'} key version ${version}` : `patient key version ${version}`)
+      printLine(patient === undefined ? `${use ?? 'access'} key version ${version}` : `patient key version ${version}`)
     })
   return new Command('keys')
     .description("manage a tenant's keys")
@@ -66,8 +67,6 @@ async function withRotation<T>(work: (rotation: KeyRotation) => Promise<T>): Pro
     admin.close()
   }
 }
-
-const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
 const tenantArgument = (): Argument => new Argument('<tenant>', 'the tenant of the keys').argParser(tenantOption)
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
+import { inspect } from 'node:util'
 import { enterEnvironment } from '../infra/local/environment.ts'
 import { NoStack, readStackFile, type StackFile } from '../infra/local/stack-file.ts'
 import { auditCommand } from './audit.ts'
@@ -12,6 +13,7 @@ import { schemaCommand } from './schema.ts'
 import { searchCommand } from './search.ts'
 import { studyCommand } from './study.ts'
 import { tokenCommand } from './token.ts'
+import { printLine, printText, printThroughTerminal } from './terminal.ts'
 
 /** A command on the data of a system: the deployment that PHI_STAGE names, else the stack that runs on this machine. */
 function onSystem(command: Command): Command {
@@ -49,11 +51,13 @@ const program = new Command('phi')
   .addCommand(onSystem(searchCommand()))
   .addCommand(onSystem(studyCommand()))
 
+printThroughTerminal(program)
+
 try {
   await program.parseAsync()
 } catch (failure) {
   // only the class of any other failure: its message may contain any text (P8)
-  console.error(failure instanceof NoStack ? failure.message : `phi: ${failure instanceof Error ? failure.name : 'failed'}`)
-  if (process.env['DEBUG'] !== undefined) console.error(failure)
+  printLine(failure instanceof NoStack ? failure.message : `phi: ${failure instanceof Error ? failure.name : 'failed'}`, 'stderr')
+  if (process.env['DEBUG'] !== undefined) printText(`${inspect(failure)}\n`, 'stderr')
   process.exitCode = 1
 }

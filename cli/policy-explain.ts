@@ -11,6 +11,7 @@ import { NoStack, readStackFile } from '../infra/local/stack-file.ts'
 import { fetchToken, NoToken } from '../infra/local/token.ts'
 import { clinicTypeDefs } from '../schema/clinic.ts'
 import type { SchemaPath } from '../directives/coordinates.ts'
+import { printText } from './terminal.ts'
 
 interface ExplainOptions {
   readonly user?: string
@@ -33,11 +34,11 @@ export function explainCommand(): Command {
     .option('--purpose <purpose>', 'the purpose of use to claim, for instance TREAT')
     .action(async (rule: string | undefined, options: ExplainOptions) => {
       try {
-        process.stdout.write(rule === undefined ? await explainOperation(options) : explainRule(rule))
+        printText(rule === undefined ? await explainOperation(options) : explainRule(rule))
       } catch (error) {
         const isCorrectable = [NotExplained, PolicyFaults, NoStack, NoToken].some((kind) => error instanceof kind)
         if (!isCorrectable || !(error instanceof Error)) throw error
-        process.stderr.write(`${error.message}\n`)
+        printText(`${error.message}\n`, 'stderr')
         process.exitCode = 1
       }
     })

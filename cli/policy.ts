@@ -12,6 +12,7 @@ import type { PolicyTable } from '../directives/policy.ts'
 import { renderMarkdown } from './policy-markdown.ts'
 import { explainCommand } from './policy-explain.ts'
 import { renderPage } from './policy-page.ts'
+import { printText } from './terminal.ts'
 
 /**
  * `phi policy table|lock|diff` reads the shipped clinic's SDL without a running stack. Exit code 1 if the schema has faults, or
@@ -29,7 +30,7 @@ export function policyCommand(): Command {
     )
     .action(
       reporting((options: TableOptions) => {
-        process.stdout.write(tableAs(options, compileClinic().policy))
+        printText(tableAs(options, compileClinic().policy))
       }),
     )
   policy
@@ -53,7 +54,7 @@ export function policyCommand(): Command {
       reporting((revision?: string, other?: string) => {
         const before = revision === undefined ? clinicLock() : lockAt(revision)
         const after = other === undefined ? compileClinic().lock : lockAt(other)
-        process.stdout.write(renderDiff(diffLocks(before, after)) || 'no difference\n')
+        printText(renderDiff(diffLocks(before, after)) || 'no difference\n')
       }),
     )
   return policy
@@ -112,7 +113,7 @@ function reporting<Args extends unknown[]>(run: (...args: Args) => void): (...ar
       run(...args)
     } catch (error) {
       if (!(error instanceof Refused || error instanceof PolicyFaults || error instanceof LockUnreadable)) throw error
-      process.stderr.write(`${error.message}\n`)
+      printText(`${error.message}\n`, 'stderr')
       process.exitCode = 1
     }
   }

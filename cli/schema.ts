@@ -4,6 +4,7 @@ import { compilePolicy } from '../directives/compile.ts'
 import { PolicyFaults } from '../directives/fault.ts'
 import { DIRECTIVE_NAMES } from '../directives/read-directives.ts'
 import { clinicTypeDefs } from '../schema/clinic.ts'
+import { printText } from './terminal.ts'
 
 /** `phi schema print --public` reads the shipped clinic's SDL without a running stack. Exit code 1 for a schema with faults. */
 export function schemaCommand(): Command {
@@ -17,10 +18,10 @@ export function schemaCommand(): Command {
       try {
         // unchecked: this makes no decisions, and only the gateway knows the sources of relationships
         const compiled = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
-        process.stdout.write(printPublicSchema(compiled.schema))
+        printText(printPublicSchema(compiled.schema))
       } catch (error) {
         if (!(error instanceof PolicyFaults)) throw error
-        process.stderr.write(`${error.message}\n`)
+        printText(`${error.message}\n`, 'stderr')
         process.exitCode = 1
       }
     })

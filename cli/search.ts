@@ -6,6 +6,7 @@ import { clinicLock } from '../schema/clinic.ts'
 import type { ReindexCounts } from '../gateway/store/search-reindexer.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
 import { tenantOption } from './tenant-option.ts'
+import { printLine } from './terminal.ts'
 
 /** Exit code if an entry was corrected. Expect it after a change of the schema, and at no other time. */
 const CORRECTED = 3
@@ -19,8 +20,8 @@ export function searchCommand(): Command {
       const lock = clinicLock()
       const admin = searchAdmin(lockDigest(lock), process.env, searchIndexes(lock))
       try {
-        const counts = await admin.reindexer.reindex(tenant, (progress) => void process.stderr.write(`${line(progress)}\n`))
-        process.stdout.write(`${line(counts)}\n`)
+        const counts = await admin.reindexer.reindex(tenant, (progress) => printLine(line(progress), 'stderr'))
+        printLine(line(counts))
         if (counts.refused > 0) process.exitCode = 1
         else if (counts.written + counts.removed > 0) process.exitCode = CORRECTED
       } finally {

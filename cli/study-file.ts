@@ -27,7 +27,12 @@ export class StudyRefused extends Error {
 const time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text) as Instant)
 const StudyFile = z.strictObject({
   protocol: z.string().refine(isProtocol),
-  title: z.string().min(1).max(200).optional(),
+  title: z
+    .string()
+    .min(1)
+    .max(200)
+    .refine((text) => text.isWellFormed())
+    .optional(),
   researchers: z
     .array(z.string().regex(/^[A-Z][A-Za-z]{2,40}\/[A-Za-z0-9\-.]{1,64}$/))
     .min(1)

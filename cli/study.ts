@@ -8,6 +8,7 @@ import { StageRefused, refuseProduction } from '../gateway/model/stage.ts'
 import type { Study } from '../gateway/model/study.ts'
 import { readStudyFile, StudyRefused } from './study-file.ts'
 import { tenantOption } from './tenant-option.ts'
+import { printLine } from './terminal.ts'
 
 /** `phi study list|put|end` manages the studies of a tenant and their patients. It refuses the same stages as `phi import`. */
 export function studyCommand(): Command {
@@ -18,7 +19,7 @@ export function studyCommand(): Command {
         async ({ tenant }: OfTenant, command: Command) => {
           await withAdmin(tenant, command, async (admin) => {
             const studies = await admin.list()
-            return studies.length === 0 ? 'no studies' : studies.map(lineOf).join('\n')
+            return studies.length === 0 ? ['no studies'] : studies.map(lineOf)
           })
         },
       ),
@@ -30,7 +31,7 @@ export function studyCommand(): Command {
           await withAdmin(tenant, command, async (admin) => {
             const { study, patients } = readStudyFile(textOf(file))
             const { given, unchanged, ended } = await admin.put(study, patients)
-            return `memberships added ${given}, unchanged ${unchanged}, ended ${ended}`
+            return [`memberships added ${given}, unchanged ${unchanged}, ended ${ended}`]
           })
         }),
     )
@@ -41,7 +42,7 @@ export function studyCommand(): Command {
           await withAdmin(tenant, command, async (admin) => {
             const done = await admin.end(protocol)
             if (done === 'UNKNOWN') throw new StudyRefused('UNKNOWN_STUDY')
-            return done === 'ENDED' ? 'ended' : 'already ended'
+            return [done === 'ENDED' ? 'ended' : 'already ended']
           })
         }),
     )
@@ -55,12 +56,16 @@ function ofTenant(name: string, description: string): Command {
   return new Command(name).description(description).requiredOption('--tenant <tenant>', 'the tenant of the study', tenantOption)
 }
 
-async function withAdmin(tenant: TenantId, command: Command, act: (admin: StudyAdmin) => Promise<string>): Promise<void> {
+async function withAdmin(
+  tenant: TenantId,
+  command: Command,
+  act: (admin: StudyAdmin) => Promise<readonly string[]>,
+): Promise<void> {
   try {
     refuseProduction(process.env)
     const admin = openStudyAdmin(tenant, lockDigest(clinicLock()), process.env)
     try {
-      process.stdout.write(`${await act(admin)}\n`)
+      for (const line of await act(admin)) printLine(line)
     } finally {
       admin.close()
     }

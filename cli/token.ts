@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { readStackFile } from '../infra/local/stack-file.ts'
 import { fetchToken, NoToken } from '../infra/local/token.ts'
+import { printLine } from './terminal.ts'
 
 /** `phi token USER [--purpose TREAT]` prints an access token of the local identity provider for a demo user. */
 export function tokenCommand(): Command {
@@ -10,7 +11,7 @@ export function tokenCommand(): Command {
     .option('--purpose <purpose>', 'the purpose of use to claim, for instance TREAT')
     .action(async (user: string, { purpose }: { purpose?: string }, command: Command) => {
       try {
-        process.stdout.write(`${await fetchToken(readStackFile(), user, purpose)}\n`)
+        printLine(await fetchToken(readStackFile(), user, purpose))
       } catch (failure) {
         if (failure instanceof NoToken) command.error(`error: ${failure.message}`)
         throw failure

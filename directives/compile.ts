@@ -1,10 +1,11 @@
 import type { GraphQLSchema } from 'graphql'
 import { createHash } from 'node:crypto'
 import type { Coordinate, SchemaPath } from './coordinates.ts'
-import type { PhiPolicy, PolicyTable } from './policy.ts'
+import type { ConsentPolicy, PhiPolicy, PolicyTable, RecordLabel } from './policy.ts'
 import { readCalls } from './calls.ts'
 import { classifyInterfaces } from './classify-interfaces.ts'
 import { classifyObjects, type PhiSite } from './classify.ts'
+import { lintLabelNames, readConfidentiality } from './confidentiality.ts'
 import { lintEnums, readConsent, readRoles } from './enums.ts'
 import { FaultList } from './fault.ts'
 import { lintFreeText, readFreeText } from './free-text.ts'
@@ -46,7 +47,11 @@ export function compilePolicy(sources: readonly SdlSource[], { relationships }: 
   lintArguments(schema, faults)
   lintEnums(schema, faults)
   const roles = readRoles(schema, faults)
-  const consent = readConsent(schema, faults)
+  lintLabelNames(schema, faults)
+  const consent = new Map<RecordLabel, ConsentPolicy>([
+    ...readConsent(schema, faults),
+    ...readConfidentiality(schema, relationships, faults),
+  ])
   const calls = readCalls(schema, roles, faults)
   const records = readRecords(schema, faults)
 

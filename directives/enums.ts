@@ -44,12 +44,13 @@ export function readConsent(schema: GraphQLSchema, faults: FaultList): ReadonlyM
     }
     if (!written?.value) continue
     const { rule, breakGlass, ownAccess, notice } = written.value
-    rules.set(value.name as Sensitivity, { rule, breakGlass, ownAccess, ...(typeof notice === 'string' && { notice }) })
+    const policy: ConsentPolicy = { rule, breakGlass, ownAccess, opensTo: 'ANY' }
+    rules.set(value.name as Sensitivity, typeof notice === 'string' ? { ...policy, notice } : policy)
   }
   return rules
 }
 
-/** Refuses new values in closed enums, and `@role` or `@consent` on the values of other enums. */
+/** Refuses new values in closed enums, and `@role`, `@consent` or `@opensTo` on the values of other enums. */
 export function lintEnums(schema: GraphQLSchema, faults: FaultList): void {
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isEnumType(type)) continue
@@ -68,6 +69,7 @@ export function lintEnums(schema: GraphQLSchema, faults: FaultList): void {
       for (const [directive, owner] of [
         ['role', 'Role'],
         ['consent', 'Sensitivity'],
+        ['opensTo', 'Confidentiality'],
       ] as const) {
         const [written] = type.name === owner ? [] : readDirective(schema, value, directive)
         if (written)
@@ -82,7 +84,7 @@ export function lintEnums(schema: GraphQLSchema, faults: FaultList): void {
   }
 }
 
-function enumType(schema: GraphQLSchema, name: string): GraphQLEnumType | undefined {
+export function enumType(schema: GraphQLSchema, name: string): GraphQLEnumType | undefined {
   const type = schema.getType(name)
   return isEnumType(type) ? type : undefined
 }

@@ -80,6 +80,8 @@ interface Fact {
   readonly what: string
   readonly shown: string
   readonly height: number
+  /** The fact without which this one has no effect. If only one lock has it, this one is no change by itself. */
+  readonly within?: string
 }
 
 const NOTHING = { shown: 'none', height: 0 }
@@ -94,6 +96,8 @@ function compareFacts(old: ReadonlyMap<string, Fact>, now: ReadonlyMap<string, F
     const before = old.get(key)
     const after = now.get(key)
     const either = after ?? before
+    const within = either?.within
+    if (within !== undefined && !(old.has(within) && now.has(within))) return []
     const was = before ?? NOTHING
     const is = after ?? NOTHING
     // an entry that allows nothing equals a missing entry, so a new PHI field without grants is no change
@@ -148,6 +152,18 @@ function factsOf({ kind, subject, values }: LockLine): readonly Fact[] {
         allowed('opened by break-glass', value('breakGlass') === 'yes', `consent ${subject}`),
         allowed('open to the patient', value('ownAccess') === 'yes', `consent ${subject}`),
       ]
+    case 'confidentiality': {
+      const closed = { subject: `confidentiality ${subject}`, what: 'closed to other relationships' }
+      const opened = [
+        ...all('opensTo').map((relationship) => allowed(`opened to ${relationship}`, true, closed.subject)),
+        allowed('opened by break-glass', value('breakGlass') === 'yes', closed.subject),
+      ]
+      // without its line a confidentiality closes nothing, so every line narrows
+      return [
+        { ...closed, shown: 'yes', height: -1 },
+        ...opened.map((fact) => ({ ...fact, within: `${closed.subject} ${closed.what}` })),
+      ]
+    }
     case 'phi':
       return [
         ...all('sensitivity').map((label) => ({ subject, what: `protected as ${label}`, shown: 'yes', height: -1 })),

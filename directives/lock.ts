@@ -5,7 +5,20 @@ import { freeTextPaths } from './free-text.ts'
 
 const ACTIONS: readonly Action[] = ['READ', 'SEARCH', 'CREATE', 'UPDATE', 'DELETE', 'EXPORT']
 
-const KINDS = ['role', 'consent', 'notice', 'call', 'record', 'class', 'phi', 'grant', 'reads', 'searchable', 'notPhi'] as const
+const KINDS = [
+  'role',
+  'consent',
+  'confidentiality',
+  'notice',
+  'call',
+  'record',
+  'class',
+  'phi',
+  'grant',
+  'reads',
+  'searchable',
+  'notPhi',
+] as const
 
 /** One line of a lock: `grant Patient.ssn roles=BILLING ...` is kind, subject and values. */
 export interface LockLine {
@@ -42,9 +55,15 @@ export function renderLock(table: Omit<PolicyTable, 'digest'>, reads: ReadonlyMa
       ([role, { kind, mayClaim, mfa, seesExistence }]) =>
         `role ${role} kind=${kind} mayClaim=${list(mayClaim)} mfa=${yesNo(mfa)} seesExistence=${yesNo(seesExistence)}`,
     ),
-    ...sorted(table.consent).map(
-      ([sensitivity, { rule, breakGlass, ownAccess }]) =>
-        `consent ${sensitivity} rule=${rule} breakGlass=${yesNo(breakGlass)} ownAccess=${yesNo(ownAccess)}`,
+    ...sorted(table.consent).flatMap(([sensitivity, { rule, breakGlass, ownAccess, opensTo }]) =>
+      opensTo === 'ANY'
+        ? [`consent ${sensitivity} rule=${rule} breakGlass=${yesNo(breakGlass)} ownAccess=${yesNo(ownAccess)}`]
+        : [],
+    ),
+    ...sorted(table.consent).flatMap(([confidentiality, { opensTo, breakGlass }]) =>
+      opensTo === 'ANY'
+        ? []
+        : [`confidentiality ${confidentiality} opensTo=${list([...opensTo].toSorted())} breakGlass=${yesNo(breakGlass)}`],
     ),
     ...sorted(table.consent).flatMap(([sensitivity, { notice }]) =>
       notice === undefined ? [] : [`notice ${sensitivity} text=${JSON.stringify(notice)}`],

@@ -2,6 +2,7 @@ import {
   buildASTSchema,
   concatAST,
   GraphQLError,
+  Kind,
   KnownDirectivesRule,
   KnownTypeNamesRule,
   LoneSchemaDefinitionRule,
@@ -20,6 +21,7 @@ import {
   validateSchema,
   visit,
   visitInParallel,
+  type DefinitionNode,
   type DocumentNode,
   type GraphQLSchema,
 } from 'graphql'
@@ -55,7 +57,7 @@ export function parseSources(sources: readonly SdlSource[]): GraphQLSchema {
   }
   faults.throwIfAny()
 
-  const document = concatAST(documents)
+  const document = concatAST(withReplacements(documents))
   checkDefinitions(document, faults)
   faults.throwIfAny()
 
@@ -63,6 +65,22 @@ export function parseSources(sources: readonly SdlSource[]): GraphQLSchema {
   for (const error of validateSchema(schema)) faults.addError(error, '', 'a schema that the GraphQL specification allows.')
   faults.throwIfAny()
   return schema
+}
+
+/** The enums of `directives.graphql` that a deployment can declare itself, in place of the shipped declaration. */
+const REPLACEABLE: ReadonlySet<string> = new Set(['Confidentiality'])
+
+/** The documents without the shipped declarations that a source replaces. The first document is `directives.graphql`. */
+function withReplacements([shipped, ...sources]: readonly DocumentNode[]): readonly DocumentNode[] {
+  if (shipped === undefined) return []
+  const isReplaced = (node: DefinitionNode): boolean =>
+    node.kind === Kind.ENUM_TYPE_DEFINITION && REPLACEABLE.has(node.name.value) && declared.has(node.name.value)
+  const declared = new Set(
+    sources.flatMap(({ definitions }) =>
+      definitions.flatMap((node) => (node.kind === Kind.ENUM_TYPE_DEFINITION ? [node.name.value] : [])),
+    ),
+  )
+  return [{ ...shipped, definitions: shipped.definitions.filter((node) => !isReplaced(node)) }, ...sources]
 }
 
 // graphql does not export its rules for the arguments of directives; read-directives.ts checks those

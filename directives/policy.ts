@@ -1,4 +1,5 @@
 import type { Branded, Coordinate, SchemaPath, TypeName } from './coordinates.ts'
+import type { Confidentiality, Refrain, UNKNOWN_LABEL } from './record-labels.ts'
 import type { View } from './view-rules.ts'
 
 export type { View }
@@ -9,6 +10,8 @@ export type Role = Branded<string, 'Role'>
 export type Relationship = Branded<string, 'Relationship'>
 /** A value of the schema's enum `Sensitivity`, HL7 v3 ActCode. */
 export type Sensitivity = Branded<string, 'Sensitivity'>
+/** A label of a record: a sensitivity, or a mark that the source of the record gave it. */
+export type RecordLabel = Sensitivity | Confidentiality | Refrain | typeof UNKNOWN_LABEL
 /** The values of the closed enum `PurposeOfUse`, HL7 v3 ActReason, in the order of the schema. */
 export const PURPOSES_OF_USE = ['TREAT', 'ETREAT', 'BTG', 'HPAYMT', 'HOPERAT', 'HRESCH', 'PATRQT', 'PUBHLTH'] as const
 export type PurposeOfUse = (typeof PURPOSES_OF_USE)[number]
@@ -94,9 +97,11 @@ export interface RolePolicy {
   readonly seesExistence: boolean
 }
 
-/** How the patient's consent controls access to records with a sensitivity. */
+/** How a label of a record, and the patient's consent, control access to the record. */
 export interface ConsentPolicy {
   readonly rule: ConsentRule
+  /** The relationships that open a record with a confidentiality. A sensitivity excludes no relationship: `ANY`. */
+  readonly opensTo: ReadonlySet<Relationship> | 'ANY'
   /** Whether break-glass can open it within the patient's consent. If false, break-glass never opens it. */
   readonly breakGlass: boolean
   /** Whether the patient and the patient's proxies can read it whatever the consents permit or deny. */
@@ -154,7 +159,8 @@ export interface PolicyTable {
   /** The root fields with `@mayCall`, which includes every mutation. */
   readonly calls: ReadonlyMap<Coordinate, CallPolicy>
   readonly roles: ReadonlyMap<Role, RolePolicy>
-  readonly consent: ReadonlyMap<Sensitivity, ConsentPolicy>
+  /** By sensitivity and by confidentiality. A label without an entry has no rule, and closes its records. */
+  readonly consent: ReadonlyMap<RecordLabel, ConsentPolicy>
   /** SHA-256 of the lock's text, 64 hex digits. Every audit record carries it. */
   readonly digest: string
 }

@@ -44,6 +44,7 @@ export interface DirectiveArguments {
   mayCall: { roles: readonly Role[]; stepUp: boolean }
   role: { kind: RoleKind; mayClaim: readonly PurposeOfUse[]; mfa: boolean; seesExistence: boolean }
   consent: { rule: ConsentRule; breakGlass: boolean; ownAccess: boolean; notice?: string | null }
+  opensTo: { relationships: readonly Relationship[]; breakGlass: boolean }
 }
 
 export type DirectiveName = keyof DirectiveArguments
@@ -60,6 +61,7 @@ export const DIRECTIVE_NAMES: readonly DirectiveName[] = [
   'mayCall',
   'role',
   'consent',
+  'opensTo',
 ]
 
 /** One directive as written in the SDL. `value` is undefined if its arguments are faulty; lint reports that separately. */
@@ -87,17 +89,18 @@ export function readDirective<Name extends DirectiveName>(
   definition: Definition,
   name: Name,
 ): readonly Written<Name>[] {
-  return directiveNodes(definition)
-    .filter((node) => node.name.value === name)
-    .map((node, index) => {
-      const values = directiveFault(schema, node) === undefined ? argumentsOf(schema, node) : undefined
-      // graphql coerced the values by the definitions in directives.graphql; DirectiveArguments repeats these as types
-      return { node, ordinal: index + 1, value: values as DirectiveArguments[Name] | undefined }
-    })
+  const nodes = directiveNodes(definition).filter((node) => node.name.value === name)
+  // graphql coerced the values by the definitions in directives.graphql; DirectiveArguments repeats these as types
+  return nodes.map((node, index) => ({
+    node,
+    ordinal: index + 1,
+    value: coerced(schema, node).values as DirectiveArguments[Name] | undefined,
+  }))
 }
 
-export function directiveNodes(definition: Definition): readonly ConstDirectiveNode[] {
-  return [definition.astNode, ...(definition.extensionASTNodes ?? [])].flatMap((node) => node?.directives ?? [])
+export function directiveNodes({ astNode, extensionASTNodes = [] }: Definition): readonly ConstDirectiveNode[] {
+  const own = astNode?.directives ?? []
+  return extensionASTNodes.length === 0 ? own : [...own, ...extensionASTNodes.flatMap(({ directives = [] }) => directives)]
 }
 
 export function has(definition: Definition, name: DirectiveName): boolean {
@@ -106,16 +109,7 @@ export function has(definition: Definition, name: DirectiveName): boolean {
 
 /** The fault in a directive's arguments, if any: an unknown name, a missing argument or an invalid value. */
 export function directiveFault(schema: GraphQLSchema, node: ConstDirectiveNode): string | undefined {
-  const known = schema.getDirective(node.name.value)?.args ?? []
-  const unknown = node.arguments?.find((argument) => !known.some(({ name }) => name === argument.name.value))
-  if (unknown) return `@${node.name.value} has no argument ${unknown.name.value}.`
-  try {
-    argumentsOf(schema, node)
-    return undefined
-  } catch (error) {
-    if (error instanceof GraphQLError) return error.message
-    throw error
-  }
+  return coerced(schema, node).fault
 }
 
 /** The arguments of a directive, for fault messages: `@notPhi(because: String!)`. */
@@ -144,7 +138,32 @@ export function* definedPlaces(type: GraphQLNamedType): Generator<DefinedPlace> 
   }
 }
 
-function argumentsOf(schema: GraphQLSchema, node: ConstDirectiveNode): object | undefined {
+/** The arguments of a directive, or their fault. Neither of them if the schema does not define the directive. */
+interface Coerced {
+  readonly values?: object
+  readonly fault?: string
+}
+
+/** A schema never changes. Each field reads the default grants of its type, and lint and compilation read each directive again. */
+const COERCED = new WeakMap<GraphQLSchema, Map<ConstDirectiveNode, Coerced>>()
+
+function coerced(schema: GraphQLSchema, node: ConstDirectiveNode): Coerced {
+  const ofSchema = COERCED.get(schema) ?? new Map<ConstDirectiveNode, Coerced>()
+  COERCED.set(schema, ofSchema)
+  const result = ofSchema.get(node) ?? coerce(schema, node)
+  ofSchema.set(node, result)
+  return result
+}
+
+function coerce(schema: GraphQLSchema, node: ConstDirectiveNode): Coerced {
   const directive = schema.getDirective(node.name.value)
-  return directive ? getDirectiveValues(directive, { directives: [node] }) : undefined
+  const unknown = node.arguments?.find((argument) => !directive?.args.some(({ name }) => name === argument.name.value))
+  if (unknown) return { fault: `@${node.name.value} has no argument ${unknown.name.value}.` }
+  if (!directive) return {}
+  try {
+    return { values: getDirectiveValues(directive, { directives: [node] }) ?? {} }
+  } catch (error) {
+    if (error instanceof GraphQLError) return { fault: error.message }
+    throw error
+  }
 }

@@ -3,6 +3,8 @@ interface ViewRule {
   readonly rank: number
   /** The scalars and composites that the view can be made from. */
   readonly serves: readonly string[] | 'any'
+  /** The fields beside the value, in the same object, that the view depends on. Without them it shows nothing of the value. */
+  readonly needs: readonly string[]
 }
 
 /**
@@ -11,12 +13,12 @@ interface ViewRule {
  * This file imports nothing, because the audit verifier, which imports the decision, also runs in a browser.
  */
 const RULES = {
-  FULL: { rank: 4, serves: 'any' },
-  LAST4: { rank: 3, serves: ['String'] },
-  YEAR: { rank: 3, serves: ['PartialDate', 'DateTime', 'Period'] },
-  ZIP3: { rank: 3, serves: ['String'] },
-  PSEUDONYM: { rank: 2, serves: ['ID', 'String'] },
-  PRESENCE: { rank: 1, serves: 'any' },
+  FULL: { rank: 4, serves: 'any', needs: [] },
+  LAST4: { rank: 3, serves: ['String'], needs: [] },
+  YEAR: { rank: 3, serves: ['PartialDate', 'DateTime', 'Period'], needs: [] },
+  ZIP3: { rank: 3, serves: ['String'], needs: ['country'] },
+  PSEUDONYM: { rank: 2, serves: ['ID', 'String'], needs: [] },
+  PRESENCE: { rank: 1, serves: 'any', needs: [] },
 } as const satisfies Record<string, ViewRule>
 
 /** A value of the schema's enum `View`. */

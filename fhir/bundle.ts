@@ -28,30 +28,43 @@ const BundleEntry = z.object({
 })
 const Deletion = z.object({ request: z.object({ method: z.literal('DELETE') }) })
 
+interface ReadEntries {
+  readonly entries: readonly Entry[]
+  /** Entries with the type and id of an earlier one. */
+  readonly duplicates: readonly { readonly entry: Entry; readonly earlier: Entry }[]
+  readonly faults: readonly EntryIssue[]
+}
+
 /**
  * The entries of a bundle of any kind, and what is wrong with the rest. The first of two entries with one type and id
  * stands, the second is a fault.
  *
  * @source https://hl7.org/fhir/R4/bundle.html
  */
-export function readEntries(bundle: unknown): { readonly entries: readonly Entry[]; readonly faults: readonly EntryIssue[] } {
+export function readEntries(bundle: unknown): ReadEntries {
   const parsed = Bundle.safeParse(bundle)
-  if (!parsed.success) return { entries: [], faults: [{ entry: WHOLE_BUNDLE, ...mappingIssue('Bundle', ISSUES.bundle) }] }
+  if (!parsed.success)
+    return { entries: [], duplicates: [], faults: [{ entry: WHOLE_BUNDLE, ...mappingIssue('Bundle', ISSUES.bundle) }] }
   const entries: Entry[] = []
   const faults: EntryIssue[] = []
-  const seen = new Set<string>()
+  const duplicates: { entry: Entry; earlier: Entry }[] = []
+  const seen = new Map<string, Entry>()
   for (const [index, candidate] of parsed.data.entry.entries()) {
     const entry = readEntry(index, candidate)
     if ('reason' in entry) {
       faults.push(entry)
-    } else if (entry.id !== undefined && seen.has(`${entry.type}/${entry.id}`)) {
-      faults.push({ entry: index, ...mappingIssue(entry.type, ISSUES.duplicate) })
-    } else {
-      seen.add(`${entry.type}/${entry.id ?? ''}`)
-      entries.push(entry)
+      continue
     }
+    const earlier = entry.id === undefined ? undefined : seen.get(`${entry.type}/${entry.id}`)
+    if (earlier === undefined) {
+      seen.set(`${entry.type}/${entry.id ?? ''}`, entry)
+      entries.push(entry)
+      continue
+    }
+    faults.push({ entry: index, ...mappingIssue(entry.type, ISSUES.duplicate) })
+    duplicates.push({ entry, earlier })
   }
-  return { entries, faults }
+  return { entries, duplicates, faults }
 }
 
 function readEntry(index: number, candidate: unknown): Entry | EntryIssue {

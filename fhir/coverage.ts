@@ -43,15 +43,15 @@ export function mapContainedCoverages(
   entry: IdentifiedEntry,
   context: SubjectContext,
   seen: Set<string>,
-): readonly (NewRecord | MappingIssue)[] {
+): readonly { readonly resource: Resource; readonly found: NewRecord | MappingIssue }[] {
   return heldCoverages(entry)
     .filter((resource) => leftOutFor('Coverage', resource) === undefined)
-    .flatMap((resource): (NewRecord | MappingIssue)[] => {
-      const found = mapContained(entry, resource, context)
-      if ('reason' in found) return [found]
-      if (seen.has(found.ref.id)) return []
+    .map((resource) => ({ resource, found: mapContained(entry, resource, context) }))
+    .filter(({ found }) => {
+      if ('reason' in found) return true
+      const isNew = !seen.has(found.ref.id)
       seen.add(found.ref.id)
-      return [found]
+      return isNew
     })
 }
 

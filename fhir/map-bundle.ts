@@ -1,20 +1,22 @@
-import type { Consent, ConsentChanges } from '../gateway/model/consent.ts'
+import type { ConsentChanges } from '../gateway/model/consent.ts'
 import type { SchemaPath } from '../directives/coordinates.ts'
+import { UNKNOWN_LABEL } from '../directives/record-labels.ts'
+import type { RecordLabel } from '../directives/policy.ts'
 import type { PatientId, TenantId } from '../gateway/model/ids.ts'
 import type { MinorsPolicy } from '../gateway/model/minors.ts'
 import type { Membership, MembershipPeriod, NewRecord } from '../gateway/model/record.ts'
 import { mapAllergyIntolerance } from './allergy-intolerance.ts'
-import { type Entry, type IdentifiedEntry, isIdentified, readEntries } from './bundle.ts'
+import { type Entry, type IdentifiedEntry, isIdentified, isObject, readEntries } from './bundle.ts'
 import { mapCareTeam } from './care-team.ts'
 import { mapClaim } from './claim.ts'
 import { mapCondition } from './condition.ts'
-import { mapConsent } from './consent.ts'
+import { BundleConsents } from './bundle-consents.ts'
 import { holdsCoverage, mapContainedCoverages, mapCoverage } from './coverage.ts'
 import { Reference } from './datatypes.ts'
 import { mapDiagnosticReport } from './diagnostic-report.ts'
 import { mapDocumentReference } from './document-reference.ts'
 import { mapEncounter } from './encounter.ts'
-import { type EntryIssue, type MappingIssue, ISSUES, mappingIssue, isMappingIssue } from './mapping-issue.ts'
+import { type EntryIssue, type MappingIssue, ISSUES, WHOLE_BUNDLE, mappingIssue, isMappingIssue } from './mapping-issue.ts'
 import { mapImmunization } from './immunization.ts'
 import { unfit } from './inspect.ts'
 import type { CodeLabels } from './labels.ts'
@@ -27,6 +29,7 @@ import { mapProcedure } from './procedure.ts'
 import { type IdFor, labeled } from './record.ts'
 import { References } from './references.ts'
 import { representationOf } from './related-person.ts'
+import { labelsOfBundle, securityLabelsOf } from './security-labels.ts'
 import { type MapResource, type SubjectContext, subjectElement } from './subject.ts'
 
 export interface MapOptions {
@@ -59,6 +62,10 @@ interface MappedPractitioner {
 export interface MappedBundle {
   readonly tenant: TenantId
   readonly patients: readonly MappedPatient[]
+  /** Patients of earlier imports that only consents of this bundle name. They have no records here. */
+  readonly stored: readonly MappedPatient[]
+  /** Patients that are closed because a consent is not understood. */
+  readonly closed: ReadonlySet<PatientId>
   /** Resources of types that are not imported, counted by type. */
   readonly unknown: ReadonlyMap<string, number>
   /** Resources that say of themselves that they do not hold (`Observation entered-in-error`), and reports without text, counted. */
@@ -94,14 +101,17 @@ const MAPPINGS: Readonly<Record<Exclude<Imported, 'CareTeam' | 'DiagnosticReport
  * @source https://hl7.org/fhir/R4/bundle.html
  */
 export function mapBundle(bundle: unknown, options: MapOptions): MappedBundle {
-  const { entries, faults } = readEntries(bundle)
+  const { entries, duplicates, faults } = readEntries(bundle)
   const mapping = new Mapping(options, new References(entries), faults)
   const others = entries.filter((entry) => !mapping.takePatient(entry))
   // the rest refers to encounters, and may refer to those only that became records
   const [encounters, rest] = [true, false].map((is) => others.filter(({ type }) => (type === 'Encounter') === is))
   for (const entry of [...(encounters ?? []), ...(rest ?? [])]) mapping.take(entry)
-  return mapping.result()
+  for (const { entry, earlier } of duplicates) mapping.takeDuplicate(entry, earlier)
+  return mapping.result(labelsOfBundle(isObject(bundle) ? bundle : {}, entries, options.labels))
 }
+
+type Resource = Readonly<Record<string, unknown>>
 
 interface Chart {
   readonly entry: IdentifiedEntry
@@ -112,7 +122,6 @@ interface Chart {
   readonly proxies: Map<string, readonly MembershipPeriod[]>
   /** The ids of coverages that other resources hold, each taken once. */
   readonly coverages: Set<string>
-  readonly consents: { readonly given: Consent[]; readonly withdrawn: string[] }
 }
 
 class Mapping {
@@ -121,6 +130,7 @@ class Mapping {
   readonly #references: References
   readonly #faults: EntryIssue[]
   readonly #charts = new Map<Entry, Chart>()
+  readonly #consents: BundleConsents
   readonly #encounters = new Set<Entry>()
   readonly #unknown = new Map<string, number>()
   readonly #leftOut = new Map<string, number>()
@@ -131,6 +141,16 @@ class Mapping {
     this.#labels = options.labels
     this.#references = references
     this.#faults = [...faults]
+    this.#consents = new BundleConsents({
+      references,
+      idFor: options.idFor,
+      assign: options.assign,
+      sensitivities: options.labels.sensitivities,
+      patients: () => new Map([...this.#charts].map(([entry, { patient }]) => [entry, patient])),
+      fault: (entry, issue) => {
+        this.#fault(entry, issue)
+      },
+    })
   }
 
   /** Whether the entry was a patient: patients come first, whatever their place, as the others are filed under them. */
@@ -141,9 +161,8 @@ class Mapping {
     if (isMappingIssue(record)) this.#fault(entry, record)
     else {
       const { patient } = record.ref
-      const consents = { given: [], withdrawn: [] }
-      const empty = { stays: new MembershipPeriods(), proxies: new Map(), coverages: new Set<string>(), consents }
-      this.#charts.set(entry, { entry, patient, records: [record], ...empty })
+      const empty = { stays: new MembershipPeriods(), proxies: new Map(), coverages: new Set<string>() }
+      this.#charts.set(entry, { entry, patient, records: [labeled(record, this.#marksOf(entry))], ...empty })
     }
     return true
   }
@@ -178,13 +197,16 @@ class Mapping {
     if (type === 'Claim' && holdsCoverage(entry)) this.#takeHeldCoverages(entry)
   }
 
-  result(): MappedBundle {
+  /** @param marks the labels that all records get */
+  result(marks: readonly RecordLabel[]): MappedBundle {
+    if (marks.includes(UNKNOWN_LABEL)) this.#faults.push({ entry: WHOLE_BUNDLE, ...mappingIssue('Bundle', ISSUES.label) })
+    const charted = new Set([...this.#charts.values()].map(({ patient }) => patient))
     return {
       tenant: this.#options.tenant,
-      patients: [...this.#charts.values()].map(({ entry, patient, records, stays, proxies, consents }) => ({
+      patients: [...this.#charts.values()].map(({ entry, patient, records, stays, proxies }) => ({
         patient,
         entry: entry.index,
-        records,
+        records: records.map((record) => labeled(record, marks)),
         memberships: [
           { patient, relationship: 'SELF', fhirUser: `Patient/${entry.id}`, periods: [{}] },
           ...stays.memberships(patient),
@@ -192,8 +214,10 @@ class Mapping {
             .toSorted(([one], [other]) => (one < other ? -1 : 1))
             .map(([fhirUser, periods]) => ({ patient, relationship: 'PROXY', fhirUser, periods }) as const),
         ],
-        consents,
+        consents: this.#consents.changesOf(patient),
       })),
+      stored: this.#consents.besides(charted).map((one) => ({ ...one, records: [], memberships: [] })),
+      closed: this.#consents.closed,
       unknown: this.#unknown,
       leftOut: this.#leftOut,
       faults: this.#faults.sort((one, other) => one.entry - other.entry),
@@ -201,7 +225,8 @@ class Mapping {
     }
   }
 
-  #keep(entry: Entry, { records }: Chart, record: NewRecord | MappingIssue): void {
+  /** @param held the coverage that the resource contains, if that is the record */
+  #keep(entry: Entry, { records }: Chart, record: NewRecord | MappingIssue, held?: Resource): void {
     if (isMappingIssue(record)) {
       this.#fault(entry, record)
       return
@@ -209,9 +234,16 @@ class Mapping {
     // what others bring into a record, the diagnosis of a claim and the name of a drug, stands in its values
     const values = [...record.values.values()]
     // the coverage that a claim holds tells nothing of what was claimed
-    const held = (record.ref.type as string) === 'Coverage' && entry.type !== 'Coverage'
-    records.push(labeled(record, held ? this.#labels.labelsOf(values) : this.#labels.labelsOf(entry.resource, values)))
+    const codes = held === undefined ? this.#labels.labelsOf(entry.resource, values) : this.#labels.labelsOf(values)
+    records.push(labeled(record, [...codes, ...this.#marksOf(entry, held)]))
     if (entry.type === 'Encounter') this.#encounters.add(entry)
+  }
+
+  /** The labels that the security labels of a resource give its records. An unknown one is a fault. */
+  #marksOf(entry: Entry, resource: Resource = entry.resource): readonly RecordLabel[] {
+    const marks = securityLabelsOf(resource, this.#labels)
+    if (marks.includes(UNKNOWN_LABEL)) this.#fault(entry, mappingIssue(entry.type, ISSUES.label))
+    return marks
   }
 
   #takeReport(entry: IdentifiedEntry, chart: Chart): void {
@@ -221,19 +253,12 @@ class Mapping {
   }
 
   #takeConsent(entry: Entry): void {
-    if (!this.#readable(entry)) return
-    const chart = this.#chartOf(entry)
-    if (chart === undefined) return
-    const { idFor, assign } = this.#options
-    const { sensitivities } = this.#labels
-    const read = mapConsent(entry, { references: this.#references, idFor, assign, sensitivities })
-    if (isMappingIssue(read)) {
-      this.#fault(entry, read)
-      return
-    }
-    chart.consents.given.push(...read.given)
-    chart.consents.withdrawn.push(...read.withdrawn)
-    for (const one of read.issues) this.#fault(entry, one)
+    this.#consents.take(entry, this.#readable(entry))
+  }
+
+  /** A second entry of a resource is not imported. */
+  takeDuplicate(entry: Entry, earlier: Entry): void {
+    if (entry.type === 'Consent') this.#consents.takeDuplicate(entry, earlier)
   }
 
   #takeRelatedPerson(entry: Entry): void {
@@ -254,8 +279,8 @@ class Mapping {
     if (!this.#readable(entry)) return
     const chart = this.#chartOf(entry)
     if (chart === undefined) return
-    for (const found of mapContainedCoverages(entry, this.#contextOf(entry, chart), chart.coverages))
-      this.#keep(entry, chart, found)
+    for (const { resource, found } of mapContainedCoverages(entry, this.#contextOf(entry, chart), chart.coverages))
+      this.#keep(entry, chart, found, resource)
   }
 
   #contextOf(entry: Entry, { patient, entry: subject }: Chart): SubjectContext {
@@ -272,7 +297,8 @@ class Mapping {
       this.#fault(entry, team)
       return
     }
-    records.push(...team.records)
+    const marks = this.#marksOf(entry)
+    records.push(...team.records.map((record) => labeled(record, marks)))
     for (const { fhirUser, period } of team.stays) stays.add(fhirUser, period)
     for (const { key, assignments } of team.practitioners) {
       const known = this.#practitioners.get(key) ?? { assignments, patients: new Set() }

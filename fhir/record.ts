@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import type { SchemaPath, TypeName } from '../directives/coordinates.ts'
 import type { PatientId, RecordId } from '../gateway/model/ids.ts'
-import type { Sensitivity } from '../directives/policy.ts'
+import type { RecordLabel } from '../directives/policy.ts'
 import type { Json, NewRecord, RecordMetadata } from '../gateway/model/record.ts'
 import { MAX_TEXT_BYTES } from './datatypes.ts'
 import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
@@ -65,10 +65,11 @@ export function sourceDigest(...sources: readonly unknown[]): string {
   return contentDigest({ mapping: MAPPING_VERSION, sources })
 }
 
-/** A record with what its codes tell. The labels are part of its source: lists that say something else make it a changed one. */
-export function labeled(record: NewRecord, labels: readonly Sensitivity[]): NewRecord {
-  if (labels.length === 0) return record
-  const { source, ...metadata } = record.metadata
+/** A record with further labels. They are part of its source: lists with other labels change the digest that an import compares. */
+export function labeled(record: NewRecord, more: readonly RecordLabel[]): NewRecord {
+  const { source, labels: earlier = [], ...metadata } = record.metadata
+  const labels = [...new Set([...earlier, ...more])].toSorted()
+  if (labels.length === earlier.length) return record
   return { ...record, metadata: { ...metadata, labels, source: contentDigest({ source: source ?? null, labels }) } }
 }
 

@@ -1,9 +1,10 @@
 import type { AuditReceipt } from './audit/trail.ts'
 import { MESSAGES } from './model/failure-messages.ts'
 import type { RequestScope } from './disclosure/request-scope.ts'
-import { type BudgetName, type FailureCode, HTTP_STATUS } from './model/failures.ts'
+import { type FailureCode, HTTP_STATUS } from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
 import { answerType, type HttpRequest, type HttpResponse } from './http/messages.ts'
+import { isCertainlyLonger, isWithin } from './http/response-size.ts'
 
 /** An entry of `errors` in a response. */
 export interface AnswerError {
@@ -13,60 +14,99 @@ export interface AnswerError {
   readonly extensions: { readonly code: FailureCode } & Readonly<Record<string, unknown>>
 }
 
+/** An answer with its body as text. */
 export interface Answer {
   readonly status: number
-  readonly body: {
-    readonly data?: unknown
-    readonly errors?: readonly AnswerError[]
-    readonly extensions: { readonly phi: { readonly requestId: RequestId } & Readonly<Record<string, unknown>> }
-  }
+  readonly body: string
+  /** The code of a refusal. */
+  readonly code?: FailureCode
 }
+
+/** An answer that waits for its receipt, or the code of the failure that takes its place. */
+export type Draft =
+  | { readonly kind: 'ANSWER'; readonly withReceipt: (receipt: string | null) => string }
+  | { readonly kind: 'FAILURE'; readonly code: FailureCode; readonly budget?: unknown }
+
+/** Characters of a receipt, for the size of a body. */
+const RECEIPT = '-'.repeat(43)
+
+/**
+ * The answer to an executed operation, measured before its audit is settled: a body beyond the limit does not leave, and the audit then
+ * says so.
+ */
+export function draftOf(scope: RequestScope, data: unknown, thrown: readonly AnswerError[]): Draft {
+  const { counter, errors: responseErrors, exceeded, size } = scope
+  // even if a resolver caught the error: a client cannot distinguish a withheld value from an absent one
+  if (exceeded !== undefined) return { kind: 'FAILURE', code: 'PHI_BUDGET_EXCEEDED', budget: exceeded }
+  if (size.isExceeded) return { kind: 'FAILURE', code: 'OPERATION_TOO_COSTLY' }
+  const fatal = thrown.find(({ extensions }) => HTTP_STATUS[extensions.code] !== 200)
+  if (fatal !== undefined) return { kind: 'FAILURE', code: fatal.extensions.code, budget: fatal.extensions['budget'] }
+  const errors = [...thrown, ...responseErrors.errors()]
+  const { resolved, denied } = counter
+  const phi = { requestId: scope.requestId, resolved, masked: responseErrors.masked(), denied }
+  const notices = [...scope.notices]
+  // a text many times the limit would exhaust the memory of the process
+  if (!isCertainlyLonger([data, errors, phi], size.max)) {
+    const withReceipt = bodyOf({ data, ...(errors.length > 0 && { errors }), phi, notices })
+    if (isWithin(withReceipt(RECEIPT), size.max)) return { kind: 'ANSWER', withReceipt }
+  }
+  size.exceed()
+  return { kind: 'FAILURE', code: 'OPERATION_TOO_COSTLY' }
+}
+
+interface BodyParts {
+  readonly data: unknown
+  readonly errors?: readonly object[]
+  readonly phi: object
+  readonly notices: readonly string[]
+}
+
+/** The text of a body, which is made once: only the receipt is still unknown. */
+function bodyOf({ data, errors, phi, notices }: BodyParts): Extract<Draft, { kind: 'ANSWER' }>['withReceipt'] {
+  // errors first, for people who read a response (GraphQL specification, section 7.1)
+  const before = opened({ errors, data, extensions: {} }).slice(0, -1)
+  const extensions = `${before}"phi":${opened(phi)},"receipt":`
+  const after = `${notices.length > 0 ? `,"notices":${JSON.stringify(notices)}` : ''}}}}\n`
+  return (receipt) => `${extensions}${JSON.stringify(receipt)}${after}`
+}
+
+/** The JSON text of an object without its last bracket. */
+const opened = (value: object): string => JSON.stringify(value).slice(0, -1)
 
 /** The answer to an executed operation. It needs the receipt, which proves that every access was recorded (P2). */
-export function answer(scope: RequestScope, receipt: AuditReceipt, data: unknown, thrown: readonly AnswerError[]): Answer {
-  const { requestId, counter, errors: responseErrors, notices, exceeded } = scope
-  // even if a resolver caught the error: a client cannot distinguish a withheld value from an absent one
-  if (exceeded !== undefined) return budgetExceeded(requestId, exceeded)
-  const fatal = thrown.find(({ extensions }) => HTTP_STATUS[extensions.code] !== 200)
-  if (fatal !== undefined) return failure(requestId, fatal.extensions.code)
-  const errors = [...thrown, ...responseErrors.errors()]
-  const phi = {
-    requestId,
-    resolved: counter.resolved,
-    masked: responseErrors.masked(),
-    denied: counter.denied,
-    receipt: receipt.text ?? null,
-    ...(notices.size > 0 && { notices: [...notices] }),
+export function answer(requestId: RequestId, draft: Draft, receipt: AuditReceipt): Answer {
+  if (draft.kind === 'FAILURE') {
+    return draft.code === 'PHI_BUDGET_EXCEEDED' ? budgetSpent(requestId, draft.budget) : failure(requestId, draft.code)
   }
-  return { status: 200, body: { data, ...(errors.length > 0 && { errors }), extensions: { phi } } }
+  return { status: 200, body: draft.withReceipt(receipt.text ?? null) }
 }
 
-/** An answer without data: fixed text by code, and the request id. */
-export function failure(requestId: RequestId, code: FailureCode, errors?: readonly AnswerError[]): Answer {
-  return {
-    status: HTTP_STATUS[code],
-    body: { errors: errors ?? [{ message: MESSAGES[code], extensions: { code } }], extensions: { phi: { requestId } } },
-  }
-}
-
-/** A refusal that says which budget of the hour is spent. */
-export function budgetExceeded(requestId: RequestId, budget: BudgetName): Answer {
+/** An answer without data. It names the budget of this hour that the user has spent. */
+function budgetSpent(requestId: RequestId, budget: unknown): Answer {
   const code = 'PHI_BUDGET_EXCEEDED'
   return failure(requestId, code, [{ message: MESSAGES[code], extensions: { code, budget } }])
 }
 
+/** An answer without data: fixed text by code, and the request id. */
+export function failure(requestId: RequestId, code: FailureCode, errors?: readonly AnswerError[]): Answer {
+  const given = errors ?? [{ message: MESSAGES[code], extensions: { code } }]
+  return {
+    status: HTTP_STATUS[code],
+    body: JSON.stringify({ errors: given, extensions: { phi: { requestId } } }),
+    code: given[0]?.extensions.code ?? code,
+  }
+}
+
 /** An answer as an HTTP response. */
-export function responseOf({ status, body }: Answer, type: string, stepUpSeconds: number): HttpResponse {
-  const { errors, data, extensions } = body
+export function responseOf({ status, body, code }: Answer, type: string, stepUpSeconds: number): HttpResponse {
   return {
     status,
     headers: {
       'content-type': `${type}; charset=utf-8`,
       'cache-control': 'no-store',
-      ...(status === 401 && { 'www-authenticate': challenge(errors?.[0]?.extensions.code, stepUpSeconds) }),
+      ...(status === 401 && { 'www-authenticate': challenge(code, stepUpSeconds) }),
     },
-    // errors first, for people who read a response (GraphQL specification, section 7.1)
-    body: `${JSON.stringify({ errors, data, extensions })}\n`,
+    body: body.endsWith('\n') ? body : `${body}\n`,
   }
 }
 
@@ -86,7 +126,7 @@ export function refusal(
       ...(status === 401 && { 'www-authenticate': challenge(code) }),
       ...(status === 405 && { allow: 'POST' }),
     },
-    body: JSON.stringify(failure(requestId, code).body),
+    body: failure(requestId, code).body,
   }
 }
 

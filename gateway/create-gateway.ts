@@ -3,6 +3,7 @@ import { newRequestId } from './audit/request-id.ts'
 import { type CompiledPolicy, compilePolicy } from '../directives/compile.ts'
 import { BudgetLeases } from './disclosure/budget-leases.ts'
 import { RefusalCounts } from './disclosure/refusal-counts.ts'
+import { viewFault } from './decide/view-inputs.ts'
 import { computedFault } from './disclosure/computed-fields.ts'
 import { SERVED_VIEWS } from './disclosure/views.ts'
 import { refusal } from './answer.ts'
@@ -21,6 +22,7 @@ import type { HttpRequest, HttpResponse } from './http/messages.ts'
 import type { CredentialFault } from './model/credential-fault.ts'
 import { Deadline } from './model/deadline.ts'
 import { AuditUnavailable, Failure, MfaRequired, SessionExpired, Unauthenticated } from './model/failures.ts'
+import { ChangeTurns } from './mutations/change-turns.ts'
 import { openScope } from './open-scope.ts'
 import { type Arrived, isRefusal, NO_VALUES, runStages, type Stages } from './pipeline.ts'
 import { admitSession, execute, identify, negotiate, parse, resolveSubject, settle } from './stages.ts'
@@ -57,7 +59,7 @@ export async function createGateway(given: GatewayParts): Promise<Gateway> {
   const clocks = { now: parts.now, monotonic: () => performance.now() }
   const budgets = source && { source, leases: new BudgetLeases(source, clocks), refusals: new RefusalCounts(source, clocks) }
   const mutations = { ...(sessions && { sessions }), ...parts.mutations }
-  const services = { ...counted, ...(budgets && { budgets }), mutations }
+  const services = { ...counted, ...(budgets && { budgets }), mutations, turns: new ChangeTurns() }
   const engine = new OperationEngine({ schema: executableSchema(schema, policy, parts.resolvers), introspection, events })
   await engine.start()
 
@@ -97,7 +99,7 @@ function compileServed({
   for (const { type, source } of policy.records.values()) {
     if (!sources.has(source)) throw new SchemaRefused(`${type}: no source is registered as ${source}`)
   }
-  const unserved = computedFault(policy, computed)
+  const unserved = computedFault(policy, computed) ?? viewFault(policy)
   if (unserved !== undefined) throw new SchemaRefused(unserved)
   return compiled
 }

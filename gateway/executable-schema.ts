@@ -4,6 +4,7 @@ import { defaultFieldResolver, type GraphQLSchema, isObjectType } from 'graphql'
 import { shieldRules } from './access/shield-rules.ts'
 import { interfaceNames, leafResolvers } from './disclosure/leaf-resolvers.ts'
 import type { GatewayContext, Resolvers } from './mutations/gateway-context.ts'
+import { resolveNullToDefault } from './operations/argument-defaults.ts'
 import type { Coordinate } from '../directives/coordinates.ts'
 import type { CoordinateClass, PolicyTable } from '../directives/policy.ts'
 
@@ -17,7 +18,7 @@ export class UnheldField extends Error {
 
 /**
  * The schema to execute: the resolvers of roots and edges, a generated resolver for each leaf, and shield's rules around roots
- * and edges. The last step compares each field with its class, before and after wrapping.
+ * and edges. A null for an argument with a default means the default. The last step compares each field with its class, before and after wrapping.
  *
  * @throws UnheldField
  */
@@ -35,6 +36,7 @@ export function executableSchema(schema: GraphQLSchema, policy: PolicyTable, res
       if (field !== undefined) field.resolve = resolve
     }
   }
+  resolveNullToDefault(resolved, policy)
   const rules = shieldRules<Partial<GatewayContext>>(
     resolved,
     policy,

@@ -2,11 +2,13 @@ import { ApolloServer, type ApolloServerPlugin } from '@apollo/server'
 import { unwrapResolverError } from '@apollo/server/errors'
 import {
   ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginSchemaReportingDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled'
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql'
+import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema, isValueNode } from 'graphql'
 import { type AnswerError, isFailureCode } from './answer.ts'
 import type { RequestScope } from './disclosure/request-scope.ts'
 import type { GraphQLBody } from './http/messages.ts'
@@ -14,8 +16,8 @@ import { MESSAGES } from './model/failure-messages.ts'
 import { AuditUnavailable, Failure, type FailureCode, PhiBudgetExceeded } from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
 import type { MutationScope } from './mutations/mutation-scope.ts'
-import { DocumentStore } from './operations/document-store.ts'
-import { MAX_TOKENS, withinLimits } from './operations/operation-limits.ts'
+import { type DocumentRefusal, Documents } from './operations/documents.ts'
+import { usesForbiddenNull } from './operations/null-variables.ts'
 import type { EventSink } from './telemetry/events.ts'
 import { internalFault } from './telemetry/internal-fault.ts'
 
@@ -58,6 +60,12 @@ export interface EngineParts {
   readonly events: EventSink
 }
 
+/** A request in Apollo Server. Apollo calls its document store and `formatError` without the context. */
+interface CurrentRequest {
+  readonly requestId: RequestId
+  readonly document: DocumentNode
+}
+
 const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 
 /**
@@ -66,12 +74,13 @@ const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing }
  */
 export class OperationEngine {
   readonly #apollo: ApolloServer<EngineContext>
-  /** The request of a call to `formatError`, which Apollo calls without the context. */
-  readonly #current = new AsyncLocalStorage<RequestId>()
+  readonly #documents: Documents
+  readonly #current = new AsyncLocalStorage<CurrentRequest>()
   readonly #events: EventSink
 
   constructor({ schema, introspection, events }: EngineParts) {
     this.#events = events
+    this.#documents = new Documents({ schema, introspection, monotonic: () => performance.now() })
     this.#apollo = new ApolloServer<EngineContext>({
       schema,
       introspection,
@@ -79,15 +88,20 @@ export class OperationEngine {
       hideSchemaDetailsFromClientErrors: true,
       includeStacktraceInErrorResponses: false,
       stopOnTerminationSignals: false,
-      parseOptions: { maxLexicalTokens: MAX_TOKENS },
-      documentStore: new DocumentStore(),
-      validationRules: [withinLimits],
+      documentStore: {
+        // Apollo neither parses nor validates a document of its store
+        get: () => Promise.resolve(this.#current.getStore()?.document),
+        set: () => Promise.resolve(),
+        delete: () => Promise.resolve(false),
+      },
       // Apollo's own messages quote documents and variables
       logger: SILENT,
       formatError: (formatted, error) => this.#format(formatted, error),
       plugins: [
         ApolloServerPluginCacheControlDisabled(),
+        ApolloServerPluginInlineTraceDisabled(),
         ApolloServerPluginLandingPageDisabled(),
+        ApolloServerPluginSchemaReportingDisabled(),
         ApolloServerPluginUsageReportingDisabled(),
         scopePlugin,
       ],
@@ -104,6 +118,8 @@ export class OperationEngine {
 
   /** @throws AuditUnavailable for a result in several parts, of which the first would leave before the audit of the others */
   async execute(requestId: RequestId, body: GraphQLBody, open: OpenScope): Promise<Execution> {
+    const document = this.#documents.read(body.query)
+    if ('refused' in document) return { scope: undefined, data: undefined, errors: [errorOf(document)] }
     let scope: RequestScope | undefined
     const contextValue: EngineContext = {
       open: (operation) => {
@@ -112,14 +128,15 @@ export class OperationEngine {
         return opened
       },
     }
-    const { query, operationName, variables, extensions } = body
+    const { query, operationName, variables } = body
     const request = {
       query,
       ...(typeof operationName === 'string' && { operationName }),
       ...(variables && { variables }),
-      ...(extensions && { extensions }),
     }
-    const response = await this.#current.run(requestId, () => this.#apollo.executeOperation(request, { contextValue }))
+    const response = await this.#current.run({ requestId, document }, () =>
+      this.#apollo.executeOperation(request, { contextValue }),
+    )
     if (response.body.kind !== 'single') throw new AuditUnavailable()
     const { data, errors = [] } = response.body.singleResult
     // `#format` gives each error its code
@@ -130,13 +147,17 @@ export class OperationEngine {
     const cause = causeOf(thrown)
     const code = codeOf(cause, formatted.extensions?.['code'])
     if (code === 'INTERNAL') {
-      const requestId = this.#current.getStore()
-      if (requestId !== undefined) this.#events(internalFault(requestId, cause))
+      const current = this.#current.getStore()
+      if (current !== undefined) this.#events(internalFault(current.requestId, cause))
     }
     const { locations, path } = formatted
     const budget = cause instanceof PhiBudgetExceeded && { budget: cause.budget }
     return { message: MESSAGES[code], ...(locations && { locations }), ...(path && { path }), extensions: { code, ...budget } }
   }
+}
+
+function errorOf({ refused: code, locations }: DocumentRefusal): AnswerError {
+  return { message: MESSAGES[code], ...(locations && { locations }), extensions: { code } }
 }
 
 /** The thrown error. Apollo recognizes a resolver's error by its path, and a refusal before execution has none. */
@@ -148,7 +169,14 @@ function causeOf(thrown: unknown): unknown {
 function codeOf(cause: unknown, given: unknown): FailureCode {
   if (cause instanceof Failure) return cause.code
   if (isFailureCode(given)) return given
+  if (isFaultOfValue(cause)) return 'BAD_USER_INPUT'
   return given === 'INTERNAL_SERVER_ERROR' ? 'INTERNAL' : 'BAD_REQUEST'
+}
+
+/** Whether graphql refused a value of the client in the middle of the execution. Such an error names the value in the document. */
+function isFaultOfValue(cause: unknown): boolean {
+  if (!(cause instanceof GraphQLError) || cause.originalError !== undefined || cause.nodes === undefined) return false
+  return cause.nodes.length > 0 && cause.nodes.every(isValueNode)
 }
 
 const scopePlugin: ApolloServerPlugin<EngineContext> = {
@@ -158,6 +186,7 @@ const scopePlugin: ApolloServerPlugin<EngineContext> = {
         // Apollo calls this for a missing operation and for an operation type that the schema does not have, too
         if (operation === undefined || !schema.getRootType(operation.operation)) throw coded('OPERATION_RESOLUTION_FAILURE')
         const variables = request.variables ?? {}
+        if (usesForbiddenNull(schema, document, operation, variables)) throw coded('BAD_USER_INPUT')
         const { scope, mutations, refused } = contextValue.open({ document, name: operation.name?.value, variables })
         contextValue.scope = scope
         contextValue.mutations = mutations

@@ -69,7 +69,7 @@ export interface RecordParts {
   readonly search?: SearchSource
   /** Counts the values that each user receives within an hour. Left out: they are not counted. */
   readonly budgets?: BudgetSource
-  /** Maximum number of values for an operation and for an hour. Default: `DEFAULT_LIMITS`. */
+  /** Maximum number of values for an operation and for an hour, places and bytes of an answer. Default: `DEFAULT_LIMITS`. */
   readonly limits?: Limits
   /** Opens sealed data. It also seals values that a response must carry unreadably: cursors, ids that lead nowhere. */
   readonly keys: Keyring

@@ -15,9 +15,12 @@ import type { CallerParts, ProcessParts, RecordParts, SchemaParts, WithDefaults 
 import type { Caller } from './model/decision.ts'
 import { OperationTooCostly, PhiBudgetExceeded } from './model/failures.ts'
 import type { Instant } from './model/ids.ts'
+import type { ChangeTurns } from './mutations/change-turns.ts'
+import { BREAK_GLASS_FIELD } from './mutations/mutation-resolvers.ts'
 import { type MutationPorts, MutationScope } from './mutations/mutation-scope.ts'
-import { mostValues } from './operations/cost.ts'
+import { exceeds } from './operations/cost.ts'
 import { footprint } from './operations/footprint.ts'
+import { rootCalls } from './operations/root-calls.ts'
 import { limitOf } from './operations/value-limits.ts'
 import type { Resolved } from './pipeline.ts'
 import { OWN_SOURCE } from './store/record-source.ts'
@@ -28,6 +31,7 @@ export type ScopeServices = Required<ProcessParts & Pick<CallerParts, 'stepUpSec
   Pick<RequestLimits, 'budgets'> & {
     /** Break-glass comes from the effective subject. */
     readonly mutations: Omit<MutationPorts, 'breakGlass'>
+    readonly turns: ChangeTurns
   }
 
 /** Share of the request's time for reading. The rest is for the audit of the values that were read or unavailable. */
@@ -49,14 +53,16 @@ export function openScope(
   request: Resolved,
   { document, name, variables }: ResolvedOperation,
 ): OpenedScope {
-  const { sources, computed, search, budgets, limits, keys: keyring, events, audit, mutations: ports } = services
+  const { sources, computed, search, budgets, limits, keys: keyring, events, audit, mutations: ports, turns } = services
   const { requestId, deadline } = request
   const { caller, sources: attributes, ids } = request.subject
   const now = services.now() as Instant
   const maxInOperation = limitOf(limits.operation, policy, caller)
-  if (mostValues(schema, policy, { document, name, variables }, maxInOperation) > maxInOperation) throw new OperationTooCostly()
+  const maxCost = { values: maxInOperation, places: limits.answer.places }
+  if (exceeds(schema, policy, { document, name, variables }, maxCost)) throw new OperationTooCostly()
+  if (rootCalls(schema, { document, name, variables }, BREAK_GLASS_FIELD) > 1) throw new OperationTooCostly()
   const { paths, roots, coordinates } = footprint(schema, policy, document, name, variables)
-  const wanted = [...withInputs(policy, paths)]
+  const wanted = [...withInputs(policy, paths, caller)]
   const grantable = new Set(wanted.filter((path) => refuseBeforeRecord(policy.phi.get(path), caller) === undefined))
   const trail = new Trail({
     log: audit.log,
@@ -67,7 +73,11 @@ export function openScope(
     leftOut: leadsToRecords(policy, coordinates, paths) ? 'POSSIBLE' : 'NEVER',
     origins: new Map([...policy.records].flatMap(([type, { source }]) => (source === OWN_SOURCE ? [] : [[type, source]]))),
   })
-  const refusals = refusalsOf(services, policy, { caller, roots, emergency: `${schema.getMutationType()?.name ?? ''}.breakGlass` })
+  const refusals = refusalsOf(services, policy, {
+    caller,
+    roots,
+    emergency: `${schema.getMutationType()?.name ?? ''}.${BREAK_GLASS_FIELD}`,
+  })
   if (refusals.stopped !== undefined) {
     const [root = schema.getQueryType()?.name ?? ''] = roots
     trail.record({
@@ -96,10 +106,16 @@ export function openScope(
     maxSearches: limitOf(limits.searches, policy, caller),
     maxRefusals: refusals.most,
     refusalsSpent: refusals.stopped !== undefined,
-    maxInOperation,
+    maxCost,
+    maxBytes: limits.answer.bytes,
+    operationText: request.body.query,
   })
   const { breakGlass } = attributes
-  const mutations = new MutationScope({ ...shared, ports: { ...ports, ...(breakGlass && { breakGlass }) } }, scope)
+  const maxPatients = limitOf(limits.breakGlass, policy, caller)
+  const mutations = new MutationScope(
+    { ...shared, turns, maxPatients, ports: { ...ports, ...(breakGlass && { breakGlass }) } },
+    scope,
+  )
   if (refusals.stopped !== undefined) return { scope, mutations, refused: 'PHI_BUDGET_EXCEEDED' }
   return { scope, mutations, ...(stale.length > 0 && { refused: 'STEP_UP_REQUIRED' }) }
 }

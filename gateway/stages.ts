@@ -1,7 +1,7 @@
 import { resolveEffectiveSubject } from './access/effective-subject.ts'
 import type { Identity } from './access/identity.ts'
 import type { Sessions } from './access/sessions.ts'
-import { type Answer, answer, failure, responseOf } from './answer.ts'
+import { type Answer, answer, draftOf, failure, responseOf } from './answer.ts'
 import type { PolicyTable } from '../directives/policy.ts'
 import type { Execution, OpenedScope, OperationEngine, ResolvedOperation } from './execution.ts'
 import type { CallerParts, ProcessParts, RecordParts, SubjectParts } from './gateway-parts.ts'
@@ -84,7 +84,7 @@ export const execute =
 
 type SettlingParts = Required<Pick<ProcessParts, 'events'> & Pick<CallerParts, 'stepUpSeconds'>>
 
-/** Waits for the audit of the operation, then answers with its receipt (P2). */
+/** Measures the answer, waits for the audit of the operation, then answers with its receipt (P2). */
 export const settle =
   ({ events, stepUpSeconds }: SettlingParts): Stage<Executed, HttpResponse> =>
   async ({ requestId, responseType, execution }) =>
@@ -94,9 +94,14 @@ async function answerOf(requestId: RequestId, { scope, data, errors }: Execution
   // no resolver ran: the document or its variables were refused
   if (scope === undefined) return failure(requestId, errors[0]?.extensions.code ?? 'INTERNAL', errors)
   try {
+    const draft = draftOf(scope, data, errors)
+    if (scope.size.isExceeded) {
+      scope.trail.withhold('SIZE')
+      scope.budget.giveBack()
+    }
     // beside the audit, so that the answer waits for one round trip
     const [receipt] = await Promise.all([scope.trail.settle(), scope.countRefusals()])
-    return answer(scope, receipt, data, errors)
+    return answer(requestId, draft, receipt)
   } catch (error) {
     if (error instanceof AuditUnavailable) return failure(requestId, 'AUDIT_UNAVAILABLE')
     events(internalFault(requestId, error))

@@ -1,10 +1,9 @@
 import { cp, mkdir, rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
 import ts from 'typescript'
-import { bundleFunction, bundleOptions, SCHEMA_FILES } from './bundle.ts'
+import { bundleFunction, bundleGateway, SCHEMA_FILES } from './bundle.ts'
 
-// `npm run build` bundles each function into one file for Lambda, beside the files of its schema. It also builds the package
+// `npm run build` bundles each function for Lambda, beside the files of its schema. It also builds the package
 // for deployments with a schema of their own.
 
 const root = new URL('../', import.meta.url)
@@ -17,11 +16,7 @@ await mkdir(packaged, { recursive: true })
 await Promise.all([
   bundleFunction(new URL('dist/graphql/', root)),
   // includes all dependencies, because graphql-shield needs a patch that an installation of this package does not apply
-  build({
-    ...bundleOptions,
-    entryPoints: [fileURLToPath(new URL('gateway/index.ts', root))],
-    outfile: fileURLToPath(new URL('index.mjs', packaged)),
-  }),
+  bundleGateway('gateway/index.ts', packaged),
   cp(new URL(SCHEMA_FILES['directives.graphql'], root), new URL('directives.graphql', packaged)),
 ])
 writeDeclarations(fileURLToPath(new URL('gateway/index.ts', root)), fileURLToPath(new URL('types/', packaged)))

@@ -121,6 +121,10 @@ function found(ref: RecordRef, version: number, values: ReadonlyMap<SchemaPath, 
       return {
         version,
         metadata: { open: {}, references: {} },
+        maxBytes: (path) => {
+          const value = values.get(path)
+          return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value))
+        },
         value: (path) => {
           const value = values.get(path)
           if (value !== undefined) counter.fields++

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
+import type { AccessItemPlace } from '../crypto/access-seal.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { userToken } from '../crypto/tokens.ts'
-import { type BreakGlassTable, grantPlace, grantManifestPlace, queuePlace } from '../store/break-glass.ts'
+import { type BreakGlassItem, type BreakGlassTable, type BreakGlassWrite, grantPlace, queuePlace } from '../store/break-glass.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { Caller, BreakGlassGrantRef } from '../model/decision.ts'
 import type { EventSink } from '../telemetry/events.ts'
@@ -10,10 +10,14 @@ import { IntegrityFailure } from '../model/failures.ts'
 import type { Instant, PatientId, TenantId } from '../model/ids.ts'
 import type { Clock } from '../model/record.ts'
 import { breakGlassReviews } from './break-glass-reviews.ts'
-import type { BreakGlassPort, PreparedGrant } from './break-glass-port.ts'
-import { grantOf, isOpen, type StoredGrant, parseStoredGrant, sealText, writesOf } from './stored-grant.ts'
+import type { BreakGlassPort, GrantChange, PreparedGrant } from './break-glass-port.ts'
+import { GrantList, readChunks } from './grant-list.ts'
+import { MAX_RENEWALS, renewed } from './grant-renewals.ts'
+import { writesOf } from './grant-writes.ts'
+import { grantOf, isOpen, newGrantId, renewalCount, type StoredGrant, parseStoredGrant, sealText } from './stored-grant.ts'
 import type { BreakGlassSource } from './attribute-loader.ts'
 import { type ManifestItem, readManifestItems, verifyAgainstManifest } from './manifest-items.ts'
+import { OpenedPatients } from './opened-patients.ts'
 
 export interface BreakGlassParts {
   readonly table: BreakGlassTable
@@ -22,22 +26,29 @@ export interface BreakGlassParts {
   readonly exists: (tenant: TenantId, patient: PatientId, deadline: Deadline) => Promise<boolean>
   readonly events: EventSink
   readonly now: Clock
-  /** The maximum duration of a grant, in minutes. */
+  /** The maximum duration of a grant with all its renewals, in minutes. */
   readonly maxMinutes: number
 }
 
-/** The grants that were read for one user, with the keys and manifests. */
+/** The grants that were read for one user, with the keys and the lists of the patients. */
 interface Reading {
   readonly key: PurposeKey<'access'>
   readonly user: string
-  /** Manifests by patient, as read. A write requires that they are unchanged. */
-  readonly manifests: ReadonlyMap<PatientId, Uint8Array>
+  /** By patient, as read. A write requires that the manifest is unchanged. */
+  readonly lists: ReadonlyMap<PatientId, GrantList>
   /** The newest grant of each patient, or its fault. */
   readonly grants: ReadonlyMap<PatientId, ManifestItem<StoredGrant>>
 }
 
+/** A change of a grant, with the other items and conditions of its transaction. */
+interface ChangedGrant {
+  readonly change: GrantChange
+  readonly grant: StoredGrant
+  readonly others?: readonly BreakGlassItem[]
+  readonly writes?: readonly BreakGlassWrite[]
+}
+
 const MINUTE_MS = 60_000
-const ID_BYTES = 16
 
 /**
  * Break-glass (45 CFR 164.312(a)(2)(ii)): grants access to one patient for one user and a limited time. The grants have a table
@@ -48,52 +59,67 @@ const ID_BYTES = 16
  * operators.
  */
 export function breakGlassGrants({ table, keyring, exists, events, now: clock, maxMinutes }: BreakGlassParts): BreakGlassSource {
-  const read = async ({ tenant, user: name }: Caller, patients: readonly PatientId[], deadline: Deadline): Promise<Reading> => {
+  const read = async ({ tenant, user: name }: Caller, patients: readonly PatientId[], { signal }: Deadline): Promise<Reading> => {
     const [key, lookup] = await Promise.all([keyring.purposeKey(tenant, 'access'), keyring.purposeKey(tenant, 'lookup')])
     const user = userToken(lookup, name)
-    const manifests = new Map<PatientId, Uint8Array>()
+    const lists = new Map<PatientId, GrantList>()
     const grants = await readManifestItems({ tenant, events }, patients, async (pending) => {
-      const loaded = await table.load(tenant, user, pending, deadline.signal)
-      for (const [patient, manifest] of loaded.manifests) manifests.set(patient, manifest)
+      const loaded = await table.load(tenant, user, pending, signal)
+      const read = pending.map((patient) => {
+        const list = new GrantList({ key, tenant, patient }, loaded.manifests.get(patient))
+        lists.set(patient, list)
+        return { patient, list, place: grantPlace(tenant, patient, user) }
+      })
+      const chunks = read.map(({ list, place }) => ({ list, chunks: [list.chunkOf(place.sk)] }))
+      await readChunks(table, chunks, signal)
       return new Map(
-        pending.map((patient) => [
-          patient,
-          verifiedGrant(key, { tenant, patient, user }, loaded.manifests.get(patient), loaded.items.get(patient)),
-        ]),
+        read.map(({ patient, list, place }) => [patient, verifiedGrant(list, place, loaded.items.get(patient))] as const),
       )
     })
-    return { key, user, manifests, grants }
+    return { key, user, lists, grants }
   }
 
-  /** Prepares the items of a grant and of the grants that it ends, with the manifest that lists them. */
-  const prepare = (
+  /** Prepares the items of a grant, with the manifest that lists them. */
+  const prepare = async (
     tenant: TenantId,
-    { key, user, manifests }: Reading,
-    grant: StoredGrant,
-    ...ended: readonly StoredGrant[]
-  ): PreparedGrant => {
+    { user, lists }: Reading,
+    { change, grant, others = [], writes = [] }: ChangedGrant,
+    { signal }: Deadline,
+  ): Promise<PreparedGrant> => {
     const patient = grant.patient as PatientId
-    const queued = [grant, ...ended].map((one) => ({
-      place: queuePlace(tenant, 'REVIEW', one.since as Instant, one.id),
-      grant: one,
-    }))
-    const put = [{ place: grantPlace(tenant, patient, user), grant }, ...queued]
-    return { grant: grantOf(grant), items: writesOf({ table, key, tenant, patient }, manifests.get(patient), { put }) }
+    const list = lists.get(patient)
+    if (list === undefined) throw new RangeError('The grants of a patient were not read.')
+    const put = [grantPlace(tenant, patient, user), queuePlace(tenant, 'REVIEW', grant.since as Instant, grant.id)]
+    const changes = { put: put.map((place) => ({ place, grant })), others }
+    const items = await writesOf({ table, events }, list, changes, signal)
+    return { change, grant: grantOf(grant), items: [...items, ...writes] }
   }
 
   const port: BreakGlassPort = {
     maxMinutes,
-    async prepareGrant(caller, { patient, reason, minutes }, now, deadline) {
-      const { tenant, user } = caller
+    async prepareGrant(caller, { patient, reason, minutes, maxPatients }, now, deadline) {
+      const { tenant, user: name } = caller
+      const { signal } = deadline
       const [isPatient, reading] = await Promise.all([exists(tenant, patient, deadline), read(caller, [patient], deadline)])
       if (!isPatient) return undefined
-      const id = randomBytes(ID_BYTES).toString('base64url')
-      const sealed = sealText(reading.key, tenant, { patient, id }, 'REASON', reason)
-      const grant: StoredGrant = { id, patient, user, reason: sealed, since: now, until: now + minutes * MINUTE_MS }
       const before = reading.grants.get(patient)
+      const list = reading.lists.get(patient)
+      if (before?.kind === 'FOUND' && list !== undefined && isOpen(before.content, now)) {
+        const { content } = before
+        if (renewalCount(content) >= MAX_RENEWALS) return 'TOO_MANY'
+        const last = content.since + maxMinutes * MINUTE_MS
+        const until = Math.max(content.until, Math.min(now + minutes * MINUTE_MS, last))
+        const { grant, item } = await renewed({ table, events }, list, content, { at: now, until, reason }, signal)
+        return await prepare(tenant, reading, { change: 'RENEWED', grant, others: [item] }, deadline)
+      }
+      const { key, user } = reading
+      const opened = await OpenedPatients.read({ table, events, key, tenant, user }, now, signal)
+      if (!opened.hasRoomFor(patient, maxPatients)) return 'TOO_MANY'
       // a grant that was tampered with is reported and overwritten: it must not prevent emergency access
-      const replaced = before?.kind === 'FOUND' && isOpen(before.content, now) ? [{ ...before.content, ended: now }] : []
-      return prepare(tenant, reading, grant, ...replaced)
+      const id = newGrantId(now)
+      const sealed = sealText(key, tenant, { patient, id }, 'REASON', reason)
+      const grant: StoredGrant = { id, patient, user: name, reason: sealed, since: now, until: now + minutes * MINUTE_MS }
+      return await prepare(tenant, reading, { change: 'BROKEN', grant, writes: [opened.counting(patient)] }, deadline)
     },
     async prepareEnd(caller, patient, id, now, deadline) {
       const reading = await read(caller, [patient], deadline)
@@ -101,8 +127,8 @@ export function breakGlassGrants({ table, keyring, exists, events, now: clock, m
       if (item?.kind === 'FAULT') throw new IntegrityFailure()
       const grant = item?.kind === 'FOUND' ? item.content : undefined
       if (grant?.id !== id) return undefined
-      if (!isOpen(grant, now)) return { grant: grantOf(grant), items: [] }
-      return prepare(caller.tenant, reading, { ...grant, ended: now })
+      if (!isOpen(grant, now)) return { change: 'ENDED', grant: grantOf(grant), items: [] }
+      return await prepare(caller.tenant, reading, { change: 'ENDED', grant: { ...grant, ended: now } }, deadline)
     },
   }
 
@@ -122,20 +148,10 @@ export function breakGlassGrants({ table, keyring, exists, events, now: clock, m
   }
 }
 
-/** Verifies a user's newest grant against the patient's manifest. */
-function verifiedGrant(
-  key: PurposeKey<'access'>,
-  { tenant, patient, user }: { tenant: TenantId; patient: PatientId; user: string },
-  manifest: Uint8Array | undefined,
-  item: Uint8Array | undefined,
-): ManifestItem<StoredGrant> {
+/** Verifies a user's newest grant against the patient's list. */
+function verifiedGrant(list: GrantList, place: AccessItemPlace, item: Uint8Array | undefined): ManifestItem<StoredGrant> {
+  const verified = verifyAgainstManifest(list, { place, name: place.sk }, item, parseStoredGrant)
+  if (verified.kind !== 'NO_MANIFEST') return verified
   // the first grant of a patient creates the manifest
-  if (manifest === undefined) return item === undefined ? { kind: 'NONE' } : { kind: 'FAULT', what: 'MANIFEST_MISSING' }
-  const place = grantPlace(tenant, patient, user)
-  return verifyAgainstManifest(
-    { key, place, manifestPlace: grantManifestPlace(tenant, patient), name: place.sk },
-    item,
-    manifest,
-    parseStoredGrant,
-  )
+  return item === undefined ? { kind: 'NONE' } : { kind: 'FAULT', what: 'MANIFEST_MISSING' }
 }

@@ -1,39 +1,62 @@
 import * as z from 'zod'
 import type { CredentialFault } from '../model/credential-fault.ts'
 import { type Instant, type TenantId, tenantId, type UserId } from '../model/ids.ts'
+import { claimAt, singleOf, textsOf } from './claim-value.ts'
+import { fhirBase, localReference } from './local-reference.ts'
 
-/** The text of a claim, such as a name or an id. */
-const text = z.string().min(1).max(128)
-/** An issuer may put groups of all kinds into a token. Groups without a role are dropped. */
-const MAX_ROLES = 64
+const wellFormed = z
+  .string()
+  .min(1)
+  .refine((text) => text.isWellFormed())
+/** The text of a claim that identifies the caller. Tables and the audit log contain it. */
+const id = wellFormed.max(128)
+/** The path of a claim, or a value to compare a claim with. A URL or a distinguished name of a directory can be long. */
+const name = wellFormed.max(1_024)
+const Mark = z.strictObject({ claim: name, is: name })
+const FhirBase = name.transform((text, context) => {
+  const base = fhirBase(text)
+  if (base === undefined) context.addIssue({ code: 'custom', message: 'Use the base URL of a FHIR server.' })
+  return base ?? z.NEVER
+})
 
 /**
- * The claim names of an issuer's access tokens. Each name is a top-level claim. If the issuer prefixes its claims with a URL, use
- * the full name.
+ * The claims of an issuer's access tokens, as paths: `tenant`, `realm_access.roles`, `https://clinic.example/roles`. `claimAt`
+ * defines their meaning. `ClaimMap.parse({})` has the defaults.
  */
 export const ClaimMap = z.strictObject({
-  tenant: text.default('tenant'),
+  /** The id of the person. */
+  subject: name.default('sub'),
+  tenant: name.default('tenant'),
   /** Maps values of the tenant claim to tenants. Without the map, the claim is the name of the tenant. */
-  tenants: z.record(text, text).optional(),
-  roles: text.default('roles'),
+  tenants: z.record(name, id).optional(),
+  /** A list of roles, or one role as a text. */
+  roles: name.default('roles'),
   /** Maps values of the roles claim to roles. Values that are not in the map are dropped. */
-  roleNames: z.record(text, text).optional(),
-  fhirUser: text.default('fhirUser'),
-  organization: text.default('organization'),
-  client: text.default('client_id'),
+  roleNames: z.record(name, id).optional(),
+  fhirUser: name.default('fhirUser'),
+  /** The FHIR servers of each tenant, by base URL. A `fhirUser` below such a base is the local reference. */
+  fhirBases: z.record(id, z.array(FhirBase).min(1)).default({}),
+  organization: name.default('organization'),
+  client: name.default('client_id'),
   /** A claim that is constant during a sign-in, refreshed tokens included. */
-  session: text.default('sid'),
-  purpose: text.default('purpose_of_use'),
-  authTime: text.default('auth_time'),
+  session: name.default('sid'),
+  purpose: name.default('purpose_of_use'),
+  authTime: name.default('auth_time'),
   /** The audience of the token. Cognito uses `client_id`. */
-  audience: text.default('aud'),
-  /** A claim that access tokens have and id tokens do not. Needed if neither the type nor `token_use` distinguishes the two. */
-  accessToken: text.optional(),
+  audience: name.default('aud'),
+  /**
+   * A claim, or a claim with a value, that access tokens have and id tokens do not. Needed if neither the type nor `token_use`
+   * distinguishes the two.
+   */
+  accessToken: z.union([name, Mark]).optional(),
   /** The claim and value that identify a machine client, if its subject differs from its client id. */
-  machine: z.strictObject({ claim: text, is: text }).optional(),
-  /** The authentication methods (RFC 8176) and the context classes that prove a second factor. */
-  mfaMethods: z.array(text).default(['mfa']),
-  mfaClasses: z.array(text).default([]),
+  machine: Mark.optional(),
+  /** The claims with the authentication methods (RFC 8176) and the context classes. */
+  amr: name.default('amr'),
+  acr: name.default('acr'),
+  /** The authentication methods and the context classes that prove a second factor. */
+  mfaMethods: z.array(name).default(['mfa']),
+  mfaClasses: z.array(name).default([]),
 })
 
 export type ClaimMap = z.infer<typeof ClaimMap>
@@ -65,59 +88,87 @@ export interface TokenClaims {
   readonly organization: string | undefined
   readonly client: string | undefined
   readonly session: string | undefined
+  /** Absent if the session or the sign-in is known. */
   readonly tokenId: string | undefined
-  readonly purpose: string | undefined
+  /** The purposes of use that the token names. */
+  readonly purposes: readonly string[]
 }
 
-const seconds = z
-  .number()
-  .min(0)
-  .max(1e11)
-  .transform((time) => Math.floor(time * 1000) as Instant)
+const toInstant = (seconds: number): Instant => Math.floor(seconds * 1000) as Instant
+const seconds = z.number().min(0).max(1e11).transform(toInstant)
+/** A NumericDate (RFC 7519), a NumericDate as a text, or the ISO time of AD FS. */
+const time = z.union([
+  seconds,
+  z
+    .string()
+    .regex(/^\d{1,11}$/)
+    .transform((text) => toInstant(Number(text))),
+  z.iso.datetime({ offset: true }).transform((text) => Date.parse(text) as Instant),
+])
 const Payload = z.record(z.string(), z.unknown())
-const Roles = z.array(text).min(1).max(MAX_ROLES)
-const Methods = z.array(text).max(16)
-const Audience = z.union([text, z.array(text).max(16)])
+/** A relative reference is as long as any id. A URL may be longer. */
+const Reference = z.union([id, wellFormed.max(1_024).refine((text) => URL.canParse(text))])
+const Purposes = z.array(id).min(1)
 const MACHINE_LIFETIME_MS = 3_600_000
+/** The time by which an issuer may date a token back for receivers with slow clocks. Entra dates tokens five minutes back. */
+const BACKDATING_MS = 300_000
 
 /**
- * Reads the claims of a verified token with the claim map of its issuer.
+ * Reads the claims of a verified token with the claim map of its issuer. Values are mapped first. Only values that remain have
+ * limits: a token may have any number of groups without a role, of any length.
  *
- * @throws ZodError, ClaimsUnfit if a claim is missing, too long or of the wrong type, or the token has another audience
+ * @throws ZodError, ClaimsUnfit if a claim is missing, too long, not well-formed or of the wrong type, or the token has another
+ *   audience
  */
 export function readClaims(payload: unknown, map: ClaimMap, audience: string): TokenClaims {
   const claims = Payload.parse(payload)
-  const optional = <T>(name: string, form: z.ZodType<T>): T | undefined =>
-    Object.hasOwn(claims, name) ? form.parse(claims[name]) : undefined
-  const required = <T>(name: string, form: z.ZodType<T>): T => form.parse(Object.hasOwn(claims, name) ? claims[name] : undefined)
+  const required = <T>(path: string, form: z.ZodType<T>): T => form.parse(singleOf(claimAt(claims, path)))
+  const optional = <T>(path: string, form: z.ZodType<T>): T | undefined =>
+    claimAt(claims, path) === undefined ? undefined : required(path, form)
+  const texts = (path: string): readonly string[] => textsOf(claimAt(claims, path))
 
-  if (![required(map.audience, Audience)].flat().includes(audience)) throw new ClaimsUnfit('AUDIENCE')
-  const subject = required('sub', text)
-  const client = optional(map.client, text)
-  const isMachine = subject === client || (map.machine !== undefined && claims[map.machine.claim] === map.machine.is)
+  if (!texts(map.audience).includes(audience)) throw new ClaimsUnfit('AUDIENCE')
+  const subject = required(map.subject, id)
+  const client = optional(map.client, id)
+  const isMachine = subject === client || (map.machine !== undefined && claimAt(claims, map.machine.claim) === map.machine.is)
   const expiresAt = required('exp', seconds)
   const issuedAt = optional('iat', seconds)
-  if (isMachine && (client === undefined || issuedAt === undefined || expiresAt - issuedAt > MACHINE_LIFETIME_MS))
-    throw new ClaimsUnfit()
-  const methods = optional('amr', Methods) ?? []
-  const context = optional('acr', text)
+  if (isMachine && (client === undefined || livesTooLong(expiresAt, issuedAt, optional('nbf', seconds)))) throw new ClaimsUnfit()
+  const tenant = tenantFrom(required(map.tenant, name), map)
+  const bases = own(map.fhirBases, tenant) ?? []
+  const fhirUser = optional(map.fhirUser, Reference)
+  const organization = optional(map.organization, name)
+  const session = optional(map.session, id)
+  const authTime = optional(map.authTime, time)
   return {
-    tenant: tenantFrom(required(map.tenant, text), map),
+    tenant,
     user: (isMachine ? client : subject) as UserId,
     isMachine,
-    roles: required(map.roles, Roles).flatMap((role) => (map.roleNames === undefined ? role : (own(map.roleNames, role) ?? []))),
+    roles: texts(map.roles).flatMap((role) => (map.roleNames === undefined ? role : (own(map.roleNames, role) ?? []))),
     hasSecondFactor:
-      methods.some((method) => map.mfaMethods.includes(method)) || (context !== undefined && map.mfaClasses.includes(context)),
+      texts(map.amr).some((method) => map.mfaMethods.includes(method)) ||
+      texts(map.acr).some((context) => map.mfaClasses.includes(context)),
     expiresAt,
     issuedAt,
-    authTime: optional(map.authTime, seconds),
-    fhirUser: optional(map.fhirUser, text),
-    organization: optional(map.organization, text),
+    authTime,
+    fhirUser: fhirUser === undefined ? undefined : localReference(fhirUser, bases),
+    organization: organization === undefined ? undefined : id.parse(localReference(organization, bases)),
     client,
-    session: optional(map.session, text),
-    tokenId: optional('jti', text),
-    purpose: optional(map.purpose, text),
+    session,
+    // an id of a token has no limits unless it identifies the session
+    tokenId: isMachine || session !== undefined || authTime !== undefined ? undefined : optional('jti', id),
+    purposes: claimAt(claims, map.purpose) === undefined ? [] : Purposes.parse([claimAt(claims, map.purpose)].flat()),
   }
+}
+
+/**
+ * A token of a machine client is valid for at most an hour after its issue. If it names its start and the start is not after the
+ * issue, it may be dated back, so it may have five more minutes.
+ */
+function livesTooLong(expiresAt: Instant, issuedAt: Instant | undefined, notBefore: Instant | undefined): boolean {
+  if (issuedAt === undefined) return true
+  const backdating = notBefore !== undefined && notBefore <= issuedAt ? BACKDATING_MS : 0
+  return expiresAt - issuedAt > MACHINE_LIFETIME_MS + backdating
 }
 
 function tenantFrom(claim: string, { tenants }: ClaimMap): TenantId {
@@ -127,5 +178,5 @@ function tenantFrom(claim: string, { tenants }: ClaimMap): TenantId {
 }
 
 /** Looks up only configured names, never those of the object's prototype. */
-const own = (record: Readonly<Record<string, string>>, name: string): string | undefined =>
-  Object.hasOwn(record, name) ? record[name] : undefined
+const own = <T>(record: Readonly<Record<string, T>>, key: string): T | undefined =>
+  Object.hasOwn(record, key) ? record[key] : undefined

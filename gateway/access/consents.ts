@@ -18,6 +18,7 @@ const Content = z.array(
     records: z.array(z.string()).optional(),
     since: z.number().optional(),
     until: z.number().optional(),
+    breakGlass: z.literal(true).optional(),
   }),
 )
 

@@ -1,8 +1,9 @@
 import { JwtVerifier } from 'aws-jwt-verify'
 import type { Caller } from '../model/decision.ts'
 import { BadRequest, MfaRequired, Unauthenticated } from '../model/failures.ts'
-import type { PolicyTable, PurposeOfUse, Role, RolePolicy } from '../../directives/policy.ts'
+import type { PolicyTable, PurposeOfUse, Role } from '../../directives/policy.ts'
 import type { Clock } from '../model/record.ts'
+import { claimAt } from './claim-value.ts'
 import { ClaimMap, readClaims, type TokenClaims } from './claims.ts'
 import type { KeySetKeeper } from './issuer-key-sets.ts'
 import { IssuerKeyCache } from './jwks.ts'
@@ -75,7 +76,7 @@ export function tokenIdentity(options: TokenIssuer, policy: PolicyTable): Identi
   return {
     prefetch: () => keys.prefetch(),
     async callerOf(headers) {
-      const token = tokenOf(headers['authorization'])
+      const token = tokenOf(headers['authorization'], issuer)
       let claims: TokenClaims
       try {
         claims = readClaims(await verified(token), map, audience)
@@ -90,16 +91,17 @@ export function tokenIdentity(options: TokenIssuer, policy: PolicyTable): Identi
   }
 }
 
-/** Rejects id tokens. RFC 9068 sets the header type, Cognito has the claim `token_use`, other issuers have `accessTokenClaim`. */
+/** Rejects id tokens. RFC 9068 sets the header type, Cognito has the claim `token_use`, other issuers have the claim `mark`. */
 function isAccessToken(
   { typ }: Readonly<Record<string, unknown>>,
   payload: Readonly<Record<string, unknown>>,
-  accessTokenClaim: string | undefined,
+  mark: ClaimMap['accessToken'],
 ): boolean {
   if (payload['token_use'] !== undefined) return payload['token_use'] === 'access'
   if (typeof typ === 'string' && ACCESS_TOKEN.test(typ)) return true
   const isPlain = typ === undefined || (typeof typ === 'string' && /^jwt$/i.test(typ))
-  return isPlain && accessTokenClaim !== undefined && Object.hasOwn(payload, accessTokenClaim)
+  if (!isPlain || mark === undefined) return false
+  return typeof mark === 'string' ? claimAt(payload, mark) !== undefined : claimAt(payload, mark.claim) === mark.is
 }
 
 function callerFrom(claims: TokenClaims, headers: Headers, policy: PolicyTable): Caller {
@@ -107,14 +109,14 @@ function callerFrom(claims: TokenClaims, headers: Headers, policy: PolicyTable):
   const roles = claims.roles.flatMap((role) => policy.roles.get(role as Role) ?? [])
   if (roles.length === 0) throw new Unauthenticated({ fault: 'CLAIMS' })
   if (roles.some(({ mfa }) => mfa) && !claims.hasSecondFactor) throw new MfaRequired()
-  const mayClaim = [...new Set(roles.flatMap((role) => role.mayClaim))]
+  const mayClaim = [...new Set(roles.flatMap((role) => role.mayClaim))].filter((purpose) => permits(claims.purposes, purpose))
   const { tenant, user, expiresAt, issuedAt, authTime, fhirUser, organization, client } = claims
   const session = sessionOf(claims)
   return {
     tenant,
     user,
     roles: new Set(roles.map(({ role }) => role)),
-    purpose: purposeFrom(headers['x-purpose-of-use'] ?? claims.purpose, mayClaim, roles),
+    purpose: purposeFrom(headers['x-purpose-of-use'], claims.purposes, mayClaim),
     mayClaim,
     seesExistence: roles.some(({ seesExistence }) => seesExistence),
     sessionExpiresAt: expiresAt,
@@ -142,8 +144,20 @@ function sessionOf({ isMachine, session, authTime, tokenId, issuedAt }: TokenCla
   throw new Unauthenticated({ fault: 'CLAIMS' })
 }
 
-function purposeFrom(claimed: string | undefined, mayClaim: readonly PurposeOfUse[], roles: readonly RolePolicy[]): PurposeOfUse {
-  const purpose = claimed === undefined ? roles[0]?.mayClaim[0] : mayClaim.find((name) => name === claimed)
+/**
+ * Whether a request may have the purpose, if the token names these purposes. A token without a purpose permits all.
+ *
+ * A token for treatment permits emergency treatment and break-glass too. An emergency must not wait for a new token, and both
+ * purposes leave an audit trail of their own.
+ */
+function permits(named: readonly string[], purpose: PurposeOfUse): boolean {
+  if (named.length === 0 || named.includes(purpose)) return true
+  return named.includes('TREAT') && (purpose === 'ETREAT' || purpose === 'BTG')
+}
+
+/** @throws BadRequest if the caller may not claim the purpose, or the token names none that the caller may claim */
+function purposeFrom(claimed: string | undefined, named: readonly string[], mayClaim: readonly PurposeOfUse[]): PurposeOfUse {
+  const purpose = mayClaim.find((name) => (claimed === undefined ? named.length === 0 || named.includes(name) : name === claimed))
   if (purpose === undefined) throw new BadRequest()
   return purpose
 }

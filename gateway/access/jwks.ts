@@ -1,8 +1,11 @@
-import { assertIsJwks, findJwkInJwks, type Jwks, type JwksCache, type JwkWithKid } from 'aws-jwt-verify/jwk'
+import type { Jwks, JwksCache, JwkWithKid } from 'aws-jwt-verify/jwk'
+import * as z from 'zod'
 import { Unauthenticated } from '../model/failures.ts'
 import type { Clock } from '../model/record.ts'
 import type { StoredKeySet } from '../store/issuer-keys.ts'
 import type { KeySet, KeySetKeeper } from './issuer-key-sets.ts'
+import { MAX_KEY_SET, requestKeySet } from './key-set-request.ts'
+import { fitsAlgorithm, type VerificationKey, verificationKeys } from './verification-key.ts'
 
 /** The key set is requested again after this time, so that a key that the issuer withdrew stops working. */
 const REFRESH_MS = 10 * 60_000
@@ -11,21 +14,8 @@ const MAX_AGE_MS = 24 * 60 * 60_000
 /** Minimum time between requests to the issuer, whatever key ids the tokens have. It is shorter before the first key set. */
 const PAUSE_MS = 30_000
 const FIRST_PAUSE_MS = 1_000
-const TIMEOUT_MS = 1_500
-/** A set of keys is a few kilobytes. */
-const MAX_SET = 256 * 1024
-const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost'])
 
-/** The key type of each algorithm. All are asymmetric, so that a public key never serves as a secret (RFC 8725 section 2.1). */
-const KEY_OF_ALGORITHM: Readonly<Record<string, { readonly kty: string; readonly crv?: string }>> = {
-  RS256: { kty: 'RSA' },
-  RS384: { kty: 'RSA' },
-  RS512: { kty: 'RSA' },
-  ES256: { kty: 'EC', crv: 'P-256' },
-  ES384: { kty: 'EC', crv: 'P-384' },
-  ES512: { kty: 'EC', crv: 'P-521' },
-  EdDSA: { kty: 'OKP', crv: 'Ed25519' },
-}
+const KeySetText = z.object({ keys: z.array(z.unknown()) })
 
 type Decomposed = Parameters<JwksCache['getJwk']>[1]
 
@@ -40,7 +30,7 @@ export class IssuerKeyCache implements JwksCache {
   readonly #now: Clock
   readonly #onChange: () => void
   readonly #keeper: KeySetKeeper | undefined
-  #cached: (KeySet & { readonly jwks: Jwks }) | undefined
+  #cached: (KeySet & { readonly keys: readonly VerificationKey[] }) | undefined
   #askedAt: number | undefined
   #asking: Promise<Jwks> | undefined
 
@@ -57,8 +47,8 @@ export class IssuerKeyCache implements JwksCache {
 
   /** @throws Unauthenticated if the key does not exist, or does not fit the algorithm */
   async getJwk(_uri: string, token: Decomposed): Promise<JwkWithKid> {
-    const key = this.#age() < REFRESH_MS ? this.#find(token) : undefined
-    if (key !== undefined) return verifyFit(key, token)
+    const keys = this.#age() < REFRESH_MS ? this.#named(token) : []
+    if (keys.length > 0) return fitting(keys, token)
     // a failed request leaves the key set at its age, which `getCachedJwk` checks
     if (this.#mayAsk() || this.#asking !== undefined) await this.getJwks().catch(() => undefined)
     return this.getCachedJwk(this.#uri, token)
@@ -66,9 +56,10 @@ export class IssuerKeyCache implements JwksCache {
 
   /** @throws Unauthenticated */
   getCachedJwk(_uri: string, token: Decomposed): JwkWithKid {
-    const key = this.#age() < MAX_AGE_MS ? this.#find(token) : undefined
-    if (key === undefined) throw new Unauthenticated({ fault: this.#age() < MAX_AGE_MS ? 'UNKNOWN_KEY' : 'KEYS_UNAVAILABLE' })
-    return verifyFit(key, token)
+    if (this.#age() >= MAX_AGE_MS) throw new Unauthenticated({ fault: 'KEYS_UNAVAILABLE' })
+    const keys = this.#named(token)
+    if (keys.length === 0) throw new Unauthenticated({ fault: 'UNKNOWN_KEY' })
+    return fitting(keys, token)
   }
 
   /** Requests the key set before the first token. After a failure, the first token requests it again without a pause. */
@@ -98,7 +89,7 @@ export class IssuerKeyCache implements JwksCache {
     let text: string
     let jwks: Jwks
     try {
-      text = await fetchText(this.#uri)
+      text = await requestKeySet(this.#uri)
       jwks = this.#adopt({ text, at: this.#now() })
     } catch (error) {
       return await this.#fallBack(await last, error)
@@ -109,21 +100,20 @@ export class IssuerKeyCache implements JwksCache {
 
   /** Uses the stored key set of another process if it is newer than the cached one. @throws `error` otherwise */
   async #fallBack(last: StoredKeySet | undefined, error: unknown): Promise<Jwks> {
-    if (last === undefined || last.text.length > MAX_SET) throw error
+    if (last === undefined || last.text.length > MAX_KEY_SET) throw error
     if (last.at <= (this.#cached?.at ?? 0) || this.#now() - last.at >= MAX_AGE_MS) throw error
     const set = await this.#keeper?.verified(last)
     if (set === undefined) throw error
     return this.#adopt(set)
   }
 
-  /** @throws SyntaxError, JwksValidationError */
+  /** @throws SyntaxError, ZodError */
   #adopt({ text, at }: KeySet): Jwks {
-    const jwks = JSON.parse(text) as unknown
-    assertIsJwks(jwks as Parameters<typeof assertIsJwks>[0])
+    const keys = verificationKeys(KeySetText.parse(JSON.parse(text)).keys)
     const changed = this.#cached !== undefined && this.#cached.text !== text
-    this.#cached = { jwks: jwks as Jwks, text, at }
+    this.#cached = { keys, text, at }
     if (changed) this.#onChange()
-    return jwks as Jwks
+    return { keys: keys.map(({ jwk }) => jwk) }
   }
 
   #mayAsk(): boolean {
@@ -138,30 +128,19 @@ export class IssuerKeyCache implements JwksCache {
     return age < 0 ? Number.POSITIVE_INFINITY : age
   }
 
-  #find({ header }: Decomposed): JwkWithKid | undefined {
-    return this.#cached && header.kid !== undefined ? findJwkInJwks(this.#cached.jwks, header.kid) : undefined
+  #named({ header: { kid } }: Decomposed): readonly VerificationKey[] {
+    return kid === undefined ? [] : (this.#cached?.keys.filter(({ jwk }) => jwk.kid === kid) ?? [])
   }
 }
 
-/** The key decides the algorithm, not the token. @throws Unauthenticated */
-function verifyFit(jwk: JwkWithKid, { header: { alg } }: Decomposed): JwkWithKid {
-  const wanted = alg !== undefined && Object.hasOwn(KEY_OF_ALGORITHM, alg) ? KEY_OF_ALGORITHM[alg] : undefined
-  const fits =
-    wanted?.kty === jwk.kty &&
-    (wanted.crv === undefined || wanted.crv === jwk.crv) &&
-    (jwk.alg === undefined || jwk.alg === alg) &&
-    (jwk.use === undefined || jwk.use === 'sig')
-  if (!fits) throw new Unauthenticated({ fault: 'ALGORITHM' })
-  return jwk
-}
-
-/** Requires TLS, except on the loopback interface, which no network attacker can read. */
-async function fetchText(uri: string): Promise<string> {
-  const { protocol, hostname } = new URL(uri)
-  if (protocol !== 'https:' && !(protocol === 'http:' && LOOPBACK.has(hostname))) throw new Unauthenticated()
-  const response = await fetch(uri, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) })
-  if (!response.ok) throw new Unauthenticated()
-  const text = await response.text()
-  if (text.length > MAX_SET) throw new Unauthenticated()
-  return text
+/**
+ * Returns the key of the algorithm. Two different keys of one id are ambiguous, so neither verifies.
+ *
+ * @throws Unauthenticated
+ */
+function fitting(keys: readonly VerificationKey[], { header: { alg } }: Decomposed): JwkWithKid {
+  const [first, ...others] = keys.filter((key) => fitsAlgorithm(key, alg))
+  if (first === undefined) throw new Unauthenticated({ fault: 'ALGORITHM' })
+  if (others.some(({ key }) => !key.equals(first.key))) throw new Unauthenticated({ fault: 'UNKNOWN_KEY' })
+  return first.jwk
 }

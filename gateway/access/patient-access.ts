@@ -1,13 +1,7 @@
 import { accessDigest } from '../crypto/access-seal.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import {
-  chunkHolding,
-  type MembershipChunk,
-  type Memberships,
-  openMembershipChunk,
-  type PatientAccess,
-  type SealedPatientAccess,
-} from '../crypto/patient-access.ts'
+import { type Chunk, chunkHolding } from '../crypto/chunk.ts'
+import { type Memberships, openMembershipChunk, type PatientAccess, type SealedPatientAccess } from '../crypto/patient-access.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { type AccessTable, membershipChunkKey } from '../store/access.ts'
 import type { AccessFault, EventSink } from '../telemetry/events.ts'
@@ -89,7 +83,7 @@ async function readOnce(
 ): Promise<ReadonlyMap<PatientId, PatientAccessRead>> {
   const manifests = await table.load(tenant, [...wanted.keys()], signal)
   const reads = new Map<PatientId, PatientAccessRead>()
-  const chunked = new Map<PatientId, { readonly manifest: Found; readonly chunks: readonly MembershipChunk[] }>()
+  const chunked = new Map<PatientId, { readonly manifest: Found; readonly chunks: readonly Chunk[] }>()
   for (const [patient, names] of wanted) {
     const manifest = opened(key, manifests.get(patient))
     reads.set(patient, manifest)
@@ -124,7 +118,7 @@ function opened(key: PurposeKey<'access'>, manifest: SealedPatientAccess | undef
 function withChunks(
   { key, tenant, patient }: Omit<Place, 'table'> & { readonly patient: PatientId },
   manifest: Found,
-  chunks: readonly MembershipChunk[],
+  chunks: readonly Chunk[],
   stored: ReadonlyMap<number, Uint8Array>,
 ): PatientAccessRead {
   const members = new Map<string, Json>()

@@ -51,10 +51,10 @@ export interface RelationshipSource {
    */
   panel(caller: Caller, after: PatientId | undefined, limit: number, deadline: Deadline): Promise<readonly PatientId[]>
   /**
-   * Whether the caller has the relationship to one record, by the record's sealed metadata. It then holds only for that record.
-   * Must be a pure function. Leave it out if the relationship is to the patient as a whole.
+   * Whether the caller has the relationship to one record, by the record's author, which the index of the patient has too. It then
+   * holds only for that record. Must be a pure function. Leave it out if the relationship is to the patient as a whole.
    */
-  readonly ofRecord?: (caller: Caller, record: RecordMetadata) => boolean
+  readonly ofRecord?: (caller: Caller, record: Pick<RecordMetadata, 'author'>) => boolean
 }
 
 export type RelationshipRegistry = ReadonlyMap<Relationship, RelationshipSource>

@@ -22,5 +22,9 @@ const FAULTS: readonly (readonly [new (...given: never[]) => Error, CredentialFa
 /** Classifies the error of a token verification. Missing claims and claims of another form are CLAIMS. */
 export function tokenFault(cause: unknown): CredentialFault {
   if (cause instanceof Unauthenticated || cause instanceof ClaimsUnfit) return cause.fault
-  return FAULTS.find(([type]) => cause instanceof type)?.[1] ?? 'CLAIMS'
+  return FAULTS.find(([type]) => cause instanceof type)?.[1] ?? (isOfCrypto(cause) ? 'SIGNATURE' : 'CLAIMS')
 }
+
+/** OpenSSL throws for a signature of another length. */
+const isOfCrypto = (cause: unknown): boolean =>
+  cause instanceof Error && 'code' in cause && typeof cause.code === 'string' && /^ERR_(?:OSSL|CRYPTO)/.test(cause.code)

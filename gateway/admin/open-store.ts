@@ -16,7 +16,10 @@ import { writeStudy } from './study-admin.ts'
 /** The sealed store of one tenant, open for an import. */
 export interface SealedStore {
   readonly idFor: (type: string, sourceId: string) => RecordId
-  /** Writes the new and changed records, memberships and consents of a patient. Other consents stay unchanged. */
+  /**
+   * Writes the new and changed records, memberships and consents of a patient. Other consents stay unchanged. Consents of a patient
+   * that is not stored are dropped.
+   */
   write(patient: {
     patient: PatientId
     records: readonly NewRecord[]
@@ -51,6 +54,10 @@ export async function openStore(
   return {
     idFor: (type, sourceId) => derivedId(identifier, type as TypeName, sourceId),
     async write({ patient, records, memberships, consents }) {
+      // without a record there may be no patient, and consents alone must not create one
+      if (records.length === 0 && memberships.length === 0 && (await services.records.indexRoot(tenant, patient)) === undefined) {
+        return { created: 0, updated: 0, unchanged: 0 }
+      }
       const changed = await membershipChanges({ keyring, table: access }, tenant, memberships)
       const consentChange = consents && (await consentsChange(services, tenant, patient, consents))
       const changes = consentChange === undefined ? changed : [consentChange, ...changed]

@@ -17,6 +17,9 @@ export class ItemPacker {
   #sent = 0
   /** Numbers below the last one that were given back. */
   readonly #free: number[] = []
+  /** All records, each with its item. */
+  readonly #added: { readonly record: TimedAccess; readonly placement: Placement; readonly draft: ItemDraft }[] = []
+  readonly #handedOut = new WeakSet<ItemDraft>()
 
   constructor(context: AuditContext, leftOut: DraftParts['leftOut'] = 'NEVER') {
     const userAgent = context.userAgent === undefined ? undefined : userAgentOf(context.userAgent)
@@ -32,15 +35,30 @@ export class ItemPacker {
     const full = open?.isFull === true ? open : undefined
     const draft = open === undefined || full !== undefined ? this.#draft(record, placement.kind) : open
     draft.add(record, placement.kind)
+    this.#added.push({ record, placement, draft })
     this.#open.set(key, draft)
-    return full && this.#numbered(full)
+    return full && this.#handOut(full)
+  }
+
+  /**
+   * Changes records that were added. If the item of a changed record was handed out, the changed record is added beside it.
+   *
+   * @param change returns the record itself if nothing changes
+   * @returns items that are full and can be sent
+   */
+  amend(change: (record: TimedAccess) => TimedAccess): ItemDraft[] {
+    this.#open.clear()
+    return this.#added.splice(0).flatMap(({ record, placement, draft }) => {
+      const changed = change(record)
+      return changed === record && this.#handedOut.has(draft) ? [] : (this.add(changed, placement) ?? [])
+    })
   }
 
   /** Items that are stored together with a write. The request may end with them, so the last one states their number. */
   ofWrite(records: readonly TimedAccess[]): ItemDraft[] {
     const packer = new ItemPacker(this.#parts.context)
     const full = records.flatMap((record) => packer.add(record) ?? [])
-    const items = [...full, ...packer.#open.values()].map((draft) => this.#numbered(draft))
+    const items = [...full, ...packer.#open.values()].map((draft) => this.#handOut(draft))
     return withNumber(items, this.#sent)
   }
 
@@ -54,7 +72,7 @@ export class ItemPacker {
 
   /** All remaining items. Call it when the request records nothing more. */
   rest(): ItemDraft[] {
-    const items = [...this.#open.values()].map((draft) => this.#numbered(draft))
+    const items = [...this.#open.values()].map((draft) => this.#handOut(draft))
     this.#open.clear()
     return withNumber(items, this.#sent)
   }
@@ -63,7 +81,8 @@ export class ItemPacker {
     return new ItemDraft(this.#parts, record, placement)
   }
 
-  #numbered(draft: ItemDraft): ItemDraft {
+  #handOut(draft: ItemDraft): ItemDraft {
+    this.#handedOut.add(draft)
     draft.part = this.#free.pop() ?? ++this.#sent
     return draft
   }

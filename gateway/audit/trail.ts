@@ -1,10 +1,10 @@
 import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
-import type { AccessRecord } from '../model/access-record.ts'
+import type { AccessRecord, OutcomeReason } from '../model/access-record.ts'
 import type { Deadline } from '../model/deadline.ts'
 import { VersionConflict } from '../model/failures.ts'
 import type { Instant } from '../model/ids.ts'
 import type { Clock } from '../model/record.ts'
-import type { AuditContext } from './entry.ts'
+import type { AuditContext, TimedAccess } from './entry.ts'
 import type { DraftParts, ItemDraft, Placement } from './item-draft.ts'
 import { ItemPacker } from './item-packer.ts'
 import type { AuditLog } from './log.ts'
@@ -56,6 +56,8 @@ export class Trail {
   readonly #writes: Promise<readonly ItemReceipt[]>[] = []
   readonly #edges: (() => AccessRecord)[] = []
   #count = 0
+  /** The reason that nothing of the answer leaves. */
+  #withheld: OutcomeReason | undefined
 
   constructor(parts: TrailParts) {
     this.#parts = parts
@@ -65,9 +67,18 @@ export class Trail {
   record(record: AccessRecord, placement?: Placement): void {
     this.#count++
     const origin = this.#originOf(record, placement)
-    const access = { ...record, at: this.#parts.now() as Instant, ...(origin !== undefined && { origin }) }
-    const full = this.#packer.add(access, placement)
+    const timed = { ...record, at: this.#parts.now() as Instant, ...(origin !== undefined && { origin }) }
+    const full = this.#packer.add(this.#withheld === undefined ? timed : withheld(timed, this.#withheld), placement)
     if (full !== undefined) this.#send([full])
+  }
+
+  /**
+   * Records that nothing of the answer leaves: disclosures become UNAVAILABLE with this reason. An item that left before stays, and the
+   * log then reports more than left.
+   */
+  withhold(reason: OutcomeReason): void {
+    this.#withheld = reason
+    for (const full of this.#packer.amend((record) => withheld(record, reason))) this.#send([full])
   }
 
   /** Records an edge, which has its count only at the end: an edge is one access, however many pages of it the request reads. */
@@ -121,4 +132,13 @@ export class Trail {
     write.catch(() => undefined)
     this.#writes.push(write)
   }
+}
+
+/** The record of a value that was opened and did not leave. */
+function withheld(record: TimedAccess, reason: OutcomeReason): TimedAccess {
+  if (record.outcome !== 'DISCLOSED' && record.outcome !== 'MASKED') return record
+  const changed: { -readonly [Member in keyof TimedAccess]: TimedAccess[Member] } = { ...record, outcome: 'UNAVAILABLE', reason }
+  delete changed.view
+  delete changed.count
+  return changed
 }

@@ -38,6 +38,9 @@ export function envelopeKeyVersion(bytes: Uint8Array): number {
   return version
 }
 
+/** The length of the padded text of an envelope, by the length of the envelope: no byte is read. */
+export const paddedBytes = ({ length }: Uint8Array): number => Math.max(0, length - SEALED_AT - TAG_BYTES)
+
 /**
  * Returns the padded text of an envelope. Call `envelopeKeyVersion` first, which checks the header.
  *

@@ -74,6 +74,9 @@ export function fromPaddedBytes(padded: Buffer): Buffer {
   return padded.subarray(LENGTH_BYTES, end)
 }
 
+/** The maximum text of a padded text of this length, in bytes. */
+export const maxTextBytes = (paddedBytes: number): number => Math.max(0, paddedBytes - LENGTH_BYTES)
+
 /** Returns the canonical JSON of a value, RFC 8785. @throws ValueNotSealable if the value is not JSON */
 export function canonicalText(value: Json, path?: SchemaPath): string {
   let text: string | undefined

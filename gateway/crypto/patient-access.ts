@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { IntegrityFailure } from '../model/failures.ts'
 import type { Json } from '../model/record.ts'
 import { type AccessItemPlace, openAccessItem, sealAccessItem } from './access-seal.ts'
+import type { Chunk } from './chunk.ts'
 import { canonicalText } from './padded-text.ts'
 import type { RandomBytes } from './parts.ts'
 import type { PurposeKey } from './tenant-keys.ts'
@@ -11,15 +12,6 @@ import type { PurposeKey } from './tenant-keys.ts'
 
 /** Memberships by name. A name is `kind#subject`, with a kind like `CARE_TEAM` and the token of a person or study. */
 export type Memberships = ReadonlyMap<string, Json>
-
-/** The manifest's entry for a chunk of memberships. */
-export interface MembershipChunk {
-  /** The first name that belongs to the chunk. Empty for the first chunk. */
-  readonly first: string
-  /** Identifies the chunk within the patient. A number is never used again. */
-  readonly number: number
-  readonly digest: string
-}
 
 /** The content of a patient's access manifest. */
 export interface PatientAccess {
@@ -31,7 +23,7 @@ export interface PatientAccess {
   /** A few memberships are in the manifest itself. */
   readonly members?: Memberships
   /** Many memberships are in chunks, sorted by their first names. */
-  readonly chunks?: readonly MembershipChunk[]
+  readonly chunks?: readonly Chunk[]
   /** The number of the next chunk. */
   readonly next?: number
   /** The digest of the tombstone that replaced the patient's keys. Keys that exist all the same were restored. */
@@ -98,12 +90,6 @@ export function openMembershipChunk(key: PurposeKey<'access'>, place: AccessItem
   if (!content.success) throw new IntegrityFailure()
   return new Map(Object.entries(content.data))
 }
-
-/** Returns the chunk that a name belongs to. @param chunks sorted by their first names */
-export const chunkHolding = <Chunk extends Pick<MembershipChunk, 'first'>>(
-  chunks: readonly Chunk[],
-  name: string,
-): Chunk | undefined => chunks.findLast(({ first }) => first <= name)
 
 /** Whether two lists of consents are equal, whatever the order of members within a consent. */
 export const sameConsents = (one: readonly Json[], other: readonly Json[]): boolean => canonicalText(one) === canonicalText(other)

@@ -1,8 +1,8 @@
 import { IntegrityFailure } from '../model/failures.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { Json, RecordMetadata } from '../model/record.ts'
-import { envelopeKeyVersion, openEnvelope, sealEnvelope } from './envelope.ts'
-import { fromPaddedText, toPaddedText } from './padded-text.ts'
+import { envelopeKeyVersion, openEnvelope, paddedBytes, sealEnvelope } from './envelope.ts'
+import { fromPaddedText, maxTextBytes, toPaddedText } from './padded-text.ts'
 import type { RandomBytes } from './parts.ts'
 import type { PatientKey, PatientKeys } from './patient-keys.ts'
 import { fieldAad, metadataAad, type AadPrefix } from './record-binding.ts'
@@ -40,6 +40,9 @@ export function openField(
   counter.fields++
   return fromPaddedText(padded)
 }
+
+/** The maximum length of the JSON text in a sealed field, in bytes. Opens nothing. */
+export const maxFieldBytes = (sealed: Uint8Array): number => maxTextBytes(paddedBytes(sealed))
 
 /** Sealed metadata, `docs/sealed-field.md` section 5. @throws ValueNotSealable */
 export function sealMetadata(

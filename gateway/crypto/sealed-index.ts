@@ -21,6 +21,10 @@ export interface IndexEntry extends ListPosition {
   readonly category: string
   /** The sensitivities of the record. A page skips closed records without opening them, and still has its full length. */
   readonly labels: readonly string[]
+  /** The encounter that the record belongs to. A denial of an encounter closes its records. */
+  readonly encounter?: RecordId
+  /** The FHIR identity of the author. */
+  readonly author?: string
 }
 
 /** The entry of the index root for a chunk. */
@@ -43,8 +47,10 @@ export interface IndexRoot {
   readonly own?: { readonly type: TypeName; readonly version: number }
   /** The version of the patient's access manifest that the same transaction wrote, or an earlier one. */
   readonly access?: number
-  /** By type, newest first. */
+  /** The chunks of records without labels. By type, newest first. */
   readonly types: ReadonlyMap<string, readonly ChunkSummary[]>
+  /** The chunks of records with labels, which can be closed. No list of the others depends on them. By type, newest first. */
+  readonly labeled: ReadonlyMap<string, readonly ChunkSummary[]>
 }
 
 export interface IndexPlace {
@@ -53,15 +59,19 @@ export interface IndexPlace {
 }
 
 const Position = z.tuple([z.string(), z.string()])
+const Chunks = z.record(z.string(), z.array(z.tuple([z.number(), z.string(), z.number(), Position, Position])))
 const Root = z.object({
   version: z.number(),
   next: z.number(),
   own: z.tuple([z.string(), z.number()]).optional(),
   access: z.number().optional(),
-  types: z.record(z.string(), z.array(z.tuple([z.number(), z.string(), z.number(), Position, Position]))),
+  types: Chunks,
+  labeled: Chunks.optional(),
 })
 const texts = z.array(z.string())
-const Chunk = z.array(z.tuple([z.string(), z.string(), z.number(), texts, z.string(), texts.optional()]))
+const Chunk = z.array(
+  z.tuple([z.string(), z.string(), z.number(), texts, z.string(), texts.optional(), z.string().optional(), z.string().optional()]),
+)
 
 const ROOT = '#index'
 const chunkPart = (number: number): string => `${ROOT}/${number}`
@@ -77,10 +87,22 @@ export const chunkFits = ({ digest }: ChunkSummary, sealed: Uint8Array | undefin
 export function sealRoot(
   keys: PatientKeys,
   place: IndexPlace,
-  { version, next, own, access, types }: IndexRoot,
+  { version, next, own, access, types, labeled }: IndexRoot,
   random: RandomBytes = randomBytes,
 ): Uint8Array {
-  const chunks = [...types].map(([type, summaries]) => [
+  const value = {
+    version,
+    next,
+    ...(own && { own: [own.type, own.version] }),
+    ...(access !== undefined && { access }),
+    types: rowsOf(types),
+    ...(labeled.size > 0 && { labeled: rowsOf(labeled) }),
+  }
+  return seal(keys, place, ROOT, value, random)
+}
+
+function rowsOf(lists: IndexRoot['types']): unknown {
+  const rows = [...lists].map(([type, summaries]) => [
     type,
     summaries.map(({ number, digest, count, first, last }) => [
       number,
@@ -90,20 +112,24 @@ export function sealRoot(
       [last.date, last.id],
     ]),
   ])
-  const value = {
-    version,
-    next,
-    ...(own && { own: [own.type, own.version] }),
-    ...(access !== undefined && { access }),
-    types: Object.fromEntries(chunks) as unknown,
-  }
-  return seal(keys, place, ROOT, value, random)
+  return Object.fromEntries(rows) as unknown
 }
 
 /** @throws IntegrityFailure if the bytes were not sealed at this place; KeyUnavailable */
 export function openRoot(keys: PatientKeys, place: IndexPlace, sealed: Uint8Array): IndexRoot {
-  const { version, next, own, access, types } = read(Root, open(keys, place, ROOT, sealed))
-  const summaries = Object.entries(types).map(
+  const { version, next, own, access, types, labeled = {} } = read(Root, open(keys, place, ROOT, sealed))
+  return {
+    version,
+    next,
+    ...(own && { own: { type: own[0] as TypeName, version: own[1] } }),
+    ...(access !== undefined && { access }),
+    types: listsOf(types),
+    labeled: listsOf(labeled),
+  }
+}
+
+function listsOf(rows: z.infer<typeof Chunks>): IndexRoot['types'] {
+  const lists = Object.entries(rows).map(
     ([type, chunks]) =>
       [
         type,
@@ -116,13 +142,7 @@ export function openRoot(keys: PatientKeys, place: IndexPlace, sealed: Uint8Arra
         })),
       ] as const,
   )
-  return {
-    version,
-    next,
-    ...(own && { own: { type: own[0] as TypeName, version: own[1] } }),
-    ...(access !== undefined && { access }),
-    types: new Map(summaries),
-  }
+  return new Map(lists)
 }
 
 export function sealChunk(
@@ -132,22 +152,26 @@ export function sealChunk(
   entries: readonly IndexEntry[],
   random: RandomBytes = randomBytes,
 ): Uint8Array {
-  const rows = entries.map(({ date, id, version, codes, category, labels }) => {
-    const row = [date, id, version, codes, category]
-    return labels.length === 0 ? row : [...row, labels]
+  const rows = entries.map(({ date, id, version, codes, category, labels, encounter = '', author = '' }) => {
+    const row = [date, id, version, codes, category, labels, encounter, author]
+    // most records have neither labels nor an author: what is empty at the end is omitted
+    return row.slice(0, author !== '' ? 8 : encounter !== '' ? 7 : labels.length > 0 ? 6 : 5)
   })
   return seal(keys, place, chunkPart(number), rows, random)
 }
 
 /** @throws IntegrityFailure if the bytes were not sealed at this place; KeyUnavailable */
 export function openChunk(keys: PatientKeys, place: IndexPlace, number: number, sealed: Uint8Array): readonly IndexEntry[] {
-  return read(Chunk, open(keys, place, chunkPart(number), sealed)).map(([date, id, version, codes, category, labels = []]) => ({
+  const rows = read(Chunk, open(keys, place, chunkPart(number), sealed))
+  return rows.map(([date, id, version, codes, category, labels = [], encounter = '', author = '']) => ({
     date,
     id: id as RecordId,
     version,
     codes,
     category,
     labels,
+    ...(encounter !== '' && { encounter: encounter as RecordId }),
+    ...(author !== '' && { author }),
   }))
 }
 

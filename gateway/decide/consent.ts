@@ -1,7 +1,8 @@
 import type { Consent, ConsentSubject } from '../model/consent.ts'
 import type { Caller, ConsentFacts } from '../model/decision.ts'
 import type { Instant } from '../model/ids.ts'
-import type { ConsentPolicy, Relationship, Sensitivity } from '../../directives/policy.ts'
+import type { ConsentPolicy, RecordLabel, Relationship, Sensitivity } from '../../directives/policy.ts'
+import { REFRAINS } from '../../directives/record-labels.ts'
 
 /** The basis of an access. The effect of consents depends on it. */
 export type Footing = Relationship | 'BREAK_GLASS'
@@ -18,14 +19,19 @@ type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
 const OPEN: ConsentVerdict = { kind: 'OPEN' }
 const CLOSED: ConsentVerdict = { kind: 'CLOSED' }
 /** The policy of a label that the schema does not define. */
-const STRICTEST: ConsentPolicy = { rule: 'REQUIRED', breakGlass: false, ownAccess: false }
+const STRICTEST: ConsentPolicy = { rule: 'REQUIRED', opensTo: 'ANY', breakGlass: false, ownAccess: false }
+/** The policy of a refrain that names the patient and the persons who act for the patient. */
+const NOT_FOR_THE_PATIENT: ConsentPolicy = { rule: 'HONOR_DENIAL', opensTo: 'ANY', breakGlass: true, ownAccess: false }
+const REFRAIN_NAMES: ReadonlySet<string> = new Set(REFRAINS)
 const OWN: ReadonlySet<string> = new Set(['SELF', 'PROXY'])
 
 /**
  * Checks whether the patient's consents open one value to one caller. A denial overrides a permission. If consents cannot be
  * read, a value that requires a permission is UNKNOWN. A value that only honors denials is OPEN: an outage must not stop care.
  *
- * @param labels the sensitivities of the field; the facts hold those of the record
+ * A confidentiality, or a refrain of the source, closes a record whatever the consents say.
+ *
+ * @param labels the sensitivities of the field; the facts hold the labels of the record
  * @source 42 CFR 2.31 and 2.33, 45 CFR 164.508(a)(2), 164.522(a)
  */
 export function consentVerdict(
@@ -35,26 +41,38 @@ export function consentVerdict(
   { rules, given, record }: ConsentFacts,
   now: Instant,
 ): ConsentVerdict {
-  const sensitivities = new Set([...labels, ...(record?.labels ?? [])])
-  const policies = [...sensitivities].map((label) => ({ label, ...(rules.get(label) ?? STRICTEST) }))
-  if (footing === 'BREAK_GLASS' && policies.some(({ breakGlass }) => !breakGlass)) return CLOSED
+  const all = new Set<RecordLabel>([...labels, ...(record?.labels ?? [])])
+  const policies = [...all].map((label) => ({ label, ...policyOf(label, rules) }))
+  if (policies.some(({ breakGlass, opensTo }) => !(footing === 'BREAK_GLASS' ? breakGlass : isOpenTo(opensTo, footing)))) {
+    return CLOSED
+  }
   // an author uses their own notes for treatment without an authorization: 164.508(a)(2)(i)(A)
   if (footing === 'AUTHOR') return OPEN
   if (OWN.has(footing)) return policies.every(({ ownAccess }) => ownAccess) ? OPEN : CLOSED
   const required = policies.filter(({ rule }) => rule === 'REQUIRED')
   if (given === undefined) return required.length === 0 ? OPEN : { kind: 'UNKNOWN' }
-  const applying = given.filter((consent) => appliesTo(consent, caller, record, now))
+  const applying = given.filter(
+    (consent) => !(footing === 'BREAK_GLASS' && consent.breakGlass === true) && appliesTo(consent, caller, record, now),
+  )
   const denied = applying.some(
-    ({ effect, labels: of }) => effect === 'DENY' && (of === undefined || of.some((label) => sensitivities.has(label))),
+    ({ effect, labels: of }) => effect === 'DENY' && (of === undefined || of.some((label) => all.has(label))),
   )
   if (denied) return CLOSED
   let consent: string | undefined
   for (const { label } of required) {
-    const permission = applying.find(({ effect, labels: of }) => effect === 'PERMIT' && of?.includes(label) === true)
+    const permission = applying.find(({ effect, labels: of }) => effect === 'PERMIT' && of?.some((one) => one === label) === true)
     if (permission === undefined) return CLOSED
     consent = permission.id
   }
   return consent === undefined ? OPEN : { kind: 'OPEN', consent }
+}
+
+function policyOf(label: RecordLabel, rules: ConsentFacts['rules']): ConsentPolicy {
+  return REFRAIN_NAMES.has(label) ? NOT_FOR_THE_PATIENT : (rules.get(label) ?? STRICTEST)
+}
+
+function isOpenTo(opensTo: ConsentPolicy['opensTo'], footing: Relationship): boolean {
+  return opensTo === 'ANY' || opensTo.has(footing)
 }
 
 function appliesTo(

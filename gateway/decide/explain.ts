@@ -2,7 +2,7 @@ import type { Consent } from '../model/consent.ts'
 import type { Caller, Decision, Denial, Facts, Refusal } from '../model/decision.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { Instant } from '../model/ids.ts'
-import type { Action, PolicyTable, Relationship, View } from '../../directives/policy.ts'
+import type { Action, PolicyTable, Relationship, Sensitivity, View } from '../../directives/policy.ts'
 import { decide } from './decide.ts'
 import { firstRefusedInput } from './decide-inputs.ts'
 
@@ -82,7 +82,8 @@ function decided(table: Table, path: SchemaPath, caller: Subject, facts: Facts, 
 
 /** The known facts, with the most permissive value for each unknown fact. */
 function bestCase(table: Table, path: SchemaPath, facts: Facts | undefined, now: Instant): Facts {
-  const everything: Consent = { id: '', effect: 'PERMIT', labels: [...table.consent.keys()] }
+  const sensitivities = [...table.consent].filter(([, { opensTo }]) => opensTo === 'ANY').map(([label]) => label as Sensitivity)
+  const everything: Consent = { id: '', effect: 'PERMIT', labels: sensitivities }
   const given = facts?.consent.given ?? [everything]
   if (facts !== undefined) {
     return {

@@ -16,13 +16,24 @@ export class AccessRecorder {
     this.#parts = parts
   }
 
-  /** @param key identifies the access; LEFT_OUT keeps it out of the counts of the answer, and out of the length of its audit item */
-  recordOnce(key: string, record: AccessRecord, counted: 'COUNTED' | 'LEFT_OUT' = 'COUNTED'): void {
+  /** @param key identifies the access */
+  recordOnce(key: string, record: AccessRecord): void {
     if (this.#recorded.has(key)) return
     this.#recorded.add(key)
     const { trail, counter } = this.#parts
-    if (counted === 'COUNTED' && record.outcome === 'DENIED') counter.denied++
-    if (counted === 'COUNTED' && record.outcome === 'UNAVAILABLE') counter.unavailable++
-    trail.record(record, counted === 'LEFT_OUT' ? { kind: 'LEFT_OUT' } : undefined)
+    if (record.outcome === 'DENIED') counter.denied++
+    if (record.outcome === 'UNAVAILABLE') counter.unavailable++
+    trail.record(record)
+  }
+
+  /**
+   * Records a closed record that the answer omits, once, whether a list or an edge leads to it. It is kept out of the counts of the
+   * answer, and out of the length of its audit item.
+   */
+  recordLeftOut(record: AccessRecord): void {
+    const key = `${record.recordType ?? ''} ${record.recordId ?? ''} LEFT_OUT`
+    if (this.#recorded.has(key)) return
+    this.#recorded.add(key)
+    this.#parts.trail.record(record, { kind: 'LEFT_OUT' })
   }
 }

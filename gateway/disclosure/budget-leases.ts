@@ -52,8 +52,18 @@ export class BudgetLeases {
    * @throws StoreUnavailable if the table does not answer before the deadline; then nothing is taken of the lease
    */
   async take(user: BudgetUser, amount: number, deadline: Deadline): Promise<boolean> {
+    return (await this.takeReturnable(user, amount, deadline)) !== undefined
+  }
+
+  /**
+   * Takes values as `take` does.
+   *
+   * @returns returns the values to the lease of the hour in which they were taken, for an answer that does not leave; undefined if
+   *   nothing is taken
+   */
+  async takeReturnable(user: BudgetUser, amount: number, deadline: Deadline): Promise<(() => void) | undefined> {
     const { tenant, most } = user
-    if (amount > most) return false
+    if (amount > most) return undefined
     const claimed = this.#lease(user)
     const claim = claimed?.has(amount) === false ? claimed.claim : undefined
     if (claim !== undefined) await deadline.wait(() => claim, storeOverdue)
@@ -62,13 +72,14 @@ export class BudgetLeases {
     const taken = lease?.split(amount) ?? 0
     let isGiven = taken === amount
     try {
-      if (isGiven) return true
-      const account = { tenant, user: user.user, hour: this.#hour(), kind: 'VALUES' } as const
-      const missing = amount - taken
-      const used = await deadline.wait(() => this.#source.reserve(account, missing, most, deadline), storeOverdue)
-      lease?.learn(missing, used)
-      isGiven = used !== undefined
-      return isGiven
+      if (!isGiven) {
+        const account = { tenant, user: user.user, hour: this.#hour(), kind: 'VALUES' } as const
+        const missing = amount - taken
+        const used = await deadline.wait(() => this.#source.reserve(account, missing, most, deadline), storeOverdue)
+        lease?.learn(missing, used)
+        isGiven = used !== undefined
+      }
+      return isGiven ? () => lease?.add(amount) : undefined
     } finally {
       lease?.endSplit(taken, isGiven)
     }

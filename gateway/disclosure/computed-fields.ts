@@ -1,4 +1,6 @@
 import type { SchemaPath } from '../../directives/coordinates.ts'
+import { possibleViewInputs } from '../decide/view-inputs.ts'
+import type { Caller } from '../model/decision.ts'
 import type { Instant } from '../model/ids.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 import type { Json } from '../model/record.ts'
@@ -36,8 +38,12 @@ export function computedFault({ computed, phi, reads }: PolicyTable, functions: 
 
 const recordOf = (path: SchemaPath): string => path.slice(0, path.indexOf('.'))
 
-/** These paths with the inputs of those that are computed. */
-export function withInputs({ computed }: Pick<PolicyTable, 'computed'>, paths: ReadonlySet<SchemaPath>): ReadonlySet<SchemaPath> {
-  const inputs = [...paths].flatMap((path) => computed.get(path) ?? [])
+/** These paths with the inputs of those that are computed, and with the values that views of them may need. */
+export function withInputs(
+  policy: Pick<PolicyTable, 'computed' | 'phi'>,
+  paths: ReadonlySet<SchemaPath>,
+  { roles }: Pick<Caller, 'roles'>,
+): ReadonlySet<SchemaPath> {
+  const inputs = [...paths].flatMap((path) => [...(policy.computed.get(path) ?? []), ...possibleViewInputs(policy, path, roles)])
   return inputs.length === 0 ? paths : new Set([...paths, ...inputs])
 }

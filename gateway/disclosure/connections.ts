@@ -3,7 +3,7 @@ import { decide } from '../decide/decide.ts'
 import type { Trail } from '../audit/trail.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Denial } from '../model/decision.ts'
-import { BadUserInput, Erased } from '../model/failures.ts'
+import { BadUserInput, Erased, OperationTooCostly } from '../model/failures.ts'
 import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import { recordKey, type RecordRef } from '../model/ids.ts'
 import { type Connection, ConnectionEdge, page } from './connection-edge.ts'
@@ -11,15 +11,18 @@ import type { PatientSearch } from './patient-search.ts'
 import type { CursorPage, PageArguments, RecordLists } from './record-lists.ts'
 import type { RecordLoader } from './record-loader.ts'
 import { type RecordView, whereOf } from './record-view.ts'
-import { groundsOf } from './record-values.ts'
+import { groundsOf, leftOutAccess } from './record-values.ts'
 import type { Deciding } from './record-visibility.ts'
 import type { OperationRules, Recording, RequestIdentity } from './request-parts.ts'
+import type { AnswerPlace } from './response-size.ts'
 import { MissingDecisionError } from './missing-decision.ts'
 
 type Place = GraphQLResolveInfo['path']
 
-/** Records that are opened at a time to find out whether there is another page. */
-const LOOK_AHEAD = 20
+/** The fields between a connection and its records. */
+const NODES = ['edges', 'node'] as const
+/** The records of the edge do not fit into the answer. */
+const TOO_LARGE = { outcome: 'DENIED', reason: 'SIZE' } as const
 
 interface ConnectionParts
   extends Pick<RequestIdentity, 'caller' | 'now'>,
@@ -31,6 +34,8 @@ interface ConnectionParts
   readonly loader: RecordLoader
   /** The PHI paths that the answer selects of a type, at a place within the result of a field. */
   readonly plan: (info: GraphQLResolveInfo, type: TypeName, within: readonly string[]) => ReadonlySet<SchemaPath>
+  /** The place in the answer of such a type, for the size of the answer. */
+  readonly place: (info: GraphQLResolveInfo, type: TypeName, within: readonly string[]) => AnswerPlace
 }
 
 /** Pages of records: the panel of a caller, and what is listed of a patient. An edge is decided once, on every page (P12). */
@@ -64,6 +69,8 @@ export class Connections {
         this.#parts.errors.record(path, patient.key, { outcome: 'ERASED' }, info.path)
         return null
       }
+      if (error instanceof OperationTooCostly)
+        this.#parts.recorder.recordOnce(`${patient.key} ${path} SIZE`, { ...at, ...TOO_LARGE })
       const reason = this.#passing(error)
       this.#parts.recorder.recordOnce(`${patient.key} ${path} ${reason}`, { ...at, outcome: 'UNAVAILABLE', reason })
       this.#parts.errors.unavailable(path, patient.key, info.path)
@@ -74,7 +81,10 @@ export class Connections {
     return connection
   }
 
-  /** A page of the requested length: records that turn out closed when opened are replaced by the following ones. */
+  /**
+   * A page of the requested length. The list omits closed records without opening them. A record that turns out closed when it is opened
+   * was written after the list was read, or its source lists too little of it: the following ones replace it.
+   */
   async #listOf(
     patient: RecordView,
     type: TypeName,
@@ -82,54 +92,36 @@ export class Connections {
     args: PageArguments,
     info: GraphQLResolveInfo,
   ): Promise<Connection> {
-    const isClosed = this.#parts.visibility.closedInList(type, patient.facts)
+    const closure = this.#parts.visibility.closureOfList(type, patient.facts)
     const next = async (from: PageArguments): Promise<CursorPage> => {
-      const listed = await this.#parts.lists.ofPatient(patient.ref.patient, type, coordinate, { ...args, ...from }, isClosed)
-      for (const ref of listed.leftOut) this.#leftOut(ref, this.#parts.visibility.leavingOut(type, patient.facts))
+      const listed = await this.#parts.lists.ofPatient(patient.ref.patient, type, coordinate, { ...args, ...from }, closure)
+      for (const leftOut of listed.leftOut) this.#parts.recorder.recordLeftOut(leftOutAccess(leftOut))
       return listed
     }
-    const paths = this.#parts.plan(info, type, ['edges', 'node'])
+    const paths = this.#parts.plan(info, type, NODES)
+    const place = this.#parts.place(info, type, NODES)
     let listed = await next({})
-    let edges = await this.#openEdges(listed, paths)
+    let edges = await this.#openEdges(listed, paths, place)
     const wanted = listed.items.length
     while (edges.length < wanted && listed.more) {
       listed = await next({ first: wanted - edges.length, after: listed.items.at(-1)?.cursor.text })
-      edges = [...edges, ...(await this.#openEdges(listed, paths))]
+      edges = [...edges, ...(await this.#openEdges(listed, paths, place))]
     }
-    let { more } = listed
-    // hasNextPage must not reveal records that are closed one by one
-    const isOneByOne =
-      this.#parts.visibility.ofRecords(type).size > 0 ||
-      patient.facts.consent.given?.some(({ effect, records }) => effect === 'DENY' && records !== undefined) === true
-    if (more && isOneByOne) {
-      for (let found = 0; found === 0 && listed.more; ) {
-        listed = await next({ first: LOOK_AHEAD, after: listed.items.at(-1)?.cursor.text })
-        found = (await this.#openEdges(listed, new Set())).length
-        more = found > 0
-      }
-    }
-    return this.#connection(edges, more, type, args)
-  }
-
-  /** A record of a list that consents or the caller's limits close. Only the audit mentions it; the counts leave it out. */
-  #leftOut(ref: RecordRef, reason: 'CONSENT' | 'RELATIONSHIP'): void {
-    const path = `${ref.type}.id` as SchemaPath
-    const { patient, type: recordType, id: recordId } = ref
-    const access = { patient, recordType, recordId, path, action: 'READ', outcome: 'DENIED', reason } as const
-    this.#parts.recorder.recordOnce(`${recordKey(ref)} CLOSED`, access, 'LEFT_OUT')
+    return this.#connection(edges, listed.more, type, args)
   }
 
   /** The caller's patients: the care team's, the tenant's, or the own record. */
   async panel(type: TypeName, args: PageArguments, info: GraphQLResolveInfo): Promise<Connection | null> {
     const coordinate = `${info.parentType.name}.${info.fieldName}` as Coordinate
     const { lists, loader, visibility } = this.#parts
-    const paths = this.#parts.plan(info, type, ['edges', 'node'])
+    const paths = this.#parts.plan(info, type, NODES)
     let end: (() => void) | undefined
     const begin = (refs: readonly RecordRef[]): void => {
       end = loader.begin(refs, paths)
     }
     try {
       const listed = await lists.panel(type, visibility.admitting(type), coordinate, args, begin).finally(() => end?.())
+      for (const leftOut of listed.leftOut) this.#parts.recorder.recordLeftOut(leftOutAccess(leftOut))
       return await this.#page(listed, type, args, info)
     } catch (error) {
       return this.#unavailable(error, coordinate, coordinate, info.path)
@@ -187,15 +179,18 @@ export class Connections {
   }
 
   async #page(listed: CursorPage, type: TypeName, args: PageArguments, info: GraphQLResolveInfo): Promise<Connection> {
-    const paths = this.#parts.plan(info, type, ['edges', 'node'])
-    return this.#connection(await this.#openEdges(listed, paths), listed.more, type, args)
+    const paths = this.#parts.plan(info, type, NODES)
+    const place = this.#parts.place(info, type, NODES)
+    return this.#connection(await this.#openEdges(listed, paths, place), listed.more, type, args)
   }
 
-  async #openEdges(listed: CursorPage, paths: ReadonlySet<SchemaPath>): Promise<ConnectionEdge[]> {
+  /** @param place left out if the records are only looked at */
+  async #openEdges(listed: CursorPage, paths: ReadonlySet<SchemaPath>, place?: AnswerPlace): Promise<ConnectionEdge[]> {
+    const at = place === undefined ? {} : { place }
     const edges = await Promise.all(
       listed.items.map(
         async ({ ref, cursor, version }) =>
-          new ConnectionEdge(cursor, await this.#parts.loader.load(ref, paths, { listed: version }), recordKey(ref)),
+          new ConnectionEdge(cursor, await this.#parts.loader.load(ref, paths, { listed: version, ...at }), recordKey(ref)),
       ),
     )
     // some records turn out closed only when they are opened

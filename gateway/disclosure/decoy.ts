@@ -12,4 +12,4 @@ export const decoyOf = ({ type, patient, id }: RecordRef): RecordRef => ({
 })
 
 /** Never equals the id of a record, which is a keyed hash. 16 bytes as 22 base64url characters, like every id. */
-const decoyId = (id: string): string => createHash('sha256').update(`nobody ${id}`).digest().toString('base64url', 0, 16)
+export const decoyId = (id: string): string => createHash('sha256').update(`nobody ${id}`).digest().toString('base64url', 0, 16)

@@ -1,5 +1,6 @@
 import type { TypeName } from '../../directives/coordinates.ts'
-import type { RecordId } from '../model/ids.ts'
+import { type RecordId, recordKey } from '../model/ids.ts'
+import { decoyId } from './decoy.ts'
 import { BadUserInput } from '../model/failures.ts'
 import type { ReadResolver } from './leaf-resolvers.ts'
 import { RecordView } from './record-view.ts'
@@ -39,12 +40,17 @@ export function patientOf(type: string): ReadResolver {
   }
 }
 
-/** The edge from a record to another one of the same patient, by a reference of its metadata; null when it has none. */
+/**
+ * The edge from a record to another one of the same patient, by a reference of its metadata; null when it has none. Without a reference
+ * a decoy is followed, because the work must not show whether an edge leads to a closed record or to none (P5).
+ */
 export function referenced(type: string, reference: string): ReadResolver {
   return async (record, _args, { scope }, info) => {
-    const id = record instanceof RecordView ? record.reference(reference) : undefined
-    return record instanceof RecordView && id !== undefined
-      ? await scope.follow({ type: type as TypeName, patient: record.ref.patient, id }, info)
-      : null
+    if (!(record instanceof RecordView)) return null
+    const { ref } = record
+    const id = record.reference(reference)
+    const decoy = decoyId(`${recordKey(ref)} ${reference}`) as RecordId
+    const target = await scope.follow({ type: type as TypeName, patient: ref.patient, id: id ?? decoy }, info)
+    return id === undefined ? null : target
   }
 }

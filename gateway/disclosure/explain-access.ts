@@ -1,4 +1,5 @@
 import type { GraphQLSchema } from 'graphql'
+import { viewInputs } from '../decide/view-inputs.ts'
 import { explainPath, type PathExplanation } from '../decide/explain.ts'
 import type { SubjectAttributes } from '../access/attribute-loader.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
@@ -37,7 +38,7 @@ export interface AccessPlan {
 interface ExplainerParts
   extends Pick<RequestIdentity, 'caller' | 'now' | 'deadline'>,
     Pick<OperationRules, 'policy'>,
-    Pick<RequestLimits, 'maxInOperation'>,
+    Pick<RequestLimits, 'maxCost'>,
     Pick<RecordAccess, 'sources' | 'keyring'>,
     Deciding,
     Pick<Recording, 'failures' | 'trail' | 'counter'> {}
@@ -72,13 +73,13 @@ export class AccessExplainer {
     if (typeof query !== 'string') throw new BadUserInput()
     if (this.#asked) throw new OperationRefused('OPERATION_TOO_COSTLY')
     this.#asked = true
-    const { policy, caller, trail, maxInOperation: most } = this.#parts
+    const { policy, caller, trail, maxCost: most } = this.#parts
     const name = typeof operationName === 'string' ? operationName : undefined
     const { document, operation } = readOperation(schema, query, name, { policy, most })
     const walked = (facts: Facts | undefined): Omit<PlannedPath, 'grant'>[] => {
       const passage = this.#passage(facts)
       const { paths, reads } = routes(schema, policy, document, operation, passage)
-      return [...this.#planned(paths, 'READ', facts), ...this.#planned(reads, 'SEARCH', facts)]
+      return [...this.#planned(this.#withViewInputs(paths, facts), 'READ', facts), ...this.#planned(reads, 'SEARCH', facts)]
     }
     const asked = walked(undefined).map(({ path }) => path)
     const facts = patient === undefined ? undefined : await this.#factsOf(patient, asked)
@@ -88,6 +89,19 @@ export class AccessExplainer {
     const about = patient === undefined ? ({ outcome: 'ABSENT' } as const) : ({ ...where(patient), outcome: 'DISCLOSED' } as const)
     trail.record({ ...about, path: ROOT, action: 'READ', paths: asked })
     return { purpose: caller.purpose, policy: policy.digest, assumed: assumptions(document), paths }
+  }
+
+  /** The paths with the values that views of them open for themselves. */
+  #withViewInputs(paths: ReadonlyMap<SchemaPath, Way>, facts: Facts | undefined): ReadonlyMap<SchemaPath, Way> {
+    const all = new Map(paths)
+    for (const [path, way] of paths) {
+      const { view } = this.#explained(path, facts)
+      if (view === undefined) continue
+      for (const input of viewInputs(this.#parts.policy, path, view).values()) {
+        if (!all.has(input) && this.#explained(input, facts).outcome !== 'DENIED') all.set(input, way)
+      }
+    }
+    return all
   }
 
   #explained(path: SchemaPath, facts: Facts | undefined, action: Action = 'READ'): PathExplanation {

@@ -35,6 +35,7 @@ const CARE: ReadonlySet<PurposeOfUse> = new Set(['TREAT', 'ETREAT', 'BTG'])
 export class PhiBudget {
   readonly #parts: BudgetParts
   #spent = false
+  readonly #taken: (() => void)[] = []
 
   constructor(parts: BudgetParts) {
     this.#parts = parts
@@ -75,13 +76,22 @@ export class PhiBudget {
     if (amount === 0 || leases === undefined) return 'RESERVED'
     const { tenant, user, purpose } = caller
     try {
-      const isTaken = await leases.take({ tenant, user, most }, amount, deadline.share(SHARE))
+      const giveBack = await leases.takeReturnable({ tenant, user, most }, amount, deadline.share(SHARE))
       // a smaller amount of the same request may fit, and cannot undo the refusal
-      if (!isTaken) this.#spent = true
+      if (giveBack === undefined) this.#spent = true
+      else this.#taken.push(giveBack)
       return this.spent ? 'SPENT' : 'RESERVED'
     } catch (error) {
       reasonOf(error)
       return CARE.has(purpose) ? 'RESERVED' : 'UNKNOWN'
     }
+  }
+
+  /**
+   * Returns the values that the request took, because nothing of its answer leaves. The number of waves before the refusal can depend on
+   * closed records, and must not show in the budget (P5).
+   */
+  giveBack(): void {
+    for (const giveBack of this.#taken.splice(0)) giveBack()
   }
 }

@@ -10,8 +10,11 @@ import type { Closure, VisibilityVerdict } from './record-visibility.ts'
 /** The result for one record as a whole, with the details that the audit needs. */
 export type Disposition =
   | { readonly kind: 'FOUND'; readonly opened: OpenedRecord }
-  /** The record does not exist, or belongs to another tenant. */
-  | { readonly kind: 'NOT_FOUND' }
+  /**
+   * The record does not exist, or belongs to another tenant. ABSENT: the caller may know of all records of its patient. The client cannot
+   * distinguish an edge to such a record from one to a closed record (P5).
+   */
+  | { readonly kind: 'NOT_FOUND'; readonly record?: 'ABSENT' }
   /** The caller may not know that the record or its patient exists. The client cannot distinguish it from NOT_FOUND (P5). */
   | { readonly kind: 'HIDDEN' }
   /** CONSENT: the patient's consents close the record. RELATIONSHIP: it is outside the limits of every relationship. */
@@ -109,6 +112,7 @@ function withoutRecord(
   if (listed !== undefined) return integrityFailure()
   // the record existed earlier in this request, and the answer does not report changes since then
   if (earlierVersion !== undefined) return unavailable('VERSION')
+  if (isVisible && record === undefined) return { kind: 'NOT_FOUND', record: 'ABSENT' }
   // for such a caller the record was not fetched: a patient with a manifest exists
   const isKnownToExist = record !== undefined || (!isVisible && !seesExistence && hasManifest === true)
   return { kind: isKnownToExist ? 'HIDDEN' : 'NOT_FOUND' }

@@ -6,6 +6,7 @@ import { type PatientId, recordKey, type RecordRef } from '../model/ids.ts'
 import { withInputs } from './computed-fields.ts'
 import { decoyOf } from './decoy.ts'
 import type { Deciding } from './record-visibility.ts'
+import type { AnswerPlace } from './response-size.ts'
 import type { OperationRules, RecordAccess, Recording, RequestIdentity } from './request-parts.ts'
 
 /** A record that the answer needs, and the PHI paths selected of it. */
@@ -16,6 +17,14 @@ export interface Wanted {
   readonly listed: number | undefined
   /** Whether the request names the record by its id. */
   readonly byId?: boolean
+  /** Whether only edges to one record lead here. Such an edge may lead to no record. */
+  readonly edge?: boolean
+}
+
+/** A record that the answer needs at one of its places. */
+export interface WantedAt extends Wanted {
+  /** Undefined if the record is only looked at. */
+  readonly place: AnswerPlace | undefined
 }
 
 export type FoundRecords = ReadonlyMap<string, FoundRecord>
@@ -107,10 +116,10 @@ export class RecordFetch {
 
   /** The records of one source that need the same values. */
   #groups(asking: readonly Wanted[]): readonly { source: string; refs: RecordRef[]; paths: ReadonlySet<SchemaPath> }[] {
-    const { policy, grantable } = this.#parts
+    const { caller, policy, grantable } = this.#parts
     const groups = new Map<string, { source: string; refs: RecordRef[]; paths: ReadonlySet<SchemaPath> }>()
     for (const { ref, paths } of asking) {
-      const asked = [...withInputs(policy, paths)].filter(
+      const asked = [...withInputs(policy, paths, caller)].filter(
         (path) => grantable.has(path) && policy.phi.get(path)?.class === 'VALUE' && !policy.computed.has(path),
       )
       const source = policy.records.get(ref.type)?.source ?? ''
@@ -138,7 +147,12 @@ export class RecordFetch {
         visible.set(key, (metadata) => visibility.byRecord(ref.type, metadata).size > 0)
       }
     }
-    return { visible, erased: erasedAmong(attributes), manifests: manifestsOf(attributes) }
+    const isClosed: LoadDecision['isClosed'] = (ref, metadata) => {
+      const ofPatient = attributes?.get(ref.patient)
+      const closure = ofPatient === undefined ? 'UNKNOWN' : visibility.closureOf(ref, ofPatient, metadata)
+      return closure === 'CONSENT' || closure === 'RELATIONSHIP'
+    }
+    return { visible, isClosed, erased: erasedAmong(attributes), manifests: manifestsOf(attributes) }
   }
 
   /**

@@ -4,7 +4,7 @@ import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { BadUserInput, keyOverdue, storeOverdue, StoreUnavailable } from '../model/failures.ts'
 import type { Coordinate, TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId, RecordRef } from '../model/ids.ts'
-import { MAX_PAGE, type ListPosition, type ListRequest } from '../model/list.ts'
+import { type ClosedBy, type LeftOut, type ListClosure, MAX_PAGE, type ListPosition } from '../model/list.ts'
 import type { Relationship } from '../../directives/policy.ts'
 import type { Json } from '../model/record.ts'
 import { filterBound, listFilter } from './list-filter.ts'
@@ -23,7 +23,7 @@ export interface PageArguments {
 export interface CursorPage {
   readonly items: readonly { readonly ref: RecordRef; readonly cursor: PageCursor; readonly version: number }[]
   /** Records that are closed to the caller: only for the audit. */
-  readonly leftOut: readonly RecordRef[]
+  readonly leftOut: readonly LeftOut[]
   readonly more: boolean
 }
 
@@ -32,7 +32,7 @@ interface ListParts
     Pick<OperationRules, 'policy'>,
     RecordAccess,
     Pick<AttributeSources, 'relationships'>,
-    Pick<Deciding, 'attributes'>,
+    Deciding,
     Pick<Recording, 'counter'> {}
 
 /** Finds the records of a page: order, cursors, completeness. The record loader decides what the caller may see of them. */
@@ -53,7 +53,7 @@ export class RecordLists {
     type: TypeName,
     coordinate: Coordinate,
     args: PageArguments,
-    isClosed: ListRequest['isClosed'],
+    closure: ListClosure,
   ): Promise<CursorPage> {
     const { caller, ids, policy, sources, counter, deadline } = this.#parts
     const size = pageSize(args.first)
@@ -64,7 +64,7 @@ export class RecordLists {
       args.after === undefined || args.after === null ? undefined : openPosition(openCursor(cursor, bound, text(args.after)))
     const source = sources.get(policy.records.get(type)?.source ?? '')
     if (source === undefined) throw new StoreUnavailable()
-    const request = { patient, type, size, filter, isClosed, ...(after && { after }) }
+    const request = { patient, type, size, filter, closure, ...(after && { after }) }
     const page = await deadline.wait(() => source.list(caller.tenant, request, counter, deadline), storeOverdue)
     return {
       items: page.items.map(({ position: { date, id }, version }) => ({
@@ -72,7 +72,7 @@ export class RecordLists {
         cursor: new PageCursor(() => sealCursor(cursor, bound, [date, id])),
         version,
       })),
-      leftOut: page.leftOut.map((id) => ({ type, patient, id })),
+      leftOut: page.leftOut.map(({ id, version, reason }) => ({ ref: { type, patient, id }, version, reason })),
       more: page.more,
     }
   }
@@ -98,7 +98,7 @@ export class RecordLists {
     const after =
       args.after === undefined || args.after === null ? undefined : (text(openCursor(cursor, bound, text(args.after))) as PatientId)
     const beginPage = (candidates: readonly PatientId[]): void => begin(candidates.slice(0, size).map(refOf))
-    const found = await deadline.wait(() => this.#current(names, after, size + 1, beginPage), storeOverdue)
+    const { found, leftOut } = await deadline.wait(() => this.#current(type, names, after, size + 1, beginPage), storeOverdue)
     return {
       items: found.slice(0, size).map((patient) => ({
         ref: refOf(patient),
@@ -106,7 +106,8 @@ export class RecordLists {
         // the list does not know the version of a patient record
         version: 0,
       })),
-      leftOut: [],
+      // a closed patient is not opened, so the version stays unknown
+      leftOut: leftOut.map(({ patient, reason }) => ({ ref: refOf(patient), version: 0, reason })),
       more: found.length > size,
     }
   }
@@ -116,16 +117,21 @@ export class RecordLists {
     return await deadline.wait(() => keyring.purposeKey(caller.tenant, 'cursor'), keyOverdue)
   }
 
-  /** Checks the candidates of a panel again: the index may still list an ended membership. */
+  /**
+   * Checks the candidates of a panel again: the index may still list an ended membership. Patients that deny everything to the caller are
+   * left out here, so that the page has its full length.
+   */
   async #current(
+    type: TypeName,
     names: ReadonlySet<Relationship>,
     after: PatientId | undefined,
     limit: number,
     begin: (candidates: readonly PatientId[]) => void,
-  ): Promise<PatientId[]> {
-    const { caller, relationships, deadline } = this.#parts
+  ): Promise<{ found: PatientId[]; leftOut: { patient: PatientId; reason: ClosedBy }[] }> {
+    const { caller, relationships, deadline, visibility } = this.#parts
     const panels = [...names].flatMap((name) => relationships.get(name) ?? [])
     const found: PatientId[] = []
+    const leftOut: { patient: PatientId; reason: ClosedBy }[] = []
     let from = after
     for (;;) {
       const lists = await Promise.all(panels.map(async (source) => await source.panel(caller, from, limit, deadline)))
@@ -138,9 +144,16 @@ export class RecordLists {
         of !== undefined && (of.relationships.size > 0 || of.damage !== undefined)
       // if a service failed, there is no list instead of a shorter one
       if ([...byPatient.values()].some((of) => !counts(of) && of.unknown !== undefined)) throw new StoreUnavailable()
-      found.push(...candidates.filter((patient) => counts(byPatient.get(patient))))
+      for (const patient of candidates) {
+        const of = byPatient.get(patient)
+        if (found.length === limit || of === undefined || !counts(of)) continue
+        const closure =
+          of.damage === undefined ? visibility.closureOf({ type, patient, id: patient as string as RecordId }, of) : 'UNKNOWN'
+        if (closure === 'OPEN' || closure === 'UNKNOWN') found.push(patient)
+        else leftOut.push({ patient, reason: closure })
+      }
       from = candidates.at(-1)
-      if (from === undefined || found.length >= limit || lists.every((list) => list.length < limit)) return found.slice(0, limit)
+      if (from === undefined || found.length >= limit || lists.every((list) => list.length < limit)) return { found, leftOut }
     }
   }
 }

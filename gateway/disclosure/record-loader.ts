@@ -1,26 +1,36 @@
 import DataLoader from 'dataloader'
 import type { SubjectAttributes } from '../access/attribute-loader.ts'
 import type { OpenRecord } from '../store/record-source.ts'
-import type { ConsentSubject } from '../model/consent.ts'
-import { type Failure, keyOverdue, PhiBudgetExceeded, storeOverdue } from '../model/failures.ts'
+import { possibleViewInputs } from '../decide/view-inputs.ts'
+import { OperationTooCostly, PhiBudgetExceeded } from '../model/failures.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
-import { type PatientId, recordKey, type RecordRef } from '../model/ids.ts'
-import { BUSY_READS, retryOptimisticRead } from '../model/optimistic-read.ts'
-import type { AccessFault } from '../telemetry/events.ts'
-import { DispositionRecorder, type ExcludedRecord } from './disposition-recorder.ts'
+import { recordKey, type RecordRef } from '../model/ids.ts'
+import { DispositionRecorder, leadsNowhere, type ExcludedRecord } from './disposition-recorder.ts'
 import type { PathOutcome } from './path-outcome.ts'
 import type { PhiBudget, Reservation } from './phi-budget.ts'
 import { afterOpening, beforeOpening, type Disposition, type Openable, type OpenedRecord } from './record-disposition.ts'
-import { type FoundRecords, type AttributesByPatient, RecordFetch, type Settled, type Wanted } from './record-fetch.ts'
-import { existenceOf, given, RecordValues, type ValueParts } from './record-values.ts'
+import {
+  type FoundRecords,
+  type AttributesByPatient,
+  RecordFetch,
+  type Settled,
+  type Wanted,
+  type WantedAt,
+} from './record-fetch.ts'
+import { existenceOf, given, type Opening, RecordValues, type ValueParts } from './record-values.ts'
 import { RecordView, type RecordState } from './record-view.ts'
-import type { Deciding } from './record-visibility.ts'
+import { type Deciding, subjectOf } from './record-visibility.ts'
 import type { OperationRules, RecordAccess, Recording, RequestIdentity } from './request-parts.ts'
+import type { AnswerPlace, Occurrence, ResponseSize } from './response-size.ts'
+import { WaveReader } from './wave-reader.ts'
 
 export type Loaded =
   | { readonly kind: 'FOUND'; readonly record: RecordView }
   | { readonly kind: 'NOT_FOUND' }
-  /** Consents, or the limits of a relationship, close the record: the client must not learn that it exists. */
+  /**
+   * Consents, or the limits of a relationship, close the record: the client must not learn that it exists. An edge that leads to no
+   * record gives the same.
+   */
   | { readonly kind: 'CLOSED' }
   | { readonly kind: 'UNAVAILABLE' }
 
@@ -34,12 +44,6 @@ interface Ready {
   readonly values: RecordValues
 }
 
-/** The features of an opened record that consents refer to. */
-function subjectOf({ id }: RecordRef, { metadata: { labels, references } }: OpenRecord): ConsentSubject {
-  const { encounter } = references
-  return { id, labels: new Set(labels), ...(encounter !== undefined && { encounter }) }
-}
-
 const NO_ATTRIBUTES: SubjectAttributes = { relationships: new Set(), consents: undefined }
 
 /** A record that the request reached, and the paths that the answer asked it for. */
@@ -48,13 +52,26 @@ interface Known {
   readonly paths: Set<SchemaPath>
 }
 
+/** The paths of one record that a batch still lacks. */
+interface Missing {
+  readonly ref: RecordRef
+  readonly paths: Set<SchemaPath>
+  listed: number | undefined
+  byId: boolean
+  edge: boolean
+}
+
+/** A record of this load, with the disposition that the load found. */
+type Reached = Wanted & { readonly ready: ExcludedRecord | Ready }
+
 interface LoaderParts
   extends Pick<RequestIdentity, 'caller' | 'now' | 'deadline'>,
     OperationRules,
     RecordAccess,
     Deciding,
-    Pick<Recording, 'trail' | 'counter' | 'failures' | 'notices' | 'events'> {
+    Pick<Recording, 'trail' | 'counter' | 'failures' | 'recorder' | 'notices' | 'events'> {
   readonly budget: PhiBudget
+  readonly size: ResponseSize
 }
 
 /**
@@ -69,33 +86,43 @@ export class RecordLoader {
   readonly #known = new Map<string, Known>()
   /** Records in progress, by key. Another batch that wants one of them waits; otherwise its values would be opened twice (P1). */
   readonly #settling = new Map<string, Promise<void>>()
-  readonly #batch = new DataLoader<Wanted, Entry>((wanted) => this.#load(wanted), { cache: false })
+  readonly #batch = new DataLoader<WantedAt, Entry>((wanted) => this.#load(wanted), { cache: false })
 
   readonly #fetch: RecordFetch
+  readonly #reader: WaveReader
   readonly #recorder: DispositionRecorder
   readonly #values: ValueParts
 
   constructor(parts: LoaderParts) {
     this.#parts = parts
     this.#fetch = new RecordFetch(parts)
+    this.#reader = new WaveReader(parts, this.#fetch)
     this.#recorder = new DispositionRecorder(parts)
     this.#values = { ...parts, record: (access) => this.#recorder.record(access) }
   }
 
-  /** The record as this caller may see it, with an outcome for each of the paths. Never throws for an absent record. */
+  /**
+   * The record as this caller may see it, with an outcome for each of the paths. Never throws for an absent record.
+   *
+   * @throws PhiBudgetExceeded; OperationTooCostly if the answer would be too large with the record at this place
+   */
   async load(
     ref: RecordRef,
     paths: ReadonlySet<SchemaPath>,
-    { byId = false, listed }: { byId?: boolean; listed?: number } = {},
+    { byId = false, edge = false, listed, place }: { byId?: boolean; edge?: boolean; listed?: number; place?: AnswerPlace } = {},
   ): Promise<Loaded> {
     const entry = await this.#batch.load({
       ref,
       paths: byId && paths.size === 0 ? new Set([existenceOf(ref)]) : paths,
       listed,
       byId,
+      edge,
+      place,
     })
     if (entry.kind === 'FOUND') return { kind: 'FOUND', record: new RecordView(entry.state) }
-    // the two are one answer (P5)
+    // of an edge, these two are one answer (P5)
+    if (edge && leadsNowhere(entry)) return { kind: 'CLOSED' }
+    // and these two are one answer
     return { kind: entry.kind === 'HIDDEN' ? 'NOT_FOUND' : entry.kind }
   }
 
@@ -112,16 +139,17 @@ export class RecordLoader {
     return () => reservation.end()
   }
 
-  async #load(batch: readonly Wanted[]): Promise<Entry[]> {
+  async #load(batch: readonly WantedAt[]): Promise<Entry[]> {
     const keys = new Set(batch.map(({ ref }) => recordKey(ref)))
     for (let busy = this.#busy(keys); busy.length > 0; busy = this.#busy(keys)) await Promise.all(busy)
-    const missing = new Map<string, { ref: RecordRef; paths: Set<SchemaPath>; listed: number | undefined; byId: boolean }>()
-    for (const { ref, paths, listed, byId = false } of batch) {
+    const missing = new Map<string, Missing>()
+    for (const { ref, paths, listed, byId = false, edge = false } of batch) {
       const key = recordKey(ref)
       const known = this.#known.get(key)
-      const lacking = missing.get(key) ?? { ref, paths: new Set(), listed: undefined, byId: false }
+      const lacking: Missing = missing.get(key) ?? { ref, paths: new Set(), listed: undefined, byId: false, edge: true }
       lacking.listed ??= listed
       lacking.byId ||= byId
+      lacking.edge &&= edge
       for (const path of paths) if (known?.paths.has(path) !== true && !this.#asInput(known, path)) lacking.paths.add(path)
       if (known === undefined || lacking.paths.size > 0) missing.set(key, lacking)
     }
@@ -134,7 +162,8 @@ export class RecordLoader {
       if (known === undefined) continue
       for (const path of one.paths) known.paths.add(path)
     }
-    if (wanted.length > 0) await this.#settleOnce(wanted)
+    if (wanted.length > 0) await this.#settleOnce(wanted, batch)
+    else if (!this.#fits(batch, [])) throw new OperationTooCostly()
     return batch.map(({ ref }) => this.#known.get(recordKey(ref))?.entry ?? { kind: 'NOT_FOUND' })
   }
 
@@ -151,9 +180,9 @@ export class RecordLoader {
     return [...keys].flatMap((key) => this.#settling.get(key) ?? [])
   }
 
-  async #settleOnce(wanted: readonly Wanted[]): Promise<void> {
+  async #settleOnce(wanted: readonly Wanted[], batch: readonly WantedAt[]): Promise<void> {
     const keys = wanted.map(({ ref }) => recordKey(ref))
-    const settling = this.#settle(wanted)
+    const settling = this.#settle(wanted, batch)
     for (const key of keys) this.#settling.set(key, settling)
     try {
       await settling
@@ -162,58 +191,83 @@ export class RecordLoader {
     }
   }
 
-  async #settle(wanted: readonly Wanted[]): Promise<void> {
+  async #settle(wanted: readonly Wanted[], batch: readonly WantedAt[]): Promise<void> {
     const reservation = this.#parts.budget.begin(mostGranted(wanted, this.#parts))
     try {
-      await this.#settleReserved(wanted, reservation)
+      await this.#settleReserved(wanted, batch, reservation)
     } finally {
       reservation.end()
     }
   }
 
-  async #settleReserved(wanted: readonly Wanted[], reservation: Reservation): Promise<void> {
-    const { caller, keyring, attributes: attributeLoader, visibility, events } = this.#parts
-    const patients = [...new Set(wanted.map(({ ref }) => ref.patient))]
-    const names = new Set(wanted.flatMap(({ ref }) => [...visibility.admitting(ref.type)]))
-    const reach = async () => {
-      const loading = this.#settled(() => attributeLoader.attributesFor(names, patients), storeOverdue)
-      const [found, attributes, lookup] = await Promise.all([
-        this.#settled(() => this.#fetch.fetch(wanted, loading), storeOverdue),
-        loading,
-        this.#settled(() => keyring.purposeKey(caller.tenant, 'lookup'), keyOverdue),
-      ])
-      const reached = { found, attributes, lookup }
-      // a write can occur between the reads of the relationships and of the records
-      const faults = manifestFaults(found, attributes)
-      if (faults.size === 0) return { value: reached }
-      attributeLoader.forget(new Set([...faults].flatMap(([patient, what]) => (what === 'ALTERED' ? [patient] : []))))
-      return { torn: { ...reached, faults } }
-    }
-    const { found, attributes, lookup } = await retryOptimisticRead(
-      reach,
-      (torn) => {
-        for (const [patient, what] of torn.faults) events({ event: 'ACCESS_ITEM_FORGED', tenant: caller.tenant, patient, what })
-        return torn
-      },
-      BUSY_READS,
+  async #settleReserved(wanted: readonly Wanted[], batch: readonly WantedAt[], reservation: Reservation): Promise<void> {
+    const asked = new Set(wanted.map(({ ref }) => recordKey(ref)))
+    let fits = this.#fits(
+      batch.filter(({ ref }) => !asked.has(recordKey(ref))),
+      [],
     )
-    if ('value' in lookup) this.#recorder.lookup = lookup.value
-    const reached = wanted.map((one) => ({ ...one, ready: this.#ready(one, this.#disposition(one, found, attributes)) }))
-    // one reservation for the whole tick, after the decisions and before any opening
-    const amounts = reached.map(({ paths, ready }) => (ready.kind === 'READY' ? ready.values.granted(paths) : 0))
-    const reserved = await reservation.settle(amounts.reduce((sum, amount) => sum + amount, 0))
+    const reached: Reached[] = []
+    const unread = await this.#reader.read(wanted, ({ wanted: part, found, attributes, lookup }) => {
+      if ('value' in lookup) this.#recorder.lookup = lookup.value
+      const ofPart = part.map((one) => ({ ...one, ready: this.#ready(one, this.#disposition(one, found, attributes)) }))
+      reached.push(...ofPart)
+      const keys = new Set(part.map(({ ref }) => recordKey(ref)))
+      fits = this.#fits(
+        batch.filter(({ ref }) => keys.has(recordKey(ref))),
+        ofPart,
+      )
+      return ofPart.reduce((sum, { paths, ready }) => sum + (ready.kind === 'READY' ? ready.values.stored(paths) : 0), 0)
+    })
+    const opening = fits && unread.length === 0 ? await this.#reserve(reached, reservation) : 'TOO_LARGE'
     for (const { ref, paths, ready } of reached) {
-      const known = this.#known.get(recordKey(ref))
-      if (ready.kind === 'READY') ready.values.settle(paths, reserved)
-      const entry: Entry = ready.kind === 'READY' ? { kind: 'FOUND', state: ready.state } : ready
-      if (known === undefined) this.#known.set(recordKey(ref), { entry, paths: new Set(paths) })
-      else if (known.entry.kind === 'FOUND' && entry.kind !== 'FOUND') {
-        const outcome: PathOutcome = { outcome: 'UNAVAILABLE', reason: entry.kind === 'UNAVAILABLE' ? entry.reason : 'VERSION' }
-        for (const path of paths) known.entry.state.outcomes.set(path, outcome)
-      }
+      if (ready.kind === 'READY') ready.values.settle(paths, opening)
+      this.#know({ ref, paths }, ready.kind === 'READY' ? { kind: 'FOUND', state: ready.state } : ready)
+    }
+    for (const one of unread) {
+      this.#recorder.recordUnread(one)
+      this.#know(one, { kind: 'UNAVAILABLE', reason: 'SIZE' })
     }
     // the decisions are recorded, and nothing of the answer leaves
-    if (reserved === 'SPENT') throw new PhiBudgetExceeded('VALUES')
+    if (opening === 'SPENT') throw new PhiBudgetExceeded('VALUES')
+    if (opening === 'TOO_LARGE') throw new OperationTooCostly()
+  }
+
+  #know({ ref, paths }: Pick<Wanted, 'ref' | 'paths'>, entry: Entry): void {
+    const known = this.#known.get(recordKey(ref))
+    if (known === undefined) this.#known.set(recordKey(ref), { entry, paths: new Set(paths) })
+    else if (known.entry.kind === 'FOUND' && entry.kind !== 'FOUND') {
+      const outcome: PathOutcome = { outcome: 'UNAVAILABLE', reason: entry.kind === 'UNAVAILABLE' ? entry.reason : 'VERSION' }
+      for (const path of paths) known.entry.state.outcomes.set(path, outcome)
+    }
+  }
+
+  /** One reservation for the whole tick, after the decisions and before any opening. */
+  async #reserve(reached: readonly Reached[], reservation: Reservation): Promise<Opening> {
+    const amounts = reached.map(({ paths, ready }) => (ready.kind === 'READY' ? ready.values.granted(paths) : 0))
+    const reserved = await reservation.settle(amounts.reduce((sum, amount) => sum + amount, 0))
+    // another tick may have exceeded the size in the meantime
+    return this.#parts.size.isExceeded ? 'TOO_LARGE' : reserved
+  }
+
+  /** Adds the records of a tick to the answer, at each of their places. False if it would be too large with them. Opens nothing. */
+  #fits(batch: readonly WantedAt[], reached: readonly Reached[]): boolean {
+    const { size } = this.#parts
+    const results = new Map(reached.map(({ ref, ready }) => [recordKey(ref), ready]))
+    for (const { ref, paths, ready } of reached) {
+      if (ready.kind === 'READY') for (const path of paths) size.learn(recordKey(ref), path, ready.values.size(path))
+    }
+    return size.add(
+      batch.flatMap(({ ref, place, byId }): Occurrence[] => {
+        const key = recordKey(ref)
+        const known = this.#known.get(key)?.entry
+        const result = known?.kind === 'FOUND' ? known : (results.get(key) ?? known)
+        // a closed record is left out, and an edge to it is null, as one to no record (P5). By its id, it is answered as one that does not
+        // exist
+        if (place === undefined || (byId !== true && result !== undefined && isLeftOut(result))) return []
+        const isGiven = result?.kind === 'FOUND' || result?.kind === 'READY'
+        return [{ key, place, metadata: isGiven ? result.state.metadata : undefined }]
+      }),
+    )
   }
 
   /** Opens the record if that is allowed, and gives the disposition. Records nothing. */
@@ -241,7 +295,7 @@ export class RecordLoader {
       return { failure }
     }
     const own = visibility.byRecord(ref.type, record.metadata)
-    const facts = this.#earlier(ref)?.facts ?? visibility.factsOf(attributes, subjectOf(ref, record), own)
+    const facts = this.#earlier(ref)?.facts ?? visibility.factsOf(attributes, subjectOf(ref, record.metadata), own)
     return { record, own, facts, closure: visibility.closed(ref.type, facts) }
   }
 
@@ -267,40 +321,23 @@ export class RecordLoader {
     const entry = this.#known.get(recordKey(ref))?.entry
     return entry?.kind === 'FOUND' ? entry.state : undefined
   }
-
-  /** A failure or a timeout becomes an outcome of the paths that depend on it. The rest is given. */
-  async #settled<T>(work: () => Promise<T>, late: () => Failure): Promise<Settled<T>> {
-    try {
-      return { value: await this.#parts.deadline.wait(work, late) }
-    } catch (error) {
-      return { failure: this.#parts.failures.classify(error) }
-    }
-  }
 }
 
+/** Whether a list or an edge gives nothing for a record, not even an error. */
+const isLeftOut = (result: Entry | Ready): boolean =>
+  result.kind === 'CLOSED' || (result.kind === 'NOT_FOUND' && leadsNowhere(result))
+
 /** The number of values of these records if each decision is a grant. */
-function mostGranted(wanted: readonly Wanted[], { policy, grantable }: OperationRules): number {
+function mostGranted(
+  wanted: readonly Wanted[],
+  { policy, grantable, caller }: OperationRules & Pick<RequestIdentity, 'caller'>,
+): number {
   const paths = wanted.flatMap((one) =>
     [...one.paths].filter((path) => grantable.has(path) && policy.phi.get(path)?.class !== 'EDGE'),
   )
-  return paths.reduce((sum, path) => sum + 1 + (policy.computed.get(path)?.length ?? 0), 0)
-}
-
-/**
- * The patients whose records do not fit the access manifest: MANIFEST_MISSING if there is none, ALTERED if the records name a newer
- * one.
- */
-function manifestFaults(
-  found: Settled<FoundRecords>,
-  attributes: Settled<AttributesByPatient>,
-): ReadonlyMap<PatientId, AccessFault> {
-  const faults = new Map<PatientId, AccessFault>()
-  if ('failure' in found || 'failure' in attributes) return faults
-  for (const { ref, outdated } of found.value.values()) {
-    if (outdated === true) faults.set(ref.patient, 'ALTERED')
-    else if (attributes.value.get(ref.patient)?.damage === 'NO_MANIFEST') faults.set(ref.patient, 'MANIFEST_MISSING')
-  }
-  return faults
+  const inputs = (path: SchemaPath): number =>
+    (policy.computed.get(path)?.length ?? 0) + possibleViewInputs(policy, path, caller.roles).size
+  return paths.reduce((sum, path) => sum + 1 + inputs(path), 0)
 }
 
 const ofSettled = <From, To>(settled: Settled<From>, convert: (value: From) => To): Settled<To> =>

@@ -1,4 +1,5 @@
 import { decide } from '../decide/decide.ts'
+import { viewInputs } from '../decide/view-inputs.ts'
 import { firstRefusedInput } from '../decide/decide-inputs.ts'
 import type { OpenRecord } from '../store/record-source.ts'
 import type { AccessRecord } from '../model/access-record.ts'
@@ -6,16 +7,19 @@ import type { Decision, Denial, Permit, Indeterminate } from '../model/decision.
 import { Erased } from '../model/failures.ts'
 import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordRef } from '../model/ids.ts'
+import type { LeftOut } from '../model/list.ts'
 import type { View } from '../../directives/policy.ts'
 import type { Json } from '../model/record.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { PathOutcome } from './path-outcome.ts'
 import { withoutFreeText } from './free-text.ts'
+import { withInputs } from './computed-fields.ts'
 import { noticesOf } from './notices.ts'
 import type { Reserved } from './phi-budget.ts'
 import type { RecordState } from './record-view.ts'
+import type { ValueSize } from './response-size.ts'
 import type { OperationRules, RecordAccess, Recording, RequestIdentity } from './request-parts.ts'
-import { show } from './views.ts'
+import { show, type ViewInputs } from './views.ts'
 
 export interface ValueParts
   extends Pick<RequestIdentity, 'caller' | 'now'>,
@@ -28,6 +32,12 @@ export interface ValueParts
 /** The parts of an access record that are known before the decision. */
 type At = Pick<AccessRecord, 'path' | 'action' | 'recordVersion'>
 
+/** Whether granted values may be opened. TOO_LARGE: the answer would exceed the limit of a response. */
+export type Opening = Reserved | 'TOO_LARGE'
+
+/** The JSON text of a masked value, at most: a year, three digits, a pseudonym, a period of years. It does not follow the value. */
+const MASKED_BYTES = 64
+
 /** Decides and opens the values of one record. Each outcome is found once, kept in the record's state, and recorded at once. */
 export class RecordValues {
   readonly #parts: ValueParts
@@ -35,7 +45,7 @@ export class RecordValues {
   readonly #opened: OpenRecord
   readonly #decisions = new Map<SchemaPath, Decision>()
   /** Without a reservation nothing is opened. */
-  #reserved: Reserved = 'UNKNOWN'
+  #opening: Opening = 'UNKNOWN'
 
   constructor(parts: ValueParts, state: RecordState, record: OpenRecord) {
     this.#parts = parts
@@ -49,19 +59,42 @@ export class RecordValues {
     if (this.#state.erased) return 0
     const granted = new Set<SchemaPath>()
     for (const path of paths) {
-      const { outcome } = this.#decide(path)
-      const permitted = outcome === 'GRANTED' || outcome === 'MASKED'
-      if (!permitted || policy.phi.get(path)?.class === 'EDGE' || this.#inputDenied(path) !== undefined) continue
-      for (const value of [path, ...(policy.computed.get(path) ?? [])]) {
+      const decision = this.#decide(path)
+      if (decision.outcome === 'DENIED' || decision.outcome === 'INDETERMINATE') continue
+      if (policy.phi.get(path)?.class === 'EDGE' || this.#inputDenied(path) !== undefined) continue
+      const ofView = [...viewInputs(policy, path, decision.view).values()].filter((input) => this.#isReadable(input))
+      for (const value of [path, ...(policy.computed.get(path) ?? []), ...ofView]) {
         if (!this.#state.outcomes.has(value)) granted.add(value)
       }
     }
     return granted.size
   }
 
-  /** Decides the paths that the answer asks for, and opens the granted ones if they are reserved. */
-  settle(paths: ReadonlySet<SchemaPath>, reserved: Reserved): void {
-    this.#reserved = reserved
+  /** What a value takes of the answer at most, by its decision and its stored length. Opens nothing. */
+  size(path: SchemaPath): ValueSize {
+    const { policy } = this.#parts
+    const decision = this.#decide(path)
+    const isPermitted = decision.outcome === 'GRANTED' || decision.outcome === 'MASKED'
+    if (!isPermitted || this.#state.erased || this.#inputDenied(path) !== undefined) return { kind: 'NOT_GIVEN' }
+    const isEdge = policy.phi.get(path)?.class === 'EDGE'
+    const stored = isEdge ? [] : (policy.computed.get(path) ?? [path])
+    const bytes = stored.reduce((sum, input) => sum + this.#opened.maxBytes(input), 0)
+    if (decision.outcome === 'GRANTED') return { kind: 'GIVEN', bytes }
+    // LAST4 replaces each hidden character by one character
+    return { kind: 'MASKED', bytes: decision.view === 'LAST4' ? bytes : MASKED_BYTES }
+  }
+
+  /** The stored length of these values, in bytes. */
+  stored(paths: ReadonlySet<SchemaPath>): number {
+    return [...withInputs(this.#parts.policy, paths, this.#parts.caller)].reduce(
+      (sum, path) => sum + this.#opened.maxBytes(path),
+      0,
+    )
+  }
+
+  /** Decides the paths that the answer asks for, and opens the granted ones if that is allowed. */
+  settle(paths: ReadonlySet<SchemaPath>, opening: Opening): void {
+    this.#opening = opening
     for (const path of paths) given(this.#parts.counter, this.#outcome(path))
   }
 
@@ -98,15 +131,17 @@ export class RecordValues {
     return decision
   }
 
-  /** The outcome of a granted value that the budget withholds; undefined if the value may be opened. */
+  /** The outcome of a granted value that may not be opened; undefined if it may. */
   #withheld(at: At, { rule }: Permit): PathOutcome | undefined {
     // an erased record opens nothing and needs no reservation
     if (this.#state.erased) return undefined
-    switch (this.#reserved) {
+    switch (this.#opening) {
       case 'RESERVED':
         return undefined
       case 'SPENT':
         return this.#denied(at, { outcome: 'DENIED', reason: 'BUDGET', rule, breakGlass: false })
+      case 'TOO_LARGE':
+        return this.#denied(at, { outcome: 'DENIED', reason: 'SIZE', rule, breakGlass: false })
       case 'UNKNOWN':
         return this.#indeterminate(at, rule)
     }
@@ -139,16 +174,41 @@ export class RecordValues {
       this.#record({ ...permitted, ...found })
       return found
     }
-    const value = this.#seen(at.path, view, found.value)
+    const inputs = this.#inputsOf(at.path, view)
+    if ('outcome' in inputs) {
+      this.#record({ ...permitted, ...inputs })
+      return inputs
+    }
+    const value = this.#seen(at.path, view, found.value, inputs.values)
     this.#record({ ...permitted, view, outcome: outcome === 'MASKED' ? 'MASKED' : 'DISCLOSED' })
     for (const notice of noticesOf(this.#parts.policy, this.#state.facts, at.path)) this.#parts.notices.add(notice)
     return outcome === 'MASKED' ? { outcome, value, view } : { outcome: 'DISCLOSED', value }
   }
 
-  #seen(path: SchemaPath, view: View, value: Json): Json {
+  /**
+   * Opens the values that the view depends on. Each is decided by its own grants, opened and recorded as if it were selected (P1). An
+   * input that the caller may not read in full is left out, so that the view shows nothing of its value.
+   */
+  #inputsOf(path: SchemaPath, view: View): { readonly values: ViewInputs } | Unavailable {
+    const values: Record<string, Json> = {}
+    for (const [name, input] of viewInputs(this.#parts.policy, path, view)) {
+      if (this.#decide(input).outcome === 'INDETERMINATE') return { outcome: 'UNAVAILABLE', reason: 'STORE' }
+      if (!this.#isReadable(input)) continue
+      const outcome = this.#outcome(input)
+      if (outcome.outcome === 'UNAVAILABLE') return outcome
+      if (outcome.outcome === 'DISCLOSED') values[name] = outcome.value
+    }
+    return { values }
+  }
+
+  #isReadable(path: SchemaPath): boolean {
+    return this.#decide(path).outcome === 'GRANTED'
+  }
+
+  #seen(path: SchemaPath, view: View, value: Json, inputs: ViewInputs): Json {
     const { caller, ids, now, policy } = this.#parts
     if (view === 'PSEUDONYM') return ids.standIn(this.#state.ref, path)
-    const shown = show(view, value, now)
+    const shown = show(view, value, now, inputs)
     const texts = policy.freeText.get(path)
     // free text may name anyone: no view of it is de-identified
     return caller.study === undefined || texts === undefined ? shown : withoutFreeText(texts, shown)
@@ -185,6 +245,7 @@ interface Found {
   readonly outcome: 'FOUND'
   readonly value: Json
 }
+type Unavailable = Extract<PathOutcome, { outcome: 'UNAVAILABLE' }>
 type NotFound = Extract<PathOutcome, { outcome: 'ABSENT' | 'ERASED' | 'UNAVAILABLE' }>
 
 const foundOrAbsent = (value: Json | undefined): Found | NotFound =>
@@ -211,6 +272,16 @@ export const where = (ref: RecordRef): { patient: PatientId; recordType: TypeNam
   patient: ref.patient,
   recordType: ref.type,
   recordId: ref.id,
+})
+
+/** The access to a record that is left out of an answer. None of its fields is resolved, so it is one access. */
+export const leftOutAccess = ({ ref, version, reason }: LeftOut): AccessRecord => ({
+  ...where(ref),
+  ...(version > 0 && { recordVersion: version }),
+  path: existenceOf(ref),
+  action: 'READ',
+  outcome: 'DENIED',
+  reason,
 })
 
 /** If a query selects no field of a record that it finds by id, the answer and the audit show only that it exists. */

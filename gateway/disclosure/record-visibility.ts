@@ -5,8 +5,9 @@ import type { OutcomeReason } from '../model/access-record.ts'
 import type { ConsentSubject } from '../model/consent.ts'
 import type { Facts } from '../model/decision.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
-import type { RecordId, RecordRef } from '../model/ids.ts'
-import type { Relationship, Sensitivity } from '../../directives/policy.ts'
+import type { RecordRef } from '../model/ids.ts'
+import type { ListClosure } from '../model/list.ts'
+import type { RecordLabel, Relationship } from '../../directives/policy.ts'
 import type { RecordMetadata } from '../model/record.ts'
 import type { OperationRules, RequestIdentity } from './request-parts.ts'
 
@@ -32,7 +33,12 @@ export type VisibilityVerdict =
   | { readonly kind: 'VISIBLE' }
   | { readonly kind: 'BY_RECORD' | 'HIDDEN'; readonly doubt: OutcomeReason | undefined }
 
-const NO_LABELS: ReadonlySet<Sensitivity> = new Set()
+const NO_LABELS: ReadonlySet<never> = new Set()
+
+/** The features of a record that consents refer to. */
+export function subjectOf({ id }: RecordRef, { labels, references: { encounter } }: RecordMetadata): ConsentSubject {
+  return { id, labels: new Set(labels), ...(encounter !== undefined && { encounter }) }
+}
 
 /** Decides about patients and records as wholes, before any field: whether the caller may know of them, and whether consents close them. */
 export class RecordVisibility {
@@ -90,7 +96,7 @@ export class RecordVisibility {
   }
 
   /** Those of them that hold for one record. */
-  byRecord(type: TypeName, metadata: RecordMetadata): ReadonlySet<Relationship> {
+  byRecord(type: TypeName, metadata: Pick<RecordMetadata, 'author'>): ReadonlySet<Relationship> {
     const { relationships, caller } = this.#parts
     return new Set([...this.ofRecords(type)].filter((name) => relationships.get(name)?.ofRecord?.(caller, metadata) === true))
   }
@@ -109,6 +115,11 @@ export class RecordVisibility {
       ...(breakGlass !== undefined && { breakGlass }),
       consent: { rules: this.#parts.policy.consent, given: consents, record },
     }
+  }
+
+  /** Whether a record is closed to the caller. The default is the metadata of a patient's own record, which has no labels. */
+  closureOf(ref: RecordRef, attributes: SubjectAttributes, metadata: RecordMetadata = { open: {}, references: {} }): Closure {
+    return this.closed(ref.type, this.factsOf(attributes, subjectOf(ref, metadata), this.byRecord(ref.type, metadata)))
   }
 
   /**
@@ -130,27 +141,22 @@ export class RecordVisibility {
   }
 
   /**
-   * The records of a list that consents close, by the sensitivities in the list. A consent that names records is checked when the
-   * record is opened: until then a permission may apply and a denial may not. The same holds for relationships to single records.
+   * The records of a list that are closed, by what the list knows of them: nothing is opened to decide it. A record without labels is
+   * closed only by a denial that names records or their encounter, because a denial of everything closes the patient as well.
    */
-  closedInList(type: TypeName, facts: Facts): (labels: readonly string[]) => boolean {
-    const given = facts.consent.given?.map(({ records, ...consent }) =>
-      records === undefined || consent.effect === 'PERMIT' ? consent : { ...consent, records },
-    )
-    const isByRecord = this.ofRecords(type).size > 0
-    return (labels) => {
-      if (labels.length === 0 || isByRecord) return false
-      const record = { id: '' as RecordId, labels: new Set(labels as readonly Sensitivity[]) }
-      const closed = this.closed(type, { ...facts, consent: { ...facts.consent, given, record } })
-      return closed === 'CONSENT' || closed === 'RELATIONSHIP'
+  closureOfList(type: TypeName, facts: Facts): ListClosure {
+    const closesUnlabeled = facts.consent.given?.some(({ effect, records }) => effect === 'DENY' && records !== undefined) === true
+    return {
+      closesUnlabeled,
+      closedBy: ({ id, labels, encounter, author }) => {
+        if (labels.length === 0 && !closesUnlabeled) return undefined
+        const record = { id, labels: new Set(labels as readonly RecordLabel[]), ...(encounter !== undefined && { encounter }) }
+        const own = this.byRecord(type, author === undefined ? {} : { author })
+        const relationships = own.size === 0 ? facts.relationships : new Set([...facts.relationships, ...own])
+        const closed = this.closed(type, { ...facts, relationships, consent: { ...facts.consent, record } })
+        return closed === 'CONSENT' || closed === 'RELATIONSHIP' ? closed : undefined
+      },
     }
-  }
-
-  /** The reason for leaving records out of a list: RELATIONSHIP if no relationship reaches a labeled record, otherwise CONSENT. */
-  leavingOut(type: TypeName, { relationships, limits, breakGlass }: Facts): 'CONSENT' | 'RELATIONSHIP' {
-    const holding = [...this.admitting(type)].filter((name) => relationships.has(name))
-    const isLimited = holding.every((name) => limits?.get(name)?.every(({ labeled }) => !labeled) === true)
-    return breakGlass === undefined && isLimited ? 'RELATIONSHIP' : 'CONSENT'
   }
 
   /**

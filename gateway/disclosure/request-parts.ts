@@ -6,6 +6,7 @@ import type { Keyring } from '../crypto/keyring.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { Caller } from '../model/decision.ts'
 import type { Instant, RequestId } from '../model/ids.ts'
+import type { Cost } from '../operations/cost.ts'
 import type { RecordSource } from '../store/record-source.ts'
 import type { SearchSource } from '../store/search.ts'
 import type { EventSink } from '../telemetry/events.ts'
@@ -27,6 +28,11 @@ export interface RequestIdentity {
   readonly now: Instant
   /** Records may be read until then. */
   readonly deadline: Deadline
+}
+
+/** The operation as the client sent it. */
+export interface OperationText {
+  readonly operationText: string
 }
 
 /** The compiled schema, and the share of the operation that can be granted. */
@@ -52,7 +58,7 @@ export interface SearchAccess {
 }
 
 /** The budgets of users, as one process knows them. */
-export interface Budgets {
+interface Budgets {
   readonly source: BudgetSource
   readonly leases: BudgetLeases
   readonly refusals: RefusalCounts
@@ -69,8 +75,10 @@ export interface RequestLimits {
   readonly maxRefusals: Refusals
   /** Whether the caller was shown them. The request is refused then, and only this is recorded. */
   readonly refusalsSpent: boolean
-  /** Values that the caller may ask for in one operation. */
-  readonly maxInOperation: number
+  /** The cost that one operation of the caller may have. */
+  readonly maxCost: Cost
+  /** Size of the response, in bytes as Lambda carries it. */
+  readonly maxBytes: number
 }
 
 /** The places that outcomes are written to. */

@@ -1,8 +1,9 @@
-import { type GraphQLResolveInfo, isObjectType } from 'graphql'
+import { type GraphQLObjectType, type GraphQLResolveInfo, isObjectType } from 'graphql'
 import { createHash } from 'node:crypto'
 import { AttributeLoader, type AttributeSources } from '../access/attribute-loader.ts'
 import type { Trail } from '../audit/trail.ts'
 import { createPlanner, type Planner } from '../operations/plan.ts'
+import { createShaper, pathBytes, type Shaper } from '../operations/record-shape.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Caller, Denial } from '../model/decision.ts'
 import { BadUserInput, type BudgetName } from '../model/failures.ts'
@@ -21,8 +22,17 @@ import type { PublicIds } from '../access/public-ids.ts'
 import { RecordLists } from './record-lists.ts'
 import { RecordLoader } from './record-loader.ts'
 import { RecordView, whereOf } from './record-view.ts'
-import type { OperationRules, RecordAccess, Recording, RequestIdentity, RequestLimits, SearchAccess } from './request-parts.ts'
+import type {
+  OperationRules,
+  RecordAccess,
+  Recording,
+  RequestIdentity,
+  RequestLimits,
+  SearchAccess,
+  OperationText,
+} from './request-parts.ts'
 import { ResponseErrors } from './response-errors.ts'
+import { type AnswerPlace, ResponseSize } from './response-size.ts'
 import { SearchBudget } from './search-budget.ts'
 import { MissingDecisionError } from './missing-decision.ts'
 
@@ -35,6 +45,7 @@ export interface ScopeParts
     SearchAccess,
     AttributeSources,
     RequestLimits,
+    OperationText,
     Pick<Recording, 'trail' | 'events'> {}
 
 /**
@@ -48,10 +59,12 @@ export class RequestScope {
   readonly notices = new Set<string>()
   readonly connections: Connections
   readonly budget: PhiBudget
+  readonly size: ResponseSize
   readonly failures: FailureReasons
   readonly recorder: AccessRecorder
   readonly #parts: ScopeParts
   readonly #planner: Planner
+  readonly #shaper: Shaper
   readonly #loader: RecordLoader
   readonly #explainer: AccessExplainer
   readonly #searchBudget: SearchBudget
@@ -61,6 +74,8 @@ export class RequestScope {
     const { counter, notices, errors } = this
     this.#parts = parts
     this.#planner = createPlanner(policy)
+    this.#shaper = createShaper(policy)
+    this.size = new ResponseSize(parts.maxBytes, parts.operationText)
     const failures = new FailureReasons({ ...parts, tenant: caller.tenant })
     this.failures = failures
     const reasonOf = (failure: unknown): OutcomeReason => failures.classify(failure)
@@ -70,7 +85,7 @@ export class RequestScope {
     const visibility = new RecordVisibility(parts)
     const shared = { ...parts, attributes, visibility, failures, counter, errors }
     this.recorder = new AccessRecorder(shared)
-    this.#loader = new RecordLoader({ ...shared, notices, budget: this.budget })
+    this.#loader = new RecordLoader({ ...shared, notices, recorder: this.recorder, budget: this.budget, size: this.size })
     const lists = new RecordLists(shared)
     const searches = new PatientSearch({
       ...shared,
@@ -80,7 +95,8 @@ export class RequestScope {
       searchBudget: this.#searchBudget,
     })
     const plan = this.#plan.bind(this)
-    this.connections = new Connections({ ...shared, lists, searches, loader: this.#loader, recorder: this.recorder, plan })
+    const place = this.#place.bind(this)
+    this.connections = new Connections({ ...shared, lists, searches, loader: this.#loader, recorder: this.recorder, plan, place })
     this.#explainer = new AccessExplainer(shared)
   }
 
@@ -137,7 +153,7 @@ export class RequestScope {
     return await this.#given(ref, info, true)
   }
 
-  /** The record at the other end of a to-one edge, decided against that record itself (P12). */
+  /** The record at the other end of an edge to one record, decided against that record itself (P12). Null if there is none. */
   async follow(ref: RecordRef, info: GraphQLResolveInfo): Promise<RecordView | null> {
     return await this.#given(ref, info, false)
   }
@@ -181,7 +197,7 @@ export class RequestScope {
 
   async #given(ref: RecordRef, info: GraphQLResolveInfo, byId: boolean): Promise<RecordView | null> {
     const paths = this.#plan(info, ref.type, [])
-    const loaded = await this.#loader.load(ref, paths, { byId })
+    const loaded = await this.#loader.load(ref, paths, { byId, edge: !byId, place: this.#place(info, ref.type, []) })
     switch (loaded.kind) {
       case 'FOUND':
         return loaded.record
@@ -189,7 +205,7 @@ export class RequestScope {
         this.errors.notFound(info.path, recordKey(ref))
         return null
       case 'CLOSED':
-        // an edge to it gives null, as without a record
+        // an edge to a closed record gives null, and so does one to no record
         if (!byId) return null
         // requested by its id, it is answered and counted as not found
         this.counter.denied += Math.max(1, paths.size)
@@ -202,9 +218,11 @@ export class RequestScope {
   }
 
   #plan(info: GraphQLResolveInfo, name: TypeName, within: readonly string[]): ReadonlySet<SchemaPath> {
-    const type = info.schema.getType(name)
-    if (!isObjectType(type)) throw new MissingDecisionError(name)
-    return this.#planner(info, type, within)
+    return this.#planner(info, typeOf(info, name), within)
+  }
+
+  #place(info: GraphQLResolveInfo, name: TypeName, within: readonly string[]): AnswerPlace {
+    return { shape: this.#shaper(info, typeOf(info, name), within), pathBytes: pathBytes(info.path) }
   }
 
   /** An empty place, so that an unreadable id costs as much as an id without a record (P5). */
@@ -215,4 +233,10 @@ export class RequestScope {
     const digest = createHash('sha256').update(id).digest().toString('base64url', 0, 16)
     return { type: name, patient: digest as PatientId, id: digest as RecordId }
   }
+}
+
+function typeOf({ schema }: GraphQLResolveInfo, name: TypeName): GraphQLObjectType {
+  const type = schema.getType(name)
+  if (!isObjectType(type)) throw new MissingDecisionError(name)
+  return type
 }

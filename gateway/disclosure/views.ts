@@ -2,15 +2,22 @@ import type { Instant } from '../model/ids.ts'
 import type { View } from '../../directives/policy.ts'
 import type { Json } from '../model/record.ts'
 import { RESTRICTED_ZIP3 } from './restricted-zip3.ts'
+import { SPARSE_ZIP3 } from './sparse-zip3.ts'
 
 /** The views that values can be given in. A schema with another view does not build. */
 export const SERVED_VIEWS = new Set<View>(['FULL', 'LAST4', 'YEAR', 'ZIP3', 'PSEUDONYM'])
 
+/** The values that a view depends on, by field name: `needs` of `directives/view-rules.ts`. Undefined if a value is absent. */
+export type ViewInputs = Readonly<Record<string, Json | undefined>>
+
+const NO_INPUTS: ViewInputs = {}
+
 /**
- * Applies a view to a value. Total: the result for a value that the view cannot read is null, never the value itself.
+ * Applies a view to a value. Total: the result for a value that the view cannot read is null, never the value itself. Without an
+ * input that it depends on, a view shows nothing of the value.
  * PSEUDONYM shows nothing of the value: its replacement follows from the location of the value, see `PublicIds.standIn`.
  */
-export function show(view: View, value: Json, now: Instant): Json {
+export function show(view: View, value: Json, now: Instant, inputs: ViewInputs = NO_INPUTS): Json {
   switch (view) {
     case 'FULL':
       return value
@@ -19,7 +26,7 @@ export function show(view: View, value: Json, now: Instant): Json {
     case 'YEAR':
       return yearOf(value, now)
     case 'ZIP3':
-      return typeof value === 'string' ? zip3(value) : null
+      return typeof value === 'string' ? zip3(value, inputs['country']) : null
     case 'PSEUDONYM':
     case 'PRESENCE':
       return null
@@ -28,7 +35,10 @@ export function show(view: View, value: Json, now: Instant): Json {
   }
 }
 
-/** `999-62-6858` becomes `***-**-6858`. A text of four or fewer characters would be shown in full, so it is hidden completely. */
+/** A shorter text is no number of a person: its last four characters would be most of it. */
+const MIN_COUNTED = 8
+
+/** `999-62-6858` becomes `***-**-6858`. A text of fewer than eight characters is hidden completely. */
 function lastFour(value: string): string {
   const characters = Array.from(value)
   const counted = characters.filter(isCounted).length
@@ -37,7 +47,7 @@ function lastFour(value: string): string {
     .map((character) => {
       if (!isCounted(character)) return character
       seen++
-      return counted > 4 && seen > counted - 4 ? character : '*'
+      return counted >= MIN_COUNTED && seen > counted - 4 ? character : '*'
     })
     .join('')
 }
@@ -74,8 +84,20 @@ function ageOn(now: Instant, year: number, month: string | undefined, day: strin
   return today.getUTCFullYear() - year - (anniversaryAhead ? 1 : 0)
 }
 
-/** The first three digits, never the rest and never a +4; `000` for a sparsely populated prefix or an invalid ZIP code. */
-function zip3(value: string): string {
+/** The spellings of the United States in an address. @source ISO 3166-1, as FHIR R4 `Address.country` has it */
+const UNITED_STATES: ReadonlySet<string> = new Set(['US', 'USA', 'UNITED STATES', 'UNITED STATES OF AMERICA'])
+
+/**
+ * The first three digits, never the rest and never a +4. `000` for a sparsely populated prefix, an invalid ZIP code, and an address
+ * that does not name the United States as its country: the Census that the rule rests on counts no other country.
+ */
+function zip3(value: string, country: Json | undefined): string {
   const prefix = /^(\d{3})\d{2}(?:-?\d{4})?$/.exec(value.trim())?.[1]
-  return prefix === undefined || RESTRICTED_ZIP3.has(prefix) ? '000' : prefix
+  if (prefix === undefined || !isUnitedStates(country)) return '000'
+  return RESTRICTED_ZIP3.has(prefix) || SPARSE_ZIP3.has(prefix) ? '000' : prefix
+}
+
+function isUnitedStates(country: Json | undefined): boolean {
+  if (typeof country !== 'string') return false
+  return UNITED_STATES.has(country.trim().replaceAll('.', '').replace(/\s+/g, ' ').toUpperCase())
 }

@@ -1,5 +1,7 @@
+import { isUtf8 } from 'node:buffer'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import type { HttpRequest, HttpResponse } from './messages.ts'
+import { belongsInBase64 } from './response-size.ts'
 
 /** Part of the function's time that is reserved for sending the response. */
 const MARGIN_MS = 500
@@ -18,13 +20,21 @@ export function fromEvent(
   return {
     method: requestContext.http.method,
     headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
-    body: isBase64Encoded ? Buffer.from(body ?? '', 'base64').toString('utf8') : (body ?? ''),
+    body: isBase64Encoded ? decoded(body ?? '') : (body ?? ''),
     sourceIp: requestContext.http.sourceIp,
     deadline: now + Math.max(0, context.getRemainingTimeInMillis() - MARGIN_MS),
   }
 }
 
-/** Converts a response into the result of the function. Its body is text, never base64. */
+/** Bytes that are not UTF-8 are no JSON, so they become an empty body. A decoder would replace them by other text. */
+function decoded(base64: string): string {
+  const bytes = Buffer.from(base64, 'base64')
+  return isUtf8(bytes) ? bytes.toString('utf8') : ''
+}
+
+/** Converts a response into the result of the function. Its body is text, or base64 if a long text would exceed Lambda's limit. */
 export function toResult({ status, headers, body }: HttpResponse): APIGatewayProxyStructuredResultV2 {
-  return { statusCode: status, headers: { ...headers }, body, isBase64Encoded: false }
+  const isBase64Encoded = belongsInBase64(body)
+  const carried = isBase64Encoded ? Buffer.from(body).toString('base64') : body
+  return { statusCode: status, headers: { ...headers }, body: carried, isBase64Encoded }
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { BadRequest } from '../model/failures.ts'
+import { BadRequest, BadUserInput, PersistedQueryNotSupported } from '../model/failures.ts'
 
 /** An HTTP request, independent of the service that delivers it. */
 export interface HttpRequest {
@@ -85,21 +85,23 @@ function parseMediaType(text: string): { essence: string; charset: string | unde
 const MAX_BODY = 256 * 1024
 /** The POST body of GraphQL over HTTP. */
 const Body = z.object({
-  query: z.string(),
+  query: z.string().nullish(),
   operationName: z.string().nullish(),
   variables: z.record(z.string(), z.unknown()).nullish(),
   extensions: z.record(z.string(), z.unknown()).nullish(),
 })
 
-export type GraphQLBody = z.infer<typeof Body>
+export type GraphQLBody = Omit<z.infer<typeof Body>, 'query'> & { readonly query: string }
 
 /**
- * Parses and validates the body of a POST request.
+ * Parses and validates the body of a POST request. The gateway stores no operations: if the body has a hash and no text, the
+ * client must send the text. A hash beside the text is not read.
  *
- * @throws BadRequest, which repeats nothing of the body (P8)
+ * @throws BadRequest, BadUserInput for a variable with half of a surrogate pair, PersistedQueryNotSupported. None of them repeats
+ *   anything of the body (P8)
  */
 export function parseBody(text: string): GraphQLBody {
-  if (text.length > MAX_BODY) throw new BadRequest()
+  if (text.length > MAX_BODY || !text.isWellFormed()) throw new BadRequest()
   let json: unknown
   try {
     json = JSON.parse(text)
@@ -109,5 +111,32 @@ export function parseBody(text: string): GraphQLBody {
   }
   const body = Body.safeParse(json)
   if (!body.success) throw new BadRequest()
-  return body.data
+  const { query, operationName, variables, extensions } = body.data
+  // only an escape can give half of a pair to a well-formed text; the query is checked where it is parsed
+  if (SURROGATE_ESCAPE.test(text)) {
+    if (!isWellFormed([operationName, extensions])) throw new BadRequest()
+    if (!isWellFormed(variables)) throw new BadUserInput()
+  }
+  if (query === undefined || query === null || query === '') {
+    const hash = extensions?.['persistedQuery']
+    throw typeof hash === 'object' && hash !== null ? new PersistedQueryNotSupported() : new BadRequest()
+  }
+  return { ...body.data, query }
+}
+
+const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/
+
+/** Whether every text and every name within a JSON value is well-formed. Without recursion, because a body can be deep. */
+function isWellFormed(json: unknown): boolean {
+  const left = [json]
+  while (left.length > 0) {
+    const value = left.pop()
+    if (typeof value === 'string' && !value.isWellFormed()) return false
+    if (typeof value !== 'object' || value === null) continue
+    for (const [name, inner] of Object.entries(value)) {
+      if (!name.isWellFormed()) return false
+      left.push(inner)
+    }
+  }
+  return true
 }

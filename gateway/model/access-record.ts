@@ -7,7 +7,10 @@ import type { RelationshipScope } from './record.ts'
 /** The outcome of an access: six distinct answers to a caller (P9), and WRITTEN for a write. */
 type Outcome = 'DISCLOSED' | 'MASKED' | 'DENIED' | 'ABSENT' | 'ERASED' | 'UNAVAILABLE' | 'WRITTEN'
 
-/** The reason for an outcome other than disclosure. `NOT_FOUND`: the patient does not exist, or the caller may not know of it. */
+/**
+ * The reason for an outcome other than disclosure. `NOT_FOUND`: the patient does not exist, or the caller may not know of it.
+ * `SIZE`: the answer would be too large, so nothing of it left.
+ */
 export type OutcomeReason = Refusal | 'NOT_FOUND' | 'INTEGRITY' | 'KEY' | 'STORE' | 'VERSION'
 
 /** The record of one field access, edge or write. It holds no field value (P8). */

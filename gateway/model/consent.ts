@@ -1,5 +1,5 @@
 import type { Instant, RecordId } from './ids.ts'
-import type { PurposeOfUse, Role, Sensitivity } from '../../directives/policy.ts'
+import type { PurposeOfUse, RecordLabel, Role, Sensitivity } from '../../directives/policy.ts'
 
 /**
  * A permission or a denial by a patient, as in FHIR's Consent. A missing property does not narrow it: a denial without purposes
@@ -19,6 +19,11 @@ export interface Consent {
   readonly since?: Instant
   /** Exclusive. */
   readonly until?: Instant
+  /**
+   * Set for a denial that the import wrote because it did not understand the patient's statement. Break-glass opens what it
+   * closes, because such a denial may close far more than the patient asked for.
+   */
+  readonly breakGlass?: true
 }
 
 /** New and withdrawn consents of a patient. All other consents stay in force. */
@@ -33,6 +38,6 @@ export interface ConsentChanges {
 export interface ConsentSubject {
   readonly id: RecordId
   readonly encounter?: RecordId
-  /** The sensitivities that follow from its codes. */
-  readonly labels: ReadonlySet<Sensitivity>
+  /** The sensitivities that follow from its codes, and the marks of its source. */
+  readonly labels: ReadonlySet<RecordLabel>
 }

@@ -1,7 +1,7 @@
 import type { Consent, ConsentSubject } from './consent.ts'
 import type { Instant, TenantId, UserId } from './ids.ts'
 import type { RelationshipScope } from './record.ts'
-import type { ConsentPolicy, PurposeOfUse, Relationship, Role, Sensitivity, View } from '../../directives/policy.ts'
+import type { ConsentPolicy, PurposeOfUse, RecordLabel, Relationship, Role, View } from '../../directives/policy.ts'
 
 /** The caller of a request, parsed once from a verified token. */
 export interface Caller {
@@ -9,7 +9,7 @@ export interface Caller {
   readonly user: UserId
   readonly roles: ReadonlySet<Role>
   readonly purpose: PurposeOfUse
-  /** All purposes that the roles may claim. */
+  /** All purposes that the roles may claim with this token. */
   readonly mayClaim: readonly PurposeOfUse[]
   /** The person's FHIR identity, by which memberships are found: `Practitioner/123`, `Patient/456`. */
   readonly fhirUser?: string
@@ -61,7 +61,7 @@ export type RelationshipGrounds = ReadonlyMap<Relationship, RelationshipGround>
 export type RelationshipLimits = ReadonlyMap<Relationship, readonly RelationshipScope[]>
 
 export interface ConsentFacts {
-  readonly rules: ReadonlyMap<Sensitivity, ConsentPolicy>
+  readonly rules: ReadonlyMap<RecordLabel, ConsentPolicy>
   /** The patient's consents; undefined if they could not be read. */
   readonly given: readonly Consent[] | undefined
   /** The record to decide about; undefined before a record is known. */
@@ -69,7 +69,7 @@ export interface ConsentFacts {
 }
 
 /** The reason for a denial: `reason` in the extensions of an error. */
-export type Refusal = 'ROLE' | 'PURPOSE' | 'RELATIONSHIP' | 'CONSENT' | 'MFA' | 'STEP_UP' | 'UNKNOWN_FIELD' | 'BUDGET'
+export type Refusal = 'ROLE' | 'PURPOSE' | 'RELATIONSHIP' | 'CONSENT' | 'MFA' | 'STEP_UP' | 'UNKNOWN_FIELD' | 'BUDGET' | 'SIZE'
 
 export interface Permit {
   readonly outcome: 'GRANTED' | 'MASKED'

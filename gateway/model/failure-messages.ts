@@ -13,8 +13,11 @@ export const MESSAGES: Readonly<Record<FailureCode, string>> = {
   OPERATION_RESOLUTION_FAILURE: 'The operation to execute could not be determined.',
   BAD_REQUEST: 'The request is not valid.',
   BAD_USER_INPUT: 'An argument or a variable is not valid.',
-  OPERATION_TOO_COSTLY: 'The operation asks for too much at once.',
-  PHI_BUDGET_EXCEEDED: 'You received the maximum number of values for this hour. Try again later.',
+  OPERATION_TOO_COSTLY:
+    'The operation asks for too much at once. Select less, or request smaller pages with `first` and continue with `after`.',
+  PHI_BUDGET_EXCEEDED: 'You reached a limit of this hour. Try again later.',
+  // some clients recognize the error by this message, and not by its code
+  PERSISTED_QUERY_NOT_SUPPORTED: 'PersistedQueryNotSupported',
   UNAUTHORIZED_FIELD_OR_TYPE: 'This may not be disclosed to you.',
   NOT_FOUND: 'Not found.',
   FIELD_UNAVAILABLE: 'This is not available at the moment.',

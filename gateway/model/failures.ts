@@ -18,6 +18,8 @@ export const HTTP_STATUS = {
   BAD_USER_INPUT: 400,
   OPERATION_TOO_COSTLY: 400,
   PHI_BUDGET_EXCEEDED: 429,
+  // clients that send a hash first expect this status, and then send the text
+  PERSISTED_QUERY_NOT_SUPPORTED: 200,
   UNAUTHORIZED_FIELD_OR_TYPE: 200,
   NOT_FOUND: 200,
   FIELD_UNAVAILABLE: 200,
@@ -130,6 +132,15 @@ export class BadRequest extends Failure {
   }
 }
 
+/** The request has the hash of an operation and no text. Clients of Apollo then send the text, and no further hash. */
+export class PersistedQueryNotSupported extends Failure {
+  override readonly name = 'PersistedQueryNotSupported'
+  readonly code = 'PERSISTED_QUERY_NOT_SUPPORTED'
+  constructor(options?: ErrorOptions) {
+    super('PersistedQueryNotSupported', options)
+  }
+}
+
 /** The session is over: it was idle for too long, expired, or was ended or revoked. */
 export class SessionExpired extends Failure {
   override readonly name = 'SessionExpired'
@@ -157,7 +168,10 @@ export class MfaRequired extends Failure {
   }
 }
 
-/** The operation could open more values than its caller may request at once. Thrown before anything is loaded. */
+/**
+ * The operation could open more values than its caller may request at once, or its answer would be too large. Thrown before any of these
+ * values is opened.
+ */
 export class OperationTooCostly extends Failure {
   override readonly name = 'OperationTooCostly'
   readonly code = 'OPERATION_TOO_COSTLY'
@@ -166,8 +180,8 @@ export class OperationTooCostly extends Failure {
   }
 }
 
-/** The budget of a user and hour that is spent: values received, values searched by, or refusals. */
-export type BudgetName = 'VALUES' | 'SEARCHES' | 'REFUSALS'
+/** An hourly budget of a user: values received, values searched by, refusals, or patients that the user opened by break-glass. */
+export type BudgetName = 'VALUES' | 'SEARCHES' | 'REFUSALS' | 'BREAK_GLASS'
 
 /** The user has used up a budget of this hour. */
 export class PhiBudgetExceeded extends Failure {

@@ -1,5 +1,5 @@
 import type { TypeName } from '../../directives/coordinates.ts'
-import type { PatientId, RecordId } from './ids.ts'
+import type { PatientId, RecordId, RecordRef } from './ids.ts'
 
 /** A position in a list. Lists are ordered newest first, and by id for equal dates. */
 export interface ListPosition {
@@ -17,6 +17,37 @@ export interface ListFilter {
   readonly category?: string
 }
 
+/** The features of a listed record that decide whether it is closed to a caller. A source gives all that it knows. */
+export interface ListedRecord {
+  readonly id: RecordId
+  /** The sensitivities of the record. */
+  readonly labels: readonly string[]
+  readonly encounter?: RecordId
+  /** The FHIR identity of the author. */
+  readonly author?: string
+}
+
+/** The reason for which a list omits a record. */
+export type ClosedBy = 'CONSENT' | 'RELATIONSHIP'
+
+/** A closed record that an answer omits. The version is 0 if it is unknown. */
+export interface LeftOut {
+  readonly ref: RecordRef
+  readonly version: number
+  readonly reason: ClosedBy
+}
+
+/** Decides which records a list omits. */
+export interface ListClosure {
+  /**
+   * Whether records without labels can be closed too. It follows from the caller and the patient's consents, never from a record. A
+   * source then reads the whole list, so that the length of the read does not depend on closed records.
+   */
+  readonly closesUnlabeled: boolean
+  /** The reason for which a record is closed to the caller; undefined if it is open. */
+  closedBy(record: ListedRecord): ClosedBy | undefined
+}
+
 /** A request for a page of one patient's records of one type. */
 export interface ListRequest {
   readonly patient: PatientId
@@ -25,15 +56,15 @@ export interface ListRequest {
   readonly size: number
   readonly after?: ListPosition
   readonly filter: ListFilter
-  /** Whether a record with these sensitivities is closed to the caller. The page omits closed records. */
-  readonly isClosed: (labels: readonly string[]) => boolean
+  /** The page omits closed records. */
+  readonly closure: ListClosure
 }
 
 /** The records of a page, in order. A source throws if it cannot list all of them. */
 export interface ListedPage {
   readonly items: readonly { readonly position: ListPosition; readonly version: number }[]
   /** The closed records that the page omits, up to its end. They are for the audit only. */
-  readonly leftOut: readonly RecordId[]
+  readonly leftOut: readonly { readonly id: RecordId; readonly version: number; readonly reason: ClosedBy }[]
   /** Whether the list continues after this page. */
   readonly more: boolean
 }

@@ -6,6 +6,11 @@ const MAX_READS = 3
 /** The reads of a value that several writers may be changing: each of their writes can tear one read. */
 export const BUSY_READS = 8
 
+/** The reads of an unchanged manifest that show damage: the second one is between two reads of the manifest. */
+export const READS_OF_DAMAGE = 3
+/** The reads of a value that is being changed all the time. A consistent read takes two of them on average, even under a flood. */
+export const MAX_STILL_READS = 20
+
 /**
  * Reads values that several requests read and one transaction writes. There is no lock: a write between two of the requests tears the
  * read, and a torn read looks like tampering. A torn read is therefore repeated. A read that stays torn is tampering, and is reported.

@@ -1,6 +1,6 @@
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { RecordId, RecordRef, TenantId } from './ids.ts'
-import type { Category, Sensitivity } from '../../directives/policy.ts'
+import type { Category, RecordLabel } from '../../directives/policy.ts'
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 
@@ -18,8 +18,8 @@ export interface RecordMetadata {
   /** The codes of the record's main concept, for filters: `4548-4`. */
   readonly codes?: readonly string[]
   readonly category?: string
-  /** Sensitivities that follow from the record's codes. */
-  readonly labels?: readonly Sensitivity[]
+  /** Sensitivities that follow from the record's codes, and the marks of its source that close it. */
+  readonly labels?: readonly RecordLabel[]
   /** The FHIR identity of the author. */
   readonly author?: string
   /** SHA-256 (base64url) of the source it was imported from, so that a second import can detect a change. */

@@ -1,5 +1,13 @@
 import type { GraphQLResolveInfo } from 'graphql'
-import type { BreakGlassPort, BreakGlassReviewPort, Finding, PreparedGrant, PreparedReview } from '../access/break-glass-port.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type {
+  BreakGlassPort,
+  BreakGlassReviewPort,
+  Finding,
+  GrantChange,
+  PreparedGrant,
+  PreparedReview,
+} from '../access/break-glass-port.ts'
 import type { BreakGlassSource } from '../access/attribute-loader.ts'
 import type { Trail } from '../audit/trail.ts'
 import type { Keyring } from '../crypto/keyring.ts'
@@ -8,9 +16,18 @@ import type { AccessRecord } from '../model/access-record.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { Caller } from '../model/decision.ts'
 import type { EventSink } from '../telemetry/events.ts'
-import { AuditUnavailable, BadUserInput, Failure, keyOverdue, storeOverdue, VersionConflict } from '../model/failures.ts'
+import {
+  AuditUnavailable,
+  BadUserInput,
+  Failure,
+  keyOverdue,
+  OperationTooCostly,
+  PhiBudgetExceeded,
+  storeOverdue,
+  VersionConflict,
+} from '../model/failures.ts'
 import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
-import type { Instant, RecordId, RecordRef, RequestId } from '../model/ids.ts'
+import type { Instant, PatientId, RecordId, RecordRef, RequestId } from '../model/ids.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 import type { DisclosureCounter } from '../disclosure/disclosure-counter.ts'
 import type { AccessRecorder } from '../disclosure/access-recorder.ts'
@@ -18,6 +35,7 @@ import type { FailureReasons } from '../disclosure/failure-reasons.ts'
 import { GRANT, type GrantPayload, grantPayload, reviewPayload } from './grant-payloads.ts'
 import type { PublicIds } from '../access/public-ids.ts'
 import type { ResponseErrors } from '../disclosure/response-errors.ts'
+import type { ChangeTurns } from './change-turns.ts'
 
 export interface BreakGlassParts {
   readonly requestId: RequestId
@@ -34,6 +52,9 @@ export interface BreakGlassParts {
   readonly counter: DisclosureCounter
   readonly recorder: AccessRecorder
   readonly deadline: Deadline
+  readonly turns: ChangeTurns
+  /** The patients that the caller may open by break-glass within an hour. */
+  readonly maxPatients: number
 }
 
 /** Maximum characters of a reason: a sentence or two, not a chart. */
@@ -41,8 +62,8 @@ const MAX_REASON = 500
 /** Maximum characters of a reviewer's note. */
 const MAX_NOTE = 2_000
 const FINDINGS: ReadonlySet<unknown> = new Set<Finding>(['APPROPRIATE', 'INAPPROPRIATE', 'FOLLOW_UP'])
-/** Concurrent grants for one patient conflict at the patient's manifest; the later one reads it again. */
-const ATTEMPTS = 5
+/** The longest pause after a conflict, in milliseconds. */
+const MAX_PAUSE_MS = 100
 
 /** The schema has a break-glass mutation, but the deployment configures no port for it. */
 class NoBreakGlassPort extends Error {
@@ -54,7 +75,14 @@ class OwnGrant extends Error {
   override readonly name = 'OwnGrant'
 }
 
-type Change = 'BROKEN' | 'ENDED' | 'REVIEWED'
+/** The grant already has another final finding. */
+class FinalFinding extends Error {
+  override readonly name = 'FinalFinding'
+}
+
+/** The path and the action of an audit record. */
+type At = Pick<AccessRecord, 'path' | 'action'>
+type Prepare = (ref: RecordRef, deadline: Deadline) => Promise<PreparedGrant | PreparedReview | undefined>
 
 /**
  * Creates, ends and reviews break-glass grants. Each change commits with its audit record. A new or ended grant also emits an
@@ -62,20 +90,26 @@ type Change = 'BROKEN' | 'ENDED' | 'REVIEWED'
  */
 export class BreakGlassMutations {
   readonly #parts: BreakGlassParts
+  #hasBroken = false
 
   constructor(parts: BreakGlassParts) {
     this.#parts = parts
   }
 
   /**
-   * Creates a grant for one patient, one caller, a stated reason and a number of minutes (45 CFR 164.312(a)(2)(ii)).
+   * Creates a grant for one patient, one caller, a stated reason and a number of minutes (45 CFR 164.312(a)(2)(ii)). If the caller has an
+   * open grant for the patient, it renews that grant.
    *
    * @returns null if the patient does not exist or the lookup failed; the response errors distinguish the two
-   * @throws BadUserInput, AuditUnavailable, VersionConflict
+   * @throws BadUserInput, AuditUnavailable; OperationTooCostly for a second call in one operation; PhiBudgetExceeded if the caller opened
+   *   too many patients in this hour
    */
   async breakGlass(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<GrantPayload | null> {
-    const { caller, policy, now } = this.#parts
+    const { caller, policy, now, maxPatients } = this.#parts
     const port = this.#port()
+    // the operation is refused before its execution if it has two calls; this holds for a schema that names the field differently
+    if (this.#hasBroken) throw new OperationTooCostly()
+    this.#hasBroken = true
     const { patientId, minutes } = args
     const reason = typeof args['reason'] === 'string' ? args['reason'].trim() : ''
     if (typeof patientId !== 'string' || reason === '' || reason.length > MAX_REASON) throw new BadUserInput()
@@ -84,15 +118,16 @@ export class BreakGlassMutations {
     }
     const ref = this.#parts.ids.decode(patientId)
     const isPatient = ref !== undefined && policy.records.get(ref.type)?.patient === 'id' && (ref.patient as string) === ref.id
-    return await this.#act(patientId, isPatient ? ref : undefined, 'BROKEN', info, async ({ patient }, deadline) =>
-      port.prepareGrant(caller, { patient, reason, minutes }, now, deadline),
-    )
+    return await this.#act(patientId, isPatient ? ref : undefined, 'CREATE', info, async ({ patient }, deadline) => {
+      const prepared = await port.prepareGrant(caller, { patient, reason, minutes, maxPatients }, now, deadline)
+      return prepared === 'TOO_MANY' ? this.#tooMany(patient, info) : prepared
+    })
   }
 
   /**
    * Ends the caller's own grant; an oversight role may end any grant of the tenant. An ended grant does not change.
    *
-   * @throws BadUserInput, AuditUnavailable, VersionConflict
+   * @throws BadUserInput, AuditUnavailable
    */
   async endBreakGlass({ id }: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<GrantPayload | null> {
     const { caller, now } = this.#parts
@@ -101,7 +136,7 @@ export class BreakGlassMutations {
     return await this.#act(
       grantId(id),
       this.#grantRef(id),
-      'ENDED',
+      'UPDATE',
       info,
       async ({ patient, id: grant }, deadline) =>
         (await port.prepareEnd(caller, patient, grant, now, deadline)) ??
@@ -125,11 +160,13 @@ export class BreakGlassMutations {
       if (prepared === 'OWN') throw new OwnGrant()
       // an active grant cannot be reviewed yet; a reviewer can end it
       if (prepared === 'OPEN') throw new BadUserInput()
+      if (prepared === 'FINAL') throw new FinalFinding()
       return prepared
     }
     try {
-      return await this.#act(grantId(id), this.#grantRef(id), 'REVIEWED', info, review)
+      return await this.#act(grantId(id), this.#grantRef(id), 'UPDATE', info, review)
     } catch (error) {
+      if (error instanceof FinalFinding) throw new VersionConflict({ cause: error })
       const ref = this.#grantRef(id)
       if (!(error instanceof OwnGrant) || ref === undefined) throw error
       const path = `${info.parentType.name}.${info.fieldName}` as SchemaPath
@@ -163,39 +200,60 @@ export class BreakGlassMutations {
   async #act(
     requestedId: string,
     ref: RecordRef | undefined,
-    change: Change,
+    action: AccessRecord['action'],
     info: GraphQLResolveInfo,
-    prepare: (ref: RecordRef, deadline: Deadline) => Promise<PreparedGrant | PreparedReview | undefined>,
+    prepare: Prepare,
   ): Promise<GrantPayload | null> {
-    const { deadline } = this.#parts
+    const { caller, deadline, turns } = this.#parts
     const path = `${info.parentType.name}.${info.fieldName}` as SchemaPath
-    const at = { path, action: change === 'BROKEN' ? 'CREATE' : 'UPDATE' } as const
+    const at = { path, action } as const
+    try {
+      const prepared =
+        ref && (await turns.take(caller, `PATIENT#${ref.patient}`, deadline, async () => await this.#changed(ref, at, prepare)))
+      if (prepared === undefined) return await this.#notFound(requestedId, at, info)
+      const { grant } = prepared
+      return 'reason' in grant ? reviewPayload(this.#parts, grant) : grantPayload(this.#parts, grant)
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'FIELD_UNAVAILABLE') throw error
+      const reason = this.#parts.failures.classify(error)
+      this.#parts.trail.record({ ...at, ...(ref && { patient: ref.patient }), outcome: 'UNAVAILABLE', reason })
+      this.#parts.counter.unavailable++
+      this.#parts.errors.unavailable(path, requestedId, info.path)
+      return null
+    }
+  }
+
+  /**
+   * Prepares a change and commits it. A conflict means that another process changed a grant of the patient, or counted a patient of the
+   * user: the change is prepared again, until the deadline. The pauses become shorter, so that an older request goes before a newer one.
+   *
+   * @returns undefined if there is nothing to change
+   * @throws StoreUnavailable at the deadline
+   */
+  async #changed(ref: RecordRef, at: At, prepare: Prepare): Promise<PreparedGrant | PreparedReview | undefined> {
+    const { caller, deadline, turns } = this.#parts
     for (let attempt = 1; ; attempt++) {
       try {
-        const prepared = ref && (await deadline.wait(() => prepare(ref, deadline), storeOverdue))
-        if (prepared === undefined) return await this.#notFound(requestedId, at, info)
-        if (prepared.items.length > 0) await this.#commit(prepared, at, change)
-        const { grant } = prepared
-        return 'reason' in grant ? reviewPayload(this.#parts, grant) : grantPayload(this.#parts, grant)
+        // the patients of a user are counted in one item
+        return await turns.take(caller, `USER#${caller.user}`, deadline, async () => {
+          const prepared = await deadline.wait(() => prepare(ref, deadline), storeOverdue)
+          if (prepared !== undefined && prepared.items.length > 0) await this.#commit(prepared, at)
+          return prepared
+        })
       } catch (error) {
-        if (error instanceof VersionConflict && attempt < ATTEMPTS) continue
-        if (!(error instanceof Failure) || error.code !== 'FIELD_UNAVAILABLE') throw error
-        const reason = this.#parts.failures.classify(error)
-        this.#parts.trail.record({ ...at, ...(ref && { patient: ref.patient }), outcome: 'UNAVAILABLE', reason })
-        this.#parts.counter.unavailable++
-        this.#parts.errors.unavailable(path, requestedId, info.path)
-        return null
+        if (!(error instanceof VersionConflict)) throw error
+        await sleep((Math.random() * MAX_PAUSE_MS) / attempt)
       }
     }
   }
 
-  async #commit({ grant, items }: PreparedGrant, at: Pick<AccessRecord, 'path' | 'action'>, change: Change): Promise<void> {
-    const { trail, events, requestId, caller } = this.#parts
+  async #commit({ change, grant, items }: PreparedGrant, at: At): Promise<void> {
+    const { trail } = this.#parts
     const { patient, id } = grant
-    const event = { event: 'BREAK_GLASS', requestId, tenant: caller.tenant, patient } as const
     try {
       const record = {
         ...at,
+        ...(change === 'RENEWED' && { action: 'UPDATE' }),
         patient,
         recordType: GRANT,
         recordId: id as RecordId,
@@ -206,15 +264,28 @@ export class BreakGlassMutations {
       await trail.commit(items, record as AccessRecord)
     } catch (error) {
       // the grant may have been stored: a false alarm for the operators is better than a missing one
-      if (error instanceof AuditUnavailable && change !== 'REVIEWED') events({ ...event, what: 'UNCERTAIN' })
+      if (error instanceof AuditUnavailable && change !== 'REVIEWED') this.#event(patient, 'UNCERTAIN')
       throw error
     }
     // a review opens no record, so it is no event
-    if (change !== 'REVIEWED') events({ ...event, what: change })
+    if (change !== 'REVIEWED') this.#event(patient, change)
+  }
+
+  #event(patient: PatientId, what: Exclude<GrantChange, 'REVIEWED'> | 'UNCERTAIN' | 'REFUSED'): void {
+    const { events, requestId, caller } = this.#parts
+    events({ event: 'BREAK_GLASS', requestId, tenant: caller.tenant, patient, what })
+  }
+
+  /** @throws PhiBudgetExceeded */
+  #tooMany(patient: PatientId, { parentType, fieldName }: GraphQLResolveInfo): never {
+    const path = `${parentType.name}.${fieldName}` as SchemaPath
+    this.#parts.trail.record({ patient, path, action: 'CREATE', outcome: 'DENIED', reason: 'BUDGET' })
+    this.#event(patient, 'REFUSED')
+    throw new PhiBudgetExceeded('BREAK_GLASS')
   }
 
   /** One answer and one audit record for all ids that the caller may not use: missing, of another tenant, of another user (P5). */
-  async #notFound(requestedId: string, at: Pick<AccessRecord, 'path' | 'action'>, info: GraphQLResolveInfo): Promise<null> {
+  async #notFound(requestedId: string, at: At, info: GraphQLResolveInfo): Promise<null> {
     const { caller, keyring, deadline, trail, counter, errors } = this.#parts
     const lookup = await deadline.wait(() => keyring.purposeKey(caller.tenant, 'lookup'), keyOverdue)
     trail.record({ ...at, patient: lookupToken(lookup, requestedId), outcome: 'DENIED', reason: 'NOT_FOUND' })

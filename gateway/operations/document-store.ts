@@ -28,18 +28,13 @@ export class DocumentStore {
     return this.#documents.size
   }
 
-  get(hash: string): Promise<DocumentNode | undefined> {
-    return Promise.resolve(this.#documents.get(hash))
+  get(hash: string): DocumentNode | undefined {
+    return this.#documents.get(hash)
   }
 
   /** Does not store a document that is larger than the limit. */
-  set(hash: string, document: DocumentNode): Promise<void> {
+  set(hash: string, document: DocumentNode): void {
     this.#documents.set(hash, document)
-    return Promise.resolve()
-  }
-
-  delete(hash: string): Promise<boolean> {
-    return Promise.resolve(this.#documents.delete(hash))
   }
 }
 

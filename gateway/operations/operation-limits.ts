@@ -1,5 +1,5 @@
-import { type DocumentNode, GraphQLError, Kind, type SelectionSetNode, type ValidationRule } from 'graphql'
-import { OperationTooCostly } from '../model/failures.ts'
+import { type DocumentNode, type FragmentDefinitionNode, Kind, type SelectionSetNode } from 'graphql'
+import { hasFewPairs } from './overlapping-fields.ts'
 
 // Limits on the shape of a document, for any caller. For the limit on the number of values, see `gateway/operations/cost.ts`.
 
@@ -7,6 +7,8 @@ import { OperationTooCostly } from '../model/failures.ts'
 export const MAX_TOKENS = 4_000
 /** Levels of nested fields. The introspection query of tools has fifteen. */
 const MAX_DEPTH = 16
+/** Operations in the whole document. Some rules of validation visit a fragment once for each operation. */
+const MAX_OPERATIONS = 50
 /** Fields at the top of one operation. */
 const MAX_ROOTS = 20
 /** Aliases in the whole document. */
@@ -17,19 +19,15 @@ const MAX_DIRECTIVES = 100
 const MAX_FIELDS = 4_000
 
 /**
- * Refuses a document with a larger shape than any user interface needs. It is a validation rule, so it runs before execution. It
- * visits each part of the document once.
+ * Whether a document has no larger shape than a user interface needs. Checked before validation: its time grows with the square of
+ * some of these numbers.
+ *
+ * @param document parsed, and not validated
  */
-export const withinLimits: ValidationRule = (context) => ({
-  Document(document) {
-    if (isWithinLimits(document)) return
-    const originalError = new OperationTooCostly()
-    context.reportError(new GraphQLError(originalError.message, { originalError }))
-  },
-})
-
-function isWithinLimits(document: DocumentNode): boolean {
-  const shapes = new Shapes(document)
+export function isWithinLimits(document: DocumentNode): boolean {
+  const fragments = document.definitions.filter((part) => part.kind === Kind.FRAGMENT_DEFINITION)
+  const shapes = new Shapes(fragments)
+  let operations = 0
   for (const part of document.definitions) {
     if (part.kind !== Kind.OPERATION_DEFINITION && part.kind !== Kind.FRAGMENT_DEFINITION) continue
     shapes.directives += part.directives?.length ?? 0
@@ -37,11 +35,13 @@ function isWithinLimits(document: DocumentNode): boolean {
       shapes.measureFragment(part.name.value)
       continue
     }
+    operations++
     for (const variable of part.variableDefinitions ?? []) shapes.directives += variable.directives?.length ?? 0
     const { depth, roots, fields } = shapes.measure(part.selectionSet)
     if (depth > MAX_DEPTH || roots > MAX_ROOTS || fields > MAX_FIELDS) return false
   }
-  return shapes.aliases <= MAX_ALIASES && shapes.directives <= MAX_DIRECTIVES
+  if (operations > MAX_OPERATIONS) return false
+  return shapes.aliases <= MAX_ALIASES && shapes.directives <= MAX_DIRECTIVES && hasFewPairs(document, MAX_DEPTH)
 }
 
 interface Shape {
@@ -60,8 +60,7 @@ class Shapes {
   readonly #fragments: ReadonlyMap<string, SelectionSetNode>
   readonly #measured = new Map<string, Shape>()
 
-  constructor({ definitions }: DocumentNode) {
-    const fragments = definitions.filter((part) => part.kind === Kind.FRAGMENT_DEFINITION)
+  constructor(fragments: readonly FragmentDefinitionNode[]) {
     this.#fragments = new Map(fragments.map(({ name, selectionSet }) => [name.value, selectionSet]))
   }
 

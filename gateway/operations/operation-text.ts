@@ -1,7 +1,7 @@
-import { getOperationAST, GraphQLError, parse, validate, visit, Kind } from 'graphql'
+import { getOperationAST, visit, Kind } from 'graphql'
 import type { DocumentNode, GraphQLSchema, OperationDefinitionNode } from 'graphql'
-import { mostValues } from './cost.ts'
-import { MAX_TOKENS, withinLimits } from './operation-limits.ts'
+import { type Cost, exceeds } from './cost.ts'
+import { readDocument } from './documents.ts'
 import { Failure, type FailureCode } from '../model/failures.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 
@@ -18,13 +18,13 @@ export class OperationRefused extends Failure {
 /** The limits for an operation to explain. */
 interface Bounds {
   readonly policy: PolicyTable
-  /** The maximum number of values that the caller may request in one operation. */
-  readonly most: number
+  /** The cost that one operation of the caller may have. */
+  readonly most: Cost
 }
 
 /**
  * Reads an operation that will not be executed. The limits of an executed operation apply: on its shape, and on the number of
- * values that it could open. Its variables are unknown. If a variable sets a page size, the page counts as one record, so that an
+ * its values and places. Its variables are unknown. If a variable sets a page size, the page counts as one record, so that an
  * operation is refused here only if it would be refused with any variables.
  *
  * @throws OperationRefused with the code of the refusal that the operation itself would get
@@ -35,21 +35,12 @@ export function readOperation(
   name: string | undefined,
   { policy, most }: Bounds,
 ): { readonly document: DocumentNode; readonly operation: OperationDefinitionNode } {
-  let document: DocumentNode
-  try {
-    document = parse(text, { maxTokens: MAX_TOKENS })
-  } catch (error) {
-    if (!(error instanceof GraphQLError)) throw error
-    // the parser's error quotes the text, so it is not a cause of this one
-    throw new OperationRefused('GRAPHQL_PARSE_FAILED')
-  }
-  // the shape first, because some of graphql's own rules take much longer for broad and deep documents
-  if (validate(schema, document, [withinLimits]).length > 0) throw new OperationRefused('OPERATION_TOO_COSTLY')
-  if (validate(schema, document, undefined, { maxErrors: 1 }).length > 0) throw new OperationRefused('GRAPHQL_VALIDATION_FAILED')
+  const document = readDocument(schema, text)
+  if ('refused' in document) throw new OperationRefused(document.refused)
   const operation = getOperationAST(document, name)
   if (!operation || !schema.getRootType(operation.operation)) throw new OperationRefused('OPERATION_RESOLUTION_FAILURE')
   const asked = { document, name, variables: smallestPages(operation) }
-  if (mostValues(schema, policy, asked, most) > most) throw new OperationRefused('OPERATION_TOO_COSTLY')
+  if (exceeds(schema, policy, asked, most)) throw new OperationRefused('OPERATION_TOO_COSTLY')
   return { document, operation }
 }
 

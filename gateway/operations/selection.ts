@@ -21,15 +21,17 @@ export interface SelectionContext {
 
 /**
  * The fields that execution would collect from these selection sets for one object type. It enters a fragment if the type
- * matches its condition. It leaves out `__typename` and the fields that `@skip` and `@include` exclude. It does not merge
- * aliases. Each fragment is entered once, so that a fragment that contains itself ends too.
+ * matches its condition. It leaves out the fields that `@skip` and `@include` exclude. It does not merge aliases. Each fragment
+ * is entered once, so that a fragment that contains itself ends too.
  *
+ * @param meta whether to include `__typename`, `__schema` and `__type`
  * @source https://spec.graphql.org/October2021/#CollectFields()
  */
 export function collectFields(
   context: SelectionContext,
   type: GraphQLObjectType,
   selectionSets: readonly (SelectionSetNode | undefined)[],
+  meta: 'WITH_META_FIELDS' | 'WITHOUT' = 'WITHOUT',
 ): readonly FieldNode[] {
   const fields: FieldNode[] = []
   const entered = new Set<string>()
@@ -37,7 +39,7 @@ export function collectFields(
     for (const selection of selections) {
       if (!isIncluded(context, selection)) continue
       if (selection.kind === Kind.FIELD) {
-        if (!selection.name.value.startsWith('__')) fields.push(selection)
+        if (meta === 'WITH_META_FIELDS' || !selection.name.value.startsWith('__')) fields.push(selection)
         continue
       }
       if (selection.kind === Kind.FRAGMENT_SPREAD) {
@@ -64,7 +66,7 @@ function meets(schema: GraphQLSchema, type: GraphQLObjectType, condition: string
 }
 
 /** A selection with an unknown condition is included: an extra decision can only refuse, a missing one would leak. */
-function isIncluded(context: SelectionContext, selection: SelectionNode): boolean {
+export function isIncluded(context: SelectionContext, selection: SelectionNode): boolean {
   return !(selection.directives ?? []).some((directive) => {
     const condition = directive.arguments?.find(({ name }) => name.value === 'if')
     if (!condition) return false

@@ -1,7 +1,7 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import { accessDigest } from '../crypto/access-seal.ts'
+import { chunkHolding } from '../crypto/chunk.ts'
 import {
-  chunkHolding,
   type Memberships,
   openMembershipChunk,
   openPatientAccess,
@@ -13,9 +13,11 @@ import {
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { IntegrityFailure, VersionConflict } from '../model/failures.ts'
 import type { PatientId, TenantId } from '../model/ids.ts'
+import type { Json } from '../model/record.ts'
 import { BUSY_READS, retryOptimisticRead } from '../model/optimistic-read.ts'
 import { type AccessChange, accessManifestKey, type AccessTable, membershipChunkKey, membershipName } from './access.ts'
-import { MembershipList } from './membership-list.ts'
+import type { ChunkedList } from './chunked-list.ts'
+import { membershipList } from './membership-list.ts'
 
 /** The table, the key and the patient of a writer. */
 interface AccessPlace {
@@ -37,7 +39,7 @@ const NOTHING: StoredAccess = { sealed: undefined, content: { version: 0, consen
 /** Writes a patient's access manifest with its memberships and consents, one transaction after the other. */
 export class AccessWriter {
   readonly #place: AccessPlace
-  readonly #members: MembershipList
+  readonly #members: ChunkedList<Json>
   readonly #digests: Map<number, string>
   #content: Pick<PatientAccess, 'version' | 'own' | 'consents' | 'destroyed'>
   /** The sealed manifest as stored, and as it will be after the pending transaction commits. */
@@ -64,7 +66,7 @@ export class AccessWriter {
     this.#place = place
     this.#stored = sealed
     this.#content = content
-    this.#members = new MembershipList(content, chunks)
+    this.#members = membershipList(content, chunks)
     this.#digests = new Map(content.chunks?.map(({ number, digest }) => [number, digest]))
   }
 
@@ -75,7 +77,9 @@ export class AccessWriter {
 
   /** The upper bound of the items that these changes write, without the manifest. */
   maxItems(changes: readonly AccessChange[]): number {
-    return this.#members.maxItems(changes.filter(({ kind }) => kind !== 'CONSENTS').length)
+    const memberships = changes.filter(({ kind }) => kind !== 'CONSENTS').length
+    // each membership has an entry in the index by user
+    return memberships + this.#members.maxChunks(memberships)
   }
 
   /**
@@ -97,7 +101,7 @@ export class AccessWriter {
       this.#members.put(membershipName(change), change.content)
       entries.push(table.putEntry(tenant, change))
     }
-    const chunks = this.#members.changes().map(({ number, members }) => {
+    const chunks = this.#members.changes().written.map(({ number, entries: members }) => {
       const sealed = sealMembershipChunk(key, { tenant, ...membershipChunkKey(tenant, patient, number) }, members)
       this.#digests.set(number, accessDigest(sealed))
       return table.putChunk(tenant, patient, number, sealed)
@@ -116,12 +120,15 @@ export class AccessWriter {
   #putManifest(): TransactWriteItem {
     const { table, key, tenant, patient } = this.#place
     const { version, own, consents, destroyed } = this.#content
+    const { inline: members, chunks, next } = this.#members.form(this.#digests)
     const content: PatientAccess = {
       version,
       consents,
       ...(own !== undefined && { own }),
       ...(destroyed !== undefined && { destroyed }),
-      ...this.#members.form(this.#digests),
+      ...(members && { members }),
+      ...(chunks && { chunks }),
+      ...(next !== undefined && { next }),
     }
     const sealed = sealPatientAccess(key, { tenant, ...accessManifestKey(tenant, patient) }, content)
     this.#pending = sealed

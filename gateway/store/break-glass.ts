@@ -33,6 +33,17 @@ export const grantPlace = (tenant: TenantId, patient: PatientId, user: string): 
 export const grantManifestPlace = (tenant: TenantId, patient: PatientId): AccessItemPlace =>
   at(tenant, `${tenant}#${patient}`, MANIFEST)
 
+/** The place of a chunk of that manifest. */
+export const grantChunkPlace = (tenant: TenantId, patient: PatientId, number: number): AccessItemPlace =>
+  at(tenant, `${tenant}#${patient}`, `${MANIFEST}#${number}`)
+
+/** The place of a group of renewals of a grant. The grant lists the digests of its groups. */
+export const renewalsPlace = (tenant: TenantId, patient: PatientId, id: string, group: number): AccessItemPlace =>
+  at(tenant, `${tenant}#${patient}`, `RENEWALS#${id}#${group}`)
+
+/** The place of the patients that a user opened within an hour. @param user a keyed hash of the user's name */
+export const hourPlace = (tenant: TenantId, user: string): AccessItemPlace => at(tenant, `${tenant}#HOUR`, `USER#${user}`)
+
 /** REVIEW: grants without a final finding. REVIEWED: grants with one. */
 export type ReviewQueueName = 'REVIEW' | 'REVIEWED'
 
@@ -40,24 +51,31 @@ export type ReviewQueueName = 'REVIEW' | 'REVIEWED'
 export const queuePlace = (tenant: TenantId, queue: ReviewQueueName, since: Instant, id: string): AccessItemPlace =>
   at(tenant, `${tenant}#${queue}`, `${String(since).padStart(TIME_DIGITS, '0')}#${id}`)
 
-/** The place for which a text of a grant is sealed. The text is stored within the grant, but opens separately. */
-export const grantTextPlace = (tenant: TenantId, patient: PatientId, text: 'REASON' | 'NOTE', id: string): AccessItemPlace =>
-  at(tenant, `${tenant}#${patient}`, `${text}#${id}`)
+/** A text of a grant: the reason of its beginning, the reason of a renewal by its number, or the note of a reviewer. */
+export type GrantText = 'REASON' | 'NOTE' | { readonly renewal: number }
+
+/** The place for which a text of a grant is sealed. The text is stored within another item, but opens separately. */
+export const grantTextPlace = (tenant: TenantId, patient: PatientId, text: GrantText, id: string): AccessItemPlace =>
+  at(tenant, `${tenant}#${patient}`, typeof text === 'string' ? `${text}#${id}` : `REASON#${id}#${text.renewal}`)
 
 /** The name of an item in the manifest of its patient. For a queue item: queue, time and id. */
 export function grantName(patient: PatientId, { tenant, pk, sk }: AccessItemPlace): string {
   return pk === `${tenant}#${patient}` ? sk : `${pk.slice(tenant.length + 1)}#${sk}`
 }
 
-const QUEUED = /^(REVIEW|REVIEWED)#(\d{14}#([\w-]{22}))$/
+const QUEUED = /^(REVIEW|REVIEWED)#(\d{14}#[\w-]{22})$/
 
 /** The queue place for a name in a manifest; undefined for the name of any other item. */
-export function queuedAs(tenant: TenantId, name: string): { readonly place: AccessItemPlace; readonly id: string } | undefined {
-  const [, queue, sk, id] = QUEUED.exec(name) ?? []
-  return queue === undefined || sk === undefined || id === undefined
-    ? undefined
-    : { place: at(tenant, `${tenant}#${queue}`, sk), id }
+export function queuedAs(tenant: TenantId, name: string): AccessItemPlace | undefined {
+  const [, queue, sk] = QUEUED.exec(name) ?? []
+  return queue === undefined || sk === undefined ? undefined : at(tenant, `${tenant}#${queue}`, sk)
 }
+
+/** The names in a manifest between two positions of a queue. Without a position, from its beginning or to its end. */
+export const namesOfQueue = (queue: ReviewQueueName, after = '', last = '~'): { readonly from: string; readonly to: string } => ({
+  from: `${queue}#${after}`,
+  to: `${queue}#${last}`,
+})
 
 /** The table of break-glass grants. Reads are consistent. Writes happen only in a transaction with their audit record. */
 export class BreakGlassTable {
@@ -101,10 +119,16 @@ export class BreakGlassTable {
     return (await this.#read(tenant, keys, signal)).manifests
   }
 
-  /** @throws StoreUnavailable */
-  async item({ pk, sk }: AccessItemPlace, signal?: AbortSignal): Promise<Uint8Array | undefined> {
-    const [item] = await batchGet(this.#client, this.counter, this.#table, [{ pk, sk }], { signal })
-    return item && (item['v']?.B ?? new Uint8Array())
+  /** Loads the items of these places. Returns a function that gives the item of a place. @throws StoreUnavailable */
+  async items(
+    places: readonly AccessItemPlace[],
+    signal?: AbortSignal,
+  ): Promise<(place: AccessItemPlace) => Uint8Array | undefined> {
+    if (places.length === 0) return () => undefined
+    const keys = places.map(({ pk, sk }) => ({ pk, sk }))
+    const items = await batchGet(this.#client, this.counter, this.#table, keys, { signal })
+    const found = new Map(items.map(({ pk, sk, v }) => [`${pk?.S ?? ''}\n${sk?.S ?? ''}`, v?.B ?? new Uint8Array()]))
+    return ({ pk, sk }) => found.get(`${pk}\n${sk}`)
   }
 
   /**
@@ -148,15 +172,20 @@ export class BreakGlassTable {
     items: readonly BreakGlassItem[],
     removed: readonly AccessItemPlace[] = [],
   ): BreakGlassWrite[] {
+    return [
+      this.replace(manifest, before),
+      ...items.map((item) => ({ Put: this.#put(item) })),
+      ...removed.map(({ pk, sk }) => ({ Delete: { TableName: this.#table, Key: { pk: { S: pk }, sk: { S: sk } } } })),
+    ]
+  }
+
+  /** Returns the write of an item. It fails if the stored item is not `before`. */
+  replace(item: BreakGlassItem, before: Uint8Array | undefined): BreakGlassWrite {
     const condition =
       before === undefined
         ? { ConditionExpression: 'attribute_not_exists(pk)' }
         : { ConditionExpression: 'v = :before', ExpressionAttributeValues: { ':before': { B: before } } }
-    return [
-      { Put: { ...this.#put(manifest), ...condition } },
-      ...items.map((item) => ({ Put: this.#put(item) })),
-      ...removed.map(({ pk, sk }) => ({ Delete: { TableName: this.#table, Key: { pk: { S: pk }, sk: { S: sk } } } })),
-    ]
+    return { Put: { ...this.#put(item), ...condition } }
   }
 
   #put({ place: { pk, sk }, sealed }: BreakGlassItem): NonNullable<BreakGlassWrite['Put']> {

@@ -3,7 +3,7 @@ import type { OpeningCounter } from '../crypto/sealed-field.ts'
 import { type ChunkSummary, chunkFits, type IndexEntry, type IndexRoot, openChunk, openRoot } from '../crypto/sealed-index.ts'
 import { Failure } from '../model/failures.ts'
 import type { PatientId, RecordRef, TenantId } from '../model/ids.ts'
-import { chunksHolding } from './patient-index.ts'
+import { type ChunkReads, chunksHolding, chunksOfType } from './patient-index.ts'
 import type { DecidedManifest } from './record-source.ts'
 import type { RecordTable } from './records.ts'
 
@@ -12,7 +12,15 @@ type ChunkReader = Pick<RecordTable, 'chunksOf'>
 /** A record as it was read. Without `found`, the table has no such record. */
 export interface ReadRecord {
   readonly ref: RecordRef
-  readonly found: { readonly version: number; readonly date: string } | undefined
+  readonly found: FoundVersion | undefined
+}
+
+export interface FoundVersion {
+  readonly version: number
+  readonly date: string
+  readonly isLabeled: boolean
+  /** Whether the record is closed to the caller. It is then looked up like an absent one, so that both cost the same (P5). */
+  readonly isClosed: boolean
 }
 
 /**
@@ -34,10 +42,9 @@ export interface IndexContext {
   readonly manifests: ReadonlyMap<PatientId, DecidedManifest>
 }
 
-interface Asked {
+interface Asked extends ChunkReads {
   readonly at: number
   readonly record: ReadRecord
-  readonly chunks: readonly ChunkSummary[]
 }
 
 /**
@@ -74,14 +81,20 @@ export async function verifyAgainstIndex(
     const decided = manifests.get(ref.patient)
     if (decided !== undefined && isOutdated(decided, root.access)) return 'OUTDATED'
     if (root.own?.type === ref.type) return ownVerdict(root.own.version, ref, found?.version)
-    const chunks = chunksHolding(root, ref.type, found && { date: found.date, id: ref.id })
-    if (chunks.length === 0) return found === undefined ? 'ABSENT' : 'BROKEN'
-    asked.push({ at, record: { ref, found }, chunks })
+    const reads = readsFor(root, ref, found)
+    if (reads !== undefined) asked.push({ at, record: { ref, found }, ...reads })
     return 'BROKEN'
   })
   const entries = await entriesOf(table, { tenant, keys }, asked, counter, signal)
   for (const { at, record, chunks } of asked) verdicts[at] = verdictOf(record, chunks, entries)
   return verdicts
+}
+
+/** The chunks that can list a record; undefined if none can list a record that exists. */
+function readsFor(root: IndexRoot, { type, id }: RecordRef, found: FoundVersion | undefined): ChunkReads | undefined {
+  if (found === undefined || found.isClosed) return chunksOfType(root, type)
+  const chunks = chunksHolding(root, type, { date: found.date, id }, found.isLabeled)
+  return chunks.length === 0 ? undefined : { chunks, decoys: [] }
 }
 
 /**
@@ -116,12 +129,15 @@ async function entriesOf(
   signal: AbortSignal | undefined,
 ): Promise<Chunks> {
   const wanted = new Map<PatientId, Map<number, ChunkSummary>>()
-  for (const { record, chunks } of asked) {
+  const numbers = new Map<PatientId, Set<number>>()
+  for (const { record, chunks, decoys } of asked) {
     const ofPatient = wanted.get(record.ref.patient) ?? new Map<number, ChunkSummary>()
+    const read = numbers.get(record.ref.patient) ?? new Set(decoys)
     for (const chunk of chunks) ofPatient.set(chunk.number, chunk)
+    for (const number of [...ofPatient.keys(), ...decoys]) read.add(number)
     wanted.set(record.ref.patient, ofPatient)
+    numbers.set(record.ref.patient, read)
   }
-  const numbers = new Map([...wanted].map(([patient, chunks]) => [patient, chunks.keys()]))
   const stored = await table.chunksOf(tenant, numbers, signal)
   const entries = new Map<string, ReadonlyMap<string, IndexEntry> | 'BROKEN' | Failure>()
   for (const [patient, chunks] of wanted) {

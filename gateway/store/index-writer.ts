@@ -48,7 +48,7 @@ export class IndexWriter {
       }
       if (isNew) throw new VersionConflict()
       const root = openRoot(keys, place, stored)
-      const summaries = [...root.types.values()].flat()
+      const summaries = [...root.types.values(), ...root.labeled.values()].flat()
       const sealed = await table.indexChunks(
         place.tenant,
         place.patient,

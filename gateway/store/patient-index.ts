@@ -6,21 +6,54 @@ import { type ListFilter, type ListPosition, type ListRequest, newestFirst } fro
 /** The index of 10,000 records is then in items of about ten kilobytes. A page reads one or two of them. */
 export const CHUNK_ENTRIES = 250
 
+/** Numbers that no chunk has. One is read in place of a list without chunks, so that the reads do not show that the list is empty. */
+export const NO_CHUNK = { unlabeled: 0, labeled: -1 } as const
+
+/** The chunks to read. */
+export interface ChunkReads {
+  readonly chunks: readonly ChunkSummary[]
+  /** Numbers without a chunk that are read as well. */
+  readonly decoys: readonly number[]
+}
+
 /**
- * Returns the chunks that a page may need, newest first. No other chunk contains a record of the page.
+ * Returns the chunks that a page may need. No other chunk contains a record of the page.
  *
- * @param whole whether all chunks are needed, because more records were left out of the page than expected
+ * The choice must not depend on closed records (P5). Records with labels have chunks of their own: all of them are read for every page.
+ * The choice among the other chunks depends on records without labels only.
+ *
+ * @param unlabeled ALL if the caller's closure can apply to records without labels as well
  */
 export function chunksFor(
   root: IndexRoot,
-  { type, size, after, filter }: Pick<ListRequest, 'type' | 'size' | 'after' | 'filter'>,
-  whole = false,
+  request: Pick<ListRequest, 'type' | 'size' | 'after' | 'filter'>,
+  unlabeled: 'PAGE' | 'ALL' = 'PAGE',
+): ChunkReads {
+  if (unlabeled === 'ALL') return chunksOfType(root, request.type)
+  const { chunks, decoys } = listReads(root.labeled.get(request.type), NO_CHUNK.labeled)
+  return { chunks: [...chunksOfPage(root.types.get(request.type) ?? [], request), ...chunks], decoys }
+}
+
+/** All chunks of a type. A record that is absent, or closed to the caller, is looked up in all of them. */
+export function chunksOfType({ types, labeled }: IndexRoot, type: string): ChunkReads {
+  const lists = [listReads(types.get(type), NO_CHUNK.unlabeled), listReads(labeled.get(type), NO_CHUNK.labeled)]
+  return { chunks: lists.flatMap(({ chunks }) => chunks), decoys: lists.flatMap(({ decoys }) => decoys) }
+}
+
+const listReads = (chunks: readonly ChunkSummary[] = [], decoy: number): ChunkReads => ({
+  chunks,
+  decoys: chunks.length === 0 ? [decoy] : [],
+})
+
+function chunksOfPage(
+  all: readonly ChunkSummary[],
+  { size, after, filter }: Pick<ListRequest, 'size' | 'after' | 'filter'>,
 ): readonly ChunkSummary[] {
-  const chunks = (root.types.get(type) ?? []).filter(
+  const chunks = all.filter(
     ({ first, last }) => (after === undefined || newestFirst(after, last) < 0) && reaches(filter, first, last),
   )
   // with a filter by code or category, any chunk may contain the next record that passes
-  if (filter.code !== undefined || filter.category !== undefined || whole) return chunks
+  if (filter.code !== undefined || filter.category !== undefined) return chunks
   const needed: ChunkSummary[] = []
   let sure = 0
   for (const chunk of chunks) {
@@ -59,11 +92,12 @@ export function passes({ since, until, code, category }: ListFilter, entry: Inde
   return !Number.isNaN(at) && (since === undefined || at >= since) && (until === undefined || at < until)
 }
 
-/** Returns the chunks that can list a record: the one for its position, or all chunks of the type if the position is unknown. */
-export function chunksHolding(root: IndexRoot, type: TypeName, at: ListPosition | undefined): readonly ChunkSummary[] {
-  const chunks = root.types.get(type) ?? []
-  if (at === undefined) return chunks
-  return chunks.filter(({ first, last }) => newestFirst(first, at) <= 0 && newestFirst(at, last) <= 0)
+/** Returns the chunks that can list an open record at its position. */
+export function chunksHolding(root: IndexRoot, type: TypeName, at: ListPosition, isLabeled: boolean): readonly ChunkSummary[] {
+  const labeled = isLabeled ? (root.labeled.get(type) ?? []) : []
+  return [...(root.types.get(type) ?? []), ...labeled].filter(
+    ({ first, last }) => newestFirst(first, at) <= 0 && newestFirst(at, last) <= 0,
+  )
 }
 
 /** A chunk that a write changes, and the number of its entries before the write. */
@@ -83,25 +117,28 @@ export function chunksAfter(count: number, added: number): number {
 /** A patient's whole index while records are being written. It seals and reads nothing. */
 export class PatientIndex {
   #next: number
-  readonly #types = new Map<string, { number: number; entries: IndexEntry[] }[]>()
+  readonly #lists: Readonly<Record<'types' | 'labeled', Map<string, WrittenChunk[]>>>
   readonly #changed = new Set<number>()
+  /** Chunks without entries, which no root names any more. They are overwritten, so that an older root cannot name them either. */
+  readonly #emptied = new Set<number>()
 
   /** @param chunks the entries of every chunk that the root names */
   constructor(root: IndexRoot | undefined, chunks: ReadonlyMap<number, readonly IndexEntry[]>) {
     this.#next = root?.next ?? 1
-
-    for (const [type, summaries] of root?.types ?? []) {
-      this.#types.set(
-        type,
-        summaries.map(({ number }) => ({ number, entries: [...(chunks.get(number) ?? [])] })),
+    const read = (lists: IndexRoot['types'] = new Map<string, readonly ChunkSummary[]>()): Map<string, WrittenChunk[]> =>
+      new Map(
+        [...lists].map(([type, summaries]) => [
+          type,
+          summaries.map(({ number }) => ({ number, entries: [...(chunks.get(number) ?? [])] })),
+        ]),
       )
-    }
+    this.#lists = { types: read(root?.types), labeled: read(root?.labeled) }
   }
 
   /** The versions of all records, by `Type#id`. */
   versions(): ReadonlyMap<string, number> {
     const versions = new Map<string, number>()
-    for (const [type, chunks] of this.#types) {
+    for (const [type, chunks] of Object.values(this.#lists).flatMap((list) => [...list])) {
       for (const { entries } of chunks) for (const { id, version } of entries) versions.set(`${type}#${id}`, version)
     }
     return versions
@@ -109,16 +146,19 @@ export class PatientIndex {
 
   /** Returns the chunks that `put` would change: the chunk that has the record now, and the chunk of its new position. */
   touches(type: TypeName, entry: IndexEntry): readonly TouchedChunk[] {
-    const chunks = this.#types.get(type) ?? []
+    const kind = kindOf(entry)
+    const chunks = this.#lists[kind].get(type) ?? []
     const then = chunks.find(({ entries }) => newestFirst(entry, entries.at(-1) ?? entry) <= 0) ?? chunks.at(-1)
-    const now = chunks.find(({ entries }) => entries.some(({ id }) => id === entry.id)) ?? then
-    return [now, then].map((chunk) => ({ name: `${type} ${chunk?.number ?? 'new'}`, count: chunk?.entries.length ?? 0 }))
+    const all = Object.values(this.#lists).flatMap((list) => list.get(type) ?? [])
+    const now = all.find(({ entries }) => entries.some(({ id }) => id === entry.id)) ?? then
+    return [now, then].map((chunk) => ({ name: `${type} ${chunk?.number ?? `new ${kind}`}`, count: chunk?.entries.length ?? 0 }))
   }
 
   /** Lists a record at its position, and removes its earlier entry. */
   put(type: TypeName, entry: IndexEntry): void {
-    const chunks = this.#types.get(type) ?? []
-    this.#types.set(type, chunks)
+    const kind = kindOf(entry)
+    const chunks = this.#lists[kind].get(type) ?? []
+    this.#lists[kind].set(type, chunks)
     const [only] = chunks
     if (chunks.length === 1 && only?.entries.length === 1 && only.entries[0]?.id === entry.id) {
       // keep the number: a new chunk would leave the former one stored, and an older root could name it
@@ -126,7 +166,7 @@ export class PatientIndex {
       this.#changed.add(only.number)
       return
     }
-    this.#remove(chunks, entry.id)
+    for (const list of Object.values(this.#lists)) this.#remove(list.get(type) ?? [], entry.id)
     // the first chunk that does not end before the entry; a newest entry begins a new chunk beside a full one
     let at = chunks.findIndex(({ entries }) => newestFirst(entry, entries.at(-1) ?? entry) <= 0)
     if (at === -1) at = chunks.length - 1
@@ -150,35 +190,57 @@ export class PatientIndex {
 
   /** Returns the chunks that `put` changed since the last call. */
   changes(): readonly { readonly number: number; readonly entries: readonly IndexEntry[] }[] {
-    const changed = [...this.#types.values()].flat().filter(({ number }) => this.#changed.has(number))
+    const all = Object.values(this.#lists).flatMap((list) => [...list.values()].flat())
+    const changed = all.filter(({ number }) => this.#changed.has(number))
+    const emptied = [...this.#emptied].map((number) => ({ number, entries: [] }))
     this.#changed.clear()
-    return changed
+    this.#emptied.clear()
+    return [...changed, ...emptied]
   }
 
   /** Returns the root of these chunks. @param digests of every chunk, by its number */
   root(digests: ReadonlyMap<number, string>, version: number): IndexRoot {
-    const types = [...this.#types].map(([type, chunks]): [string, ChunkSummary[]] => [
-      type,
-      chunks.flatMap(({ number, entries }) => {
-        const [first, last] = [entries[0], entries.at(-1)]
-        const digest = digests.get(number)
-        if (first === undefined || last === undefined || digest === undefined) return []
-        return [{ number, digest, count: entries.length, first: positionOf(first), last: positionOf(last) }]
-      }),
-    ])
-    return { version, next: this.#next, types: new Map(types) }
+    const { types, labeled } = this.#lists
+    return { version, next: this.#next, types: summariesOf(types, digests), labeled: summariesOf(labeled, digests) }
   }
 
-  #remove(chunks: { number: number; entries: IndexEntry[] }[], id: RecordId): void {
+  #remove(chunks: WrittenChunk[], id: RecordId): void {
     for (const [index, chunk] of chunks.entries()) {
       const at = chunk.entries.findIndex((entry) => entry.id === id)
       if (at === -1) continue
       chunk.entries.splice(at, 1)
-      if (chunk.entries.length === 0) chunks.splice(index, 1)
-      else this.#changed.add(chunk.number)
+      if (chunk.entries.length > 0) {
+        this.#changed.add(chunk.number)
+        return
+      }
+      chunks.splice(index, 1)
+      this.#emptied.add(chunk.number)
       return
     }
   }
+}
+
+interface WrittenChunk {
+  readonly number: number
+  entries: IndexEntry[]
+}
+
+const kindOf = ({ labels }: IndexEntry): 'types' | 'labeled' => (labels.length === 0 ? 'types' : 'labeled')
+
+function summariesOf(
+  lists: ReadonlyMap<string, readonly WrittenChunk[]>,
+  digests: ReadonlyMap<number, string>,
+): IndexRoot['types'] {
+  const summaries = [...lists].map(([type, chunks]): [string, ChunkSummary[]] => [
+    type,
+    chunks.flatMap(({ number, entries }) => {
+      const [first, last] = [entries[0], entries.at(-1)]
+      const digest = digests.get(number)
+      if (first === undefined || last === undefined || digest === undefined) return []
+      return [{ number, digest, count: entries.length, first: positionOf(first), last: positionOf(last) }]
+    }),
+  ])
+  return new Map(summaries)
 }
 
 const positionOf = ({ date, id }: IndexEntry): ListPosition => ({ date, id })

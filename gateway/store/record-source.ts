@@ -16,6 +16,11 @@ export interface OpenRecord {
   /** The patient's keys were destroyed: nothing of the record can be read, and every value is erased. */
   readonly erased?: true
   /**
+   * Returns the length of a value that the load requested, before it is opened: bytes of its JSON text at most, 0 if the record has none.
+   * The gateway refuses an answer that would be too large before it opens any value.
+   */
+  maxBytes(path: SchemaPath): number
+  /**
    * Returns a value that the load requested; undefined if the record has none.
    *
    * @throws IntegrityFailure, Erased
@@ -65,6 +70,8 @@ export interface LoadDecision {
    * beyond the first batch (P5). If a record has a test, its opened metadata must pass the test before anything further is read.
    */
   readonly visible: ReadonlyMap<string, 'VISIBLE' | MetadataTest>
+  /** Whether a record is closed to the caller. It is then checked like an absent record, so that both cost the same (P5). */
+  readonly isClosed?: (ref: RecordRef, metadata: RecordMetadata) => boolean
   /** Patients whose keys are known to be destroyed. Keys that are found nevertheless were restored (P6), or come from memory. */
   readonly erased: ReadonlySet<PatientId>
   /** The access manifests that the decision rests on. A patient without an entry was decided without a manifest. */

@@ -54,8 +54,8 @@ export interface WriterParts {
 /** The upper bound of one item, in bytes, with room for names and keys. */
 const ITEM_BYTES = 380_000
 const DEADLINE_MS = 30_000
-/** A conflict means that another writer of the patient succeeded, so that the attempts bound the number of writers at once. */
-const ATTEMPTS = 20
+/** A conflict means that another writer of the patient succeeded. A write begins again after a conflict for this time. */
+const CONFLICTS_MS = 30_000
 const FIRST_PAUSE_MS = 5
 const MAX_PAUSE_MS = 250
 /** Seals and stores records. A record, its former version and its audit record commit together or not at all. */
@@ -73,14 +73,15 @@ export class RecordWriter {
    * If another writer changed the patient in the meantime, the write begins again. After the first of several transactions it does not:
    * the next call continues.
    *
-   * @throws VersionConflict if other writers kept changing the patient; BadUserInput for a record that is too large;
+   * @throws VersionConflict if other writers kept changing the patient for half a minute; BadUserInput for a record that is too large;
    *   AuditUnavailable, StoreUnavailable, KeyUnavailable, IntegrityFailure
    */
   async write(context: AuditContext, batch: PatientBatch): Promise<WriteCounts> {
+    const began = performance.now()
     for (let attempt = 1; ; attempt++) {
       const counts = await this.#writeOnce(context, batch)
       if (counts !== 'CONFLICT') return counts
-      if (attempt === ATTEMPTS) throw new VersionConflict()
+      if (performance.now() - began > CONFLICTS_MS) throw new VersionConflict()
       await sleep(Math.random() * Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt))
     }
   }
@@ -278,8 +279,10 @@ const isOwn = ({ ref }: NewRecord): boolean => (ref.id as string) === (ref.patie
 const orderOf = (record: NewRecord): string => (isOwn(record) ? '' : `${record.ref.type} ${record.metadata.date ?? ''}`)
 
 function entryOf({ ref, metadata }: NewRecord, version: number): { type: TypeName; entry: IndexEntry } {
-  const { date = '', codes = [], category = '', labels = [] } = metadata
-  return { type: ref.type, entry: { id: ref.id, version, date, codes, category, labels } }
+  const { date = '', codes = [], category = '', labels = [], author, references } = metadata
+  const { encounter } = references
+  const closedBy = { labels, ...(encounter !== undefined && { encounter }), ...(author !== undefined && { author }) }
+  return { type: ref.type, entry: { id: ref.id, version, date, codes, category, ...closedBy } }
 }
 
 const nameOf = ({ ref }: { ref: NewRecord['ref'] }): string => `${ref.type}#${ref.id}`

@@ -1,11 +1,11 @@
 import type { Keyring } from '../crypto/keyring.ts'
 import type { PatientKeyHandle } from '../crypto/patient-keys.ts'
-import type { OpeningCounter } from '../crypto/sealed-field.ts'
+import { maxFieldBytes, type OpeningCounter } from '../crypto/sealed-field.ts'
 import { SealedRecord } from '../crypto/sealed-record.ts'
 import { Erased, Failure, IntegrityFailure, KeyUnavailable } from '../model/failures.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import { type PatientId, recordKey, type RecordRef, type TenantId } from '../model/ids.ts'
-import { retryOptimisticRead } from '../model/optimistic-read.ts'
+import { BUSY_READS, retryOptimisticRead } from '../model/optimistic-read.ts'
 import { failureOr, type IndexVerdict, isOutdated, type ReadRecord, verifyAgainstIndex } from './index-check.ts'
 import type { FoundRecord, LoadDecision, LoadOptions, OpenRecord } from './record-source.ts'
 import type { LoadedRecords, RecordTable, StoredRecord } from './records.ts'
@@ -95,10 +95,10 @@ export class SealedLoad {
       pending = await this.#check(read, pending, keys, decision)
       return pending.length === 0 ? { value: undefined } : { torn: pending }
     }
-    await retryOptimisticRead(check, (doubtful) => {
+    const report = (doubtful: readonly RecordRef[]): undefined => {
       for (const ref of doubtful) this.#answer(ref, refused(ref, new IntegrityFailure()))
-      return undefined
-    })
+    }
+    await retryOptimisticRead(check, report, BUSY_READS)
   }
 
   async #readAgain(pending: readonly RecordRef[]): Promise<LoadedRecords> {
@@ -124,7 +124,10 @@ export class SealedLoad {
       else this.#answer(ref, { ref, open: () => opened })
     }
     const asked = unchecked.map(({ ref, opened }): ReadRecord => {
-      return { ref, found: opened && { version: opened.version, date: opened.metadata.date ?? '' } }
+      if (opened === undefined) return { ref, found: undefined }
+      const { date = '', labels = [] } = opened.metadata
+      const isClosed = decision.isClosed?.(ref, opened.metadata) === true
+      return { ref, found: { version: opened.version, date, isLabeled: labels.length > 0, isClosed } }
     })
     const context = { tenant, roots: read.roots, keys, manifests: decision.manifests }
     const verdicts = await verifyAgainstIndex(table, context, asked, counter, deadline.signal)
@@ -183,6 +186,7 @@ const erasedRecord = (ref: RecordRef): FoundRecord => ({
     version: 0,
     metadata: { open: {}, references: {} },
     erased: true,
+    maxBytes: () => 0,
     value: () => {
       throw new Erased()
     },
@@ -200,6 +204,10 @@ function open(
   return {
     version: record.version,
     metadata: record.metadata,
+    maxBytes: (path) => {
+      const attribute = fields.get(path)
+      return attribute === undefined ? 0 : maxFieldBytes(attribute)
+    },
     value: (path) => {
       const attribute = fields.get(path)
       const verdict = record.verdict(path, attribute)

@@ -4,9 +4,9 @@ import { chunkFits, type IndexEntry, openChunk, openRoot } from '../crypto/seale
 import type { Deadline } from '../model/deadline.ts'
 import { IntegrityFailure, KeyUnavailable } from '../model/failures.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
-import type { RecordId, RecordRef, TenantId } from '../model/ids.ts'
+import type { RecordRef, TenantId } from '../model/ids.ts'
 import { type ListedPage, type ListRequest, newestFirst } from '../model/list.ts'
-import { type OptimisticRead, retryOptimisticRead } from '../model/optimistic-read.ts'
+import { BUSY_READS, type OptimisticRead, retryOptimisticRead } from '../model/optimistic-read.ts'
 import { chunksFor, passes } from './patient-index.ts'
 import type { FoundRecord, LoadOptions, RecordSource } from './record-source.ts'
 import type { RecordTable } from './records.ts'
@@ -32,8 +32,8 @@ export class SealedSource implements RecordSource {
   }
 
   async list(tenant: TenantId, request: ListRequest, counter: OpeningCounter, { signal }: Deadline): Promise<ListedPage> {
-    const { patient } = request
-    let whole = false
+    const { patient, closure } = request
+    let unlabeled: 'PAGE' | 'ALL' = closure.closesUnlabeled ? 'ALL' : 'PAGE'
     const read = async (): Promise<OptimisticRead<ListedPage, undefined>> => {
       const [sealedRoot, keys] = await Promise.all([
         this.#table.indexRoot(tenant, patient, signal),
@@ -46,34 +46,33 @@ export class SealedSource implements RecordSource {
       const place = { tenant, patient }
       counter.metadata++
       const root = openRoot(patientKeys, place, sealedRoot)
-      const chunks = chunksFor(root, request, whole)
-      const sealed = await this.#table.indexChunks(
-        tenant,
-        patient,
-        chunks.map(({ number }) => number),
-        signal,
-      )
+      const { chunks, decoys } = chunksFor(root, request, unlabeled)
+      const numbers = [...chunks.map(({ number }) => number), ...decoys]
+      const sealed = await this.#table.indexChunks(tenant, patient, numbers, signal)
       if (!chunks.every((chunk) => chunkFits(chunk, sealed.get(chunk.number)))) return { torn: undefined }
       counter.metadata += chunks.length
       const entries = chunks.flatMap(({ number }) => openChunk(patientKeys, place, number, sealed.get(number) ?? new Uint8Array()))
-      const page = pageOf(entries, request)
-      if (page.leftOut.length === 0 || page.more || chunks.length === chunksFor(root, request, true).length) return { value: page }
-      // further chunks replace the records that were left out: the same attempt goes on with the whole list
-      whole = true
+      const page = pageOf(entries.toSorted(newestFirst), request)
+      const inSpan = chunksFor(root, { ...request, size: Number.POSITIVE_INFINITY }, unlabeled).chunks
+      if (page.more || page.leftOut.length === 0 || chunks.length === inSpan.length) return { value: page }
+      // only an index of an earlier version has records with labels among the others, so that a page of it can be too short
+      unlabeled = 'ALL'
       return await read()
     }
-    return await retryOptimisticRead(read, () => {
+    const damaged = (): never => {
       throw new IntegrityFailure()
-    })
+    }
+    return await retryOptimisticRead(read, damaged, BUSY_READS)
   }
 }
 
-function pageOf(entries: readonly IndexEntry[], { size, after, filter, isClosed }: ListRequest): ListedPage {
+function pageOf(entries: readonly IndexEntry[], { size, after, filter, closure }: ListRequest): ListedPage {
   const ahead = entries.filter((entry) => (after === undefined || newestFirst(after, entry) < 0) && passes(filter, entry))
   const items: IndexEntry[] = []
-  const leftOut: RecordId[] = []
+  const leftOut: ListedPage['leftOut'][number][] = []
   for (const entry of ahead) {
-    if (isClosed(entry.labels)) leftOut.push(entry.id)
+    const reason = closure.closedBy(entry)
+    if (reason !== undefined) leftOut.push({ id: entry.id, version: entry.version, reason })
     // one more than the page shows whether another page exists
     else if (items.push(entry) > size) break
   }

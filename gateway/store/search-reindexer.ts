@@ -5,7 +5,7 @@ import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { IntegrityFailure, KeyUnavailable, VersionConflict } from '../model/failures.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId, RecordRef, TenantId } from '../model/ids.ts'
-import { retryOptimisticRead } from '../model/optimistic-read.ts'
+import { BUSY_READS, retryOptimisticRead } from '../model/optimistic-read.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
 import type { DynamoKeyTable } from './keys.ts'
 import { IndexWriter } from './index-writer.ts'
@@ -188,9 +188,10 @@ export class SearchReindexer {
       })
       return agrees ? { value: stored } : { torn: undefined }
     }
-    const stored = await retryOptimisticRead(read, () => {
+    const damaged = (): never => {
       throw new IntegrityFailure()
-    })
+    }
+    const stored = await retryOptimisticRead(read, damaged, BUSY_READS)
     for (const record of stored) {
       const values = valuesOf(keys, tenant, record, writer.paths(record.ref))
       manifests.set(`${record.ref.type}#${record.ref.id}`, record.manifest)

@@ -34,13 +34,16 @@ export type GatewayEvent =
       readonly path?: SchemaPath
     }
   | { readonly event: 'ACCESS_ITEM_FORGED'; readonly tenant: TenantId; readonly patient: string; readonly what: AccessFault }
-  /** BROKEN: a grant began. ENDED: it was ended early. UNCERTAIN: the response to the write was lost, so the change may be in force. */
+  /**
+   * BROKEN: a grant began. RENEWED: its end moved. ENDED: it was ended early. UNCERTAIN: the response to the write was lost, so the change
+   * may be in force. REFUSED: the user opened the maximum number of patients in this hour.
+   */
   | {
       readonly event: 'BREAK_GLASS'
       readonly requestId: RequestId
       readonly tenant: TenantId
       readonly patient: string
-      readonly what: 'BROKEN' | 'ENDED' | 'UNCERTAIN'
+      readonly what: 'BROKEN' | 'RENEWED' | 'ENDED' | 'UNCERTAIN' | 'REFUSED'
     }
   | { readonly event: 'KEY_UNAVAILABLE'; readonly requestId: RequestId; readonly tenant: TenantId; readonly cause: string }
   | { readonly event: 'STORE_UNAVAILABLE'; readonly requestId: RequestId; readonly tenant: TenantId; readonly cause: string }

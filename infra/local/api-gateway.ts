@@ -29,10 +29,17 @@ export interface HttpApiOptions {
 /** The quota of HTTP APIs: a payload has at most 10 MB. */
 const BODY_LIMIT = 10 * 1024 * 1024
 const FUNCTION_TIMEOUT_MS = 10_000
+/**
+ * The quotas of Lambda for one invocation: JSON text of the event, and of the result with its body as text in it.
+ *
+ * @source https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, 6 MB; a result may have 100 bytes more
+ */
+const MAX_EVENT_BYTES = 6 * 1024 * 1024
+const MAX_RESULT_BYTES = MAX_EVENT_BYTES + 100
 
 /**
  * Starts an HTTP API on this machine that behaves like API Gateway, so functions run unchanged. It has exact routes, payload
- * format 2.0, and the service's own responses to requests that reach no function.
+ * format 2.0, the service's own responses to requests that reach no function, and the limits of Lambda for a payload.
  *
  * @throws PortInUse
  * @source https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
@@ -51,8 +58,13 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
     else if (!handler) refuse(response, 404, 'Not Found')
     else {
       const event = toEvent({ request, body, routeKey, now: Date.now(), requestId: randomUUID() })
+      if (isLonger(event, MAX_EVENT_BYTES)) {
+        refuse(response, 413, 'Request Entity Too Large')
+        return
+      }
       const result = await invoke(handler, event, timeoutMs)
-      if (result) write(response, result)
+      // the runtime fails with a result that is too long, after the function ended
+      if (result && !isLonger(result, MAX_RESULT_BYTES)) write(response, result)
       else refuse(response, 500, 'Internal Server Error')
     }
   }
@@ -63,6 +75,8 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
   const bound = await listen(server, port)
   return { url: `http://${LOOPBACK}:${bound}`, stop: () => close(server) }
 }
+
+const isLonger = (payload: object, bytes: number): boolean => Buffer.byteLength(JSON.stringify(payload)) > bytes
 
 const pathOf = (request: IncomingMessage): string => (request.url ?? '/').split('?', 1)[0] ?? '/'
 

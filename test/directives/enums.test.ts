@@ -2,6 +2,7 @@ import { type GraphQLEnumType, isEnumType } from 'graphql'
 import { expect, it } from 'vitest'
 import { compilePolicy } from '../../directives/compile.ts'
 import { PURPOSES_OF_USE } from '../../directives/policy.ts'
+import { CONFIDENTIALITIES } from '../../directives/record-labels.ts'
 import { VIEWS } from '../../directives/view-rules.ts'
 import { clinicTypeDefs } from '../../schema/clinic.ts'
 
@@ -16,6 +17,7 @@ const valuesOf = (name: string): string[] => {
 it.each([
   ['View', Object.keys(VIEWS)],
   ['PurposeOfUse', [...PURPOSES_OF_USE]],
+  ['Confidentiality', [...CONFIDENTIALITIES]],
 ])('P3: the code and the closed enum %s have the same values in the same order', (name, values) => {
   expect(values).toEqual(valuesOf(name))
 })

@@ -183,6 +183,8 @@ const GRANTS: readonly Case[] = [
   ['default grants on what is no record', `type Query ${GRANT} { a: ID ${NOT_PHI} }`, 'Query', 1, /not a record/],
 ]
 
+const CONFIDENTIALITY = 'enum Confidentiality { R @opensTo(relationships: [SELF]) V @opensTo(relationships: [SELF])'
+
 const NAMES: readonly Case[] = [
   ['a role without @role', sdl(`a: ID ${NOT_PHI}`, 'extend enum Role { DENTIST }'), 'Role.DENTIST', 5, /no @role/],
   [
@@ -199,6 +201,67 @@ const NAMES: readonly Case[] = [
     5,
     /no @consent/,
   ],
+  [
+    'a confidentiality without @opensTo',
+    sdl(`a: ID ${NOT_PHI}`, 'enum Confidentiality { R V @opensTo(relationships: [SELF]) }'),
+    'Confidentiality.R',
+    5,
+    /no @opensTo/,
+  ],
+  [
+    'a confidentiality that is missing',
+    sdl(`a: ID ${NOT_PHI}`, 'enum Confidentiality { R @opensTo(relationships: [SELF]) }'),
+    'Confidentiality',
+    5,
+    /no value V/,
+  ],
+  [
+    'a confidentiality that no source gives',
+    sdl(`a: ID ${NOT_PHI}`, `${CONFIDENTIALITY} X @opensTo(relationships: [SELF]) }`),
+    'Confidentiality.X',
+    5,
+    /closes no record/,
+  ],
+  [
+    'a confidentiality beside the shipped ones',
+    sdl(`a: ID ${NOT_PHI}`, 'extend enum Confidentiality { X }'),
+    'Confidentiality.X',
+    5,
+    /no @opensTo/,
+  ],
+  [
+    'a repeated @opensTo',
+    sdl(
+      `a: ID ${NOT_PHI}`,
+      'enum Confidentiality { R @opensTo(relationships: [SELF]) V @opensTo(relationships: [SELF]) @opensTo(relationships: [PROXY]) }',
+    ),
+    '',
+    5,
+    /opensTo/,
+  ],
+  [
+    'a confidentiality for a relationship that the schema does not have',
+    sdl(`a: ID ${NOT_PHI}`, 'enum Confidentiality { R @opensTo(relationships: [NEIGHBOR]) V @opensTo(relationships: []) }'),
+    'Confidentiality.R',
+    5,
+    /NEIGHBOR/,
+  ],
+  [
+    '@opensTo on another enum',
+    sdl(`a: ID ${NOT_PHI}`, 'enum Size { BIG @opensTo(relationships: [SELF]) }'),
+    'Size.BIG',
+    5,
+    /has no effect/,
+  ],
+  ...(['R', 'V', 'NOPAT', 'NOAUTH'] as const).map(
+    (name): Case => [
+      `a sensitivity with the name of another label, ${name}`,
+      sdl(`a: ID ${NOT_PHI}`, `extend enum Sensitivity { ${name} @consent(rule: HONOR_DENIAL) }`),
+      `Sensitivity.${name}`,
+      5,
+      /another label/,
+    ],
+  ),
   ['a new value in a closed enum', sdl(`a: ID ${NOT_PHI}`, 'extend enum PurposeOfUse { FUN }'), 'PurposeOfUse', 5, /closed/],
   [
     '@role on another enum',
@@ -350,7 +413,18 @@ describe('P3: default deny: the build fails', () => {
     ])
   })
 
-  it('reports all faults at once, in the order of the text', () => {
+  it('P3: for a confidentiality of a deployment that opens to a relationship without a registered function', () => {
+    const text = sdl(`a: ID ${PHI}`, `${CONFIDENTIALITY} }`)
+    expect(faultsOf(text, new Set(['CARE_TEAM', 'SELF']))).toEqual([])
+    expect(faultsOf(text, new Set(['CARE_TEAM']))).toMatchObject([
+      { path: 'Confidentiality.R', problem: expect.stringMatching(/SELF has no registered/) as string },
+      { path: 'Confidentiality.V' },
+    ])
+    // the shipped enum names relationships that a deployment may not have
+    expect(faultsOf(sdl(`a: ID ${PHI}`), new Set(['CARE_TEAM']))).toEqual([])
+  })
+
+  it('tells all faults at once, in the order of the text', () => {
     const faults = faultsOf(sdl(`a: ID\nb: String! ${PHI}\nc: ID @phi(category: NOTE)`))
     expect(faults.map(({ line }) => line)).toEqual([3, 4, 5])
     expect(new PolicyFaults(faults).message).toMatch(

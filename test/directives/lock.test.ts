@@ -178,7 +178,28 @@ describe('the diff separates widening from narrowing changes', () => {
     expect(diff(label('HONOR_DENIAL'), label('REQUIRED')).narrowed).toEqual(['consent TEETH rule: HONOR_DENIAL -> REQUIRED'])
   })
 
-  it('a category or a reason neither widens nor narrows', () => {
+  it('the relationships that open a confidentiality', () => {
+    const confidentiality = (v: string) =>
+      lockOf(`b: ID ${NOT_PHI}`, `enum Confidentiality { R @opensTo(relationships: [SELF]) V @opensTo(${v}) }`)
+    const [self, both] = [confidentiality('relationships: [SELF]'), confidentiality('relationships: [SELF, CARE_TEAM]')]
+    expect(diff(self, both)).toEqual({
+      widened: ['confidentiality V opened to CARE_TEAM: none -> yes'],
+      narrowed: [],
+      other: [],
+    })
+    expect(diff(both, self).narrowed).toEqual(['confidentiality V opened to CARE_TEAM: yes -> none'])
+    expect(diff(self, confidentiality('relationships: [SELF], breakGlass: false')).narrowed).toEqual([
+      'confidentiality V opened by break-glass: yes -> no',
+    ])
+    const withoutV = self.replace(/confidentiality V.*\n/, '')
+    expect(diff(withoutV, self)).toEqual({
+      widened: [],
+      narrowed: ['confidentiality V closed to other relationships: none -> yes'],
+      other: [],
+    })
+  })
+
+  it('a category or a reason is neither', () => {
     const found = diff(lockOf(grant(nurse)), lockOf(`a: String @phi(category: CLINICAL) ${nurse}`))
     expect(found).toMatchObject({ widened: [], narrowed: [] })
     expect(found.other).toHaveLength(1)

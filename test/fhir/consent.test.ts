@@ -81,7 +81,8 @@ describe('a FHIR consent', () => {
       actor: [{ reference: { reference: 'Device/d1' } }],
     }
     const { consents, faults } = read({ type: 'deny', ...narrowed })
-    expect(consents?.given).toEqual([{ id: `${id}.1`, effect: 'DENY', purposes: ['HPAYMT'] }])
+    // break-glass opens what only the missing criteria close
+    expect(consents?.given).toEqual([{ id: `${id}.1`, effect: 'DENY', purposes: ['HPAYMT'], breakGlass: true }])
     expect(faults).toEqual(['Consent.provision: cannot be expressed here, so that more is denied by it'])
   })
 

@@ -112,6 +112,43 @@ twice: Int ${PHI} @computed(from: ["Person.born", "Person.born"])`,
   })
 })
 
+describe('P3: a view without the value that it depends on', () => {
+  const zip = (more: string): string =>
+    sdl(`zip: String @phi(category: CONTACT) @minimumNecessary(roles: [NURSE, PHYSICIAN], view: ZIP3)\n${more}`)
+  const root = { resolvers: { Query: { person: () => null } } }
+  const country = (grant: string): string => zip(`country: String @phi(category: CONTACT) ${grant}`)
+
+  it('starts if the same callers read that value in full', async () => {
+    await expect(start(root, country('@minimumNecessary(roles: [NURSE, PHYSICIAN])'))).resolves.toBeDefined()
+  })
+
+  it.each([
+    ['no such value', zip(''), 'Person.zip: the view ZIP3 needs the value country of the same object'],
+    [
+      'such a value that is not PHI',
+      zip(`country: String ${NOT_PHI}`),
+      'Person.zip: the view ZIP3 needs the value country of the same object',
+    ],
+    [
+      'such a value that other roles read',
+      country('@minimumNecessary(roles: [PHYSICIAN])'),
+      'Person.zip: the view ZIP3 needs FULL on Person.country for NURSE as well',
+    ],
+    [
+      'such a value for another purpose',
+      country('@minimumNecessary(roles: [NURSE, PHYSICIAN], purposes: [TREAT])'),
+      'Person.zip: the view ZIP3 needs FULL on Person.country for NURSE as well',
+    ],
+    [
+      'such a value in a view',
+      country('@minimumNecessary(roles: [NURSE, PHYSICIAN], view: LAST4)'),
+      'Person.zip: the view ZIP3 needs FULL on Person.country for NURSE as well',
+    ],
+  ])('does not start with %s', async (_what, text, message) => {
+    await expect(start(root, text)).rejects.toThrow(new SchemaRefused(message))
+  })
+})
+
 describe('P3: an unregistered source', () => {
   it('does not start', async () => {
     await expect(start({ sources: new Map() })).rejects.toThrow(new SchemaRefused('Person: no source is registered as dynamodb'))

@@ -5,26 +5,25 @@ import type { AuditReceipt } from '../../gateway/audit/trail.ts'
 import * as trail from '../../gateway/audit/trail.ts'
 import { compilePolicy } from '../../directives/compile.ts'
 import type { PathOutcome } from '../../gateway/disclosure/path-outcome.ts'
-import type { RequestScope } from '../../gateway/disclosure/request-scope.ts'
-import { answer } from '../../gateway/answer.ts'
+import { answer, type Draft } from '../../gateway/answer.ts'
 import type { GatewayParts } from '../../gateway/gateway-parts.ts'
 import type { Admitted, Identified, Parsed, Resolved, Stages } from '../../gateway/pipeline.ts'
 import type { Caller, Denial, Permit } from '../../gateway/model/decision.ts'
-import type { PatientId, RecordId, TenantId } from '../../gateway/model/ids.ts'
+import type { PatientId, RecordId, RequestId, TenantId } from '../../gateway/model/ids.ts'
 import type { Grant, PhiPolicy } from '../../directives/policy.ts'
 import { clinic } from './decide/clinic-policy.ts'
 
 // Code that must not compile. Each line under `@ts-expect-error` omits a guard. If it compiled, the comment itself would be the
 // error. Nothing here is called: the type checker is the test.
 
-export const withoutReceipt = (scope: RequestScope, receipt: AuditReceipt, alike: Pick<AuditReceipt, 'count' | 'text'>) => [
-  answer(scope, receipt, null, []),
+export const withoutReceipt = (draft: Draft, id: RequestId, receipt: AuditReceipt, alike: Pick<AuditReceipt, 'count' | 'text'>) => [
+  answer(id, draft, receipt),
   // @ts-expect-error P2: an answer needs the proof that its accesses were recorded
-  answer(scope, null, []),
+  answer(id, draft),
   // @ts-expect-error P2: undefined is no proof
-  answer(scope, undefined, null, []),
+  answer(id, draft, undefined),
   // @ts-expect-error P2: an object of the same shape is no proof
-  answer(scope, alike, null, []),
+  answer(id, draft, alike),
 ]
 
 export const withoutView: () => Permit[] = () => [

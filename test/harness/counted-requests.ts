@@ -1,5 +1,6 @@
 import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
+import { itemBytes, type WireItem } from '../../bench/store/item-size.ts'
 import type { Services } from '../../gateway/compose.ts'
 import { PASS, type ServiceCall } from '../hostile/faults.ts'
 import { startProxy } from '../hostile/proxy.ts'
@@ -15,6 +16,8 @@ export interface CountedRequest {
   readonly keys: number
   /** Sort keys of the items that a batch reads, or tables of the actions of a transaction. */
   readonly named: readonly string[]
+  /** The lengths of the items that a transaction puts, in bytes. */
+  readonly lengths: readonly number[]
 }
 
 /** The work of one answer. */
@@ -29,7 +32,7 @@ export interface CountedWork {
 /** A process of the gateway with counted requests to its tables. */
 export interface CountedProcess {
   readonly services: Services
-  ask(user: string, query: string, variables?: Record<string, unknown>): Promise<CountedWork>
+  ask(user: string, query: string, variables?: Record<string, unknown>, headers?: Record<string, string>): Promise<CountedWork>
   stop(): Promise<void>
 }
 
@@ -47,7 +50,7 @@ export async function countedProcess(clinic: RunningClinic): Promise<CountedProc
   process.env['AWS_ENDPOINT_URL_DYNAMODB'] = engine
   return {
     services: other.services,
-    async ask(user, query, variables) {
+    async ask(user, query, variables, headers) {
       const waves: CountedRequest[][] = []
       let answered = 0
       proxy.play((call) => {
@@ -62,7 +65,7 @@ export async function countedProcess(clinic: RunningClinic): Promise<CountedProc
         }
       })
       const openings = countOpenings()
-      const answer = await other.ask(user, query, variables).finally(() => {
+      const answer = await other.ask(user, query, variables, headers).finally(() => {
         openings.stop()
         proxy.play(() => PASS)
       })
@@ -77,7 +80,7 @@ const shortName = (name: string): string => name.slice('PHI_TABLE_'.length).toLo
 
 function counted({ operation, json }: ServiceCall, tables: ReadonlyMap<string, string>): CountedRequest {
   const batch = Object.entries((json['RequestItems'] ?? {}) as Record<string, { Keys?: readonly Key[] }>)
-  const actions = (json['TransactItems'] ?? []) as readonly Record<string, { TableName: string }>[]
+  const actions = (json['TransactItems'] ?? []) as readonly Record<string, { TableName: string; Item?: WireItem }>[]
   const named = actions.flatMap((action) => Object.values(action).map(({ TableName }) => TableName))
   const own = typeof json['TableName'] === 'string' ? [json['TableName']] : []
   const nameOf = (table: string): string => tables.get(table) ?? table
@@ -88,6 +91,7 @@ function counted({ operation, json }: ServiceCall, tables: ReadonlyMap<string, s
     table: [...used].toSorted().join(', '),
     keys: keys.length,
     named: batch.length > 0 ? keys.map(({ sk }) => sk?.S ?? '') : named.map(nameOf),
+    lengths: actions.flatMap(({ Put }) => (Put?.Item === undefined ? [] : [itemBytes(Put.Item)])),
   }
 }
 

@@ -213,11 +213,12 @@ describe('alarms for operators', () => {
     for (const name of named) expect(Object.keys(METRICS)).toContain(name)
   })
 
-  it('P6, P7: fire at the first integrity failure, broken glass, forged item, fenced lane, unrecorded access, missing key and fault', () => {
+  it('P6, P7: fire at the first integrity failure, broken glass, forged item, fenced lane, unrecorded access, missing key, spent budget and fault', () => {
     const atOnce = alarms.filter(([, { Threshold }]) => Threshold === 0).flatMap(([, properties]) => metricsOf(properties))
     expect(atOnce.toSorted()).toEqual([
       'AuditRefusals',
       'BrokenGlasses',
+      'BudgetsExceeded',
       'ForgedAccessItems',
       'IntegrityFailures',
       'InternalFaults',

@@ -4,7 +4,8 @@ import { expect, vi } from 'vitest'
 import { openImporter } from '../../gateway/admin/open-importer.ts'
 import { Pseudonyms } from '../../gateway/crypto/pseudonym.ts'
 import { SealedRecord } from '../../gateway/crypto/sealed-record.ts'
-import { mostValues } from '../../gateway/operations/cost.ts'
+import { ResponseSize } from '../../gateway/disclosure/response-size.ts'
+import { costOf } from '../../gateway/operations/cost.ts'
 import { DEFAULT_LIMITS } from '../../gateway/operations/value-limits.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId, RecordRef, TenantId } from '../../gateway/model/ids.ts'
@@ -110,10 +111,11 @@ async function answersAsForetold(
   }
   const expected = foretell(plain, { caller, document, variables, passed })
   const openings = vi.spyOn(SealedRecord.prototype, 'openField')
+  const sizes = vi.spyOn(ResponseSize.prototype, 'add')
   try {
     const answer = await running.ask(caller.user, operation.text, variables, headers)
-    const most = mostValues(compiled.schema, compiled.policy, { document, name: undefined, variables })
-    if (most > DEFAULT_LIMITS.operation.CLINICIAN) {
+    const { values: most, places } = costOf(compiled.schema, compiled.policy, { document, name: undefined, variables })
+    if (most > DEFAULT_LIMITS.operation.CLINICIAN || places > DEFAULT_LIMITS.answer.places) {
       expect(answer).toMatchObject({ status: 400, errors: [{ extensions: { code: 'OPERATION_TOO_COSTLY' } }] })
       expect(openings).not.toHaveBeenCalled()
       return []
@@ -121,16 +123,32 @@ async function answersAsForetold(
     expect(answer.status, answer.text).toBe(200)
     expect(openings.mock.calls.length, 'no more is opened than the estimate').toBeLessThanOrEqual(most)
     expect(answer.phi.resolved, 'no more is given than the estimate').toBeLessThanOrEqual(most)
+    expect(placesOf(answer.data), 'the answer has no more places than the estimate').toBeLessThanOrEqual(places)
+    const [size] = (sizes.mock.contexts as readonly ResponseSize[]).slice(-1)
+    const length = Buffer.byteLength(answer.text)
+    if (size !== undefined) expect(length, 'the answer is no longer than the estimate').toBeLessThanOrEqual(size.bytes)
     const entries = await auditOf(running, answer, caller.tenant as string as TenantId)
     expect(accountOf(answer, entries, openings.mock.calls.length, expected.data, CURSOR)).toEqual(expected)
     expect(new Set(entries.map(({ user, purpose }) => `${user} ${purpose}`)).size).toBeLessThan(2)
     return [{ caller, requestId: answer.phi.requestId, entries, expected: expected.audit }]
   } finally {
     openings.mockRestore()
+    sizes.mockRestore()
   }
 }
 
-/** The number of records of each type that ids are drawn from, for each patient. */
+/** The places of an answer. The objects of a list inside a value count once, as in the estimate. */
+function placesOf(value: unknown): number {
+  if (Array.isArray(value)) {
+    const each = value.map(placesOf)
+    const isOfEdges = value.some((item) => at(item, 'node') !== undefined || at(item, 'cursor') !== undefined)
+    return isOfEdges ? each.reduce((sum, count) => sum + count, 0) : Math.max(0, ...each)
+  }
+  if (typeof value !== 'object' || value === null) return 0
+  return Object.values(value).reduce((sum: number, member) => sum + 1 + placesOf(member), 0)
+}
+
+/** How many records of each type of a patient the ids of are drawn from. */
 const OF_EACH = 2
 
 function poolsOf({ tenants, pseudonyms }: PlainWorld, rules: readonly Rule[]): Pools {

@@ -1,8 +1,8 @@
 import { type DocumentNode, execute, getNamedType, type GraphQLResolveInfo } from 'graphql'
 import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId, RecordRef } from '../../gateway/model/ids.ts'
-import type { NewRecord } from '../../gateway/model/record.ts'
-import { type Rules, shown, type Verdict, withoutText } from './plain-rules.ts'
+import type { Json, NewRecord } from '../../gateway/model/record.ts'
+import { NEEDED, type Rules, shown, type Verdict, withoutText } from './plain-rules.ts'
 import { connectionTarget, fieldsOf, type PlainSchema } from './plain-schema.ts'
 import { type PlainCaller, type PlainTenant, type PlainWorld, recordKey } from './plain-world.ts'
 import { type Account, accountOfErrors, line } from './account.ts'
@@ -66,7 +66,8 @@ class Oracle {
   readonly #notFound: string[] = []
   readonly #byId: Place[] = []
   readonly #nullPlaces: ResponsePath[] = []
-  #resolved = 0
+  /** The values of the answer, each once. */
+  readonly #given = new Set<string>()
   #opened = 0
   #denied = 0
 
@@ -99,7 +100,7 @@ class Oracle {
         .map(({ coordinate, reason, records, places }) => line(coordinate, reason, records.size, ...places.toSorted()))
         .toSorted(),
       audit: [...this.#audit.values()].toSorted(),
-      resolved: this.#resolved,
+      resolved: this.#given.size,
       opened: this.#opened,
       denied: this.#denied,
       receipt: this.#hasRoot,
@@ -190,6 +191,7 @@ class Oracle {
       this.#refuse(path, outcome.reason, recordKey(place.ref), info.path)
       return null
     }
+    if (outcome.value !== undefined && outcome.value !== null) this.#given.add(`${recordKey(place.ref)} ${path}`)
     if (outcome.value !== undefined && outcome.view !== 'FULL') {
       gather(this.#masked, { code: 'MASKED', coordinate: path, reason: outcome.view }, recordKey(place.ref), info.path)
     }
@@ -219,9 +221,12 @@ class Oracle {
       const value = record?.values.get(path as SchemaPath)
       if (value === undefined) note('ABSENT', verdict.basis)
       else {
-        verdict = { ...verdict, value: shown(verdict.view, caller.role === 'RESEARCHER' ? withoutText(value) : value, now) }
+        const needed = NEEDED[verdict.view]
+        // a view opens the value that it depends on, whether or not it is selected
+        const beside = needed === undefined ? undefined : this.#settle(place, `${path.slice(0, path.lastIndexOf('.'))}.${needed}`)
+        const given = beside !== undefined && 'value' in beside ? (beside.value as Json) : undefined
+        verdict = { ...verdict, value: shown(verdict.view, caller.role === 'RESEARCHER' ? withoutText(value) : value, now, given) }
         this.#opened++
-        if (verdict.value !== null) this.#resolved++
         note(verdict.view === 'FULL' ? 'DISCLOSED' : 'MASKED', verdict.view, verdict.basis)
       }
     }

@@ -93,12 +93,20 @@ export class Rules {
 /** Three-digit prefixes of areas with 20,000 people or fewer (45 CFR 164.514(b)(2)(i)(B)). */
 const FEW_PEOPLE = '036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893'.split(' ')
 
-/** The visible part of a value in a view; undefined for a view that the clinic does not have. */
-export function shown(view: string, value: Json, now: Date): Json | undefined {
+/** The field beside a value that a view depends on. */
+export const NEEDED: Readonly<Record<string, string>> = { ZIP3: 'country' }
+
+/**
+ * The visible part of a value in a view; undefined for a view that the clinic does not have.
+ *
+ * @param needed the value of the field that the view depends on
+ */
+export function shown(view: string, value: Json, now: Date, needed?: Json): Json | undefined {
   if (view === 'FULL') return value
   if (view === 'YEAR') return year(value, now)
   if (typeof value !== 'string') return undefined
   if (view === 'LAST4') return value.replace(/\d(?=(?:\D*\d){4})/g, '*')
+  if (view === 'ZIP3' && needed !== 'US') return '000'
   if (view === 'ZIP3') return FEW_PEOPLE.includes(value.slice(0, 3)) ? '000' : value.slice(0, 3)
   return undefined
 }

@@ -49,7 +49,7 @@ describe('break-glass of the clinic', () => {
     const caller = callerWith(['PHYSICIAN'], 'TREAT')
     await keyring.createTenant(caller.tenant)
     const patient = 'p'.repeat(22) as PatientId
-    const request = { patient, reason: 'found unconscious', minutes: 30 }
+    const request = { patient, reason: 'found unconscious', minutes: 30, maxPatients: 60 }
     const deadline = new Deadline(NOW + 5_000, { now: () => NOW, monotonic: () => performance.now() })
     expect(await source.port?.prepareGrant(caller, request, NOW, deadline)).toBeUndefined()
     expect(asked).toEqual([[caller.tenant, patient]])

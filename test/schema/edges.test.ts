@@ -69,11 +69,23 @@ describe('the edges of the clinic', () => {
     expect(follow.mock.calls[0]?.[0]).toEqual({ type: to, patient, id: to === 'Patient' ? patient : visit })
   })
 
-  it.each(toOne.filter(([, field]) => field === 'encounter'))('%s.%s is null without a reference', async (type, field) => {
-    const { answer, follow } = await resolve(type, field, record(type, { elsewhere: visit }))
-    expect(answer).toBeNull()
-    expect(follow).not.toHaveBeenCalled()
-  })
+  it.each(toOne.filter(([, field]) => field === 'encounter'))(
+    'P5: %s.%s is null without a reference, and costs as much as with one',
+    async (type, field) => {
+      const { answer, follow } = await resolve(type, field, record(type, { elsewhere: visit }))
+      expect(answer).toBeNull()
+      const decoys = [record(type), record(type, { elsewhere: visit })].map(async (one) => (await resolve(type, field, one)).follow)
+      for (const followed of [follow, ...(await Promise.all(decoys))]) {
+        expect(followed.mock.calls).toHaveLength(1)
+        const { id, ...to } = followed.mock.calls[0]?.[0] ?? { id: '' }
+        expect(to).toEqual({ type: target(type, field), patient })
+        // a page with the record again reads nothing more, and the id is that of no record
+        expect(id).toBe(follow.mock.calls[0]?.[0].id)
+        expect(id).not.toBe(visit)
+        expect(id).toHaveLength(visit.length)
+      }
+    },
+  )
 
   it.each(edges)('%s.%s discloses nothing of an object that no record loader made', async (type, field) => {
     const { answer, follow, ofPatient } = await resolve(type, field, { ref: { patient } })

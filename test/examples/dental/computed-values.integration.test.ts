@@ -65,6 +65,7 @@ function outcomeOf(field: string, values: Readonly<Record<string, Json | Error>>
       {
         version: 1,
         metadata: state.metadata,
+        maxBytes: () => 0,
         value: (asked) => {
           opened.push(asked)
           const value = values[asked.slice('Person.'.length)]

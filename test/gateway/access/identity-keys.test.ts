@@ -1,6 +1,7 @@
+import { generateKeyPairSync, sign } from 'node:crypto'
 import { type CryptoKey, exportJWK, generateKeyPair } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { tokenIdentity } from '../../../gateway/access/identity.ts'
+import { type Identity, tokenIdentity } from '../../../gateway/access/identity.ts'
 import type { CredentialFault } from '../../../gateway/model/credential-fault.ts'
 import { Unauthenticated } from '../../../gateway/model/failures.ts'
 import { clinic } from '../decide/clinic-policy.ts'
@@ -10,9 +11,13 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const CLAIMS = { sub: 'user-1', aud: AUDIENCE, tenant: 'riverside', roles: ['PHYSICIAN'], amr: ['mfa'], sid: 'session-1' }
 
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+
 let issuer: Awaited<ReturnType<typeof startIssuer>>
 /** Milliseconds by which the gateway's clock is ahead. The token library compares the end of a token with the machine's clock. */
 let later = 0
+let identity: Identity
 let prefetch: () => Promise<void> | undefined
 let callerOf: (claims?: TokenParts, header?: TokenParts, key?: CryptoKey) => Promise<unknown>
 
@@ -20,7 +25,7 @@ async function begin(algorithm?: string) {
   issuer = await startIssuer(algorithm)
   later = 0
   const now = () => Date.now() + later
-  const identity = tokenIdentity({ issuer: ISSUER, audience: AUDIENCE, jwksUri: issuer.jwksUri, now }, clinic.policy)
+  identity = tokenIdentity({ issuer: ISSUER, audience: AUDIENCE, jwksUri: issuer.jwksUri, now }, clinic.policy)
   prefetch = () => identity.prefetch?.()
   callerOf = async (claims = {}, header = {}, key = issuer.privateKey) =>
     await identity.callerOf({ authorization: `Bearer ${await issuer.sign({ ...CLAIMS, ...claims }, header, key)}` })
@@ -143,7 +148,101 @@ describe('the key determines the algorithm', () => {
   })
 })
 
-describe('a key in the header of a token is not used', () => {
+describe('a key of the set that may not verify is ignored, and the others still do', () => {
+  const RSA = { modulusLength: 2_048, publicExponent: 65_537 }
+  const rsa = (options: { readonly modulusLength?: number; readonly publicExponent?: number }) =>
+    generateKeyPairSync('rsa', { ...RSA, ...options })
+  const serve = (...keys: Record<string, unknown>[]) => {
+    issuer.state.keys = keys
+    later = HOUR
+  }
+  const own = () => issuer.state.keys[0] ?? {}
+
+  it.each<[string, Record<string, unknown>]>([
+    ['use is enc', { use: 'enc' }],
+    ['use is empty', { use: '' }],
+    ['use is another word', { use: 'Sig' }],
+    ['use is a list', { use: ['sig'] }],
+    ['key_ops is encrypt', { use: undefined, key_ops: ['encrypt'] }],
+    ['key_ops is sign', { key_ops: ['sign'] }],
+    ['key_ops is empty', { key_ops: [] }],
+    ['key_ops is a text', { key_ops: 'verify' }],
+    ['key_ops is null', { key_ops: null }],
+    ['use permits and key_ops does not', { use: 'sig', key_ops: ['wrapKey'] }],
+    ['key_ops permits and use does not', { use: 'enc', key_ops: ['verify'] }],
+    ['it has a secret member', { d: 'AQAB' }],
+    ['its id is a number', { kid: 1 }],
+    ['its type is unknown', { kty: 'AKP' }],
+    ['its type is missing', { kty: undefined }],
+    ['its modulus is missing', { n: undefined }],
+    ['its modulus is no text', { n: 65_537 }],
+  ])('P3: %s', async (_what, change) => {
+    const second = await issuer.made('two')
+    const one = own()
+    serve({ ...one, ...change }, second.jwk)
+    await expect(callerOf()).rejects.toThrow(Unauthenticated)
+    await expect(callerOf({}, { kid: 'two' }, second.privateKey)).resolves.toMatchObject({ user: 'user-1' })
+    serve(one)
+    later += HOUR
+    await expect(callerOf()).resolves.toMatchObject({ user: 'user-1' })
+  })
+
+  it.each<[string, Record<string, unknown>]>([
+    ['key_ops with use', { key_ops: ['verify'] }],
+    ['key_ops without use', { use: undefined, key_ops: ['verify'] }],
+    ['neither', { use: undefined }],
+    ['no alg, as Entra serves keys', { alg: undefined }],
+  ])('%s permits', async (_what, change) => {
+    serve({ ...own(), ...change })
+    await expect(callerOf()).resolves.toMatchObject({ user: 'user-1' })
+  })
+
+  it.each<[string, Parameters<typeof rsa>[0]]>([
+    ['1,024 bits', { modulusLength: 1_024 }],
+    ['2,040 bits', { modulusLength: 2_040 }],
+    ['an exponent of 3', { publicExponent: 3 }],
+  ])('P3: an RSA key is too weak: %s', async (_what, options) => {
+    const { privateKey, publicKey } = rsa(options)
+    serve({ ...publicKey.export({ format: 'jwk' }), kid: 'one' })
+    const payload = part({ ...CLAIMS, iss: ISSUER, exp: Math.floor(Date.now() / 1000) + 300 })
+    const input = `${part({ alg: 'RS256', kid: 'one', typ: 'at+jwt' })}.${payload}`
+    const token = `${input}.${sign('sha256', Buffer.from(input), privateKey).toString('base64url')}`
+    await expect(identity.callerOf({ authorization: `Bearer ${token}` })).rejects.toMatchObject({ fault: 'UNKNOWN_KEY' })
+  })
+
+  it('P3: two different keys of one id verify nothing, whichever comes first', async () => {
+    const [one, second] = [own(), await issuer.made('one')]
+    for (const keys of [
+      [one, second.jwk],
+      [second.jwk, one],
+    ]) {
+      serve(...keys)
+      later += HOUR
+      await expect(callerOf()).rejects.toThrow(Unauthenticated)
+      await expect(callerOf({}, {}, second.privateKey)).rejects.toThrow(Unauthenticated)
+    }
+  })
+
+  it('one key that is listed twice, or beside an encryption key of the same id, verifies', async () => {
+    const [one, second] = [own(), await issuer.made('one')]
+    serve({ ...second.jwk, use: 'enc' }, one, { ...one, x5t: 'thumbprint' })
+    await expect(callerOf()).resolves.toMatchObject({ user: 'user-1' })
+  })
+})
+
+describe('a token that states another issuer', () => {
+  it('is refused before its key is looked up, so that it costs no request and no memory', async () => {
+    for (let n = 0; n < 20; n++)
+      await expect(callerOf({ iss: `https://issuer-${n}.example` })).rejects.toMatchObject({ fault: 'ISSUER' })
+    expect(issuer.state.asked).toBe(0)
+  })
+
+  it.each([[undefined], [[ISSUER]], [`${ISSUER}/`], [ISSUER.toUpperCase()]])('P3: %j', async (iss) => {
+    await expect(callerOf({ iss })).rejects.toMatchObject({ fault: 'ISSUER' })
+  })
+})
+
+describe('what a token’s header brings is no key', () => {
   it.each([['jwk'], ['x5c'], ['jku'], ['x5u']])('%s', async (name) => {
     const stranger = await generateKeyPair('RS256', { extractable: true })
     const jwk = { ...(await exportJWK(stranger.publicKey)), kid: 'one', alg: 'RS256' }
@@ -164,12 +263,11 @@ describe('a key in the header of a token is not used', () => {
   )
 })
 
-describe('a token that parsers could read differently', () => {
-  const part = (text: string) => Buffer.from(text).toString('base64url')
+describe('a token that two readers could read in two ways', () => {
+  const base64url = (text: string) => Buffer.from(text).toString('base64url')
   const signed = async (payload: string, header = '{"alg":"RS256","kid":"one","typ":"at+jwt"}') => {
-    const input = `${part(header)}.${part(payload)}`
+    const input = `${base64url(header)}.${base64url(payload)}`
     const signature = await crypto.subtle.sign('RSASSA-PKCS1-v1_5', issuer.privateKey, Buffer.from(input))
-    const identity = tokenIdentity({ issuer: ISSUER, audience: AUDIENCE, jwksUri: issuer.jwksUri }, clinic.policy)
     const authorization = `Bearer ${input}.${Buffer.from(signature).toString('base64url')}`
     return await identity.callerOf({ authorization })
   }
@@ -201,7 +299,22 @@ describe('a token that parsers could read differently', () => {
     await expect(signed(payload(`,"x":"${'x'.repeat(9_000)}"`))).rejects.toThrow(Unauthenticated)
   })
 
-  it('is refused if it is no object or not UTF-8', async () => {
+  it('has unused bits or characters at the end of a part', async () => {
+    const text = await issuer.sign({ ...CLAIMS, pad: 'x' })
+    const parts = text.split('.')
+    const altered = parts.flatMap((one, index) => {
+      const withPart = (changed: string) => parts.map((old, at) => (at === index ? changed : old)).join('.')
+      const last = ALPHABET.indexOf(one.slice(-1))
+      // the last character has unused bits unless the length is a multiple of four
+      const spare = one.length % 4 === 0 ? [] : [withPart(one.slice(0, -1) + (ALPHABET[last + 1] ?? ''))]
+      return [...spare, withPart(`${one}=`), withPart(`${one}==`), withPart(`${one}A`), withPart(`${one}\n`)]
+    })
+    await expect(identity.callerOf({ authorization: `Bearer ${text}` })).resolves.toMatchObject({ user: 'user-1' })
+    expect(altered.length).toBeGreaterThan(12)
+    for (const one of altered) await expect(identity.callerOf({ authorization: `Bearer ${one}` })).rejects.toThrow(Unauthenticated)
+  })
+
+  it('is no object, or not UTF-8', async () => {
     for (const text of ['[]', '1', 'null', '"x"', '{']) await expect(signed(text)).rejects.toThrow(Unauthenticated)
   })
 })

@@ -2,8 +2,9 @@ import { ScanCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { fetchToken } from '../../../infra/local/token.ts'
 import type { CredentialFault } from '../../../gateway/model/credential-fault.ts'
-import { type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
-import { RIVERSIDE } from '../asking.ts'
+import { read, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
+import { at, nodesAt, RIVERSIDE } from '../asking.ts'
+import { AUDIENCE, ISSUER, startIssuer, type TokenParts } from './issuer.ts'
 
 let clinic: RunningClinic
 beforeAll(async () => {
@@ -140,5 +141,105 @@ describe('failures before authentication are counted in their own table', () => 
     later = 120_000
     expect((await ask(gateway, `Bearer ${good}`, '2001:db8::8')).status).toBe(401)
     expect(await linesOf('2001:db8:0:0::/64')).toEqual([{ SESSION_EXPIRED: 1 }])
+  })
+})
+
+describe('a token of another issuer’s form, over HTTP', () => {
+  const CLAIMS = { sub: 'u', aud: AUDIENCE, tenant: 'riverside', roles: ['PHYSICIAN'], amr: ['mfa'], sid: 'session-of-u' }
+  const VIEWER = '{ viewer { roles purpose mayClaim } }'
+  let issuer: Awaited<ReturnType<typeof startIssuer>>
+  beforeAll(async () => {
+    issuer = await startIssuer('ES256')
+  })
+  afterAll(async () => {
+    await issuer.stop()
+  })
+
+  const believing = async (map: TokenParts = {}) => {
+    const env = { PHI_ISSUER: ISSUER, PHI_AUDIENCE: AUDIENCE, PHI_JWKS_URI: issuer.jwksUri, PHI_CLAIMS: JSON.stringify(map) }
+    const { gateway } = await clinic.another({ env })
+    return async (claims: TokenParts, query = VIEWER, headers: Record<string, string> = {}) => {
+      const authorization = `Bearer ${await issuer.sign(claims, { typ: 'at+jwt' })}`
+      const all = { 'content-type': 'application/json', authorization, ...headers }
+      return read(await gateway.handle({ method: 'POST', headers: all, body: JSON.stringify({ query }) }))
+    }
+  }
+
+  it('people with many groups, long groups, an empty group, one role or a long FHIR identity are let in', async () => {
+    const [plain, mapped] = [await believing(), await believing({ roles: 'groups', roleNames: { 'phi-physicians': 'PHYSICIAN' } })]
+    const groups = (...more: string[]) => ({ ...CLAIMS, roles: undefined, groups: ['phi-physicians', ...more] })
+    const answers = [
+      await mapped(groups(...Array.from({ length: 64 }, (_, n) => `list-${n}`))),
+      await mapped(groups(`CN=${'x'.repeat(128)},DC=clinic,DC=example`)),
+      await mapped(groups('')),
+      await mapped({ ...groups(), groups: 'phi-physicians' }),
+      await plain({ ...CLAIMS, roles: 'PHYSICIAN', amr: 'mfa' }),
+      await plain({ ...CLAIMS, fhirUser: `https://fhir.clinic.example/interconnect/api/FHIR/R4/Practitioner/e${'5'.repeat(63)}` }),
+    ]
+    for (const { status, data } of answers) {
+      expect(status).toBe(200)
+      expect(at(data, 'viewer', 'roles')).toEqual(['PHYSICIAN'])
+    }
+    const nested = await believing({ roles: 'realm_access.roles' })
+    const { data } = await nested({ ...CLAIMS, roles: ['ADMIN'], realm_access: { roles: ['offline_access', 'PHYSICIAN'] } })
+    expect(at(data, 'viewer', 'roles')).toEqual(['PHYSICIAN'])
+  })
+
+  it('P3: a FHIR identity below a base of the tenant opens the person’s patients, one of another server opens nothing', async () => {
+    const fhirBases = { riverside: ['https://fhir.riverside.example/r4'], lakeside: ['https://fhir.lakeside.example/r4'] }
+    const [ask, without] = [await believing({ fhirBases }), await believing()]
+    const PATIENTS = '{ patients { edges { node { familyName } } } }'
+    const namesOf = async (asked: typeof ask, fhirUser: string) =>
+      nodesAt((await asked({ ...CLAIMS, fhirUser }, PATIENTS)).data, 'patients').map((node) => at(node, 'familyName'))
+    const own = await namesOf(ask, 'Practitioner/physician')
+    expect(own).toEqual([expect.any(String)])
+    for (const url of ['/r4/Practitioner/physician', '/r4/Practitioner/physician/_history/2'])
+      expect(await namesOf(ask, `https://fhir.riverside.example${url}`)).toEqual(own)
+    for (const base of ['https://fhir.lakeside.example/r4', 'https://elsewhere.example/r4', 'http://fhir.riverside.example/r4'])
+      expect(await namesOf(ask, `${base}/Practitioner/physician`)).toEqual([])
+    expect(await namesOf(without, 'https://fhir.riverside.example/r4/Practitioner/physician')).toEqual([])
+  })
+
+  it('P3: the purpose of a token is held, and TREAT leaves emergencies open', async () => {
+    const ask = await believing()
+    const asked = async (inToken: string | undefined, inHeader: string | undefined) => {
+      const headers = inHeader === undefined ? {} : { 'x-purpose-of-use': inHeader }
+      const { status, data, errors } = await ask({ ...CLAIMS, purpose_of_use: inToken }, VIEWER, headers)
+      return status === 200 ? at(data, 'viewer', 'purpose') : `${status} ${String(errors[0]?.extensions['code'])}`
+    }
+    expect(await asked('TREAT', undefined)).toBe('TREAT')
+    expect(await asked('TREAT', 'ETREAT')).toBe('ETREAT')
+    expect(await asked('TREAT', 'BTG')).toBe('BTG')
+    expect(await asked('ETREAT', 'ETREAT')).toBe('ETREAT')
+    for (const [inToken, inHeader] of [
+      ['ETREAT', 'TREAT'],
+      ['ETREAT', 'BTG'],
+      ['BTG', 'ETREAT'],
+      ['TREAT', 'HPAYMT'],
+      ['HPAYMT', undefined],
+      ['HPAYMT', 'TREAT'],
+    ])
+      expect(await asked(inToken, inHeader)).toBe('400 BAD_REQUEST')
+    expect(await asked(undefined, 'BTG')).toBe('BTG')
+    const { data } = await ask({ ...CLAIMS, purpose_of_use: 'ETREAT' })
+    expect(at(data, 'viewer', 'mayClaim')).toEqual(['ETREAT'])
+  })
+
+  it('P3: half of a surrogate pair in a claim is refused at the edge, with no audit record', async () => {
+    const ask = await believing()
+    for (const claim of ['sub', 'tenant', 'organization', 'client_id', 'sid', 'fhirUser', 'purpose_of_use', 'roles']) {
+      const { status, errors } = await ask({ ...CLAIMS, [claim]: 'a\ud800' }, '{ patients { edges { node { familyName } } } }')
+      expect([status, errors[0]?.extensions['code']], claim).toEqual([401, 'UNAUTHENTICATED'])
+    }
+  })
+
+  it('P3: a key that the issuer serves for another use verifies no token', async () => {
+    const [key] = issuer.state.keys
+    for (const change of [{ use: 'enc' }, { use: undefined, key_ops: ['encrypt'] }, { key_ops: ['sign'] }]) {
+      issuer.state.keys = [{ ...key, ...change }]
+      expect((await (await believing())(CLAIMS)).status).toBe(401)
+    }
+    issuer.state.keys = [{ ...key, key_ops: ['verify'] }]
+    expect((await (await believing())(CLAIMS)).status).toBe(200)
   })
 })

@@ -110,10 +110,53 @@ describe('a caller from a verified token', () => {
 })
 
 describe('the purpose of use', () => {
-  it('is the header, or else the claim, or else the first purpose of the role', async () => {
-    expect(await callerOf({ purpose_of_use: 'ETREAT' })).toMatchObject({ purpose: 'ETREAT' })
-    expect(await callerOf({ purpose_of_use: 'ETREAT' }, { 'x-purpose-of-use': 'BTG' })).toMatchObject({ purpose: 'BTG' })
+  const header = (purpose: string) => ({ 'x-purpose-of-use': purpose })
+
+  it('is the header, else the claim, else the first of the role', async () => {
+    expect(await callerOf({})).toMatchObject({ purpose: 'TREAT' })
+    expect(await callerOf({}, header('BTG'))).toMatchObject({ purpose: 'BTG' })
+    expect(await callerOf({ purpose_of_use: 'ETREAT' })).toMatchObject({ purpose: 'ETREAT', mayClaim: ['ETREAT'] })
+    expect(await callerOf({ purpose_of_use: 'ETREAT' }, header('ETREAT'))).toMatchObject({ purpose: 'ETREAT' })
   })
+
+  it.each([
+    ['ETREAT', 'BTG'],
+    ['ETREAT', 'TREAT'],
+    ['BTG', 'TREAT'],
+    ['BTG', 'ETREAT'],
+    ['HRESCH', 'TREAT'],
+    ['TREAT', 'HPAYMT'],
+    ['treat', 'TREAT'],
+  ])('P3: a header that differs from the claim is refused: token %s, header %s', async (purpose_of_use, purpose) => {
+    await expect(callerOf({ purpose_of_use, roles: ['PHYSICIAN', 'BILLING'] }, header(purpose))).rejects.toThrow(BadRequest)
+  })
+
+  it('TREAT in the token permits emergency purposes in the header, so that an emergency needs no new token', async () => {
+    for (const purpose of ['TREAT', 'ETREAT', 'BTG'])
+      expect(await callerOf({ purpose_of_use: 'TREAT' }, header(purpose))).toMatchObject({ purpose })
+    expect(await callerOf({ purpose_of_use: 'TREAT' })).toMatchObject({ purpose: 'TREAT', mayClaim: ['TREAT', 'ETREAT', 'BTG'] })
+  })
+
+  it('P3: TREAT in the token gives no emergency purpose to a role without it', async () => {
+    for (const purpose of ['ETREAT', 'BTG']) {
+      const asked = callerOf({ roles: ['BILLING'], purpose_of_use: 'TREAT' }, header(purpose))
+      await expect(asked).rejects.toThrow(BadRequest)
+    }
+  })
+
+  it('a token with several purposes leaves the choice among them to the header', async () => {
+    const both = { roles: ['PHYSICIAN', 'BILLING'], purpose_of_use: ['HPAYMT', 'ETREAT'] }
+    for (const purpose of both.purpose_of_use) expect(await callerOf(both, header(purpose))).toMatchObject({ purpose })
+    expect(await callerOf(both)).toMatchObject({ purpose: 'ETREAT', mayClaim: ['ETREAT', 'HPAYMT'] })
+    for (const purpose of ['TREAT', 'BTG']) await expect(callerOf(both, header(purpose))).rejects.toThrow(BadRequest)
+  })
+
+  it.each([[''], [[]], [7], [{ code: 'TREAT' }], [['TREAT', 7]], ['x'.repeat(129)]])(
+    'P3: a claim that names no purpose in a readable form is refused, never ignored: %j',
+    async (purpose_of_use) => {
+      await expect(callerOf({ purpose_of_use })).rejects.toThrow(Unauthenticated)
+    },
+  )
 
   it.each([['HPAYMT'], ['treat'], ['EVERYTHING'], [''], ['TREAT, HPAYMT'], ['__proto__']])(
     'P3: a purpose that no role may claim is refused: %j',
@@ -157,16 +200,25 @@ describe('every fault of a token gives the same error', () => {
     ['with a signature cut off', async () => (await token()).slice(0, -8)],
     ['unknown roles only', () => token({ roles: ['SUPERUSER'] })],
     ['no roles', () => token({ roles: [] })],
-    ['roles as a text', () => token({ roles: 'PHYSICIAN' })],
+    ['roles that are no text', () => token({ roles: { PHYSICIAN: true } })],
+    ['roles in one text', () => token({ roles: 'PHYSICIAN,NURSE' })],
+    ['roles in one text, with spaces', () => token({ roles: 'PHYSICIAN NURSE' })],
     ['two tenants', () => token({ tenant: ['riverside', 'lakeside'] })],
     ['no tenant', () => token({ tenant: undefined })],
     ['a tenant that is no name', () => token({ tenant: 'riverside#x' })],
     ['no subject', () => token({ sub: undefined })],
     ['an oversized subject', () => token({ sub: 'x'.repeat(129) })],
-    ['an oversized role', () => token({ roles: ['PHYSICIAN', 'x'.repeat(129)] })],
-    ['a hundred roles', () => token({ roles: Array.from({ length: 100 }, () => 'PHYSICIAN') })],
     ['an oversized identity', () => token({ fhirUser: `Practitioner/${'9'.repeat(200)}` })],
     ['an empty identity', () => token({ fhirUser: '' })],
+    ['an identity that is no text', () => token({ fhirUser: { reference: 'Practitioner/1' } })],
+    ['two identities', () => token({ fhirUser: ['Practitioner/1', 'Practitioner/2'] })],
+    ['an oversized URL as identity', () => token({ fhirUser: `https://fhir.example/${'x'.repeat(1_024)}` })],
+    ['an oversized organization', () => token({ organization: 'x'.repeat(129) })],
+    ...['sub', 'organization', 'fhirUser', 'client_id', 'sid', 'purpose_of_use'].map((claim): [string, () => Promise<string>] => [
+      `half of a surrogate pair in ${claim}`,
+      () => token({ [claim]: 'a\ud800' }),
+    ]),
+    ['half of a surrogate pair in the token id of a session', () => token({ sid: undefined, jti: '\udc00a' })],
   ]
 
   it.each(faults)('%s', async (_what, make) => {
@@ -193,6 +245,37 @@ describe('every fault of a token gives the same error', () => {
   it('two tokens in one header', async () => {
     const one = await token()
     await expect(identity.callerOf({ authorization: `Bearer ${one}, Bearer ${one}` })).rejects.toThrow(Unauthenticated)
+  })
+})
+
+describe('a claim that decides nothing has no limits', () => {
+  const PEOPLE: readonly [what: string, claims: Claims][] = [
+    ['100 groups', { roles: ['PHYSICIAN', ...Array.from({ length: 100 }, (_, n) => `group-${n}`)] }],
+    ['the same role 100 times', { roles: Array.from({ length: 100 }, () => 'PHYSICIAN') }],
+    ['a group with a long name', { roles: [`CN=${'x'.repeat(255)},DC=example`, 'PHYSICIAN'] }],
+    ['an empty group', { roles: ['', 'PHYSICIAN'] }],
+    ['a group that is no text', { roles: [7, null, {}, ['ADMIN'], 'PHYSICIAN'] }],
+    ['a group with half of a surrogate pair', { roles: ['\ud800', 'PHYSICIAN'] }],
+    ['one role, in no list', { roles: 'PHYSICIAN' }],
+    ['one method, in no list', { amr: 'mfa' }],
+    ['17 methods, one of them long', { amr: ['mfa', 'x'.repeat(200), ...Array.from({ length: 15 }, (_, n) => `m${n}`)] }],
+    ['a context class that is a number', { acr: 1 }],
+    ['17 audiences, one of them long', { aud: ['x'.repeat(200), ...Array.from({ length: 15 }, (_, n) => `api-${n}`), AUDIENCE] }],
+    ['a long token id', { jti: 'x'.repeat(200) }],
+    ['lists of one', { sub: 'user-1', tenant: ['riverside'], organization: ['riverside'], client_id: ['web'], sid: ['session-1'] }],
+    ['a claim that is null', { organization: null, purpose_of_use: null, acr: null }],
+    ['another claim of any form', { name: '\ud800', address: { x: ['y'.repeat(500)] } }],
+  ]
+
+  it.each(PEOPLE)('%s', async (_what, claims) => {
+    await expect(callerOf(claims)).resolves.toMatchObject({ user: 'user-1', roles: new Set(['PHYSICIAN']), purpose: 'TREAT' })
+  })
+
+  it('P3: an object, a list inside a list and a number are no role and no second factor', async () => {
+    for (const roles of [[['PHYSICIAN']], [{ PHYSICIAN: 1 }], { roles: 'PHYSICIAN' }, 7])
+      await expect(callerOf({ roles })).rejects.toThrow(Unauthenticated)
+    for (const amr of [[['mfa']], { mfa: true }, true, 'mfa pwd', 'pwd,mfa'])
+      await expect(callerOf({ amr })).rejects.toThrow(MfaRequired)
   })
 })
 

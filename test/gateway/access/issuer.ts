@@ -7,10 +7,16 @@ export const AUDIENCE = 'phi-gateway'
 
 export type TokenParts = Readonly<Record<string, unknown>>
 
-/** An issuer that serves its keys on the loopback interface unless a test makes it unreachable. */
+/** Key pairs by algorithm. RSA keys take long to generate, so issuers share them. The keys of one issuer differ. */
+const PAIRS = new Map<string, ReturnType<typeof generateKeyPair>[]>()
+
+/** An issuer whose keys are served on the loopback interface, as long as it is not away. */
 export async function startIssuer(algorithm = 'RS256') {
+  let used = 0
   const made = async (kid: string) => {
-    const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true })
+    const pairs = PAIRS.get(algorithm) ?? []
+    PAIRS.set(algorithm, pairs)
+    const { privateKey, publicKey } = await (pairs[used++] ??= generateKeyPair(algorithm, { extractable: true }))
     return { privateKey, jwk: { ...(await exportJWK(publicKey)), kid, use: 'sig', alg: algorithm } as Record<string, unknown> }
   }
   const first = await made('one')

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { GrantList } from '../../../gateway/access/grant-list.ts'
 import { type ManifestItem, readManifestItems, verifyAgainstManifest } from '../../../gateway/access/manifest-items.ts'
 import { sealGrantManifest } from '../../../gateway/crypto/grant-manifest.ts'
 import { accessDigest, type AccessItemPlace, sealAccessItem } from '../../../gateway/crypto/access-seal.ts'
@@ -11,7 +12,7 @@ import { OTHER_PATIENT, PATIENT, PLACE, rawKey, purposeKey } from '../crypto/pla
 const { tenant } = PLACE
 const key = purposeKey('access')
 const NAME = 'CARE_TEAM#nurse'
-const place: AccessItemPlace = { tenant, pk: `${tenant}#${PATIENT}`, sk: NAME }
+const place: AccessItemPlace = { tenant, table: 'break-glass', pk: `${tenant}#${PATIENT}`, sk: NAME }
 const manifestPlace: AccessItemPlace = { ...place, sk: '#ROOT' }
 const parse = (content: Json): string | undefined => (typeof content === 'string' ? content : undefined)
 
@@ -21,11 +22,11 @@ const manifestOf = (items: Readonly<Record<string, Uint8Array>>, at = manifestPl
     version: 1,
     items: new Map(Object.entries(items).map(([name, sealed]) => [name, accessDigest(sealed)])),
   })
-const verify = (item: Uint8Array | undefined, manifest: Uint8Array | undefined): ManifestItem<string> =>
-  verifyAgainstManifest({ key, place, manifestPlace, name: NAME }, item, manifest, parse)
+const verify = (item: Uint8Array | undefined, manifest: Uint8Array | undefined, with_ = key): ManifestItem<string> =>
+  verifyAgainstManifest(new GrantList({ key: with_, tenant, patient: PATIENT }, manifest), { place, name: NAME }, item, parse)
 
 const item = seal('today')
-const fault = (what: string) => ({ kind: 'FAULT', what })
+const fault = (what: string): unknown => expect.objectContaining({ kind: 'FAULT', what })
 
 describe('P6: an access item counts only if the manifest lists this item', () => {
   it('returns the content of a listed item', () => {
@@ -63,7 +64,7 @@ describe('P6: an access item counts only if the manifest lists this item', () =>
 
   it.each([
     ['of another patient', manifestOf({ [NAME]: item }, { ...manifestPlace, pk: `${tenant}#${OTHER_PATIENT}` })],
-    ['of another table', manifestOf({ [NAME]: item }, { ...manifestPlace, table: 'break-glass' })],
+    ['of another table', manifestOf({ [NAME]: item }, { ...manifestPlace, table: 'access' })],
     ['under another key', manifestOf({ [NAME]: item }, manifestPlace, purposeKey('access', rawKey(0x10)))],
     ['that is empty', new Uint8Array()],
     ['that is an item', item],
@@ -86,8 +87,7 @@ describe('P6: an access item counts only if the manifest lists this item', () =>
         throw new KeyUnavailable()
       },
     }
-    const places = { key: unavailable, place, manifestPlace, name: NAME }
-    expect(() => verifyAgainstManifest(places, item, manifestOf({ [NAME]: item }), parse)).toThrow(KeyUnavailable)
+    expect(() => verify(item, manifestOf({ [NAME]: item }), unavailable)).toThrow(KeyUnavailable)
   })
 })
 

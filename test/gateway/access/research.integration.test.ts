@@ -12,9 +12,10 @@ import type { Json, NewRecord } from '../../../gateway/model/record.ts'
 import { studyReference } from '../../../gateway/model/study.ts'
 import { canaryPatient } from '../../harness/canary-patient.ts'
 import { allFormsOf } from '../../harness/leak-search.ts'
+import { importResources } from '../../harness/imported.ts'
 import { bytesOf, type ClinicAnswer, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
 import { clinic as compiled } from '../decide/clinic-policy.ts'
-import { at, auditOf, first, madeUpId, nodesAt, patientsOf, pseudonymOf, RIVERSIDE, STUDY } from '../asking.ts'
+import { at, auditOf, first, madeUpId, nodesAt, outcomesOf, patientsOf, pseudonymOf, RIVERSIDE, STUDY } from '../asking.ts'
 import { accessManifest, DatabaseHand, flipped } from '../store/database-hand.ts'
 
 const RESEARCHER = 'Practitioner/researcher'
@@ -357,20 +358,49 @@ describe('C18: answers for a researcher contain none of the identifiers of 45 CF
     expect([...markers.keys()].filter((path) => /\.(?:text|valueString)$/.test(path)).length).toBeGreaterThan(5)
   })
 
-  it('a restricted ZIP prefix, with or without +4, is 000; any other ZIP code keeps three digits', async () => {
-    for (const [number, [zip, shown]] of [
-      ['03601', '000'],
-      ['03601-1234', '000'],
-      ['02139-4307', '021'],
+  it('a ZIP code with a restricted prefix or outside of the United States, with or without +4, is 000; any other ZIP code keeps three digits', async () => {
+    for (const [number, [zip, shown, country]] of [
+      ['03601', '000', 'US'],
+      ['03601-1234', '000', 'US'],
+      ['02139-4307', '021', 'US'],
+      ['10115', '000', 'DE'],
+      ['10115', '000', undefined],
     ].entries()) {
       const patient = store.idFor('Patient', `zip ${number}`) as string as PatientId
       const ref = { type: 'Patient' as TypeName, patient, id: patient as string as RecordId }
       const values = new Map([['Patient.address.postalCode' as SchemaPath, zip ?? '']])
+      if (country !== undefined) values.set('Patient.address.country' as SchemaPath, country)
       await store.write({ patient, records: [{ ref, values, metadata: { open: {}, references: {} } }], memberships: [] })
       await enroll(STUDY, patient)
       const id = await pseudonymOf(clinic, realId(patient))
       const answer = await clinic.ask('researcher', 'query ($id: ID!) { patient(id: $id) { address { postalCode } } }', { id })
       expect(answer.data).toEqual({ patient: { address: { postalCode: shown } } })
+      // the view opens the country for itself, and the audit names it
+      expect(outcomesOf(await auditOf(clinic, answer))).toEqual([
+        `Patient.address.country ${country === undefined ? 'ABSENT' : 'DISCLOSED'}`,
+        'Patient.address.postalCode MASKED ZIP3',
+      ])
+      expect(answer.phi).toMatchObject({ resolved: 1, masked: [{ coordinate: 'Patient.address.postalCode', view: 'ZIP3' }] })
+    }
+  })
+
+  it('the code and the country of an imported address belong together', async () => {
+    const address = (country: string, use: string) => ({
+      use,
+      postalCode: '10115',
+      city: 'Probe',
+      ...(country !== '' && { country }),
+    })
+    const query = 'query ($id: ID!) { patient(id: $id) { address { postalCode country } } }'
+    for (const [id, addresses, shown] of [
+      ['lives-abroad', [address('DE', 'home')], { postalCode: '000', country: 'DE' }],
+      ['lives-at-home', [address('DE', 'work'), address('US', 'home')], { postalCode: '101', country: 'US' }],
+      ['lives-somewhere', [address('', 'home'), address('US', 'work')], { postalCode: '000', country: null }],
+    ] as const) {
+      const imported = await importResources(clinic, [{ resourceType: 'Patient', id, address: addresses }])
+      await enroll(STUDY, store.idFor('Patient', id) as string as PatientId)
+      const answer = await clinic.ask('researcher', query, { id: await pseudonymOf(clinic, imported.idOf('Patient', id, id)) })
+      expect(answer.data).toEqual({ patient: { address: shown } })
     }
   })
 

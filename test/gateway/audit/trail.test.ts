@@ -259,6 +259,47 @@ describe('C08: the origin of a record', () => {
   })
 })
 
+describe('P2: an answer that does not leave', () => {
+  const outcomes = (records: Sent): string[] =>
+    records.map(({ path, outcome, reason, view, count }) => [path, outcome, reason, view, count].filter(Boolean).join(' '))
+
+  it('P2: has its disclosures recorded as UNAVAILABLE, those before and those after', async () => {
+    const { log, trail } = trailed()
+    trail.record(access(1, { path: 'Patient.a' as SchemaPath, view: 'FULL', outcome: 'DISCLOSED' }))
+    trail.record(access(2, { path: 'Patient.b' as SchemaPath, view: 'LAST4', outcome: 'MASKED', patient: 'another' }))
+    trail.record(access(3, { path: 'Patient.c' as SchemaPath, outcome: 'DENIED', reason: 'ROLE' }))
+    trail.recordAtEnd(() => access(4, { path: 'Patient.d' as SchemaPath, outcome: 'DISCLOSED', count: 3 }))
+    trail.withhold('SIZE')
+    trail.record(access(5, { path: 'Patient.e' as SchemaPath, outcome: 'DISCLOSED' }))
+    const settling = trail.settle()
+    log.store(0)
+    await settling
+    expect(outcomes(log.sent.flat(2)).toSorted()).toEqual([
+      'Patient.a UNAVAILABLE SIZE',
+      'Patient.b UNAVAILABLE SIZE',
+      'Patient.c DENIED ROLE FULL',
+      'Patient.d UNAVAILABLE SIZE',
+      'Patient.e UNAVAILABLE SIZE',
+    ])
+  })
+
+  it('P2: has further records for disclosures in items that left before: the log reports more, never less', async () => {
+    const { log, trail } = trailed()
+    note(trail, 16)
+    expect(log.sent.map((items) => items.map(({ length }) => length))).toEqual([[7], [7]])
+    trail.withhold('SIZE')
+    const settling = trail.settle()
+    for (const index of log.sent.keys()) log.store(index)
+    await settling
+    const all = log.sent.flat(2)
+    const of = (outcome: string): unknown[] => versions(all.filter((record) => record['outcome'] === outcome))
+    expect(of('DISCLOSED')).toEqual(upTo(14))
+    expect(of('UNAVAILABLE')).toEqual(upTo(16))
+    const parts = log.sent.flat().map(([record]) => record?.['part'])
+    expect(parts).toEqual(upTo(parts.length))
+  })
+})
+
 describe('P7: the numbers of the items of a request', () => {
   const numbers = (items: readonly Sent[]): unknown[] => items.map(([record]) => [record?.['part'], record?.['parts']])
 

@@ -142,8 +142,8 @@ describe('items', () => {
     expect(() => recordsOf(text)).toThrow(TypeError)
   })
 
-  it('holds the expected number of vectors', () => {
-    expect([accept.length, rejectRecords.length, rejectTexts.length]).toEqual([18, 30, 33])
+  it('holds as many as it did', () => {
+    expect([accept.length, rejectRecords.length, rejectTexts.length]).toEqual([19, 30, 33])
   })
 })
 

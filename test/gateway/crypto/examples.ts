@@ -1,6 +1,6 @@
 import { accessDigest } from '../../../gateway/crypto/access-seal.ts'
 import { sealPatientAccess } from '../../../gateway/crypto/patient-access.ts'
-import { sealGrantManifest } from '../../../gateway/crypto/grant-manifest.ts'
+import { sealGrantChunk, sealGrantManifest } from '../../../gateway/crypto/grant-manifest.ts'
 import { sealAccessItem } from '../../../gateway/crypto/access-seal.ts'
 import { searchToken } from '../../../gateway/crypto/blind-index.ts'
 import { sealCursor } from '../../../gateway/crypto/cursor.ts'
@@ -39,6 +39,10 @@ export function examples(): ReadonlyMap<string, string> {
   const content = { version: 2, own: 1, consents: [], members }
   const accessManifest = sealPatientAccess(purposeKey('access'), rootPlace, content, countingRandom())
   const grants = sealGrantManifest(purposeKey('access'), { ...rootPlace, table: 'break-glass' }, listed, countingRandom())
+  const chunkPlace = { ...rootPlace, table: 'break-glass', sk: '#ROOT#1' } as const
+  const grantChunk = sealGrantChunk(purposeKey('access'), chunkPlace, listed.items, countingRandom())
+  const chunked = { version: 2, chunks: [{ first: '', number: 1, digest: accessDigest(grantChunk) }], next: 2 }
+  const chunkedGrants = sealGrantManifest(purposeKey('access'), { ...rootPlace, table: 'break-glass' }, chunked, countingRandom())
   const destroyed = { at: 1_735_689_600_000 as Instant, versions: [1] }
   const bound = {
     caller: { tenant, user: 'u1' as UserId, purpose: 'TREAT' },
@@ -56,6 +60,8 @@ export function examples(): ReadonlyMap<string, string> {
     ['access-item', hex(access)],
     ['access-manifest', hex(accessManifest)],
     ['grant-manifest', hex(grants)],
+    ['grant-chunk', hex(grantChunk)],
+    ['grant-manifest-with-chunks', hex(chunkedGrants)],
     ['tombstone', hex(sealTombstone(purposeKey('access'), tenant, PATIENT, destroyed, countingRandom()))],
     ['cursor', sealCursor(purposeKey('cursor'), bound, ['2024-01-01', 3], countingRandom())],
     ['subject-token', subjectToken(purposeKey('lookup'), 'Practitioner/123')],

@@ -30,6 +30,8 @@ const entry = (number: number): IndexEntry => ({
   codes: ['4548-4'],
   category: 'laboratory',
   labels: number % 3 === 0 ? ['HIV'] : [],
+  ...(number % 4 === 0 && { encounter: `encounter-${number % 5}` as RecordId }),
+  ...(number % 7 === 0 && { author: 'Practitioner/1' }),
 })
 const entries = Array.from({ length: 250 }, (_, number) => entry(number))
 const root: IndexRoot = {
@@ -39,6 +41,12 @@ const root: IndexRoot = {
     [
       'Observation',
       [{ number: 2, digest: 'd', count: 250, first: { date: 'b', id: 'x' as RecordId }, last: { date: 'a', id: 'y' as RecordId } }],
+    ],
+  ]),
+  labeled: new Map([
+    [
+      'Observation',
+      [{ number: 1, digest: 'e', count: 1, first: { date: 'b', id: 'z' as RecordId }, last: { date: 'b', id: 'z' as RecordId } }],
     ],
   ]),
 }

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import type { Chunk } from '../../../gateway/crypto/chunk.ts'
 import { openGrantManifest, sealGrantManifest } from '../../../gateway/crypto/grant-manifest.ts'
 import {
-  type MembershipChunk,
   openMembershipChunk,
   openPatientAccess,
   sealMembershipChunk,
@@ -125,7 +125,7 @@ interface AccessVector {
   own?: number
   consents: Json[]
   members?: Record<string, Json>
-  chunks?: MembershipChunk[]
+  chunks?: Chunk[]
   next?: number
   destroyed?: string
 }

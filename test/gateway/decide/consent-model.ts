@@ -20,11 +20,18 @@ export interface Asked {
 const NEEDS_PERMISSION = ['ETH', 'PSYTHPN']
 const HONORS_DENIAL = ['PSY', 'HIV', 'GDIS', 'SDV', 'SEX']
 const CLOSED_TO_EMERGENCIES = ['PSYTHPN']
-const CLOSED_TO_THE_PATIENT = ['PSYTHPN']
+const CLOSED_TO_THE_PATIENT = ['PSYTHPN', 'NOPAT', 'NOAUTH']
+/** The relationships that open records with a confidentiality. Break-glass opens all of them. */
+const OPENS_TO: Readonly<Record<string, readonly string[]>> = { R: ['CARE_TEAM', 'AUTHOR', 'SELF'], V: ['AUTHOR', 'SELF'] }
+const MARKS = ['R', 'V', 'NOPAT', 'NOAUTH']
 
 export function modelVerdict(asked: Asked): 'OPEN' | 'CLOSED' | 'UNKNOWN' {
   const labels = [...asked.fieldLabels, ...asked.recordLabels]
-  const strange = labels.filter((label) => !NEEDS_PERMISSION.includes(label) && !HONORS_DENIAL.includes(label))
+  const known = [...NEEDS_PERMISSION, ...HONORS_DENIAL, ...MARKS]
+  const strange = labels.filter((label) => !known.includes(label))
+  for (const label of labels) {
+    if (asked.footing !== 'BREAK_GLASS' && OPENS_TO[label]?.includes(asked.footing) === false) return 'CLOSED'
+  }
   const needing = [...labels.filter((label) => NEEDS_PERMISSION.includes(label)), ...strange]
   if (asked.footing === 'BREAK_GLASS') {
     if (strange.length > 0) return 'CLOSED'
@@ -38,6 +45,8 @@ export function modelVerdict(asked: Asked): 'OPEN' | 'CLOSED' | 'UNKNOWN' {
   if (consents === 'OUTAGE') return needing.length > 0 ? 'UNKNOWN' : 'OPEN'
   for (const consent of consents) {
     if (consent.effect !== 'DENY' || !isAbout(consent, asked)) continue
+    // the import did not understand the patient: an emergency is not stopped by it
+    if (asked.footing === 'BREAK_GLASS' && consent.breakGlass === true) continue
     if (consent.labels === undefined) return 'CLOSED'
     for (const label of consent.labels) if (labels.includes(label)) return 'CLOSED'
   }

@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { consentVerdict, type Footing } from '../../../gateway/decide/consent.ts'
 import type { Consent } from '../../../gateway/model/consent.ts'
 import type { Instant, RecordId } from '../../../gateway/model/ids.ts'
-import type { PurposeOfUse, Role, Sensitivity } from '../../../directives/policy.ts'
+import type { PurposeOfUse, RecordLabel, Role, Sensitivity } from '../../../directives/policy.ts'
 import { clinic } from './clinic-policy.ts'
 import { type Asked, modelVerdict } from './consent-model.ts'
 
+/** Labels that only records have. */
+const MARKS = ['R', 'V', 'NOPAT', 'NOAUTH', '?']
 const LABELS = ['PSY', 'PSYTHPN', 'ETH', 'HIV', 'SEX', 'NEVER_HEARD_OF'] as Sensitivity[]
 const FOOTINGS = ['CARE_TEAM', 'ORGANIZATION', 'SELF', 'PROXY', 'AUTHOR', 'BREAK_GLASS'] as Footing[]
 const PURPOSES = ['TREAT', 'ETREAT', 'BTG', 'HPAYMT'] as PurposeOfUse[]
@@ -30,12 +32,15 @@ const consent: fc.Arbitrary<Consent> = fc
     records: some(RECORDS),
     since: optional([NOW - 1, NOW, NOW + 1] as Instant[]),
     until: optional([NOW - 1, NOW, NOW + 1] as Instant[]),
+    breakGlass: fc.option(fc.constant(true as const), { nil: undefined }),
   })
+  // only denials can be made without an understanding of the statement
+  .map(({ breakGlass, ...all }) => (all.effect === 'DENY' ? { ...all, breakGlass } : all))
   .map((all) => Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as unknown as Consent)
 
 const asked: fc.Arbitrary<Asked & { readonly footing: Footing }> = fc.record({
   fieldLabels: fc.uniqueArray(fc.constantFrom(...LABELS), { maxLength: 1 }),
-  recordLabels: fc.uniqueArray(fc.constantFrom(...LABELS), { maxLength: 2 }),
+  recordLabels: fc.uniqueArray(fc.constantFrom(...LABELS, ...MARKS), { maxLength: 2 }),
   recordId: fc.constantFrom('r1', 'r2'),
   encounter: optional(['e1']),
   footing: fc.constantFrom(...FOOTINGS),
@@ -68,7 +73,7 @@ function verdictOf(of: Asked & { readonly footing: Footing }) {
       given: of.consents === 'OUTAGE' ? undefined : of.consents,
       record: {
         id: of.recordId as RecordId,
-        labels: new Set(of.recordLabels as Sensitivity[]),
+        labels: new Set(of.recordLabels as RecordLabel[]),
         ...(encounter !== undefined && { encounter: encounter as RecordId }),
       },
     },

@@ -34,7 +34,7 @@ function given(ids: PublicIds) {
   const recorded: AccessRecord[] = []
   const record = (access: AccessRecord): void => void recorded.push(access)
   const parts = { caller, now: NOW, policy, computed: {}, ids, counter, failures, record, notices: new Set<string>() }
-  const opened = { version: 1, metadata: state.metadata, value: () => 'MRN-1' }
+  const opened = { version: 1, metadata: state.metadata, maxBytes: () => 7, value: () => 'MRN-1' }
   new RecordValues(parts, state, opened).settle(new Set([MRN]), 'RESERVED')
   return { outcome: state.outcomes.get(MRN), recorded, counter }
 }

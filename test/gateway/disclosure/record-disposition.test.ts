@@ -63,7 +63,13 @@ const LOOKUPS: readonly Lookup[] = ATTRIBUTES.flatMap((attributes) =>
 
 const CLOSURES: readonly Closure[] = ['OPEN', 'CONSENT', 'RELATIONSHIP', 'UNKNOWN']
 const opened = (version: number, closure: Closure, own: OpenedRecord['own'], erased: boolean): OpenedRecord => ({
-  record: { version, metadata: { open: {}, references: {} }, ...(erased && { erased: true }), value: () => undefined },
+  record: {
+    version,
+    metadata: { open: {}, references: {} },
+    ...(erased && { erased: true }),
+    maxBytes: () => 0,
+    value: () => undefined,
+  },
   closure,
   own,
   facts: { relationships: own, consent: { rules: new Map(), given: [] } },

@@ -1,10 +1,13 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { lookupToken } from '../../../gateway/crypto/tokens.ts'
 import { RecordLoader } from '../../../gateway/disclosure/record-loader.ts'
-import { IntegrityFailure, StoreUnavailable } from '../../../gateway/model/failures.ts'
-import { recordKey } from '../../../gateway/model/ids.ts'
+import { IntegrityFailure, OperationTooCostly, StoreUnavailable } from '../../../gateway/model/failures.ts'
+import { recordKey, type RecordRef } from '../../../gateway/model/ids.ts'
 import { encodeNodeId } from '../../../gateway/model/node-id.ts'
+import type { SchemaPath } from '../../../directives/coordinates.ts'
 import type { Sensitivity } from '../../../directives/policy.ts'
+import type { AnswerPlace } from '../../../gateway/disclosure/response-size.ts'
+import type { AccessRecord } from '../../../gateway/model/access-record.ts'
 import { RIVERSIDE } from '../crypto/key-fixtures.ts'
 import { callerWith } from '../decide/clinic-policy.ts'
 import { admitted, type Admitted, AUTHOR, PATIENT, path, refOf, relatedTo, requestOf } from './request-fixtures.ts'
@@ -114,6 +117,137 @@ describe('the budget of values', () => {
     const { loader, table } = loaderOf({ caller, grantable: new Set() })
     await loader.load(refOf('Person', mine), new Set([NAME]), { byId: true })
     expect(table.requests).toBe(0)
+  })
+})
+
+describe('the size of the answer', () => {
+  const LIMIT = 100_000
+  const LONG = 'x'.repeat(40_000)
+  const value = { count: 1, pathBytes: 20, copies: 1, perByte: 0, once: 0 }
+  /** A place with these paths, each with so many aliases. */
+  const placeOf = (paths: readonly SchemaPath[], aliases = 1): AnswerPlace => ({
+    pathBytes: 20,
+    shape: {
+      bytes: 50,
+      self: { count: 1, pathBytes: 0 },
+      values: new Map(paths.map((one) => [one, { ...value, count: aliases, copies: aliases }])),
+      open: new Map(),
+    },
+  })
+  const asked = (...paths: SchemaPath[]) => ({ paths: new Set(paths), place: placeOf(paths) })
+  const outcomesOf = (records: readonly AccessRecord[]): string[] =>
+    records.map(({ path: at, outcome, reason }) => [at, outcome, reason].filter(Boolean).join(' ')).toSorted()
+
+  it('P1: is checked before the budget and before any opening; each granted value is DENIED with SIZE', async () => {
+    const [mine] = ward.patients
+    const ref = refOf('Person', mine)
+    await ward.source.put(ref, { name: LONG, phone: LONG })
+    const { loader, parts, audit } = loaderOf({ maxBytes: LIMIT })
+    const reserve = vi.spyOn(parts.budget, 'reserve')
+    const { paths, place } = asked(NAME, PHONE, path('Person.unknown'))
+    await expect(loader.load(ref, paths, { byId: true, place })).rejects.toThrow(OperationTooCostly)
+    expect([parts.counter.fields, parts.size.isExceeded, reserve.mock.calls]).toEqual([0, true, []])
+    expect(outcomesOf(await audit())).toEqual([
+      'Person.name DENIED SIZE',
+      'Person.phone DENIED SIZE',
+      'Person.unknown DENIED UNKNOWN_FIELD',
+    ])
+  })
+
+  it('counts a value at each of its places, also if it was opened before', async () => {
+    const [mine] = ward.patients
+    const ref = refOf('Person', mine)
+    await ward.source.put(ref, { name: LONG })
+    const { loader, parts } = loaderOf({ maxBytes: LIMIT })
+    const { paths, place } = asked(NAME)
+    expect((await loader.load(ref, paths, { place })).kind).toBe('FOUND')
+    await expect(loader.load(ref, paths, { place })).rejects.toThrow(OperationTooCostly)
+    expect(parts.counter.fields).toBe(1)
+  })
+
+  it('P1: opens nothing more after a refusal', async () => {
+    const [mine] = ward.patients
+    await ward.source.put(refOf('Person', mine), { name: 'Ada', phone: LONG })
+    await ward.source.put(refOf('Note', mine, NOTE_ID), { text: 'short' })
+    const { loader, parts, audit } = loaderOf({ maxBytes: LIMIT })
+    const place = placeOf([PHONE], 2)
+    await expect(loader.load(refOf('Person', mine), new Set([PHONE]), { place })).rejects.toThrow(OperationTooCostly)
+    const short = asked(TEXT)
+    await expect(loader.load(refOf('Note', mine, NOTE_ID), short.paths, short)).rejects.toThrow(OperationTooCostly)
+    expect(parts.counter.fields).toBe(0)
+    expect(outcomesOf(await audit())).toEqual(['Note.text DENIED SIZE', 'Person.phone DENIED SIZE'])
+  })
+
+  it('reads no further part of a wave after a refusal, and records the rest as DENIED with SIZE', async () => {
+    const [mine] = ward.patients
+    const refs = Array.from({ length: 250 }, (_, number) => refOf('Note', mine, `note-${String(number).padStart(17, '0')}`))
+    for (const ref of refs) await ward.source.put(ref, { text: 'x'.repeat(1_000) })
+    const { loader, parts, audit } = loaderOf({ maxBytes: LIMIT })
+    const { paths, place } = asked(TEXT)
+    const loads = refs.map(async (ref) => await loader.load(ref, paths, { listed: 1, place }))
+    for (const end of await Promise.allSettled(loads)) expect(end).toMatchObject({ reason: new OperationTooCostly() })
+    expect([ward.source.loaded.length, parts.counter.fields]).toEqual([100, 0])
+    const records = await audit()
+    expect(outcomesOf(records)).toEqual(Array(250).fill('Note.text DENIED SIZE'))
+    expect(new Set(records.map(({ recordId }) => recordId)).size).toBe(250)
+  })
+
+  it('reads four waves at the same time at most, and one after a wave of long values', async () => {
+    const [mine] = ward.patients
+    const refs = Array.from({ length: 12 }, (_, number) => refOf('Note', mine, `note-${String(number).padStart(17, '0')}`))
+    for (const ref of refs) await ward.source.put(ref, { text: 'x' })
+    const load = ward.source.load.bind(ward.source)
+    let running = 0
+    const most: number[] = []
+    vi.spyOn(ward.source, 'load').mockImplementation(async (...args) => {
+      most.push(++running)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      running--
+      const found = await load(...args)
+      return found.map((record) => ({ ...record, open: (counter) => ({ ...record.open(counter), maxBytes: () => 5_000_000 }) }))
+    })
+    const { loader } = loaderOf()
+    const loads: Promise<unknown>[] = []
+    for (const ref of refs) {
+      loads.push(loader.load(ref, new Set([TEXT]), { listed: 1 }))
+      await new Promise(setImmediate)
+    }
+    await Promise.all(loads)
+    expect([Math.max(...most.slice(0, 4)), Math.max(...most.slice(8))]).toEqual([4, 1])
+  })
+
+  it.each<[string, Parameters<typeof loaderOf>[0], 'Person' | 'Note']>([
+    ['denied by its role', { caller: callerWith(['NURSE'], 'TREAT', { seesExistence: true }) }, 'Note'],
+    ['of a patient that the caller may not know of', { relationships: { CARE_TEAM: relatedTo({}) } }, 'Person'],
+  ])('P5: does not depend on the stored length of a value %s', async (_, asking, type) => {
+    const [mine] = ward.patients
+    const ref = type === 'Person' ? refOf('Person', mine) : refOf('Note', mine, NOTE_ID)
+    const { paths, place } = asked(type === 'Person' ? NAME : TEXT)
+    const sizes = []
+    for (const text of ['short', LONG]) {
+      await ward.source.put(ref, { name: text, text })
+      const { loader, parts } = loaderOf({ ...asking, maxBytes: LIMIT })
+      await loader.load(ref, paths, { byId: true, place: { ...place, shape: { ...place.shape, bytes: 10 } } })
+      sizes.push(parts.size.bytes)
+    }
+    expect(sizes[1]).toBe(sizes[0])
+  })
+
+  it.each([false, true])('P5: does not depend on a record that consents close, requested by its id: %s', async (byId) => {
+    const [mine, , missing] = ward.patients
+    const ref = refOf('Note', mine, NOTE_ID)
+    await ward.source.put(ref, { text: LONG }, { labels: ['ETH'] as Sensitivity[] })
+    const { paths, place } = asked(TEXT)
+    const sizeWith = async (asked: RecordRef) => {
+      const { loader, parts } = loaderOf({ maxBytes: LIMIT })
+      const before = parts.size.bytes
+      const { kind } = await loader.load(asked, paths, { byId, place })
+      return { kind, bytes: parts.size.bytes - before }
+    }
+    const closed = await sizeWith(ref)
+    expect(closed.kind).toBe('CLOSED')
+    // an edge to it gives null, and its id is answered as an unknown one
+    expect(closed.bytes).toBe(byId ? (await sizeWith(refOf('Note', missing, NOTE_ID))).bytes : 0)
   })
 })
 

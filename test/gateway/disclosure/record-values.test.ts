@@ -18,15 +18,21 @@ import { RIVERSIDE } from '../crypto/key-fixtures.ts'
 import { callerWith, factsOf, NOW } from '../decide/clinic-policy.ts'
 import { names, refOf } from './request-fixtures.ts'
 
-const { policy } = compile(`type Query { person(id: ID!): Person }
+const { policy } = compile(`scalar PartialDate
+type Query { person(id: ID!): Person }
 type Person @record(patient: "id") @minimumNecessary(roles: [PHYSICIAN]) {
   id: ID! @notPhi(because: "for a test")
   name: String @phi(category: IDENTITY, identifier: NAME)
   ssn: String @phi(category: IDENTITY, identifier: SSN) @minimumNecessary(roles: [PHYSICIAN], view: LAST4)
+  born: PartialDate @phi(category: IDENTITY, identifier: DATE) @minimumNecessary(roles: [PHYSICIAN], view: YEAR)
   salary: String @phi(category: FINANCIAL) @minimumNecessary(roles: [BILLING], purposes: [HPAYMT], relationship: ORGANIZATION)
   drugs: String @phi(category: CLINICAL, sensitivity: ETH)
   greeting: String @phi(category: IDENTITY) @computed(from: ["Person.name"])
   hint: String @phi(category: IDENTITY) @computed(from: ["Person.name", "Person.ssn"])
+  zip: String @phi(category: CONTACT) @minimumNecessary(roles: [PHYSICIAN], view: ZIP3)
+    @minimumNecessary(roles: [NURSE], view: ZIP3)
+  country: String @phi(category: CONTACT) @minimumNecessary(roles: [PHYSICIAN])
+    @minimumNecessary(roles: [NURSE], view: PSEUDONYM)
   notes: NoteConnection @phi(category: NOTE)
 }
 type Note @record { id: ID! @notPhi(because: "for a test") text: String @phi(category: NOTE) @minimumNecessary(roles: [PHYSICIAN]) }
@@ -71,7 +77,15 @@ function recordWith({
     if (found instanceof Error) throw found
     return found
   }
-  return { record: new RecordValues(parts, state, { version: 7, metadata, value }), state, openings, recorded, counter, notices }
+  const maxBytes = (path: SchemaPath): number => JSON.stringify(values[path.slice('Person.'.length)] ?? '').length
+  return {
+    record: new RecordValues(parts, state, { version: 7, metadata, maxBytes, value }),
+    state,
+    openings,
+    recorded,
+    counter,
+    notices,
+  }
 }
 
 const paths = (...fields: string[]): ReadonlySet<SchemaPath> => new Set(fields.map((field) => `Person.${field}` as SchemaPath))
@@ -153,6 +167,38 @@ describe('P1: no permit, no plaintext', () => {
     const { outcome, openings, granted } = outcomeOf('hint')
     expect(outcome).toMatchObject({ outcome: 'DENIED', denial: { reason: 'ROLE' } })
     expect({ openings, granted }).toEqual({ openings: [], granted: 0 })
+  })
+})
+
+describe('the size of a value before it is opened', () => {
+  const sizeOf = (field: string, one: Case = {}) => {
+    const { record, openings } = recordWith(one)
+    const size = record.size(`Person.${field}` as SchemaPath)
+    expect(openings).toEqual([])
+    return size
+  }
+  const LONG = 'x'.repeat(1_000)
+
+  it('is its stored length, or that of the inputs of a computed value', () => {
+    expect(sizeOf('name')).toEqual({ kind: 'GIVEN', bytes: 5 })
+    expect(sizeOf('greeting')).toEqual({ kind: 'GIVEN', bytes: 5 })
+    expect(sizeOf('notes')).toEqual({ kind: 'GIVEN', bytes: 0 })
+  })
+
+  it('P5: says nothing of a value that is denied, erased or not known to be granted', () => {
+    const unknown = { ...factsOf([]), unknown: names('CARE_TEAM') }
+    const not = { kind: 'NOT_GIVEN' }
+    expect([sizeOf('salary'), sizeOf('hint'), sizeOf('name', { erased: true }), sizeOf('name', { facts: unknown })]).toEqual([
+      not,
+      not,
+      not,
+      not,
+    ])
+  })
+
+  it('P5: does not follow a value that is masked, unless the view shows its length', () => {
+    expect(sizeOf('ssn')).toEqual({ kind: 'MASKED', bytes: 13 })
+    expect(sizeOf('born', { values: { born: '2001-02-03' } })).toEqual(sizeOf('born', { values: { born: LONG } }))
   })
 })
 

@@ -7,6 +7,8 @@ import { RecordVisibility } from '../../../gateway/disclosure/record-visibility.
 import type { Consent } from '../../../gateway/model/consent.ts'
 import type { Caller } from '../../../gateway/model/decision.ts'
 import type { Instant, PatientId, RecordId } from '../../../gateway/model/ids.ts'
+import type { ListedRecord } from '../../../gateway/model/list.ts'
+import type { RecordMetadata } from '../../../gateway/model/record.ts'
 import { callerWith, NOW } from '../decide/clinic-policy.ts'
 import { AUTHOR, names, PATIENT, PHYSICIAN, policy, refOf, relatedTo } from './request-fixtures.ts'
 
@@ -69,7 +71,7 @@ describe('P5: a record is visible only to a caller that may know of it', () => {
   })
 
   it('only the author of a record has a relationship to it', () => {
-    const metadata = { open: {}, references: {} }
+    const metadata: RecordMetadata = { open: {}, references: {} }
     const visibility = visibilityFor(AUTHOR)
     expect([...visibility.byRecord(note.type, { ...metadata, author: 'Practitioner/1' })]).toEqual(['AUTHOR'])
     expect([...visibility.byRecord(note.type, { ...metadata, author: 'Practitioner/2' })]).toEqual([])
@@ -170,35 +172,51 @@ describe('P9: consents and limits close a record as a whole', () => {
   })
 })
 
-describe('P9: a list leaves out records that their labels close', () => {
-  const closedInList = (caller: Caller, more: SubjectAttributes) => {
+describe('P9: a list leaves out closed records, by what it knows of them', () => {
+  const closureOfList = (caller: Caller, more: SubjectAttributes) => {
     const visibility = visibilityFor(caller)
-    return visibility.closedInList(note.type, visibility.factsOf(more, { id: '' as RecordId, labels: new Set() }))
+    return visibility.closureOfList(note.type, visibility.factsOf(more, { id: '' as RecordId, labels: new Set() }))
+  }
+  const closedInList = (caller: Caller, more: SubjectAttributes) => {
+    const closure = closureOfList(caller, more)
+    return (labels: readonly string[], listed: Partial<ListedRecord> = {}) => closure.closedBy({ id: note.id, labels, ...listed })
   }
 
   it('by consents', () => {
     const isClosed = closedInList(PHYSICIAN, attributes(['CARE_TEAM']))
-    expect(isClosed(['ETH'])).toBe(true)
-    expect(isClosed(['HIV'])).toBe(false)
-    expect(isClosed([])).toBe(false)
-    expect(closedInList(PHYSICIAN, attributes(['CARE_TEAM'], { consents: [permit('ETH')] }))(['ETH'])).toBe(false)
+    expect(isClosed(['ETH'])).toBe('CONSENT')
+    expect(isClosed(['HIV'])).toBeUndefined()
+    expect(isClosed([])).toBeUndefined()
+    expect(closedInList(PHYSICIAN, attributes(['CARE_TEAM'], { consents: [permit('ETH')] }))(['ETH'])).toBeUndefined()
   })
 
-  it('a permission for single records may apply, and a denial of single records may not, until the record is open', () => {
-    const records = [note.id]
-    expect(closedInList(PHYSICIAN, attributes(['CARE_TEAM'], { consents: [{ ...permit('ETH'), records }] }))(['ETH'])).toBe(false)
-    expect(closedInList(PHYSICIAN, attributes(['CARE_TEAM'], { consents: [deny({ records })] }))(['HIV'])).toBe(false)
-    expect(closedInList(PHYSICIAN, attributes(['CARE_TEAM'], { consents: [deny()] }))(['HIV'])).toBe(true)
+  it('by consents that name single records or their encounter', () => {
+    const encounter = 'V1' as RecordId
+    const listed = (consent: Consent, labels: readonly string[], more: Partial<ListedRecord> = {}) =>
+      closedInList(PHYSICIAN, attributes(['CARE_TEAM'], { consents: [consent] }))(labels, more)
+    const other = 'other' as RecordId
+    expect(listed({ ...permit('ETH'), records: [note.id] }, ['ETH'])).toBeUndefined()
+    expect(listed({ ...permit('ETH'), records: [other] }, ['ETH'])).toBe('CONSENT')
+    expect(listed({ ...permit('ETH'), records: [encounter] }, ['ETH'], { encounter })).toBeUndefined()
+    expect(listed(deny({ records: [note.id] }), [])).toBe('CONSENT')
+    expect(listed(deny({ records: [other] }), [])).toBeUndefined()
+    expect(listed(deny({ records: [encounter] }), [], { encounter })).toBe('CONSENT')
+    expect(listed(deny(), ['HIV'])).toBe('CONSENT')
   })
 
-  it('never closes records in the list that may open to their author', () => {
-    expect(closedInList(AUTHOR, attributes([]))(['ETH'])).toBe(false)
+  it('records without labels only if a denial names records: then the whole list is read, whatever it holds', () => {
+    const closes = (...consents: Consent[]) => closureOfList(PHYSICIAN, attributes(['CARE_TEAM'], { consents })).closesUnlabeled
+    expect([closes(), closes(permit('ETH')), closes({ ...permit('ETH'), records: [note.id] })]).toEqual([false, false, false])
+    expect(closes(deny({ records: ['other' as RecordId] }))).toBe(true)
   })
 
-  it('names limits as the reason only if they close every labeled record', () => {
-    const visibility = visibilityFor(PHYSICIAN)
-    const reasonFor = (more: Partial<SubjectAttributes>) =>
-      visibility.leavingOut(note.type, visibility.factsOf(attributes(['CARE_TEAM'], more), labeled()))
+  it('never closes a record to its author', () => {
+    const isClosed = closedInList(AUTHOR, attributes([]))
+    expect(isClosed(['PSYTHPN'], { author: 'Practitioner/1' })).toBeUndefined()
+  })
+
+  it('names limits as the reason if they close the record', () => {
+    const reasonFor = (more: Partial<SubjectAttributes>) => closedInList(PHYSICIAN, attributes(['CARE_TEAM'], more))(['ETH'])
     expect(reasonFor({ limits: onlyUnlabeled })).toBe('RELATIONSHIP')
     expect(reasonFor({ limits: onlyUnlabeled, breakGlass })).toBe('CONSENT')
     expect(reasonFor({})).toBe('CONSENT')

@@ -6,6 +6,7 @@ import { NODE_IDS } from '../../../gateway/access/public-ids.ts'
 import type { RelationshipAnswer, RelationshipSource } from '../../../gateway/access/relationships.ts'
 import type { ItemDraft } from '../../../gateway/audit/item-draft.ts'
 import { Trail } from '../../../gateway/audit/trail.ts'
+import { maxFieldBytes } from '../../../gateway/crypto/sealed-field.ts'
 import { type SealedBytes, SealedRecord, sealRecord } from '../../../gateway/crypto/sealed-record.ts'
 import { AccessRecorder } from '../../../gateway/disclosure/access-recorder.ts'
 import { newDisclosureCounter } from '../../../gateway/disclosure/disclosure-counter.ts'
@@ -13,12 +14,14 @@ import { BudgetLeases } from '../../../gateway/disclosure/budget-leases.ts'
 import { FailureReasons } from '../../../gateway/disclosure/failure-reasons.ts'
 import { PhiBudget } from '../../../gateway/disclosure/phi-budget.ts'
 import { RecordVisibility } from '../../../gateway/disclosure/record-visibility.ts'
+import { ResponseSize } from '../../../gateway/disclosure/response-size.ts'
 import type { AccessRecord } from '../../../gateway/model/access-record.ts'
 import { Deadline } from '../../../gateway/model/deadline.ts'
 import type { Caller } from '../../../gateway/model/decision.ts'
 import { Failure, IntegrityFailure, KeyUnavailable } from '../../../gateway/model/failures.ts'
 import { type PatientId, type RecordId, recordKey, type RecordRef, type RequestId } from '../../../gateway/model/ids.ts'
 import type { Json, RecordMetadata } from '../../../gateway/model/record.ts'
+import { DEFAULT_LIMITS } from '../../../gateway/operations/value-limits.ts'
 import type { FoundRecord, RecordSource } from '../../../gateway/store/record-source.ts'
 import type { GatewayEvent } from '../../../gateway/telemetry/events.ts'
 import { compile } from '../../directives/clinic-fixture.ts'
@@ -121,6 +124,7 @@ class SealedMemory implements RecordSource {
         return {
           version: record.version,
           metadata: record.metadata,
+          maxBytes: (field) => maxFieldBytes(sealed.fields.get(field) ?? new Uint8Array()),
           value: (field) => {
             const attribute = sealed.fields.get(field)
             const verdict = record.verdict(field, attribute)
@@ -165,6 +169,8 @@ interface Asking {
   readonly grantable?: ReadonlySet<SchemaPath>
   /** Leases of an earlier request. */
   readonly leases?: BudgetLeases
+  /** The size that the answer may have. */
+  readonly maxBytes?: number
 }
 
 /** The production parts of a request by a physician, over sources in memory. */
@@ -216,6 +222,7 @@ export function requestOf({ house, source }: Admitted, asking: Asking = {}) {
     notices: new Set<string>(),
     events: (event: GatewayEvent) => void events.push(event),
     leases,
+    size: new ResponseSize(asking.maxBytes ?? DEFAULT_LIMITS.answer.bytes, ''),
     budget: new PhiBudget({ caller, deadline, leases, most: 1_000, reasonOf }),
   }
   /** The audit records of the request, in order. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { RESTRICTED_ZIP3 } from '../../../gateway/disclosure/restricted-zip3.ts'
+import { SPARSE_ZIP3 } from '../../../gateway/disclosure/sparse-zip3.ts'
 import { SERVED_VIEWS, show } from '../../../gateway/disclosure/views.ts'
 import type { Instant } from '../../../gateway/model/ids.ts'
 import type { View } from '../../../directives/policy.ts'
@@ -8,13 +9,16 @@ import type { Json } from '../../../gateway/model/record.ts'
 
 const on = (date: string): Instant => Date.parse(`${date}T12:00:00Z`) as Instant
 const TODAY = on('2026-01-31')
+const US = { country: 'US' }
 
 describe('LAST4', () => {
   it.each([
     ['999-62-6858', '***-**-6858'],
     ['999626858', '*****6858'],
     ['(555) 123-4567', '(***) ***-4567'],
-    ['12345', '*2345'],
+    ['12345678', '****5678'],
+    ['1234567', '*******'],
+    ['12345', '*****'],
     ['1234', '****'],
     ['12-34', '**-**'],
     ['7', '*'],
@@ -22,7 +26,8 @@ describe('LAST4', () => {
     ['--', '--'],
     ['Zoë Müller', '*** **ller'],
     ['😀😀😀😀', '****'],
-    ['¹²³⁴⁵⁶', '**³⁴⁵⁶'],
+    ['¹²³⁴⁵⁶⁷⁸⁹', '*****⁶⁷⁸⁹'],
+    ['¹²³⁴⁵⁶', '******'],
     ['e\u0301e\u0301', '****'],
   ])('%s is shown as %s', (value, shown) => {
     expect(show('LAST4', value, TODAY)).toBe(shown)
@@ -34,7 +39,7 @@ describe('LAST4', () => {
         const hidden = Array.from(value).filter((character) => !/[-\s./()]/.test(character))
         const shown = Array.from(text(show('LAST4', value, TODAY))).filter((character) => !/[-\s./()]/.test(character))
         expect(shown).toHaveLength(hidden.length)
-        expect(shown.slice(0, hidden.length > 4 ? -4 : undefined).every((character) => character === '*')).toBe(true)
+        expect(shown.slice(0, hidden.length >= 8 ? -4 : undefined).every((character) => character === '*')).toBe(true)
       }),
     )
   })
@@ -108,18 +113,35 @@ describe('ZIP3', () => {
     ['02139-43', '000'],
     ['999-62-6858', '000'],
     ['', '000'],
-  ])('of %j is %s', (value, shown) => {
-    expect(show('ZIP3', value, TODAY)).toBe(shown)
+  ])('of %j in the United States is %s', (value, shown) => {
+    expect(show('ZIP3', value, TODAY, US)).toBe(shown)
   })
+
+  it.each(['US', 'USA', 'us', 'U.S.A.', ' United  States of America '])('shows a prefix of an address in %j', (country) => {
+    expect(show('ZIP3', '02139', TODAY, { country })).toBe('021')
+  })
+
+  it.each<Json | undefined>([undefined, null, '', 'DE', 'PR', 'UM', 'U', 'USSR', 'US/DE', 'CA', 'Germany', 840, ['US']])(
+    'P1: shows nothing of a code of an address in %j: the Census counts the United States',
+    (country) => {
+      expect(show('ZIP3', '10115', TODAY, { country })).toBe('000')
+      expect(show('ZIP3', '10115', TODAY)).toBe('000')
+    },
+  )
 
   it('45 CFR 164.514(b)(2)(i)(B): is 000 for sparsely populated areas', () => {
     // HHS, guidance of November 26, 2012, by the census of 2000
     const listed = '036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893'.split(' ')
     expect([...RESTRICTED_ZIP3].toSorted()).toEqual(listed)
     for (const prefix of listed) {
-      expect(show('ZIP3', `${prefix}01`, TODAY)).toBe('000')
-      expect(show('ZIP3', `${prefix}01-1234`, TODAY)).toBe('000')
+      expect(show('ZIP3', `${prefix}01`, TODAY, US)).toBe('000')
+      expect(show('ZIP3', `${prefix}01-1234`, TODAY, US)).toBe('000')
     }
+  })
+
+  it('45 CFR 164.514(b)(2)(i)(B): it is 000 too where fewer people live since a later census, and for military mail', () => {
+    for (const prefix of ['202', '369', '772', '090', '340', '962']) expect(show('ZIP3', `${prefix}01`, TODAY, US)).toBe('000')
+    for (const prefix of SPARSE_ZIP3) expect(RESTRICTED_ZIP3.has(prefix)).toBe(false)
   })
 })
 
@@ -159,7 +181,7 @@ describe('P1: a view shows no part of a value that it cannot parse', () => {
   it('ZIP3 yields three digits or nothing', () => {
     fc.assert(
       fc.property(fc.oneof(anything, fc.string(), fc.stringMatching(/^\d{5}(-?\d{4})?$/)), (value) => {
-        expect(text(show('ZIP3', value, TODAY))).toMatch(/^(?:\d{3}|null)$/)
+        expect(text(show('ZIP3', value, TODAY, US))).toMatch(/^(?:\d{3}|null)$/)
       }),
     )
   })
@@ -169,7 +191,7 @@ describe('P1: a view shows no part of a value that it cannot parse', () => {
     fc.assert(
       fc.property(digits, fc.constantFrom(...masked), (ssn, view) => {
         const dashed = `${ssn.slice(0, 3)}-${ssn.slice(3, 5)}-${ssn.slice(5)}`
-        const shown = JSON.stringify(show(view, dashed, TODAY))
+        const shown = JSON.stringify(show(view, dashed, TODAY, US))
         expect(shown).not.toContain(dashed.slice(0, 6))
         expect(shown).not.toContain(ssn.slice(0, 5))
       }),
@@ -178,7 +200,7 @@ describe('P1: a view shows no part of a value that it cannot parse', () => {
 
   it('only FULL returns a value that is neither a text nor a period', () => {
     for (const value of [5, true, null, ['1980-05-17'], [['02139']]] as Json[]) {
-      for (const view of masked) expect(show(view, value, TODAY)).toBeNull()
+      for (const view of masked) expect(show(view, value, TODAY, US)).toBeNull()
       expect(show('FULL', value, TODAY)).toEqual(value)
     }
   })

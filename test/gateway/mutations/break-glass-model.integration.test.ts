@@ -30,7 +30,10 @@ type Step =
 const user = fc.constantFrom(...USERS)
 const patient = fc.constantFrom(0, 1)
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ act: fc.constant('BREAK' as const), user, patient, minutes: fc.constantFrom(1, 10, 60) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ act: fc.constant('BREAK' as const), user, patient, minutes: fc.constantFrom(1, 10, 60, 240) }),
+  },
   fc.record({ act: fc.constant('END' as const), user, of: fc.nat(3) }),
   fc.record({ act: fc.constant('WAIT' as const), minutes: fc.constantFrom(1, 9, 30) }),
   fc.record({ act: fc.constant('CONSENT' as const), says: fc.constantFrom(...Object.keys(CONSENTS)) }),
@@ -43,15 +46,23 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 class Model {
   minute = 0
   says = 'nothing'
-  readonly made: { user: User; patient: number; until: number; ended: boolean; id: string }[] = []
+  readonly made: { user: User; patient: number; since: number; until: number; ended: boolean; id: string }[] = []
 
-  broke(made: Omit<Model['made'][number], 'ended'>): void {
-    for (const one of this.made) if (one.user === made.user && one.patient === made.patient) one.ended = true
-    this.made.push({ ...made, ended: false })
+  /** Returns whether the grant is a new one. */
+  broke({ user, patient, minutes, id }: { user: User; patient: number; minutes: number; id: string }): boolean {
+    const open = this.#open(user, patient)
+    const until = this.minute + minutes
+    if (open === undefined) this.made.push({ user, patient, since: this.minute, until, ended: false, id })
+    else open.until = Math.max(open.until, Math.min(until, open.since + 240))
+    return open === undefined
   }
 
   isOpen(by: User, of: number): boolean {
-    return this.made.some((one) => one.user === by && one.patient === of && !one.ended && this.minute < one.until)
+    return this.#open(by, of) !== undefined
+  }
+
+  #open(by: User, of: number): Model['made'][number] | undefined {
+    return this.made.find((one) => one.user === by && one.patient === of && !one.ended && this.minute < one.until)
   }
 
   chart(by: User, of: number): string[] {
@@ -113,7 +124,9 @@ describe('C02: break-glass behaves like its model', () => {
           if (one.act === 'BREAK') {
             const { data } = await ward.ask(one.user, BREAK, { id: patients[one.patient], minutes: one.minutes })
             const id = String(at(data, 'breakGlass', 'id'))
-            model.broke({ user: one.user, patient: one.patient, until: model.minute + one.minutes, id })
+            const isNew = model.broke({ user: one.user, patient: one.patient, minutes: one.minutes, id })
+            expect(model.made.filter((made) => made.id === id)).toHaveLength(1)
+            if (isNew) expect(model.made.at(-1)?.id).toBe(id)
           } else if (one.act === 'END') {
             const target = model.made[one.of]
             if (target === undefined) continue

@@ -1,6 +1,6 @@
 import { parse, validate } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { mostValues } from '../../../gateway/operations/cost.ts'
+import { costOf as fullCost, mostValues } from '../../../gateway/operations/cost.ts'
 import { clinic } from '../decide/clinic-policy.ts'
 import { compile, connection, PHI } from '../../directives/clinic-fixture.ts'
 
@@ -47,8 +47,9 @@ describe('the maximum number of values that an operation could open', () => {
   it.each<[number, Record<string, unknown>]>([
     [5, { first: 5 }],
     [3, {}],
+    // the default of the argument
+    [20, { first: null }],
     // an invalid value is refused later, and counts as the largest page until then
-    [100, { first: null }],
     [100, { first: 101 }],
     [100, { first: -1 }],
     [100, { first: 2.5 }],
@@ -96,5 +97,42 @@ describe('the maximum number of values that an operation could open', () => {
     expect(
       mostValues(clinic.schema, clinic.policy, { document: parse(text), name: undefined, variables: {} }, 5_000),
     ).toBeGreaterThan(5_000)
+  })
+})
+
+describe('the places of an answer', () => {
+  function placesOf(text: string): number {
+    const document = parse(text)
+    expect(validate(clinic.schema, document)).toEqual([])
+    return fullCost(clinic.schema, clinic.policy, { document, name: undefined, variables: {} }).places
+  }
+
+  it.each<[number, string]>([
+    [3, '{ viewer { tenant roles } }'],
+    [4, '{ patient(id: "a") { a: ssn b: ssn c: ssn } }'],
+    // a merged field is one place
+    [2, '{ patient(id: "a") { ssn ...F ... on Patient { ssn } } } fragment F on Patient { ssn }'],
+    [
+      1 + 4 + 6,
+      '{ patient(id: "a") { maritalStatus { text coding { code } } x: maritalStatus { a: text b: text coding { c: code d: code } } } }',
+    ],
+    [1 + 1 + 2, '{ patient(id: "a") { address { city country } } }'],
+    [1 + 2 + 1, '{ patient(id: "a") { __typename a: __typename b: __typename } }'],
+    // edges and their fields on each edge, the rest of a connection once
+    [1 + 1 + 2 + 10 * (1 + 1 + 1), '{ patients(first: 10) { pageInfo { hasNextPage } edges { cursor node { id } } } }'],
+    [
+      1 + 1 + 10 * (1 + 1 + 1 + 5 * (1 + 2)),
+      `{ ${patients('(first: 10)', observations('(first: 5)', 'a: category b: category'))} }`,
+    ],
+    [1 + 3, '{ node(id: "a") { id ... on Patient { ssn mrn } ... on Observation { category } } }'],
+  ])('%i for %s', (places, text) => {
+    expect(placesOf(text)).toBe(places)
+  })
+
+  it('aliases of a value cost places although they cost no value', () => {
+    const aliases = Array.from({ length: 90 }, (_, alias) => `a${alias}: familyName`).join(' ')
+    const text = `{ ${patients('(first: 100)', aliases)} }`
+    expect(costOf(text)).toBe(100)
+    expect(placesOf(text)).toBe(1 + 1 + 100 * (1 + 90))
   })
 })

@@ -88,7 +88,7 @@ describe('the reads of a request on the access table', () => {
     const table = new BreakGlassTable(client, 'break-glass')
     await table.load(TENANT, 'user', [ANNA])
     await table.manifests(TENANT, [ANNA])
-    await table.item({ tenant: TENANT, table: 'break-glass', pk: 'p', sk: 's' })
+    await table.items([{ tenant: TENANT, table: 'break-glass', pk: 'p', sk: 's' }])
     await table.queue(TENANT, 'REVIEW', undefined, 10)
     expect(sent).toHaveLength(6)
     for (const input of sent) {

@@ -4,7 +4,8 @@ import type { OpeningCounter } from '../../../gateway/crypto/sealed-field.ts'
 import { chunkDigest, type IndexEntry, type IndexRoot, sealChunk, sealRoot } from '../../../gateway/crypto/sealed-index.ts'
 import { IntegrityFailure, KeyUnavailable, StoreUnavailable } from '../../../gateway/model/failures.ts'
 import type { PatientId, RecordId, RecordRef } from '../../../gateway/model/ids.ts'
-import { type IndexVerdict, type ReadRecord, verifyAgainstIndex } from '../../../gateway/store/index-check.ts'
+import { type FoundVersion, type IndexVerdict, type ReadRecord, verifyAgainstIndex } from '../../../gateway/store/index-check.ts'
+import { NO_CHUNK } from '../../../gateway/store/patient-index.ts'
 import type { DecidedManifest } from '../../../gateway/store/record-source.ts'
 import type { RecordTable } from '../../../gateway/store/records.ts'
 import type { TypeName } from '../../../directives/coordinates.ts'
@@ -51,7 +52,14 @@ class StoredIndex {
       return { number, digest, count: entries.length, first: positionOf(first), last: positionOf(last) }
     })
     const names = access !== undefined && { access }
-    const root = { version: 1, next: 3, ...(own && { own }), ...names, types: new Map([[OBSERVATION, summaries]]) }
+    const root = {
+      version: 1,
+      next: 3,
+      ...(own && { own }),
+      ...names,
+      types: new Map([[OBSERVATION, summaries]]),
+      labeled: new Map(),
+    }
     return sealRoot(this.keys, { tenant, patient: this.patient }, root)
   }
 }
@@ -102,12 +110,13 @@ const verdictOf = async (record: ReadRecord): Promise<IndexVerdict | undefined> 
 /** The observation of an entry, as it was read from the table. */
 const read = (number: number, { version }: { version?: number } = {}): ReadRecord => {
   const { id, date, version: listed } = entryOf(number)
-  return { ref: { type: OBSERVATION, patient: PATIENT, id }, found: { version: version ?? listed, date } }
+  return { ref: { type: OBSERVATION, patient: PATIENT, id }, found: foundAt(version ?? listed, date) }
 }
+const foundAt = (version: number, date: string): FoundVersion => ({ version, date, isLabeled: false, isClosed: false })
 const missing = ({ ref }: ReadRecord): ReadRecord => ({ ref, found: undefined })
 const own = (version: number | undefined, id = PLACE.id): ReadRecord => ({
   ref: { ...OWN, id },
-  found: version === undefined ? undefined : { version, date: '' },
+  found: version === undefined ? undefined : foundAt(version, ''),
 })
 
 describe('P6: a record counts only at the version that the index lists', () => {
@@ -124,16 +133,25 @@ describe('P6: a record counts only at the version that the index lists', () => {
       'a present record that is not listed, within a chunk',
       { ...read(1), ref: { ...read(1).ref, id: 'observation-x' as RecordId } },
     ],
-    ['a present record that is not listed, in no chunk', { ...read(1), found: { version: 3, date: '2030-01-01T00:00:00.000Z' } }],
-    ['a record that is listed at another date', { ...read(1), found: { version: 3, date: entryOf(4).date } }],
+    ['a present record that is not listed, in no chunk', { ...read(1), found: foundAt(3, '2030-01-01T00:00:00.000Z') }],
+    ['a record that is listed at another date', { ...read(1), found: foundAt(3, entryOf(4).date) }],
     ['a present record of a type that has no chunk', { ...read(1), ref: { ...read(1).ref, type: 'Encounter' as TypeName } }],
   ])('refuses %s', async (_case, record) => {
     expect(await verdictOf(record)).toBe('BROKEN')
   })
 
-  it('accepts the absence of a record of a type that has no chunk, without a request', async () => {
+  it('P5: accepts the absence of a record of a type that has no chunk, with the request of a type that has some', async () => {
     expect(await verdictOf({ ref: { ...read(1).ref, type: 'Encounter' as TypeName }, found: undefined })).toBe('ABSENT')
-    expect(requests.flat()).toEqual([])
+    expect(requests.flat()).toEqual([[PATIENT, [NO_CHUNK.unlabeled, NO_CHUNK.labeled]]])
+  })
+
+  it('P5: looks up a closed record as an absent one, in the same chunks', async () => {
+    const { ref } = read(1)
+    const { version, date } = entryOf(1)
+    expect(await verdictOf({ ref, found: { ...foundAt(version, date), isClosed: true } })).toBe('SOUND')
+    expect(await verdictOf(missing(read(9)))).toBe('ABSENT')
+    const [closed, absent] = requests
+    expect(closed).toEqual(absent)
   })
 })
 

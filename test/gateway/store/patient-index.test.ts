@@ -8,14 +8,16 @@ import { type ListFilter, type ListPosition, newestFirst } from '../../../gatewa
 
 const OBSERVATION = 'Observation' as TypeName
 
-const entryAt = (minute: number, id: number, code = 'a'): IndexEntry => ({
+const entryAt = (minute: number, id: number, code = 'a', labels: readonly string[] = []): IndexEntry => ({
   date: minute < 0 ? '' : new Date(Date.UTC(2020, 0, 1, 0, minute)).toISOString(),
   id: `r${String(id).padStart(6, '0')}` as RecordId,
   version: 1,
   codes: [code],
   category: 'c',
-  labels: [],
+  labels,
 })
+/** A third of the records has labels. */
+const mixedAt = (minute: number, id: number, code?: string): IndexEntry => entryAt(minute, id, code, id % 3 === 0 ? ['ETH'] : [])
 
 /** An index that is written and read back before each write. */
 class Written {
@@ -35,19 +37,20 @@ class Written {
   }
 
   get summaries(): readonly ChunkSummary[] {
-    return this.root?.types.get(OBSERVATION) ?? []
+    return [...(this.root?.types.get(OBSERVATION) ?? []), ...(this.root?.labeled.get(OBSERVATION) ?? [])]
   }
 
   all(): IndexEntry[] {
-    return this.summaries.flatMap(({ number }) => [...(this.chunks.get(number) ?? [])])
+    return this.summaries.flatMap(({ number }) => [...(this.chunks.get(number) ?? [])]).toSorted(newestFirst)
   }
 
   /** A page in the form that the source makes from the chunks of the index. */
   page(size: number, after?: ListPosition, filter: ListFilter = {}): { entries: IndexEntry[]; more: boolean; read: number } {
     if (this.root === undefined) return { entries: [], more: false, read: 0 }
-    const chunks = chunksFor(this.root, { type: OBSERVATION, size, filter, ...(after && { after }) })
+    const { chunks } = chunksFor(this.root, { type: OBSERVATION, size, filter, ...(after && { after }) })
     const ahead = chunks
       .flatMap(({ number }) => [...(this.chunks.get(number) ?? [])])
+      .toSorted(newestFirst)
       .filter((entry) => (after === undefined || newestFirst(after, entry) < 0) && passes(filter, entry))
     return { entries: ahead.slice(0, size), more: ahead.length > size, read: chunks.length }
   }
@@ -66,7 +69,7 @@ describe('the index of a patient`s records', () => {
         const index = new Written()
         const model = new Map<string, IndexEntry>()
         for (const batch of batches) {
-          const entries = batch.map(([minute, id]) => entryAt(minute, id))
+          const entries = batch.map(([minute, id], at) => entryAt(minute, id, 'a', (id + at) % 3 === 0 ? ['ETH'] : []))
           index.write(entries)
           for (const entry of entries) model.set(entry.id, entry)
         }
@@ -85,7 +88,7 @@ describe('the index of a patient`s records', () => {
 
   it('gives the same pages as a list of all records, for any filter', () => {
     const index = new Written()
-    const entries = Array.from({ length: 1_200 }, (_, id) => entryAt((id * 7919) % 900, id, id % 11 === 0 ? 'rare' : 'a')).concat(
+    const entries = Array.from({ length: 1_200 }, (_, id) => mixedAt((id * 7919) % 900, id, id % 11 === 0 ? 'rare' : 'a')).concat(
       Array.from({ length: 20 }, (_, id) => entryAt(-1, 5_000 + id)),
     )
     for (let start = 0; start < entries.length; start += 45) index.write(entries.slice(start, start + 45))
@@ -139,7 +142,7 @@ describe('the index of a patient`s records', () => {
         // full chunks are the critical case
         index.write(Array.from({ length: 490 }, (_, id) => entryAt(id % 61, 10_000 + id)))
         for (const batch of batches) {
-          const entries = batch.map(([minute, id]) => entryAt(minute, id))
+          const entries = batch.map(([minute, id], at) => entryAt(minute, id, 'a', (id + at) % 3 === 0 ? ['ETH'] : []))
           const plan = new PatientIndex(index.root, index.chunks)
           const touched = new Map<string, { count: number; added: number }>()
           for (const entry of entries) {
@@ -152,6 +155,46 @@ describe('the index of a patient`s records', () => {
       }),
       { numRuns: 150, seed: 11 },
     )
+  })
+
+  it('P5: the chunks that a page needs of the records without labels are the same with any records with labels', () => {
+    const minutes = fc.array(fc.integer({ min: 0, max: 2_000 }), { maxLength: 20 })
+    const request = fc.record({
+      size: fc.integer({ min: 1, max: 100 }),
+      from: fc.integer({ min: -1, max: 599 }),
+      span: fc.constantFrom<ListFilter>({}, { since: Date.UTC(2020, 0, 1, 8) }, { until: Date.UTC(2020, 0, 1, 20) }, { code: 'a' }),
+    })
+    fc.assert(
+      fc.property(minutes, minutes, request, (before, after, { size, from, span }) => {
+        const open = Array.from({ length: 600 }, (_, id) => entryAt((id * 7919) % 1_500, id))
+        const labeled = (all: readonly number[], first: number) =>
+          all.map((minute, at) => entryAt(minute, 10_000 + first + at, 'a', ['ETH']))
+        const [plain, mixed] = [new Written(), new Written()]
+        plain.write(open)
+        mixed.write([...labeled(before, 0), ...open.slice(0, 300)])
+        mixed.write([...labeled(after, before.length), ...open.slice(300)])
+        const position = open.toSorted(newestFirst)[from]
+        const asked = { type: OBSERVATION, size, filter: span, ...(position && { after: position }) }
+        const needed = (index: Written) => {
+          const labeledChunks = new Set(index.root?.labeled.get(OBSERVATION)?.map(({ number }) => number))
+          const { chunks, decoys } = chunksFor(index.root ?? { version: 0, next: 0, types: new Map(), labeled: new Map() }, asked)
+          const unlabeled = chunks.filter(({ number }) => !labeledChunks.has(number))
+          const entries = unlabeled.map(({ number }) => idsOf(index.chunks.get(number) ?? []))
+          return { entries, reads: chunks.length + decoys.length }
+        }
+        expect(needed(mixed)).toEqual(needed(plain))
+      }),
+      { numRuns: 60, seed: 5 },
+    )
+  })
+
+  it('P6: overwrites a chunk that loses its last entry, so that no older root can name it', () => {
+    const index = new Written()
+    index.write([entryAt(1, 1)])
+    const [chunk] = index.summaries
+    index.write([entryAt(1, 1, 'a', ['ETH'])])
+    expect(index.chunks.get(chunk?.number ?? 0)).toEqual([])
+    expect(index.all()).toEqual([entryAt(1, 1, 'a', ['ETH'])])
   })
 
   it('changes one or two chunks for a new record, and moves a record with a changed date', () => {

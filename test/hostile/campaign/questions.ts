@@ -19,7 +19,7 @@ export const WIDE = `query Wide { patients(first: 10) { edges { node { __typenam
   edges { node { __typename id code { text } effectiveDateTime valueQuantity { value } } } } } } } }`
 const BILLS = `query Bills { patients(first: 3) { edges { node { __typename id familyName ssn birthDate race
   claims(first: 2) { __typename edges { node { __typename id status total created } } } } } } }`
-const STUDY = `query Study { patients(first: 4) { edges { node { __typename id familyName birthDate gender address { postalCode state } } } } }`
+const STUDY = `query Study { patients(first: 4) { edges { node { __typename id familyName birthDate gender address { postalCode country state } } } } }`
 const DESK = `query Desk { patients(first: 3) { edges { node { __typename id familyName phone email ssn
   careTeam { __typename edges { node { __typename id role } } } } } } }`
 const NODE = `query Node($id: ID!) { node(id: $id) { __typename id ... on Patient { familyName phone } } }`

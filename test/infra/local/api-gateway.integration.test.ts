@@ -120,6 +120,21 @@ describe('a result becomes an HTTP response', () => {
     })
   })
 
+  it('up to the 6 MB of Lambda, in which a quote of the body takes two bytes', async () => {
+    const failed = { status: 500, body: '{"message":"Internal Server Error"}' }
+    const spent = JSON.stringify({ statusCode: 200, body: '' }).length
+    const longest = 6_291_556 - spent
+    for (const [body, expected] of [
+      ['x'.repeat(longest), { status: 200 }],
+      ['x'.repeat(longest + 1), failed],
+      ['"'.repeat(longest / 2), { status: 200 }],
+      ['"'.repeat(longest / 2 + 1), failed],
+    ] as const) {
+      answer = () => Promise.resolve({ statusCode: 200, body })
+      expect(await send('GET', '/graphql')).toMatchObject(expected)
+    }
+  })
+
   it('and a function that throws or times out reveals nothing', async () => {
     const failed = { status: 500, body: '{"message":"Internal Server Error"}' }
     answer = () => Promise.reject(new Error('123-45-6789'))
@@ -151,6 +166,16 @@ describe('a request without a matching route', () => {
   ])('%s', async (_, method, path, headers, body, status, message) => {
     expect(await send(method, path, headers, body)).toMatchObject({ status, body: JSON.stringify({ message }) })
     expect(seen).toBeUndefined()
+  })
+
+  it('an event over the 6 MB of Lambda', async () => {
+    const wide = await startHttpApi({ port: 0, routes: { 'POST /graphql': (event, context) => answer(event, context) } })
+    const post = async (body: string) =>
+      (await fetch(`${wide.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).status
+    expect([await post('x'.repeat(6_200_000)), await post('x'.repeat(6_291_456)), await post('"'.repeat(3_200_000))]).toEqual([
+      200, 413, 413,
+    ])
+    await wide.stop()
   })
 
   it('a port in use is reported', async () => {

@@ -1,4 +1,14 @@
-import { ApolloClient, CombinedGraphQLErrors, gql, HttpLink, InMemoryCache, type TypedDocumentNode } from '@apollo/client'
+import { createHash } from 'node:crypto'
+import {
+  ApolloClient,
+  ApolloLink,
+  CombinedGraphQLErrors,
+  gql,
+  HttpLink,
+  InMemoryCache,
+  type TypedDocumentNode,
+} from '@apollo/client'
+import { PersistedQueryLink } from '@apollo/client/link/persisted-queries'
 import { filter, firstValueFrom } from 'rxjs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type ServedClinic, serveClinic } from './clinic-over-http.ts'
@@ -45,6 +55,20 @@ const CHART: TypedDocumentNode<{ patient: (Person & { observations: object | nul
           node {
             id
           }
+        }
+      }
+    }
+  }
+`
+
+/** Nothing in it is denied, so that its answer has no errors. */
+const IDS: typeof PANEL = gql`
+  query Ids($first: Int!) {
+    patients(first: $first) {
+      edges {
+        cursor
+        node {
+          id
         }
       }
     }
@@ -125,6 +149,26 @@ describe('Apollo Client 4', () => {
     expect([unknown.data, codeOf(unknown.error)]).toEqual([{ patient: null }, 'NOT_FOUND'])
     expect(codeOf(new TypeError('fetch failed'))).toBe('NETWORK')
   })
+})
+
+it('sends the text after the hash of an operation, and no hash afterwards', async () => {
+  const headers = { authorization: `Bearer ${await served.token('physician')}` }
+  const hashes = new PersistedQueryLink({
+    generateHash: ({ loc }) =>
+      createHash('sha256')
+        .update(loc?.source.body ?? '')
+        .digest('hex'),
+  })
+  const client = new ApolloClient({
+    link: ApolloLink.from([hashes, new HttpLink({ uri: served.url, headers })]),
+    cache: new InMemoryCache(),
+  })
+  for (const requests of [2, 1]) {
+    const before = served.requests()
+    const { data } = await client.query({ query: IDS, variables: { first: requests } })
+    expect(data?.patients.edges).toHaveLength(requests)
+    expect(served.requests() - before).toBe(requests)
+  }
 })
 
 describe("Apollo Client's cache", () => {

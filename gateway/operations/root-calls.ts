@@ -1,0 +1,22 @@
+import { type DocumentNode, getOperationAST, type GraphQLSchema } from 'graphql'
+import { fragmentsOf, withDefaults } from './footprint.ts'
+import { collectFields } from './selection.ts'
+
+/**
+ * The number of times that an operation would run a root field: its response keys, through fragments and aliases.
+ *
+ * @param document validated against the schema
+ * @param variables raw or coerced
+ */
+export function rootCalls(
+  schema: GraphQLSchema,
+  { document, name, variables }: { document: DocumentNode; name: string | undefined; variables: Readonly<Record<string, unknown>> },
+  field: string,
+): number {
+  const operation = getOperationAST(document, name)
+  const root = operation && schema.getRootType(operation.operation)
+  if (!operation || !root) return 0
+  const context = { schema, fragments: fragmentsOf(document), variables: withDefaults(operation, variables) }
+  const calls = collectFields(context, root, [operation.selectionSet]).filter((node) => node.name.value === field)
+  return new Set(calls.map((node) => node.alias?.value ?? node.name.value)).size
+}
