@@ -35,6 +35,7 @@ const ADDED_TYPES = [
   'BreakGlassGrant',
   'BreakGlassGrantConnection',
   'BreakGlassGrantEdge',
+  'BreakGlassRenewal',
   'Mutation',
   'PlannedPath',
 ]
