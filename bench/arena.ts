@@ -124,13 +124,19 @@ async function newDataKey({ env }: Stack): Promise<{ readonly plaintext: Uint8Ar
   }
 }
 
+/** The largest request has 10,000 values, and S3 has 400 denied values in each request. */
+const LIMITS = {
+  operation: { CLINICIAN: 20_000 },
+  answer: { places: 200_000 },
+  refusedValues: { STAFF: Number.MAX_SAFE_INTEGER },
+}
+
 /** The settings of a contestant's process: for the gateway those of the deployment, for the others the documented ones of Apollo. */
 function settingsOf(name: ContestantName): Record<string, string> {
   if (name !== 'gateway') return { NODE_ENV: 'production' }
   const { NODE_OPTIONS } = deployment.parse(readFragment(new URL('../serverless.yml', import.meta.url))).functions.graphql
     .environment
-  // the largest request of the bench has 10,000 values
-  return { NODE_OPTIONS, PHI_LIMITS: JSON.stringify({ operation: { CLINICIAN: 20_000 } }) }
+  return { NODE_OPTIONS, PHI_LIMITS: JSON.stringify(LIMITS) }
 }
 
 function variablesOf({ patient, variables }: Scenario, seeded: SeededPatients): object {

@@ -1,4 +1,4 @@
-import type { MappedPatient } from './map-bundle.ts'
+import type { MappedPatient } from './mapped-bundle.ts'
 import type { IdFor } from './record.ts'
 
 /** What the mapping is written to: the sealed store of one tenant. */

@@ -1,10 +1,8 @@
-import type { ConsentChanges } from '../gateway/model/consent.ts'
 import type { SchemaPath } from '../directives/coordinates.ts'
 import { UNKNOWN_LABEL } from '../directives/record-labels.ts'
 import type { RecordLabel } from '../directives/policy.ts'
-import type { PatientId, TenantId } from '../gateway/model/ids.ts'
-import type { MinorsPolicy } from '../gateway/model/minors.ts'
-import type { Membership, MembershipPeriod, NewRecord } from '../gateway/model/record.ts'
+import type { PatientId } from '../gateway/model/ids.ts'
+import type { MembershipPeriod, NewRecord } from '../gateway/model/record.ts'
 import { mapAllergyIntolerance } from './allergy-intolerance.ts'
 import { type Entry, type IdentifiedEntry, isIdentified, isObject, readEntries } from './bundle.ts'
 import { mapCareTeam } from './care-team.ts'
@@ -17,6 +15,7 @@ import { mapDiagnosticReport } from './diagnostic-report.ts'
 import { mapDocumentReference } from './document-reference.ts'
 import { mapEncounter } from './encounter.ts'
 import { type EntryIssue, type MappingIssue, ISSUES, WHOLE_BUNDLE, mappingIssue, isMappingIssue } from './mapping-issue.ts'
+import type { MappedBundle, MapOptions } from './mapped-bundle.ts'
 import { mapImmunization } from './immunization.ts'
 import { unfit } from './inspect.ts'
 import type { CodeLabels } from './labels.ts'
@@ -26,54 +25,11 @@ import { MembershipPeriods } from './membership.ts'
 import { mapObservation } from './observation.ts'
 import { mapPatient } from './patient.ts'
 import { mapProcedure } from './procedure.ts'
-import { type IdFor, labeled } from './record.ts'
+import { labeled } from './record.ts'
 import { References } from './references.ts'
 import { representationOf } from './related-person.ts'
 import { labelsOfBundle, securityLabelsOf } from './security-labels.ts'
 import { type MapResource, type SubjectContext, subjectElement } from './subject.ts'
-
-export interface MapOptions {
-  readonly tenant: TenantId
-  readonly idFor: IdFor
-  /** The FHIR identities of users, by the practitioner (`Practitioner/ID`) whose place on care teams they take. */
-  readonly assign: ReadonlyMap<string, readonly string[]>
-  /** The sensitivities of the schema, and the codes that make a record a sensitive one. */
-  readonly labels: CodeLabels
-  /** Until when, and how far, parents and guardians act for minors; `MINORS` when left out. */
-  readonly minors?: MinorsPolicy
-}
-
-export interface MappedPatient {
-  readonly patient: PatientId
-  /** The place of the patient's resource in the bundle. */
-  readonly entry: number
-  /** The patient's own record first. */
-  readonly records: readonly NewRecord[]
-  readonly memberships: readonly Membership[]
-  readonly consents: ConsentChanges
-}
-
-interface MappedPractitioner {
-  /** The keys of `assign` that gave users this practitioner's places; none where nobody was assigned. */
-  readonly assignments: readonly string[]
-  readonly patients: ReadonlySet<PatientId>
-}
-
-export interface MappedBundle {
-  readonly tenant: TenantId
-  readonly patients: readonly MappedPatient[]
-  /** Patients of earlier imports that only consents of this bundle name. They have no records here. */
-  readonly stored: readonly MappedPatient[]
-  /** Patients that are closed because a consent is not understood. */
-  readonly closed: ReadonlySet<PatientId>
-  /** Resources of types that are not imported, counted by type. */
-  readonly unknown: ReadonlyMap<string, number>
-  /** Resources that say of themselves that they do not hold (`Observation entered-in-error`), and reports without text, counted. */
-  readonly leftOut: ReadonlyMap<string, number>
-  readonly faults: readonly EntryIssue[]
-  /** Who stands on care teams, by `Practitioner/ID`. */
-  readonly practitioners: ReadonlyMap<string, MappedPractitioner>
-}
 
 /** Read where another resource leads to them. */
 const READ_BY_OTHERS: ReadonlySet<string> = new Set(['Practitioner', 'Organization', 'Medication'])

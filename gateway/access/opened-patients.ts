@@ -2,11 +2,11 @@ import * as z from 'zod'
 import { openAccessItem, sealAccessItem } from '../crypto/access-seal.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { type BreakGlassWrite, hourPlace } from '../store/break-glass.ts'
+import { hourNumber } from '../model/budget.ts'
 import { IntegrityFailure } from '../model/failures.ts'
 import type { Instant, PatientId, TenantId } from '../model/ids.ts'
 import type { GrantWriteParts } from './grant-writes.ts'
 
-const HOUR_MS = 3_600_000
 /**
  * The grants that a user begins within an hour, those of the same patient included: 20 a minute. Without a bound, a user could fill the
  * list of a patient by ending each grant and beginning the next one.
@@ -45,7 +45,7 @@ export class OpenedPatients {
   private constructor(parts: GrantWriteParts & UserPlace, sealed: Uint8Array | undefined, now: Instant) {
     this.#parts = parts
     this.#sealed = sealed
-    const hour = Math.floor(now / HOUR_MS)
+    const hour = hourNumber(now)
     const stored = this.#opened()
     // the clock of another process may already be in the next hour
     const isCurrent = stored !== undefined && (stored.hour === hour || stored.hour === hour + 1)

@@ -1,5 +1,5 @@
 import { type Clocks, Deadline } from '../model/deadline.ts'
-import { type BudgetAccount, HOUR_MS } from './budget-source.ts'
+import { type BudgetAccount, HOUR_MS } from '../model/budget.ts'
 
 /** A lease has at most this share of the values that are left: an ended process loses no more of a user's hour. */
 const LEASES_IN_REST = 100

@@ -1,7 +1,8 @@
 import type { Clocks, Deadline } from '../model/deadline.ts'
+import { type BudgetAccount, hourNumber } from '../model/budget.ts'
 import { storeOverdue } from '../model/failures.ts'
 import { BudgetLease } from './budget-lease.ts'
-import { type BudgetAccount, type BudgetSource, hourOf } from './budget-source.ts'
+import type { BudgetSource } from './budget-source.ts'
 
 /** A user, and the values that this user may be given within an hour. */
 export interface BudgetUser extends Pick<BudgetAccount, 'tenant' | 'user'> {
@@ -100,7 +101,7 @@ export class BudgetLeases {
   }
 
   #hour(): number {
-    return hourOf(this.#clocks.now())
+    return hourNumber(this.#clocks.now())
   }
 
   /** The lease of this hour; undefined if the process has its maximum number of leases. */

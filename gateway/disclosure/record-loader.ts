@@ -1,25 +1,17 @@
 import DataLoader from 'dataloader'
-import type { SubjectAttributes } from '../access/attribute-loader.ts'
-import type { OpenRecord } from '../store/record-source.ts'
-import { possibleViewInputs } from '../decide/view-inputs.ts'
 import { OperationTooCostly, PhiBudgetExceeded } from '../model/failures.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import { recordKey, type RecordRef } from '../model/ids.ts'
 import { DispositionRecorder, leadsNowhere, type ExcludedRecord } from './disposition-recorder.ts'
+import { mostGranted } from './most-granted.ts'
 import type { PathOutcome } from './path-outcome.ts'
 import type { PhiBudget, Reservation } from './phi-budget.ts'
-import { afterOpening, beforeOpening, type Disposition, type Openable, type OpenedRecord } from './record-disposition.ts'
-import {
-  type FoundRecords,
-  type AttributesByPatient,
-  RecordFetch,
-  type Settled,
-  type Wanted,
-  type WantedAt,
-} from './record-fetch.ts'
+import type { Disposition } from './record-disposition.ts'
+import { RecordFetch, type Wanted, type WantedAt } from './record-fetch.ts'
+import { RecordOpener } from './record-opener.ts'
 import { existenceOf, given, type Opening, RecordValues, type ValueParts } from './record-values.ts'
 import { RecordView, type RecordState } from './record-view.ts'
-import { type Deciding, subjectOf } from './record-visibility.ts'
+import type { Deciding } from './record-visibility.ts'
 import type { OperationRules, RecordAccess, Recording, RequestIdentity } from './request-parts.ts'
 import type { AnswerPlace, Occurrence, ResponseSize } from './response-size.ts'
 import { WaveReader } from './wave-reader.ts'
@@ -43,8 +35,6 @@ interface Ready {
   readonly state: RecordState
   readonly values: RecordValues
 }
-
-const NO_ATTRIBUTES: SubjectAttributes = { relationships: new Set(), consents: undefined }
 
 /** A record that the request reached, and the paths that the answer asked it for. */
 interface Known {
@@ -90,6 +80,7 @@ export class RecordLoader {
 
   readonly #fetch: RecordFetch
   readonly #reader: WaveReader
+  readonly #opener: RecordOpener
   readonly #recorder: DispositionRecorder
   readonly #values: ValueParts
 
@@ -97,6 +88,7 @@ export class RecordLoader {
     this.#parts = parts
     this.#fetch = new RecordFetch(parts)
     this.#reader = new WaveReader(parts, this.#fetch)
+    this.#opener = new RecordOpener(parts)
     this.#recorder = new DispositionRecorder(parts)
     this.#values = { ...parts, record: (access) => this.#recorder.record(access) }
   }
@@ -207,9 +199,13 @@ export class RecordLoader {
       [],
     )
     const reached: Reached[] = []
-    const unread = await this.#reader.read(wanted, ({ wanted: part, found, attributes, lookup }) => {
+    const unread = await this.#reader.read(wanted, (read) => {
+      const { wanted: part, lookup } = read
       if ('value' in lookup) this.#recorder.lookup = lookup.value
-      const ofPart = part.map((one) => ({ ...one, ready: this.#ready(one, this.#disposition(one, found, attributes)) }))
+      const ofPart = part.map((one) => ({
+        ...one,
+        ready: this.#ready(one, this.#opener.dispositionOf(one, read, this.#earlier(one.ref))),
+      }))
       reached.push(...ofPart)
       const keys = new Set(part.map(({ ref }) => recordKey(ref)))
       fits = this.#fits(
@@ -270,35 +266,6 @@ export class RecordLoader {
     )
   }
 
-  /** Opens the record if that is allowed, and gives the disposition. Records nothing. */
-  #disposition({ ref, listed }: Wanted, found: Settled<FoundRecords>, attributes: Settled<AttributesByPatient>): Disposition {
-    const { caller, policy, visibility } = this.#parts
-    const ofPatient = ofSettled(attributes, (byPatient) => byPatient.get(ref.patient) ?? NO_ATTRIBUTES)
-    const before = beforeOpening({
-      attributes: ofPatient,
-      found: ofSettled(found, (records) => records.get(recordKey(ref))),
-      visibility: visibility.verdictFor(ref, listed, 'value' in ofPatient ? ofPatient.value : NO_ATTRIBUTES),
-      seesExistence: caller.seesExistence,
-      listed,
-      earlierVersion: this.#earlier(ref)?.version,
-      cannotExist: policy.records.get(ref.type)?.patient === 'id' && (ref.id as string) !== ref.patient,
-    })
-    return before.kind === 'OPENABLE' ? afterOpening(before, this.#open(ref, before)) : before
-  }
-
-  #open(ref: RecordRef, { record: found, attributes }: Openable): OpenedRecord | { readonly failure: unknown } {
-    const { visibility, counter } = this.#parts
-    let record: OpenRecord
-    try {
-      record = found.open(counter)
-    } catch (failure) {
-      return { failure }
-    }
-    const own = visibility.byRecord(ref.type, record.metadata)
-    const facts = this.#earlier(ref)?.facts ?? visibility.factsOf(attributes, subjectOf(ref, record.metadata), own)
-    return { record, own, facts, closure: visibility.closed(ref.type, facts) }
-  }
-
   /** Records a record that is not found, and prepares the values of a found one. The values are recorded one by one. */
   #ready(wanted: Wanted, disposition: Disposition): ExcludedRecord | Ready {
     if (disposition.kind !== 'FOUND') return this.#recorder.recordExcluded(wanted, disposition)
@@ -326,19 +293,3 @@ export class RecordLoader {
 /** Whether a list or an edge gives nothing for a record, not even an error. */
 const isLeftOut = (result: Entry | Ready): boolean =>
   result.kind === 'CLOSED' || (result.kind === 'NOT_FOUND' && leadsNowhere(result))
-
-/** The number of values of these records if each decision is a grant. */
-function mostGranted(
-  wanted: readonly Wanted[],
-  { policy, grantable, caller }: OperationRules & Pick<RequestIdentity, 'caller'>,
-): number {
-  const paths = wanted.flatMap((one) =>
-    [...one.paths].filter((path) => grantable.has(path) && policy.phi.get(path)?.class !== 'EDGE'),
-  )
-  const inputs = (path: SchemaPath): number =>
-    (policy.computed.get(path)?.length ?? 0) + possibleViewInputs(policy, path, caller.roles).size
-  return paths.reduce((sum, path) => sum + 1 + inputs(path), 0)
-}
-
-const ofSettled = <From, To>(settled: Settled<From>, convert: (value: From) => To): Settled<To> =>
-  'failure' in settled ? settled : { value: convert(settled.value) }

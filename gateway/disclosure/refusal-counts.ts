@@ -1,7 +1,8 @@
+import { hourNumber, type Refusals } from '../model/budget.ts'
 import type { Clocks, Deadline } from '../model/deadline.ts'
 import { storeOverdue } from '../model/failures.ts'
 import type { TenantId, UserId } from '../model/ids.ts'
-import { type BudgetSource, hourOf, type Refusals } from './budget-source.ts'
+import type { BudgetSource } from './budget-source.ts'
 
 /** A user, and the refusals that this user may be shown within an hour. */
 export interface RefusedUser {
@@ -101,7 +102,7 @@ export class RefusalCounts {
   }
 
   #hour(): number {
-    return hourOf(this.#clocks.now())
+    return hourNumber(this.#clocks.now())
   }
 
   #keyOf({ tenant, user }: RefusedUser): string {

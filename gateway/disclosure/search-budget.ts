@@ -1,11 +1,12 @@
 import type { PurposeOfUse } from '../../directives/policy.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
+import { hourNumber } from '../model/budget.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { Caller } from '../model/decision.ts'
 import { storeOverdue } from '../model/failures.ts'
 import type { Instant } from '../model/ids.ts'
 import type { EventSink } from '../telemetry/events.ts'
-import { type BudgetSource, hourOf } from './budget-source.ts'
+import type { BudgetSource } from './budget-source.ts'
 import type { Reserved } from './phi-budget.ts'
 
 interface SearchBudgetParts {
@@ -47,7 +48,7 @@ export class SearchBudget {
     if (source === undefined) return 'RESERVED'
     const { tenant, user, purpose } = caller
     const share = deadline.share(SHARE)
-    const account = { tenant, user, hour: hourOf(now), kind: 'SEARCHES' } as const
+    const account = { tenant, user, hour: hourNumber(now), kind: 'SEARCHES' } as const
     try {
       const sum = values > most ? undefined : await share.wait(() => source.reserve(account, values, most, share), storeOverdue)
       if (sum !== undefined) return 'RESERVED'

@@ -1,33 +1,13 @@
 import type { GraphQLResolveInfo } from 'graphql'
-import { setTimeout as sleep } from 'node:timers/promises'
-import type {
-  BreakGlassPort,
-  BreakGlassReviewPort,
-  Finding,
-  GrantChange,
-  PreparedGrant,
-  PreparedReview,
-} from '../access/break-glass-port.ts'
+import type { BreakGlassPort, BreakGlassReviewPort, Finding, PreparedReview } from '../access/break-glass-port.ts'
 import type { BreakGlassSource } from '../access/attribute-loader.ts'
-import type { Trail } from '../audit/trail.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { lookupToken } from '../crypto/tokens.ts'
 import type { AccessRecord } from '../model/access-record.ts'
 import type { Deadline } from '../model/deadline.ts'
-import type { Caller } from '../model/decision.ts'
-import type { EventSink } from '../telemetry/events.ts'
-import {
-  AuditUnavailable,
-  BadUserInput,
-  Failure,
-  keyOverdue,
-  OperationTooCostly,
-  PhiBudgetExceeded,
-  storeOverdue,
-  VersionConflict,
-} from '../model/failures.ts'
+import { BadUserInput, Failure, keyOverdue, OperationTooCostly, PhiBudgetExceeded, VersionConflict } from '../model/failures.ts'
 import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
-import type { Instant, PatientId, RecordId, RecordRef, RequestId } from '../model/ids.ts'
+import type { Instant, PatientId, RecordRef } from '../model/ids.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 import type { DisclosureCounter } from '../disclosure/disclosure-counter.ts'
 import type { AccessRecorder } from '../disclosure/access-recorder.ts'
@@ -35,24 +15,18 @@ import type { FailureReasons } from '../disclosure/failure-reasons.ts'
 import { GRANT, type GrantPayload, grantPayload, reviewPayload } from './grant-payloads.ts'
 import type { PublicIds } from '../access/public-ids.ts'
 import type { ResponseErrors } from '../disclosure/response-errors.ts'
-import type { ChangeTurns } from './change-turns.ts'
+import { type At, GrantWriter, type GrantWriterParts, type Prepare } from './grant-writer.ts'
 
-export interface BreakGlassParts {
-  readonly requestId: RequestId
-  readonly caller: Caller
+export interface BreakGlassParts extends GrantWriterParts {
   readonly now: Instant
   readonly policy: PolicyTable
   readonly ids: PublicIds
   readonly breakGlass?: BreakGlassSource
   readonly keyring: Keyring
-  readonly trail: Trail
-  readonly events: EventSink
   readonly failures: FailureReasons
   readonly errors: ResponseErrors
   readonly counter: DisclosureCounter
   readonly recorder: AccessRecorder
-  readonly deadline: Deadline
-  readonly turns: ChangeTurns
   /** The patients that the caller may open by break-glass within an hour. */
   readonly maxPatients: number
 }
@@ -62,8 +36,6 @@ const MAX_REASON = 500
 /** Maximum characters of a reviewer's note. */
 const MAX_NOTE = 2_000
 const FINDINGS: ReadonlySet<unknown> = new Set<Finding>(['APPROPRIATE', 'INAPPROPRIATE', 'FOLLOW_UP'])
-/** The longest pause after a conflict, in milliseconds. */
-const MAX_PAUSE_MS = 100
 
 /** The schema has a break-glass mutation, but the deployment configures no port for it. */
 class NoBreakGlassPort extends Error {
@@ -80,20 +52,18 @@ class FinalFinding extends Error {
   override readonly name = 'FinalFinding'
 }
 
-/** The path and the action of an audit record. */
-type At = Pick<AccessRecord, 'path' | 'action'>
-type Prepare = (ref: RecordRef, deadline: Deadline) => Promise<PreparedGrant | PreparedReview | undefined>
-
 /**
  * Creates, ends and reviews break-glass grants. Each change commits with its audit record. A new or ended grant also emits an
  * event for the operators.
  */
 export class BreakGlassMutations {
   readonly #parts: BreakGlassParts
+  readonly #writer: GrantWriter
   #hasBroken = false
 
   constructor(parts: BreakGlassParts) {
     this.#parts = parts
+    this.#writer = new GrantWriter(parts)
   }
 
   /**
@@ -204,12 +174,10 @@ export class BreakGlassMutations {
     info: GraphQLResolveInfo,
     prepare: Prepare,
   ): Promise<GrantPayload | null> {
-    const { caller, deadline, turns } = this.#parts
     const path = `${info.parentType.name}.${info.fieldName}` as SchemaPath
     const at = { path, action } as const
     try {
-      const prepared =
-        ref && (await turns.take(caller, `PATIENT#${ref.patient}`, deadline, async () => await this.#changed(ref, at, prepare)))
+      const prepared = ref && (await this.#writer.change(ref, at, prepare))
       if (prepared === undefined) return await this.#notFound(requestedId, at, info)
       const { grant } = prepared
       return 'reason' in grant ? reviewPayload(this.#parts, grant) : grantPayload(this.#parts, grant)
@@ -223,64 +191,11 @@ export class BreakGlassMutations {
     }
   }
 
-  /**
-   * Prepares a change and commits it. A conflict means that another process changed a grant of the patient, or counted a patient of the
-   * user: the change is prepared again, until the deadline. The pauses become shorter, so that an older request goes before a newer one.
-   *
-   * @returns undefined if there is nothing to change
-   * @throws StoreUnavailable at the deadline
-   */
-  async #changed(ref: RecordRef, at: At, prepare: Prepare): Promise<PreparedGrant | PreparedReview | undefined> {
-    const { caller, deadline, turns } = this.#parts
-    for (let attempt = 1; ; attempt++) {
-      try {
-        // the patients of a user are counted in one item
-        return await turns.take(caller, `USER#${caller.user}`, deadline, async () => {
-          const prepared = await deadline.wait(() => prepare(ref, deadline), storeOverdue)
-          if (prepared !== undefined && prepared.items.length > 0) await this.#commit(prepared, at)
-          return prepared
-        })
-      } catch (error) {
-        if (!(error instanceof VersionConflict)) throw error
-        await sleep((Math.random() * MAX_PAUSE_MS) / attempt)
-      }
-    }
-  }
-
-  async #commit({ change, grant, items }: PreparedGrant, at: At): Promise<void> {
-    const { trail } = this.#parts
-    const { patient, id } = grant
-    try {
-      const record = {
-        ...at,
-        ...(change === 'RENEWED' && { action: 'UPDATE' }),
-        patient,
-        recordType: GRANT,
-        recordId: id as RecordId,
-        outcome: 'WRITTEN',
-        basis: 'BREAK_GLASS',
-        basisId: id,
-      }
-      await trail.commit(items, record as AccessRecord)
-    } catch (error) {
-      // the grant may have been stored: a false alarm for the operators is better than a missing one
-      if (error instanceof AuditUnavailable && change !== 'REVIEWED') this.#event(patient, 'UNCERTAIN')
-      throw error
-    }
-    // a review opens no record, so it is no event
-    if (change !== 'REVIEWED') this.#event(patient, change)
-  }
-
-  #event(patient: PatientId, what: Exclude<GrantChange, 'REVIEWED'> | 'UNCERTAIN' | 'REFUSED'): void {
-    const { events, requestId, caller } = this.#parts
-    events({ event: 'BREAK_GLASS', requestId, tenant: caller.tenant, patient, what })
-  }
-
   /** @throws PhiBudgetExceeded */
   #tooMany(patient: PatientId, { parentType, fieldName }: GraphQLResolveInfo): never {
     const path = `${parentType.name}.${fieldName}` as SchemaPath
     this.#parts.trail.record({ patient, path, action: 'CREATE', outcome: 'DENIED', reason: 'BUDGET' })
-    this.#event(patient, 'REFUSED')
+    this.#writer.report(patient, 'REFUSED')
     throw new PhiBudgetExceeded('BREAK_GLASS')
   }
 

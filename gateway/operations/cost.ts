@@ -6,7 +6,6 @@ import {
   Kind,
   type DocumentNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   type GraphQLNamedType,
   type GraphQLObjectType,
   type GraphQLSchema,
@@ -19,7 +18,8 @@ import { possibleViewInputs } from '../decide/view-inputs.ts'
 import { MAX_PAGE, MAX_CANDIDATES } from '../model/list.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 import type { AnyField } from '../../directives/read-directives.ts'
-import { collectFields, type SelectionContext } from './selection.ts'
+import { fragmentsOf } from './footprint.ts'
+import { collectPlaces, type SelectionContext } from './selection.ts'
 import { connectionNode, isList } from '../../directives/type-kinds.ts'
 
 /** The operation to measure. `variables` are raw or coerced. */
@@ -106,9 +106,7 @@ class CostWalk implements Cost {
     operation: OperationDefinitionNode,
     enough: Cost,
   ) {
-    const fragments = new Map<string, FragmentDefinitionNode>()
-    for (const part of document.definitions) if (part.kind === Kind.FRAGMENT_DEFINITION) fragments.set(part.name.value, part)
-    this.#context = { schema, fragments: Object.fromEntries(fragments), variables: withDefaults(operation, variables) }
+    this.#context = { schema, fragments: fragmentsOf(document), variables: withPageSizes(operation, variables) }
     this.#policy = policy
     this.#enough = enough
   }
@@ -132,7 +130,7 @@ class CostWalk implements Cost {
     { times, page }: Repeated,
     paths: Set<SchemaPath>,
   ): void {
-    for (const nodes of this.#keys(type, parents)) {
+    for (const nodes of collectPlaces(this.#context, type, parents).values()) {
       if (!this.#visit(nodes, times)) return
       const name = nodes[0]?.name.value ?? ''
       const path = `${prefix}.${name}` as SchemaPath
@@ -158,18 +156,11 @@ class CostWalk implements Cost {
   /** The places inside a value. */
   #inside(type: GraphQLNamedType, parents: readonly HasSelections[], times: number): void {
     if (!isObjectType(type)) return
-    for (const nodes of this.#keys(type, parents)) {
+    for (const nodes of collectPlaces(this.#context, type, parents).values()) {
       if (!this.#visit(nodes, times)) return
       const field = type.getFields()[nodes[0]?.name.value ?? '']
       if (field) this.#inside(getNamedType(field.type), nodes, times)
     }
-  }
-
-  /** Groups the fields of an object by response key, as execution does. */
-  #keys(type: GraphQLObjectType, parents: readonly HasSelections[]): Iterable<FieldNode[]> {
-    const sets = parents.map(({ selectionSet }) => selectionSet)
-    const fields = collectFields(this.#context, type, sets, 'WITH_META_FIELDS')
-    return Map.groupBy(fields, (node) => node.alias?.value ?? node.name.value).values()
   }
 
   /** Counts a place. Returns false if the walk may stop. */
@@ -226,7 +217,7 @@ class CostWalk implements Cost {
 }
 
 /** Adds the defaults of variables that control a selection or a page size. */
-function withDefaults(operation: OperationDefinitionNode, variables: AskedOperation['variables']): Record<string, unknown> {
+function withPageSizes(operation: OperationDefinitionNode, variables: AskedOperation['variables']): Record<string, unknown> {
   const filled: Record<string, unknown> = { ...variables }
   for (const { variable, defaultValue } of operation.variableDefinitions ?? []) {
     const name = variable.name.value

@@ -10,7 +10,7 @@ import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 import { connectionNode, isList } from '../../directives/type-kinds.ts'
 import type { PlanInfo } from './plan.ts'
-import { collectFields, type SelectionContext } from './selection.ts'
+import { collectPlaces, type SelectionContext } from './selection.ts'
 
 // The size of an answer before any value is opened. Lengths are bytes of JSON text.
 
@@ -122,7 +122,7 @@ class ShapeWalk implements RecordShape {
     if (!isObjectType(around)) return
     const isConnection = connectionNode(around) !== undefined
     if (!isConnection) this.bytes += OBJECT_BYTES
-    for (const [key, named] of this.#keys(around, nodes)) {
+    for (const [key, named] of collectPlaces(this.#context, around, nodes)) {
       const field = around.getFields()[named[0]?.name.value ?? '']
       if (field?.name === step) {
         if (!isConnection) this.bytes += key.length + KEY_BYTES + NULL_BYTES
@@ -135,7 +135,7 @@ class ShapeWalk implements RecordShape {
   /** @param prefix the path of the object: its type name, or the path of an embedded type */
   #object(type: GraphQLObjectType, prefix: string, parents: readonly FieldNode[], path: number): void {
     this.bytes += OBJECT_BYTES
-    for (const [key, nodes] of this.#keys(type, parents)) {
+    for (const [key, nodes] of collectPlaces(this.#context, type, parents)) {
       const name = nodes[0]?.name.value ?? ''
       const field = type.getFields()[name]
       const at = `${prefix}.${name}` as SchemaPath
@@ -183,7 +183,7 @@ class ShapeWalk implements RecordShape {
 
   #plain(type: GraphQLObjectType, parents: readonly FieldNode[]): number {
     let bytes = 0
-    for (const [key, nodes] of this.#keys(type, parents)) {
+    for (const [key, nodes] of collectPlaces(this.#context, type, parents)) {
       const field = type.getFields()[nodes[0]?.name.value ?? '']
       const inner = field && getNamedType(field.type)
       bytes += key.length + KEY_BYTES
@@ -200,7 +200,7 @@ class ShapeWalk implements RecordShape {
     const copies = new Map<string, number>()
     const perByte = new Map<string, number>()
     let once = OBJECT_BYTES
-    for (const [key, nodes] of this.#keys(type, parents)) {
+    for (const [key, nodes] of collectPlaces(this.#context, type, parents)) {
       const name = nodes[0]?.name.value ?? ''
       const field = type.getFields()[name]
       const inside = field === undefined ? TYPE_NAME : this.#inside(field.type, nodes)
@@ -213,13 +213,6 @@ class ShapeWalk implements RecordShape {
     if (!isList(of)) return { ...nested, once }
     const shortest = Math.min(...Object.keys(type.getFields()).map(({ length }) => length))
     return { ...nested, perByte: Math.max(nested.perByte, once / (STORED_OBJECT_BYTES + shortest)), once: 0 }
-  }
-
-  /** Groups the fields of an object by response key, as execution does. */
-  #keys(type: GraphQLObjectType, parents: readonly FieldNode[]): Map<string, FieldNode[]> {
-    const sets = parents.map(({ selectionSet }) => selectionSet)
-    const fields = collectFields(this.#context, type, sets, 'WITH_META_FIELDS')
-    return Map.groupBy(fields, (node) => node.alias?.value ?? node.name.value)
   }
 }
 

@@ -1,6 +1,6 @@
 import { type DocumentNode, getOperationAST, type GraphQLSchema } from 'graphql'
 import { fragmentsOf, withDefaults } from './footprint.ts'
-import { collectFields } from './selection.ts'
+import { collectPlaces } from './selection.ts'
 
 /**
  * The number of times that an operation would run a root field: its response keys, through fragments and aliases.
@@ -17,6 +17,5 @@ export function rootCalls(
   const root = operation && schema.getRootType(operation.operation)
   if (!operation || !root) return 0
   const context = { schema, fragments: fragmentsOf(document), variables: withDefaults(operation, variables) }
-  const calls = collectFields(context, root, [operation.selectionSet]).filter((node) => node.name.value === field)
-  return new Set(calls.map((node) => node.alias?.value ?? node.name.value)).size
+  return [...collectPlaces(context, root, [operation]).values()].filter(([node]) => node?.name.value === field).length
 }

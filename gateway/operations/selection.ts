@@ -54,6 +54,21 @@ export function collectFields(
   return fields
 }
 
+/**
+ * The fields of an object by response key, as execution groups them: the fields of one key are one place of the answer.
+ *
+ * @param parents the selections that lead to the object
+ */
+export function collectPlaces(
+  context: SelectionContext,
+  type: GraphQLObjectType,
+  parents: readonly { readonly selectionSet?: SelectionSetNode | undefined }[],
+): Map<string, FieldNode[]> {
+  const sets = parents.map(({ selectionSet }) => selectionSet)
+  const fields = collectFields(context, type, sets, 'WITH_META_FIELDS')
+  return Map.groupBy(fields, (node) => node.alias?.value ?? node.name.value)
+}
+
 function named({ fragments }: SelectionContext, name: string): FragmentDefinitionNode | undefined {
   return Object.hasOwn(fragments, name) ? fragments[name] : undefined
 }

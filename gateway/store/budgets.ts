@@ -1,25 +1,12 @@
 import { ConditionalCheckFailedException, type DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { createHash } from 'node:crypto'
+import type { BudgetAccount, Refusals } from '../model/budget.ts'
 import type { Deadline } from '../model/deadline.ts'
 import { StoreUnavailable } from '../model/failures.ts'
-import type { TenantId, UserId } from '../model/ids.ts'
+import type { UserId } from '../model/ids.ts'
 import type { RequestCounter } from './batch-get.ts'
 
 const HOUR_SECONDS = 3_600
-
-/** A user's count of one kind within an hour. */
-interface Account {
-  readonly tenant: TenantId
-  readonly user: UserId
-  /** Whole hours since the epoch. */
-  readonly hour: number
-  readonly kind: 'VALUES' | 'SEARCHES' | 'REFUSALS'
-}
-
-interface Refused {
-  readonly values: number
-  readonly ids: number
-}
 
 /**
  * The counts of each user by hour: `t#user` / hour for the values that the user was given, or that processes lease; `hour#SEARCHES` and
@@ -42,7 +29,7 @@ export class BudgetTable {
    * @returns the sum of the hour with the amount; undefined if it was not added. An amount above `most` needs no request
    * @throws StoreUnavailable
    */
-  async reserve(account: Account, amount: number, most: number, deadline: Deadline): Promise<number | undefined> {
+  async reserve(account: BudgetAccount, amount: number, most: number, deadline: Deadline): Promise<number | undefined> {
     if (amount > most) return undefined
     try {
       const counts = await this.#add(account, { used: amount }, deadline, {
@@ -64,7 +51,7 @@ export class BudgetTable {
    * @returns the sums of the hour with them
    * @throws StoreUnavailable
    */
-  async addRefusals(account: Account, { values, ids }: Refused, deadline: Deadline): Promise<Refused> {
+  async addRefusals(account: BudgetAccount, { values, ids }: Refusals, deadline: Deadline): Promise<Refusals> {
     try {
       const counts = await this.#add(account, { deniedValues: values, unknownIds: ids }, deadline, {})
       return { values: counts.deniedValues ?? values, ids: counts.unknownIds ?? ids }
@@ -74,7 +61,7 @@ export class BudgetTable {
   }
 
   async #add<Name extends string>(
-    { tenant, user, hour, kind }: Account,
+    { tenant, user, hour, kind }: BudgetAccount,
     added: Readonly<Record<Name, number>>,
     deadline: Deadline,
     condition: { ConditionExpression?: string; ExpressionAttributeValues?: Record<string, { N: string }> },

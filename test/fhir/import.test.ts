@@ -10,7 +10,7 @@ import { type ImportReport, importCommand, runImport } from '../../cli/import.ts
 import { type Progress, progressOn } from '../../cli/progress.ts'
 import { openImporter } from '../../gateway/admin/open-importer.ts'
 import type { Importer, WriteCounts } from '../../fhir/importer.ts'
-import type { MappedPatient } from '../../fhir/map-bundle.ts'
+import type { MappedPatient } from '../../fhir/mapped-bundle.ts'
 import { startIdentityProvider } from '../../infra/local/identity-provider.ts'
 import { startKms } from '../../infra/local/kms.ts'
 import { startStack } from '../../infra/local/stack.ts'

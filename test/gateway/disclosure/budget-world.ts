@@ -1,5 +1,6 @@
 import { BudgetLeases, type BudgetUser } from '../../../gateway/disclosure/budget-leases.ts'
-import type { BudgetAccount, BudgetSource } from '../../../gateway/disclosure/budget-source.ts'
+import type { BudgetSource } from '../../../gateway/disclosure/budget-source.ts'
+import type { BudgetAccount } from '../../../gateway/model/budget.ts'
 import { Deadline } from '../../../gateway/model/deadline.ts'
 import { StoreUnavailable } from '../../../gateway/model/failures.ts'
 import type { TenantId, UserId } from '../../../gateway/model/ids.ts'

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStore, type SealedStore } from '../../../gateway/admin/open-store.ts'
-import { encodeNodeId } from '../../../gateway/model/node-id.ts'
+import type { Consent } from '../../../gateway/model/consent.ts'
+import { decodeNodeId, encodeNodeId } from '../../../gateway/model/node-id.ts'
 import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
 import type { PatientId, RecordRef } from '../../../gateway/model/ids.ts'
 import type { Json, NewRecord } from '../../../gateway/model/record.ts'
-import { type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
+import { bytesOf, type ClinicAnswer, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
+import { Admissions } from '../admitted.ts'
 import { at, auditOf, nodesAt, RIVERSIDE } from '../asking.ts'
 
 const PATIENT = 'Patient' as TypeName
@@ -164,6 +166,25 @@ describe('lists that a clinician can use', () => {
     }
     expect(new Set(seen).size).toBe(seen.length)
     expect(early.filter((id) => !seen.includes(id))).toEqual([])
+  })
+
+  it('P5 P12: a patient that denies everything to the caller is missing in a full page, and only the audit shows it', async () => {
+    const ward = new Admissions(store)
+    const admitFor = async (name: string, given: readonly Consent[] = []): Promise<string> =>
+      await ward.write(name, [ward.record(name, 'Patient', '', { familyName: name })], ['nurse'], given)
+    for (const name of ['one', 'two', 'three']) await admitFor(`panel ${name}`)
+    const size = nodesAt((await clinic.ask('nurse', '{ patients(first: 100) { edges { node { id } } } }')).data, 'patients').length
+    const panel = async (): Promise<ClinicAnswer> =>
+      await clinic.ask('nurse', `{ patients(first: ${size}) { edges { node { id familyName } } pageInfo { hasNextPage } } }`)
+    const before = await panel()
+    const denying = await admitFor('panel denies', [{ id: 'no', effect: 'DENY' }])
+    const after = await panel()
+    expect(nodesAt(after.data, 'patients')).toHaveLength(size)
+    expect(bytesOf(after)).toBe(bytesOf(before))
+    const closed = (await auditOf(clinic, after)).filter(({ outcome }) => outcome === 'DENIED')
+    expect(closed).toEqual([
+      expect.objectContaining({ path: 'Patient.id', patient: decodeNodeId(denying)?.patient, reason: 'CONSENT' }),
+    ])
   })
 
   it('P8: a cursor of one filter is refused with another', async () => {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { BudgetAccount, BudgetSource, Refusals } from '../../../gateway/disclosure/budget-source.ts'
+import type { BudgetSource } from '../../../gateway/disclosure/budget-source.ts'
+import type { BudgetAccount, Refusals } from '../../../gateway/model/budget.ts'
 import { RefusalCounts } from '../../../gateway/disclosure/refusal-counts.ts'
 import { Deadline } from '../../../gateway/model/deadline.ts'
 import { StoreUnavailable } from '../../../gateway/model/failures.ts'

@@ -1,0 +1,50 @@
+import type { ConsentChanges } from '../gateway/model/consent.ts'
+import type { PatientId, TenantId } from '../gateway/model/ids.ts'
+import type { MinorsPolicy } from '../gateway/model/minors.ts'
+import type { Membership, NewRecord } from '../gateway/model/record.ts'
+import type { CodeLabels } from './labels.ts'
+import type { EntryIssue } from './mapping-issue.ts'
+import type { IdFor } from './record.ts'
+
+export interface MapOptions {
+  readonly tenant: TenantId
+  readonly idFor: IdFor
+  /** The FHIR identities of users, by the practitioner (`Practitioner/ID`). A user takes the place of the practitioner on care teams. */
+  readonly assign: ReadonlyMap<string, readonly string[]>
+  /** The sensitivities of the schema, and the codes that make a record a sensitive one. */
+  readonly labels: CodeLabels
+  /** The age until which parents and guardians act for minors, and its limits. Default: `MINORS`. */
+  readonly minors?: MinorsPolicy
+}
+
+export interface MappedPatient {
+  readonly patient: PatientId
+  /** The place of the patient's resource in the bundle. */
+  readonly entry: number
+  /** The patient's own record first. */
+  readonly records: readonly NewRecord[]
+  readonly memberships: readonly Membership[]
+  readonly consents: ConsentChanges
+}
+
+interface MappedPractitioner {
+  /** The keys of `assign` that gave the places of this practitioner to users. Empty without such a user. */
+  readonly assignments: readonly string[]
+  readonly patients: ReadonlySet<PatientId>
+}
+
+export interface MappedBundle {
+  readonly tenant: TenantId
+  readonly patients: readonly MappedPatient[]
+  /** Patients of earlier imports that only consents of this bundle name. They have no records here. */
+  readonly stored: readonly MappedPatient[]
+  /** Patients that are closed because a consent is not understood. */
+  readonly closed: ReadonlySet<PatientId>
+  /** Resources of types that are not imported, counted by type. */
+  readonly unknown: ReadonlyMap<string, number>
+  /** Resources that do not hold by their own status (`Observation entered-in-error`), and reports without text, counted. */
+  readonly leftOut: ReadonlyMap<string, number>
+  readonly faults: readonly EntryIssue[]
+  /** The members of care teams, by `Practitioner/ID`. */
+  readonly practitioners: ReadonlyMap<string, MappedPractitioner>
+}
