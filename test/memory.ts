@@ -1,18 +1,15 @@
-import { type ChildProcess, execFileSync, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { transformSync } from 'esbuild'
-import { z } from 'zod'
 import { openServices } from '../gateway/compose.ts'
 import { startEngine } from '../infra/local/engine.ts'
-import { readFragment } from '../infra/local/tables.ts'
-import { type Stack, startStack } from '../infra/local/stack.ts'
+import { startStack } from '../infra/local/stack.ts'
 import { fetchToken } from '../infra/local/token.ts'
 import type { NodeId, TenantId } from '../gateway/model/ids.ts'
-import type { Invocation, Invoked } from './harness/function-process.ts'
+import { FunctionChild } from './harness/function-child.ts'
+import type { Invoked } from './harness/function-process.ts'
 import { fillWithPatients } from './harness/many-patients.ts'
 
 // `npm run test:memory`: measures the memory of the deployed function after it read 100,000 patients. The bundle runs in its own
@@ -26,10 +23,6 @@ const TENANT = 'riverside' as TenantId
 const USER = 'billing'
 
 const root = new URL('../', import.meta.url)
-const deployment = z.object({
-  functions: z.object({ graphql: z.object({ environment: z.object({ NODE_OPTIONS: z.string() }).loose() }).loose() }),
-})
-
 /** The form of the queries: ids in variables, as clients send them, or in the document, which then differs each time. */
 interface Run {
   readonly patients: number
@@ -52,68 +45,25 @@ function bodyOf(ids: readonly NodeId[], how: Run['ids']): string {
   return JSON.stringify({ query: `query (${declared}) { ${fields.join(' ')} }`, variables })
 }
 
-/** The function in its own process. The script is compiled, because the deployed process strips no types. */
-async function startFunction(folder: string, { env }: Stack): Promise<ChildProcess> {
-  const script = join(folder, 'function-process.mjs')
-  writeFileSync(
-    script,
-    transformSync(readFileSync(new URL('harness/function-process.ts', import.meta.url), 'utf8'), { loader: 'ts' }).code,
-  )
-  const { NODE_OPTIONS } = deployment.parse(readFragment(new URL('serverless.yml', root))).functions.graphql.environment
-  const child = fork(script, {
-    execArgv: [],
-    env: {
-      ...env,
-      NODE_OPTIONS,
-      FUNCTION: new URL('dist/graphql/index.mjs', root).href,
-    },
-    // each request prints a line for operators, which this test ignores
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  })
-  const [said] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as unknown[]
-  if (said !== 'ready') throw new Error('The function did not start. See the error above.')
-  return child
-}
-
 async function measure(
-  child: ChildProcess,
+  child: FunctionChild,
   ids: readonly NodeId[],
   token: string,
   { atOnce, ids: how }: Run,
 ): Promise<Invoked['memory']> {
-  const waiting = new Map<number, (invoked: Invoked) => void>()
-  child.on('message', (invoked: Invoked) => waiting.get(invoked.place)?.(invoked))
   let last: Invoked['memory'] = { peak: 0, now: 0, heap: 0 }
   let next = 0
   const ask = async (): Promise<void> => {
     for (let place = next++; place * IN_A_REQUEST < ids.length; place = next++) {
       const asked = ids.slice(place * IN_A_REQUEST, (place + 1) * IN_A_REQUEST)
-      const invocation: Invocation = { place, event: eventOf(bodyOf(asked, how), token) }
-      const answer = new Promise<Invoked>((resolve) => waiting.set(place, resolve))
-      child.send(invocation)
-      const { result, memory } = await answer
-      waiting.delete(place)
+      const { result, memory } = await child.ask(bodyOf(asked, how), token)
       const given = (result.body ?? '').split('"gender":"female"').length - 1
       if (given !== asked.length) throw new Error(`Of ${asked.length} patients, ${given} were given (${result.statusCode ?? 0}).`)
       last = memory
     }
   }
-  const ended = once(child, 'exit').then(() => {
-    throw new Error('The function has ended.')
-  })
-  await Promise.race([Promise.all(Array.from({ length: atOnce }, ask)), ended])
+  await Promise.all(Array.from({ length: atOnce }, ask))
   return last
-}
-
-function eventOf(body: string, token: string): Invocation['event'] {
-  return {
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}`, 'user-agent': 'memory' },
-    requestContext: {
-      http: { method: 'POST', path: '/graphql', protocol: 'HTTP/1.1', sourceIp: '127.0.0.1', userAgent: 'memory' },
-    } as never,
-    body,
-    isBase64Encoded: false,
-  }
 }
 
 const megabytes = (bytes: number): number => Math.round(bytes / 1e6)
@@ -132,7 +82,7 @@ try {
   services.close()
   for (const run of RUNS) {
     const asked = ids.slice(0, run.patients)
-    const child = await startFunction(folder, stack)
+    const child = await FunctionChild.start(folder, stack.env)
     const begun = performance.now()
     const { peak, now, heap } = await measure(child, asked, await fetchToken(stack, USER), run).finally(() => child.kill())
     const seconds = (performance.now() - begun) / 1000
