@@ -1,4 +1,5 @@
 import { accessDigest } from '../crypto/access-seal.ts'
+import { decoyOpenings } from '../crypto/decoy-openings.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { type Chunk, chunkHolding } from '../crypto/chunk.ts'
 import { type Memberships, openMembershipChunk, type PatientAccess, type SealedPatientAccess } from '../crypto/patient-access.ts'
@@ -104,7 +105,10 @@ type Found = Extract<PatientAccessRead, { kind: 'FOUND' }>
 
 /** @throws KeyUnavailable */
 function opened(key: PurposeKey<'access'>, manifest: SealedPatientAccess | undefined): PatientAccessRead {
-  if (manifest === undefined) return { kind: 'NO_MANIFEST' }
+  if (manifest === undefined) {
+    decoyOpenings().access()
+    return { kind: 'NO_MANIFEST' }
+  }
   try {
     const access = manifest.open(key)
     return { kind: 'FOUND', access, members: access.members ?? new Map() }

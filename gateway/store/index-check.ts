@@ -1,3 +1,4 @@
+import { decoyOpenings } from '../crypto/decoy-openings.ts'
 import type { PatientKeys } from '../crypto/patient-keys.ts'
 import type { OpeningCounter } from '../crypto/sealed-field.ts'
 import { type ChunkSummary, chunkFits, type IndexEntry, type IndexRoot, openChunk, openRoot } from '../crypto/sealed-index.ts'
@@ -139,6 +140,9 @@ async function entriesOf(
     numbers.set(record.ref.patient, read)
   }
   const stored = await table.chunksOf(tenant, numbers, signal)
+  for (const [patient, read] of numbers) {
+    for (const number of read) if (wanted.get(patient)?.has(number) !== true) decoyOpenings().chunk(counter)
+  }
   const entries = new Map<string, ReadonlyMap<string, IndexEntry> | 'BROKEN' | Failure>()
   for (const [patient, chunks] of wanted) {
     const patientKeys = keys.get(patient)

@@ -1,3 +1,4 @@
+import { decoyOpenings } from '../crypto/decoy-openings.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { PatientKeyHandle } from '../crypto/patient-keys.ts'
 import { maxFieldBytes, type OpeningCounter } from '../crypto/sealed-field.ts'
@@ -114,6 +115,7 @@ export class SealedLoad {
     const unchecked: Unchecked[] = []
     for (const ref of pending) {
       const record = stored.get(recordKey(ref))
+      if (record === undefined) decoyOpenings().record(counter)
       const opened = record && failureOr(() => open(tenant, record, keys.get(ref.patient), counter))
       const test = decision.visible.get(recordKey(ref))
       // if only its metadata can make the record visible, an absent or unreadable record stays hidden

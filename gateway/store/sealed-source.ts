@@ -1,3 +1,4 @@
+import { decoyOpenings } from '../crypto/decoy-openings.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { OpeningCounter } from '../crypto/sealed-field.ts'
 import { chunkFits, type IndexEntry, openChunk, openRoot } from '../crypto/sealed-index.ts'
@@ -51,6 +52,7 @@ export class SealedSource implements RecordSource {
       const sealed = await this.#table.indexChunks(tenant, patient, numbers, signal)
       if (!chunks.every((chunk) => chunkFits(chunk, sealed.get(chunk.number)))) return { torn: undefined }
       counter.metadata += chunks.length
+      for (const number of decoys) if (!sealed.has(number)) decoyOpenings().chunk(counter)
       const entries = chunks.flatMap(({ number }) => openChunk(patientKeys, place, number, sealed.get(number) ?? new Uint8Array()))
       const page = pageOf(entries.toSorted(newestFirst), request)
       const inSpan = chunksFor(root, { ...request, size: Number.POSITIVE_INFINITY }, unlabeled).chunks

@@ -16,6 +16,8 @@ export interface Seen {
    * most. When a process writes its counts depends on earlier requests, the counts do not.
    */
   readonly counts: readonly string[]
+  /** Decryptions. They take most of the processor time of an answer. */
+  readonly openings: number
 }
 
 /** What requests count, since the start. */
@@ -47,13 +49,13 @@ export function watchCounts(): CountWatch {
   }
 }
 
-export function seenOf({ answer, waves }: CountedWork, counts: Seen['counts']): Seen {
+export function seenOf({ answer, waves, openings }: CountedWork, counts: Seen['counts']): Seen {
   const text = bytesOf(answer).replaceAll(
     /"(id|cursor|startCursor|endCursor)":"([^"]*)"/g,
     (_, name: string, value: string) => `"${name}":${value.length}`,
   )
   const requests = waves.flat().filter(({ table }) => table !== 'budgets')
-  return { text, requests: requests.map(describeRequest).toSorted(), counts }
+  return { text, requests: requests.map(describeRequest).toSorted(), counts, openings }
 }
 
 const describeRequest = ({ operation, table, keys, named, lengths }: CountedRequest): string =>
