@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { transformSync } from 'esbuild'
 import { z } from 'zod'
@@ -52,6 +53,11 @@ export class FunctionChild {
     const answer = new Promise<Invoked>((resolve) => this.#waiting.set(place, resolve))
     this.#child.send({ place, event: eventOf(body, token) } satisfies Invocation)
     return await Promise.race([answer, this.#ended]).finally(() => this.#waiting.delete(place))
+  }
+
+  /** Gives other processes the processor first. On Lambda, each concurrent request has a processor of its own. */
+  yieldProcessor(): void {
+    if (this.#child.pid !== undefined) setPriority(this.#child.pid, constants.priority.PRIORITY_LOW)
   }
 
   kill(): void {
