@@ -1,5 +1,5 @@
 import { accessDigest } from '../crypto/access-seal.ts'
-import { decoyOpenings } from '../crypto/decoy-openings.ts'
+import type { AbsentPatientAccess } from '../crypto/decoy-openings.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { type Chunk, chunkHolding } from '../crypto/chunk.ts'
 import { type Memberships, openMembershipChunk, type PatientAccess, type SealedPatientAccess } from '../crypto/patient-access.ts'
@@ -104,13 +104,10 @@ async function readOnce(
 type Found = Extract<PatientAccessRead, { kind: 'FOUND' }>
 
 /** @throws KeyUnavailable */
-function opened(key: PurposeKey<'access'>, manifest: SealedPatientAccess | undefined): PatientAccessRead {
-  if (manifest === undefined) {
-    decoyOpenings().access()
-    return { kind: 'NO_MANIFEST' }
-  }
+function opened(key: PurposeKey<'access'>, manifest: SealedPatientAccess | AbsentPatientAccess | undefined): PatientAccessRead {
   try {
-    const access = manifest.open(key)
+    const access = manifest?.open(key)
+    if (access === undefined) return { kind: 'NO_MANIFEST' }
     return { kind: 'FOUND', access, members: access.members ?? new Map() }
   } catch (error) {
     if (error instanceof IntegrityFailure) return fault('MANIFEST_ALTERED')

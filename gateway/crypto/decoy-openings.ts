@@ -57,6 +57,16 @@ let openings: DecoyOpenings | undefined
 /** The decoys of this process, which the first call seals. */
 export const decoyOpenings = (): DecoyOpenings => (openings ??= new DecoyOpenings())
 
+/** The absence of an access manifest. A decoy is opened in its place, once for all sources that read it in a request. */
+export class AbsentPatientAccess {
+  #isOpened = false
+
+  open(): undefined {
+    if (!this.#isOpened) decoyOpenings().access()
+    this.#isOpened = true
+  }
+}
+
 const idOf = (text: string): string => createHash('sha256').update(text).digest().toString('base64url', 0, 16)
 
 const PLACE = { tenant: 'decoy' as TenantId, patient: idOf('patient') as PatientId }
@@ -76,6 +86,12 @@ const ENTRIES = ['one', 'two', 'three'].map(
 )
 const RECORD = { ...PLACE, type: 'Decoy' as TypeName, id: idOf('record') as RecordId }
 const VALUES: ReadonlyMap<SchemaPath, Json> = new Map([['Decoy.value' as SchemaPath, 'decoy']])
-const METADATA: RecordMetadata = { open: {}, references: { encounter: idOf('encounter') as RecordId }, date: DATE, codes: ['0000000'], labels: [] }
+const METADATA: RecordMetadata = {
+  open: {},
+  references: { encounter: idOf('encounter') as RecordId },
+  date: DATE,
+  codes: ['0000000'],
+  labels: [],
+}
 const ACCESS: AccessItemPlace = { tenant: PLACE.tenant, pk: `decoy#${PLACE.patient}`, sk: 'ACCESS' }
 const MEMBERS = new Map(['one', 'two'].map((name) => [`CARE_TEAM#${idOf(name)}`, [{ since: DATE }]]))

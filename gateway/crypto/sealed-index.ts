@@ -58,8 +58,26 @@ export interface IndexPlace {
   readonly patient: PatientId
 }
 
-const Position = z.tuple([z.string(), z.string()])
-const Chunks = z.record(z.string(), z.array(z.tuple([z.number(), z.string(), z.number(), Position, Position])))
+type PositionRow = readonly [date: string, id: string]
+type SummaryRow = readonly [number: number, digest: string, count: number, first: PositionRow, last: PositionRow]
+
+const isPosition = (row: unknown): boolean =>
+  Array.isArray(row) && row.length === 2 && typeof row[0] === 'string' && typeof row[1] === 'string'
+const isSummary = (row: unknown): boolean =>
+  Array.isArray(row) &&
+  row.length === 5 &&
+  typeof row[0] === 'number' &&
+  typeof row[1] === 'string' &&
+  typeof row[2] === 'number' &&
+  isPosition(row[3]) &&
+  isPosition(row[4])
+/** Checked by hand: a schema of tuples took most of the time of an opening, which then grew with the number of lists. */
+const Chunks = z.custom<Readonly<Record<string, readonly SummaryRow[]>>>(
+  (lists) =>
+    typeof lists === 'object' &&
+    lists !== null &&
+    Object.values(lists).every((rows: unknown) => Array.isArray(rows) && rows.every(isSummary)),
+)
 const Root = z.object({
   version: z.number(),
   next: z.number(),
@@ -206,4 +224,4 @@ function read<T>(shape: z.ZodType<T>, text: string): T {
   return parsed.data
 }
 
-const position = ([date, id]: [string, string]): ListPosition => ({ date, id: id as RecordId })
+const position = ([date, id]: PositionRow): ListPosition => ({ date, id: id as RecordId })

@@ -9,6 +9,7 @@ import {
   sameConsents,
   sealMembershipChunk,
   sealPatientAccess,
+  SealedPatientAccess,
 } from '../crypto/patient-access.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { IntegrityFailure, VersionConflict } from '../model/failures.ts'
@@ -144,7 +145,7 @@ export class AccessWriter {
 /** Reads the manifest, and then the chunks that these names belong to. A write between the two tears the read. */
 async function readStored({ table, key, tenant, patient }: AccessPlace, isNew: boolean, names: readonly string[]) {
   const manifest = (await table.load(tenant, [patient])).get(patient)
-  if (manifest === undefined) {
+  if (!(manifest instanceof SealedPatientAccess)) {
     // the manifest is created with the patient: a second one would lose the memberships, perhaps a denial of consent
     if (!isNew) throw new IntegrityFailure()
     return { value: NOTHING }

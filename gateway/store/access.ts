@@ -1,4 +1,5 @@
 import { type AttributeValue, type DynamoDBClient, QueryCommand, type TransactWriteItem } from '@aws-sdk/client-dynamodb'
+import { AbsentPatientAccess } from '../crypto/decoy-openings.ts'
 import { SealedPatientAccess } from '../crypto/patient-access.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { PatientId, TenantId } from '../model/ids.ts'
@@ -62,6 +63,8 @@ export class AccessTable {
   readonly #gathering = new WeakMap<AbortSignal, Batch>()
   /** The manifest of an item. All loads that share a batch get the same object, so that it is opened once. */
   readonly #manifests = new WeakMap<Item, SealedPatientAccess>()
+  /** The absent manifests of a batch, which its loads share as well. */
+  readonly #absent = new WeakMap<readonly Item[], Map<PatientId, AbsentPatientAccess>>()
 
   constructor(client: DynamoDBClient, table: string) {
     this.#client = client
@@ -69,7 +72,7 @@ export class AccessTable {
   }
 
   /**
-   * Loads the access manifests of patients. Patients without a manifest are absent.
+   * Loads the access manifests of patients, with an entry for each patient.
    *
    * Loads with the same signal within one tick share a batch and its manifests, such as those for memberships and consents.
    *
@@ -79,16 +82,16 @@ export class AccessTable {
     tenant: TenantId,
     patients: readonly PatientId[],
     signal?: AbortSignal,
-  ): Promise<ReadonlyMap<PatientId, SealedPatientAccess>> {
+  ): Promise<ReadonlyMap<PatientId, SealedPatientAccess | AbsentPatientAccess>> {
     const read = await this.#read(
       patients.map((patient) => accessManifestKey(tenant, patient)),
       signal,
     )
     const byPatient = new Map(read.map((item) => [patientOf(tenant, item), item]))
     return new Map(
-      patients.flatMap((patient) => {
+      patients.map((patient) => {
         const item = byPatient.get(patient)
-        return item === undefined ? [] : [[patient, this.#sealed(tenant, patient, item)]]
+        return [patient, item === undefined ? this.#absence(read, patient) : this.#sealed(tenant, patient, item)]
       }),
     )
   }
@@ -116,6 +119,13 @@ export class AccessTable {
     const manifest = new SealedPatientAccess({ tenant, ...accessManifestKey(tenant, patient) }, contentOf(item))
     this.#manifests.set(item, manifest)
     return manifest
+  }
+
+  #absence(read: readonly Item[], patient: PatientId): AbsentPatientAccess {
+    const absent = this.#absent.get(read) ?? new Map<PatientId, AbsentPatientAccess>()
+    const one = absent.get(patient) ?? new AbsentPatientAccess()
+    this.#absent.set(read, absent.set(patient, one))
+    return one
   }
 
   async #read(keys: readonly Key[], signal: AbortSignal | undefined): Promise<Item[]> {

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { DEMO_STUDIES } from '../../../infra/local/users.ts'
+import { AbsentPatientAccess } from '../../../gateway/crypto/decoy-openings.ts'
 import { openStore, type SealedStore } from '../../../gateway/admin/open-store.ts'
 import { openStudyAdmin, type StudyAdmin } from '../../../gateway/admin/study-admin.ts'
 import { keyRotation } from '../../../gateway/admin/key-admin.ts'
@@ -507,7 +508,7 @@ describe('C18: the administration of studies', () => {
       await expect(desk.put(written(), [patientId(4), unknown])).rejects.toMatchObject({ name: 'UnknownSubject', place: 1 })
       expect(await placesOf(patientId(4))).toBe(0)
       expect((await clinic.services.keyring.patientKeys(RIVERSIDE, [unknown], 'always')).size).toBe(0)
-      expect(await clinic.services.access.load(RIVERSIDE, [unknown])).toEqual(new Map())
+      expect((await clinic.services.access.load(RIVERSIDE, [unknown])).get(unknown)).toBeInstanceOf(AbsentPatientAccess)
     }
     expect(await panel(under(PROTOCOL))).toHaveLength(2)
   })

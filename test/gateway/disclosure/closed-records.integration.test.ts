@@ -220,9 +220,9 @@ describe('P5 P12: closed records change nothing but the audit', () => {
         paths { path outcome view reason rule dependsOn consentCouldClose } }`
       // two lists would finish in any order, and errors are in the order of their lists
       await expectEqual(PHYSICIAN, pair, `query ($id: ID!) { ${plan} patient(id: $id) { ${list} } node(id: $id) { id } }`)
-      // the last place of a panel reads less
-      if (pair.both.some((id) => placeOf(id) >= edges.length - 1)) continue
-      const [one, other] = pair.both.map((id) => at(edges[placeOf(id) - 1], 'cursor') ?? null)
+      // the last place of a panel reads less, and the first one has no cursor
+      if (pair.both.some((id) => placeOf(id) >= edges.length - 1 || placeOf(id) < 1)) continue
+      const [one, other] = pair.both.map((id) => at(edges[placeOf(id) - 1], 'cursor'))
       const query = `query ($after: String) { patients(first: 1, after: $after) { edges { node { id version ${list} } } } }`
       await expectEqual(PHYSICIAN, pair, query, { after: [one, other] })
     }

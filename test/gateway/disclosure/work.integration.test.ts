@@ -124,7 +124,7 @@ describe('the reads of an answer, with warm keys and session', () => {
     for (const nobody of [stranger, madeUp]) expect(readsOf(nobody)).toEqual(reads)
     // the reads of the unrelated patient return no item
     expect(names(stranger).join(' ')).not.toContain(`Patient#${patientOf(id)}`)
-    // only the access manifest shows that the unrelated patient exists
-    expect([stranger.openings, madeUp.openings]).toEqual([1, 0])
+    // the access manifest of the unrelated patient, or its decoy, and a decoy of the record
+    expect([stranger.openings, madeUp.openings]).toEqual([2, 2])
   })
 })
