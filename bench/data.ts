@@ -132,6 +132,6 @@ function observation(
   return {
     ref: { type: 'Observation' as TypeName, patient, id },
     values: observationValues(number + index, date),
-    metadata: { open: {}, references: {}, date, codes: [pick(TESTS, number + index)[0]], category: 'laboratory' },
+    metadata: { open: {}, references: {}, date, codes: [pick(TESTS, number + index)[0]], categories: ['laboratory'] },
   }
 }

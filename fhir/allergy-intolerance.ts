@@ -37,7 +37,7 @@ export const mapAllergyIntolerance: MapResource = (entry, { patient, references,
     metadata: factsOf({
       time: recordedDate ?? onsetDateTime ?? onsetPeriod?.start,
       concepts: [code],
-      category: category[0],
+      categories: category.slice(0, 1),
       author: authorOf(entry, references),
       sources: [entry.resource],
     }),

@@ -41,7 +41,7 @@ export const mapCondition: MapResource = (entry, context) => {
     metadata: factsOf({
       time: onset ?? recordedDate,
       concepts: [code],
-      category: codeOf(category[0]),
+      categories: [codeOf(category[0])],
       encounter,
       author: authorOf(entry, context.references),
       sources: [entry.resource],

@@ -55,7 +55,7 @@ export function mapDiagnosticReport(entry: IdentifiedEntry, context: SubjectCont
     metadata: factsOf({
       time: date,
       concepts: [code],
-      category: codeOf(category[0]),
+      categories: [codeOf(category[0])],
       encounter,
       author: authorOf(entry, context.references),
       sources: [entry.resource, author ?? null],

@@ -41,7 +41,7 @@ export const mapDocumentReference: MapResource = (entry, context) => {
     metadata: factsOf({
       time: date,
       concepts: [type],
-      category: codeOf(category[0]),
+      categories: [codeOf(category[0])],
       encounter,
       author: authorOf(entry, context.references),
       sources: [entry.resource, name ?? null],

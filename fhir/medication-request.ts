@@ -47,7 +47,7 @@ export const mapMedicationRequest: MapResource = (entry, context) => {
     metadata: factsOf({
       time: authoredOn,
       concepts: [medication],
-      category: codeOf(category[0]),
+      categories: [codeOf(category[0])],
       encounter,
       author: authorOf(entry, context.references),
       // the medication and the requester's name come from other resources

@@ -46,6 +46,6 @@ export const mapObservation: MapResource = (entry, context) => {
       component: components.length > 0 ? components : undefined,
       interpretation: codeOf(observation.interpretation[0]),
     },
-    metadata: factsOf({ time, concepts: [observation.code], category, encounter, sources: [entry.resource] }),
+    metadata: factsOf({ time, concepts: [observation.code], categories: [category], encounter, sources: [entry.resource] }),
   })
 }

@@ -44,7 +44,7 @@ export const mapProcedure: MapResource = (entry, context) => {
     metadata: factsOf({
       time: period?.start ?? period?.end,
       concepts: [code],
-      category: codeOf(category),
+      categories: [codeOf(category)],
       encounter,
       author: authorOf(entry, context.references),
       sources: [entry.resource],

@@ -70,7 +70,8 @@ interface Facts {
   readonly time?: string | undefined
   /** The main concept, or several where no one of them is it. */
   readonly concepts?: readonly (Concept | undefined)[]
-  readonly category?: string | undefined
+  /** Every category of the record. */
+  readonly categories?: readonly (string | undefined)[]
   readonly encounter?: RecordId | undefined
   /** The FHIR identity of who wrote it. */
   readonly author?: string | undefined
@@ -78,14 +79,15 @@ interface Facts {
   readonly sources: readonly unknown[]
 }
 
-export function factsOf({ time, concepts = [], category, encounter, author, sources }: Facts): RecordMetadata {
+export function factsOf({ time, concepts = [], categories = [], encounter, author, sources }: Facts): RecordMetadata {
   const codes = [...new Set(concepts.flatMap(codesOf))]
+  const present = [...new Set(categories.filter((one) => one !== undefined))]
   return {
     open: {},
     references: encounter === undefined ? {} : { encounter },
     ...(time !== undefined && { date: firstInstant(time) }),
     ...(codes.length > 0 && { codes }),
-    ...(category !== undefined && { category }),
+    ...(present.length > 0 && { categories: present }),
     ...(author !== undefined && { author }),
     // who wrote it may follow from another resource: a role's practitioner
     source: sourceDigest(...sources, author ?? null),

@@ -18,7 +18,7 @@ import { indexAad } from './record-binding.ts'
 export interface IndexEntry extends ListPosition {
   readonly version: number
   readonly codes: readonly string[]
-  readonly category: string
+  readonly categories: readonly string[]
   /** The sensitivities of the record. A page skips closed records without opening them, and still has its full length. */
   readonly labels: readonly string[]
   /** The encounter that the record belongs to. A denial of an encounter closes its records. */
@@ -87,8 +87,10 @@ const Root = z.object({
   labeled: Chunks.optional(),
 })
 const texts = z.array(z.string())
+/** One text for one category, an empty text for none: most records have one, and a list costs two bytes more. */
+const Categories = z.union([z.string(), texts])
 const Chunk = z.array(
-  z.tuple([z.string(), z.string(), z.number(), texts, z.string(), texts.optional(), z.string().optional(), z.string().optional()]),
+  z.tuple([z.string(), z.string(), z.number(), texts, Categories, texts.optional(), z.string().optional(), z.string().optional()]),
 )
 
 const ROOT = '#index'
@@ -170,8 +172,8 @@ export function sealChunk(
   entries: readonly IndexEntry[],
   random: RandomBytes = randomBytes,
 ): Uint8Array {
-  const rows = entries.map(({ date, id, version, codes, category, labels, encounter = '', author = '' }) => {
-    const row = [date, id, version, codes, category, labels, encounter, author]
+  const rows = entries.map(({ date, id, version, codes, categories, labels, encounter = '', author = '' }) => {
+    const row = [date, id, version, codes, writtenCategories(categories), labels, encounter, author]
     // most records have neither labels nor an author: what is empty at the end is omitted
     return row.slice(0, author !== '' ? 8 : encounter !== '' ? 7 : labels.length > 0 ? 6 : 5)
   })
@@ -181,16 +183,24 @@ export function sealChunk(
 /** @throws IntegrityFailure if the bytes were not sealed at this place; KeyUnavailable */
 export function openChunk(keys: PatientKeys, place: IndexPlace, number: number, sealed: Uint8Array): readonly IndexEntry[] {
   const rows = read(Chunk, open(keys, place, chunkPart(number), sealed))
-  return rows.map(([date, id, version, codes, category, labels = [], encounter = '', author = '']) => ({
+  return rows.map(([date, id, version, codes, categories, labels = [], encounter = '', author = '']) => ({
     date,
     id: id as RecordId,
     version,
     codes,
-    category,
+    categories: readCategories(categories),
     labels,
     ...(encounter !== '' && { encounter: encounter as RecordId }),
     ...(author !== '' && { author }),
   }))
+}
+
+const writtenCategories = (categories: readonly string[]): string | readonly string[] =>
+  categories.length > 1 ? categories : (categories[0] ?? '')
+
+function readCategories(categories: string | readonly string[]): readonly string[] {
+  if (typeof categories !== 'string') return categories
+  return categories === '' ? [] : [categories]
 }
 
 function seal(keys: PatientKeys, { tenant, patient }: IndexPlace, part: string, value: unknown, random: RandomBytes): Uint8Array {

@@ -15,9 +15,10 @@ export interface RecordMetadata {
   readonly references: { readonly [field: string]: RecordId }
   /** The clinically relevant time, ISO 8601 in UTC with milliseconds. Lists are ordered by it. */
   readonly date?: string
-  /** The codes of the record's main concept, for filters: `4548-4`. */
+  /** Every code of the record's main concept, for filters: `4548-4`. */
   readonly codes?: readonly string[]
-  readonly category?: string
+  /** Every category of the record, for filters: `laboratory`. */
+  readonly categories?: readonly string[]
   /** Sensitivities that follow from the record's codes, and the marks of its source that close it. */
   readonly labels?: readonly RecordLabel[]
   /** The FHIR identity of the author. */

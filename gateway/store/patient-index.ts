@@ -86,7 +86,7 @@ function isWhole({ first, last }: ChunkSummary, after: ListPosition | undefined,
 /** Whether a record is in the list. A record without a date is in no time span. */
 export function passes({ since, until, code, category }: ListFilter, entry: IndexEntry): boolean {
   if (code !== undefined && !entry.codes.includes(code)) return false
-  if (category !== undefined && entry.category !== category) return false
+  if (category !== undefined && !entry.categories.includes(category)) return false
   if (since === undefined && until === undefined) return true
   const at = Date.parse(entry.date)
   return !Number.isNaN(at) && (since === undefined || at >= since) && (until === undefined || at < until)

@@ -138,7 +138,7 @@ describe('a resource becomes a record with the fields of the API', () => {
       'AllergyIntolerance.recordedDate': '2020-05',
       'AllergyIntolerance.reaction': [concept('1', 'Weal'), concept('2', 'Dyspnea')],
     })
-    expect(record?.metadata).toMatchObject({ references: {}, date: '2020-05-01T00:00:00.000Z', category: 'food' })
+    expect(record?.metadata).toMatchObject({ references: {}, date: '2020-05-01T00:00:00.000Z', categories: ['food'] })
   })
 
   it('Immunization', () => {

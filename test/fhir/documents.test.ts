@@ -52,7 +52,7 @@ describe('documents', () => {
       references: { encounter: idFor('Encounter', 'e1') },
       date: '2024-03-01T09:30:00.000Z',
       codes: ['34117-2'],
-      category: 'clinical-note',
+      categories: ['clinical-note'],
     })
   })
 

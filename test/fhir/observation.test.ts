@@ -33,7 +33,7 @@ describe('an observation becomes a record of its patient', () => {
       references: {},
       date: '2024-03-01T07:30:00.000Z',
       codes: ['4548-4'],
-      category: 'laboratory',
+      categories: ['laboratory'],
     })
   })
 

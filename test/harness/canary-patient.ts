@@ -52,7 +52,7 @@ export function canaryPatient(
         references: Object.fromEntries(references.map(({ name }) => [name, idOf('Encounter')])),
         date: markers.instant(`${type} (date)`),
         codes: [markers.text(`${type} (codes)`)],
-        category: markers.text(`${type} (category)`),
+        categories: [markers.text(`${type} (category)`)],
         author: markers.text(`${type} (author)`),
       },
     }

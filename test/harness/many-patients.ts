@@ -75,7 +75,7 @@ async function sealed(
   const ref = { type: PATIENT, patient, id: ownRecord(patient) }
   const record = sealRecord(handle, { tenant, ...ref }, 1, { values: VALUES, metadata: { open: {}, references: {} } })
   const index = new PatientIndex(undefined, new Map())
-  index.put(PATIENT, { id: ref.id, version: 1, date: '', codes: [], category: '', labels: [] })
+  index.put(PATIENT, { id: ref.id, version: 1, date: '', codes: [], categories: [], labels: [] })
   const chunks = index
     .changes()
     .map(({ number, entries }) => ({ number, chunk: sealChunk(handle, { tenant, patient }, number, entries) }))

@@ -170,7 +170,7 @@ function poolsOf({ tenants, pseudonyms }: PlainWorld, rules: readonly Rule[]): P
       const known = codes.get(ref.type) ?? new Set()
       codes.set(ref.type, known)
       for (const code of metadata.codes ?? []) known.add(code)
-      if (metadata.category !== undefined) categories.add(metadata.category)
+      for (const category of metadata.categories ?? []) categories.add(category)
       if (metadata.date !== undefined) for (const length of [4, 7, 10, 24]) dates.add(metadata.date.slice(0, length))
     }
   }

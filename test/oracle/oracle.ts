@@ -351,11 +351,11 @@ const where = ({ type, patient, id }: RecordRef): readonly [string, string] => [
 const nowhere = (id: string): RecordRef => ({ type: 'Patient' as TypeName, patient: id as PatientId, id: id as RecordId })
 
 function matches(
-  { metadata: { date, codes, category } }: NewRecord,
-  { since, until, code, category: wanted }: Record<string, unknown>,
+  { metadata: { date, codes, categories } }: NewRecord,
+  { since, until, code, category }: Record<string, unknown>,
 ): boolean {
   if (typeof code === 'string' && codes?.includes(code) !== true) return false
-  if (typeof wanted === 'string' && category !== wanted) return false
+  if (typeof category === 'string' && categories?.includes(category) !== true) return false
   // a missing date is neither before nor after another
   if (typeof since === 'string' && !(Date.parse(date ?? '') >= Date.parse(since))) return false
   return !(typeof until === 'string' && !(Date.parse(date ?? '') < Date.parse(until)))

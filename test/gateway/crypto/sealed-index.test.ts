@@ -28,7 +28,7 @@ const entry = (number: number): IndexEntry => ({
   id: `record-${number}` as RecordId,
   version: number + 1,
   codes: ['4548-4'],
-  category: 'laboratory',
+  categories: [[], ['laboratory'], ['laboratory', 'CH']][number % 3] ?? [],
   labels: number % 3 === 0 ? ['HIV'] : [],
   ...(number % 4 === 0 && { encounter: `encounter-${number % 5}` as RecordId }),
   ...(number % 7 === 0 && { author: 'Practitioner/1' }),
@@ -55,6 +55,17 @@ describe('P6: a part of the index opens only in its own place', () => {
   it('opens to the sealed content', () => {
     expect(openChunk(keys, place, 2, sealChunk(keys, place, 2, entries))).toEqual(entries)
     expect(openRoot(keys, place, sealRoot(keys, place, root))).toEqual(root)
+  })
+
+  it('takes at most eight bytes more for a record of two categories than for a record of one', () => {
+    const sizeOf = (count: number): number =>
+      sealChunk(
+        keys,
+        place,
+        2,
+        entries.map((one) => ({ ...one, categories: ['social-history', 'survey'].slice(0, count) })),
+      ).length
+    expect(sizeOf(2) - sizeOf(1)).toBeLessThanOrEqual(8 * entries.length)
   })
 
   const chunk = sealChunk(keys, place, 2, entries)

@@ -67,7 +67,7 @@ function finding({ patient }: RecordRef, number: number): NewRecord {
       interpretation: 'H',
       component: [{ code: { coding: [], text: 'part' }, valueQuantity: null, valueString: 'x', valueCodeableConcept: null }],
     }),
-    metadata: { open: {}, references: {}, date, codes: [code], category: 'laboratory', source: `${number}` },
+    metadata: { open: {}, references: {}, date, codes: [code], categories: ['laboratory'], source: `${number}` },
   }
 }
 

@@ -107,7 +107,7 @@ export class TwinCharts {
       references: Object.fromEntries(references),
       date: moment(day),
       codes: at === 0 ? ['both', 'open'] : ['open'],
-      category: at === 0 ? 'both' : 'open',
+      categories: at === 0 ? ['both', 'open'] : ['open'],
     })
   }
 
@@ -118,7 +118,7 @@ export class TwinCharts {
       ...(closing === 'DENIAL' ? { references: Object.fromEntries(references) } : { labels: LABELS }),
       date: moment(day),
       codes: at === 0 ? ['both', 'closed'] : ['closed'],
-      category: at === 0 ? 'both' : 'closed',
+      categories: at === 0 ? ['both', 'closed'] : ['closed'],
     })
   }
 

@@ -21,7 +21,7 @@ const entryOf = (number: number): IndexEntry => ({
   id: `observation-${number}` as RecordId,
   version: number + 2,
   codes: [],
-  category: '',
+  categories: [],
   labels: [],
 })
 const CHUNKS: ReadonlyMap<number, readonly IndexEntry[]> = new Map([

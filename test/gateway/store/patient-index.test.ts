@@ -13,7 +13,7 @@ const entryAt = (minute: number, id: number, code = 'a', labels: readonly string
   id: `r${String(id).padStart(6, '0')}` as RecordId,
   version: 1,
   codes: [code],
-  category: 'c',
+  categories: id % 5 === 0 ? ['c', 'second'] : ['c'],
   labels,
 })
 /** A third of the records has labels. */
@@ -102,6 +102,9 @@ describe('the index of a patient`s records', () => {
       { since: moment(890) },
       { code: 'rare', since: moment(450) },
       { category: 'none' },
+      { category: 'c' },
+      { category: 'second' },
+      { category: 'second', code: 'rare' },
     ]
     for (const filter of filters) {
       const wanted = all.filter((entry) => passes(filter, entry))
