@@ -79,7 +79,7 @@ const ENTRIES = ['one', 'two', 'three'].map(
     id: idOf(name) as RecordId,
     version: 1,
     codes: ['0000000'],
-    category: 'decoy',
+    categories: ['decoy'],
     labels: ['DECOY'],
     encounter: idOf('encounter') as RecordId,
   }),
