@@ -98,13 +98,14 @@ export function failure(requestId: RequestId, code: FailureCode, errors?: readon
 }
 
 /** An answer as an HTTP response. */
-export function responseOf({ status, body, code }: Answer, type: string, stepUpSeconds: number): HttpResponse {
+export function responseOf({ status, body, code }: Answer, type: string, stepUpSeconds?: number): HttpResponse {
   return {
     status,
     headers: {
       'content-type': `${type}; charset=utf-8`,
       'cache-control': 'no-store',
       ...(status === 401 && { 'www-authenticate': challenge(code, stepUpSeconds) }),
+      ...(status === 405 && { allow: 'POST' }),
     },
     body: body.endsWith('\n') ? body : `${body}\n`,
   }
@@ -117,17 +118,7 @@ export function refusal(
   code: FailureCode,
   status: number = HTTP_STATUS[code],
 ): HttpResponse {
-  const type = answerType(request.headers) ?? 'application/json'
-  return {
-    status,
-    headers: {
-      'content-type': `${type}; charset=utf-8`,
-      'cache-control': 'no-store',
-      ...(status === 401 && { 'www-authenticate': challenge(code) }),
-      ...(status === 405 && { allow: 'POST' }),
-    },
-    body: failure(requestId, code).body,
-  }
+  return responseOf({ ...failure(requestId, code), status }, answerType(request.headers) ?? 'application/json')
 }
 
 /**

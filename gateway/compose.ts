@@ -193,7 +193,7 @@ export interface ServedSchema extends Pick<SchemaParts, 'typeDefs' | 'resolvers'
 /**
  * Creates a gateway over the services of a process.
  *
- * @throws ZodError, PolicyFaults, SchemaRefused, UnheldField
+ * @throws ZodError, PolicyFaults, SchemaRefused, UnprotectedField
  */
 export async function composeGateway(
   services: Services,

@@ -47,7 +47,7 @@ export class SchemaRefused extends Error {
 /**
  * Creates a gateway over a schema.
  *
- * @throws PolicyFaults, SchemaRefused, UnheldField: the gateway does not start over a schema with a fault
+ * @throws PolicyFaults, SchemaRefused, UnprotectedField: the gateway does not start over a schema with a fault
  */
 export async function createGateway(given: GatewayParts): Promise<Gateway> {
   const parts = withDefaults(given)

@@ -9,8 +9,8 @@ import type { Coordinate } from '../directives/coordinates.ts'
 import type { CoordinateClass, PolicyTable } from '../directives/policy.ts'
 
 /** A field does not have the guard that its class requires. The gateway does not start. */
-export class UnheldField extends Error {
-  override readonly name = 'UnheldField'
+export class UnprotectedField extends Error {
+  override readonly name = 'UnprotectedField'
   constructor(coordinate: string, what: string) {
     super(`${coordinate}: ${what}`)
   }
@@ -20,7 +20,7 @@ export class UnheldField extends Error {
  * The schema to execute: the resolvers of roots and edges, a generated resolver for each leaf, and shield's rules around roots
  * and edges. A null for an argument with a default means the default. The last step compares each field with its class, before and after wrapping.
  *
- * @throws UnheldField
+ * @throws UnprotectedField
  */
 export function executableSchema(schema: GraphQLSchema, policy: PolicyTable, resolvers: Resolvers): GraphQLSchema {
   const own = leafResolvers(schema, policy)
@@ -59,9 +59,10 @@ function refuseForeignLeaves(policy: PolicyTable, resolvers: Resolvers): void {
     for (const [field, resolve] of Object.entries(fields)) {
       const coordinate = `${type}.${field}` as Coordinate
       const kind = policy.classes.get(coordinate)
-      if (kind !== 'ROOT' && kind !== 'EDGE') throw new UnheldField(coordinate, 'only roots and edges are given a resolver')
+      if (kind !== 'ROOT' && kind !== 'EDGE') throw new UnprotectedField(coordinate, 'only roots and edges are given a resolver')
       // Checked before graphql-tools binds each function anew. The default resolver reads a property of any object.
-      if ((resolve as unknown) === defaultFieldResolver) throw new UnheldField(coordinate, 'a root or an edge needs a resolver')
+      if ((resolve as unknown) === defaultFieldResolver)
+        throw new UnprotectedField(coordinate, 'a root or an edge needs a resolver')
     }
   }
 }
@@ -74,7 +75,7 @@ function compare(policy: PolicyTable, own: Resolvers, before: GraphQLSchema, aft
       const coordinate = `${type.name}.${name}` as Coordinate
       const given = isObjectType(unwrapped) ? unwrapped.getFields()[name]?.resolve : undefined
       const fault = faultOf(policy.classes.get(coordinate), given, field.resolve, own[type.name]?.[name])
-      if (fault !== undefined) throw new UnheldField(coordinate, fault)
+      if (fault !== undefined) throw new UnprotectedField(coordinate, fault)
     }
   }
 }

@@ -17,7 +17,7 @@ export interface KeyAdmin {
 const PATHS: Readonly<Record<KeyAct, SchemaPath>> = {
   ROTATE: '#tenant-key' as SchemaPath,
   REWRAP: '#patient-key.wrapping' as SchemaPath,
-  RENEW_USE: '#use-key' as SchemaPath,
+  RENEW_USE: '#purpose-key' as SchemaPath,
   RENEW_PATIENT: '#patient-key' as SchemaPath,
 }
 const DEADLINE_MS = 30_000

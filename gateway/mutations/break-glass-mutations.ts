@@ -59,7 +59,7 @@ class FinalFinding extends Error {
 export class BreakGlassMutations {
   readonly #parts: BreakGlassParts
   readonly #writer: GrantWriter
-  #hasBroken = false
+  #isRequested = false
 
   constructor(parts: BreakGlassParts) {
     this.#parts = parts
@@ -78,8 +78,8 @@ export class BreakGlassMutations {
     const { caller, policy, now, maxPatients } = this.#parts
     const port = this.#port()
     // the operation is refused before its execution if it has two calls; this holds for a schema that names the field differently
-    if (this.#hasBroken) throw new OperationTooCostly()
-    this.#hasBroken = true
+    if (this.#isRequested) throw new OperationTooCostly()
+    this.#isRequested = true
     const { patientId, minutes } = args
     const reason = typeof args['reason'] === 'string' ? args['reason'].trim() : ''
     if (typeof patientId !== 'string' || reason === '' || reason.length > MAX_REASON) throw new BadUserInput()

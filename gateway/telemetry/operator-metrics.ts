@@ -16,11 +16,11 @@ export const METRICS = {
   SearchOpenings: 'Count',
   IntegrityFailures: 'Count',
   ForgedAccessItems: 'Count',
-  BrokenGlasses: 'Count',
+  BreakGlassGrants: 'Count',
   KeyFailures: 'Count',
   StoreFailures: 'Count',
   BudgetsExceeded: 'Count',
-  RefusedCredentials: 'Count',
+  AuthenticationFailures: 'Count',
   AuditRefusals: 'Count',
   LanesFenced: 'Count',
   LanesUnresolved: 'Count',
@@ -79,7 +79,7 @@ function countsOf(event: GatewayEvent): Counts {
     case 'ISSUER_KEYS_FORGED':
       return { ForgedAccessItems: 1 }
     case 'BREAK_GLASS':
-      return event.what === 'ENDED' ? {} : { BrokenGlasses: 1 }
+      return event.what === 'ENDED' ? {} : { BreakGlassGrants: 1 }
     case 'KEY_UNAVAILABLE':
       return { KeyFailures: 1 }
     case 'STORE_UNAVAILABLE':
@@ -87,7 +87,7 @@ function countsOf(event: GatewayEvent): Counts {
     case 'BUDGET_EXCEEDED':
       return { BudgetsExceeded: event.count }
     case 'AUTH_FAILURES':
-      return { RefusedCredentials: event.count }
+      return { AuthenticationFailures: event.count }
     case 'AUTH_FAILURES_UNWRITTEN':
     case 'ISSUER_KEYS':
       return { StoreFailures: 1 }

@@ -4,7 +4,7 @@ import { PolicyFaults } from '../../directives/fault.ts'
 import type { Resolvers } from '../../gateway/mutations/gateway-context.ts'
 import { SchemaRefused } from '../../gateway/create-gateway.ts'
 import type { GatewayParts } from '../../gateway/gateway-parts.ts'
-import { UnheldField } from '../../gateway/executable-schema.ts'
+import { UnprotectedField } from '../../gateway/executable-schema.ts'
 import { AuditUnavailable, MfaRequired, StoreUnavailable, Unauthenticated } from '../../gateway/model/failures.ts'
 import type { Relationship } from '../../directives/policy.ts'
 import { callerWith, clinic } from './decide/clinic-policy.ts'
@@ -50,7 +50,7 @@ describe('P3: an unreviewed schema is not served', () => {
 
   it('refuses a relationship without a source, and a root without a resolver', async () => {
     await expect(start({ relationships: new Map() })).rejects.toThrow(PolicyFaults)
-    await expect(start({ resolvers: {} })).rejects.toThrow(UnheldField)
+    await expect(start({ resolvers: {} })).rejects.toThrow(UnprotectedField)
   })
 })
 

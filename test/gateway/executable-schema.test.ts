@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import * as shield from '../../gateway/access/shield-rules.ts'
 import * as leaves from '../../gateway/disclosure/leaf-resolvers.ts'
 import type { Resolver, Resolvers } from '../../gateway/mutations/gateway-context.ts'
-import { executableSchema, UnheldField } from '../../gateway/executable-schema.ts'
+import { executableSchema, UnprotectedField } from '../../gateway/executable-schema.ts'
 import { clinicResolvers } from '../../resolvers/clinic.ts'
 import type { Coordinate } from '../../directives/coordinates.ts'
 import type { CoordinateClass } from '../../directives/policy.ts'
@@ -54,11 +54,13 @@ describe('P3: a field without the guard of its class stops the gateway', () => {
     ['an edge to records', 'Person', 'visits'],
     ['an edge to one record', 'Visit', 'person'],
   ])('%s without a resolver', (_what, type, field) => {
-    expect(() => build(without(type, field))).toThrow(new UnheldField(`${type}.${field}`, 'a root or an edge needs a resolver'))
+    expect(() => build(without(type, field))).toThrow(
+      new UnprotectedField(`${type}.${field}`, 'a root or an edge needs a resolver'),
+    )
   })
 
   it('a root with the default resolver, which decides nothing', () => {
-    expect(() => build({ ...SOUND, Query: { person: defaultFieldResolver as Resolver } })).toThrow(UnheldField)
+    expect(() => build({ ...SOUND, Query: { person: defaultFieldResolver as Resolver } })).toThrow(UnprotectedField)
   })
 
   it.each([
@@ -72,7 +74,7 @@ describe('P3: a field without the guard of its class stops the gateway', () => {
     ['a type that the schema does not have', 'Ghost', 'name'],
   ])('a resolver of the deployment on %s', (_what, type, field) => {
     expect(() => build({ ...SOUND, [type]: { ...SOUND[type], [field]: nothing } })).toThrow(
-      new UnheldField(`${type}.${field}`, 'only roots and edges are given a resolver'),
+      new UnprotectedField(`${type}.${field}`, 'only roots and edges are given a resolver'),
     )
   })
 
@@ -88,7 +90,9 @@ describe('P3: a field without the guard of its class stops the gateway', () => {
       const all = leaves.leafResolvers(schema, policy)
       return { ...all, [type]: Object.fromEntries(Object.entries(all[type] ?? {}).filter(([name]) => name !== field)) }
     })
-    expect(() => build()).toThrow(new UnheldField(`${type}.${field}`, 'a leaf must have the generated guard and nothing around it'))
+    expect(() => build()).toThrow(
+      new UnprotectedField(`${type}.${field}`, 'a leaf must have the generated guard and nothing around it'),
+    )
   })
 
   it.each([
@@ -100,7 +104,7 @@ describe('P3: a field without the guard of its class stops the gateway', () => {
       const rules = shield.shieldRules(...args)
       return { ...rules, [type]: Object.fromEntries(Object.entries(rules[type] ?? {}).filter(([name]) => name !== field)) }
     })
-    expect(() => build()).toThrow(new UnheldField(`${type}.${field}`, 'no rule holds it'))
+    expect(() => build()).toThrow(new UnprotectedField(`${type}.${field}`, 'no rule holds it'))
   })
 
   it.each([
@@ -113,7 +117,7 @@ describe('P3: a field without the guard of its class stops the gateway', () => {
       const around: shield.Wrap = (resolve, source, from, context, info) => Promise.resolve(resolve(source, from, context, info))
       return { ...rules, [type]: { ...rules[type], [field]: around } }
     })
-    expect(() => build()).toThrow(UnheldField)
+    expect(() => build()).toThrow(UnprotectedField)
   })
 
   it('a field without a class, and a class that does not match the field', () => {
@@ -124,9 +128,9 @@ describe('P3: a field without the guard of its class stops the gateway', () => {
       else classes.set(coordinate as Coordinate, kind)
       return () => executableSchema(schema, { ...policy, classes }, SOUND)
     }
-    expect(reclassed('Person.name', undefined)).toThrow(new UnheldField('Person.name', 'it has no class'))
-    expect(reclassed('Person.name', 'EDGE')).toThrow(UnheldField)
-    expect(reclassed('Query.person', 'VALUE')).toThrow(UnheldField)
+    expect(reclassed('Person.name', undefined)).toThrow(new UnprotectedField('Person.name', 'it has no class'))
+    expect(reclassed('Person.name', 'EDGE')).toThrow(UnprotectedField)
+    expect(reclassed('Query.person', 'VALUE')).toThrow(UnprotectedField)
     expect(reclassed('Query.ghost', 'ROOT')).toThrow()
   })
 })

@@ -217,7 +217,7 @@ describe('alarms for operators', () => {
     const atOnce = alarms.filter(([, { Threshold }]) => Threshold === 0).flatMap(([, properties]) => metricsOf(properties))
     expect(atOnce.toSorted()).toEqual([
       'AuditRefusals',
-      'BrokenGlasses',
+      'BreakGlassGrants',
       'BudgetsExceeded',
       'ForgedAccessItems',
       'IntegrityFailures',
@@ -228,8 +228,8 @@ describe('alarms for operators', () => {
   })
 
   it('fire at a surge of refused credentials, and not at each', () => {
-    expect(source['RefusedCredentialsAlarm']).toMatchObject({
-      Properties: { MetricName: 'RefusedCredentials', Statistic: 'Sum', Period: 300, Threshold: 500 },
+    expect(source['AuthenticationFailuresAlarm']).toMatchObject({
+      Properties: { MetricName: 'AuthenticationFailures', Statistic: 'Sum', Period: 300, Threshold: 500 },
     })
   })
 

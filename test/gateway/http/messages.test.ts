@@ -149,10 +149,10 @@ describe('a refusal', () => {
     expect(refusal(id, request(GRAPHQL), 'UNAUTHENTICATED')).toEqual({
       status: 401,
       headers: { 'content-type': `${GRAPHQL}; charset=utf-8`, 'cache-control': 'no-store', 'www-authenticate': 'Bearer' },
-      body: JSON.stringify({
+      body: `${JSON.stringify({
         errors: [{ message: 'Authentication is required.', extensions: { code: 'UNAUTHENTICATED' } }],
         extensions: { phi: { requestId: 'r' } },
-      }),
+      })}\n`,
     })
     const not = refusal(id, request('text/html'), 'BAD_REQUEST', 405)
     expect([not.status, not.headers['allow'], not.headers['content-type']]).toEqual([405, 'POST', `${JSON_TYPE}; charset=utf-8`])
