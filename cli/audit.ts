@@ -1,10 +1,11 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import type { AuditEntry } from '../gateway/audit/entry.ts'
 import { openServices } from '../gateway/compose.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
 import { decodeNodeId } from '../gateway/model/node-id.ts'
 import { tenantOption } from './tenant-option.ts'
 import { printLine } from './terminal.ts'
+import { fromOption, toOption } from './time-option.ts'
 
 interface ListOptions {
   readonly tenant: TenantId
@@ -25,8 +26,8 @@ export function auditCommand(): Command {
     .option('--patient <id>', 'the patient id, from the API or from a record')
     .option('--user <id>', 'the user id, which is the subject of the token')
     .option('--path <path>', 'the field, such as Patient.birthDate; requires --from and --to, and reads all items of that time')
-    .option('--from <time>', 'the earliest time, ISO 8601, inclusive', instant)
-    .option('--to <time>', 'the latest time, ISO 8601, inclusive', instant)
+    .option('--from <time>', 'the earliest time, inclusive: a year, month or day in UTC, or an RFC 3339 time', fromOption)
+    .option('--to <time>', 'the latest time, inclusive: all of that year, month or day, or an RFC 3339 time', toOption)
     .option('--tenant <tenant>', 'the tenant of the audit log', tenantOption, tenantOption('riverside'))
     .option('--json', 'print one JSON object per line, with all fields')
     .action(async (options: ListOptions, command: Command) => {
@@ -45,6 +46,7 @@ async function entriesOf(options: ListOptions, command: Command): Promise<readon
   if (path !== undefined && (from === undefined || to === undefined)) {
     command.error('error: --path requires --from and --to')
   }
+  if (from !== undefined && to !== undefined && from > to) command.error('error: --from is later than --to')
   const services = openServices(process.env)
   const span = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) }
   try {
@@ -68,10 +70,4 @@ function line(entry: AuditEntry): string {
   const because = [reason, basis, basisId, rule, view === 'FULL' ? undefined : view].filter((part) => part !== undefined).join(' ')
   const caller = roles.length === 0 ? user : `${user} (${roles.join(' ')})`
   return `${time}  ${caller} ${purpose}  ${action} ${outcome}  ${path}${count === undefined ? '' : ` x${count}`}  ${patient ?? '-'}  ${because}`
-}
-
-function instant(text: string): number {
-  const at = Date.parse(text)
-  if (Number.isNaN(at)) throw new InvalidArgumentError('Use ISO 8601, for instance 2026-01-31T09:00:00Z.')
-  return at
 }

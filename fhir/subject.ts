@@ -1,3 +1,4 @@
+import { precisionOf } from '../gateway/model/date-span.ts'
 import type { PatientId, RecordId } from '../gateway/model/ids.ts'
 import type { NewRecord, RecordMetadata } from '../gateway/model/record.ts'
 import type { Entry, IdentifiedEntry } from './bundle.ts'
@@ -80,12 +81,14 @@ interface Facts {
 }
 
 export function factsOf({ time, concepts = [], categories = [], encounter, author, sources }: Facts): RecordMetadata {
+  const datePrecision = time === undefined ? undefined : precisionOf(time)
   const codes = [...new Set(concepts.flatMap(codesOf))]
   const present = [...new Set(categories.filter((one) => one !== undefined))]
   return {
     open: {},
     references: encounter === undefined ? {} : { encounter },
     ...(time !== undefined && { date: firstInstant(time) }),
+    ...(datePrecision !== undefined && { datePrecision }),
     ...(codes.length > 0 && { codes }),
     ...(present.length > 0 && { categories: present }),
     ...(author !== undefined && { author }),

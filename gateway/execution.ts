@@ -16,6 +16,7 @@ import { MESSAGES } from './model/failure-messages.ts'
 import { AuditUnavailable, Failure, type FailureCode, PhiBudgetExceeded } from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
 import type { MutationScope } from './mutations/mutation-scope.ts'
+import { hasInvalidDate } from './operations/date-arguments.ts'
 import { type DocumentRefusal, Documents } from './operations/documents.ts'
 import { usesForbiddenNull } from './operations/null-variables.ts'
 import type { EventSink } from './telemetry/events.ts'
@@ -186,7 +187,8 @@ const scopePlugin: ApolloServerPlugin<EngineContext> = {
         // Apollo calls this for a missing operation and for an operation type that the schema does not have, too
         if (operation === undefined || !schema.getRootType(operation.operation)) throw coded('OPERATION_RESOLUTION_FAILURE')
         const variables = request.variables ?? {}
-        if (usesForbiddenNull(schema, document, operation, variables)) throw coded('BAD_USER_INPUT')
+        if (usesForbiddenNull(schema, document, operation, variables) || hasInvalidDate(schema, operation, variables))
+          throw coded('BAD_USER_INPUT')
         const { scope, mutations, refused } = contextValue.open({ document, name: operation.name?.value, variables })
         contextValue.scope = scope
         contextValue.mutations = mutations

@@ -3,6 +3,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import * as z from 'zod'
 import { IntegrityFailure } from '../model/failures.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
+import type { DatePrecision } from '../model/date-span.ts'
 import type { PatientId, RecordId, TenantId } from '../model/ids.ts'
 import type { ListPosition } from '../model/list.ts'
 import { sha256 } from './derive.ts'
@@ -25,6 +26,8 @@ export interface IndexEntry extends ListPosition {
   readonly encounter?: RecordId
   /** The FHIR identity of the author. */
   readonly author?: string
+  /** The unit of a partial date. Absent for a time. */
+  readonly datePrecision?: DatePrecision
 }
 
 /** The entry of the index root for a chunk. */
@@ -87,10 +90,21 @@ const Root = z.object({
   labeled: Chunks.optional(),
 })
 const texts = z.array(z.string())
+const Unit = z.enum(['', 'YEAR', 'MONTH', 'DAY'])
 /** One text for one category, an empty text for none: most records have one, and a list costs two bytes more. */
 const Categories = z.union([z.string(), texts])
 const Chunk = z.array(
-  z.tuple([z.string(), z.string(), z.number(), texts, Categories, texts.optional(), z.string().optional(), z.string().optional()]),
+  z.tuple([
+    z.string(),
+    z.string(),
+    z.number(),
+    texts,
+    Categories,
+    texts.optional(),
+    z.string().optional(),
+    z.string().optional(),
+    Unit.optional(),
+  ]),
 )
 
 const ROOT = '#index'
@@ -172,10 +186,11 @@ export function sealChunk(
   entries: readonly IndexEntry[],
   random: RandomBytes = randomBytes,
 ): Uint8Array {
-  const rows = entries.map(({ date, id, version, codes, categories, labels, encounter = '', author = '' }) => {
-    const row = [date, id, version, codes, writtenCategories(categories), labels, encounter, author]
-    // most records have neither labels nor an author: what is empty at the end is omitted
-    return row.slice(0, author !== '' ? 8 : encounter !== '' ? 7 : labels.length > 0 ? 6 : 5)
+  const rows = entries.map((entry) => {
+    const { date, id, version, codes, categories, labels, encounter = '', author = '', datePrecision = '' } = entry
+    const row = [date, id, version, codes, writtenCategories(categories), labels, encounter, author, datePrecision]
+    // most records have neither labels nor an author nor a partial date: what is empty at the end is omitted
+    return row.slice(0, datePrecision !== '' ? 9 : author !== '' ? 8 : encounter !== '' ? 7 : labels.length > 0 ? 6 : 5)
   })
   return seal(keys, place, chunkPart(number), rows, random)
 }
@@ -183,7 +198,7 @@ export function sealChunk(
 /** @throws IntegrityFailure if the bytes were not sealed at this place; KeyUnavailable */
 export function openChunk(keys: PatientKeys, place: IndexPlace, number: number, sealed: Uint8Array): readonly IndexEntry[] {
   const rows = read(Chunk, open(keys, place, chunkPart(number), sealed))
-  return rows.map(([date, id, version, codes, categories, labels = [], encounter = '', author = '']) => ({
+  return rows.map(([date, id, version, codes, categories, labels = [], encounter = '', author = '', unit = '']) => ({
     date,
     id: id as RecordId,
     version,
@@ -192,6 +207,7 @@ export function openChunk(keys: PatientKeys, place: IndexPlace, number: number, 
     labels,
     ...(encounter !== '' && { encounter: encounter as RecordId }),
     ...(author !== '' && { author }),
+    ...(unit !== '' && { datePrecision: unit }),
   }))
 }
 

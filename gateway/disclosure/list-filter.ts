@@ -1,3 +1,4 @@
+import { type DateSpan, dateSpan } from '../model/date-span.ts'
 import { BadUserInput } from '../model/failures.ts'
 import type { ListFilter } from '../model/list.ts'
 import type { Json } from '../model/record.ts'
@@ -10,8 +11,8 @@ import type { Json } from '../model/record.ts'
 export function listFilter(args: Readonly<Record<string, unknown>>): ListFilter {
   const [since, until, code, category] = [args['since'], args['until'], args['code'], args['category']].map(given)
   return {
-    ...(since !== undefined && { since: firstMoment(since) }),
-    ...(until !== undefined && { until: firstMoment(until) }),
+    ...(since !== undefined && { since: spanOf(since).from }),
+    ...(until !== undefined && { until: spanOf(until).end }),
     ...(code !== undefined && { code }),
     ...(category !== undefined && { category }),
   }
@@ -31,12 +32,9 @@ export const filterBound = ({ since, until, code, category }: ListFilter): Json 
   category: category ?? null,
 })
 
-const PARTIAL_DATE = /^\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?)?$/
-const RFC3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/
-
-/** The first moment of a date, a month or a year in UTC, so that `since: "2019", until: "2020"` is the year 2019. */
-function firstMoment(text: string): number {
-  const at = PARTIAL_DATE.test(text) || RFC3339.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(at)) throw new BadUserInput()
-  return at
+/** An argument includes all of what it names: the filter ends after the day, month or year of `until`. */
+function spanOf(text: string): DateSpan {
+  const span = dateSpan(text)
+  if (span === undefined) throw new BadUserInput()
+  return span
 }

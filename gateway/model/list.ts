@@ -10,7 +10,10 @@ export interface ListPosition {
 
 /** The filter of a list. Each part is a read of the field that it filters by (P11). */
 export interface ListFilter {
-  /** Milliseconds since the epoch; `since` is inclusive, `until` is exclusive. */
+  /**
+   * Milliseconds since the epoch; `since` is inclusive, `until` is exclusive: the end of the argument's day, month or year. A record with
+   * a partial date passes if any part of its day, month or year is between them.
+   */
   readonly since?: number
   readonly until?: number
   readonly code?: string

@@ -1,4 +1,5 @@
 import type { SchemaPath } from '../../directives/coordinates.ts'
+import type { DatePrecision } from './date-span.ts'
 import type { RecordId, RecordRef, TenantId } from './ids.ts'
 import type { Category, RecordLabel } from '../../directives/policy.ts'
 
@@ -15,6 +16,8 @@ export interface RecordMetadata {
   readonly references: { readonly [field: string]: RecordId }
   /** The clinically relevant time, ISO 8601 in UTC with milliseconds. Lists are ordered by it. */
   readonly date?: string
+  /** The unit of a partial date: `date` is then its first moment. Absent for a time. Filters compare the whole year, month or day. */
+  readonly datePrecision?: DatePrecision
   /** Every code of the record's main concept, for filters: `4548-4`. */
   readonly codes?: readonly string[]
   /** Every category of the record, for filters: `laboratory`. */

@@ -10,12 +10,16 @@ import {
   validate,
 } from 'graphql'
 import type { FailureCode } from '../model/failures.ts'
+import { invalidDateLiteral } from './date-arguments.ts'
 import { DocumentStore } from './document-store.ts'
 import { isWithinLimits, MAX_TOKENS } from './operation-limits.ts'
 
 /** The refusal of a document. It follows from the text and the schema alone, and holds no part of the text (P8). */
 export interface DocumentRefusal {
-  readonly refused: Extract<FailureCode, 'GRAPHQL_PARSE_FAILED' | 'OPERATION_TOO_COSTLY' | 'GRAPHQL_VALIDATION_FAILED'>
+  readonly refused: Extract<
+    FailureCode,
+    'GRAPHQL_PARSE_FAILED' | 'OPERATION_TOO_COSTLY' | 'GRAPHQL_VALIDATION_FAILED' | 'BAD_USER_INPUT'
+  >
   /** The places of the first fault in the text. */
   readonly locations?: NonNullable<GraphQLError['locations']>
 }
@@ -69,7 +73,7 @@ export class Documents {
   }
 }
 
-/** Parses a document, checks the limits on its shape, then validates it. The first fault ends the reading. */
+/** Parses a document, checks the limits on its shape, validates it, then checks its dates. The first fault ends the reading. */
 export function readDocument(schema: GraphQLSchema, text: string, rules = specifiedRules): DocumentNode | DocumentRefusal {
   let document: DocumentNode
   try {
@@ -81,7 +85,9 @@ export function readDocument(schema: GraphQLSchema, text: string, rules = specif
   if (!isWithinLimits(document)) return { refused: 'OPERATION_TOO_COSTLY' }
   // no client reads the message, so graphql need not search for similar names
   const [fault] = validate(schema, document, rules, { maxErrors: 1, hideSuggestions: true })
-  return fault === undefined ? document : { refused: 'GRAPHQL_VALIDATION_FAILED', ...locationsOf(fault) }
+  if (fault !== undefined) return { refused: 'GRAPHQL_VALIDATION_FAILED', ...locationsOf(fault) }
+  const date = invalidDateLiteral(schema, document)
+  return date === undefined ? document : { refused: 'BAD_USER_INPUT', ...locationsOf(new GraphQLError('', { nodes: date })) }
 }
 
 function locationsOf({ locations }: GraphQLError): Pick<DocumentRefusal, 'locations'> {

@@ -1,5 +1,6 @@
 import type { ChunkSummary, IndexEntry, IndexRoot } from '../crypto/sealed-index.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
+import { endOfPartialDate } from '../model/date-span.ts'
 import type { RecordId } from '../model/ids.ts'
 import { type ListFilter, type ListPosition, type ListRequest, newestFirst } from '../model/list.ts'
 
@@ -71,9 +72,13 @@ function reaches({ since, until }: ListFilter, { date: newest }: ListPosition, {
   // records without a date are last, and are in no time span
   if (newest === '') return false
   return (
-    (since === undefined || Date.parse(newest) >= since) && (until === undefined || oldest === '' || Date.parse(oldest) < until)
+    (since === undefined || Date.parse(newest) >= startOfYear(since)) &&
+    (until === undefined || oldest === '' || Date.parse(oldest) < until)
   )
 }
+
+/** A record with a partial date can begin before `since` and end after it. It begins in the same year at the earliest. */
+const startOfYear = (at: number): number => new Date(new Date(at).setUTCMonth(0, 1)).setUTCHours(0, 0, 0, 0)
 
 /** Whether every record of a chunk counts for the page. The number is unknown for a chunk that begins before the page or the time span. */
 function isWhole({ first, last }: ChunkSummary, after: ListPosition | undefined, { since, until }: ListFilter): boolean {
@@ -83,14 +88,18 @@ function isWhole({ first, last }: ChunkSummary, after: ListPosition | undefined,
   return (since === undefined || Date.parse(last.date) >= since) && (until === undefined || Date.parse(first.date) < until)
 }
 
-/** Whether a record is in the list. A record without a date is in no time span. */
+/** Whether a record is in the list. A partial date is in a time span if a part of it is. A record without a date is in none. */
 export function passes({ since, until, code, category }: ListFilter, entry: IndexEntry): boolean {
   if (code !== undefined && !entry.codes.includes(code)) return false
   if (category !== undefined && !entry.categories.includes(category)) return false
   if (since === undefined && until === undefined) return true
-  const at = Date.parse(entry.date)
-  return !Number.isNaN(at) && (since === undefined || at >= since) && (until === undefined || at < until)
+  const from = Date.parse(entry.date)
+  if (Number.isNaN(from) || (until !== undefined && from >= until)) return false
+  return since === undefined || from >= since || endOf(entry, from) > since
 }
+
+const endOf = ({ date, datePrecision }: IndexEntry, from: number): number =>
+  datePrecision === undefined ? from : endOfPartialDate(date, datePrecision)
 
 /** Returns the chunks that can list an open record at its position. */
 export function chunksHolding(root: IndexRoot, type: TypeName, at: ListPosition, isLabeled: boolean): readonly ChunkSummary[] {

@@ -279,10 +279,13 @@ const isOwn = ({ ref }: NewRecord): boolean => (ref.id as string) === (ref.patie
 const orderOf = (record: NewRecord): string => (isOwn(record) ? '' : `${record.ref.type} ${record.metadata.date ?? ''}`)
 
 function entryOf({ ref, metadata }: NewRecord, version: number): { type: TypeName; entry: IndexEntry } {
-  const { date = '', codes = [], categories = [], labels = [], author, references } = metadata
+  const { date = '', codes = [], categories = [], labels = [], author, references, datePrecision } = metadata
   const { encounter } = references
   const closedBy = { labels, ...(encounter !== undefined && { encounter }), ...(author !== undefined && { author }) }
-  return { type: ref.type, entry: { id: ref.id, version, date, codes, categories, ...closedBy } }
+  return {
+    type: ref.type,
+    entry: { id: ref.id, version, date, codes, categories, ...closedBy, ...(datePrecision && { datePrecision }) },
+  }
 }
 
 const nameOf = ({ ref }: { ref: NewRecord['ref'] }): string => `${ref.type}#${ref.id}`

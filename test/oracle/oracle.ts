@@ -351,14 +351,21 @@ const where = ({ type, patient, id }: RecordRef): readonly [string, string] => [
 const nowhere = (id: string): RecordRef => ({ type: 'Patient' as TypeName, patient: id as PatientId, id: id as RecordId })
 
 function matches(
-  { metadata: { date, codes, categories } }: NewRecord,
+  { metadata: { date, datePrecision, codes, categories } }: NewRecord,
   { since, until, code, category }: Record<string, unknown>,
 ): boolean {
   if (typeof code === 'string' && codes?.includes(code) !== true) return false
   if (typeof category === 'string' && categories?.includes(category) !== true) return false
+  const dated = datePrecision === undefined ? date : date?.slice(0, { YEAR: 4, MONTH: 7, DAY: 10 }[datePrecision])
   // a missing date is neither before nor after another
-  if (typeof since === 'string' && !(Date.parse(date ?? '') >= Date.parse(since))) return false
-  return !(typeof until === 'string' && !(Date.parse(date ?? '') < Date.parse(until)))
+  if (typeof since === 'string' && (dated === undefined || isBefore(dated, since))) return false
+  return !(typeof until === 'string' && (dated === undefined || isBefore(until, dated)))
+}
+
+/** Compares two dates of any precision as far as both go: a day is neither before nor after its month. */
+function isBefore(a: string, b: string): boolean {
+  const length = Math.min(a.length, b.length)
+  return a.slice(0, length) < b.slice(0, length)
 }
 
 function newestFirst(a: NewRecord, b: NewRecord): number {

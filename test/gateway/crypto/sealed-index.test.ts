@@ -32,6 +32,7 @@ const entry = (number: number): IndexEntry => ({
   labels: number % 3 === 0 ? ['HIV'] : [],
   ...(number % 4 === 0 && { encounter: `encounter-${number % 5}` as RecordId }),
   ...(number % 7 === 0 && { author: 'Practitioner/1' }),
+  ...(number % 11 === 0 && { datePrecision: 'DAY' as const }),
 })
 const entries = Array.from({ length: 250 }, (_, number) => entry(number))
 const root: IndexRoot = {

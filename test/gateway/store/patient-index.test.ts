@@ -120,6 +120,28 @@ describe('the index of a patient`s records', () => {
     }
   })
 
+  it('gives every record with a partial date that a time span touches, from whatever chunk', () => {
+    const index = new Written()
+    const day = 24 * 60
+    const entries = Array.from({ length: 1_500 }, (_, id): IndexEntry => {
+      const entry = entryAt(((id * 7919) % 800) * day, id)
+      if (id % 97 !== 0) return entry
+      const datePrecision = (['YEAR', 'MONTH', 'DAY'] as const)[id % 3] ?? 'DAY'
+      const text = entry.date.slice(0, { YEAR: 4, MONTH: 7, DAY: 10 }[datePrecision])
+      return { ...entry, date: new Date(text).toISOString(), datePrecision }
+    })
+    for (let start = 0; start < entries.length; start += 45) index.write(entries.slice(start, start + 45))
+    const days = fc.integer({ min: -20, max: 900 }).map((at) => Date.UTC(2020, 0, 1 + at))
+    fc.assert(
+      fc.property(fc.option(days, { nil: undefined }), fc.option(days, { nil: undefined }), (since, until) => {
+        const filter = { ...(since !== undefined && { since }), ...(until !== undefined && { until }) }
+        const wanted = entries.toSorted(newestFirst).filter((entry) => passes(filter, entry))
+        expect(idsOf(index.page(2_000, undefined, filter).entries)).toEqual(idsOf(wanted))
+      }),
+      { numRuns: 100, seed: 3 },
+    )
+  })
+
   it('reads a bounded number of chunks for a page of any history', () => {
     const index = new Written()
     for (let start = 0; start < 10_000; start += 50)

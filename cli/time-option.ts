@@ -1,0 +1,15 @@
+import { InvalidArgumentError } from 'commander'
+import { type DateSpan, dateSpan } from '../gateway/model/date-span.ts'
+
+/** The first moment of a date or time, in milliseconds since the epoch. @throws InvalidArgumentError */
+export const fromOption = (text: string): number => spanOf(text).from
+
+/** The last moment of a date or time, in milliseconds since the epoch: a year, month or day is included whole. @throws InvalidArgumentError */
+export const toOption = (text: string): number => spanOf(text).end - 1
+
+function spanOf(text: string): DateSpan {
+  const span = dateSpan(text)
+  if (span === undefined)
+    throw new InvalidArgumentError('Use a date that exists: 2026-01-31, 2026-01, 2026, or 2026-01-31T09:00:00Z.')
+  return span
+}
