@@ -18,7 +18,7 @@ export type PurposeOfUse = (typeof PURPOSES_OF_USE)[number]
 export type Action = 'READ' | 'SEARCH' | 'CREATE' | 'UPDATE' | 'DELETE' | 'EXPORT'
 export type RoleKind = 'CLINICIAN' | 'STAFF' | 'RESEARCH' | 'PATIENT' | 'PARTNER' | 'OVERSIGHT'
 /** The form in which a text is indexed and compared: `gateway/crypto/normalization.ts`. */
-export type Normalization = 'CASE_AND_SPACE' | 'DIGITS'
+export type Normalization = 'CASE_AND_SPACE' | 'NAME' | 'DIGITS'
 export type ConsentRule = 'REQUIRED' | 'HONOR_DENIAL'
 export type Category =
   | 'IDENTITY'

@@ -80,7 +80,8 @@ export function searchTerms(
     ...others.map((path) => {
       // a candidate is a patient, and only the patient's own record is known without an index
       if (policy.records.get(typeOf(path))?.patient !== 'id') throw new Unsearchable('an argument reads what is not indexed')
-      return term({ path, with: [], normalize: 'CASE_AND_SPACE', alone: false }, 'COMPARED')
+      const normalize = policy.searchable.get(path)?.normalize ?? 'CASE_AND_SPACE'
+      return term({ path, with: [], normalize, alone: false }, 'COMPARED')
     }),
   ]
 }

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { searchKey, searchToken } from '../../../gateway/crypto/blind-index.ts'
 import { normalized } from '../../../gateway/crypto/normalization.ts'
@@ -12,7 +13,7 @@ const MRN: SearchIndex = { path: path('Patient.mrn'), with: [], normalize: 'CASE
 const NAME: SearchIndex = {
   path: path('Patient.familyName'),
   with: [path('Patient.birthDate')],
-  normalize: 'CASE_AND_SPACE',
+  normalize: 'NAME',
   alone: true,
 }
 
@@ -36,6 +37,105 @@ describe('P11: equal values', () => {
     ['a leading zero', 'DIGITS', '0123', '123'],
   ] as const)('%s keeps two values distinct (%s)', (_, how, one, two) => {
     expect(normalized(one, how)).not.toBe(normalized(two, how))
+  })
+
+  it.each([
+    ...[
+      "'",
+      '’',
+      '‘',
+      '‛',
+      'ʼ',
+      'ʻ',
+      'ʽ',
+      'ʹ',
+      'ˈ',
+      'ʾ',
+      'ʿ',
+      '`',
+      '´',
+      '′',
+      '‵',
+      '＇',
+      '｀',
+      '᾽',
+      '᾿',
+      '´',
+      '΄',
+      '՚',
+      '׳',
+      'ꞌ',
+      'Ꞌ',
+    ],
+    ...['\u0092', '\u0091', "''", '’ ', " '", ' ` ', '\u00a0’'],
+  ])('NAME: the apostrophe %j', (apostrophe) => {
+    expect(normalized(`O${apostrophe}NEILL`, 'NAME')).toBe("o'neill")
+  })
+
+  it.each([
+    ...['-', '‐', '‑', '‒', '–', '—', '―', '−', '﹣', '－', '﹘', '⁃', '\u00ad', '˗', '⸺', '־', '֊', '᠆', '〜', '\u0096', '\u0097'],
+    ...['--', ' - ', '– ', ' —', '\u2009‐\u2009'],
+  ])('NAME: the hyphen %j', (hyphen) => {
+    expect(normalized(`Smith${hyphen}JONES`, 'NAME')).toBe('smith-jones')
+  })
+
+  it.each([
+    ['case and space', '  de  VRIES ', 'De Vries'],
+    ['a letter with an apostrophe inside', 'ʼNaam', "'Naam"],
+    ['composition', 'O’Mu\u0308ller', "o'müller"],
+  ])('NAME: %s', (_, one, two) => {
+    expect(normalized(one, 'NAME')).toBe(normalized(two, 'NAME'))
+  })
+
+  it.each([
+    ['no apostrophe', "O'Neill", 'ONeill'],
+    ['a space for an apostrophe', "O'Neill", 'O Neill'],
+    ['a space for a hyphen', 'Smith-Jones', 'Smith Jones'],
+    ['no hyphen', 'Smith-Jones', 'SmithJones'],
+    ['a hyphen for an apostrophe', "D'Angelo", 'D-Angelo'],
+    ['diacritics', 'Müller', 'Muller'],
+    ['quotation marks around a name', '"Ann"', "'Ann'"],
+    ['a sound mark of Japanese', 'スーザン', 'ス-ザン'],
+  ])('NAME: %s keeps two names distinct', (_, one, two) => {
+    expect(normalized(one, 'NAME')).not.toBe(normalized(two, 'NAME'))
+  })
+
+  it('a normalized value is the form of itself, for every form', () => {
+    const unit = fc.oneof(
+      fc.constantFrom(
+        ' ',
+        '\t',
+        '\u00a0',
+        "'",
+        '’',
+        '´',
+        '`',
+        'ŉ',
+        'ʼ',
+        '-',
+        '–',
+        '\u00ad',
+        '\u2212',
+        'ß',
+        'ς',
+        'Σ',
+        'ﬁ',
+        '\u0301',
+      ),
+      fc.string({ unit: 'binary', maxLength: 2 }),
+    )
+    fc.assert(
+      fc.property(fc.array(unit, { maxLength: 12 }), fc.constantFrom('CASE_AND_SPACE', 'NAME', 'DIGITS'), (parts, how) => {
+        const once = normalized(parts.join(''), how)
+        fc.pre(once !== undefined && once.length <= 256)
+        expect(normalized(once, how)).toBe(once)
+      }),
+      { numRuns: 500, seed: 12 },
+    )
+  })
+
+  it('identifiers keep their marks', () => {
+    expect(normalized('MR–1', 'CASE_AND_SPACE')).not.toBe(normalized('MR-1', 'CASE_AND_SPACE'))
   })
 
   it('DIGITS: only digits count, including full-width ones', () => {

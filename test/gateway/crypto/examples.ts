@@ -50,7 +50,7 @@ export function examples(): ReadonlyMap<string, string> {
     patient: PATIENT,
     filter: {},
   } as const
-  const name = { path: path('Patient.familyName'), with: [birthDate], normalize: 'CASE_AND_SPACE', alone: true } as const
+  const name = { path: path('Patient.familyName'), with: [birthDate], normalize: 'NAME', alone: true } as const
   return new Map([
     ['wrapped-patient-key', hex(wrapped)],
     ['field-aad', hex(fieldAad(prefix, birthDate, 1))],

@@ -336,6 +336,31 @@ describe('P6: reindexing notices and repairs removed and planted entries of the 
     ])
   })
 
+  it('finds a name by every kind of apostrophe and hyphen, also one that was indexed before the kinds were equal', async () => {
+    const query = `query ($familyName: String!) {
+      patientByNameAndBirthDate(familyName: $familyName, birthDate: "1980-02-03") { edges { node { id } } } }`
+    const foundAs = async (familyName: string): Promise<unknown> =>
+      nodesAt((await clinic.ask('frontdesk', query, { familyName })).data, 'patientByNameAndBirthDate').map((node) =>
+        at(node, 'id'),
+      )
+    const named = (name: string, familyName: string) => ward.record(name, 'Patient', '', { familyName, birthDate: '1980-02-03' })
+    await ward.write('quoted', [named('quoted', "O'Neill-Jones")])
+    const earlier = INDEXES.map((index) => ({
+      ...index,
+      normalize: index.normalize === 'NAME' ? ('CASE_AND_SPACE' as const) : index.normalize,
+    }))
+    const before = await openStore(RIVERSIDE, '0'.repeat(64), clinic.stack.env, earlier)
+    await new Admissions(before).write('typeset', [named('typeset', 'O’Neill–Jones')])
+    await before.close()
+    expect(await foundAs("O'Neill-Jones")).toEqual([ward.id('quoted')])
+    expect(await mend()).toEqual({ sound: sound + 1, written: 1, removed: 1, refused: 0 })
+    sound += 2
+    const both = [ward.id('quoted'), ward.id('typeset')].toSorted()
+    for (const name of ["O'Neill-Jones", 'O’Neill–Jones', ' oʼneill ‑ JONES', 'O`NEILL\u2212Jones', 'O´Neill\u00adJones'])
+      expect(((await foundAs(name)) as string[]).toSorted(), name).toEqual(both)
+    for (const name of ['ONeill-Jones', "O'Neill Jones", "O'Neill"]) expect(await foundAs(name), name).toEqual([])
+  })
+
   it('indexes a field that became searchable, in every record', async () => {
     const before = await openStore(RIVERSIDE, '0'.repeat(64), clinic.stack.env)
     await new Admissions(before).write('early', [patient('early', 'MR 91', '91'), coverage('early', 'SUB 91')])
