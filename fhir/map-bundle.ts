@@ -3,6 +3,7 @@ import { UNKNOWN_LABEL } from '../directives/record-labels.ts'
 import type { RecordLabel } from '../directives/policy.ts'
 import type { PatientId } from '../gateway/model/ids.ts'
 import type { MembershipPeriod, NewRecord } from '../gateway/model/record.ts'
+import { withoutPlaceholders } from './absent-reason.ts'
 import { mapAllergyIntolerance } from './allergy-intolerance.ts'
 import { type Entry, type IdentifiedEntry, isIdentified, isObject, readEntries } from './bundle.ts'
 import { mapCareTeam } from './care-team.ts'
@@ -17,7 +18,7 @@ import { mapEncounter } from './encounter.ts'
 import { type EntryIssue, type MappingIssue, ISSUES, WHOLE_BUNDLE, mappingIssue, isMappingIssue } from './mapping-issue.ts'
 import type { MappedBundle, MapOptions } from './mapped-bundle.ts'
 import { mapImmunization } from './immunization.ts'
-import { unfit } from './inspect.ts'
+import { unfit, unfitBundle, unfitEntry } from './inspect.ts'
 import type { CodeLabels } from './labels.ts'
 import { type Imported, isImported, leftOutFor } from './left-out.ts'
 import { mapMedicationRequest } from './medication-request.ts'
@@ -57,14 +58,27 @@ const MAPPINGS: Readonly<Record<Exclude<Imported, 'CareTeam' | 'DiagnosticReport
  * @source https://hl7.org/fhir/R4/bundle.html
  */
 export function mapBundle(bundle: unknown, options: MapOptions): MappedBundle {
-  const { entries, duplicates, faults } = readEntries(bundle)
-  const mapping = new Mapping(options, new References(entries), faults)
+  const { entries: read, duplicates, faults: ofEntries } = readEntries(bundle)
+  const all = read.map((entry) => ({ ...entry, resource: withoutPlaceholders(entry.resource) }))
+  // a party that cannot be read is one that the bundle does not hold: nothing of it is shown, and its id stays known
+  const strangers = all.flatMap((entry) => partyIssue(entry) ?? [])
+  const entries = all.filter((entry) => !strangers.some(({ entry: index }) => index === entry.index))
+  const faults = [...ofEntries, ...strangers]
+  const mapping = new Mapping(options, new References(entries), faults, isObject(bundle) ? bundle : {})
   const others = entries.filter((entry) => !mapping.takePatient(entry))
   // the rest refers to encounters, and may refer to those only that became records
   const [encounters, rest] = [true, false].map((is) => others.filter(({ type }) => (type === 'Encounter') === is))
   for (const entry of [...(encounters ?? []), ...(rest ?? [])]) mapping.take(entry)
   for (const { entry, earlier } of duplicates) mapping.takeDuplicate(entry, earlier)
   return mapping.result(labelsOfBundle(isObject(bundle) ? bundle : {}, entries, options.labels))
+}
+
+/** Read for their names, and to find out which practitioner is meant. */
+const PARTIES: ReadonlySet<string> = new Set(['Practitioner', 'PractitionerRole', 'Organization'])
+
+function partyIssue({ type, index, resource }: Entry): EntryIssue | undefined {
+  const found = PARTIES.has(type) ? unfit(type, resource) : undefined
+  return found && { entry: index, ...found }
 }
 
 type Resource = Readonly<Record<string, unknown>>
@@ -91,9 +105,14 @@ class Mapping {
   readonly #unknown = new Map<string, number>()
   readonly #leftOut = new Map<string, number>()
   readonly #practitioners = new Map<string, { assignments: readonly string[]; patients: Set<PatientId> }>()
+  /** The issue around the resource of an entry: of the whole bundle, or of the entry. */
+  readonly #around: (entry: Entry) => MappingIssue | undefined
 
-  constructor(options: MapOptions, references: References, faults: readonly EntryIssue[]) {
+  constructor(options: MapOptions, references: References, faults: readonly EntryIssue[], bundle: Resource) {
     this.#options = options
+    const ofBundle = unfitBundle(bundle)
+    const raw: readonly unknown[] = Array.isArray(bundle['entry']) ? bundle['entry'] : []
+    this.#around = ({ index }) => ofBundle ?? unfitEntry(raw[index])
     this.#labels = options.labels
     this.#references = references
     this.#faults = [...faults]
@@ -136,7 +155,8 @@ class Mapping {
     }
     if (!isImported(type)) {
       count(this.#unknown, type)
-      if (type === 'ExplanationOfBenefit' && holdsCoverage(entry)) this.#takeHeldCoverages(entry)
+      const isError = entry.resource['status'] === 'entered-in-error'
+      if (type === 'ExplanationOfBenefit' && !isError && holdsCoverage(entry)) this.#takeHeldCoverages(entry)
       return
     }
     const told = leftOutFor(type, entry.resource)
@@ -275,7 +295,9 @@ class Mapping {
   }
 
   #readable(entry: Entry): entry is IdentifiedEntry {
-    const found = isIdentified(entry) ? unfit(entry.type, entry.resource) : mappingIssue(`${entry.type}.id`, ISSUES.id)
+    const found = isIdentified(entry)
+      ? (this.#around(entry) ?? unfit(entry.type, entry.resource))
+      : mappingIssue(`${entry.type}.id`, ISSUES.id)
     if (found) this.#fault(entry, found)
     return found === undefined
   }

@@ -143,11 +143,10 @@ describe('P8: no value of the input occurs in a fault', () => {
   /** Each place of the resource in turn has a value of the wrong kind. */
   const spoiled = (value: unknown): unknown[] => {
     if (typeof value !== 'object' || value === null) return [CANARY, { [CANARY]: CANARY }, [CANARY], 7]
-    return Object.entries(value).flatMap(([key, item]) =>
-      spoiled(item).map((bad) =>
-        Array.isArray(value) ? value.with(Number(key), bad) : { ...value, [key]: bad, [CANARY]: CANARY },
-      ),
+    const within = Object.entries(value).flatMap(([key, item]) =>
+      spoiled(item).map((bad) => (Array.isArray(value) ? value.with(Number(key), bad) : { ...value, [key]: bad })),
     )
+    return Array.isArray(value) ? within : [...within, { ...value, [CANARY]: CANARY }]
   }
   const identifier = [{ system: 'urn:mrn', value: '7', type: { coding: [{ code: 'MR' }] } }]
   const component = [{ code: { text: 'part' }, valueQuantity: { value: 1, unit: 'u', comparator: '<' } }]
