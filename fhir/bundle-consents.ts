@@ -4,14 +4,15 @@ import { type Entry, isIdentified } from './bundle.ts'
 import { type ConsentReading, mapConsent, unreadConsent } from './consent.ts'
 import type { ConsentContext } from './consent-rules.ts'
 import { Reference } from './datatypes.ts'
+import type { EntryAccount } from './entry-account.ts'
 import { unfit } from './inspect.ts'
-import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
+import { ISSUES, mappingIssue } from './mapping-issue.ts'
 import { contentDigest } from './record.ts'
 
 interface Parts extends ConsentContext {
   /** The patients of the bundle by their entries. */
   readonly patients: () => ReadonlyMap<Entry, PatientId>
-  readonly fault: (entry: Entry, issue: MappingIssue) => void
+  readonly account: EntryAccount
 }
 
 interface OfPatient {
@@ -68,7 +69,8 @@ export class BundleConsents {
     known.given.push(...given)
     known.withdrawn.push(...withdrawn)
     if (closesPatient) this.closed.add(patient)
-    for (const issue of issues) this.#parts.fault(entry, issue)
+    this.#parts.account.access(entry, patient)
+    for (const issue of issues) this.#parts.account.fault(entry, issue)
   }
 
   /** All consents of a patient without an id are one statement. A consent with this id replaces it. */
@@ -81,7 +83,7 @@ export class BundleConsents {
    * consent that names nobody is about the only patient of its bundle.
    */
   #patientOf(entry: Entry): PatientId | undefined {
-    const { references, patients, idFor, fault } = this.#parts
+    const { references, patients, idFor, account } = this.#parts
     const ofBundle = patients()
     const targets = ['patient', 'subject'].map((element) =>
       references.follow(Reference.safeParse(entry.resource[element]).data, entry.resource),
@@ -90,7 +92,7 @@ export class BundleConsents {
       const patient = target.kind === 'entry' ? ofBundle.get(target.entry) : undefined
       if (patient !== undefined) return patient
     }
-    fault(entry, mappingIssue('Consent.patient', ISSUES.patient))
+    account.fault(entry, mappingIssue('Consent.patient', ISSUES.patient))
     const [only, ...others] = ofBundle.values()
     if (targets.every(({ kind }) => kind === 'nowhere')) return others.length === 0 ? only : undefined
     const named = targets.flatMap((target) => {

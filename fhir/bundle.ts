@@ -29,6 +29,8 @@ const BundleEntry = z.object({
 const Deletion = z.object({ request: z.object({ method: z.literal('DELETE') }) })
 
 interface ReadEntries {
+  /** The number of entries of the bundle, readable or not. */
+  readonly count: number
   readonly entries: readonly Entry[]
   /** Entries with the type and id of an earlier one. */
   readonly duplicates: readonly { readonly entry: Entry; readonly earlier: Entry }[]
@@ -44,7 +46,7 @@ interface ReadEntries {
 export function readEntries(bundle: unknown): ReadEntries {
   const parsed = Bundle.safeParse(bundle)
   if (!parsed.success)
-    return { entries: [], duplicates: [], faults: [{ entry: WHOLE_BUNDLE, ...mappingIssue('Bundle', ISSUES.bundle) }] }
+    return { count: 0, entries: [], duplicates: [], faults: [{ entry: WHOLE_BUNDLE, ...mappingIssue('Bundle', ISSUES.bundle) }] }
   const entries: Entry[] = []
   const faults: EntryIssue[] = []
   const duplicates: { entry: Entry; earlier: Entry }[] = []
@@ -64,7 +66,7 @@ export function readEntries(bundle: unknown): ReadEntries {
     faults.push({ entry: index, ...mappingIssue(entry.type, ISSUES.duplicate) })
     duplicates.push({ entry, earlier })
   }
-  return { entries, duplicates, faults }
+  return { count: parsed.data.entry.length, entries, duplicates, faults }
 }
 
 function readEntry(index: number, candidate: unknown): Entry | EntryIssue {

@@ -4,50 +4,26 @@ import type { RecordLabel } from '../directives/policy.ts'
 import type { PatientId } from '../gateway/model/ids.ts'
 import type { MembershipPeriod, NewRecord } from '../gateway/model/record.ts'
 import { withoutPlaceholders } from './absent-reason.ts'
-import { mapAllergyIntolerance } from './allergy-intolerance.ts'
 import { type Entry, type IdentifiedEntry, isIdentified, isObject, readEntries } from './bundle.ts'
 import { mapCareTeam } from './care-team.ts'
-import { mapClaim } from './claim.ts'
-import { mapCondition } from './condition.ts'
 import { BundleConsents } from './bundle-consents.ts'
-import { holdsCoverage, mapContainedCoverages, mapCoverage } from './coverage.ts'
+import { holdsCoverage, mapContainedCoverages } from './coverage.ts'
 import { Reference } from './datatypes.ts'
 import { mapDiagnosticReport } from './diagnostic-report.ts'
-import { mapDocumentReference } from './document-reference.ts'
-import { mapEncounter } from './encounter.ts'
+import { EntryAccount } from './entry-account.ts'
 import { type EntryIssue, type MappingIssue, ISSUES, WHOLE_BUNDLE, mappingIssue, isMappingIssue } from './mapping-issue.ts'
 import type { MappedBundle, MapOptions } from './mapped-bundle.ts'
-import { mapImmunization } from './immunization.ts'
 import { unfit, unfitBundle, unfitEntry } from './inspect.ts'
 import type { CodeLabels } from './labels.ts'
-import { type Imported, isImported, leftOutFor } from './left-out.ts'
-import { mapMedicationRequest } from './medication-request.ts'
+import { isImported, leftOutFor } from './left-out.ts'
 import { MembershipPeriods } from './membership.ts'
-import { mapObservation } from './observation.ts'
 import { mapPatient } from './patient.ts'
-import { mapProcedure } from './procedure.ts'
 import { labeled } from './record.ts'
 import { References } from './references.ts'
 import { representationOf } from './related-person.ts'
 import { labelsOfBundle, securityLabelsOf } from './security-labels.ts'
-import { type MapResource, type SubjectContext, subjectElement } from './subject.ts'
-
-/** Read where another resource leads to them. */
-const READ_BY_OTHERS: ReadonlySet<string> = new Set(['Practitioner', 'Organization', 'Medication'])
-
-/** What becomes one record each; reports and care teams are read in ways of their own. */
-const MAPPINGS: Readonly<Record<Exclude<Imported, 'CareTeam' | 'DiagnosticReport'>, MapResource>> = {
-  Encounter: mapEncounter,
-  Condition: mapCondition,
-  Observation: mapObservation,
-  MedicationRequest: mapMedicationRequest,
-  AllergyIntolerance: mapAllergyIntolerance,
-  Immunization: mapImmunization,
-  Procedure: mapProcedure,
-  DocumentReference: mapDocumentReference,
-  Coverage: mapCoverage,
-  Claim: mapClaim,
-}
+import { MAPPINGS, READ_BY_OTHERS } from './resource-mappings.ts'
+import { type SubjectContext, subjectElement } from './subject.ts'
 
 /**
  * Maps one FHIR R4 bundle to records and memberships. Pure: the same bundle and ids give the same result.
@@ -58,19 +34,20 @@ const MAPPINGS: Readonly<Record<Exclude<Imported, 'CareTeam' | 'DiagnosticReport
  * @source https://hl7.org/fhir/R4/bundle.html
  */
 export function mapBundle(bundle: unknown, options: MapOptions): MappedBundle {
-  const { entries: read, duplicates, faults: ofEntries } = readEntries(bundle)
+  const { entries: read, duplicates, faults: ofEntries, count } = readEntries(bundle)
   const all = read.map((entry) => ({ ...entry, resource: withoutPlaceholders(entry.resource) }))
   // a party that cannot be read is one that the bundle does not hold: nothing of it is shown, and its id stays known
   const strangers = all.flatMap((entry) => partyIssue(entry) ?? [])
-  const entries = all.filter((entry) => !strangers.some(({ entry: index }) => index === entry.index))
-  const faults = [...ofEntries, ...strangers]
-  const mapping = new Mapping(options, new References(entries), faults, isObject(bundle) ? bundle : {})
+  const unreadable = new Set(strangers.map(({ entry }) => entry))
+  const entries = all.filter(({ index }) => !unreadable.has(index))
+  const account = new EntryAccount([...ofEntries, ...strangers])
+  const mapping = new Mapping(options, new References(entries), account, isObject(bundle) ? bundle : {})
   const others = entries.filter((entry) => !mapping.takePatient(entry))
   // the rest refers to encounters, and may refer to those only that became records
   const [encounters, rest] = [true, false].map((is) => others.filter(({ type }) => (type === 'Encounter') === is))
   for (const entry of [...(encounters ?? []), ...(rest ?? [])]) mapping.take(entry)
   for (const { entry, earlier } of duplicates) mapping.takeDuplicate(entry, earlier)
-  return mapping.result(labelsOfBundle(isObject(bundle) ? bundle : {}, entries, options.labels))
+  return mapping.result(count, labelsOfBundle(isObject(bundle) ? bundle : {}, entries, options.labels))
 }
 
 /** Read for their names, and to find out which practitioner is meant. */
@@ -98,33 +75,30 @@ class Mapping {
   readonly #options: MapOptions
   readonly #labels: CodeLabels
   readonly #references: References
-  readonly #faults: EntryIssue[]
+  readonly #account: EntryAccount
   readonly #charts = new Map<Entry, Chart>()
   readonly #consents: BundleConsents
   readonly #encounters = new Set<Entry>()
-  readonly #unknown = new Map<string, number>()
-  readonly #leftOut = new Map<string, number>()
   readonly #practitioners = new Map<string, { assignments: readonly string[]; patients: Set<PatientId> }>()
+
   /** The issue around the resource of an entry: of the whole bundle, or of the entry. */
   readonly #around: (entry: Entry) => MappingIssue | undefined
 
-  constructor(options: MapOptions, references: References, faults: readonly EntryIssue[], bundle: Resource) {
+  constructor(options: MapOptions, references: References, account: EntryAccount, bundle: Resource) {
     this.#options = options
     const ofBundle = unfitBundle(bundle)
     const raw: readonly unknown[] = Array.isArray(bundle['entry']) ? bundle['entry'] : []
     this.#around = ({ index }) => ofBundle ?? unfitEntry(raw[index])
     this.#labels = options.labels
     this.#references = references
-    this.#faults = [...faults]
+    this.#account = account
     this.#consents = new BundleConsents({
       references,
       idFor: options.idFor,
       assign: options.assign,
       sensitivities: options.labels.sensitivities,
       patients: () => new Map([...this.#charts].map(([entry, { patient }]) => [entry, patient])),
-      fault: (entry, issue) => {
-        this.#fault(entry, issue)
-      },
+      account,
     })
   }
 
@@ -133,17 +107,21 @@ class Mapping {
     if (entry.type !== 'Patient') return false
     if (!this.#readable(entry)) return true
     const record = mapPatient(entry, this.#options.idFor)
-    if (isMappingIssue(record)) this.#fault(entry, record)
+    if (isMappingIssue(record)) this.#account.fault(entry, record)
     else {
       const { patient } = record.ref
       const empty = { stays: new MembershipPeriods(), proxies: new Map(), coverages: new Set<string>() }
       this.#charts.set(entry, { entry, patient, records: [labeled(record, this.#marksOf(entry))], ...empty })
+      this.#account.recorded(entry, record)
     }
     return true
   }
 
   take(entry: Entry): void {
-    if (READ_BY_OTHERS.has(entry.type)) return
+    if (READ_BY_OTHERS.has(entry.type)) {
+      this.#account.readByOthers(entry)
+      return
+    }
     const { type } = entry
     if (type === 'Consent') {
       this.#takeConsent(entry)
@@ -154,14 +132,14 @@ class Mapping {
       return
     }
     if (!isImported(type)) {
-      count(this.#unknown, type)
+      this.#account.notImported(entry)
       const isError = entry.resource['status'] === 'entered-in-error'
       if (type === 'ExplanationOfBenefit' && !isError && holdsCoverage(entry)) this.#takeHeldCoverages(entry)
       return
     }
     const told = leftOutFor(type, entry.resource)
     if (told !== undefined) {
-      count(this.#leftOut, `${type} ${told}`)
+      this.#account.leftOut(entry, told)
       return
     }
     if (!this.#readable(entry)) return
@@ -173,9 +151,12 @@ class Mapping {
     if (type === 'Claim' && holdsCoverage(entry)) this.#takeHeldCoverages(entry)
   }
 
-  /** @param marks the labels that all records get */
-  result(marks: readonly RecordLabel[]): MappedBundle {
-    if (marks.includes(UNKNOWN_LABEL)) this.#faults.push({ entry: WHOLE_BUNDLE, ...mappingIssue('Bundle', ISSUES.label) })
+  /**
+   * @param count the number of entries
+   * @param marks the labels that all records get
+   */
+  result(count: number, marks: readonly RecordLabel[]): MappedBundle {
+    if (marks.includes(UNKNOWN_LABEL)) this.#account.fault({ index: WHOLE_BUNDLE }, mappingIssue('Bundle', ISSUES.label))
     const charted = new Set([...this.#charts.values()].map(({ patient }) => patient))
     return {
       tenant: this.#options.tenant,
@@ -194,9 +175,10 @@ class Mapping {
       })),
       stored: this.#consents.besides(charted).map((one) => ({ ...one, records: [], memberships: [] })),
       closed: this.#consents.closed,
-      unknown: this.#unknown,
-      leftOut: this.#leftOut,
-      faults: this.#faults.sort((one, other) => one.entry - other.entry),
+      unknown: this.#account.unknown,
+      leftOut: this.#account.omitted,
+      faults: this.#account.faults(),
+      outcomes: this.#account.outcomes(count),
       practitioners: this.#practitioners,
     }
   }
@@ -204,7 +186,7 @@ class Mapping {
   /** @param held the coverage that the resource contains, if that is the record */
   #keep(entry: Entry, { records }: Chart, record: NewRecord | MappingIssue, held?: Resource): void {
     if (isMappingIssue(record)) {
-      this.#fault(entry, record)
+      this.#account.fault(entry, record)
       return
     }
     // what others bring into a record, the diagnosis of a claim and the name of a drug, stands in its values
@@ -212,19 +194,20 @@ class Mapping {
     // the coverage that a claim holds tells nothing of what was claimed
     const codes = held === undefined ? this.#labels.labelsOf(entry.resource, values) : this.#labels.labelsOf(values)
     records.push(labeled(record, [...codes, ...this.#marksOf(entry, held)]))
+    this.#account.recorded(entry, record)
     if (entry.type === 'Encounter') this.#encounters.add(entry)
   }
 
   /** The labels that the security labels of a resource give its records. An unknown one is a fault. */
   #marksOf(entry: Entry, resource: Resource = entry.resource): readonly RecordLabel[] {
     const marks = securityLabelsOf(resource, this.#labels)
-    if (marks.includes(UNKNOWN_LABEL)) this.#fault(entry, mappingIssue(entry.type, ISSUES.label))
+    if (marks.includes(UNKNOWN_LABEL)) this.#account.fault(entry, mappingIssue(entry.type, ISSUES.label))
     return marks
   }
 
   #takeReport(entry: IdentifiedEntry, chart: Chart): void {
     const record = mapDiagnosticReport(entry, this.#contextOf(entry, chart))
-    if (record === 'without text') count(this.#leftOut, 'DiagnosticReport without text')
+    if (record === 'without text') this.#account.leftOut(entry, 'without text')
     else this.#keep(entry, chart, record)
   }
 
@@ -245,8 +228,9 @@ class Mapping {
     const { periods, leftOut, issue } = isReadable
       ? representationOf(entry.resource, typeof birthDate === 'string' ? birthDate : undefined, this.#options.minors)
       : { periods: [] }
-    if (leftOut !== undefined) count(this.#leftOut, `RelatedPerson ${leftOut}`)
-    if (issue !== undefined) this.#fault(entry, issue)
+    this.#account.access(entry, chart.patient)
+    if (leftOut !== undefined) this.#account.leftOut(entry, leftOut)
+    if (issue !== undefined) this.#account.fault(entry, issue)
     // who acts for the patient no more, or as can be read no more, has none: what an earlier import gave them ends by it
     chart.proxies.set(`RelatedPerson/${entry.id}`, periods)
   }
@@ -261,7 +245,7 @@ class Mapping {
 
   #contextOf(entry: Entry, { patient, entry: subject }: Chart): SubjectContext {
     const note = (issue: MappingIssue): void => {
-      this.#fault(entry, issue)
+      this.#account.fault(entry, issue)
     }
     return { patient, subject, references: this.#references, idFor: this.#options.idFor, encounters: this.#encounters, note }
   }
@@ -270,18 +254,22 @@ class Mapping {
     const { idFor, assign } = this.#options
     const team = mapCareTeam(entry, { patient, references: this.#references, idFor, assign })
     if (isMappingIssue(team)) {
-      this.#fault(entry, team)
+      this.#account.fault(entry, team)
       return
     }
     const marks = this.#marksOf(entry)
-    records.push(...team.records.map((record) => labeled(record, marks)))
+    this.#account.access(entry, patient)
+    for (const record of team.records) {
+      records.push(labeled(record, marks))
+      this.#account.recorded(entry, record)
+    }
     for (const { fhirUser, period } of team.stays) stays.add(fhirUser, period)
     for (const { key, assignments } of team.practitioners) {
       const known = this.#practitioners.get(key) ?? { assignments, patients: new Set() }
       this.#practitioners.set(key, known)
       known.patients.add(patient)
     }
-    for (const one of team.issues) this.#fault(entry, one)
+    for (const one of team.issues) this.#account.fault(entry, one)
   }
 
   /** Whose resource it is; nobody's is a fault. */
@@ -290,7 +278,7 @@ class Mapping {
     const subject = Reference.safeParse(entry.resource[element])
     const target = this.#references.follow(subject.data, entry.resource)
     const chart = target.kind === 'entry' ? this.#charts.get(target.entry) : undefined
-    if (chart === undefined) this.#fault(entry, mappingIssue(`${entry.type}.${element}`, ISSUES.patient))
+    if (chart === undefined) this.#account.fault(entry, mappingIssue(`${entry.type}.${element}`, ISSUES.patient))
     return chart
   }
 
@@ -298,15 +286,7 @@ class Mapping {
     const found = isIdentified(entry)
       ? (this.#around(entry) ?? unfit(entry.type, entry.resource))
       : mappingIssue(`${entry.type}.id`, ISSUES.id)
-    if (found) this.#fault(entry, found)
+    if (found) this.#account.fault(entry, found)
     return found === undefined
   }
-
-  #fault({ index }: Entry, { reason }: MappingIssue): void {
-    this.#faults.push({ entry: index, reason })
-  }
-}
-
-function count(counts: Map<string, number>, name: string): void {
-  counts.set(name, (counts.get(name) ?? 0) + 1)
 }

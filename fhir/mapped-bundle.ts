@@ -3,6 +3,7 @@ import type { PatientId, TenantId } from '../gateway/model/ids.ts'
 import type { MinorsPolicy } from '../gateway/model/minors.ts'
 import type { Membership, NewRecord } from '../gateway/model/record.ts'
 import type { CodeLabels } from './labels.ts'
+import type { EntryOutcome } from './entry-account.ts'
 import type { EntryIssue } from './mapping-issue.ts'
 import type { IdFor } from './record.ts'
 
@@ -45,6 +46,8 @@ export interface MappedBundle {
   /** Resources that do not hold by their own status (`Observation entered-in-error`), and reports without text, counted. */
   readonly leftOut: ReadonlyMap<string, number>
   readonly faults: readonly EntryIssue[]
+  /** What became of each entry, in the order of the bundle. */
+  readonly outcomes: readonly EntryOutcome[]
   /** The members of care teams, by `Practitioner/ID`. */
   readonly practitioners: ReadonlyMap<string, MappedPractitioner>
 }
