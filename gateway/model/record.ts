@@ -1,6 +1,6 @@
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { DatePrecision } from './date-span.ts'
-import type { RecordId, RecordRef, TenantId } from './ids.ts'
+import type { PatientId, RecordId, RecordRef, TenantId } from './ids.ts'
 import type { Category, RecordLabel } from '../../directives/policy.ts'
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
@@ -26,6 +26,10 @@ export interface RecordMetadata {
   readonly labels?: readonly RecordLabel[]
   /** The FHIR identity of the author. */
   readonly author?: string
+  /** Of a patient's own record: the patient whose record replaced it. New records of the person are written there. */
+  readonly replacedBy?: PatientId
+  /** Of a patient's own record: the patients whose records it replaced. Records of the person can remain with them. */
+  readonly replaces?: readonly PatientId[]
   /** SHA-256 (base64url) of the source it was imported from, so that a second import can detect a change. */
   readonly source?: string
 }
