@@ -1,20 +1,31 @@
 import type { WriteCounts } from '../fhir/importer.ts'
+import type { EntryPlace } from '../fhir/source-units.ts'
+import type { EntryCounts } from './entry-tally.ts'
 
-export interface ImportFault {
-  /** The name from `sourceFiles`. Names of exported files can hold patients' names, so they are only printed for faults. */
-  readonly file: string
-  /** The index in `Bundle.entry`, from 0. Undefined if the file or the whole bundle is at fault. */
-  readonly entry?: number
+/**
+ * A fault of a file, a line or an entry. The file has its name from `sourceRoots`. Names of exported files can hold patients' names,
+ * so only faults and the JSON report have them. Undefined indexes mean that the file or the whole bundle is at fault.
+ */
+export interface ImportFault extends EntryPlace {
   /** Fixed text with type and path, never a value (P8). */
   readonly reason: string
 }
 
 export interface ImportReport {
   readonly bundles: number
+  /** Number of resources outside of bundles: lines of NDJSON, and files of one resource. */
+  readonly resources: number
   readonly patients: number
   /** Records written or found unchanged, by type. */
   readonly records: ReadonlyMap<string, number>
   readonly written: WriteCounts
+  /** The entries of all files, and of each file. */
+  readonly entries: EntryCounts
+  readonly files: readonly ({ readonly file: string } & EntryCounts)[]
+  /** Files that are not read, by their kind. */
+  readonly passedOver: ReadonlyMap<string, number>
+  /** Number of bundles that are one page of several, without the next page among the files. */
+  readonly missingPages: number
   /** Number of resources of each type that the import does not support. */
   readonly unknown: ReadonlyMap<string, number>
   /** Number of resources that the import omits on purpose, by type and reason, for instance `Observation entered-in-error`. */
@@ -31,7 +42,12 @@ export interface ImportReport {
 /** The lines that `phi import` prints at its end. */
 export function* summary(report: ImportReport): Generator<string> {
   const { created, updated, unchanged } = report.written
-  yield `${several(report.patients, 'patient')} from ${several(report.bundles, 'bundle')}`
+  const sources = [
+    ...(report.bundles > 0 || report.resources === 0 ? [several(report.bundles, 'bundle')] : []),
+    ...(report.resources > 0 ? [several(report.resources, 'single resource')] : []),
+  ]
+  yield `${several(report.patients, 'patient')} from ${sources.join(' and ')}`
+  yield `entries: ${entriesLine(report.entries)}`
   yield `records: ${counts(report.records)}`
   yield `created ${created}, updated ${updated}, unchanged ${unchanged}`
   if (report.unknown.size > 0) yield `not imported, by type: ${counts(report.unknown)}`
@@ -45,15 +61,42 @@ export function* summary(report: ImportReport): Generator<string> {
     yield `no care team of these files has the practitioner of --assign (check the id): ${practitioner}`
   if (report.closed > 0)
     yield `closed to everybody but the patient, proxies and break-glass, because a consent is not understood: ${several(report.closed, 'patient')}`
-  for (const { file, entry, reason } of report.faults)
-    yield `fault: ${file}, ${entry === undefined ? '' : `entry ${entry}, `}${reason}`
+  if (report.passedOver.size > 0) yield `files that are not read: ${counts(report.passedOver)}`
+  if (report.missingPages > 0)
+    yield `${several(report.missingPages, 'bundle')} with one page of several, without the next page. Export all pages, and import them.`
+  for (const { reason, ...place } of report.faults) yield `fault: ${placeText(place)}, ${reason}`
   if (report.faults.length > 0)
     yield `${several(report.faults.length, 'fault')}; everything else was imported. Correct the faults and run the import again.`
 }
 
+/** The report as one line of JSON, with the entries of each file. */
+export function jsonReport(report: ImportReport): string {
+  return JSON.stringify(report, (_key, value: unknown) => (value instanceof Map ? (Object.fromEntries(value) as unknown) : value))
+}
+
+const PARTS: readonly (readonly [keyof EntryCounts, string])[] = [
+  ['imported', 'imported'],
+  ['unchanged', 'unchanged'],
+  ['leftOut', 'left out'],
+  ['superseded', 'superseded'],
+  ['readByOthers', 'read by others'],
+  ['notImported', 'of types that are not imported'],
+  ['issues', 'refused'],
+]
+
+function entriesLine(entries: EntryCounts): string {
+  const parts = PARTS.flatMap(([kind, text]) => (entries[kind] > 0 ? [`${entries[kind]} ${text}`] : []))
+  return parts.length === 0 ? `${entries.read} read` : `${entries.read} read = ${parts.join(' + ')}`
+}
+
+function placeText({ file, line, entry, inner = [] }: EntryPlace): string {
+  const within = inner.map((index) => `, entry ${index} within`).join('')
+  return `${file}${line === undefined ? '' : `, line ${line}`}${entry === undefined ? '' : `, entry ${entry}${within}`}`
+}
+
 const several = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
-function counts(all: ReadonlyMap<string, number>): string {
+export function counts(all: ReadonlyMap<string, number>): string {
   const sorted = [...all].sort(byCount)
   return sorted.length === 0 ? 'none' : sorted.map(([name, times]) => `${name} ${times}`).join(', ')
 }

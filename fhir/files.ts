@@ -1,130 +1,124 @@
 import { createReadStream } from 'node:fs'
-import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import type { Readable } from 'node:stream'
+import { open } from 'node:fs/promises'
+import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
+import { decodedText } from './decoded-text.ts'
 import { FileRefused } from './file-refused.ts'
-import { readZipMember, zipMembers } from './zip.ts'
+import { type JsonValue, jsonValues } from './json-values.ts'
+import { isSource, kindOf, type SourceFile } from './source-files.ts'
+import { zipMembers } from './zip.ts'
 
-/** The largest bundle that is unpacked, in bytes: guards against archives that unpack without end. */
-const MAX_BUNDLE_BYTES = 200 * 1024 * 1024
+/** The largest value that is read, in characters: guards against archives that unpack without end. */
+const MAX_VALUE_CHARACTERS = 200 * 1024 * 1024
 
-const BUNDLE_FILE = /\.(?:json|gz|zip)$/i
-const JSON_MEMBER = /\.json$/i
-
-/** A file's text, or why it cannot be had. `doneBytes` is how much of all `sourceFiles` is behind, packed as they are. */
-export type BundleFile = { readonly name: string; readonly doneBytes: number } & (
-  | { readonly text: string }
+/**
+ * A JSON value, or a reason why a file or a line has none. `passedOver` is the kind of a member of an archive that is not read.
+ * `doneBytes` is how much of all files is behind, packed as they are.
+ */
+export type SourceValue = { readonly name: string; readonly doneBytes: number } & (
+  | JsonValue
   | { readonly reason: string }
+  | { readonly passedOver: string }
 )
 
-export interface SourceFile {
-  readonly path: string
-  /** The path as given, or below the directory that was given. */
-  readonly name: string
-  readonly bytes: number
-}
+type Content = () => AsyncIterable<Buffer>
 
 /**
- * The files behind some paths: each file itself, and of a directory all `.json`, `.gz` and `.zip` below it, sorted, links
- * not followed. What cannot be opened stays in the list and fails when it is read.
- */
-export async function sourceFiles(paths: readonly string[]): Promise<readonly SourceFile[]> {
-  const files: SourceFile[] = []
-  for (const path of paths) {
-    const found = await stat(path).catch(() => undefined)
-    if (found?.isDirectory()) files.push(...(await filesBelow(path)))
-    else files.push({ path, name: basename(path), bytes: found?.size ?? 0 })
-  }
-  return files
-}
-
-async function filesBelow(directory: string): Promise<SourceFile[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
-  const paths = entries
-    .filter((entry) => entry.isFile() && BUNDLE_FILE.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort()
-  return Promise.all(
-    paths.map(async (path) => ({ path, name: path.slice(join(directory, '/').length), bytes: (await stat(path)).size })),
-  )
-}
-
-/**
- * The bundles of some files, one at a time: memory holds one of them. Whether a file is an archive is seen from its first
- * bytes. A file or member that cannot be read is given with its reason, and the next one follows.
+ * Reads the values of files one after the other. A file that is at fault has a reason, and the next one is read.
  *
- * @param maxBytes what one bundle may have unpacked
+ * @param before the bytes of the files that are behind
+ * @param maxCharacters the limit for one value
  */
-export async function* readBundles(files: readonly SourceFile[], maxBytes = MAX_BUNDLE_BYTES): AsyncGenerator<BundleFile> {
-  let before = 0
-  for (const { path, name, bytes } of files) {
+export async function* readValues(
+  files: readonly SourceFile[],
+  before = 0,
+  maxCharacters: number = MAX_VALUE_CHARACTERS,
+): AsyncGenerator<SourceValue> {
+  for (const file of files) {
+    const { path, name, bytes } = file
+    const at = { name, doneBytes: before + bytes }
     try {
-      for await (const { member, content, done } of contents(path, maxBytes)) {
-        const place = { name: member === undefined ? name : `${name}/${member}`, doneBytes: before + bytes * done }
-        yield { ...place, ...(content instanceof FileRefused ? { reason: content.message } : textOf(content)) }
+      const kind = await kindOfContent(path)
+      if (kind === 'zip') yield* membersOf(file, before, maxCharacters)
+      else {
+        const content = (): AsyncIterable<Buffer> => createReadStream(path)
+        const source = kind === 'gzip' ? unpacked(content) : content
+        for await (const value of valuesOf(name, source, maxCharacters, kind)) yield { ...at, ...value }
       }
     } catch (failure) {
-      yield { name, doneBytes: before + bytes, reason: refusal(failure).message }
+      yield { ...at, reason: refusal(failure).message }
     }
     before += bytes
   }
 }
 
-/** `done` is the part of the file that is behind, from 0 to 1. */
-interface Content {
-  readonly member?: string
-  readonly content: Buffer | FileRefused
-  readonly done: number
-}
-
-async function* contents(path: string, maxBytes: number): AsyncGenerator<Content> {
+async function kindOfContent(path: string): Promise<'zip' | 'gzip' | 'plain'> {
   const file = await open(path).catch((cause: unknown) => {
     throw new FileRefused('NOT_FOUND', { cause })
   })
   try {
-    const { buffer: magic } = await file.read(Buffer.alloc(4), 0, 4, 0)
-    if (magic.readUInt16BE(0) === 0x504b) yield* membersOf(file, maxBytes)
-    else if (magic.readUInt16BE(0) === 0x1f8b) yield { content: await collect(unpacked(path), maxBytes), done: 1 }
-    else yield { content: await collect(createReadStream(path), maxBytes), done: 1 }
+    const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0)
+    if (buffer.toString('latin1', 0, 2) === 'PK') return 'zip'
+    return isGzip(buffer) ? 'gzip' : 'plain'
   } finally {
     await file.close()
   }
 }
 
-async function* membersOf(file: FileHandle, maxBytes: number): AsyncGenerator<Content> {
-  const members = (await zipMembers(file)).filter(({ name }) => JSON_MEMBER.test(name))
-  for (const [index, member] of members.entries()) {
-    const content = await readZipMember(file, member, maxBytes).catch(refusal)
-    yield { member: member.name, content, done: (index + 1) / members.length }
+const isGzip = (head: Buffer): boolean => head[0] === 0x1f && head[1] === 0x8b
+const ARCHIVE = /\.(?:zip|7z|rar|tar|tgz|tar\.gz)$/i
+const LINES = /\.(?:ndjson|jsonl)(?:\.gz)?$/i
+
+async function* membersOf({ path, name, bytes }: SourceFile, before: number, maxCharacters: number): AsyncGenerator<SourceValue> {
+  let isEmpty = true
+  for await (const member of zipMembers(path)) {
+    const at = { name: `${name}/${member.name}`, doneBytes: before + bytes * member.done }
+    if (ARCHIVE.test(member.name)) yield { ...at, reason: new FileRefused('ARCHIVE_WITHIN').message }
+    else if (!isSource(member.name)) yield { ...at, passedOver: kindOf(member.name) }
+    else for await (const value of valuesOf(at.name, member.content, maxCharacters, 'zip')) yield { ...at, ...value }
+    isEmpty &&= !ARCHIVE.test(member.name) && !isSource(member.name)
   }
+  if (isEmpty) yield { name, doneBytes: before + bytes, reason: new FileRefused('NOTHING').message }
 }
 
-function unpacked(path: string): Readable {
-  const source = createReadStream(path)
-  const gunzip = createGunzip()
-  // pipe() passes no error on, and one that nobody hears ends the process
-  source.on('error', (failure) => gunzip.destroy(failure))
-  return source.pipe(gunzip)
-}
-
-async function collect(stream: Readable, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > maxBytes) throw new FileRefused('TOO_LARGE')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
-}
-
-function textOf(content: Buffer): { text: string } | { reason: string } {
+/** @param kind the kind of its file. What is packed is checked before one of its lines is taken. */
+async function* valuesOf(
+  name: string,
+  source: Content,
+  maxCharacters: number,
+  kind: 'zip' | 'gzip' | 'plain',
+): AsyncGenerator<JsonValue | { readonly reason: string }> {
   try {
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(content) }
-  } catch (cause) {
-    return { reason: new FileRefused('NOT_TEXT', { cause }).message }
+    const content = kind === 'zip' ? await unpackedMember(source) : source
+    const verify = async (): Promise<void> => {
+      if (kind !== 'plain') await drained(content())
+    }
+    yield* jsonValues(decodedText(content()), { isLines: LINES.test(name), maxCharacters, verify })
+  } catch (failure) {
+    yield { reason: refusal(failure).message }
   }
+}
+
+/** @throws FileRefused */
+async function unpackedMember(content: Content): Promise<Content> {
+  for await (const chunk of content()) return isGzip(chunk) ? unpacked(content) : content
+  return content
+}
+
+const unpacked =
+  (content: Content): Content =>
+  () => {
+    const source = Readable.from(content())
+    const gunzip = createGunzip()
+    // pipe() passes no error on, and one that nobody hears ends the process
+    source.on('error', (failure) => gunzip.destroy(failure))
+    gunzip.on('close', () => source.destroy())
+    return source.pipe(gunzip) as AsyncIterable<Buffer>
+  }
+
+async function drained(content: AsyncIterable<Buffer>): Promise<void> {
+  const chunks = content[Symbol.asyncIterator]()
+  while ((await chunks.next()).done !== true);
 }
 
 function refusal(failure: unknown): FileRefused {

@@ -5,7 +5,7 @@ import type { IdFor } from './record.ts'
 export interface Importer {
   readonly idFor: IdFor
   /** Writes all of a patient's records, memberships and consents. Repeating it with the same source changes nothing. */
-  write(patient: MappedPatient): Promise<WriteCounts>
+  write(patient: MappedPatient): Promise<WriteResult>
   close(): Promise<void>
 }
 
@@ -14,6 +14,14 @@ export interface WriteCounts {
   readonly created: number
   readonly updated: number
   readonly unchanged: number
+}
+
+/** The result of writing one patient. */
+export interface WriteResult extends WriteCounts {
+  /** The records that were found unchanged, by `recordName`. */
+  readonly unchangedRecords: ReadonlySet<string>
+  /** Whether a membership or a consent changed. */
+  readonly accessChanged: boolean
 }
 
 /** How many patients are written at a time: enough to fill the waits for the store, few enough to keep memory small. */

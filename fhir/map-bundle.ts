@@ -11,6 +11,7 @@ import { holdsCoverage, mapContainedCoverages } from './coverage.ts'
 import { Reference } from './datatypes.ts'
 import { mapDiagnosticReport } from './diagnostic-report.ts'
 import { EntryAccount } from './entry-account.ts'
+import { flatBundle } from './flat-bundle.ts'
 import { type EntryIssue, type MappingIssue, ISSUES, WHOLE_BUNDLE, mappingIssue, isMappingIssue } from './mapping-issue.ts'
 import type { MappedBundle, MapOptions } from './mapped-bundle.ts'
 import { unfit, unfitBundle, unfitEntry } from './inspect.ts'
@@ -22,7 +23,7 @@ import { labeled } from './record.ts'
 import { References } from './references.ts'
 import { representationOf } from './related-person.ts'
 import { labelsOfBundle, securityLabelsOf } from './security-labels.ts'
-import { MAPPINGS, READ_BY_OTHERS } from './resource-mappings.ts'
+import { MAPPINGS, READ_BY_OTHERS, refusalOf } from './resource-mappings.ts'
 import { type SubjectContext, subjectElement } from './subject.ts'
 
 /**
@@ -34,20 +35,21 @@ import { type SubjectContext, subjectElement } from './subject.ts'
  * @source https://hl7.org/fhir/R4/bundle.html
  */
 export function mapBundle(bundle: unknown, options: MapOptions): MappedBundle {
-  const { entries: read, duplicates, faults: ofEntries, count } = readEntries(bundle)
+  const { bundle: flat, places } = flatBundle(bundle)
+  const { entries: read, duplicates, faults: ofEntries, count } = readEntries(flat)
   const all = read.map((entry) => ({ ...entry, resource: withoutPlaceholders(entry.resource) }))
   // a party that cannot be read is one that the bundle does not hold: nothing of it is shown, and its id stays known
   const strangers = all.flatMap((entry) => partyIssue(entry) ?? [])
   const unreadable = new Set(strangers.map(({ entry }) => entry))
   const entries = all.filter(({ index }) => !unreadable.has(index))
   const account = new EntryAccount([...ofEntries, ...strangers])
-  const mapping = new Mapping(options, new References(entries), account, isObject(bundle) ? bundle : {})
+  const mapping = new Mapping(options, new References(entries), account, isObject(flat) ? flat : {})
   const others = entries.filter((entry) => !mapping.takePatient(entry))
   // the rest refers to encounters, and may refer to those only that became records
   const [encounters, rest] = [true, false].map((is) => others.filter(({ type }) => (type === 'Encounter') === is))
   for (const entry of [...(encounters ?? []), ...(rest ?? [])]) mapping.take(entry)
   for (const { entry, earlier } of duplicates) mapping.takeDuplicate(entry, earlier)
-  return mapping.result(count, labelsOfBundle(isObject(bundle) ? bundle : {}, entries, options.labels))
+  return { ...mapping.result(count, labelsOfBundle(isObject(bundle) ? bundle : {}, entries, options.labels)), places }
 }
 
 /** Read for their names, and to find out which practitioner is meant. */
@@ -132,6 +134,11 @@ class Mapping {
       return
     }
     if (!isImported(type)) {
+      const refused = refusalOf(entry)
+      if (refused !== undefined) {
+        this.#account.fault(entry, refused)
+        return
+      }
       this.#account.notImported(entry)
       const isError = entry.resource['status'] === 'entered-in-error'
       if (type === 'ExplanationOfBenefit' && !isError && holdsCoverage(entry)) this.#takeHeldCoverages(entry)
@@ -155,7 +162,7 @@ class Mapping {
    * @param count the number of entries
    * @param marks the labels that all records get
    */
-  result(count: number, marks: readonly RecordLabel[]): MappedBundle {
+  result(count: number, marks: readonly RecordLabel[]): Omit<MappedBundle, 'places'> {
     if (marks.includes(UNKNOWN_LABEL)) this.#account.fault({ index: WHOLE_BUNDLE }, mappingIssue('Bundle', ISSUES.label))
     const charted = new Set([...this.#charts.values()].map(({ patient }) => patient))
     return {

@@ -48,6 +48,8 @@ export interface MappedBundle {
   readonly faults: readonly EntryIssue[]
   /** What became of each entry, in the order of the bundle. */
   readonly outcomes: readonly EntryOutcome[]
+  /** Where each entry comes from: its index in `Bundle.entry`, then those in the bundles within. */
+  readonly places: readonly (readonly number[])[]
   /** The members of care teams, by `Practitioner/ID`. */
   readonly practitioners: ReadonlyMap<string, MappedPractitioner>
 }

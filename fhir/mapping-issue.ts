@@ -56,6 +56,8 @@ export const ISSUES = {
   unverified: 'not verified, so that nothing is permitted by it',
   exception: 'an exception to a denial, which here closes whatever else permits it',
   age: 'has no birth date, so that nobody acts for the patient by it',
+  outcome: 'reports an error of the source, so that resources may be missing',
+  parameters: 'wraps resources in parameters, which are not read',
   outside: 'does not overlap the period of the care team',
 } as const
 

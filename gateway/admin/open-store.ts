@@ -1,7 +1,7 @@
 import { consentsChange } from '../access/consents.ts'
 import { membershipChanges } from '../access/memberships.ts'
 import { derivedId } from '../crypto/tokens.ts'
-import { RecordWriter, type WriteCounts } from '../store/record-writer.ts'
+import { RecordWriter, type WriteResult } from '../store/record-writer.ts'
 import type { ConsentChanges } from '../model/consent.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId, TenantId } from '../model/ids.ts'
@@ -25,7 +25,7 @@ export interface SealedStore {
     records: readonly NewRecord[]
     memberships: readonly Membership[]
     consents?: ConsentChanges
-  }): Promise<WriteCounts>
+  }): Promise<WriteResult>
   /** Writes a new or changed study. The patients of the study are memberships, which `write` takes. */
   writeStudy(study: Study): Promise<void>
   close(): Promise<void>
@@ -56,7 +56,7 @@ export async function openStore(
     async write({ patient, records, memberships, consents }) {
       // without a record there may be no patient, and consents alone must not create one
       if (records.length === 0 && memberships.length === 0 && (await services.records.indexRoot(tenant, patient)) === undefined) {
-        return { created: 0, updated: 0, unchanged: 0 }
+        return { created: 0, updated: 0, unchanged: 0, unchangedRecords: new Set(), accessChanged: false }
       }
       const changed = await membershipChanges({ keyring, table: access }, tenant, memberships)
       const consentChange = consents && (await consentsChange(services, tenant, patient, consents))

@@ -38,6 +38,14 @@ export interface WriteCounts {
   readonly unchanged: number
 }
 
+/** The result of writing one patient. */
+export interface WriteResult extends WriteCounts {
+  /** The records that were found unchanged, as `Type#id`. */
+  readonly unchangedRecords: ReadonlySet<string>
+  /** Whether a membership or a consent changed. */
+  readonly accessChanged: boolean
+}
+
 export interface WriterParts {
   readonly records: RecordTable
   readonly history: HistoryTable
@@ -76,7 +84,7 @@ export class RecordWriter {
    * @throws VersionConflict if other writers kept changing the patient for half a minute; BadUserInput for a record that is too large;
    *   AuditUnavailable, StoreUnavailable, KeyUnavailable, IntegrityFailure
    */
-  async write(context: AuditContext, batch: PatientBatch): Promise<WriteCounts> {
+  async write(context: AuditContext, batch: PatientBatch): Promise<WriteResult> {
     const began = performance.now()
     for (let attempt = 1; ; attempt++) {
       const counts = await this.#writeOnce(context, batch)
@@ -86,7 +94,7 @@ export class RecordWriter {
     }
   }
 
-  async #writeOnce(context: AuditContext, { patient, records, access }: PatientBatch): Promise<WriteCounts | 'CONFLICT'> {
+  async #writeOnce(context: AuditContext, { patient, records, access }: PatientBatch): Promise<WriteResult | 'CONFLICT'> {
     const { tenant } = context
     const { keyring, keys: keyTable } = this.#parts
     let keys: PatientKeys | undefined = (await keyring.patientKeys(tenant, [patient], 'always')).get(patient)
@@ -104,9 +112,10 @@ export class RecordWriter {
       tenant,
       this.#parts.searchable ?? [],
     )
-    const { units, counts } = await this.#units(context, keys, records, stored, search)
+    const { units, counts, unchangedRecords } = await this.#units(context, keys, records, stored, search)
+    const result = { ...counts, unchangedRecords, accessChanged: access.length > 0 }
     units.push(...accessUnits(patient, access, this.#now()))
-    if (units.length === 0) return counts
+    if (units.length === 0) return result
     const place = { table: this.#parts.access, key: await keyring.purposeKey(tenant, 'access'), tenant, patient }
     const writers = { index, access: await AccessWriter.open(place, isNew, access) }
     units.sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0))
@@ -128,7 +137,7 @@ export class RecordWriter {
       next = next.slice(group.length)
       before = []
     }
-    return counts
+    return result
   }
 
   /** The writes of one transaction. Index root and own record name the access manifest that the transaction writes. */
@@ -187,9 +196,10 @@ export class RecordWriter {
     records: readonly NewRecord[],
     before: ReadonlyMap<string, SealedRecord>,
     search: SearchWriter,
-  ): Promise<{ units: WriteUnit[]; counts: WriteCounts }> {
+  ): Promise<{ units: WriteUnit[]; counts: WriteCounts; unchangedRecords: ReadonlySet<string> }> {
     const units: WriteUnit[] = []
     const counts = { created: 0, updated: 0, unchanged: 0 }
+    const unchangedRecords = new Set<string>()
     for (const record of records) {
       const sealed = before.get(nameOf(record))
       if (sealed === undefined) {
@@ -199,12 +209,13 @@ export class RecordWriter {
       }
       if (sealed.metadata.source !== undefined && sealed.metadata.source === record.metadata.source) {
         counts.unchanged++
+        unchangedRecords.add(nameOf(record))
         continue
       }
       units.push(await this.#update(context, keys, record, sealed.version, search))
       counts.updated++
     }
-    return { units, counts }
+    return { units, counts, unchangedRecords }
   }
 
   #create(context: AuditContext, keys: PatientKeys, record: NewRecord, search: SearchWriter): WriteUnit {

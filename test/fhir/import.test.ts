@@ -2,55 +2,22 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import { Command, CommanderError } from 'commander'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { assignments } from '../../cli/assignments.ts'
-import { importCommand, runImport } from '../../cli/import.ts'
-import type { ImportReport } from '../../cli/import-report.ts'
+import { importCommand } from '../../cli/import.ts'
+import { type ImportReport, summary } from '../../cli/import-report.ts'
+import { runImport } from '../../cli/import-run.ts'
 import { type Progress, progressOn } from '../../cli/progress.ts'
 import { openImporter } from '../../gateway/admin/open-importer.ts'
-import type { Importer, WriteCounts } from '../../fhir/importer.ts'
-import type { MappedPatient } from '../../fhir/mapped-bundle.ts'
 import { startIdentityProvider } from '../../infra/local/identity-provider.ts'
 import { startKms } from '../../infra/local/kms.ts'
 import { startStack } from '../../infra/local/stack.ts'
 import { StoreUnavailable, VersionConflict } from '../../gateway/model/failures.ts'
 import { refuseProduction, StageRefused } from '../../gateway/model/stage.ts'
 import { bundle, careTeam, clinicLabels, idFor, observation, patient, riverside } from './clinic.ts'
+import { MemoryImporter } from './memory-importer.ts'
 import { clinicLock } from '../../schema/clinic.ts'
-
-/** Keeps digests by record, like the sealed store, and counts concurrent writes. */
-class MemoryImporter implements Importer {
-  readonly idFor = idFor
-  readonly digests = new Map<string, string | undefined>()
-  atOnce = 0
-  mostAtOnce = 0
-  closed = false
-  readonly failing = new Map<string, Error>()
-
-  async write({ patient: whose, records }: MappedPatient): Promise<WriteCounts> {
-    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce)
-    await wait(2)
-    this.atOnce--
-    const failure = this.failing.get(whose)
-    if (failure) throw failure
-    const counts = { created: 0, updated: 0, unchanged: 0 }
-    for (const { ref, metadata } of records) {
-      const key = `${ref.type}#${ref.id}`
-      if (!this.digests.has(key)) counts.created++
-      else if (this.digests.get(key) === metadata.source) counts.unchanged++
-      else counts.updated++
-      this.digests.set(key, metadata.source)
-    }
-    return counts
-  }
-
-  close(): Promise<void> {
-    this.closed = true
-    return Promise.resolve()
-  }
-}
 
 const silent: Progress = { start: () => undefined, update: () => undefined, stop: () => undefined }
 
@@ -69,16 +36,11 @@ afterEach(async () => {
 
 const put = (name: string, content: unknown): Promise<void> =>
   writeFile(join(home, name), typeof content === 'string' ? content : JSON.stringify(content))
-const run = (assign: ReadonlyMap<string, readonly string[]> = new Map()): Promise<ImportReport> =>
-  runImport({
-    paths: [home],
-    tenant: riverside,
-    assign,
-    labels: clinicLabels,
-    importer,
-    progress: silent,
-    print: (line) => lines.push(line),
-  })
+const run = async (assign: ReadonlyMap<string, readonly string[]> = new Map()): Promise<ImportReport> => {
+  const report = await runImport({ paths: [home], tenant: riverside, assign, labels: clinicLabels, importer, progress: silent })
+  lines.push(...summary(report))
+  return report
+}
 
 describe('phi import', () => {
   it('writes once, and finds everything unchanged the second time', async () => {

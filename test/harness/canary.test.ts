@@ -13,7 +13,7 @@ import { allFormsOf } from './leak-search.ts'
 
 const STORE: SealedStore = {
   idFor: (type) => Buffer.from(type.padEnd(16, '.').slice(0, 16)).toString('base64url') as RecordId,
-  write: () => Promise.resolve({ created: 0, updated: 0, unchanged: 0 }),
+  write: () => Promise.resolve({ created: 0, updated: 0, unchanged: 0, unchangedRecords: new Set(), accessChanged: false }),
   writeStudy: () => Promise.resolve(),
   close: () => Promise.resolve(),
 }

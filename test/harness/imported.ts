@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { runImport } from '../../cli/import.ts'
+import { runImport } from '../../cli/import-run.ts'
 import type { ImportReport } from '../../cli/import-report.ts'
 import { lockDigest } from '../../directives/compile.ts'
 import { sensitivities } from '../../directives/sensitivities.ts'
@@ -36,7 +36,6 @@ export async function importResources(
       labels: codeLabels(sensitivities(clinicLock())),
       importer,
       progress: { start: () => undefined, update: () => undefined, stop: () => undefined },
-      print: () => undefined,
     })
     const { idFor } = importer
     const idOf: Imported['idOf'] = (type, sourceId, patient) =>

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readBundles, sourceFiles } from '../../fhir/files.ts'
 import { sensitivities } from '../../directives/sensitivities.ts'
 import { codeLabels } from '../../fhir/labels.ts'
 import { clinicLock } from '../../schema/clinic.ts'
@@ -10,6 +9,7 @@ import { encodeNodeId } from '../../gateway/model/node-id.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
 import { at, auditOf, first, nodesAt, RIVERSIDE } from '../gateway/asking.ts'
 import { type RunningClinic, runClinic } from '../harness/running-clinic.ts'
+import { bundlesOf } from './folder.ts'
 
 const HBA1C = '4548-4'
 
@@ -41,8 +41,9 @@ describe('a Synthea patient with many HbA1c values', () => {
     clinic = await runClinic({ riverside: 1, lakeside: 1 })
     const bundles = join(process.env['PHI_SHARED'] ?? '', 'data/synthea/biocfhir-30')
     let text = ''
-    for await (const file of readBundles(await sourceFiles([bundles]))) {
-      if ('text' in file && latestOf(file.text).length > latestOf(text === '' ? '{"entry":[]}' : text).length) text = file.text
+    for await (const bundle of bundlesOf([bundles])) {
+      const one = JSON.stringify(bundle)
+      if (latestOf(one).length > latestOf(text === '' ? '{"entry":[]}' : text).length) text = one
     }
     expected = latestOf(text)
     const store = await openStore(RIVERSIDE, '0'.repeat(64), clinic.stack.env)

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readBundles, sourceFiles } from '../../fhir/files.ts'
 import { startStack, type Stack } from '../../infra/local/stack.ts'
 import { findLeaks } from '../harness/leak-search.ts'
+import { bundlesOf } from './folder.ts'
 
 const run = promisify(execFile)
 const shared = process.env['PHI_SHARED'] ?? ''
@@ -84,9 +84,8 @@ describe('the Synthea bundles', () => {
     expect(shared, 'PHI_SHARED names the folder').not.toBe('')
     dataFolder = mkdtempSync(join(tmpdir(), 'phi-synthea-'))
     stack = await startStack({ dataFolder, port: 0 })
-    for await (const file of readBundles(await sourceFiles(sets))) {
-      if ('reason' in file) throw new Error(file.reason)
-      const { entry } = JSON.parse(file.text) as { entry: readonly BundleEntry[] }
+    for await (const bundle of bundlesOf(sets)) {
+      const { entry } = bundle as { entry: readonly BundleEntry[] }
       countRecords(entry, expected)
       for (const { resource } of entry) {
         if (resource.resourceType !== 'Patient') continue

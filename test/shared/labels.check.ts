@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { readBundles, sourceFiles } from '../../fhir/files.ts'
 import { sensitivities } from '../../directives/sensitivities.ts'
 import { codeLabels } from '../../fhir/labels.ts'
 import { mapBundle } from '../../fhir/map-bundle.ts'
 import { clinicLock } from '../../schema/clinic.ts'
 import type { RecordId, TenantId } from '../../gateway/model/ids.ts'
+import { bundlesOf } from './folder.ts'
 
 /** Words about HIV as a reader of the files recognizes them, in the display of any code of an observation. */
 const TELLING = /\bHIV\b|antiretroviral|CD4|zidovudine|lamivudine|nevirapine|abacavir|lopinavir|nelfinavir|stavudine|tenofovir/i
@@ -19,9 +19,8 @@ it('the Synthea bundles of patients with HIV are labeled on import: every observ
     assign: new Map(),
   }
   let telling = 0
-  for await (const file of readBundles(await sourceFiles([folder]))) {
-    if ('reason' in file) throw new Error(file.reason)
-    const { entry } = JSON.parse(file.text) as { entry: { resource: Record<string, unknown> }[] }
+  for await (const bundle of bundlesOf([folder])) {
+    const { entry } = bundle as { entry: { resource: Record<string, unknown> }[] }
     const expected = new Set<string>()
     for (const { resource } of entry) {
       if (resource['resourceType'] !== 'Observation') continue
@@ -29,7 +28,7 @@ it('the Synthea bundles of patients with HIV are labeled on import: every observ
       if (TELLING.test(JSON.stringify([code, valueCodeableConcept, component])))
         expected.add(`Observation/${String(resource['id'])}`)
     }
-    const { patients } = mapBundle(JSON.parse(file.text), { ...options, labels })
+    const { patients } = mapBundle(bundle, { ...options, labels })
     const found = patients.flatMap(({ records }) =>
       records.filter(
         ({ ref, metadata }) => ref.type === 'Observation' && metadata.labels?.some((label) => (label as string) === 'HIV'),

@@ -6,7 +6,7 @@ import { authorRelationship } from '../../../gateway/access/author.ts'
 import { minorProxyPeriods } from '../../../gateway/model/minors.ts'
 import { membershipRelationship } from '../../../gateway/access/memberships.ts'
 import { tokenIdentity } from '../../../gateway/access/identity.ts'
-import { runImport } from '../../../cli/import.ts'
+import { runImport } from '../../../cli/import-run.ts'
 import type { ImportReport } from '../../../cli/import-report.ts'
 import { compilePolicy, lockDigest } from '../../../directives/compile.ts'
 import { recordById, recordsOf, patientOf } from '../../../gateway/disclosure/edge-resolvers.ts'
@@ -336,7 +336,7 @@ describe('C06: a parent, from the bundle of a minor to the answer', () => {
       const progress = { start: () => undefined, update: () => undefined, stop: () => undefined }
       const labels = codeLabels(sensitivities(clinicLock()))
       const input = { paths: [folder], tenant: RIVERSIDE, assign: new Map(), labels, importer: store }
-      return await runImport({ ...input, progress, print: () => undefined })
+      return await runImport({ ...input, progress })
     } finally {
       rmSync(folder, { recursive: true })
     }

@@ -165,7 +165,8 @@ describe('seeding', () => {
           write: ({ records, memberships }) => {
             written.push(tenant)
             subjects.push(...memberships.filter(({ relationship }) => relationship === 'STUDY').map(({ fhirUser }) => fhirUser))
-            return Promise.resolve({ created: records.length, updated: 0, unchanged: 0 })
+            const counts = { created: records.length, updated: 0, unchanged: 0 }
+            return Promise.resolve({ ...counts, unchangedRecords: new Set(), accessChanged: true })
           },
           writeStudy: ({ protocol }) => Promise.resolve(void studies.push(`${tenant} ${protocol}`)),
           close: () => Promise.resolve(void closed.push(tenant)),

@@ -1,0 +1,241 @@
+import type { EntryOutcome } from '../fhir/entry-account.ts'
+import { readValues } from '../fhir/files.ts'
+import { type Importer, type WriteResult, type WriteCounts, writePatients } from '../fhir/importer.ts'
+import type { CodeLabels } from '../fhir/labels.ts'
+import { mapBundle } from '../fhir/map-bundle.ts'
+import type { MappedBundle, MappedPatient } from '../fhir/mapped-bundle.ts'
+import { WHOLE_BUNDLE } from '../fhir/mapping-issue.ts'
+import { type SourceRoot, sourceRoots } from '../fhir/source-files.ts'
+import { type SourceUnit, SourceUnits } from '../fhir/source-units.ts'
+import { BadUserInput, VersionConflict } from '../gateway/model/failures.ts'
+import type { PatientId, TenantId } from '../gateway/model/ids.ts'
+import type { MinorsPolicy } from '../gateway/model/minors.ts'
+import { EntryTally } from './entry-tally.ts'
+import { type ImportFault, type ImportReport, add, counts } from './import-report.ts'
+import type { Progress } from './progress.ts'
+
+export interface ImportOptions {
+  readonly paths: readonly string[]
+  readonly tenant: TenantId
+  /** The FHIR identities of users, by `Practitioner/ID`. */
+  readonly assign: ReadonlyMap<string, readonly string[]>
+  /** The codes that label a record as sensitive. */
+  readonly labels: CodeLabels
+  /** Limits for parents and guardians of minors, by age and category. The default is `MINORS`. */
+  readonly minors?: MinorsPolicy
+  readonly importer: Importer
+  readonly progress: Progress
+}
+
+/**
+ * Imports everything under the paths. A faulty file or entry is reported, and the rest is imported.
+ *
+ * @throws the error of the importer if it cannot write to the store; a second run continues the import
+ */
+export async function runImport(options: ImportOptions): Promise<ImportReport> {
+  const run = new ImportRun(options)
+  const roots = await sourceRoots(options.paths)
+  options.progress.start(roots.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, 0))
+  try {
+    await writePatients(run.patients(roots), (patient) => run.write(patient))
+  } finally {
+    options.progress.stop()
+  }
+  return run.report()
+}
+
+/** The entries that a patient of a unit waits with, until the write shows what became of them. */
+interface Waiting {
+  readonly file: string
+  readonly outcome: Extract<EntryOutcome, { kind: 'records' | 'access' }>
+}
+
+const KINDS = {
+  leftOut: 'leftOut',
+  superseded: 'superseded',
+  readByOthers: 'readByOthers',
+  notImported: 'notImported',
+  issue: 'issues',
+} as const
+
+class ImportRun {
+  readonly #options: ImportOptions
+  readonly #units = new SourceUnits()
+  readonly #tally = new EntryTally()
+  readonly #sources = new WeakMap<MappedPatient, { readonly unit: SourceUnit; readonly place: readonly number[] }>()
+  readonly #waiting = new WeakMap<MappedPatient, readonly Waiting[]>()
+  readonly #patients = new Set<PatientId>()
+  readonly #records = new Map<string, number>()
+  readonly #unknown = new Map<string, number>()
+  readonly #leftOut = new Map<string, number>()
+  readonly #passedOver = new Map<string, number>()
+  readonly #unassigned = new Map<string, Set<PatientId>>()
+  readonly #used = new Set<string>()
+  readonly #closed = new Set<PatientId>()
+  /** Patients of earlier imports that only consents of these files name. */
+  readonly #stored: MappedPatient[] = []
+  readonly #faults: ImportFault[] = []
+  #written: WriteCounts = { created: 0, updated: 0, unchanged: 0 }
+  #bundles = 0
+  #resources = 0
+  #doneBytes = 0
+
+  constructor(options: ImportOptions) {
+    this.#options = options
+  }
+
+  async *patients(roots: readonly SourceRoot[]): AsyncGenerator<MappedPatient> {
+    for (const root of roots) yield* this.#patientsOf(root)
+    const collection = this.#units.collection()
+    if (collection !== undefined) yield* this.#mapped(collection)
+    for (const [file, entries] of this.#units.refused()) {
+      this.#tally.read(file, entries)
+      this.#tally.settled(file, 'issues', entries)
+    }
+    this.#faults.push(...this.#units.faults())
+    // a later file can bring the patient of a consent
+    yield* this.#stored
+  }
+
+  async *#patientsOf(root: SourceRoot): AsyncGenerator<MappedPatient> {
+    const passedOver = new Map(root.passedOver)
+    let isRead = false
+    const logs = new Set<string>()
+    for await (const found of readValues(root.files, this.#doneBytes)) {
+      const { name } = found
+      this.#doneBytes = found.doneBytes
+      if ('passedOver' in found) {
+        add(passedOver, found.passedOver, 1)
+        continue
+      }
+      this.#tally.addFile(name)
+      if ('reason' in found) {
+        isRead = true
+        if ('line' in found) this.#refusedLine(name, found.line, found.reason)
+        else this.#faults.push({ file: name, reason: `the file ${found.reason}` })
+        continue
+      }
+      const unit = this.#units.take(found)
+      if (unit === 'passed over') {
+        if (!logs.has(name)) add(passedOver, 'export log or manifest', 1)
+        logs.add(name)
+        continue
+      }
+      isRead = true
+      if (unit === 'kept') this.#resources += 1
+      else if (unit === 'not a resource') this.#refusedLine(name, found.line, 'holds no FHIR resource')
+      else {
+        this.#bundles += 1
+        yield* this.#mapped(unit)
+      }
+    }
+    for (const [kind, files] of passedOver) add(this.#passedOver, kind, files)
+    // a path without files is an empty list: the same fault
+    if (!isRead) this.#faults.push({ file: root.name, reason: `nothing to import was found; found instead: ${counts(passedOver)}` })
+  }
+
+  #refusedLine(file: string, line: number | undefined, reason: string): void {
+    this.#tally.read(file, 1)
+    this.#tally.settled(file, 'issues')
+    this.#faults.push({ file, ...(line !== undefined && { line }), reason: `the line ${reason}` })
+  }
+
+  *#mapped(unit: SourceUnit): Generator<MappedPatient> {
+    const mapped = mapBundle(unit.bundle, { ...this.#options, idFor: this.#options.importer.idFor })
+    this.#collect(unit, mapped)
+    const waiting = this.#account(unit, mapped)
+    for (const patient of [...mapped.patients, ...mapped.stored]) {
+      this.#sources.set(patient, { unit, place: mapped.places[patient.entry] ?? [] })
+      this.#waiting.set(patient, waiting.get(patient.patient) ?? [])
+      waiting.delete(patient.patient)
+    }
+    yield* mapped.patients
+    this.#stored.push(...mapped.stored)
+  }
+
+  /** Counts the entries, and returns those that wait for the write of their patient. */
+  #account(unit: SourceUnit, { outcomes, places }: MappedBundle): Map<PatientId, Waiting[]> {
+    const waiting = new Map<PatientId, Waiting[]>()
+    for (const [index, outcome] of outcomes.entries()) {
+      const { file } = unit.placeOf(places[index] ?? [])
+      this.#tally.read(file, 1)
+      if (outcome.kind !== 'records' && outcome.kind !== 'access') {
+        this.#tally.settled(file, KINDS[outcome.kind])
+        continue
+      }
+      waiting.set(outcome.patient, [...(waiting.get(outcome.patient) ?? []), { file, outcome }])
+    }
+    return waiting
+  }
+
+  async write(patient: MappedPatient): Promise<void> {
+    try {
+      const result = await this.#options.importer.write(patient)
+      this.#settle(patient, result)
+      const before = this.#written
+      this.#written = {
+        created: before.created + result.created,
+        updated: before.updated + result.updated,
+        unchanged: before.unchanged + result.unchanged,
+      }
+      if (patient.records.length > 0) this.#patients.add(patient.patient)
+      for (const { ref } of patient.records) add(this.#records, ref.type, 1)
+    } catch (failure) {
+      // these two errors concern only this patient; any other error means that the store is not available
+      if (!(failure instanceof VersionConflict || failure instanceof BadUserInput)) throw failure
+      this.#settle(patient, undefined)
+      const source = this.#sources.get(patient)
+      this.#faults.push({ ...(source?.unit.placeOf(source.place) ?? { file: '' }), reason: `not written: ${failure.code}` })
+    }
+    const { created, updated, unchanged } = this.#written
+    const records = created + updated + unchanged
+    this.#options.progress.update({ doneBytes: this.#doneBytes, patients: this.#patients.size, records })
+  }
+
+  /** @param result undefined if the patient was not written */
+  #settle(patient: MappedPatient, result: WriteResult | undefined): void {
+    for (const { file, outcome } of this.#waiting.get(patient) ?? []) {
+      if (result === undefined) this.#tally.settled(file, 'issues')
+      else {
+        const isSame =
+          outcome.kind === 'access' ? !result.accessChanged : outcome.records.every((record) => result.unchangedRecords.has(record))
+        this.#tally.settled(file, isSame ? 'unchanged' : 'imported')
+      }
+    }
+  }
+
+  report(): ImportReport {
+    return {
+      bundles: this.#bundles,
+      resources: this.#resources,
+      patients: this.#patients.size,
+      records: this.#records,
+      written: this.#written,
+      entries: this.#tally.total(),
+      files: this.#tally.files(),
+      passedOver: this.#passedOver,
+      missingPages: this.#units.missingPages(),
+      unknown: this.#unknown,
+      leftOut: this.#leftOut,
+      unassigned: new Map([...this.#unassigned].map(([practitioner, patients]) => [practitioner, patients.size])),
+      unused: [...this.#options.assign.keys()].filter((practitioner) => !this.#used.has(practitioner)),
+      closed: this.#closed.size,
+      faults: this.#faults,
+    }
+  }
+
+  #collect(unit: SourceUnit, mapped: MappedBundle): void {
+    for (const [type, times] of mapped.unknown) add(this.#unknown, type, times)
+    for (const [what, times] of mapped.leftOut) add(this.#leftOut, what, times)
+    for (const patient of mapped.closed) this.#closed.add(patient)
+    for (const { entry, reason } of mapped.faults) {
+      const place = unit.placeOf(entry === WHOLE_BUNDLE ? [] : (mapped.places[entry] ?? []))
+      this.#faults.push({ ...place, reason })
+    }
+    for (const [practitioner, { assignments, patients }] of mapped.practitioners) {
+      for (const assignment of assignments) this.#used.add(assignment)
+      if (assignments.length > 0) continue
+      this.#unassigned.set(practitioner, new Set([...(this.#unassigned.get(practitioner) ?? []), ...patients]))
+    }
+  }
+}

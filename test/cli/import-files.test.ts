@@ -1,0 +1,201 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type ImportReport, jsonReport, summary } from '../../cli/import-report.ts'
+import { runImport } from '../../cli/import-run.ts'
+import { bundle, careTeam, clinicLabels, observation, patient, practitioner, riverside } from '../fhir/clinic.ts'
+import { MemoryImporter } from '../fhir/memory-importer.ts'
+
+let home = ''
+let importer = new MemoryImporter()
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'phi-import-files-'))
+  importer = new MemoryImporter()
+})
+afterEach(() => rm(home, { recursive: true }))
+
+async function put(name: string, content: string | object): Promise<void> {
+  await mkdir(dirname(join(home, name)), { recursive: true })
+  await writeFile(join(home, name), typeof content === 'string' ? content : JSON.stringify(content))
+}
+const lines = (...all: readonly object[]): string => all.map((one) => `${JSON.stringify(one)}\n`).join('')
+const run = (...paths: readonly string[]): Promise<ImportReport> =>
+  runImport({
+    paths: (paths.length === 0 ? [''] : paths).map((path) => join(home, path)),
+    tenant: riverside,
+    assign: new Map(),
+    labels: clinicLabels,
+    importer,
+    progress: { start: () => undefined, update: () => undefined, stop: () => undefined },
+  })
+
+describe('resources outside of bundles', () => {
+  it('are one collection over all files, whether NDJSON or a file for each', async () => {
+    await put('Observation.ndjson', lines(observation(), observation({ id: 'o2', subject: { reference: 'Patient/bob' } })))
+    await put('Patient.ndjson', lines(patient()))
+    await put('deep/bob.json', patient({ id: 'bob' }))
+    await put('deep/CareTeam.jsonl', lines(careTeam(), practitioner()))
+    const report = await run()
+    expect(report.faults).toEqual([])
+    expect(Object.fromEntries(report.records)).toEqual({ Patient: 2, Observation: 2, CareTeamMember: 1 })
+    expect(report.files).toContainEqual(expect.objectContaining({ file: 'Observation.ndjson', read: 2, imported: 2 }))
+    expect(report.entries).toMatchObject({ read: 6, imported: 5, readByOthers: 1 })
+    expect([...summary(report)]).toEqual(
+      expect.arrayContaining(['2 patients from 6 single resources', 'entries: 6 read = 5 imported + 1 read by others']),
+    )
+    expect((await run()).entries).toMatchObject({ read: 6, unchanged: 5, readByOthers: 1 })
+  })
+
+  it('are named by file and line in faults', async () => {
+    await put('Patient.ndjson', `\n${lines(patient())}no JSON\n{"CANARY":1}\n`)
+    await put('Observation.ndjson', lines(observation({ valueQuantity: { value: 'CANARY' } })))
+    const report = await run()
+    expect(report.faults).toEqual([
+      { file: 'Patient.ndjson', line: 3, reason: 'the line is not JSON' },
+      { file: 'Patient.ndjson', line: 4, reason: 'the line holds no FHIR resource' },
+      { file: 'Observation.ndjson', line: 1, reason: 'Observation.valueQuantity.value: missing or of the wrong type' },
+    ])
+    expect([...summary(report)]).toContain('fault: Patient.ndjson, line 3, the line is not JSON')
+    expect(report.entries).toMatchObject({ read: 4, imported: 1, issues: 3 })
+  })
+
+  it('can be bundles, one in each line', async () => {
+    await put('all.ndjson', lines(bundle(patient(), observation()), bundle(patient({ id: 'bob' }), observation({ id: 'o2' }))))
+    const report = await run()
+    expect(report.bundles).toBe(2)
+    expect(report.faults).toEqual([
+      { file: 'all.ndjson', line: 2, entry: 1, reason: 'Observation.subject: its patient is not among the imported ones' },
+    ])
+    expect(report.entries).toMatchObject({ read: 4, imported: 3, issues: 1 })
+  })
+})
+
+describe('a bulk export', () => {
+  const manifest = (changes: object = {}): object => ({
+    transactionTime: '2024-05-01T10:00:00Z',
+    request: 'https://clinic.example.org/fhir/Group/7/$export?_type=Patient,Observation',
+    requiresAccessToken: true,
+    output: [
+      { type: 'Patient', url: 'https://clinic.example.org/files/Patient.ndjson', count: 1 },
+      { type: 'Observation', url: 'https://clinic.example.org/files/Observation.ndjson', count: 1 },
+    ],
+    error: [],
+    ...changes,
+  })
+  beforeEach(async () => {
+    await put('Patient.ndjson', lines(patient()))
+    const reference = 'https://clinic.example.org/fhir/Patient/ada'
+    await put('Observation.ndjson', lines(observation({ subject: { reference } })))
+  })
+
+  it('resolves absolute references by the base of its manifest', async () => {
+    await put('manifest.json', manifest())
+    const report = await run()
+    expect(report.faults).toEqual([])
+    expect(report.entries).toMatchObject({ read: 2, imported: 2 })
+    expect(Object.fromEntries(report.passedOver)).toEqual({ 'export log or manifest': 1 })
+  })
+
+  it('does not resolve absolute references without a manifest', async () => {
+    expect((await run()).faults).toHaveLength(1)
+  })
+
+  it.each([
+    ['a file that is missing', { output: [{ url: 'Patient.ndjson' }, { url: 'Observation.ndjson' }, { url: 'Claim.ndjson' }] }],
+    ['errors of the export in a file that is missing', { error: [{ type: 'OperationOutcome', url: 'errors.ndjson' }] }],
+  ])('is a fault with %s', async (_case, changes) => {
+    await put('manifest.json', manifest(changes))
+    expect((await run()).faults).toEqual([{ file: 'manifest.json', reason: 'the manifest lists files that are not here: 1' }])
+  })
+
+  it('is a fault with fewer resources than its manifest lists', async () => {
+    await put('manifest.json', manifest({ output: [{ url: 'Patient.ndjson', count: 2 }, { url: 'Observation.ndjson' }] }))
+    expect((await run()).faults).toEqual([
+      { file: 'Patient.ndjson', reason: 'the file has not as many resources as the manifest lists' },
+    ])
+  })
+
+  it('reports errors of the source', async () => {
+    await put('manifest.json', manifest({ error: [{ url: 'errors.ndjson' }] }))
+    const outcome = (severity: string): object => ({ resourceType: 'OperationOutcome', issue: [{ severity, code: 'exception' }] })
+    await put('errors.ndjson', lines(outcome('error'), outcome('information')))
+    const report = await run()
+    expect(report.faults).toEqual([
+      {
+        file: 'errors.ndjson',
+        line: 1,
+        reason: 'OperationOutcome: reports an error of the source, so that resources may be missing',
+      },
+    ])
+    expect(report.entries).toMatchObject({ read: 4, imported: 2, issues: 1, notImported: 1 })
+  })
+
+  it('passes over the log of the client', async () => {
+    await put('manifest.json', manifest())
+    await put('log.ndjson', lines({ exportId: 'x', timestamp: 't', eventId: 'kickoff' }, { exportId: 'x', eventId: 'end' }))
+    const report = await run()
+    expect(report.faults).toEqual([])
+    expect(Object.fromEntries(report.passedOver)).toEqual({ 'export log or manifest': 2 })
+  })
+})
+
+describe('bundles within a bundle', () => {
+  it('are read in their place, and refer to each other', async () => {
+    const inner = (resource: object): object => ({ resourceType: 'Bundle', type: 'searchset', entry: [{ resource }] })
+    const spoiled = { ...observation({ id: 'o2' }), valueQuantity: { value: 'x' } }
+    await put('batch.json', { ...bundle(inner(patient()), inner(observation()), inner(spoiled)), type: 'batch-response' })
+    const report = await run()
+    expect(report.faults).toEqual([
+      { file: 'batch.json', entry: 2, inner: [0], reason: 'Observation.valueQuantity.value: missing or of the wrong type' },
+    ])
+    expect([...summary(report)].find((line) => line.startsWith('fault: '))).toContain('batch.json, entry 2, entry 0 within, ')
+    expect(report.entries).toMatchObject({ read: 3, imported: 2, issues: 1 })
+  })
+})
+
+describe('pages', () => {
+  const page = (number: number, next: boolean, resource: object): object => ({
+    ...bundle(resource),
+    type: 'searchset',
+    link: [
+      { relation: 'self', url: `https://clinic.example.org/fhir?page=${number}` },
+      ...(next ? [{ relation: 'next', url: `https://clinic.example.org/fhir?page=${number + 1}` }] : []),
+    ],
+  })
+
+  it('are reported if the next one is not among the files', async () => {
+    await put('1.json', page(1, true, patient()))
+    await put('2.json', page(2, true, patient({ id: 'bob' })))
+    const report = await run()
+    expect(report.missingPages).toBe(1)
+    expect([...summary(report)].join('\n')).toContain('1 bundle with one page of several')
+    await put('3.json', page(3, false, patient({ id: 'eve' })))
+    expect((await run()).missingPages).toBe(0)
+  })
+})
+
+describe('a path with nothing to read', () => {
+  it.each([
+    ['an empty folder', 'none', 'none'],
+    ['other files', '.xml 2, other 1', 'other'],
+  ])('is a fault: %s', async (_case, found, path) => {
+    await mkdir(join(home, 'none'))
+    for (const name of ['a.xml', 'b.xml', 'Ada.Byron']) await put(`other/${name}`, '<Patient/>')
+    await put('good/1.json', bundle(patient()))
+    const report = await run('good', path)
+    expect(report.faults).toEqual([{ file: path, reason: `nothing to import was found; found instead: ${found}` }])
+  })
+
+  it('files beside readable ones are counted', async () => {
+    await put('1.json', bundle(patient()))
+    await put('1.xml', '<Patient/>')
+    const report = await run()
+    expect(report.faults).toEqual([])
+    expect([...summary(report)]).toContain('files that are not read: .xml 1')
+    expect(JSON.parse(jsonReport(report))).toMatchObject({
+      passedOver: { '.xml': 1 },
+      files: [{ file: '1.json', read: 1, imported: 1 }],
+    })
+  })
+})

@@ -1,0 +1,41 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { recordName } from '../../fhir/entry-account.ts'
+import type { Importer, WriteResult } from '../../fhir/importer.ts'
+import type { MappedPatient } from '../../fhir/mapped-bundle.ts'
+import { idFor } from './clinic.ts'
+
+/** Keeps digests by record, like the sealed store, and counts concurrent writes. */
+export class MemoryImporter implements Importer {
+  readonly idFor = idFor
+  readonly digests = new Map<string, string | undefined>()
+  atOnce = 0
+  mostAtOnce = 0
+  closed = false
+  readonly failing = new Map<string, Error>()
+
+  async write({ patient: whose, records }: MappedPatient): Promise<WriteResult> {
+    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce)
+    await wait(2)
+    this.atOnce--
+    const failure = this.failing.get(whose)
+    if (failure) throw failure
+    const counts = { created: 0, updated: 0, unchanged: 0 }
+    const unchangedRecords = new Set<string>()
+    for (const record of records) {
+      const { metadata } = record
+      const key = recordName(record)
+      if (!this.digests.has(key)) counts.created++
+      else if (this.digests.get(key) === metadata.source) {
+        counts.unchanged++
+        unchangedRecords.add(key)
+      } else counts.updated++
+      this.digests.set(key, metadata.source)
+    }
+    return { ...counts, unchangedRecords, accessChanged: counts.created > 0 }
+  }
+
+  close(): Promise<void> {
+    this.closed = true
+    return Promise.resolve()
+  }
+}
