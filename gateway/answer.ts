@@ -1,5 +1,6 @@
 import type { AuditReceipt } from './audit/trail.ts'
 import { MESSAGES } from './model/failure-messages.ts'
+import type { FoundLinks } from './disclosure/patient-links.ts'
 import type { RequestScope } from './disclosure/request-scope.ts'
 import { type FailureCode, HTTP_STATUS } from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
@@ -22,9 +23,12 @@ export interface Answer {
   readonly code?: FailureCode
 }
 
+/** The text of a body. Without links, it has no member for them. */
+type WithReceipt = (receipt: string | null, links?: FoundLinks['links']) => string
+
 /** An answer that waits for its receipt, or the code of the failure that takes its place. */
 export type Draft =
-  | { readonly kind: 'ANSWER'; readonly withReceipt: (receipt: string | null) => string }
+  | { readonly kind: 'ANSWER'; readonly withReceipt: WithReceipt }
   | { readonly kind: 'FAILURE'; readonly code: FailureCode; readonly budget?: unknown }
 
 /** Characters of a receipt, for the size of a body. */
@@ -61,13 +65,27 @@ interface BodyParts {
   readonly notices: readonly string[]
 }
 
-/** The text of a body, which is made once: only the receipt is still unknown. */
-function bodyOf({ data, errors, phi, notices }: BodyParts): Extract<Draft, { kind: 'ANSWER' }>['withReceipt'] {
+/** The text of a body, which is made once: only the receipt and the links are still unknown. */
+function bodyOf({ data, errors, phi, notices }: BodyParts): WithReceipt {
   // errors first, for people who read a response (GraphQL specification, section 7.1)
   const before = opened({ errors, data, extensions: {} }).slice(0, -1)
   const extensions = `${before}"phi":${opened(phi)},"receipt":`
-  const after = `${notices.length > 0 ? `,"notices":${JSON.stringify(notices)}` : ''}}}}\n`
-  return (receipt) => `${extensions}${JSON.stringify(receipt)}${after}`
+  const after = notices.length > 0 ? `,"notices":${JSON.stringify(notices)}` : ''
+  return (receipt, links = []) => `${extensions}${JSON.stringify(receipt)}${after}${linksText(links)}}}}\n`
+}
+
+function linksText(links: FoundLinks['links']): string {
+  if (links === 'UNKNOWN') return ',"links":null'
+  return links.length > 0 ? `,"links":${JSON.stringify(links)}` : ''
+}
+
+/** Adds the links of patients, which are found while the audit is stored. An answer that is too large with them does not leave. */
+export function withLinks(draft: Draft, links: FoundLinks['links'], maxBytes: number): Draft {
+  if (draft.kind === 'FAILURE' || (links !== 'UNKNOWN' && links.length === 0)) return draft
+  const withReceipt: WithReceipt = (receipt) => draft.withReceipt(receipt, links)
+  return isWithin(withReceipt(RECEIPT), maxBytes)
+    ? { kind: 'ANSWER', withReceipt }
+    : { kind: 'FAILURE', code: 'OPERATION_TOO_COSTLY' }
 }
 
 /** The JSON text of an object without its last bracket. */

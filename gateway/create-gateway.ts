@@ -22,6 +22,7 @@ import type { HttpRequest, HttpResponse } from './http/messages.ts'
 import type { CredentialFault } from './model/credential-fault.ts'
 import { Deadline } from './model/deadline.ts'
 import { AuditUnavailable, Failure, MfaRequired, SessionExpired, Unauthenticated } from './model/failures.ts'
+import type { TenantId } from './model/ids.ts'
 import { ChangeTurns } from './mutations/change-turns.ts'
 import { openScope } from './open-scope.ts'
 import { type Arrived, isRefusal, NO_VALUES, runStages, type Stages } from './pipeline.ts'
@@ -59,7 +60,13 @@ export async function createGateway(given: GatewayParts): Promise<Gateway> {
   const clocks = { now: parts.now, monotonic: () => performance.now() }
   const budgets = source && { source, leases: new BudgetLeases(source, clocks), refusals: new RefusalCounts(source, clocks) }
   const mutations = { ...(sessions && { sessions }), ...parts.mutations }
-  const services = { ...counted, ...(budgets && { budgets }), mutations, turns: new ChangeTurns() }
+  const services = {
+    ...counted,
+    ...(budgets && { budgets }),
+    mutations,
+    turns: new ChangeTurns(),
+    linkedTenants: new Set<TenantId>(),
+  }
   const engine = new OperationEngine({ schema: executableSchema(schema, policy, parts.resolvers), introspection, events })
   await engine.start()
 

@@ -14,7 +14,7 @@ import type { CallerParts, ProcessParts, RecordParts, SchemaParts, WithDefaults 
 import type { Refusals } from './model/budget.ts'
 import type { Caller } from './model/decision.ts'
 import { OperationTooCostly, PhiBudgetExceeded } from './model/failures.ts'
-import type { Instant } from './model/ids.ts'
+import type { Instant, TenantId } from './model/ids.ts'
 import type { ChangeTurns } from './mutations/change-turns.ts'
 import { BREAK_GLASS_FIELD } from './mutations/mutation-resolvers.ts'
 import { type MutationPorts, MutationScope } from './mutations/mutation-scope.ts'
@@ -32,6 +32,8 @@ export type ScopeServices = Required<ProcessParts & Pick<CallerParts, 'stepUpSec
     /** Break-glass comes from the effective subject. */
     readonly mutations: Omit<MutationPorts, 'breakGlass'>
     readonly turns: ChangeTurns
+    /** The tenants in which this process read a linked patient. */
+    readonly linkedTenants: Set<TenantId>
   }
 
 /** Share of the request's time for reading. The rest is for the audit of the values that were read or unavailable. */
@@ -53,7 +55,19 @@ export function openScope(
   request: Resolved,
   { document, name, variables }: ResolvedOperation,
 ): OpenedScope {
-  const { sources, computed, search, budgets, limits, keys: keyring, events, audit, mutations: ports, turns } = services
+  const {
+    sources,
+    computed,
+    search,
+    budgets,
+    limits,
+    keys: keyring,
+    events,
+    audit,
+    mutations: ports,
+    turns,
+    linkedTenants,
+  } = services
   const { requestId, deadline } = request
   const { caller, sources: attributes, ids } = request.subject
   const now = services.now() as Instant
@@ -109,6 +123,7 @@ export function openScope(
     maxCost,
     maxBytes: limits.answer.bytes,
     operationText: request.body.query,
+    linkedTenants,
   })
   const { breakGlass } = attributes
   const maxPatients = limitOf(limits.breakGlass, policy, caller)

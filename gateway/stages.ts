@@ -1,7 +1,8 @@
 import { resolveEffectiveSubject } from './access/effective-subject.ts'
 import type { Identity } from './access/identity.ts'
 import type { Sessions } from './access/sessions.ts'
-import { type Answer, answer, draftOf, failure, responseOf } from './answer.ts'
+import { type Answer, answer, draftOf, failure, responseOf, withLinks } from './answer.ts'
+import { NO_LINKS } from './disclosure/patient-links.ts'
 import type { PolicyTable } from '../directives/policy.ts'
 import type { Execution, OpenedScope, OperationEngine, ResolvedOperation } from './execution.ts'
 import type { CallerParts, ProcessParts, RecordParts, SubjectParts } from './gateway-parts.ts'
@@ -100,8 +101,14 @@ async function answerOf(requestId: RequestId, { scope, data, errors }: Execution
       scope.budget.giveBack()
     }
     // beside the audit, so that the answer waits for one round trip
-    const [receipt] = await Promise.all([scope.trail.settle(), scope.countRefusals()])
-    return answer(requestId, draft, receipt)
+    const [settled, { links, accesses }] = await Promise.all([
+      scope.trail.settle(),
+      draft.kind === 'ANSWER' ? scope.links.found() : NO_LINKS,
+      scope.countRefusals(),
+    ])
+    for (const access of accesses) scope.trail.record(access)
+    const receipt = accesses.length > 0 ? await scope.trail.settle() : settled
+    return answer(requestId, withLinks(draft, links, scope.size.max), receipt)
   } catch (error) {
     if (error instanceof AuditUnavailable) return failure(requestId, 'AUDIT_UNAVAILABLE')
     events(internalFault(requestId, error))

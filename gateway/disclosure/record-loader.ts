@@ -5,6 +5,7 @@ import { recordKey, type RecordRef } from '../model/ids.ts'
 import { DispositionRecorder, leadsNowhere, type ExcludedRecord } from './disposition-recorder.ts'
 import { mostGranted } from './most-granted.ts'
 import type { PathOutcome } from './path-outcome.ts'
+import type { PatientLinks } from './patient-links.ts'
 import type { PhiBudget, Reservation } from './phi-budget.ts'
 import type { Disposition } from './record-disposition.ts'
 import { RecordFetch, type Wanted, type WantedAt } from './record-fetch.ts'
@@ -62,6 +63,7 @@ interface LoaderParts
     Pick<Recording, 'trail' | 'counter' | 'failures' | 'recorder' | 'notices' | 'events'> {
   readonly budget: PhiBudget
   readonly size: ResponseSize
+  readonly links: Pick<PatientLinks, 'begin' | 'show'>
 }
 
 /**
@@ -111,7 +113,10 @@ export class RecordLoader {
       edge,
       place,
     })
-    if (entry.kind === 'FOUND') return { kind: 'FOUND', record: new RecordView(entry.state) }
+    if (entry.kind === 'FOUND') {
+      if (place !== undefined && place.shape.self.count > 0) this.#parts.links.show(ref)
+      return { kind: 'FOUND', record: new RecordView(entry.state) }
+    }
     // of an edge, these two are one answer (P5)
     if (edge && leadsNowhere(entry)) return { kind: 'CLOSED' }
     // and these two are one answer
@@ -214,6 +219,7 @@ export class RecordLoader {
       )
       return ofPart.reduce((sum, { paths, ready }) => sum + (ready.kind === 'READY' ? ready.values.stored(paths) : 0), 0)
     })
+    this.#parts.links.begin(reached.flatMap(({ ready }) => (ready.kind === 'READY' ? [ready.state] : [])))
     const opening = fits && unread.length === 0 ? await this.#reserve(reached, reservation) : 'TOO_LARGE'
     for (const { ref, paths, ready } of reached) {
       if (ready.kind === 'READY') ready.values.settle(paths, opening)

@@ -8,7 +8,7 @@ import type { OutcomeReason } from '../model/access-record.ts'
 import type { Caller, Denial } from '../model/decision.ts'
 import { BadUserInput, type BudgetName } from '../model/failures.ts'
 import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
-import { type PatientId, type RecordId, recordKey, type RecordRef, type RequestId } from '../model/ids.ts'
+import { type PatientId, type RecordId, recordKey, type RecordRef, type RequestId, type TenantId } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
 import { AccessRecorder } from './access-recorder.ts'
 import { Connections } from './connections.ts'
@@ -16,6 +16,7 @@ import { type DisclosureCounter, newDisclosureCounter } from './disclosure-count
 import { AccessExplainer, type AccessPlan } from './explain-access.ts'
 import { FailureReasons } from './failure-reasons.ts'
 import { PhiBudget } from './phi-budget.ts'
+import { PatientLinks } from './patient-links.ts'
 import { PatientSearch } from './patient-search.ts'
 import { RecordVisibility } from './record-visibility.ts'
 import type { PublicIds } from '../access/public-ids.ts'
@@ -46,7 +47,10 @@ export interface ScopeParts
     AttributeSources,
     RequestLimits,
     OperationText,
-    Pick<Recording, 'trail' | 'events'> {}
+    Pick<Recording, 'trail' | 'events'> {
+  /** The tenants in which this process read a linked patient. */
+  readonly linkedTenants: Set<TenantId>
+}
 
 /**
  * The state of one request: caller, attributes, opened values and errors. It is created when the caller is authenticated and ends
@@ -62,6 +66,7 @@ export class RequestScope {
   readonly size: ResponseSize
   readonly failures: FailureReasons
   readonly recorder: AccessRecorder
+  readonly links: PatientLinks
   readonly #parts: ScopeParts
   readonly #planner: Planner
   readonly #shaper: Shaper
@@ -85,7 +90,15 @@ export class RequestScope {
     const visibility = new RecordVisibility(parts)
     const shared = { ...parts, attributes, visibility, failures, counter, errors }
     this.recorder = new AccessRecorder(shared)
-    this.#loader = new RecordLoader({ ...shared, notices, recorder: this.recorder, budget: this.budget, size: this.size })
+    this.links = new PatientLinks(shared)
+    this.#loader = new RecordLoader({
+      ...shared,
+      notices,
+      recorder: this.recorder,
+      budget: this.budget,
+      size: this.size,
+      links: this.links,
+    })
     const lists = new RecordLists(shared)
     const searches = new PatientSearch({
       ...shared,

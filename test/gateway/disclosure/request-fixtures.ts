@@ -223,6 +223,7 @@ export function requestOf({ house, source }: Admitted, asking: Asking = {}) {
     events: (event: GatewayEvent) => void events.push(event),
     leases,
     size: new ResponseSize(asking.maxBytes ?? DEFAULT_LIMITS.answer.bytes, ''),
+    links: { begin: () => undefined, show: () => undefined },
     budget: new PhiBudget({ caller, deadline, leases, most: 1_000, reasonOf }),
   }
   /** The audit records of the request, in order. */
