@@ -11,7 +11,7 @@ import type { Deciding } from './record-visibility.ts'
 import type { OperationRules, RecordAccess, Recording, RequestIdentity } from './request-parts.ts'
 
 /** The link of a patient in an answer, with the ids that clients receive. */
-export interface PatientLink {
+interface PatientLink {
   readonly patient: string
   /** The patient whose record replaced this one. */
   readonly replacedBy?: string
