@@ -4,7 +4,7 @@ import { type Importer, type WriteResult, type WriteCounts, writePatients } from
 import type { CodeLabels } from '../fhir/labels.ts'
 import { mapBundle } from '../fhir/map-bundle.ts'
 import type { MappedBundle, MappedPatient } from '../fhir/mapped-bundle.ts'
-import { WHOLE_BUNDLE } from '../fhir/mapping-issue.ts'
+import { ISSUES, WHOLE_BUNDLE } from '../fhir/mapping-issue.ts'
 import { type SourceRoot, sourceRoots } from '../fhir/source-files.ts'
 import { type SourceUnit, SourceUnits } from '../fhir/source-units.ts'
 import { BadUserInput, VersionConflict } from '../gateway/model/failures.ts'
@@ -65,6 +65,8 @@ class ImportRun {
   readonly #sources = new WeakMap<MappedPatient, { readonly unit: SourceUnit; readonly place: readonly number[] }>()
   readonly #waiting = new WeakMap<MappedPatient, readonly Waiting[]>()
   readonly #patients = new Set<PatientId>()
+  /** The server of each patient. */
+  readonly #bases = new Map<PatientId, string>()
   readonly #records = new Map<string, number>()
   readonly #unknown = new Map<string, number>()
   readonly #leftOut = new Map<string, number>()
@@ -149,8 +151,25 @@ class ImportRun {
       this.#waiting.set(patient, waiting.get(patient.patient) ?? [])
       waiting.delete(patient.patient)
     }
-    yield* mapped.patients
+    for (const patient of mapped.patients) if (!this.#isOfOtherServer(patient)) yield patient
     this.#stored.push(...mapped.stored)
+  }
+
+  /** Two servers may give one id to two patients. The second one must not change the chart of the first. */
+  #isOfOtherServer(patient: MappedPatient): boolean {
+    const { base } = patient
+    const known = this.#bases.get(patient.patient)
+    if (base === undefined || known === base) return false
+    this.#bases.set(patient.patient, known ?? base)
+    if (known === undefined) return false
+    this.#refuse(patient, `Patient.id: ${ISSUES.bases}`)
+    return true
+  }
+
+  #refuse(patient: MappedPatient, reason: string): void {
+    const source = this.#sources.get(patient)
+    this.#settle(patient, undefined)
+    this.#faults.push({ ...(source?.unit.placeOf(source.place) ?? { file: '' }), reason })
   }
 
   /** Counts the entries, and returns those that wait for the write of their patient. */
@@ -183,9 +202,7 @@ class ImportRun {
     } catch (failure) {
       // these two errors concern only this patient; any other error means that the store is not available
       if (!(failure instanceof VersionConflict || failure instanceof BadUserInput)) throw failure
-      this.#settle(patient, undefined)
-      const source = this.#sources.get(patient)
-      this.#faults.push({ ...(source?.unit.placeOf(source.place) ?? { file: '' }), reason: `not written: ${failure.code}` })
+      this.#refuse(patient, `not written: ${failure.code}`)
     }
     const { created, updated, unchanged } = this.#written
     const records = created + updated + unchanged

@@ -86,7 +86,7 @@ export class BundleConsents {
     const { references, patients, idFor, account } = this.#parts
     const ofBundle = patients()
     const targets = ['patient', 'subject'].map((element) =>
-      references.follow(Reference.safeParse(entry.resource[element]).data, entry.resource),
+      references.follow(Reference.safeParse(entry.resource[element]).data, entry.resource, 'Patient'),
     )
     for (const target of targets) {
       const patient = target.kind === 'entry' ? ofBundle.get(target.entry) : undefined
@@ -94,7 +94,7 @@ export class BundleConsents {
     }
     account.fault(entry, mappingIssue('Consent.patient', ISSUES.patient))
     const [only, ...others] = ofBundle.values()
-    if (targets.every(({ kind }) => kind === 'nowhere')) return others.length === 0 ? only : undefined
+    if (targets.every(({ kind }) => kind === 'nowhere' || kind === 'elsewhere')) return others.length === 0 ? only : undefined
     const named = targets.flatMap((target) => {
       if (target.kind === 'outside') return target
       return target.kind === 'entry' ? target.entry : []

@@ -1,13 +1,18 @@
 import { z } from 'zod'
-import { type EntryIssue, WHOLE_BUNDLE, ISSUES, mappingIssue } from './mapping-issue.ts'
+import { identityOf } from './identity.ts'
+import { type EntryIssue, type IssueText, WHOLE_BUNDLE, ISSUES, mappingIssue } from './mapping-issue.ts'
 import { RESOURCE_TYPES } from './resource-types.ts'
 
 export interface Entry {
   /** The place in `Bundle.entry`, from 0. */
   readonly index: number
   readonly type: string
-  /** The resource's id, or the UUID of its `fullUrl` while it waits to be given one. */
+  /** The resource's id, or the one of its `fullUrl`. */
   readonly id?: string
+  /** The server of its `fullUrl`. */
+  readonly base?: string
+  /** If the entry has no id because it has several: why, and each of them as `Type/id`. */
+  readonly confused?: { readonly why: IssueText; readonly names: readonly string[] }
   readonly fullUrl?: string
   readonly resource: Readonly<Record<string, unknown>>
 }
@@ -16,9 +21,6 @@ export interface IdentifiedEntry extends Entry {
   readonly id: string
 }
 
-/** @source https://hl7.org/fhir/R4/datatypes.html#id */
-export const FHIR_ID = /^[A-Za-z0-9\-.]{1,64}$/
-const URN_UUID = /^urn:uuid:([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$/
 const MAX_URL = 1024
 
 const Bundle = z.object({ resourceType: z.literal('Bundle'), entry: z.array(z.unknown()).default([]) })
@@ -51,8 +53,7 @@ export function readEntries(bundle: unknown): ReadEntries {
   const faults: EntryIssue[] = []
   const duplicates: { entry: Entry; earlier: Entry }[] = []
   const seen = new Map<string, Entry>()
-  for (const [index, candidate] of parsed.data.entry.entries()) {
-    const entry = readEntry(index, candidate)
+  for (const entry of withoutConfusedBases(parsed.data.entry.map((candidate, index) => readEntry(index, candidate)))) {
     if ('reason' in entry) {
       faults.push(entry)
       continue
@@ -63,7 +64,7 @@ export function readEntries(bundle: unknown): ReadEntries {
       entries.push(entry)
       continue
     }
-    faults.push({ entry: index, ...mappingIssue(entry.type, ISSUES.duplicate) })
+    faults.push({ entry: entry.index, ...mappingIssue(entry.type, ISSUES.duplicate) })
     duplicates.push({ entry, earlier })
   }
   return { count: parsed.data.entry.length, entries, duplicates, faults }
@@ -80,14 +81,32 @@ function readEntry(index: number, candidate: unknown): Entry | EntryIssue {
   if (typeof type !== 'string' || !RESOURCE_TYPES.has(type)) {
     return { entry: index, ...mappingIssue('Bundle.entry.resource.resourceType', ISSUES.type) }
   }
-  const id = Object.hasOwn(resource, 'id') ? resource['id'] : URN_UUID.exec(fullUrl ?? '')?.[1]
+  const { id, base, differing } = identityOf(resource, fullUrl)
   return {
     index,
     type,
     resource,
-    ...(typeof id === 'string' && FHIR_ID.test(id) && { id }),
+    ...(id !== undefined && { id }),
+    ...(base !== undefined && { base }),
     ...(fullUrl !== undefined && { fullUrl }),
+    ...(differing !== undefined && { confused: { why: ISSUES.fullUrl, names: differing } }),
   }
+}
+
+/** Two servers may give one id to two resources. Such entries lose their id: nothing shows which of them is meant. */
+function withoutConfusedBases(entries: readonly (Entry | EntryIssue)[]): readonly (Entry | EntryIssue)[] {
+  const bases = new Map<string, Set<string>>()
+  for (const entry of entries) {
+    if ('reason' in entry || entry.id === undefined || entry.base === undefined) continue
+    const name = `${entry.type}/${entry.id}`
+    bases.set(name, (bases.get(name) ?? new Set()).add(entry.base))
+  }
+  return entries.map((entry) => {
+    if ('reason' in entry || entry.id === undefined) return entry
+    const { id, ...rest } = entry
+    const name = `${entry.type}/${id}`
+    return (bases.get(name)?.size ?? 0) > 1 ? { ...rest, confused: { why: ISSUES.bases, names: [name] } } : entry
+  })
 }
 
 export function isIdentified(entry: Entry): entry is IdentifiedEntry {

@@ -66,7 +66,7 @@ function heldCoverages({ resource }: Entry): readonly Resource[] {
 
 function mapContained(entry: IdentifiedEntry, resource: Resource, context: SubjectContext): NewRecord | MappingIssue {
   const beneficiary = Reference.safeParse(resource['beneficiary']).data
-  const whose = context.references.follow(beneficiary, entry.resource)
+  const whose = context.references.follow(beneficiary, entry.resource, 'Patient')
   if (whose.kind !== 'entry') return mappingIssue('Coverage.beneficiary', ISSUES.patient)
   if (whose.entry !== context.subject) return mappingIssue('Coverage.beneficiary', ISSUES.otherPatient)
   const read = readCoverage(resource, entry.resource, context)

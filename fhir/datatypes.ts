@@ -46,8 +46,29 @@ export const Quantity = z.object({
   code: Text.optional(),
 })
 
+/** What a reference without a literal one says of its target. Unreadable parts lead nowhere. */
+export const LOGICAL = {
+  type: z.string().optional().catch(undefined),
+  identifier: z
+    .object({ system: z.string().min(1), value: z.string().min(1) })
+    .optional()
+    .catch(undefined),
+}
+
+/** A reference as one text for `References.follow`: the literal one, else the identifier as a conditional reference. */
+export function linkOf(said: {
+  readonly reference?: string | undefined
+  readonly type?: string | undefined
+  readonly identifier?: { readonly system: string; readonly value: string } | undefined
+}): string | undefined {
+  const { reference, identifier } = said
+  if (reference !== undefined || identifier === undefined) return reference
+  const [, type = ''] = /^(?:http:\/\/hl7\.org\/fhir\/StructureDefinition\/)?([A-Z][A-Za-z]{2,40})$/.exec(said.type ?? '') ?? []
+  return `${type}?identifier=${identifier.system}|${identifier.value}`
+}
+
 /** @source https://hl7.org/fhir/R4/references.html */
-export const Reference = z.object({ reference: Text.optional() }).transform(({ reference }) => reference)
+export const Reference = z.object({ reference: Text.optional(), ...LOGICAL }).transform((said) => linkOf(said))
 
 /** @source https://hl7.org/fhir/R4/datatypes.html#Identifier */
 export const Identifier = z.object({

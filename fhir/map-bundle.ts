@@ -25,6 +25,7 @@ import { representationOf } from './related-person.ts'
 import { labelsOfBundle, securityLabelsOf } from './security-labels.ts'
 import { MAPPINGS, READ_BY_OTHERS, refusalOf } from './resource-mappings.ts'
 import { type SubjectContext, subjectElement } from './subject.ts'
+import { unresolvedOf } from './unresolved.ts'
 
 /**
  * Maps one FHIR R4 bundle to records and memberships. Pure: the same bundle and ids give the same result.
@@ -81,6 +82,8 @@ class Mapping {
   readonly #charts = new Map<Entry, Chart>()
   readonly #consents: BundleConsents
   readonly #encounters = new Set<Entry>()
+  /** Read where a document leads to them, which may be later. */
+  readonly #binaries: Entry[] = []
   readonly #practitioners = new Map<string, { assignments: readonly string[]; patients: Set<PatientId> }>()
 
   /** The issue around the resource of an entry: of the whole bundle, or of the entry. */
@@ -133,6 +136,10 @@ class Mapping {
       this.#takeRelatedPerson(entry)
       return
     }
+    if (type === 'Binary') {
+      this.#binaries.push(entry)
+      return
+    }
     if (!isImported(type)) {
       const refused = refusalOf(entry)
       if (refused !== undefined) {
@@ -164,12 +171,17 @@ class Mapping {
    */
   result(count: number, marks: readonly RecordLabel[]): Omit<MappedBundle, 'places'> {
     if (marks.includes(UNKNOWN_LABEL)) this.#account.fault({ index: WHOLE_BUNDLE }, mappingIssue('Bundle', ISSUES.label))
+    for (const entry of this.#binaries) {
+      if (this.#references.isFollowed(entry)) this.#account.readByOthers(entry)
+      else this.#account.notImported(entry)
+    }
     const charted = new Set([...this.#charts.values()].map(({ patient }) => patient))
     return {
       tenant: this.#options.tenant,
       patients: [...this.#charts.values()].map(({ entry, patient, records, stays, proxies }) => ({
         patient,
         entry: entry.index,
+        ...(entry.base !== undefined && { base: entry.base }),
         records: records.map((record) => labeled(record, marks)),
         memberships: [
           { patient, relationship: 'SELF', fhirUser: `Patient/${entry.id}`, periods: [{}] },
@@ -202,6 +214,7 @@ class Mapping {
     const codes = held === undefined ? this.#labels.labelsOf(entry.resource, values) : this.#labels.labelsOf(values)
     records.push(labeled(record, [...codes, ...this.#marksOf(entry, held)]))
     this.#account.recorded(entry, record)
+    if (held === undefined) for (const issue of unresolvedOf(entry, this.#references)) this.#account.fault(entry, issue)
     if (entry.type === 'Encounter') this.#encounters.add(entry)
   }
 
@@ -283,7 +296,7 @@ class Mapping {
   #chartOf(entry: Entry): Chart | undefined {
     const element = subjectElement(entry.type)
     const subject = Reference.safeParse(entry.resource[element])
-    const target = this.#references.follow(subject.data, entry.resource)
+    const target = this.#references.follow(subject.data, entry.resource, 'Patient')
     const chart = target.kind === 'entry' ? this.#charts.get(target.entry) : undefined
     if (chart === undefined) this.#account.fault(entry, mappingIssue(`${entry.type}.${element}`, ISSUES.patient))
     return chart
@@ -292,7 +305,7 @@ class Mapping {
   #readable(entry: Entry): entry is IdentifiedEntry {
     const found = isIdentified(entry)
       ? (this.#around(entry) ?? unfit(entry.type, entry.resource))
-      : mappingIssue(`${entry.type}.id`, ISSUES.id)
+      : mappingIssue(`${entry.type}.id`, entry.confused?.why ?? ISSUES.id)
     if (found) this.#account.fault(entry, found)
     return found === undefined
   }

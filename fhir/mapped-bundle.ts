@@ -22,6 +22,8 @@ export interface MappedPatient {
   readonly patient: PatientId
   /** The place of the patient's resource in the bundle. */
   readonly entry: number
+  /** The server of the patient's full URL, without the protocol. */
+  readonly base?: string
   /** The patient's own record first. */
   readonly records: readonly NewRecord[]
   readonly memberships: readonly Membership[]

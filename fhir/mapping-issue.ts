@@ -39,6 +39,8 @@ export const ISSUES = {
   unicode: 'carries text that is not well-formed Unicode, or a number that is none',
   duplicate: 'stands in the bundle twice',
   id: 'missing, or not a FHIR id',
+  fullUrl: 'differs from the one that its full URL names',
+  bases: 'names resources of two servers',
   bundle: 'not a FHIR R4 bundle',
   entry: 'holds no resource',
   type: 'not a FHIR R4 resource type',

@@ -64,7 +64,7 @@ function medicationAt(
 ): Concept | MappingIssue {
   const where = 'MedicationRequest.medication[x]'
   if (said === undefined) return mappingIssue(where, ISSUES.shape)
-  const target = references.follow(said.reference, entry.resource)
+  const target = references.follow(said.link, entry.resource)
   if (target.kind === 'entry' || target.kind === 'contained') {
     const { type, resource } = target.kind === 'entry' ? target.entry : target
     if (type !== 'Medication') return mappingIssue(where, ISSUES.reference)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Entry } from './bundle.ts'
-import { HumanName, Reference, Text, present } from './datatypes.ts'
+import { HumanName, LOGICAL, Reference, Text, linkOf, present } from './datatypes.ts'
 import { displayNameOf } from './practitioner.ts'
 import type { References, Target } from './references.ts'
 
@@ -8,8 +8,10 @@ type Resource = Readonly<Record<string, unknown>>
 
 /** A reference with what it calls its target. The display is read for those who are no patients, and for nobody else. */
 export const NamedReference = z
-  .object({ reference: Text.optional(), type: Text.optional(), display: Text.optional() })
-  .transform(({ reference, type, display }) => present({ reference, type, display }))
+  .object({ ...LOGICAL, reference: Text.optional(), type: Text.optional(), display: Text.optional() })
+  .transform(({ reference, type, display, identifier }) =>
+    present({ reference, type, display, link: linkOf({ reference, type, identifier }) }),
+  )
 export type NamedReference = z.output<typeof NamedReference>
 
 const MAX_NAME = 300
@@ -33,7 +35,7 @@ export function partyName(
   loose: 'loose' | 'referred' = 'referred',
 ): string | undefined {
   if (said === undefined) return undefined
-  const target = references.follow(said.reference, from)
+  const target = references.follow(said.link, from)
   const resource = resourceOf(target)
   const type = typeOf(target)
   if (type === 'PractitionerRole' && resource !== undefined) {

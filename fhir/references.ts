@@ -1,20 +1,23 @@
 import { z } from 'zod'
-import { type Entry, FHIR_ID, isObject } from './bundle.ts'
+import { type Entry, isObject } from './bundle.ts'
+import { FHIR_ID, RELATIVE, comparable, serverUrl } from './identity.ts'
 
 /**
- * Where a reference leads. `outside` names a resource that the bundle does not hold but whose type and id are known;
- * `conditional` one that is known by a business identifier alone.
+ * Where a reference leads. `outside` names a resource that the bundle does not hold, with its type and id. `elsewhere` is one of
+ * another server: its id means nothing here. `conditional` is known by a business identifier only.
  */
 export type Target =
   | { readonly kind: 'entry'; readonly entry: Entry }
   | { readonly kind: 'contained'; readonly type: string; readonly resource: Readonly<Record<string, unknown>> }
   | { readonly kind: 'outside'; readonly type: string; readonly id: string }
+  | { readonly kind: 'elsewhere'; readonly type: string }
   | { readonly kind: 'conditional'; readonly type: string; readonly query: string }
   | { readonly kind: 'nowhere' }
 
-const RELATIVE = /^([A-Z][A-Za-z]{2,40})\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[A-Za-z0-9\-.]{1,64})?$/
+/** The type may be missing in a reference by identifier. */
+const CONDITIONAL = /^([A-Z][A-Za-z]{2,40})?\?identifier=/
 /** Printable ASCII: what is found here is shown in reports and can be assigned to a user. */
-const CONDITIONAL = /^([A-Z][A-Za-z]{2,40})\?identifier=[!-~]{1,200}\|[!-~]{1,100}$/
+const SHOWN = /^[A-Z][A-Za-z]{2,40}\?identifier=[!-~]{1,200}\|[!-~]{1,100}$/
 
 const Identified = z.object({ identifier: z.array(z.unknown()) })
 const BusinessIdentifier = z.object({ system: z.string(), value: z.string() })
@@ -27,28 +30,74 @@ const BusinessIdentifier = z.object({ system: z.string(), value: z.string() })
  */
 export class References {
   readonly #byKey = new Map<string, Entry | 'several'>()
+  readonly #byResource = new Map<unknown, Entry>()
+  readonly #bases = new Set<string>()
+  readonly #followed = new Set<Entry>()
 
   constructor(entries: readonly Entry[]) {
     for (const entry of entries) {
+      this.#byResource.set(entry.resource, entry)
+      if (entry.base !== undefined) this.#bases.add(entry.base)
       if (entry.id !== undefined) this.#add(`${entry.type}/${entry.id}`, entry)
-      if (entry.fullUrl !== undefined) this.#add(entry.fullUrl, entry)
-      for (const identifier of identifiersOf(entry.resource)) this.#add(`${entry.type}?identifier=${identifier}`, entry)
+      if (entry.fullUrl !== undefined) this.#add(comparable(entry.fullUrl), entry)
+      for (const name of entry.confused?.names ?? []) this.#byKey.set(name, 'several')
+      for (const identifier of identifiersOf(entry.resource)) {
+        this.#add(`${entry.type}?identifier=${identifier}`, entry)
+        this.#add(`?identifier=${identifier}`, entry)
+      }
     }
   }
 
-  /** @param from the resource that holds the reference: `#id` leads into what it contains */
-  follow(reference: string | undefined, from: Readonly<Record<string, unknown>>): Target {
-    if (reference === undefined || reference.length > 1024) return { kind: 'nowhere' }
+  /**
+   * @param from the resource that holds the reference: `#id` leads into what it contains, and a relative one to its own server
+   * @param type the type of the target, if the element allows only one
+   */
+  follow(reference: string | undefined, from: Readonly<Record<string, unknown>>, type?: string): Target {
+    const target = this.#targetOf(reference, from, type)
+    if (target.kind === 'entry') this.#followed.add(target.entry)
+    return target
+  }
+
+  /** Whether a reference was followed to the entry. */
+  isFollowed(entry: Entry): boolean {
+    return this.#followed.has(entry)
+  }
+
+  #targetOf(reference: string | undefined, from: Readonly<Record<string, unknown>>, type?: string): Target {
+    if (reference === undefined || reference.length > 1024) return NOWHERE
     if (reference.startsWith('#')) return containedIn(from, reference.slice(1))
-    const [, type, id] = RELATIVE.exec(reference) ?? []
-    const conditional = CONDITIONAL.exec(decoded(reference))
-    const query = conditional?.[0]
-    const found = this.#byKey.get(type === undefined ? (query ?? reference) : `${type}/${id ?? ''}`)
-    if (found === 'several') return { kind: 'nowhere' }
-    if (found) return { kind: 'entry', entry: found }
-    if (type !== undefined && id !== undefined) return { kind: 'outside', type, id }
-    if (query !== undefined) return { kind: 'conditional', type: conditional?.[1] ?? '', query }
-    return { kind: 'nowhere' }
+    const relative = RELATIVE.exec(reference)
+    if (relative !== null) return this.#relative(relative[1] ?? '', relative[2] ?? '', this.#byResource.get(from)?.base)
+    const query = decoded(reference)
+    if (CONDITIONAL.test(query)) return this.#conditional(query.startsWith('?') ? `${type ?? ''}${query}` : query)
+    return this.#absolute(reference)
+  }
+
+  #relative(type: string, id: string, base: string | undefined): Target {
+    const found = this.#byKey.get(`${type}/${id}`)
+    if (found === 'several') return NOWHERE
+    if (found === undefined) return { kind: 'outside', type, id }
+    // a relative reference leads to a resource of the same server
+    const isOther = base !== undefined && found.base !== undefined && base !== found.base
+    return isOther ? NOWHERE : { kind: 'entry', entry: found }
+  }
+
+  #absolute(reference: string): Target {
+    const found = this.#byKey.get(comparable(reference))
+    if (found === 'several') return NOWHERE
+    if (found !== undefined) return { kind: 'entry', entry: found }
+    const server = serverUrl(reference)
+    if (server === undefined) return NOWHERE
+    const { base, type, id } = server
+    if (!this.#bases.has(base)) return { kind: 'elsewhere', type }
+    return this.#byKey.has(`${type}/${id}`) ? NOWHERE : { kind: 'outside', type, id }
+  }
+
+  #conditional(query: string): Target {
+    const found = this.#byKey.get(query)
+    if (found === 'several') return NOWHERE
+    if (found !== undefined) return { kind: 'entry', entry: found }
+    return SHOWN.test(query) ? { kind: 'conditional', type: query.slice(0, query.indexOf('?')), query } : NOWHERE
   }
 
   #add(key: string, entry: Entry): void {
@@ -56,6 +105,8 @@ export class References {
     this.#byKey.set(key, held === undefined || held === entry ? entry : 'several')
   }
 }
+
+const NOWHERE: Target = { kind: 'nowhere' }
 
 /** `system|value` of each business identifier that has both. */
 export function identifiersOf(resource: Readonly<Record<string, unknown>>): readonly string[] {

@@ -51,7 +51,7 @@ export function encounterOf(
   reference: string | undefined,
   { subject, references, idFor, encounters }: SubjectContext,
 ): RecordId | MappingIssue | undefined {
-  const target = references.follow(reference, entry.resource)
+  const target = references.follow(reference, entry.resource, 'Encounter')
   if (target.kind === 'outside' && target.type === 'Encounter') return idFor('Encounter', target.id)
   if (target.kind !== 'entry' || target.entry.type !== 'Encounter' || target.entry.id === undefined) return undefined
   if (saysOtherPatient(target.entry, subject, references)) return mappingIssue(`${type}.encounter`, ISSUES.otherPatient)
@@ -62,7 +62,7 @@ export function encounterOf(
 export function saysOtherPatient({ type, resource }: Entry, subject: Entry, references: References): boolean {
   const named = Reference.safeParse(resource[subjectElement(type)]).data
   if (named === undefined) return false
-  const whose = references.follow(named, resource)
+  const whose = references.follow(named, resource, 'Patient')
   return whose.kind !== 'entry' || whose.entry !== subject
 }
 

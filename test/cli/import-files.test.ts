@@ -154,6 +154,23 @@ describe('bundles within a bundle', () => {
   })
 })
 
+describe('two servers with one id', () => {
+  it('do not share a chart', async () => {
+    for (const [name, host] of ['one', 'two'].entries()) {
+      const input = bundle(patient({ birthDate: `197${name}-01-01` }), observation())
+      const entry = input.entry.map(({ resource }, index) => ({
+        fullUrl: `https://${host}.example.org/fhir/${index === 0 ? 'Patient/ada' : 'Observation/o1'}`,
+        resource,
+      }))
+      await put(`${name}.json`, { ...input, entry })
+    }
+    const report = await run()
+    expect(report.faults).toEqual([{ file: '1.json', entry: 0, reason: 'Patient.id: names resources of two servers' }])
+    expect(report.written).toEqual({ created: 2, updated: 0, unchanged: 0 })
+    expect(report.entries).toMatchObject({ read: 4, imported: 2, issues: 2 })
+  })
+})
+
 describe('pages', () => {
   const page = (number: number, next: boolean, resource: object): object => ({
     ...bundle(resource),
