@@ -47,3 +47,7 @@ export function assignments(all: readonly Assignment[], tenant: TenantId): Reado
   }
   return byPractitioner
 }
+
+/** The FHIR identities of the demo users of a tenant. */
+export const usersOf = (tenant: TenantId): readonly string[] =>
+  DEMO_USERS.flatMap(({ tenant: home, fhirUser }) => (home === tenant && fhirUser !== undefined ? [fhirUser] : []))

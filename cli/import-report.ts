@@ -34,6 +34,10 @@ export interface ImportReport {
   readonly unassigned: ReadonlyMap<string, number>
   /** Assignments to practitioners that are not on any care team of these files. */
   readonly unused: readonly string[]
+  /** Number of patients without a known user on their care team. No clinician can read them. */
+  readonly unreadable: number
+  /** Whether no patient matches `--care-team-of`. */
+  readonly matchesNone: boolean
   /** Number of patients that an active consent closes because it is not understood. */
   readonly closed: number
   readonly faults: readonly ImportFault[]
@@ -59,6 +63,9 @@ export function* summary(report: ImportReport): Generator<string> {
   }
   for (const practitioner of report.unused)
     yield `no care team of these files has the practitioner of --assign (check the id): ${practitioner}`
+  if (report.matchesNone) yield 'no patient of these files matches --care-team-of (check the ids)'
+  if (report.unreadable > 0)
+    yield `no clinician can read ${several(report.unreadable, 'patient')}: no assigned user is on the care team. Assign a user to a practitioner of the care team with --assign USER=PRACTITIONER, or add the assigned users to it with --care-team-of 'Patient/*'.`
   if (report.closed > 0)
     yield `closed to everybody but the patient, proxies and break-glass, because a consent is not understood: ${several(report.closed, 'patient')}`
   if (report.passedOver.size > 0) yield `files that are not read: ${counts(report.passedOver)}`

@@ -9,7 +9,9 @@ import { type SourceRoot, sourceRoots } from '../fhir/source-files.ts'
 import { type SourceUnit, SourceUnits } from '../fhir/source-units.ts'
 import { BadUserInput, VersionConflict } from '../gateway/model/failures.ts'
 import type { PatientId, TenantId } from '../gateway/model/ids.ts'
+import type { Clock } from '../gateway/model/record.ts'
 import type { MinorsPolicy } from '../gateway/model/minors.ts'
+import { type PatientPattern, isReadableBy, withMembers } from './care-team-option.ts'
 import { EntryTally } from './entry-tally.ts'
 import { type ImportFault, type ImportReport, add, counts } from './import-report.ts'
 import type { Progress } from './progress.ts'
@@ -19,12 +21,19 @@ export interface ImportOptions {
   readonly tenant: TenantId
   /** The FHIR identities of users, by `Practitioner/ID`. */
   readonly assign: ReadonlyMap<string, readonly string[]>
+  /** Whether users also take the place of practitioners of encounters. */
+  readonly encounterPractitioners: boolean
+  /** The patients that get the assigned users on their care team. */
+  readonly careTeamOf: readonly PatientPattern[]
+  /** The FHIR identities of users who can sign in, as far as they are known. */
+  readonly users: ReadonlySet<string>
   /** The codes that label a record as sensitive. */
   readonly labels: CodeLabels
   /** Limits for parents and guardians of minors, by age and category. The default is `MINORS`. */
   readonly minors?: MinorsPolicy
   readonly importer: Importer
   readonly progress: Progress
+  readonly now: Clock
 }
 
 /**
@@ -65,6 +74,8 @@ class ImportRun {
   readonly #sources = new WeakMap<MappedPatient, { readonly unit: SourceUnit; readonly place: readonly number[] }>()
   readonly #waiting = new WeakMap<MappedPatient, readonly Waiting[]>()
   readonly #patients = new Set<PatientId>()
+  /** The patients with a known user on their care team. */
+  readonly #readable = new Set<PatientId>()
   /** The server of each patient. */
   readonly #bases = new Map<PatientId, string>()
   readonly #records = new Map<string, number>()
@@ -81,6 +92,8 @@ class ImportRun {
   #bundles = 0
   #resources = 0
   #doneBytes = 0
+  /** Whether a patient matches `careTeamOf`. */
+  #anyMatches = false
 
   constructor(options: ImportOptions) {
     this.#options = options
@@ -146,13 +159,21 @@ class ImportRun {
     const mapped = mapBundle(unit.bundle, { ...this.#options, idFor: this.#options.importer.idFor })
     this.#collect(unit, mapped)
     const waiting = this.#account(unit, mapped)
-    for (const patient of [...mapped.patients, ...mapped.stored]) {
+    const patients = mapped.patients.map((patient) => this.#withMembers(patient))
+    for (const patient of [...patients, ...mapped.stored]) {
       this.#sources.set(patient, { unit, place: mapped.places[patient.entry] ?? [] })
       this.#waiting.set(patient, waiting.get(patient.patient) ?? [])
       waiting.delete(patient.patient)
     }
-    for (const patient of mapped.patients) if (!this.#isOfOtherServer(patient)) yield patient
+    for (const patient of patients) if (!this.#isOfOtherServer(patient)) yield patient
     this.#stored.push(...mapped.stored)
+  }
+
+  #withMembers(patient: MappedPatient): MappedPatient {
+    const { careTeamOf, assign } = this.#options
+    const changed = withMembers(patient, careTeamOf, [...new Set([...assign.values()].flat())])
+    this.#anyMatches ||= changed !== undefined
+    return changed ?? patient
   }
 
   /** Two servers may give one id to two patients. The second one must not change the chart of the first. */
@@ -198,6 +219,8 @@ class ImportRun {
         unchanged: before.unchanged + result.unchanged,
       }
       if (patient.records.length > 0) this.#patients.add(patient.patient)
+      const { users, now } = this.#options
+      if (isReadableBy(patient, users, now())) this.#readable.add(patient.patient)
       for (const { ref } of patient.records) add(this.#records, ref.type, 1)
     } catch (failure) {
       // these two errors concern only this patient; any other error means that the store is not available
@@ -235,7 +258,9 @@ class ImportRun {
       unknown: this.#unknown,
       leftOut: this.#leftOut,
       unassigned: new Map([...this.#unassigned].map(([practitioner, patients]) => [practitioner, patients.size])),
-      unused: [...this.#options.assign.keys()].filter((practitioner) => !this.#used.has(practitioner)),
+      unused: this.#anyMatches ? [] : [...this.#options.assign.keys()].filter((practitioner) => !this.#used.has(practitioner)),
+      unreadable: [...this.#patients].filter((patient) => !this.#readable.has(patient)).length,
+      matchesNone: this.#options.careTeamOf.length > 0 && !this.#anyMatches,
       closed: this.#closed.size,
       faults: this.#faults,
     }

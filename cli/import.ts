@@ -3,10 +3,12 @@ import { Command, InvalidArgumentError } from 'commander'
 import type { Importer } from '../fhir/importer.ts'
 import { sensitivities } from '../directives/sensitivities.ts'
 import { CodeListRefused, UnknownSensitivity, codeLabels } from '../fhir/labels.ts'
+import { UnknownTenant } from '../gateway/admin/open-store.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
 import { StageRefused, refuseProduction } from '../gateway/model/stage.ts'
 import { clinicLock } from '../schema/clinic.ts'
-import { type Assignment, assignment, assignments } from './assignments.ts'
+import { type Assignment, assignment, assignments, usersOf } from './assignments.ts'
+import { type PatientPattern, patientPattern } from './care-team-option.ts'
 import { jsonReport, summary } from './import-report.ts'
 import { type ImportOptions, runImport } from './import-run.ts'
 import { MinorsPolicyRefused, readMinorsPolicy } from './minors-policy.ts'
@@ -20,6 +22,8 @@ interface ImportCommandOptions {
   readonly labels: readonly string[]
   readonly minors?: string
   readonly json?: true
+  readonly careTeamOf: readonly PatientPattern[]
+  readonly encounterPractitioners?: boolean
 }
 
 const NO_FILES: readonly string[] = []
@@ -37,6 +41,13 @@ export function importCommand({ openImporter }: ImportCommandServices): Command 
     .option('--tenant <tenant>', 'the tenant of the patients', tenantOption, tenantOption('riverside'))
     .option('--assign <user=practitioner>', 'assign a user to a practitioner; can be repeated', assignment, [])
     .option(
+      '--care-team-of <patients>',
+      'put the assigned users on the care team of patients: Patient/*; can be repeated',
+      patientPattern,
+      [],
+    )
+    .option('--encounter-practitioners', 'put assigned users on the care team of the patients that their practitioners saw')
+    .option(
       '--labels <file>',
       'a file with more lists of sensitive codes; can be repeated',
       (file, before) => [...before, file],
@@ -46,10 +57,13 @@ export function importCommand({ openImporter }: ImportCommandServices): Command 
     .option('--json', 'print the report as JSON, with the entries of each file')
     .action(async (paths: string[], options: ImportCommandOptions, command: Command) => {
       const ready = readyToImport(options, command)
-      const importer = await openImporter(options.tenant)
+      const importer = await openImporter(options.tenant).catch((failure: unknown) => {
+        if (failure instanceof UnknownTenant) command.error(`error: ${failure.message}`)
+        throw failure
+      })
       const progress = progressOn({ stream: process.stderr, now: Date.now })
       try {
-        const report = await runImport({ paths, tenant: options.tenant, ...ready, importer, progress })
+        const report = await runImport({ paths, tenant: options.tenant, ...ready, importer, progress, now: Date.now })
         if (options.json === true) printLine(jsonReport(report))
         else for (const line of summary(report)) printLine(line)
         if (report.faults.length > 0) process.exitCode = 1
@@ -61,18 +75,23 @@ export function importCommand({ openImporter }: ImportCommandServices): Command 
 
 /** Reads the options before anything is opened. An error that the user can correct ends the command with one line. */
 function readyToImport(
-  { assign, tenant, labels, minors }: ImportCommandOptions,
+  { assign, tenant, labels, minors, careTeamOf, encounterPractitioners = false }: ImportCommandOptions,
   command: Command,
-): Pick<ImportOptions, 'assign' | 'labels' | 'minors'> {
+): Omit<ImportOptions, 'paths' | 'tenant' | 'importer' | 'progress' | 'now'> {
   try {
     refuseProduction(process.env)
+    const assigned = assignments(assign, tenant)
+    if (careTeamOf.length > 0 && assigned.size === 0) throw new InvalidArgumentError('--care-team-of needs a user of --assign.')
     return {
-      assign: assignments(assign, tenant),
+      assign: assigned,
+      careTeamOf,
+      encounterPractitioners,
+      users: new Set([...assigned.values(), usersOf(tenant)].flat()),
       labels: codeLabels(
         sensitivities(clinicLock()),
-        labels.map((file) => readFileSync(file, 'utf8')),
+        labels.map((file) => textOf(file, '--labels')),
       ),
-      ...(minors !== undefined && { minors: readMinorsPolicy(readFileSync(minors, 'utf8')) }),
+      ...(minors !== undefined && { minors: readMinorsPolicy(textOf(minors, '--minors')) }),
     }
   } catch (failure) {
     const isCorrectable = [StageRefused, InvalidArgumentError, CodeListRefused, UnknownSensitivity, MinorsPolicyRefused].some(
@@ -80,5 +99,14 @@ function readyToImport(
     )
     if (isCorrectable && failure instanceof Error) command.error(`error: ${failure.message}`)
     throw failure
+  }
+}
+
+/** @throws InvalidArgumentError */
+function textOf(file: string, option: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    throw new InvalidArgumentError(`Cannot read the file of ${option}. Check its path.`)
   }
 }

@@ -1,7 +1,7 @@
 import { Argument, Command, Option } from 'commander'
 import type { KeyRotation, RenewableUse } from '../gateway/crypto/key-rotation.ts'
 import { lockDigest } from '../directives/compile.ts'
-import { keyAdmin } from '../gateway/admin/key-admin.ts'
+import { type KeyAdmin, keyAdmin } from '../gateway/admin/key-admin.ts'
 import { clinicLock } from '../schema/clinic.ts'
 import type { PatientId, TenantId } from '../gateway/model/ids.ts'
 import { decodeNodeId } from '../gateway/model/node-id.ts'
@@ -22,6 +22,12 @@ export function keysCommand(): Command {
       for (const { version, kmsKey, uses, patientKeys } of await withRotation((rotation) => rotation.usage(tenant))) {
         printLine(`version ${version}  ${kmsKey}  purpose keys ${uses}, patient keys ${patientKeys}`)
       }
+    })
+  const create = new Command('create')
+    .description('create the keys of a new tenant')
+    .addArgument(tenantArgument())
+    .action(async (tenant: TenantId) => {
+      printLine(`tenant ${await withAdmin((admin) => admin.create(tenant))}`)
     })
   const rotate = new Command('rotate')
     .description('create a version of the tenant key, under the current KMS key of the tenant')
@@ -53,16 +59,19 @@ export function keysCommand(): Command {
     })
   return new Command('keys')
     .description("manage a tenant's keys")
+    .addCommand(create)
     .addCommand(list)
     .addCommand(rotate)
     .addCommand(rewrap)
     .addCommand(renew)
 }
 
-async function withRotation<T>(work: (rotation: KeyRotation) => Promise<T>): Promise<T> {
+const withRotation = <T>(work: (rotation: KeyRotation) => Promise<T>): Promise<T> => withAdmin(({ rotation }) => work(rotation))
+
+async function withAdmin<T>(work: (admin: KeyAdmin) => Promise<T>): Promise<T> {
   const admin = keyAdmin(lockDigest(clinicLock()), process.env)
   try {
-    return await work(admin.rotation)
+    return await work(admin)
   } finally {
     admin.close()
   }

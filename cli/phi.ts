@@ -15,10 +15,15 @@ import { studyCommand } from './study.ts'
 import { tokenCommand } from './token.ts'
 import { printLine, printText, printThroughTerminal } from './terminal.ts'
 
+const STACK_ANSWERS_MS = 5_000
+
 /** A command on the data of a system: the deployment that PHI_STAGE names, else the stack that runs on this machine. */
 function onSystem(command: Command): Command {
-  return command.hook('preAction', () => {
-    if (process.env['PHI_STAGE'] === undefined) enterEnvironment(runningStack().env)
+  return command.hook('preAction', async () => {
+    if (process.env['PHI_STAGE'] !== undefined) return
+    const { env } = runningStack()
+    await refuseStaleStack(env.AWS_ENDPOINT_URL_DYNAMODB)
+    enterEnvironment(env)
   })
 }
 
@@ -34,6 +39,17 @@ function runningStack(): StackFile {
   }
 }
 
+/** A stack that was killed leaves its file. @throws NoStack */
+async function refuseStaleStack(endpoint: string): Promise<void> {
+  try {
+    await fetch(endpoint, { method: 'HEAD', signal: AbortSignal.timeout(STACK_ANSWERS_MS) })
+  } catch (cause) {
+    throw new NoStack('The local stack does not answer. If it no longer runs, start it with: npm start', {
+      cause,
+    })
+  }
+}
+
 // `phi ... | head` closes the pipe early, which is not a failure
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1)
@@ -45,7 +61,7 @@ const program = new Command('phi')
   .addCommand(policyCommand())
   .addCommand(schemaCommand())
   .addCommand(tokenCommand())
-  .addCommand(onSystem(importCommand({ openImporter: (tenant) => openImporter(tenant, clinicLock()) })))
+  .addCommand(onSystem(importCommand({ openImporter: (tenant) => openImporter(tenant, clinicLock(), 'existing') })))
   .addCommand(onSystem(auditCommand()))
   .addCommand(onSystem(keysCommand()))
   .addCommand(onSystem(searchCommand()))

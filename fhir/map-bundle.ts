@@ -2,14 +2,16 @@ import type { SchemaPath } from '../directives/coordinates.ts'
 import { UNKNOWN_LABEL } from '../directives/record-labels.ts'
 import type { RecordLabel } from '../directives/policy.ts'
 import type { PatientId } from '../gateway/model/ids.ts'
-import type { MembershipPeriod, NewRecord } from '../gateway/model/record.ts'
+import type { NewRecord } from '../gateway/model/record.ts'
 import { withoutPlaceholders } from './absent-reason.ts'
 import { type Entry, type IdentifiedEntry, isIdentified, isObject, readEntries } from './bundle.ts'
 import { mapCareTeam } from './care-team.ts'
+import { type Chart, newChart, patientOf } from './chart.ts'
 import { BundleConsents } from './bundle-consents.ts'
 import { holdsCoverage, mapContainedCoverages } from './coverage.ts'
 import { Reference } from './datatypes.ts'
 import { mapDiagnosticReport } from './diagnostic-report.ts'
+import { participantsOf } from './encounter-members.ts'
 import { EntryAccount } from './entry-account.ts'
 import { flatBundle } from './flat-bundle.ts'
 import { type EntryIssue, type MappingIssue, ISSUES, WHOLE_BUNDLE, mappingIssue, isMappingIssue } from './mapping-issue.ts'
@@ -17,7 +19,6 @@ import type { MappedBundle, MapOptions } from './mapped-bundle.ts'
 import { unfit, unfitBundle, unfitEntry } from './inspect.ts'
 import type { CodeLabels } from './labels.ts'
 import { isImported, leftOutFor } from './left-out.ts'
-import { MembershipPeriods } from './membership.ts'
 import { mapPatient } from './patient.ts'
 import { labeled } from './record.ts'
 import { References } from './references.ts'
@@ -63,17 +64,6 @@ function partyIssue({ type, index, resource }: Entry): EntryIssue | undefined {
 
 type Resource = Readonly<Record<string, unknown>>
 
-interface Chart {
-  readonly entry: IdentifiedEntry
-  readonly patient: PatientId
-  readonly records: NewRecord[]
-  readonly stays: MembershipPeriods
-  /** When relatives act for the patient, by FHIR identity; without periods where they do not, or do no more. */
-  readonly proxies: Map<string, readonly MembershipPeriod[]>
-  /** The ids of coverages that other resources hold, each taken once. */
-  readonly coverages: Set<string>
-}
-
 class Mapping {
   readonly #options: MapOptions
   readonly #labels: CodeLabels
@@ -115,8 +105,7 @@ class Mapping {
     if (isMappingIssue(record)) this.#account.fault(entry, record)
     else {
       const { patient } = record.ref
-      const empty = { stays: new MembershipPeriods(), proxies: new Map(), coverages: new Set<string>() }
-      this.#charts.set(entry, { entry, patient, records: [labeled(record, this.#marksOf(entry))], ...empty })
+      this.#charts.set(entry, newChart(entry, patient, labeled(record, this.#marksOf(entry))))
       this.#account.recorded(entry, record)
     }
     return true
@@ -178,20 +167,7 @@ class Mapping {
     const charted = new Set([...this.#charts.values()].map(({ patient }) => patient))
     return {
       tenant: this.#options.tenant,
-      patients: [...this.#charts.values()].map(({ entry, patient, records, stays, proxies }) => ({
-        patient,
-        entry: entry.index,
-        ...(entry.base !== undefined && { base: entry.base }),
-        records: records.map((record) => labeled(record, marks)),
-        memberships: [
-          { patient, relationship: 'SELF', fhirUser: `Patient/${entry.id}`, periods: [{}] },
-          ...stays.memberships(patient),
-          ...[...proxies]
-            .toSorted(([one], [other]) => (one < other ? -1 : 1))
-            .map(([fhirUser, periods]) => ({ patient, relationship: 'PROXY', fhirUser, periods }) as const),
-        ],
-        consents: this.#consents.changesOf(patient),
-      })),
+      patients: [...this.#charts.values()].map((chart) => patientOf(chart, marks, this.#consents.changesOf(chart.patient))),
       stored: this.#consents.besides(charted).map((one) => ({ ...one, records: [], memberships: [] })),
       closed: this.#consents.closed,
       unknown: this.#account.unknown,
@@ -203,7 +179,7 @@ class Mapping {
   }
 
   /** @param held the coverage that the resource contains, if that is the record */
-  #keep(entry: Entry, { records }: Chart, record: NewRecord | MappingIssue, held?: Resource): void {
+  #keep(entry: Entry, chart: Chart, record: NewRecord | MappingIssue, held?: Resource): void {
     if (isMappingIssue(record)) {
       this.#account.fault(entry, record)
       return
@@ -212,10 +188,27 @@ class Mapping {
     const values = [...record.values.values()]
     // the coverage that a claim holds tells nothing of what was claimed
     const codes = held === undefined ? this.#labels.labelsOf(entry.resource, values) : this.#labels.labelsOf(values)
-    records.push(labeled(record, [...codes, ...this.#marksOf(entry, held)]))
+    chart.records.push(labeled(record, [...codes, ...this.#marksOf(entry, held)]))
     this.#account.recorded(entry, record)
     if (held === undefined) for (const issue of unresolvedOf(entry, this.#references)) this.#account.fault(entry, issue)
-    if (entry.type === 'Encounter') this.#encounters.add(entry)
+    if (entry.type === 'Encounter') this.#encountered(entry, chart)
+  }
+
+  #encountered(entry: Entry, { patient, stays }: Chart): void {
+    this.#encounters.add(entry)
+    if (this.#options.encounterPractitioners !== true) return
+    for (const { practitioner, period } of participantsOf(entry, this.#references)) {
+      const assignments = practitioner.spellings.filter((spelling) => this.#options.assign.has(spelling))
+      // only assigned users: an encounter by itself opens no record
+      if (assignments.length > 0) this.#practitioner(practitioner.key, assignments, patient)
+      for (const fhirUser of assignments.flatMap((one) => this.#options.assign.get(one) ?? [])) stays.add(fhirUser, period)
+    }
+  }
+
+  #practitioner(key: string, assignments: readonly string[], patient: PatientId): void {
+    const known = this.#practitioners.get(key) ?? { assignments, patients: new Set() }
+    this.#practitioners.set(key, known)
+    known.patients.add(patient)
   }
 
   /** The labels that the security labels of a resource give its records. An unknown one is a fault. */
@@ -284,11 +277,7 @@ class Mapping {
       this.#account.recorded(entry, record)
     }
     for (const { fhirUser, period } of team.stays) stays.add(fhirUser, period)
-    for (const { key, assignments } of team.practitioners) {
-      const known = this.#practitioners.get(key) ?? { assignments, patients: new Set() }
-      this.#practitioners.set(key, known)
-      known.patients.add(patient)
-    }
+    for (const { key, assignments } of team.practitioners) this.#practitioner(key, assignments, patient)
     for (const one of team.issues) this.#account.fault(entry, one)
   }
 

@@ -12,6 +12,8 @@ export interface MapOptions {
   readonly idFor: IdFor
   /** The FHIR identities of users, by the practitioner (`Practitioner/ID`). A user takes the place of the practitioner on care teams. */
   readonly assign: ReadonlyMap<string, readonly string[]>
+  /** Whether users also take the place of the practitioners of encounters, and become members of the care team by it. */
+  readonly encounterPractitioners?: boolean
   /** The sensitivities of the schema, and the codes that make a record a sensitive one. */
   readonly labels: CodeLabels
   /** The age until which parents and guardians act for minors, and its limits. Default: `MINORS`. */

@@ -24,7 +24,7 @@ const stack = await startStack({ dataFolder, port: 0 })
 try {
   await seedDemo({
     stage: stack.env.PHI_STAGE,
-    openImporter: (tenant) => openImporter(tenant, clinicLock()),
+    openImporter: (tenant) => openImporter(tenant, clinicLock(), 'create'),
     riverside: 2,
     lakeside: 1,
     log: () => undefined,

@@ -4,12 +4,14 @@ import type { KeyAct, KeyChanger, KeyChanges } from '../crypto/key-changes.ts'
 import { KeyRotation } from '../crypto/key-rotation.ts'
 import { VersionConflict } from '../model/failures.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
-import type { Instant } from '../model/ids.ts'
+import type { Instant, TenantId } from '../model/ids.ts'
 import { type Env, openServices, type Services } from '../compose.ts'
 import { operatorContext } from './operator-context.ts'
 
 export interface KeyAdmin {
   readonly rotation: KeyRotation
+  /** Creates the keys of a new tenant. @throws KeyUnavailable, StoreUnavailable */
+  create(tenant: TenantId): Promise<'created' | 'exists'>
   close(): void
 }
 
@@ -30,7 +32,15 @@ const DEADLINE_MS = 30_000
  */
 export function keyAdmin(policy: string, env: Env): KeyAdmin {
   const services = openServices(env)
-  return { rotation: keyRotation(services, policy), close: () => services.close() }
+  return {
+    rotation: keyRotation(services, policy),
+    async create(tenant) {
+      if (await services.keyring.hasTenant(tenant)) return 'exists'
+      await services.keyring.createTenant(tenant)
+      return 'created'
+    },
+    close: () => services.close(),
+  }
 }
 
 /** Key rotation over the services of a process. One transaction stores a change and its audit record. */

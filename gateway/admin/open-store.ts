@@ -31,23 +31,37 @@ export interface SealedStore {
   close(): Promise<void>
 }
 
+/** The tenant has no keys, so that it has no records. The message repeats nothing of the name. */
+export class UnknownTenant extends Error {
+  override readonly name = 'UnknownTenant'
+  constructor() {
+    super('The tenant does not exist. Check --tenant, or create it with: phi keys create TENANT')
+  }
+}
+
 /**
- * Opens the store of a tenant for an import, and creates the tenant's keys if it has none. The audit names the operator's account.
+ * Opens the store of a tenant for an import. The audit names the operator's account.
  *
  * @param policy digest of the policy lock, for the audit
  * @param searchable the blind indexes of the schema (`searchIndexes` of its lock); without them, no search finds the records
- * @throws ZodError or TypeError for a missing variable, KeyUnavailable, StoreUnavailable
+ * @param keys whether a tenant without keys gets them, or is refused before anything is written
+ * @throws UnknownTenant; ZodError or TypeError for a missing variable, KeyUnavailable, StoreUnavailable
  */
 export async function openStore(
   tenant: TenantId,
   policy: string,
   env: Env,
   searchable: readonly SearchIndex[] = [],
+  keys: 'create' | 'existing' = 'create',
 ): Promise<SealedStore> {
   const services = openServices(env)
   const { keyring, access } = services
   const history = openHistoryTable(env)
-  await keyring.createTenant(tenant)
+  if (keys === 'create') await keyring.createTenant(tenant)
+  else if (!(await keyring.hasTenant(tenant))) {
+    services.close()
+    throw new UnknownTenant()
+  }
   const identifier = await keyring.purposeKey(tenant, 'identifier')
   const writer = new RecordWriter({ ...services, searchable, history })
   const act: OperatorAct = { tenant, client: 'phi-import', operation: 'import', policy }

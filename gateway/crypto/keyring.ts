@@ -104,14 +104,19 @@ export class Keyring {
     return { kms: this.#kmsCalls, tableLoads: this.#tableLoads }
   }
 
+  /** Whether the tenant has keys. It asks the table, not the keys in memory. @throws StoreUnavailable */
+  async hasTenant(tenant: TenantId): Promise<boolean> {
+    const { tenant: existing } = await this.#load(tenant, { tenantItem: true, patients: [] })
+    return existing !== undefined
+  }
+
   /**
    * Creates the first tenant key and one purpose key for each use. Does nothing if the tenant has them.
    *
    * @throws KeyUnavailable, StoreUnavailable
    */
   async createTenant(tenant: TenantId): Promise<void> {
-    const { tenant: existing } = await this.#load(tenant, { tenantItem: true, patients: [] })
-    if (existing) return
+    if (await this.hasTenant(tenant)) return
     const version = 1
     const [kmsKey] = this.#kmsKeysFor(tenant)
     const { key, wrapped } = await this.#kms.generateDataKey(kmsKey, contextOf(tenant, version))

@@ -38,7 +38,7 @@ async function start(): Promise<void> {
       stack,
       dataFolder: DATA_FOLDER,
       patients: patients ?? DEFAULT_PATIENTS,
-      openImporter: (tenant) => openImporter(tenant, clinicLock()),
+      openImporter: (tenant) => openImporter(tenant, clinicLock(), 'create'),
       log,
     })
     if (!seeded && patients !== undefined)

@@ -4,8 +4,9 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type ImportReport, jsonReport, summary } from '../../cli/import-report.ts'
 import { runImport } from '../../cli/import-run.ts'
-import { bundle, careTeam, clinicLabels, observation, patient, practitioner, riverside } from '../fhir/clinic.ts'
+import { bundle, careTeam, observation, patient, practitioner, riverside } from '../fhir/clinic.ts'
 import { MemoryImporter } from '../fhir/memory-importer.ts'
+import { plainOptions } from '../harness/import-options.ts'
 
 let home = ''
 let importer = new MemoryImporter()
@@ -24,10 +25,8 @@ const run = (...paths: readonly string[]): Promise<ImportReport> =>
   runImport({
     paths: (paths.length === 0 ? [''] : paths).map((path) => join(home, path)),
     tenant: riverside,
-    assign: new Map(),
-    labels: clinicLabels,
     importer,
-    progress: { start: () => undefined, update: () => undefined, stop: () => undefined },
+    ...plainOptions(),
   })
 
 describe('resources outside of bundles', () => {

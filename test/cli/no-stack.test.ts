@@ -4,19 +4,23 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
+import { environmentOf, tableNames } from '../../infra/local/environment.ts'
+import { writeStackFile } from '../../infra/local/stack-file.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'phi-no-stack-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** Runs `phi` in an environment without a deployment and without the file of a stack. */
-const phi = (...words: readonly string[]): Promise<{ code: unknown; stdout: string; stderr: string }> =>
+/** Runs `phi` in an environment without a deployment. The default data folder has no file of a stack. */
+const phi = (...words: readonly string[]): Ran => phiIn(folder, ...words)
+const phiIn = (data: string, ...words: readonly string[]): Ran =>
   new Promise((resolve) => {
-    const env = { PATH: process.env['PATH'], PHI_DATA: folder }
+    const env = { PATH: process.env['PATH'], PHI_DATA: data }
     execFile(process.execPath, ['cli/phi.ts', ...words], { cwd: ROOT, env }, (error, stdout, stderr) => {
       resolve({ code: error?.code ?? 0, stdout, stderr })
     })
   })
+type Ran = Promise<{ code: unknown; stdout: string; stderr: string }>
 
 describe('phi without a running stack', { timeout: 30_000 }, () => {
   const message =
@@ -34,5 +38,24 @@ describe('phi without a running stack', { timeout: 30_000 }, () => {
 
   it.concurrent('runs the commands that need no stack', async () => {
     expect(await phi('policy', 'lock', '--check')).toEqual({ code: 0, stdout: '', stderr: '' })
+  })
+
+  it.concurrent('fails if the file of a stack is left over from one that has ended', async () => {
+    const stale = mkdtempSync(join(folder, 'stale-'))
+    const free = 'http://127.0.0.1:9'
+    const env = environmentOf({
+      stage: 'local',
+      tables: tableNames.parse(Object.fromEntries(Object.keys(tableNames.shape).map((name) => [name, 'table']))),
+      kmsKeyId: 'key',
+      tenantKmsKeys: {},
+      issuer: free,
+      audience: 'phi',
+      jwksUri: free,
+      dynamodb: free,
+      kms: free,
+    })
+    writeStackFile(stale, { graphql: free, issuer: free, jwksUri: free, tokenEndpoint: free, clientSecrets: {}, env })
+    const stderr = 'The local stack does not answer. If it no longer runs, start it with: npm start\n'
+    expect(await phiIn(stale, 'import', '.')).toEqual({ code: 1, stdout: '', stderr })
   })
 })

@@ -8,18 +8,19 @@ import { assignments } from '../../cli/assignments.ts'
 import { importCommand } from '../../cli/import.ts'
 import { type ImportReport, summary } from '../../cli/import-report.ts'
 import { runImport } from '../../cli/import-run.ts'
-import { type Progress, progressOn } from '../../cli/progress.ts'
+import { progressOn } from '../../cli/progress.ts'
+import { UnknownTenant } from '../../gateway/admin/open-store.ts'
+import type { Importer } from '../../fhir/importer.ts'
 import { openImporter } from '../../gateway/admin/open-importer.ts'
 import { startIdentityProvider } from '../../infra/local/identity-provider.ts'
 import { startKms } from '../../infra/local/kms.ts'
 import { startStack } from '../../infra/local/stack.ts'
 import { StoreUnavailable, VersionConflict } from '../../gateway/model/failures.ts'
 import { refuseProduction, StageRefused } from '../../gateway/model/stage.ts'
-import { bundle, careTeam, clinicLabels, idFor, observation, patient, riverside } from './clinic.ts'
+import { bundle, careTeam, idFor, observation, patient, riverside } from './clinic.ts'
 import { MemoryImporter } from './memory-importer.ts'
+import { plainOptions } from '../harness/import-options.ts'
 import { clinicLock } from '../../schema/clinic.ts'
-
-const silent: Progress = { start: () => undefined, update: () => undefined, stop: () => undefined }
 
 let home = ''
 let importer = new MemoryImporter()
@@ -37,7 +38,7 @@ afterEach(async () => {
 const put = (name: string, content: unknown): Promise<void> =>
   writeFile(join(home, name), typeof content === 'string' ? content : JSON.stringify(content))
 const run = async (assign: ReadonlyMap<string, readonly string[]> = new Map()): Promise<ImportReport> => {
-  const report = await runImport({ paths: [home], tenant: riverside, assign, labels: clinicLabels, importer, progress: silent })
+  const report = await runImport({ paths: [home], tenant: riverside, importer, ...plainOptions(), assign })
   lines.push(...summary(report))
   return report
 }
@@ -110,9 +111,10 @@ describe('phi import', () => {
 })
 
 describe('the command', () => {
+  let opening: () => Promise<Importer> = () => Promise.resolve(importer)
   const parse = async (...args: string[]): Promise<{ message: string; exitCode: number }> => {
     const before = process.exitCode
-    const command = importCommand({ openImporter: () => Promise.resolve(importer) })
+    const command = importCommand({ openImporter: () => opening() })
     const quiet = { writeOut: () => undefined, writeErr: () => undefined }
     const program = new Command().exitOverride().configureOutput(quiet).addCommand(command.exitOverride().configureOutput(quiet))
     const out = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
@@ -153,7 +155,7 @@ describe('the command', () => {
       expect(exitCode).toBe(1)
       expect(importer.closed).toBe(false)
       // without the command's own check, the store is not opened either
-      await expect(openImporter(riverside, clinicLock())).rejects.toThrow(StageRefused)
+      await expect(openImporter(riverside, clinicLock(), 'existing')).rejects.toThrow(StageRefused)
     },
   )
 
@@ -167,6 +169,42 @@ describe('the command', () => {
   ])('refuses %s %s', async (...args) => {
     vi.stubEnv('PHI_STAGE', 'test')
     expect((await parse(home, ...args)).exitCode).toBe(1)
+  })
+
+  it.each([
+    [['--labels', 'missing.json'], 'Cannot read the file of --labels. Check its path.'],
+    [['--minors', 'missing.json'], 'Cannot read the file of --minors. Check its path.'],
+    [['--care-team-of', 'Patient/*'], '--care-team-of needs a user of --assign.'],
+    [
+      ['--care-team-of', 'ada', '--assign', 'physician=Practitioner/1'],
+      'Use Patient/ID. In ID, * matches any characters: Patient/*.',
+    ],
+  ])('refuses %j with the reason', async (args, reason) => {
+    vi.stubEnv('PHI_STAGE', 'test')
+    const { message, exitCode } = await parse(home, ...args)
+    expect(exitCode).toBe(1)
+    expect(message).toContain(reason)
+  })
+
+  it('refuses a tenant that does not exist', async () => {
+    vi.stubEnv('PHI_STAGE', 'test')
+    await put('1.json', bundle(patient()))
+    opening = () => Promise.reject(new UnknownTenant())
+    const { message, exitCode } = await parse(home, '--tenant', 'riverside-typo')
+    expect(exitCode).toBe(1)
+    expect(message).toBe('error: The tenant does not exist. Check --tenant, or create it with: phi keys create TENANT')
+    opening = () => Promise.resolve(importer)
+  })
+
+  it('prints the report as JSON', async () => {
+    vi.stubEnv('PHI_STAGE', 'test')
+    await put('1.json', bundle(patient(), observation()))
+    const { message } = await parse(home, '--json')
+    expect(JSON.parse(message)).toMatchObject({
+      patients: 1,
+      entries: { read: 2, imported: 2 },
+      files: [{ file: '1.json', read: 2 }],
+    })
   })
 
   it('keeps a FHIR identity unchanged, and accepts several users for one practitioner', () => {

@@ -4,13 +4,12 @@ import { join } from 'node:path'
 import { runImport } from '../../cli/import-run.ts'
 import type { ImportReport } from '../../cli/import-report.ts'
 import { lockDigest } from '../../directives/compile.ts'
-import { sensitivities } from '../../directives/sensitivities.ts'
-import { codeLabels } from '../../fhir/labels.ts'
 import { openStore } from '../../gateway/admin/open-store.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, TenantId } from '../../gateway/model/ids.ts'
 import { encodeNodeId } from '../../gateway/model/node-id.ts'
 import { clinicLock } from '../../schema/clinic.ts'
+import { plainOptions } from './import-options.ts'
 import type { RunningClinic } from './running-clinic.ts'
 
 /** The report of an import, and the node ids of records by their type and source id. */
@@ -32,10 +31,8 @@ export async function importResources(
     const report = await runImport({
       paths: [folder],
       tenant,
-      assign: new Map(),
-      labels: codeLabels(sensitivities(clinicLock())),
       importer,
-      progress: { start: () => undefined, update: () => undefined, stop: () => undefined },
+      ...plainOptions(),
     })
     const { idFor } = importer
     const idOf: Imported['idOf'] = (type, sourceId, patient) =>

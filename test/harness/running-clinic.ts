@@ -95,7 +95,7 @@ export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<
     Canary.seed((tenant) => openStore(tenant, lockDigest(clinicLock()), stack.env, searchIndexes(clinicLock()))),
     seedDemo({
       stage: stack.env.PHI_STAGE,
-      openImporter: (tenant) => openImporter(tenant, clinicLock()),
+      openImporter: (tenant) => openImporter(tenant, clinicLock(), 'create'),
       riverside,
       lakeside,
       log: () => undefined,

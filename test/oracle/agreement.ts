@@ -41,7 +41,7 @@ export async function openClinic(): Promise<Clinic> {
 
 /** Ids are derived with a key of the tenant, so the importer provides them. */
 async function idsOf(tenant: Tenant): Promise<IdFor> {
-  const importer = await openImporter(tenant as string as TenantId, clinicLock())
+  const importer = await openImporter(tenant as string as TenantId, clinicLock(), 'existing')
   await importer.close()
   return (type, sourceId) => importer.idFor(type, sourceId)
 }

@@ -10,8 +10,6 @@ import { runImport } from '../../../cli/import-run.ts'
 import type { ImportReport } from '../../../cli/import-report.ts'
 import { compilePolicy, lockDigest } from '../../../directives/compile.ts'
 import { recordById, recordsOf, patientOf } from '../../../gateway/disclosure/edge-resolvers.ts'
-import { sensitivities } from '../../../directives/sensitivities.ts'
-import { codeLabels } from '../../../fhir/labels.ts'
 import { createGateway, type Gateway } from '../../../gateway/create-gateway.ts'
 import { openStore, type SealedStore } from '../../../gateway/admin/open-store.ts'
 import { clinicLock } from '../../../schema/clinic.ts'
@@ -21,6 +19,7 @@ import type { PatientId, RecordRef } from '../../../gateway/model/ids.ts'
 import { encodeNodeId } from '../../../gateway/model/node-id.ts'
 import type { Relationship, Sensitivity } from '../../../directives/policy.ts'
 import type { Json, NewRecord, RecordMetadata } from '../../../gateway/model/record.ts'
+import { plainOptions } from '../../harness/import-options.ts'
 import { bytesOf, type ClinicAnswer, read, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
 import { at, auditOf, nodesAt, outcomesOf, RIVERSIDE, workOf } from '../asking.ts'
 
@@ -333,10 +332,7 @@ describe('C06: a parent, from the bundle of a minor to the answer', () => {
     const folder = mkdtempSync(join(tmpdir(), 'phi-minors-'))
     try {
       for (const [place, bundle] of bundles.entries()) writeFileSync(join(folder, `${place}.json`), JSON.stringify(bundle))
-      const progress = { start: () => undefined, update: () => undefined, stop: () => undefined }
-      const labels = codeLabels(sensitivities(clinicLock()))
-      const input = { paths: [folder], tenant: RIVERSIDE, assign: new Map(), labels, importer: store }
-      return await runImport({ ...input, progress })
+      return await runImport({ paths: [folder], tenant: RIVERSIDE, importer: store, ...plainOptions() })
     } finally {
       rmSync(folder, { recursive: true })
     }

@@ -1,6 +1,7 @@
 import { QueryCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openStore, type SealedStore } from '../../../gateway/admin/open-store.ts'
+import { keyAdmin } from '../../../gateway/admin/key-admin.ts'
+import { openStore, type SealedStore, UnknownTenant } from '../../../gateway/admin/open-store.ts'
 import { BadUserInput, VersionConflict } from '../../../gateway/model/failures.ts'
 import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
 import type { PatientId, RecordRef, TenantId } from '../../../gateway/model/ids.ts'
@@ -65,12 +66,12 @@ describe('loading', () => {
   it('creates a record, finds it unchanged, then updates it and keeps the earlier version', async () => {
     const ref = patientRef('kept')
     const batch = { patient: ref.patient, records: [person(ref, { familyName: 'Before' }, 'a')], memberships: [onTeam(ref)] }
-    expect(await store.write(batch)).toEqual({ created: 1, updated: 0, unchanged: 0 })
+    expect(await store.write(batch)).toMatchObject({ created: 1, updated: 0, unchanged: 0 })
     const before = await clinic.services.history.entriesBy('patient', RIVERSIDE, ref.patient)
-    expect(await store.write(batch)).toEqual({ created: 0, updated: 0, unchanged: 1 })
+    expect(await store.write(batch)).toMatchObject({ created: 0, updated: 0, unchanged: 1 })
     expect(await clinic.services.history.entriesBy('patient', RIVERSIDE, ref.patient)).toEqual(before)
 
-    expect(await store.write({ ...batch, records: [person(ref, { familyName: 'After' }, 'b')] })).toEqual({
+    expect(await store.write({ ...batch, records: [person(ref, { familyName: 'After' }, 'b')] })).toMatchObject({
       created: 0,
       updated: 1,
       unchanged: 0,
@@ -109,7 +110,7 @@ describe('loading', () => {
   it('accepts a patient with more records than a transaction holds', async () => {
     const ref = patientRef('many')
     const records = [person(ref, { familyName: 'Many' }, 'a'), ...Array.from({ length: 150 }, (_, number) => finding(ref, number))]
-    expect(await store.write({ patient: ref.patient, records, memberships: [onTeam(ref)] })).toEqual({
+    expect(await store.write({ patient: ref.patient, records, memberships: [onTeam(ref)] })).toMatchObject({
       created: 151,
       updated: 0,
       unchanged: 0,
@@ -117,7 +118,7 @@ describe('loading', () => {
     // an interrupted write continues where it ended
     expect(
       await store.write({ patient: ref.patient, records: [...records, finding(ref, 150)], memberships: [onTeam(ref)] }),
-    ).toEqual({
+    ).toMatchObject({
       created: 1,
       updated: 0,
       unchanged: 151,
@@ -133,7 +134,7 @@ describe('loading', () => {
       memberships: [onTeam(ref)],
     })
     const changed = findings.flatMap((_, number) => (number % 40 === 0 ? [finding(ref, number, 'changed')] : []))
-    expect(await store.write({ patient: ref.patient, records: changed, memberships: [] })).toEqual({
+    expect(await store.write({ patient: ref.patient, records: changed, memberships: [] })).toMatchObject({
       created: 0,
       updated: 50,
       unchanged: 0,
@@ -198,5 +199,31 @@ describe('loading', () => {
     expect(lakeside.idFor('Patient', 'kept')).not.toBe(store.idFor('Patient', 'kept'))
     expect(store.idFor('Observation', 'kept')).not.toBe(store.idFor('Patient', 'kept'))
     await lakeside.close()
+  })
+
+  it('refuses a tenant without keys before it writes anything, until the tenant is created', async () => {
+    const env = { ...clinic.stack.env }
+    const tenant = 'harbor' as TenantId
+    const opened = () => openStore(tenant, DIGEST, env, [], 'existing')
+    await expect(opened()).rejects.toBeInstanceOf(UnknownTenant)
+    expect(await clinic.services.keyring.hasTenant(tenant)).toBe(false)
+    const admin = keyAdmin(DIGEST, env)
+    expect([await admin.create(tenant), await admin.create(tenant)]).toEqual(['created', 'exists'])
+    admin.close()
+    await (await opened()).close()
+  })
+
+  it('names the records that a write found unchanged', async () => {
+    const ref = patientRef('again')
+    const batch = {
+      patient: ref.patient,
+      records: [person(ref, { familyName: 'Again' }, 'a'), finding(ref, 1)],
+      memberships: [onTeam(ref)],
+    }
+    expect(await store.write(batch)).toMatchObject({ created: 2, unchangedRecords: new Set(), accessChanged: true })
+    const changed = { ...batch, records: [person(ref, { familyName: 'New' }, 'b'), finding(ref, 1)] }
+    const observation = `Observation#${store.idFor('Observation', `${ref.id}/1`)}`
+    const result = { updated: 1, unchanged: 1, unchangedRecords: new Set([observation]), accessChanged: false }
+    expect(await store.write(changed)).toMatchObject(result)
   })
 })

@@ -26,7 +26,7 @@ it('seeds once; data of another format are neither read nor overwritten', async 
       stack,
       dataFolder: folder,
       patients: 1,
-      openImporter: (tenant) => openImporter(tenant, clinicLock()),
+      openImporter: (tenant) => openImporter(tenant, clinicLock(), 'create'),
       log: () => undefined,
     })
   expect(await seed()).toBe(true)

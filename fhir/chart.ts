@@ -1,0 +1,51 @@
+import type { RecordLabel } from '../directives/policy.ts'
+import type { ConsentChanges } from '../gateway/model/consent.ts'
+import type { PatientId } from '../gateway/model/ids.ts'
+import type { MembershipPeriod, NewRecord } from '../gateway/model/record.ts'
+import type { IdentifiedEntry } from './bundle.ts'
+import type { MappedPatient } from './mapped-bundle.ts'
+import { MembershipPeriods } from './membership.ts'
+import { labeled } from './record.ts'
+
+/** What a bundle gives about one patient, while it is read. */
+export interface Chart {
+  readonly entry: IdentifiedEntry
+  readonly patient: PatientId
+  readonly records: NewRecord[]
+  readonly stays: MembershipPeriods
+  /** When relatives act for the patient, by FHIR identity; without periods where they do not, or do no more. */
+  readonly proxies: Map<string, readonly MembershipPeriod[]>
+  /** The ids of coverages that other resources hold, each taken once. */
+  readonly coverages: Set<string>
+}
+
+export const newChart = (entry: IdentifiedEntry, patient: PatientId, own: NewRecord): Chart => ({
+  entry,
+  patient,
+  records: [own],
+  stays: new MembershipPeriods(),
+  proxies: new Map(),
+  coverages: new Set(),
+})
+
+/** @param marks the labels that all records get */
+export function patientOf(
+  { entry, patient, records, stays, proxies }: Chart,
+  marks: readonly RecordLabel[],
+  consents: ConsentChanges,
+): MappedPatient {
+  return {
+    patient,
+    entry: entry.index,
+    ...(entry.base !== undefined && { base: entry.base }),
+    records: records.map((record) => labeled(record, marks)),
+    memberships: [
+      { patient, relationship: 'SELF', fhirUser: `Patient/${entry.id}`, periods: [{}] },
+      ...stays.memberships(patient),
+      ...[...proxies]
+        .toSorted(([one], [other]) => (one < other ? -1 : 1))
+        .map(([fhirUser, periods]) => ({ patient, relationship: 'PROXY', fhirUser, periods }) as const),
+    ],
+    consents,
+  }
+}

@@ -1,0 +1,32 @@
+import { z } from 'zod'
+import type { Entry } from './bundle.ts'
+import { Reference } from './datatypes.ts'
+import { type FhirPeriod, Period } from './instant.ts'
+import { isMappingIssue } from './mapping-issue.ts'
+import type { Practitioner } from './practitioner.ts'
+import { practitionerOf } from './practitioner.ts'
+import type { References } from './references.ts'
+
+/** Statuses of an encounter in which somebody has seen the patient. */
+const Encounter = z.object({
+  status: z.enum(['arrived', 'triaged', 'in-progress', 'onleave', 'finished']),
+  period: Period.default({}),
+  participant: z.array(z.object({ individual: Reference.optional() })).default([]),
+})
+
+/** Somebody who took part in an encounter, and since when. */
+export interface Participant {
+  readonly practitioner: Practitioner
+  /** Without an end: whoever treated the patient may read what follows from it. */
+  readonly period: FhirPeriod
+}
+
+/** The practitioners of an encounter that took place. An encounter that cannot be read has none. */
+export function participantsOf({ resource }: Entry, references: References): readonly Participant[] {
+  const { period, participant } = Encounter.safeParse(resource).data ?? { period: {}, participant: [] }
+  return participant.flatMap(({ individual }) => {
+    const practitioner = individual === undefined ? 'other' : practitionerOf(individual, resource, references)
+    if (practitioner === 'other' || isMappingIssue(practitioner)) return []
+    return [{ practitioner, period: period.start === undefined ? {} : { start: period.start } }]
+  })
+}
