@@ -116,6 +116,7 @@ class ImportRun {
     const passedOver = new Map(root.passedOver)
     let isRead = false
     const logs = new Set<string>()
+    for (const { name } of root.files) this.#tally.addFile(name)
     for await (const found of readValues(root.files, this.#doneBytes)) {
       const { name } = found
       this.#doneBytes = found.doneBytes
