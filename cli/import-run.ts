@@ -33,6 +33,7 @@ export interface ImportOptions {
   readonly minors?: MinorsPolicy
   readonly importer: Importer
   readonly progress: Progress
+  /** Names, addresses and numbers that have ended by now are not current. */
   readonly now: Clock
 }
 
@@ -69,6 +70,8 @@ const KINDS = {
 
 class ImportRun {
   readonly #options: ImportOptions
+  /** One instant for all files, so that their order changes nothing. */
+  readonly #now: string
   readonly #units = new SourceUnits()
   readonly #tally = new EntryTally()
   readonly #sources = new WeakMap<MappedPatient, { readonly unit: SourceUnit; readonly place: readonly number[] }>()
@@ -97,6 +100,7 @@ class ImportRun {
 
   constructor(options: ImportOptions) {
     this.#options = options
+    this.#now = new Date(options.now()).toISOString()
   }
 
   async *patients(roots: readonly SourceRoot[]): AsyncGenerator<MappedPatient> {
@@ -157,7 +161,7 @@ class ImportRun {
   }
 
   *#mapped(unit: SourceUnit): Generator<MappedPatient> {
-    const mapped = mapBundle(unit.bundle, { ...this.#options, idFor: this.#options.importer.idFor })
+    const mapped = mapBundle(unit.bundle, { ...this.#options, now: this.#now, idFor: this.#options.importer.idFor })
     this.#collect(unit, mapped)
     const waiting = this.#account(unit, mapped)
     const patients = mapped.patients.map((patient) => this.#withMembers(patient))

@@ -19,7 +19,7 @@ export function hasAbsentReason(element: unknown): boolean {
   return Array.isArray(extensions) && extensions.some((one) => isObject(one) && one['url'] === EXTENSION)
 }
 
-function isAbsentReason(coding: unknown): boolean {
+export function isAbsentReason(coding: unknown): boolean {
   return isObject(coding) && SYSTEMS.has(coding['system'])
 }
 

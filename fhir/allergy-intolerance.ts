@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { authorOf } from './author.ts'
-import { CodeableConcept, type Concept, Text, codeOf } from './datatypes.ts'
-import { ISSUES, schemaIssue } from './mapping-issue.ts'
+import { SYSTEMS, codeOf } from './coded.ts'
+import { CodeableConcept, type Concept, Text } from './datatypes.ts'
+import { ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, Period } from './instant.ts'
-import { assemble } from './record.ts'
+import { assemble, contentDigest } from './record.ts'
 import { type MapResource, factsOf } from './subject.ts'
 
 /** @source https://hl7.org/fhir/R4/allergyintolerance.html */
@@ -15,13 +16,15 @@ const AllergyIntolerance = z.object({
   onsetDateTime: DateTime.optional(),
   onsetPeriod: Period.optional(),
   recordedDate: DateTime.optional(),
-  reaction: z.array(z.object({ manifestation: z.array(CodeableConcept) })).default([]),
+  reaction: z.array(z.object({ substance: CodeableConcept.optional(), manifestation: z.array(CodeableConcept) })).default([]),
 })
 
 export const mapAllergyIntolerance: MapResource = (entry, { patient, references, idFor }) => {
   const parsed = AllergyIntolerance.safeParse(entry.resource)
   if (!parsed.success) return schemaIssue('AllergyIntolerance', parsed.error)
-  const { clinicalStatus, category, criticality, code, onsetDateTime, onsetPeriod, recordedDate, reaction } = parsed.data
+  const { clinicalStatus, category, criticality, onsetDateTime, onsetPeriod, recordedDate, reaction } = parsed.data
+  const code = parsed.data.code ?? substanceOf(reaction.map(({ substance }) => substance))
+  if (code === undefined) return mappingIssue('AllergyIntolerance.code', ISSUES.shape)
   const reactions = reaction.flatMap(({ manifestation }) => manifestation).filter((one): one is Concept => one !== undefined)
   return assemble({
     type: 'AllergyIntolerance',
@@ -30,16 +33,24 @@ export const mapAllergyIntolerance: MapResource = (entry, { patient, references,
     values: {
       code,
       criticality,
-      clinicalStatus: codeOf(clinicalStatus),
+      clinicalStatus: codeOf(clinicalStatus, SYSTEMS.allergyClinical),
       recordedDate,
       reaction: reactions.length > 0 ? reactions : undefined,
     },
     metadata: factsOf({
       time: recordedDate ?? onsetDateTime ?? onsetPeriod?.start,
       concepts: [code],
-      categories: category.slice(0, 1),
+      categories: category,
       author: authorOf(entry, references),
       sources: [entry.resource],
     }),
   })
+}
+
+/** The substance that all reactions name: an allergy to nothing in particular cannot be relied on. */
+function substanceOf(substances: readonly (Concept | undefined)[]): Concept | undefined {
+  const [first, ...others] = substances
+  return first !== undefined && others.every((other) => other !== undefined && contentDigest(other) === contentDigest(first))
+    ? first
+    : undefined
 }

@@ -4,7 +4,7 @@ import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
 import { plainText } from './plain-text.ts'
 
 /** @source https://hl7.org/fhir/R4/datatypes.html#Attachment */
-export const Attachment = z.object({ contentType: Text.optional(), data: z.string().optional() })
+export const Attachment = z.object({ contentType: Text.optional(), data: z.string().optional(), url: Text.optional() })
 export type Attachment = z.output<typeof Attachment>
 
 /** Whose text is in a code of its own, or for machines: shown as it is, it would not be read by anybody. */

@@ -2,10 +2,11 @@ import { z } from 'zod'
 import type { PatientId } from '../gateway/model/ids.ts'
 import type { NewRecord } from '../gateway/model/record.ts'
 import type { IdentifiedEntry } from './bundle.ts'
+import { wordsOf } from './coded.ts'
 import { CodeableConcept, type Concept, Reference, present } from './datatypes.ts'
 import { type MappingIssue, ISSUES, mappingIssue, schemaIssue, isMappingIssue } from './mapping-issue.ts'
 import { type FhirPeriod, Period, endInstant, firstInstant } from './instant.ts'
-import { type Practitioner, practitionerOf } from './practitioner.ts'
+import { type Practitioner, displayNameOf, practitionerOf } from './practitioner.ts'
 import { type IdFor, assemble, sourceDigest } from './record.ts'
 import type { References } from './references.ts'
 
@@ -31,6 +32,8 @@ export interface CareTeamContext {
   readonly patient: PatientId
   readonly references: References
   readonly idFor: IdFor
+  /** The instant of the import, ISO 8601 in UTC with milliseconds. */
+  readonly now: string
   /** The FHIR identities of users by the practitioner whose place they take. */
   readonly assign: ReadonlyMap<string, readonly string[]>
 }
@@ -88,9 +91,10 @@ interface Place {
   readonly place: number
 }
 
-function memberRecord(entry: IdentifiedEntry, member: Place, { patient, idFor }: CareTeamContext): NewRecord | MappingIssue {
+function memberRecord(entry: IdentifiedEntry, member: Place, { patient, idFor, now }: CareTeamContext): NewRecord | MappingIssue {
   const { practitioner, userId, period, place } = member
-  const open = { userId, ...(practitioner.displayName !== undefined && { displayName: practitioner.displayName }) }
+  const displayName = practitioner.resource && displayNameOf(practitioner.resource, now)
+  const open = { userId, ...(displayName !== undefined && { displayName }) }
   const sourceId = `${entry.id}/${practitioner.key}`
   return assemble({
     type: 'CareTeamMember',
@@ -111,7 +115,7 @@ function memberRecord(entry: IdentifiedEntry, member: Place, { patient, idFor }:
 }
 
 function roleText(roles: readonly (Concept | undefined)[]): string | undefined {
-  const texts = roles.flatMap((role) => role?.text ?? role?.coding[0]?.display ?? role?.coding[0]?.code ?? [])
+  const texts = roles.flatMap((role) => wordsOf(role) ?? [])
   return texts.length === 0 ? undefined : [...new Set(texts)].join(', ')
 }
 

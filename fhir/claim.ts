@@ -9,6 +9,7 @@ import { assemble } from './record.ts'
 import { type MapResource, type SubjectContext, encounterOf, factsOf, saysOtherPatient } from './subject.ts'
 
 const Diagnosis = z.object({
+  sequence: z.number().optional(),
   diagnosisCodeableConcept: CodeableConcept.optional(),
   diagnosisReference: Reference.optional(),
 })
@@ -31,7 +32,10 @@ export const mapClaim: MapResource = (entry, context) => {
   if (strange !== undefined) return strange
   const encounter = places.find((place) => typeof place === 'string')
   const diagnosis: Concept[] = []
-  for (const [index, one] of said.entries()) {
+  const ordered = [...said.entries()].toSorted(
+    ([, one], [, other]) => (one.sequence ?? Infinity) - (other.sequence ?? Infinity) || 0,
+  )
+  for (const [index, one] of ordered) {
     const found = diagnosisOf(`Claim.diagnosis[${index}]`, one, entry, context)
     if (found === undefined) continue
     if (!isMappingIssue(found)) diagnosis.push(found)

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { authorOf } from './author.ts'
-import { CodeableConcept, Reference, codeOf } from './datatypes.ts'
-import { schemaIssue } from './mapping-issue.ts'
+import { SYSTEMS, categoriesOf, codeOf } from './coded.ts'
+import { CodeableConcept, Reference, RequiredConcept } from './datatypes.ts'
+import { ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, WrittenPeriod } from './instant.ts'
 import { assemble } from './record.ts'
 import { type MapResource, encounterOf, factsOf } from './subject.ts'
@@ -10,12 +11,18 @@ import { type MapResource, encounterOf, factsOf } from './subject.ts'
 const Condition = z.object({
   clinicalStatus: CodeableConcept.optional(),
   category: z.array(CodeableConcept).default([]),
-  code: CodeableConcept.optional(),
+  code: RequiredConcept,
   encounter: Reference.optional(),
   onsetDateTime: DateTime.optional(),
   onsetPeriod: WrittenPeriod.optional(),
+  onsetAge: z.unknown().optional(),
+  onsetRange: z.unknown().optional(),
+  onsetString: z.unknown().optional(),
   abatementDateTime: DateTime.optional(),
   abatementPeriod: WrittenPeriod.optional(),
+  abatementAge: z.unknown().optional(),
+  abatementRange: z.unknown().optional(),
+  abatementString: z.unknown().optional(),
   recordedDate: DateTime.optional(),
 })
 
@@ -26,22 +33,34 @@ export const mapCondition: MapResource = (entry, context) => {
   const encounter = encounterOf('Condition', entry, read.encounter, context)
   if (typeof encounter === 'object') return encounter
   const onset = read.onsetDateTime ?? read.onsetPeriod?.start
+  // by the end of the period it was over, whenever within it that was
+  const abatement = read.abatementDateTime ?? read.abatementPeriod?.end
+  const hasOnset = [read.onsetPeriod, read.onsetAge, read.onsetRange, read.onsetString].some((form) => form !== undefined)
+  if (onset === undefined && hasOnset) context.note(mappingIssue('Condition.onset[x]', ISSUES.lostForm))
+  const hasAbated = [read.abatementPeriod, read.abatementAge, read.abatementRange, read.abatementString].some(
+    (form) => form !== undefined,
+  )
+  if (abatement === undefined && hasAbated) {
+    const lost = mappingIssue('Condition.abatement[x]', ISSUES.lostForm)
+    // nothing else would say that the patient no longer has it
+    if (clinicalStatus === undefined) return lost
+    context.note(lost)
+  }
   return assemble({
     type: 'Condition',
     patient: context.patient,
     id: context.idFor('Condition', entry.id),
     values: {
       code,
-      clinicalStatus: codeOf(clinicalStatus),
+      clinicalStatus: codeOf(clinicalStatus, SYSTEMS.conditionClinical),
       onsetDateTime: onset,
-      // by the end of the period it was over, whenever within it that was
-      abatementDateTime: read.abatementDateTime ?? read.abatementPeriod?.end,
+      abatementDateTime: abatement,
       recordedDate,
     },
     metadata: factsOf({
       time: onset ?? recordedDate,
       concepts: [code],
-      categories: [codeOf(category[0])],
+      categories: categoriesOf(category),
       encounter,
       author: authorOf(entry, context.references),
       sources: [entry.resource],

@@ -36,7 +36,12 @@ const Provision: z.ZodType<Provision> = known({
   },
 })
 
-export const STATUSES = ['draft', 'proposed', 'active', 'rejected', 'inactive', 'entered-in-error'] as const
+const STATUSES = ['draft', 'proposed', 'active', 'rejected', 'inactive', 'entered-in-error'] as const
+
+/** Whether a status says that a consent is not, or no longer, in force. */
+export function isInactive(status: unknown): boolean {
+  return status !== 'active' && STATUSES.some((one) => one === status)
+}
 
 /** @source https://hl7.org/fhir/R4/consent.html */
 export const ConsentResource = known({

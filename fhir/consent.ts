@@ -1,7 +1,7 @@
 import type { Consent, ConsentChanges } from '../gateway/model/consent.ts'
 import type { IdentifiedEntry } from './bundle.ts'
 import { basePolicyOf, isOfAnotherScope } from './consent-policies.ts'
-import { ConsentResource, type Provision, type Rule, STATUSES } from './consent-resource.ts'
+import { ConsentResource, type Provision, type Rule, isInactive } from './consent-resource.ts'
 import { type ConsentContext, consentsOf, type Draft } from './consent-rules.ts'
 import { CodeableConcept, type Concept } from './datatypes.ts'
 import { type MappingIssue, ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
@@ -30,9 +30,7 @@ export function mapConsent(entry: IdentifiedEntry, context: ConsentContext): Con
   const without = { given: [], withdrawn: [id], closesPatient: false } as const
   if (!parsed.success) {
     const issue = schemaIssue('Consent', parsed.error)
-    const status: unknown = entry.resource['status']
-    const isInactive = status !== 'active' && STATUSES.some((one) => one === status)
-    return isInactive ? { ...without, issues: [issue] } : unreadConsent(id, issue)
+    return isInactive(entry.resource['status']) ? { ...without, issues: [issue] } : unreadConsent(id, issue)
   }
   const { status, provision, scope, category, policy, verification } = parsed.data
   if (status !== 'active') return { ...without, issues: [] }

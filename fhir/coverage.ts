@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { NewRecord } from '../gateway/model/record.ts'
 import { type Entry, type IdentifiedEntry, isObject } from './bundle.ts'
-import { CodeableConcept, Reference, Text, codeOf, present } from './datatypes.ts'
+import { SYSTEMS, codeOf } from './coded.ts'
+import { CodeableConcept, Reference, Text, present } from './datatypes.ts'
 import { type MappingIssue, ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { WrittenPeriod, saidPeriod } from './instant.ts'
 import { leftOutFor } from './left-out.ts'
@@ -99,7 +100,7 @@ function readCoverage(resource: Resource, container: Resource, context: SubjectC
   const { type, subscriberId, period, payor } = parsed.data
   const name = payor.map((one) => partyName(one, container, ['Organization'], context, 'loose')).find((one) => one !== undefined)
   return {
-    values: { payor: name, subscriberId, type: codeOf(type), period: saidPeriod(period) },
+    values: { payor: name, subscriberId, type: codeOf(type, SYSTEMS.coverageType), period: saidPeriod(period) },
     facts: { time: period?.start, concepts: [type] },
   }
 }

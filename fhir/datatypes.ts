@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { isAbsentReason } from './absent-reason.ts'
+import { WrittenPeriod } from './instant.ts'
 import { ISSUES } from './mapping-issue.ts'
 
 // FHIR's data types, read down to what the API carries of them. What is not named here does not travel: extensions,
@@ -28,10 +30,19 @@ export const Coding = z
 export const CodeableConcept = z
   .object({ coding: z.array(Coding).optional(), text: Text.optional() })
   .transform(({ coding = [], text }): Concept | undefined => {
+    // the words beside the reason of an absence describe the reason
+    if (coding.some(isAbsentReason)) return undefined
     const said = coding.filter((one) => Object.keys(one).length > 0)
     if (said.length === 0 && text === undefined) return undefined
     return { coding: said, ...(text !== undefined && { text }) }
   })
+
+/** A concept without which its resource says nothing. */
+export const RequiredConcept = CodeableConcept.transform((concept, context): Concept => {
+  if (concept !== undefined) return concept
+  context.addIssue({ code: 'custom', message: ISSUES.shape })
+  return z.NEVER
+})
 
 export interface Concept {
   readonly coding: readonly { readonly system?: string; readonly code?: string; readonly display?: string }[]
@@ -41,6 +52,8 @@ export interface Concept {
 /** The comparator changes what the number means, so it is read although the API has no field for it. */
 export const Quantity = z.object({
   value: z.number().optional(),
+  /** Holds the reason if the number is not told. */
+  _value: z.unknown().optional(),
   comparator: z.enum(['<', '<=', '>=', '>'], { error: ISSUES.code }).optional(),
   unit: Text.optional(),
   code: Text.optional(),
@@ -76,6 +89,7 @@ export const Identifier = z.object({
   type: CodeableConcept.optional(),
   system: Text.optional(),
   value: Text.optional(),
+  period: WrittenPeriod.optional(),
 })
 
 /** @source https://hl7.org/fhir/R4/datatypes.html#HumanName */
@@ -85,6 +99,7 @@ export const HumanName = z.object({
   family: Text.optional(),
   given: TextList.optional(),
   prefix: TextList.optional(),
+  period: WrittenPeriod.optional(),
 })
 
 /** @source https://hl7.org/fhir/R4/datatypes.html#ContactPoint */
@@ -93,37 +108,22 @@ export const ContactPoint = z.object({
   value: Text.optional(),
   use: Text.optional(),
   rank: z.number().optional(),
+  period: WrittenPeriod.optional(),
 })
 
 /** @source https://hl7.org/fhir/R4/datatypes.html#Address */
 export const Address = z.object({
   use: Text.optional(),
+  type: Text.optional(),
+  text: Text.optional(),
   line: TextList.optional(),
   city: Text.optional(),
   district: Text.optional(),
   state: Text.optional(),
   postalCode: Text.optional(),
   country: Text.optional(),
+  period: WrittenPeriod.optional(),
 })
-
-/** The codes of a concept, each once, in their order. */
-export function codesOf(concept: Concept | undefined): readonly string[] {
-  return [...new Set((concept?.coding ?? []).flatMap(({ code }) => code ?? []))]
-}
-
-/** A concept as the one code that the API gives of it; its text where it has no code. */
-export function codeOf(concept: Concept | undefined): string | undefined {
-  return codesOf(concept)[0] ?? concept?.text
-}
-
-/** The element whose use comes first in `order`; a use that is not named there comes after those, `old` never comes. */
-export function preferred<T extends { use?: string | undefined }>(elements: readonly T[], order: readonly string[]): T | undefined {
-  const rank = ({ use }: T): number => {
-    const place = order.indexOf(use ?? '')
-    return place === -1 ? order.length : place
-  }
-  return elements.filter(({ use }) => use !== 'old').sort((one, other) => rank(one) - rank(other))[0]
-}
 
 type Present<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> }
 

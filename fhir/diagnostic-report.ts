@@ -2,13 +2,15 @@ import { z } from 'zod'
 import type { NewRecord } from '../gateway/model/record.ts'
 import { Attachment, attachedText } from './attachment.ts'
 import { authorOf } from './author.ts'
+import { withBinaries } from './binary.ts'
 import type { IdentifiedEntry } from './bundle.ts'
-import { CodeableConcept, MAX_TEXT_BYTES, Reference, Text, codeOf } from './datatypes.ts'
-import { type MappingIssue, ISSUES, schemaIssue } from './mapping-issue.ts'
+import { categoriesOf } from './coded.ts'
+import { CodeableConcept, MAX_TEXT_BYTES, Reference, Text } from './datatypes.ts'
+import { type MappingIssue, ISSUES, isMappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, WrittenPeriod } from './instant.ts'
 import { NamedReference, partyName } from './party.ts'
 import { plainText } from './plain-text.ts'
-import { assemble } from './record.ts'
+import { assemble, labeled } from './record.ts'
 import { type SubjectContext, encounterOf, factsOf } from './subject.ts'
 
 /** Characters with markup; the words within are bounded as every text is. */
@@ -38,15 +40,18 @@ export function mapDiagnosticReport(entry: IdentifiedEntry, context: SubjectCont
   const { category, code, effectiveDateTime, effectivePeriod, issued, performer, conclusion, presentedForm } = parsed.data
   const encounter = encounterOf('DiagnosticReport', entry, parsed.data.encounter, context)
   if (typeof encounter === 'object') return encounter
-  const presented = attachedText('DiagnosticReport.presentedForm', presentedForm)
+  const forms = withBinaries('DiagnosticReport.presentedForm', presentedForm, entry, context)
+  if (isMappingIssue(forms)) return forms
+  const presented = attachedText('DiagnosticReport.presentedForm', forms.attachments)
   if (typeof presented === 'object') return presented
   const text = reportText(presented, conclusion, parsed.data.text?.div)
   if (text === undefined) return 'without text'
-  const date = effectiveDateTime ?? effectivePeriod?.start ?? issued
+  if (presented === undefined && presentedForm.length > 0) context.omit('DiagnosticReport without its presented form')
+  const date = effectiveDateTime ?? effectivePeriod?.start ?? effectivePeriod?.end ?? issued
   const author = performer
     .map((one) => partyName(one, entry.resource, ['Practitioner', 'Organization'], context))
     .find((one) => one !== undefined)
-  return assemble({
+  const record = assemble({
     type: 'DocumentReference',
     patient: context.patient,
     // a report and a document may bear the same id: they are two resources
@@ -55,12 +60,13 @@ export function mapDiagnosticReport(entry: IdentifiedEntry, context: SubjectCont
     metadata: factsOf({
       time: date,
       concepts: [code],
-      categories: [codeOf(category[0])],
+      categories: categoriesOf(category),
       encounter,
       author: authorOf(entry, context.references),
-      sources: [entry.resource, author ?? null],
+      sources: [entry.resource, author ?? null, ...forms.sources],
     }),
   })
+  return isMappingIssue(record) ? record : labeled(record, forms.labels)
 }
 
 /** The report as issued, with its conclusion where that is not in it; the narrative only where nobody wrote either. */

@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import { Attachment, attachedText } from './attachment.ts'
 import { authorOf } from './author.ts'
-import { CodeableConcept, Reference, codeOf } from './datatypes.ts'
-import { schemaIssue } from './mapping-issue.ts'
+import { withBinaries } from './binary.ts'
+import { categoriesOf } from './coded.ts'
+import { CodeableConcept, Reference } from './datatypes.ts'
+import { isMappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, WrittenPeriod } from './instant.ts'
 import { NamedReference, partyName } from './party.ts'
-import { assemble } from './record.ts'
+import { assemble, labeled } from './record.ts'
 import { type MapResource, encounterOf, factsOf } from './subject.ts'
 
 /** @source https://hl7.org/fhir/R4/documentreference.html */
@@ -18,22 +20,25 @@ const DocumentReference = z.object({
   context: z.object({ encounter: z.array(Reference).default([]), period: WrittenPeriod.optional() }).optional(),
 })
 
+const ATTACHMENT = 'DocumentReference.content.attachment'
+
 export const mapDocumentReference: MapResource = (entry, context) => {
   const parsed = DocumentReference.safeParse(entry.resource)
   if (!parsed.success) return schemaIssue('DocumentReference', parsed.error)
   const { type, category, author, content, context: made } = parsed.data
   const encounter = encounterOf('DocumentReference', entry, made?.encounter[0], context)
   if (typeof encounter === 'object') return encounter
-  const text = attachedText(
-    'DocumentReference.content.attachment',
-    content.map(({ attachment }) => attachment),
-  )
+  const attached = content.map(({ attachment }) => attachment)
+  const forms = withBinaries(ATTACHMENT, attached, entry, context)
+  if (isMappingIssue(forms)) return forms
+  const text = attachedText(ATTACHMENT, forms.attachments)
   if (typeof text === 'object') return text
+  if (text === undefined && content.length > 0) context.omit('DocumentReference without its text')
   const date = parsed.data.date ?? made?.period?.start
   const name = author
     .map((one) => partyName(one, entry.resource, ['Practitioner', 'Organization'], context))
     .find((one) => one !== undefined)
-  return assemble({
+  const record = assemble({
     type: 'DocumentReference',
     patient: context.patient,
     id: context.idFor('DocumentReference', entry.id),
@@ -41,10 +46,11 @@ export const mapDocumentReference: MapResource = (entry, context) => {
     metadata: factsOf({
       time: date,
       concepts: [type],
-      categories: [codeOf(category[0])],
+      categories: categoriesOf(category),
       encounter,
       author: authorOf(entry, context.references),
-      sources: [entry.resource, name ?? null],
+      sources: [entry.resource, name ?? null, ...forms.sources],
     }),
   })
+  return isMappingIssue(record) ? record : labeled(record, forms.labels)
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { CodeableConcept, Coding, codeOf, codesOf } from './datatypes.ts'
-import { ISSUES, schemaIssue } from './mapping-issue.ts'
+import { codeOf, hasCode } from './coded.ts'
+import { CodeableConcept, Coding } from './datatypes.ts'
+import { ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { WrittenPeriod, saidPeriod } from './instant.ts'
 import { NamedReference, partyName } from './party.ts'
 import { assemble } from './record.ts'
@@ -29,21 +30,27 @@ const Encounter = z.object({
   participant: z.array(z.object({ type: z.array(CodeableConcept).default([]), individual: NamedReference.optional() })).default([]),
 })
 
-/** Who performed comes before who attended, and both before everybody else. @source HL7 v3 ParticipationType */
+/** The performer comes before the attender, and both before everybody else. @source HL7 v3 ParticipationType */
 const PARTS = ['PPRF', 'ATND']
+const PART_SYSTEMS = ['http://terminology.hl7.org/CodeSystem/v3-ParticipationType', 'http://hl7.org/fhir/v3/ParticipationType']
 
 export const mapEncounter: MapResource = (entry, context) => {
   const parsed = Encounter.safeParse(entry.resource)
   if (!parsed.success) return schemaIssue('Encounter', parsed.error)
   const { status, class: kind, type, period, reasonCode, serviceProvider, participant } = parsed.data
   const rank = (types: (typeof participant)[number]['type']): number => {
-    const place = PARTS.findIndex((part) => types.some((one) => codesOf(one).includes(part)))
+    const place = PARTS.findIndex((part) => types.some((one) => hasCode(one, part, PART_SYSTEMS)))
     return place === -1 ? PARTS.length : place
   }
   const practitioner = participant
     .toSorted((one, other) => rank(one.type) - rank(other.type))
     .map(({ individual }) => partyName(individual, entry.resource, ['Practitioner'], context))
     .find((name) => name !== undefined)
+  for (const [element, said] of [
+    ['type', type],
+    ['reasonCode', reasonCode],
+  ] as const)
+    if (said.length > 1) context.note(mappingIssue(`Encounter.${element}`, ISSUES.further))
   const provider = partyName(serviceProvider, entry.resource, ['Organization'], context)
   return assemble({
     type: 'Encounter',
@@ -60,7 +67,7 @@ export const mapEncounter: MapResource = (entry, context) => {
     },
     metadata: factsOf({
       time: period?.start ?? period?.end,
-      concepts: type.slice(0, 1),
+      concepts: type,
       // names come from other resources, which may change while the encounter does not
       sources: [entry.resource, practitioner ?? null, provider ?? null],
     }),

@@ -61,6 +61,11 @@ export class EntryAccount {
     this.#settled.set(index, { kind: 'leftOut' })
   }
 
+  /** Counts a part that a record lacks by a rule. @param what fixed text with the type of the resource */
+  omit(what: string): void {
+    count(this.omitted, what)
+  }
+
   superseded({ index }: Entry): void {
     this.#settled.set(index, { kind: 'superseded' })
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { CodeableConcept } from './datatypes.ts'
-import { ISSUES, schemaIssue } from './mapping-issue.ts'
+import { RequiredConcept } from './datatypes.ts'
+import { ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime } from './instant.ts'
 import { assemble } from './record.ts'
 import { type MapResource, factsOf } from './subject.ts'
@@ -8,15 +8,17 @@ import { type MapResource, factsOf } from './subject.ts'
 /** @source https://hl7.org/fhir/R4/immunization.html */
 const Immunization = z.object({
   status: z.enum(['completed', 'entered-in-error', 'not-done'], { error: ISSUES.code }).optional(),
-  vaccineCode: CodeableConcept,
+  vaccineCode: RequiredConcept,
   occurrenceDateTime: DateTime.optional(),
+  occurrenceString: z.unknown().optional(),
   recorded: DateTime.optional(),
 })
 
-export const mapImmunization: MapResource = (entry, { patient, idFor }) => {
+export const mapImmunization: MapResource = (entry, { patient, idFor, note }) => {
   const parsed = Immunization.safeParse(entry.resource)
   if (!parsed.success) return schemaIssue('Immunization', parsed.error)
-  const { status, vaccineCode, occurrenceDateTime, recorded } = parsed.data
+  const { status, vaccineCode, occurrenceDateTime, occurrenceString, recorded } = parsed.data
+  if (occurrenceString !== undefined) note(mappingIssue('Immunization.occurrenceString', ISSUES.lostForm))
   return assemble({
     type: 'Immunization',
     patient,

@@ -39,7 +39,7 @@ export function unfitEntry(entry: unknown): MappingIssue | undefined {
 }
 
 /** Checks of every place, also of what R4's list does not have. Walks without recursion: input that is nested a million times must not end the process. */
-function forbiddenIn(type: string, resource: object): MappingIssue | undefined {
+export function forbiddenIn(type: string, resource: object): MappingIssue | undefined {
   const open: { value: unknown; depth: number }[] = [{ value: resource, depth: 1 }]
   for (let next = open.pop(); next; next = open.pop()) {
     const { value, depth } = next

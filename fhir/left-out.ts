@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { isObject } from './bundle.ts'
 
 /** The types that become records of a patient, besides the patient. */
 const IMPORTED = [
@@ -51,8 +51,6 @@ const VERIFICATION: Partial<Readonly<Record<Imported, readonly string[]>>> = {
   AllergyIntolerance: ['entered-in-error', 'refuted'],
 }
 
-const Verified = z.object({ verificationStatus: z.object({ coding: z.array(z.object({ code: z.string() })) }) })
-
 export function isImported(type: string): type is Imported {
   return IMPORTED.some((one) => one === type)
 }
@@ -65,6 +63,12 @@ export function leftOutFor(type: Imported, resource: Readonly<Record<string, unk
     const found = of === type ? said.find((one) => one === resource[element]) : undefined
     if (found !== undefined) return as === '' ? String(found) : as
   }
-  const codes = Verified.safeParse(resource).data?.verificationStatus.coding ?? []
-  return VERIFICATION[type]?.find((one) => codes.some(({ code }) => code === one))
+  const codes = codesIn(resource['verificationStatus'])
+  return VERIFICATION[type]?.find((one) => codes.includes(one))
+}
+
+/** The codes of a concept in whatever system, also of one that is not well formed. */
+function codesIn(concept: unknown): readonly unknown[] {
+  const codings: readonly unknown[] = isObject(concept) && Array.isArray(concept['coding']) ? concept['coding'] : []
+  return codings.map((coding) => (isObject(coding) ? coding['code'] : undefined))
 }

@@ -8,6 +8,7 @@ import { type Entry, type IdentifiedEntry, isIdentified, isObject, readEntries }
 import { mapCareTeam } from './care-team.ts'
 import { type Chart, newChart, patientOf } from './chart.ts'
 import { BundleConsents } from './bundle-consents.ts'
+import { isInactive } from './consent-resource.ts'
 import { holdsCoverage, mapContainedCoverages } from './coverage.ts'
 import { Reference } from './datatypes.ts'
 import { mapDiagnosticReport } from './diagnostic-report.ts'
@@ -16,7 +17,7 @@ import { EntryAccount } from './entry-account.ts'
 import { flatBundle } from './flat-bundle.ts'
 import { type EntryIssue, type MappingIssue, ISSUES, WHOLE_BUNDLE, mappingIssue, isMappingIssue } from './mapping-issue.ts'
 import type { MappedBundle, MapOptions } from './mapped-bundle.ts'
-import { unfit, unfitBundle, unfitEntry } from './inspect.ts'
+import { forbiddenIn, unfit, unfitBundle, unfitEntry } from './inspect.ts'
 import type { CodeLabels } from './labels.ts'
 import { isImported, leftOutFor } from './left-out.ts'
 import { mapPatient } from './patient.ts'
@@ -101,7 +102,12 @@ class Mapping {
   takePatient(entry: Entry): boolean {
     if (entry.type !== 'Patient') return false
     if (!this.#readable(entry)) return true
-    const record = mapPatient(entry, this.#options.idFor)
+    const record = mapPatient(entry, {
+      ...this.#options,
+      note: (issue) => {
+        this.#account.fault(entry, issue)
+      },
+    })
     if (isMappingIssue(record)) this.#account.fault(entry, record)
     else {
       const { patient } = record.ref
@@ -225,7 +231,10 @@ class Mapping {
   }
 
   #takeConsent(entry: Entry): void {
-    this.#consents.take(entry, this.#readable(entry))
+    // the status of a consent that has ended is enough, whatever else it says
+    const isTrusted = isIdentified(entry) && (this.#around(entry) ?? forbiddenIn(entry.type, entry.resource)) === undefined
+    const isOver = isTrusted && isInactive(entry.resource['status'])
+    this.#consents.take(entry, this.#readable(entry) || isOver)
   }
 
   /** A second entry of a resource is not imported. */
@@ -260,12 +269,17 @@ class Mapping {
     const note = (issue: MappingIssue): void => {
       this.#account.fault(entry, issue)
     }
-    return { patient, subject, references: this.#references, idFor: this.#options.idFor, encounters: this.#encounters, note }
+    const { idFor, now } = this.#options
+    const omit = (what: string): void => {
+      this.#account.omit(what)
+    }
+    const labelsOf = (resource: Resource): readonly RecordLabel[] => this.#marksOf(entry, resource)
+    return { patient, subject, references: this.#references, idFor, now, encounters: this.#encounters, note, omit, labelsOf }
   }
 
   #takeCareTeam(entry: IdentifiedEntry, { patient, records, stays }: Chart): void {
-    const { idFor, assign } = this.#options
-    const team = mapCareTeam(entry, { patient, references: this.#references, idFor, assign })
+    const { idFor, assign, now } = this.#options
+    const team = mapCareTeam(entry, { patient, references: this.#references, idFor, assign, now })
     if (isMappingIssue(team)) {
       this.#account.fault(entry, team)
       return

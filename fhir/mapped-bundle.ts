@@ -10,6 +10,8 @@ import type { IdFor } from './record.ts'
 export interface MapOptions {
   readonly tenant: TenantId
   readonly idFor: IdFor
+  /** The instant of the import, ISO 8601 in UTC with milliseconds. Names and numbers that have ended by then are not current. */
+  readonly now: string
   /** The FHIR identities of users, by the practitioner (`Practitioner/ID`). A user takes the place of the practitioner on care teams. */
   readonly assign: ReadonlyMap<string, readonly string[]>
   /** Whether users also take the place of the practitioners of encounters, and become members of the care team by it. */

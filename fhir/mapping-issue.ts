@@ -60,6 +60,10 @@ export const ISSUES = {
   age: 'has no birth date, so that nobody acts for the patient by it',
   outcome: 'reports an error of the source, so that resources may be missing',
   parameters: 'wraps resources in parameters, which are not read',
+  nameText: 'only a text, from which no family name can be read',
+  deceased: 'said without a date, so that the record has no sign of it',
+  lostForm: 'in a form that the API has no place for, so that the record lacks it',
+  further: 'more than one, of which the record has the first',
   outside: 'does not overlap the period of the care team',
 } as const
 

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { authorOf } from './author.ts'
 import type { IdentifiedEntry } from './bundle.ts'
-import { CodeableConcept, type Concept, Reference, codeOf } from './datatypes.ts'
+import { categoriesOf } from './coded.ts'
+import { CodeableConcept, type Concept, Reference } from './datatypes.ts'
 import { Dosage, dosageText } from './dosage.ts'
 import { type MappingIssue, ISSUES, mappingIssue, schemaIssue, isMappingIssue } from './mapping-issue.ts'
 import { unfit } from './inspect.ts'
@@ -38,16 +39,19 @@ export const mapMedicationRequest: MapResource = (entry, context) => {
   if (typeof encounter === 'object') return encounter
   const medication = medicationCodeableConcept ?? medicationAt(medicationReference, entry, context)
   if (isMappingIssue(medication)) return medication
+  const dosage = dosageText(dosageInstruction)
+  if (dosage === undefined && dosageInstruction.length > 0)
+    context.note(mappingIssue('MedicationRequest.dosageInstruction', ISSUES.lostForm))
   const name = partyName(requester, entry.resource, ['Practitioner', 'Organization'], context)
   return assemble({
     type: 'MedicationRequest',
     patient: context.patient,
     id: context.idFor('MedicationRequest', entry.id),
-    values: { medication, status, authoredOn, dosageInstruction: dosageText(dosageInstruction), requester: name },
+    values: { medication, status, authoredOn, dosageInstruction: dosage, requester: name },
     metadata: factsOf({
       time: authoredOn,
       concepts: [medication],
-      categories: [codeOf(category[0])],
+      categories: categoriesOf(category),
       encounter,
       author: authorOf(entry, context.references),
       // the medication and the requester's name come from other resources

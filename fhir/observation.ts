@@ -1,22 +1,26 @@
 import { z } from 'zod'
-import { CodeableConcept, Reference, codeOf, present } from './datatypes.ts'
-import { schemaIssue } from './mapping-issue.ts'
+import { SYSTEMS, categoriesOf, codeAmong, codeOf, hasCodeOf } from './coded.ts'
+import { CodeableConcept, Reference, RequiredConcept, present } from './datatypes.ts'
+import { ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, Period } from './instant.ts'
 import { VALUE_CHOICES, observedValue, refineValue } from './observed-value.ts'
 import { assemble } from './record.ts'
 import { type MapResource, encounterOf, factsOf } from './subject.ts'
 
-const Component = z.object({ code: CodeableConcept, ...VALUE_CHOICES }).superRefine(refineValue)
+const Component = z.object({ code: RequiredConcept, ...VALUE_CHOICES }).superRefine(refineValue)
 
 /** @source https://hl7.org/fhir/R4/observation.html */
 const Observation = z
   .object({
     category: z.array(CodeableConcept).default([]),
-    code: CodeableConcept,
+    code: RequiredConcept,
     encounter: Reference.optional(),
     effectiveDateTime: DateTime.optional(),
+    /** Holds the reason if the time is not told. */
+    _effectiveDateTime: z.unknown().optional(),
     effectiveInstant: DateTime.optional(),
     effectivePeriod: Period.optional(),
+    effectiveTiming: z.object({ event: z.array(DateTime.nullable()).default([]) }).optional(),
     issued: DateTime.optional(),
     interpretation: z.array(CodeableConcept).default([]),
     component: z.array(Component).default([]),
@@ -24,15 +28,17 @@ const Observation = z
   })
   .superRefine(refineValue)
 
+type Read = z.output<typeof Observation>
+
 export const mapObservation: MapResource = (entry, context) => {
   const parsed = Observation.safeParse(entry.resource)
   if (!parsed.success) return schemaIssue('Observation', parsed.error)
   const observation = parsed.data
   const encounter = encounterOf('Observation', entry, observation.encounter, context)
   if (typeof encounter === 'object') return encounter
-  const { effectiveDateTime, effectiveInstant, effectivePeriod, issued } = observation
-  const time = effectiveDateTime ?? effectiveInstant ?? effectivePeriod?.start ?? issued
-  const category = codeOf(observation.category[0])
+  const time = timeOf(observation)
+  if (time === undefined && (observation.effectiveTiming ?? observation.effectivePeriod) !== undefined)
+    context.note(mappingIssue('Observation.effective[x]', ISSUES.lostForm))
   const components = observation.component.map((one) => present({ code: one.code, ...observedValue(one) }))
   return assemble({
     type: 'Observation',
@@ -40,12 +46,37 @@ export const mapObservation: MapResource = (entry, context) => {
     id: context.idFor('Observation', entry.id),
     values: {
       code: observation.code,
-      category,
+      category: codeAmong(observation.category, SYSTEMS.observationCategory),
       effectiveDateTime: time,
       ...observedValue(observation),
       component: components.length > 0 ? components : undefined,
-      interpretation: codeOf(observation.interpretation[0]),
+      interpretation: interpretationOf(observation),
     },
-    metadata: factsOf({ time, concepts: [observation.code], categories: [category], encounter, sources: [entry.resource] }),
+    metadata: factsOf({
+      time,
+      concepts: [observation.code],
+      categories: categoriesOf(observation.category),
+      encounter,
+      sources: [entry.resource],
+    }),
   })
+}
+
+/** The time of the observation. The time of its issue counts only if nothing is said of the other one, also not why it is unknown. */
+function timeOf(read: Read): string | undefined {
+  const { effectiveDateTime, effectiveInstant, effectivePeriod, effectiveTiming, issued } = read
+  const events = effectiveTiming?.event ?? []
+  if (effectiveTiming !== undefined) return events.length === 1 ? (events[0] ?? undefined) : undefined
+  // the value holds at both ends of the period
+  if (effectivePeriod !== undefined) return effectivePeriod.start ?? effectivePeriod.end
+  return effectiveDateTime ?? effectiveInstant ?? (read._effectiveDateTime === undefined ? issued : undefined)
+}
+
+/** All interpretations: a result that is high and critical must not be shown as high alone. */
+function interpretationOf({ interpretation }: Read): string | undefined {
+  const own = interpretation.flatMap((one) =>
+    hasCodeOf(one, SYSTEMS.interpretation) ? (codeOf(one, SYSTEMS.interpretation) ?? []) : [],
+  )
+  const codes = own.length > 0 ? own : interpretation.flatMap((one) => codeOf(one) ?? [])
+  return codes.length > 0 ? [...new Set(codes)].join(', ') : undefined
 }

@@ -23,21 +23,42 @@ export const VALUE_CHOICES = {
   valueRatio: z.unknown().optional(),
   valueSampledData: z.unknown().optional(),
   valuePeriod: z.unknown().optional(),
+  dataAbsentReason: z.unknown().optional(),
 }
 
 type ReadChoices = z.output<z.ZodObject<typeof VALUE_CHOICES>>
 
+const CHOICES = [
+  'valueQuantity',
+  'valueCodeableConcept',
+  'valueString',
+  'valueBoolean',
+  'valueInteger',
+  'valueTime',
+  'valueDateTime',
+] as const
 const UNSUPPORTED = ['valueRange', 'valueRatio', 'valueSampledData', 'valuePeriod'] as const
 
 /**
- * Adds an issue for a value that would be lost or doubtful: an observation without its value reads as one that was never
- * made, so it is refused instead.
+ * Adds an issue for a value that would be lost or doubtful: an observation without its value reads as one that was never made, so it is
+ * refused instead. A number needs its unit's number, and a value beside the reason of its absence contradicts itself.
  */
 export function refineValue(read: ReadChoices, context: z.core.$RefinementCtx): void {
-  const given = (Object.keys(VALUE_CHOICES) as (keyof ReadChoices)[]).filter((choice) => read[choice] !== undefined)
-  const lost = UNSUPPORTED.find((choice) => given.includes(choice))
-  if (lost) context.addIssue({ code: 'custom', message: ISSUES.unsupportedValue, path: [lost] })
-  else if (given.length > 1) context.addIssue({ code: 'custom', message: ISSUES.oneValue, path: ['value[x]'] })
+  const issue = (message: string, ...path: string[]): void => {
+    context.addIssue({ code: 'custom', message, path })
+  }
+  const lost = UNSUPPORTED.find((choice) => read[choice] !== undefined)
+  const given = CHOICES.filter((choice) => read[choice] !== undefined)
+  if (lost) issue(ISSUES.unsupportedValue, lost)
+  else if (given.length > 1) issue(ISSUES.oneValue, 'value[x]')
+  else if (given.length > 0 && read.dataAbsentReason !== undefined) issue(ISSUES.contradiction, 'value[x]')
+  else if (isWithoutNumber(read.valueQuantity)) issue(ISSUES.shape, 'valueQuantity', 'value')
+}
+
+/** Whether a quantity has a unit and no number. A quantity without content has a reason for that. */
+function isWithoutNumber(quantity: ReadQuantity | undefined): boolean {
+  if (quantity === undefined || quantity.value !== undefined || quantity._value !== undefined) return false
+  return quantity.unit !== undefined || quantity.code !== undefined || quantity.comparator !== undefined
 }
 
 /**

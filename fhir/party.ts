@@ -31,7 +31,7 @@ export function partyName(
   said: NamedReference | undefined,
   from: Resource,
   kinds: readonly Kind[],
-  { references, subject }: { readonly references: References; readonly subject: Entry },
+  { references, subject, now }: { readonly references: References; readonly subject: Entry; readonly now: string },
   loose: 'loose' | 'referred' = 'referred',
 ): string | undefined {
   if (said === undefined) return undefined
@@ -42,9 +42,9 @@ export function partyName(
     const practitioner = Reference.safeParse(resource['practitioner']).data
     const container = target.kind === 'contained' ? from : resource
     const person = references.follow(practitioner, container)
-    return kinds.includes('Practitioner') && typeOf(person) === 'Practitioner' ? ownName(person) : undefined
+    return kinds.includes('Practitioner') && typeOf(person) === 'Practitioner' ? ownName(person, now) : undefined
   }
-  if (resource !== undefined) return kinds.some((kind) => kind === type) ? ownName(target) : undefined
+  if (resource !== undefined) return kinds.some((kind) => kind === type) ? ownName(target, now) : undefined
   const named = type === undefined ? loose === 'loose' && said.reference === undefined && fits(said.type, kinds) : fits(type, kinds)
   return named && said.display !== undefined ? shown(said.display, subject) : undefined
 }
@@ -53,10 +53,10 @@ function fits(type: string | undefined, kinds: readonly Kind[]): boolean {
   return type === undefined || kinds.some((kind) => kind === type || (kind === 'Practitioner' && type === 'PractitionerRole'))
 }
 
-function ownName(target: Target): string | undefined {
+function ownName(target: Target, now: string): string | undefined {
   const resource = resourceOf(target)
   if (resource === undefined) return undefined
-  if (typeOf(target) === 'Practitioner') return displayNameOf(resource)
+  if (typeOf(target) === 'Practitioner') return displayNameOf(resource, now)
   const name = Organization.safeParse(resource).data?.name
   return name === undefined || name.length > MAX_NAME || !name.isWellFormed() ? undefined : name
 }

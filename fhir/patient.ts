@@ -2,21 +2,21 @@ import { z } from 'zod'
 import type { PatientId } from '../gateway/model/ids.ts'
 import type { NewRecord } from '../gateway/model/record.ts'
 import type { IdentifiedEntry } from './bundle.ts'
-import { Address, CodeableConcept, ContactPoint, HumanName, Identifier, Text, codeOf, codesOf, preferred } from './datatypes.ts'
-import { type MappingIssue, ISSUES, schemaIssue } from './mapping-issue.ts'
+import { ADDRESSES, IDENTIFIERS, NAMES, NUMBERS, preferred } from './choose.ts'
+import { SYSTEMS, codeOf, hasCode, wordsOf } from './coded.ts'
+import { Address, CodeableConcept, Coding, ContactPoint, HumanName, Identifier, Text, present } from './datatypes.ts'
+import { type MappingIssue, ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, PartialDate, dateOf } from './instant.ts'
 import { type IdFor, assemble, sourceDigest } from './record.ts'
 
-const SSN = 'http://hl7.org/fhir/sid/us-ssn'
+/** Social security numbers of the United States, by URI and by OID. */
+const SSN: ReadonlySet<string | undefined> = new Set(['http://hl7.org/fhir/sid/us-ssn', 'urn:oid:2.16.840.1.113883.4.1'])
 const RACE = 'http://hl7.org/fhir/us/core/StructureDefinition/us-core-race'
 const ETHNICITY = 'http://hl7.org/fhir/us/core/StructureDefinition/us-core-ethnicity'
 
-/** Behind every rank that somebody gave. */
-const LAST = 1_000_000
-
 const Extension = z.object({
   url: Text,
-  extension: z.array(z.object({ url: Text, valueString: Text.optional() })).optional(),
+  extension: z.array(z.object({ url: Text, valueString: Text.optional(), valueCoding: Coding.optional() })).optional(),
 })
 
 /** @source https://hl7.org/fhir/R4/patient.html */
@@ -27,68 +27,111 @@ const Patient = z.object({
   gender: z.enum(['male', 'female', 'other', 'unknown'], { error: ISSUES.code }).optional(),
   birthDate: PartialDate.optional(),
   deceasedDateTime: DateTime.optional(),
+  deceasedBoolean: z.boolean().optional(),
+  /** Holds the reason if the date is not told. */
+  _deceasedDateTime: z.unknown().optional(),
   address: z.array(Address).default([]),
   maritalStatus: CodeableConcept.optional(),
   communication: z.array(z.object({ language: CodeableConcept, preferred: z.boolean().optional() })).default([]),
   extension: z.array(Extension).default([]),
 })
 
+export interface PatientContext {
+  readonly idFor: IdFor
+  /** The instant of the import, ISO 8601 in UTC with milliseconds. */
+  readonly now: string
+  /** Receives what is missing in a record that is imported all the same. */
+  readonly note: (issue: MappingIssue) => void
+}
+
 /** The patient's own record, whose id is the patient's id, or what is wrong with the resource. */
-export function mapPatient(entry: IdentifiedEntry, idFor: IdFor): NewRecord | MappingIssue {
+export function mapPatient(entry: IdentifiedEntry, { idFor, now, note }: PatientContext): NewRecord | MappingIssue {
   const parsed = Patient.safeParse(entry.resource)
   if (!parsed.success) return schemaIssue('Patient', parsed.error)
   const { identifier, name, telecom, address, communication, extension, deceasedDateTime, ...patient } = parsed.data
-  const called = preferred(name, ['official', 'usual', ''])
-  const home = preferred(address, ['home', ''])
+  const named = name.filter(({ family }) => family !== undefined)
+  const called = preferred(named, NAMES, now) ?? preferred(name, NAMES, now)
+  const home = preferred(
+    // a post box is no place to visit
+    address.toSorted((one, other) => Number(one.type === 'postal') - Number(other.type === 'postal')),
+    ADDRESSES,
+    now,
+  )
   const spoken = communication.find((one) => one.preferred === true) ?? communication[0]
+  if (called?.family === undefined && called?.text !== undefined) note(mappingIssue('Patient.name', ISSUES.nameText))
+  const hasDied = patient.deceasedBoolean === true || (patient._deceasedDateTime !== undefined && deceasedDateTime === undefined)
+  if (hasDied) note(mappingIssue('Patient.deceased[x]', ISSUES.deceased))
+  if (communication.length > 1 && spoken?.preferred !== true) note(mappingIssue('Patient.communication', ISSUES.further))
+  const current = {
+    mrn: identifierOf(identifier, now, ({ type, system }) => hasCode(type, 'MR', SYSTEMS.identifierType) && !SSN.has(system)),
+    ssn: identifierOf(identifier, now, ({ type, system }) => SSN.has(system) || hasCode(type, 'SS', SYSTEMS.identifierType)),
+    familyName: called?.family,
+    givenName: called?.given,
+    phone: contact(telecom, 'phone', now),
+    email: contact(telecom, 'email', now),
+    ...addressValues(home),
+  }
   const id = idFor('Patient', entry.id)
   return assemble({
     type: 'Patient',
     patient: id as string as PatientId,
     id,
     values: {
-      mrn: identifierOf(identifier, ({ type }) => codesOf(type).includes('MR')),
-      ssn: identifierOf(identifier, ({ system }) => system === SSN),
-      familyName: called?.family,
-      givenName: called?.given,
+      ...current,
       birthDate: patient.birthDate,
       deceasedDate: deceasedDateTime && dateOf(deceasedDateTime),
       gender: patient.gender,
-      phone: contact(telecom, 'phone'),
-      email: contact(telecom, 'email'),
-      'address.line': home?.line,
-      'address.city': home?.city,
-      'address.district': home?.district,
-      'address.state': home?.state,
-      'address.postalCode': home?.postalCode,
-      'address.country': home?.country,
       maritalStatus: patient.maritalStatus,
-      language: codeOf(spoken?.language),
+      language: codeOf(spoken?.language, SYSTEMS.language),
       race: usCoreText(extension, RACE),
       ethnicity: usCoreText(extension, ETHNICITY),
     },
-    metadata: { open: {}, references: {}, source: sourceDigest(entry.resource) },
+    // a name can end while the resource stays as it is
+    metadata: { open: {}, references: {}, source: sourceDigest(entry.resource, present(current)) },
   })
 }
 
 type Read = z.output<typeof Patient>
 
-function identifierOf(all: Read['identifier'], fits: (one: Read['identifier'][number]) => boolean): string | undefined {
+function identifierOf(
+  all: Read['identifier'],
+  now: string,
+  fits: (one: Read['identifier'][number]) => boolean,
+): string | undefined {
   const held = all.filter((one) => one.value !== undefined && fits(one))
-  return preferred(held, ['official', 'usual', ''])?.value
+  return preferred(held, IDENTIFIERS, now)?.value
 }
 
-/** The number of lowest rank, then the one at home. @source https://hl7.org/fhir/R4/datatypes.html#ContactPoint */
-function contact(telecom: Read['telecom'], system: string): string | undefined {
-  const reachable = telecom
-    .filter((one) => one.system === system && one.value !== undefined)
-    .sort((one, other) => (one.rank ?? LAST) - (other.rank ?? LAST))
-  const first = reachable[0]
-  return (first?.rank === undefined ? preferred(reachable, ['home', 'mobile', '']) : first)?.value
+function contact(telecom: Read['telecom'], system: string, now: string): string | undefined {
+  const reachable = telecom.filter((one) => one.system === system && one.value !== undefined)
+  return preferred(reachable, NUMBERS, now)?.value
 }
 
-/** @source https://hl7.org/fhir/us/core/StructureDefinition-us-core-race.html */
+/** An address that is only a text is given as its lines, so that nothing is made up of what a part of it may mean. */
+function addressValues(home: Read['address'][number] | undefined): Readonly<Record<string, unknown>> {
+  const { text, city, district, state, postalCode, country } = home ?? {}
+  const lines = text?.split(/\r?\n/).filter((one) => one.trim() !== '')
+  return {
+    'address.line': home?.line ?? lines,
+    'address.city': city,
+    'address.district': district,
+    'address.state': state,
+    'address.postalCode': postalCode,
+    'address.country': country,
+  }
+}
+
+/**
+ * The text of the extension; without one, the names of its detailed or OMB categories.
+ *
+ * @source https://hl7.org/fhir/us/core/StructureDefinition-us-core-race.html
+ */
 function usCoreText(extensions: Read['extension'], url: string): string | undefined {
-  const parts = extensions.find((one) => one.url === url)?.extension
-  return parts?.find((part) => part.url === 'text')?.valueString
+  const parts = extensions.find((one) => one.url === url)?.extension ?? []
+  const text = parts.find((part) => part.url === 'text')?.valueString
+  const named = (of: string): readonly string[] =>
+    parts.filter((part) => part.url === of).flatMap(({ valueCoding }) => (valueCoding && wordsOf({ coding: [valueCoding] })) ?? [])
+  const [detailed, general] = [named('detailed'), named('ombCategory')]
+  const names = detailed.length > 0 ? detailed : general
+  return text ?? (names.length > 0 ? names.join(', ') : undefined)
 }

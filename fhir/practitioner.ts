@@ -1,7 +1,10 @@
 import { z } from 'zod'
-import { HumanName, Reference, preferred } from './datatypes.ts'
+import { NAMES, preferred } from './choose.ts'
+import { HumanName, Reference } from './datatypes.ts'
 import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
 import { type References, type Target, identifiersOf } from './references.ts'
+
+type Resource = Readonly<Record<string, unknown>>
 
 /** Somebody on a care team, as far as the bundle knows. */
 export interface Practitioner {
@@ -11,13 +14,12 @@ export interface Practitioner {
   readonly spellings: readonly string[]
   /** The FHIR identity that a token may bear; who is known by a business identifier alone has none. */
   readonly fhirUser?: string
-  readonly displayName?: string
+  /** The resource, if the bundle has it. */
+  readonly resource?: Resource
 }
 
 /** Patients, relatives, organizations and teams stand on care teams too; they are not the ones who ask. */
 export type Member = Practitioner | MappingIssue | 'other'
-
-type Resource = Readonly<Record<string, unknown>>
 
 const WHERE = 'CareTeam.participant.member'
 const CONDITIONAL_IDENTIFIER = /^[!-~]{1,200}\|[!-~]{1,100}$/
@@ -51,12 +53,11 @@ function practitionerAt(target: Target): Member {
   const fhirUser = fhirUserOf(target)
   const key = fhirUser ?? (target.kind === 'conditional' ? target.query : conditional[0])
   if (key === undefined) return mappingIssue(WHERE, ISSUES.reference)
-  const displayName = resource === undefined ? undefined : displayNameOf(resource)
   return {
     key,
     spellings: [...new Set([key, ...conditional])],
     ...(fhirUser !== undefined && { fhirUser }),
-    ...(displayName !== undefined && { displayName }),
+    ...(resource !== undefined && { resource }),
   }
 }
 
@@ -77,9 +78,9 @@ function resourceOf(target: Target): Resource | undefined {
   return target.kind === 'contained' ? target.resource : undefined
 }
 
-/** `Dr. Ada Byron`: the official name first. A practitioner is no patient, so the name is not PHI of anybody here. */
-export function displayNameOf(resource: Resource): string | undefined {
-  const name = preferred(Named.safeParse(resource).data?.name ?? [], ['official', 'usual', ''])
+/** `Dr. Ada Byron`: the official name first, of those that are current. A practitioner is no patient, so the name is not PHI of anybody here. */
+export function displayNameOf(resource: Resource, now: string): string | undefined {
+  const name = preferred(Named.safeParse(resource).data?.name ?? [], NAMES, now)
   if (name === undefined) return undefined
   const spelled = [...(name.prefix ?? []), ...(name.given ?? []), ...(name.family === undefined ? [] : [name.family])].join(' ')
   const text = name.text ?? spelled

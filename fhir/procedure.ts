@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { authorOf } from './author.ts'
-import { CodeableConcept, Reference, codeOf } from './datatypes.ts'
+import { categoriesOf } from './coded.ts'
+import { CodeableConcept, Reference, RequiredConcept } from './datatypes.ts'
 import { ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, WrittenPeriod, saidPeriod } from './instant.ts'
 import { assemble } from './record.ts'
@@ -21,10 +22,13 @@ const STATUSES = [
 const Procedure = z.object({
   status: z.enum(STATUSES, { error: ISSUES.code }).optional(),
   category: CodeableConcept.optional(),
-  code: CodeableConcept.optional(),
+  code: RequiredConcept,
   encounter: Reference.optional(),
   performedDateTime: DateTime.optional(),
   performedPeriod: WrittenPeriod.optional(),
+  performedString: z.unknown().optional(),
+  performedAge: z.unknown().optional(),
+  performedRange: z.unknown().optional(),
 })
 
 export const mapProcedure: MapResource = (entry, context) => {
@@ -32,6 +36,10 @@ export const mapProcedure: MapResource = (entry, context) => {
   if (!parsed.success) return schemaIssue('Procedure', parsed.error)
   const { status, category, code, performedDateTime: at, performedPeriod } = parsed.data
   if (at !== undefined && performedPeriod !== undefined) return mappingIssue('Procedure.performed[x]', ISSUES.oneValue)
+  const hasOther = [parsed.data.performedString, parsed.data.performedAge, parsed.data.performedRange].some(
+    (form) => form !== undefined,
+  )
+  if (hasOther) context.note(mappingIssue('Procedure.performed[x]', ISSUES.lostForm))
   const encounter = encounterOf('Procedure', entry, parsed.data.encounter, context)
   if (typeof encounter === 'object') return encounter
   // a period without an end is one that goes on, so a single time is both of its ends
@@ -44,7 +52,7 @@ export const mapProcedure: MapResource = (entry, context) => {
     metadata: factsOf({
       time: period?.start ?? period?.end,
       concepts: [code],
-      categories: [codeOf(category)],
+      categories: categoriesOf([category]),
       encounter,
       author: authorOf(entry, context.references),
       sources: [entry.resource],

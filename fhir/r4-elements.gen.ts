@@ -13,6 +13,19 @@ interface ElementDefinition {
   readonly type?: readonly { readonly code: string }[]
   readonly contentReference?: string
   readonly base?: { readonly path: string }
+  readonly binding?: { readonly strength: string; readonly valueSet?: string }
+}
+
+interface Concept {
+  readonly code: string
+  readonly concept?: readonly Concept[]
+}
+
+/** A ValueSet or a CodeSystem. */
+interface Codes {
+  readonly url: string
+  readonly concept?: readonly Concept[]
+  readonly compose?: { readonly include: readonly { readonly system: string; readonly concept?: readonly Concept[] }[] }
 }
 
 interface StructureDefinition {
@@ -30,6 +43,15 @@ const READ = `Patient Encounter Condition Observation MedicationRequest AllergyI
   DiagnosticReport Coverage Claim ExplanationOfBenefit CareTeam Consent RelatedPerson Practitioner PractitionerRole Organization
   Medication Binary Location Bundle`.split(/\s+/)
 
+/** Elements that are no modifiers, and whose code decides what the import does. */
+const DECISIVE = [
+  'DocumentReference.docStatus',
+  'Claim.use',
+  'Patient.gender',
+  'AllergyIntolerance.criticality',
+  'ContactPoint.system',
+]
+
 const BASES = ['Element', 'BackboneElement', 'Resource', 'DomainResource']
 
 /** What R4B adds to the data types. It changes none of the resources above. @source https://hl7.org/fhir/R4B/diff.html */
@@ -39,7 +61,7 @@ const R4B = {
 }
 
 const [folder = '.'] = process.argv.slice(2)
-const files = ['profiles-resources.json', 'profiles-types.json', 'dataelements.json'].map((name) => ({
+const files = ['profiles-resources.json', 'profiles-types.json', 'dataelements.json', 'valuesets.json'].map((name) => ({
   name,
   bytes: readFileSync(join(folder, 'dist/fhir/r4', name)),
 }))
@@ -51,8 +73,11 @@ const definitions = files
 
 /** HL7's own list of elements without content. The package adds elements of its own to the definitions, such as `Meta.project`. */
 const published = new Set(
-  files.slice(2).flatMap(({ bytes }) => resourcesOf(bytes).flatMap(({ snapshot }) => snapshot.element.map(({ path }) => path))),
+  files.slice(2, 3).flatMap(({ bytes }) => resourcesOf(bytes).flatMap(({ snapshot }) => snapshot.element.map(({ path }) => path))),
 )
+const codes = files.slice(3).flatMap(({ bytes }) => resourcesOf(bytes) as readonly unknown[] as readonly Codes[])
+/** The system and the codes of each decisive element that must have one of them. */
+const required = new Map<string, { readonly system: string; readonly codes: string }>()
 const types = new Map<string, string>(Object.entries(R4B))
 const wanted = [...BASES, ...READ, 'Extension', 'CodeableConcept', 'Reference', 'Quantity']
 for (let next = wanted.pop(); next !== undefined; next = wanted.pop()) {
@@ -66,6 +91,10 @@ for (let next = wanted.pop(); next !== undefined; next = wanted.pop()) {
   for (const parent of parents) {
     const children = own.filter(({ path }) => path.startsWith(`${parent}.`) && !path.slice(parent.length + 1).includes('.'))
     const base = parent === next ? (definition.baseDefinition?.split('/').at(-1) ?? '') : 'BackboneElement'
+    for (const { path, isModifier, binding } of children) {
+      if ((isModifier === true || DECISIVE.includes(path)) && binding?.strength === 'required')
+        required.set(path, codesOf(binding.valueSet ?? ''))
+    }
     types.set(parent, `${baseOf(base)}; ${children.map((one) => written(one, parent)).join(', ')}`)
     wanted.push(...children.flatMap(({ type }) => type?.map(({ code }) => code) ?? []))
   }
@@ -81,7 +110,8 @@ writeFileSync(
         fhirVersion: definitions[0]?.fhirVersion,
         sha256: Object.fromEntries(files.map((one) => [one.name, createHash('sha256').update(one.bytes).digest('hex')])),
       },
-      types: Object.fromEntries([...types].toSorted(([one], [other]) => (one < other ? -1 : 1))),
+      types: sorted(types),
+      codes: sorted(required),
     },
     undefined,
     2,
@@ -104,6 +134,21 @@ function resourcesOf(bytes: Buffer): readonly StructureDefinition[] {
   return (JSON.parse(bytes.toString()) as { entry: readonly { resource: StructureDefinition }[] }).entry.map(
     ({ resource }) => resource,
   )
+}
+
+function codesOf(valueSet: string): { system: string; codes: string } {
+  const [include, ...others] = codes.find(({ url }) => url === valueSet.split('|')[0])?.compose?.include ?? []
+  const concepts = include?.concept ?? codes.find(({ url, concept }) => url === include?.system && concept !== undefined)?.concept
+  if (include === undefined || concepts === undefined || others.length > 0) throw new Error(`No codes of ${valueSet}`)
+  return { system: include.system, codes: concepts.flatMap(withChildren).join(' ') }
+}
+
+function withChildren({ code, concept = [] }: Concept): readonly string[] {
+  return [code, ...concept.flatMap(withChildren)]
+}
+
+function sorted<T>(all: ReadonlyMap<string, T>): Record<string, T> {
+  return Object.fromEntries([...all].toSorted(([one], [other]) => (one < other ? -1 : 1)))
 }
 
 function baseOf(base: string): string {

@@ -3,7 +3,7 @@ import { isObject } from './bundle.ts'
 import { isOfOtherVersion } from './fhir-version.ts'
 import { type IssueText, type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
 import { isUnderstood } from './modifiers.ts'
-import { type R4Element, elementsOf, primitiveKind } from './r4-elements.ts'
+import { type R4Element, elementsOf, hasRequiredCode, primitiveKind } from './r4-elements.ts'
 import { RESOURCE_TYPES } from './resource-types.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -87,6 +87,14 @@ function valueIssue(type: string, element: R4Element, value: unknown): Why | und
     if (misfit !== -1) return { text: ISSUES.shape, at: misfit }
   } else if (!isOfKind(element, value)) return { text: ISSUES.shape }
   if (element.type === 'Resource' && !(Array.isArray(value) ? value : [value]).every(isResource)) return { text: ISSUES.type }
+  // a concept whose codes are a reason is absent
+  const { required } = element
+  if (
+    required !== undefined &&
+    !(isObject(value) && absenceOf(element.type, value) !== 'present') &&
+    !hasRequiredCode(required, value)
+  )
+    return { text: ISSUES.code }
   return element.isModifier && !isUnderstood(`${type}.${element.name}`, value) ? { text: ISSUES.unreadModifier } : undefined
 }
 
@@ -107,8 +115,8 @@ function companionIssue(type: string, element: R4Element, beside: unknown): Why 
   if (element.isList !== Array.isArray(beside)) return { text: ISSUES.shape }
   const parts: readonly unknown[] = Array.isArray(beside) ? beside : [beside]
   if (!parts.every((part) => isObject(part) || (element.isList && part === null))) return { text: ISSUES.shape }
-  // a period whose end is not told would go on for ever
-  const isDecisive = element.isModifier || type === 'Period'
+  // a period whose end is not told would go on for ever; that a patient has died is known without the date
+  const isDecisive = (element.isModifier && element.name !== 'deceased[x]') || type === 'Period'
   return isDecisive && parts.some(hasAbsentReason) ? { text: ISSUES.masked } : undefined
 }
 

@@ -1,8 +1,10 @@
 import { precisionOf } from '../gateway/model/date-span.ts'
+import type { RecordLabel } from '../directives/policy.ts'
 import type { PatientId, RecordId } from '../gateway/model/ids.ts'
 import type { NewRecord, RecordMetadata } from '../gateway/model/record.ts'
 import type { Entry, IdentifiedEntry } from './bundle.ts'
-import { type Concept, Reference, codesOf } from './datatypes.ts'
+import { codesOf } from './coded.ts'
+import { type Concept, Reference } from './datatypes.ts'
 import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
 import { firstInstant } from './instant.ts'
 import type { Imported } from './left-out.ts'
@@ -16,10 +18,16 @@ export interface SubjectContext {
   readonly subject: IdentifiedEntry
   readonly references: References
   readonly idFor: IdFor
+  /** The instant of the import, ISO 8601 in UTC with milliseconds. */
+  readonly now: string
+  /** The labels that the security labels of another resource give a record that shows a part of it. */
+  readonly labelsOf: (resource: Readonly<Record<string, unknown>>) => readonly RecordLabel[]
   /** The encounters of the bundle that became records: a reference to another one would lead to nothing. */
   readonly encounters: ReadonlySet<Entry>
   /** Tells what is missing of a record that is imported all the same. */
   readonly note: (issue: MappingIssue) => void
+  /** Counts what a record lacks by a rule, in fixed words: `DocumentReference without its text`. */
+  readonly omit: (what: string) => void
 }
 
 /** One resource of a patient as a record, or what is wrong with it. */

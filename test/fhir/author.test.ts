@@ -6,13 +6,13 @@ const p1 = { reference: 'Practitioner/p1' }
 const p2 = { reference: 'Practitioner/p2' }
 const text = { contentType: 'text/plain', data: Buffer.from('a note').toString('base64') }
 const RESOURCES: Readonly<Record<string, Resource>> = {
-  AllergyIntolerance: { resourceType: 'AllergyIntolerance', id: 'a', patient: subject },
-  Condition: { resourceType: 'Condition', id: 'c', subject },
+  AllergyIntolerance: { resourceType: 'AllergyIntolerance', id: 'a', code: { text: 'latex' }, patient: subject },
+  Condition: { resourceType: 'Condition', id: 'c', code: { text: 'asthma' }, subject },
   DiagnosticReport: { resourceType: 'DiagnosticReport', id: 'r', status: 'final', subject, conclusion: 'well' },
   DocumentReference: { resourceType: 'DocumentReference', id: 'd', subject, content: [{ attachment: text }] },
   MedicationRequest: { resourceType: 'MedicationRequest', id: 'm', subject, medicationCodeableConcept: { text: 'aspirin' } },
   Observation: observation(),
-  Procedure: { resourceType: 'Procedure', id: 'p', subject },
+  Procedure: { resourceType: 'Procedure', id: 'p', code: { text: 'biopsy' }, subject },
 }
 
 const written = (type: string, changes: object, ...others: readonly Resource[]) => {

@@ -6,6 +6,7 @@ import {
   clinicLabels,
   idFor,
   map,
+  now,
   observation,
   patient,
   practitioner,
@@ -104,7 +105,7 @@ describe('a bad entry does not affect the others', () => {
 
 describe('hostile input', () => {
   const mapText = (text: string): ReturnType<typeof mapBundle> =>
-    mapBundle(JSON.parse(text), { tenant: riverside, idFor, assign: new Map(), labels: clinicLabels })
+    mapBundle(JSON.parse(text), { tenant: riverside, idFor, now, assign: new Map(), labels: clinicLabels })
   const withExtra = (extra: string): string =>
     `{"resourceType":"Bundle","entry":[{"resource":${JSON.stringify(patient()).slice(0, -1)},${extra}}},{"resource":${JSON.stringify(patient({ id: 'bob' }))}}]}`
 

@@ -17,6 +17,9 @@ export const riverside = 'riverside' as TenantId
 /** The shipped code lists, with the sensitivities of the shipped clinic. */
 export const clinicLabels = codeLabels(sensitivities(clinicLock()))
 
+/** The instant of every import of these tests. */
+export const now = '2024-06-01T12:00:00.000Z'
+
 /** A stand-in for the keyed derivation of the store: equal inputs yield equal ids. */
 export const idFor = (type: string, sourceId: string): RecordId =>
   createHash('sha256').update(`${type}/${sourceId}`).digest().subarray(0, 16).toString('base64url') as RecordId
@@ -64,9 +67,9 @@ export const bundle = (
   entry: resources.map((resource) => ({ resource })),
 })
 
-export const map = (input: unknown, assign: MapOptions['assign'] = new Map()): MappedBundle =>
+export const map = (input: unknown, assign: MapOptions['assign'] = new Map(), at = now): MappedBundle =>
   // converted to text and back, because a file can only contain JSON
-  mapBundle(JSON.parse(JSON.stringify(input)), { tenant: riverside, idFor, assign, labels: clinicLabels })
+  mapBundle(JSON.parse(JSON.stringify(input)), { tenant: riverside, idFor, now: at, assign, labels: clinicLabels })
 
 export const recordsOf = (mapped: MappedBundle, type: string): readonly NewRecord[] =>
   mapped.patients.flatMap(({ records }) => records.filter(({ ref }) => ref.type === type))

@@ -5,7 +5,7 @@ import { CodeListRefused, UnknownSensitivity, codeLabels } from '../../fhir/labe
 import { mapBundle } from '../../fhir/map-bundle.ts'
 import type { MapOptions } from '../../fhir/mapped-bundle.ts'
 import { clinicLock, clinicTypeDefs } from '../../schema/clinic.ts'
-import { bundle, clinicLabels, idFor, map, observation, patient, reasonsOf, recordsOf, riverside } from './clinic.ts'
+import { bundle, clinicLabels, idFor, map, now, observation, patient, reasonsOf, recordsOf, riverside } from './clinic.ts'
 
 const clinicSensitivities = sensitivities(clinicLock())
 
@@ -67,7 +67,7 @@ describe('the labels of a record', () => {
       { label: 'GDIS', lists: [{ system: 'urn:own', source: { name: 'own' }, codes: [['X1', 'a gene']] }] },
     ])
     const mapped = (labels: MapOptions['labels']) => {
-      const options = { tenant: riverside, idFor, assign: new Map(), labels }
+      const options = { tenant: riverside, idFor, now, assign: new Map(), labels }
       return recordsOf(mapBundle(bundle(patient(), condition(coded('urn:own', 'X1'))), options), 'Condition')[0]?.metadata
     }
     expect(mapped(clinicLabels)?.labels).toBeUndefined()
@@ -107,6 +107,7 @@ describe('the sensitivities come from the schema', () => {
     mapBundle(bundle(patient(), condition(coded('urn:own', 'T1')), consent), {
       tenant: riverside,
       idFor,
+      now,
       assign: new Map(),
       labels,
     })

@@ -46,7 +46,13 @@ export function plainWorld(
     const records = new Map<string, NewRecord>()
     const patients: string[] = []
     for (const bundle of demoBundles({ tenant: name, count: counts[name] })) {
-      const mapped = mapBundle(bundle, { tenant: name as string as TenantId, idFor: idFor[name], assign: new Map(), labels })
+      const mapped = mapBundle(bundle, {
+        tenant: name as string as TenantId,
+        idFor: idFor[name],
+        now: new Date().toISOString(),
+        assign: new Map(),
+        labels,
+      })
       for (const patient of mapped.patients) {
         patients.push(patient.patient)
         for (const record of patient.records) records.set(recordKey(record.ref), record)

@@ -48,7 +48,7 @@ describe('a Synthea patient with many HbA1c values', () => {
     expected = latestOf(text)
     const store = await openStore(RIVERSIDE, '0'.repeat(64), clinic.stack.env)
     const labels = codeLabels(sensitivities(clinicLock()))
-    const options = { tenant: RIVERSIDE, idFor: store.idFor, assign: new Map(), labels }
+    const options = { tenant: RIVERSIDE, idFor: store.idFor, now: new Date().toISOString(), assign: new Map(), labels }
     const { patients, faults } = mapBundle(JSON.parse(text), options)
     expect(faults).toEqual([])
     const one = first(patients)

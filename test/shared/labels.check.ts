@@ -28,7 +28,7 @@ it('the Synthea bundles of patients with HIV are labeled on import: every observ
       if (TELLING.test(JSON.stringify([code, valueCodeableConcept, component])))
         expected.add(`Observation/${String(resource['id'])}`)
     }
-    const { patients } = mapBundle(bundle, { ...options, labels })
+    const { patients } = mapBundle(bundle, { ...options, now: new Date().toISOString(), labels })
     const found = patients.flatMap(({ records }) =>
       records.filter(
         ({ ref, metadata }) => ref.type === 'Observation' && metadata.labels?.some((label) => (label as string) === 'HIV'),

@@ -74,7 +74,7 @@ function* demoPatients(
   let number = 0
   for (const bundle of demoBundles({ tenant: name, count })) {
     number++
-    const { patients, faults } = mapBundle(bundle, { tenant, idFor, assign: new Map(), labels })
+    const { patients, faults } = mapBundle(bundle, { tenant, idFor, now: new Date().toISOString(), assign: new Map(), labels })
     if (faults.length > 0) throw new DemoFault()
     const studies = DEMO_STUDIES.filter((study) => study.tenant === name && number <= study.patients)
     for (const one of patients) {

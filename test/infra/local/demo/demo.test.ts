@@ -6,11 +6,17 @@ import type { MappedPatient } from '../../../../fhir/mapped-bundle.ts'
 import type { SchemaPath } from '../../../../directives/coordinates.ts'
 import type { TenantId } from '../../../../gateway/model/ids.ts'
 import { StageRefused } from '../../../../gateway/model/stage.ts'
-import { clinicLabels, idFor, riverside } from '../../../fhir/clinic.ts'
+import { clinicLabels, idFor, now, riverside } from '../../../fhir/clinic.ts'
 
 const mapped = (tenant: 'riverside' | 'lakeside', count: number): MappedPatient[] =>
   [...demoBundles({ tenant, count })].flatMap((bundle) => {
-    const { patients, faults, unknown } = mapBundle(bundle, { tenant: riverside, idFor, assign: new Map(), labels: clinicLabels })
+    const { patients, faults, unknown } = mapBundle(bundle, {
+      tenant: riverside,
+      idFor,
+      now,
+      assign: new Map(),
+      labels: clinicLabels,
+    })
     expect(faults).toEqual([])
     expect([...unknown]).toEqual([])
     return [...patients]
