@@ -1,3 +1,4 @@
+import { isExactNumber } from '../gateway/model/exact-number.ts'
 import { isObject } from './bundle.ts'
 
 /** @source https://hl7.org/fhir/R4/extension-data-absent-reason.html */
@@ -60,7 +61,7 @@ function holdsReason(value: unknown, depth: number): boolean {
 }
 
 function copied(value: unknown, depth: number): unknown {
-  if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return value
+  if (typeof value !== 'object' || value === null || depth > MAX_DEPTH || isExactNumber(value)) return value
   if (Array.isArray(value)) return value.map((item) => copied(item, depth + 1))
   const fields = value as Readonly<Record<string, unknown>>
   const kept = Object.entries(fields).map(([key, item]) => [key, withoutPlaceholder(copied(item, depth + 1), fields[`_${key}`])])

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { IdentifiedEntry } from './bundle.ts'
-import { CodeableConcept, type Concept, Reference, Text } from './datatypes.ts'
+import { CodeableConcept, type Concept, Decimal, Integer, Reference, Text } from './datatypes.ts'
 import { Diagnosed } from './condition.ts'
 import { type MappingIssue, ISSUES, mappingIssue, schemaIssue, isMappingIssue } from './mapping-issue.ts'
 import { unfit } from './inspect.ts'
@@ -9,7 +9,7 @@ import { assemble } from './record.ts'
 import { type MapResource, type SubjectContext, encounterOf, factsOf, saysOtherPatient } from './subject.ts'
 
 const Diagnosis = z.object({
-  sequence: z.number().optional(),
+  sequence: Integer.optional(),
   diagnosisCodeableConcept: CodeableConcept.optional(),
   diagnosisReference: Reference.optional(),
 })
@@ -19,7 +19,7 @@ const Claim = z.object({
   status: z.enum(['active', 'cancelled', 'draft', 'entered-in-error'], { error: ISSUES.code }).optional(),
   created: DateTime.optional(),
   item: z.array(z.object({ encounter: z.array(Reference).default([]) })).default([]),
-  total: z.object({ value: z.number().optional(), currency: Text.optional() }).optional(),
+  total: z.object({ value: Decimal.optional(), currency: Text.optional() }).optional(),
   diagnosis: z.array(Diagnosis).default([]),
 })
 

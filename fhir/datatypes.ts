@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type ExactNumber, isExactNumber } from '../gateway/model/exact-number.ts'
 import { isAbsentReason } from './absent-reason.ts'
 import { WrittenPeriod } from './instant.ts'
 import { ISSUES } from './mapping-issue.ts'
@@ -49,9 +50,19 @@ export interface Concept {
   readonly text?: string
 }
 
+/**
+ * A decimal as JSON writes it. A number that JavaScript would change is its text, because trailing zeros state a precision.
+ *
+ * @source https://hl7.org/fhir/R4/datatypes.html#decimal
+ */
+export const Decimal = z.union([z.number(), z.custom<ExactNumber>(isExactNumber).transform(({ rawJSON }) => rawJSON)])
+
+/** `1.0` is a whole number too. */
+export const Integer = Decimal.transform(Number)
+
 /** The comparator changes what the number means, so it is read although the API has no field for it. */
 export const Quantity = z.object({
-  value: z.number().optional(),
+  value: Decimal.optional(),
   /** Holds the reason if the number is not told. */
   _value: z.unknown().optional(),
   comparator: z.enum(['<', '<=', '>=', '>'], { error: ISSUES.code }).optional(),
@@ -107,7 +118,7 @@ export const ContactPoint = z.object({
   system: Text.optional(),
   value: Text.optional(),
   use: Text.optional(),
-  rank: z.number().optional(),
+  rank: Integer.optional(),
   period: WrittenPeriod.optional(),
 })
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { wordsOf } from './coded.ts'
-import { CodeableConcept, Text } from './datatypes.ts'
+import { CodeableConcept, Decimal, Integer, Text } from './datatypes.ts'
 
 /** The id and the extensions of an element say nothing of a dose. */
 const unread = { id: z.unknown().optional(), extension: z.unknown().optional() }
@@ -10,7 +10,7 @@ const Dose = z.strictObject({
   type: z.unknown().optional(),
   // a comparator or a dose without a number is no dose
   doseQuantity: z
-    .strictObject({ ...unread, value: z.number(), unit: Text.optional(), system: z.unknown().optional(), code: Text.optional() })
+    .strictObject({ ...unread, value: Decimal, unit: Text.optional(), system: z.unknown().optional(), code: Text.optional() })
     .optional(),
 })
 
@@ -26,7 +26,7 @@ const SimpleDosage = z.strictObject({
   timing: z
     .strictObject({
       ...unread,
-      repeat: z.strictObject({ ...unread, frequency: z.number(), period: z.number(), periodUnit: Text }),
+      repeat: z.strictObject({ ...unread, frequency: Integer, period: Decimal, periodUnit: Text }),
     })
     .optional(),
   asNeededBoolean: z.boolean().optional(),
@@ -36,7 +36,7 @@ const SimpleDosage = z.strictObject({
 })
 
 /** Read first for its text, which says all that the structure says. */
-export const Dosage = z.looseObject({ text: Text.optional(), sequence: z.number().optional() })
+export const Dosage = z.looseObject({ text: Text.optional(), sequence: Integer.optional() })
 
 /**
  * All dosages as one text, in the order of their sequence, or undefined when one of them cannot be said in words. Dosages without a sequence keep

@@ -1,3 +1,4 @@
+import { parseExact } from './exact-json.ts'
 import { FileRefused } from './file-refused.ts'
 
 /**
@@ -120,7 +121,7 @@ function joined(parts: readonly string[]): string {
 /** The parsed JSON, or undefined. The error of the parser is dropped, because its message quotes the text (P8). */
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown
+    return parseExact(text)
   } catch {
     return undefined
   }

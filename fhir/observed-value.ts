@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { CodeableConcept, type Concept, Quantity, Text, present } from './datatypes.ts'
+import { CodeableConcept, type Concept, Decimal, Quantity, Text, present } from './datatypes.ts'
 import { ISSUES } from './mapping-issue.ts'
 import { DateTime } from './instant.ts'
 
 /** What the API has a place for: one of three kinds of value, or none. */
 export interface ObservedValue {
-  readonly valueQuantity?: { readonly value?: number; readonly unit?: string; readonly code?: string }
+  readonly valueQuantity?: { readonly value?: number | string; readonly unit?: string; readonly code?: string }
   readonly valueString?: string
   readonly valueCodeableConcept?: Concept
 }
@@ -16,7 +16,7 @@ export const VALUE_CHOICES = {
   valueCodeableConcept: CodeableConcept.optional(),
   valueString: Text.optional(),
   valueBoolean: z.boolean().optional(),
-  valueInteger: z.number().optional(),
+  valueInteger: Decimal.optional(),
   valueTime: Text.optional(),
   valueDateTime: DateTime.optional(),
   valueRange: z.unknown().optional(),

@@ -1,3 +1,4 @@
+import { isExactNumber } from '../gateway/model/exact-number.ts'
 import { absenceOf, hasAbsentReason } from './absent-reason.ts'
 import { isObject } from './bundle.ts'
 import { isOfOtherVersion } from './fhir-version.ts'
@@ -20,6 +21,9 @@ export function shapeIssue(type: string, value: Fields): MappingIssue | undefine
   return issueIn(type, value, [type], undefined)
 }
 
+/** A security label that is not well formed closes its record: `securityLabelsOf`. A refused record would leave an earlier version open. */
+const LABELS: ReadonlySet<string> = new Set(['Meta.security', 'DocumentReference.securityLabel'])
+
 /** @param path the same as before the call when it returns undefined */
 function issueIn(type: string, value: Fields, path: Path, element: R4Element | undefined): MappingIssue | undefined {
   const elements = elementsOf(type)
@@ -32,6 +36,7 @@ function issueIn(type: string, value: Fields, path: Path, element: R4Element | u
     const name = isCompanion ? key.slice(1) : key
     const own = elements.get(name)
     if (own === undefined) return issueAt(path, ISSUES.element)
+    if (LABELS.has(`${type}.${own.name}`)) continue
     path.push(name)
     const why = isCompanion ? companionIssue(type, own, item) : valueIssue(type, own, item)
     if (why !== undefined) return issueAt(why.at === undefined ? path : [...path, why.at], why.text)
@@ -101,7 +106,9 @@ function valueIssue(type: string, element: R4Element, value: unknown): Why | und
 function isOfKind({ type, isList, isPrimitive }: R4Element, value: unknown): boolean {
   if (!isPrimitive) return isObject(value)
   // null holds the place of an item that has extensions only
-  return typeof value === primitiveKind(type) || (isList && value === null)
+  return (
+    typeof value === primitiveKind(type) || (primitiveKind(type) === 'number' && isExactNumber(value)) || (isList && value === null)
+  )
 }
 
 function isResource(value: unknown): boolean {

@@ -1,6 +1,7 @@
 import { addResolversToSchema } from '@graphql-tools/schema'
 import { applyMiddleware } from 'graphql-middleware'
 import { defaultFieldResolver, type GraphQLSchema, isObjectType } from 'graphql'
+import { keepDecimals } from './exact-float.ts'
 import { shieldRules } from './access/shield-rules.ts'
 import { interfaceNames, leafResolvers } from './disclosure/leaf-resolvers.ts'
 import type { GatewayContext, Resolvers } from './mutations/gateway-context.ts'
@@ -46,6 +47,7 @@ export function executableSchema(schema: GraphQLSchema, policy: PolicyTable, res
   )
   const wrapped: GraphQLSchema = applyMiddleware(resolved, rules)
   compare(policy, own, resolved, wrapped)
+  keepDecimals(wrapped)
   return wrapped
 }
 

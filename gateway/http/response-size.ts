@@ -1,3 +1,5 @@
+import { isExactNumber } from '../model/exact-number.ts'
+
 // The size of a body as a function of Lambda returns it, in bytes: JSON text within JSON text, or base64 if that is shorter. Lambda
 // limits this size, not the size of the body. Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 
@@ -29,6 +31,7 @@ export function isCertainlyLonger(value: unknown, bytes: number): boolean {
 function lengthUpTo(value: unknown, max: number): number {
   if (typeof value === 'string') return value.length + 2
   if (typeof value !== 'object' || value === null) return 1
+  if (isExactNumber(value)) return value.rawJSON.length
   let length = 2
   if (Array.isArray(value)) {
     for (const item of value as readonly unknown[]) if ((length += lengthUpTo(item, max)) > max) break
