@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type ExactNumber, isExactNumber } from '../gateway/model/exact-number.ts'
-import { isAbsentReason } from './absent-reason.ts'
+import { hasAbsentReason, isAbsentReason } from './absent-reason.ts'
 import { WrittenPeriod } from './instant.ts'
 import { ISSUES } from './mapping-issue.ts'
 
@@ -27,16 +27,26 @@ export const Coding = z
   .object({ system: Text.optional(), code: Text.optional(), display: Text.optional() })
   .transform(({ system, code, display }) => present({ system, code, display }))
 
+const ReadConcept = z.object({ coding: z.array(Coding).optional(), text: Text.optional(), extension: z.unknown().optional() })
+
+function conceptOf({ coding = [], text }: z.output<typeof ReadConcept>): Concept | undefined {
+  // the words beside the reason of an absence describe the reason
+  if (coding.some(isAbsentReason)) return undefined
+  const said = coding.filter((one) => Object.keys(one).length > 0)
+  if (said.length === 0 && text === undefined) return undefined
+  return { coding: said, ...(text !== undefined && { text }) }
+}
+
 /** `{ coding, text }`, or nothing when neither says anything. @source https://hl7.org/fhir/R4/datatypes.html#CodeableConcept */
-export const CodeableConcept = z
-  .object({ coding: z.array(Coding).optional(), text: Text.optional() })
-  .transform(({ coding = [], text }): Concept | undefined => {
-    // the words beside the reason of an absence describe the reason
-    if (coding.some(isAbsentReason)) return undefined
-    const said = coding.filter((one) => Object.keys(one).length > 0)
-    if (said.length === 0 && text === undefined) return undefined
-    return { coding: said, ...(text !== undefined && { text }) }
-  })
+export const CodeableConcept = ReadConcept.transform(conceptOf)
+
+/** A concept that is a value: without content, it needs the reason of its absence. */
+export const ValueConcept = ReadConcept.transform((read, context): Concept | undefined => {
+  const concept = conceptOf(read)
+  const isExplained = hasAbsentReason(read) || read.coding?.some(isAbsentReason) === true
+  if (concept === undefined && !isExplained) context.addIssue({ code: 'custom', message: ISSUES.shape })
+  return concept
+})
 
 /** A concept without which its resource says nothing. */
 export const RequiredConcept = CodeableConcept.transform((concept, context): Concept => {

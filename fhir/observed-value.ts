@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { CodeableConcept, type Concept, Decimal, Quantity, Text, present } from './datatypes.ts'
+import { type Concept, Decimal, Quantity, Text, ValueConcept, present } from './datatypes.ts'
 import { ISSUES } from './mapping-issue.ts'
 import { DateTime } from './instant.ts'
 
@@ -13,7 +13,7 @@ export interface ObservedValue {
 /** The choices of `value[x]` in an observation and in its components. @source https://hl7.org/fhir/R4/observation.html */
 export const VALUE_CHOICES = {
   valueQuantity: Quantity.optional(),
-  valueCodeableConcept: CodeableConcept.optional(),
+  valueCodeableConcept: ValueConcept.optional(),
   valueString: Text.optional(),
   valueBoolean: z.boolean().optional(),
   valueInteger: Decimal.optional(),
