@@ -21,7 +21,7 @@ export interface Attached {
 }
 
 /**
- * Reads attachments whose content is a Binary of the bundle. Epic, Cerner and IHE MHD write notes so. An attachment whose URL leads anywhere else keeps
+ * Reads attachments that have their content in a Binary of the bundle. Epic, Cerner and IHE MHD write notes so. An attachment whose URL leads anywhere else keeps
  * its URL, and has no content here.
  *
  * @returns an issue if a Binary cannot be read, or if its `securityContext` names another patient

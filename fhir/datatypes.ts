@@ -73,7 +73,7 @@ export const Integer = Decimal.transform(Number)
 /** The comparator changes what the number means, so it is read although the API has no field for it. */
 export const Quantity = z.object({
   value: Decimal.optional(),
-  /** Holds the reason if the number is not told. */
+  /** Holds the reason if the number is missing. */
   _value: z.unknown().optional(),
   comparator: z.enum(['<', '<=', '>=', '>'], { error: ISSUES.code }).optional(),
   unit: Text.optional(),

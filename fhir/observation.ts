@@ -16,7 +16,7 @@ const Observation = z
     code: RequiredConcept,
     encounter: Reference.optional(),
     effectiveDateTime: DateTime.optional(),
-    /** Holds the reason if the time is not told. */
+    /** Holds the reason if the time is missing. */
     _effectiveDateTime: z.unknown().optional(),
     effectiveInstant: DateTime.optional(),
     effectivePeriod: Period.optional(),

@@ -28,7 +28,7 @@ const Patient = z.object({
   birthDate: PartialDate.optional(),
   deceasedDateTime: DateTime.optional(),
   deceasedBoolean: z.boolean().optional(),
-  /** Holds the reason if the date is not told. */
+  /** Holds the reason if the date is missing. */
   _deceasedDateTime: z.unknown().optional(),
   address: z.array(Address).default([]),
   maritalStatus: CodeableConcept.optional(),

@@ -92,7 +92,7 @@ function valueIssue(type: string, element: R4Element, value: unknown): Why | und
     if (misfit !== -1) return { text: ISSUES.shape, at: misfit }
   } else if (!isOfKind(element, value)) return { text: ISSUES.shape }
   if (element.type === 'Resource' && !(Array.isArray(value) ? value : [value]).every(isResource)) return { text: ISSUES.type }
-  // a concept whose codes are a reason is absent
+  // a concept is absent if its codes are a reason
   const { required } = element
   if (
     required !== undefined &&
@@ -122,7 +122,7 @@ function companionIssue(type: string, element: R4Element, beside: unknown): Why 
   if (element.isList !== Array.isArray(beside)) return { text: ISSUES.shape }
   const parts: readonly unknown[] = Array.isArray(beside) ? beside : [beside]
   if (!parts.every((part) => isObject(part) || (element.isList && part === null))) return { text: ISSUES.shape }
-  // a period whose end is not told would go on for ever; that a patient has died is known without the date
+  // a period without its end would go on for ever; a patient has died, also if the date is missing
   const isDecisive = (element.isModifier && element.name !== 'deceased[x]') || type === 'Period'
   return isDecisive && parts.some(hasAbsentReason) ? { text: ISSUES.masked } : undefined
 }
