@@ -5,6 +5,7 @@ import { Diagnosed } from './condition.ts'
 import { type MappingIssue, ISSUES, mappingIssue, schemaIssue, isMappingIssue } from './mapping-issue.ts'
 import { unfit } from './inspect.ts'
 import { DateTime } from './instant.ts'
+import { leftOutFor } from './left-out.ts'
 import { assemble } from './record.ts'
 import { type MapResource, type SubjectContext, encounterOf, factsOf, saysOtherPatient } from './subject.ts'
 
@@ -75,6 +76,9 @@ function diagnosisOf(
     return mappingIssue(where, ISSUES.otherPatient)
   const found = unfit('Condition', resource)
   if (found) return found
+  // the code of a refuted condition would read as a diagnosis
+  if (leftOutFor('Condition', resource) !== undefined) return mappingIssue(where, ISSUES.retracted)
   const condition = Diagnosed.safeParse(resource)
-  return condition.success ? condition.data.code : schemaIssue('Condition', condition.error)
+  if (!condition.success) return schemaIssue('Condition', condition.error)
+  return condition.data.code ?? mappingIssue('Condition.code', ISSUES.shape)
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isAbsentReason } from './absent-reason.ts'
 import { codeOf, hasCode } from './coded.ts'
 import { CodeableConcept, Coding } from './datatypes.ts'
 import { ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
@@ -58,7 +59,7 @@ export const mapEncounter: MapResource = (entry, context) => {
     id: context.idFor('Encounter', entry.id),
     values: {
       status,
-      class: kind && codeOf({ coding: [kind] }),
+      class: kind === undefined || isAbsentReason(kind) ? undefined : codeOf({ coding: [kind] }),
       type: type[0],
       period: saidPeriod(period),
       reasonCode: reasonCode[0],

@@ -62,6 +62,7 @@ export const ISSUES = {
   parameters: 'wraps resources in parameters, which are not read',
   nameText: 'only a text, from which no family name can be read',
   deceased: 'said without a date, so that the record has no sign of it',
+  retracted: 'leads to a record that does not hold',
   lostForm: 'in a form that the API has no place for, so that the record lacks it',
   further: 'more than one, of which the record has the first',
   outside: 'does not overlap the period of the care team',

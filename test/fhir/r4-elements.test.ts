@@ -238,6 +238,17 @@ describe('the version of FHIR', () => {
     expect(mapped.stored[0]?.consents.given).toMatchObject([{ effect: 'DENY' }])
   })
 
+  it.each([
+    ['inactive', {}, 0],
+    ['active', {}, 1],
+    ['inactive', { implicitRules: 'urn:example:x' }, 1],
+  ])('a consent of FHIR R5 that is %s, with %j, closes %i patients', (status, more, closed) => {
+    const consent = { resourceType: 'Consent', id: 'k', status, subject, decision: 'deny', ...more }
+    const mapped = map(bundle(patient(), consent))
+    expect(mapped.closed.size).toBe(closed)
+    expect(mapped.faults.length).toBeGreaterThan(0)
+  })
+
   it('refuses an entry for a modifier around its resource', () => {
     const { entry, ...shell } = bundle(patient(), observation())
     const mapped = map({ ...shell, entry: [entry[0], { ...entry[1], modifierExtension: [{ url: 'urn:example:not' }] }] })

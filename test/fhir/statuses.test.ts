@@ -74,6 +74,22 @@ describe('a retracted record is never shown, in whatever shape its status has', 
     expect(mapped.patients[0]?.records).toHaveLength(1)
   })
 
+  it('a refuted condition is no diagnosis of a claim', () => {
+    const diagnosis = [
+      { sequence: 2, diagnosisReference: { reference: 'Condition/c1' } },
+      { sequence: 1, diagnosisCodeableConcept: { text: 'flu' } },
+    ]
+    const claim = { resourceType: 'Claim', id: 'l', status: 'active', use: 'claim', patient: subject, diagnosis }
+    const diagnosed = (code: string): unknown[] => {
+      const verificationStatus = { coding: [{ system: VERIFICATION, code }] }
+      const mapped = map(bundle(patient(), condition({ verificationStatus }), claim))
+      return [valuesOf(recordsOf(mapped, 'Claim')[0])['Claim.diagnosis'], reasonsOf(mapped)]
+    }
+    const [flu, asthma] = ['flu', 'asthma'].map((text) => ({ coding: [], text }))
+    expect(diagnosed('refuted')).toEqual([[flu], ['Claim.diagnosis[0]: leads to a record that does not hold']])
+    expect(diagnosed('confirmed')).toEqual([[flu, asthma], []])
+  })
+
   it('a contained coverage of a retracted settlement is not read', () => {
     const held = { resourceType: 'Coverage', id: 'k', status: 'active', beneficiary: subject, payor: [{ display: 'Plan' }] }
     const settlement = { resourceType: 'ExplanationOfBenefit', id: 'x', patient: subject, contained: [held] }
