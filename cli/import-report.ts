@@ -1,3 +1,4 @@
+import type { NodeId } from '../gateway/model/ids.ts'
 import type { WriteCounts } from '../fhir/importer.ts'
 import type { EntryPlace } from '../fhir/source-units.ts'
 import type { EntryCounts } from './entry-tally.ts'
@@ -40,6 +41,8 @@ export interface ImportReport {
   readonly matchesNone: boolean
   /** Number of patients that an active consent closes because it is not understood. */
   readonly closed: number
+  /** Patient records that other ones replace, by node id. */
+  readonly replaced: readonly { readonly patient: NodeId; readonly by: NodeId }[]
   readonly faults: readonly ImportFault[]
 }
 
@@ -68,6 +71,7 @@ export function* summary(report: ImportReport): Generator<string> {
     yield `no clinician can read ${several(report.unreadable, 'patient')}: no assigned user is on the care team. Assign a user to a practitioner of the care team with --assign USER=PRACTITIONER, or add the assigned users to it with --care-team-of 'Patient/*'.`
   if (report.closed > 0)
     yield `closed to everybody but the patient, proxies and break-glass, because a consent is not understood: ${several(report.closed, 'patient')}`
+  for (const { patient, by } of report.replaced) yield `the patient record ${patient} is replaced by ${by}`
   if (report.passedOver.size > 0) yield `files that are not read: ${counts(report.passedOver)}`
   if (report.missingPages > 0)
     yield `${several(report.missingPages, 'bundle')} with one page of several, without the next page. Export all pages, and import them.`

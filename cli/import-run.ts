@@ -8,7 +8,9 @@ import { ISSUES, WHOLE_BUNDLE } from '../fhir/mapping-issue.ts'
 import { type SourceRoot, sourceRoots } from '../fhir/source-files.ts'
 import { type SourceUnit, SourceUnits } from '../fhir/source-units.ts'
 import { BadUserInput, VersionConflict } from '../gateway/model/failures.ts'
-import type { PatientId, TenantId } from '../gateway/model/ids.ts'
+import type { NodeId, PatientId, RecordId, TenantId } from '../gateway/model/ids.ts'
+import { encodeNodeId } from '../gateway/model/node-id.ts'
+import type { TypeName } from '../directives/coordinates.ts'
 import type { Clock } from '../gateway/model/record.ts'
 import type { MinorsPolicy } from '../gateway/model/minors.ts'
 import { type PatientPattern, isReadableBy, withMembers } from './care-team-option.ts'
@@ -88,6 +90,8 @@ class ImportRun {
   readonly #unassigned = new Map<string, Set<PatientId>>()
   readonly #used = new Set<string>()
   readonly #closed = new Set<PatientId>()
+  /** By node id, the patient records that other ones replace. */
+  readonly #replaced = new Map<NodeId, NodeId>()
   /** Patients of earlier imports that only consents of these files name. */
   readonly #stored: MappedPatient[] = []
   readonly #faults: ImportFault[] = []
@@ -267,6 +271,7 @@ class ImportRun {
       unreadable: [...this.#patients].filter((patient) => !this.#readable.has(patient)).length,
       matchesNone: this.#options.careTeamOf.length > 0 && !this.#anyMatches,
       closed: this.#closed.size,
+      replaced: [...this.#replaced].map(([patient, by]) => ({ patient, by })),
       faults: this.#faults,
     }
   }
@@ -275,6 +280,7 @@ class ImportRun {
     for (const [type, times] of mapped.unknown) add(this.#unknown, type, times)
     for (const [what, times] of mapped.leftOut) add(this.#leftOut, what, times)
     for (const patient of mapped.closed) this.#closed.add(patient)
+    for (const { patient, by } of mapped.replaced) this.#replaced.set(nodeIdOf(patient), nodeIdOf(by))
     for (const { entry, reason } of mapped.faults) {
       const place = unit.placeOf(entry === WHOLE_BUNDLE ? [] : (mapped.places[entry] ?? []))
       this.#faults.push({ ...place, reason })
@@ -286,3 +292,6 @@ class ImportRun {
     }
   }
 }
+
+const nodeIdOf = (patient: PatientId): NodeId =>
+  encodeNodeId({ type: 'Patient' as TypeName, patient, id: patient as string as RecordId })

@@ -21,6 +21,7 @@ import { forbiddenIn, unfit, unfitBundle, unfitEntry } from './inspect.ts'
 import type { CodeLabels } from './labels.ts'
 import { isImported, leftOutFor } from './left-out.ts'
 import { mapPatient } from './patient.ts'
+import { PatientLinks } from './patient-links.ts'
 import { labeled } from './record.ts'
 import { References } from './references.ts'
 import { representationOf } from './related-person.ts'
@@ -170,18 +171,30 @@ class Mapping {
       if (this.#references.isFollowed(entry)) this.#account.readByOthers(entry)
       else this.#account.notImported(entry)
     }
+    const links = this.#links()
     const charted = new Set([...this.#charts.values()].map(({ patient }) => patient))
     return {
       tenant: this.#options.tenant,
       patients: [...this.#charts.values()].map((chart) => patientOf(chart, marks, this.#consents.changesOf(chart.patient))),
       stored: this.#consents.besides(charted).map((one) => ({ ...one, records: [], memberships: [] })),
       closed: this.#consents.closed,
+      replaced: links.replaced(),
       unknown: this.#account.unknown,
       leftOut: this.#account.omitted,
       faults: this.#account.faults(),
       outcomes: this.#account.outcomes(count),
       practitioners: this.#practitioners,
     }
+  }
+
+  /** Links the patients' own records, once all patients are known. */
+  #links(): PatientLinks {
+    const links = new PatientLinks(this.#references, this.#options.idFor)
+    for (const { entry, patient } of this.#charts.values()) {
+      for (const issue of links.add(entry, patient)) this.#account.fault(entry, issue)
+    }
+    for (const { records } of this.#charts.values()) if (records[0] !== undefined) records[0] = links.linked(records[0])
+    return links
   }
 
   /** @param held the coverage that the resource contains, if that is the record */

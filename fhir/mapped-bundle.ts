@@ -5,6 +5,7 @@ import type { Membership, NewRecord } from '../gateway/model/record.ts'
 import type { CodeLabels } from './labels.ts'
 import type { EntryOutcome } from './entry-account.ts'
 import type { EntryIssue } from './mapping-issue.ts'
+import type { ReplacedPatient } from './patient-links.ts'
 import type { IdFor } from './record.ts'
 
 export interface MapOptions {
@@ -47,6 +48,8 @@ export interface MappedBundle {
   readonly stored: readonly MappedPatient[]
   /** Patients that are closed because a consent is not understood. */
   readonly closed: ReadonlySet<PatientId>
+  /** Patient records that other ones replace. */
+  readonly replaced: readonly ReplacedPatient[]
   /** Resources of types that are not imported, counted by type. */
   readonly unknown: ReadonlyMap<string, number>
   /** Resources that do not hold by their own status (`Observation entered-in-error`), and reports without text, counted. */

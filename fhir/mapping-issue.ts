@@ -60,6 +60,8 @@ export const ISSUES = {
   age: 'has no birth date, so that nobody acts for the patient by it',
   outcome: 'reports an error of the source, so that resources may be missing',
   parameters: 'wraps resources in parameters, which are not read',
+  replaced: 'replaced by another record, so that it must not be used as a patient like others',
+  inactive: 'not in use any more, and no other record is named in its place',
   nameText: 'only a text, from which no family name can be read',
   deceased: 'said without a date, so that the record has no sign of it',
   retracted: 'leads to a record that does not hold',
