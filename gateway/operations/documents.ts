@@ -11,6 +11,7 @@ import {
 } from 'graphql'
 import type { FailureCode } from '../model/failures.ts'
 import { invalidDateLiteral } from './date-arguments.ts'
+import { nestingRefusal } from './document-nesting.ts'
 import { DocumentStore } from './document-store.ts'
 import { isWithinLimits, MAX_TOKENS } from './operation-limits.ts'
 
@@ -77,6 +78,8 @@ export class Documents {
 export function readDocument(schema: GraphQLSchema, text: string, rules = specifiedRules): DocumentNode | DocumentRefusal {
   let document: DocumentNode
   try {
+    const refused = nestingRefusal(text)
+    if (refused !== undefined) return { refused }
     document = parse(text, { maxTokens: MAX_TOKENS })
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error

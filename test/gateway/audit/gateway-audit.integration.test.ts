@@ -389,7 +389,7 @@ describe('phi audit list', () => {
     const answer = await askChart()
     const [people, nobody] = await Promise.all([
       phi('--request', answer.phi.requestId),
-      phi('--patient', patient, '--from', '2001-01-01', '--to', '2000-01-01'),
+      phi('--patient', patient, '--from', '2000-01-01', '--to', '2000-01-01'),
     ])
     expect(people.out.trimEnd().split('\n')).toHaveLength(4)
     expect(people.out).toMatch(/ \(PHYSICIAN\) TREAT {2}READ DENIED {2}Patient\.ssn /)

@@ -58,6 +58,17 @@ describe('the limits on the shape of a document precede its validation', () => {
     expect(codeOf(readDocument(schema, `{ me { ...A } } ${fragments}`))).toBe('GRAPHQL_VALIDATION_FAILED')
   })
 
+  it.each([
+    ['fields', (levels: number) => `${'{ a '.repeat(levels)}${'}'.repeat(levels)}`],
+    ['lists', (levels: number) => `{ a(b: ${'['.repeat(levels - 2)}${']'.repeat(levels - 2)}) }`],
+    ['objects', (levels: number) => `{ a(b: ${'{ c: '.repeat(levels - 2)}1${' }'.repeat(levels - 2)}) }`],
+  ])('end %s within each other before the parser calls itself for each of them', (_name, nested) => {
+    expect(codeOf(readDocument(schema, nested(200)))).not.toBe('GRAPHQL_PARSE_FAILED')
+    expect(readDocument(schema, nested(201))).toEqual({ refused: 'OPERATION_TOO_COSTLY' })
+    expect(codeOf(readDocument(schema, nested(1_300)))).toMatch(/OPERATION_TOO_COSTLY|GRAPHQL_PARSE_FAILED/)
+    expect(readDocument(schema, nested(50_000))).toEqual({ refused: 'GRAPHQL_PARSE_FAILED' })
+  })
+
   it('end at fragments that contain one another in very many ways', () => {
     const names = Array.from({ length: 20 }, (_, n) => `F${n}`)
     const all = names.map((name) => `...${name}`).join(' ')
