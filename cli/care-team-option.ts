@@ -32,7 +32,10 @@ export function withMembers(
   const others = memberships.filter(({ relationship, fhirUser }) => relationship !== 'CARE_TEAM' || !users.includes(fhirUser))
   // without a limit: it includes every period of the care teams
   const added = users.map((fhirUser) => ({ patient: patient.patient, relationship: 'CARE_TEAM', fhirUser, periods: [{}] }) as const)
-  return { ...patient, memberships: [...others, ...added] }
+  const sources = patient.sources.map((source) =>
+    source.type === 'Patient' ? { ...source, memberships: [...source.memberships, ...added] } : source,
+  )
+  return { ...patient, memberships: [...others, ...added], sources }
 }
 
 /** Whether one of the users is on the care team of a patient at a time, in milliseconds since the epoch. */

@@ -19,7 +19,7 @@ export interface ImportReport {
   readonly patients: number
   /** Records written or found unchanged, by type. */
   readonly records: ReadonlyMap<string, number>
-  readonly written: WriteCounts
+  readonly written: Required<WriteCounts>
   /** The entries of all files, and of each file. */
   readonly entries: EntryCounts
   readonly files: readonly ({ readonly file: string } & EntryCounts)[]
@@ -48,7 +48,7 @@ export interface ImportReport {
 
 /** The lines that `phi import` prints at its end. */
 export function* summary(report: ImportReport): Generator<string> {
-  const { created, updated, unchanged } = report.written
+  const { created, updated, unchanged, removed, moved } = report.written
   const sources = [
     ...(report.bundles > 0 || report.resources === 0 ? [several(report.bundles, 'bundle')] : []),
     ...(report.resources > 0 ? [several(report.resources, 'single resource')] : []),
@@ -57,6 +57,8 @@ export function* summary(report: ImportReport): Generator<string> {
   yield `entries: ${entriesLine(report.entries)}`
   yield `records: ${counts(report.records)}`
   yield `created ${created}, updated ${updated}, unchanged ${unchanged}`
+  if (removed > 0) yield `records removed, because their source withdrew them or they cannot be read: ${removed}`
+  if (moved > 0) yield `records moved from the chart of another patient: ${moved}`
   if (report.unknown.size > 0) yield `not imported, by type: ${counts(report.unknown)}`
   if (report.leftOut.size > 0) yield `left out: ${counts(report.leftOut)}`
   if (report.unassigned.size > 0) {

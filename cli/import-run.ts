@@ -1,17 +1,18 @@
 import type { EntryOutcome } from '../fhir/entry-account.ts'
 import { readValues } from '../fhir/files.ts'
-import { type Importer, type WriteResult, type WriteCounts, writePatients } from '../fhir/importer.ts'
+import { type Importer, type RefusedResource, type WriteResult, writePatients } from '../fhir/importer.ts'
 import type { CodeLabels } from '../fhir/labels.ts'
 import { mapBundle } from '../fhir/map-bundle.ts'
 import type { MappedBundle, MappedPatient } from '../fhir/mapped-bundle.ts'
 import { ISSUES, WHOLE_BUNDLE } from '../fhir/mapping-issue.ts'
 import { type SourceRoot, sourceRoots } from '../fhir/source-files.ts'
-import { type SourceUnit, SourceUnits } from '../fhir/source-units.ts'
+import { type EntryPlace, type SourceUnit, SourceUnits } from '../fhir/source-units.ts'
 import { BadUserInput, VersionConflict } from '../gateway/model/failures.ts'
-import type { NodeId, PatientId, RecordId, TenantId } from '../gateway/model/ids.ts'
+import { type NodeId, type PatientId, type RecordId, recordKey, type TenantId } from '../gateway/model/ids.ts'
 import { encodeNodeId } from '../gateway/model/node-id.ts'
 import type { TypeName } from '../directives/coordinates.ts'
-import type { Clock } from '../gateway/model/record.ts'
+import type { Clock, NewRecord } from '../gateway/model/record.ts'
+import type { SourceResource, WithdrawnResource } from '../gateway/model/source.ts'
 import type { MinorsPolicy } from '../gateway/model/minors.ts'
 import { type PatientPattern, isReadableBy, withMembers } from './care-team-option.ts'
 import { EntryTally } from './entry-tally.ts'
@@ -50,6 +51,8 @@ export async function runImport(options: ImportOptions): Promise<ImportReport> {
   options.progress.start(roots.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, 0))
   try {
     await writePatients(run.patients(roots), (patient) => run.write(patient))
+    // a later file can bring a newer version of a resource
+    await run.withdraw()
   } finally {
     options.progress.stop()
   }
@@ -58,8 +61,17 @@ export async function runImport(options: ImportOptions): Promise<ImportReport> {
 
 /** The entries that a patient of a unit waits with, until the write shows what became of them. */
 interface Waiting {
-  readonly file: string
+  readonly place: EntryPlace
+  /** The resource of the entry; undefined without an id. */
+  readonly source: SourceResource | undefined
   readonly outcome: Extract<EntryOutcome, { kind: 'records' | 'access' }>
+}
+
+const REFUSALS: Readonly<Record<RefusedResource['why'], string>> = {
+  CONFLICT: ISSUES.versions,
+  REVIVAL: ISSUES.revived,
+  PATIENT: ISSUES.patient,
+  ENCOUNTER: ISSUES.foreignEncounter,
 }
 
 const KINDS = {
@@ -92,10 +104,11 @@ class ImportRun {
   readonly #closed = new Set<PatientId>()
   /** By node id, the patient records that other ones replace. */
   readonly #replaced = new Map<NodeId, NodeId>()
+  readonly #withdrawn: { readonly resource: WithdrawnResource; readonly place: EntryPlace }[] = []
   /** Patients of earlier imports that only consents of these files name. */
   readonly #stored: MappedPatient[] = []
   readonly #faults: ImportFault[] = []
-  #written: WriteCounts = { created: 0, updated: 0, unchanged: 0 }
+  readonly #written = { created: 0, updated: 0, unchanged: 0, removed: 0, moved: 0 }
   #bundles = 0
   #resources = 0
   #doneBytes = 0
@@ -203,16 +216,19 @@ class ImportRun {
   }
 
   /** Counts the entries, and returns those that wait for the write of their patient. */
-  #account(unit: SourceUnit, { outcomes, places }: MappedBundle): Map<PatientId, Waiting[]> {
+  #account(unit: SourceUnit, { outcomes, places, patients, stored }: MappedBundle): Map<PatientId, Waiting[]> {
     const waiting = new Map<PatientId, Waiting[]>()
+    const sources = new Map([...patients, ...stored].flatMap((one) => one.sources.map((source) => [source.entry, source])))
     for (const [index, outcome] of outcomes.entries()) {
-      const { file } = unit.placeOf(places[index] ?? [])
-      this.#tally.read(file, 1)
+      const place = unit.placeOf(places[index] ?? [])
+      this.#tally.read(place.file, 1)
       if (outcome.kind !== 'records' && outcome.kind !== 'access') {
-        this.#tally.settled(file, KINDS[outcome.kind])
+        this.#tally.settled(place.file, KINDS[outcome.kind])
         continue
       }
-      waiting.set(outcome.patient, [...(waiting.get(outcome.patient) ?? []), { file, outcome }])
+      const ofPatient = waiting.get(outcome.patient) ?? []
+      waiting.set(outcome.patient, ofPatient)
+      ofPatient.push({ place, source: sources.get(index), outcome })
     }
     return waiting
   }
@@ -221,16 +237,12 @@ class ImportRun {
     try {
       const result = await this.#options.importer.write(patient)
       this.#settle(patient, result)
-      const before = this.#written
-      this.#written = {
-        created: before.created + result.created,
-        updated: before.updated + result.updated,
-        unchanged: before.unchanged + result.unchanged,
-      }
-      if (patient.records.length > 0) this.#patients.add(patient.patient)
+      this.#count(result)
+      const records = writtenRecords(patient, result)
+      if (records.length > 0) this.#patients.add(patient.patient)
       const { users, now } = this.#options
       if (isReadableBy(patient, users, now())) this.#readable.add(patient.patient)
-      for (const { ref } of patient.records) add(this.#records, ref.type, 1)
+      for (const { ref } of records) add(this.#records, ref.type, 1)
     } catch (failure) {
       // these two errors concern only this patient; any other error means that the store is not available
       if (!(failure instanceof VersionConflict || failure instanceof BadUserInput)) throw failure
@@ -241,14 +253,40 @@ class ImportRun {
     this.#options.progress.update({ doneBytes: this.#doneBytes, patients: this.#patients.size, records })
   }
 
+  /** Removes the resources that no chart has from now on. */
+  async withdraw(): Promise<void> {
+    if (this.#withdrawn.length === 0) return
+    const result = await this.#options.importer.withdraw(this.#withdrawn.map(({ resource }) => resource))
+    this.#count(result)
+    const places = new Map(this.#withdrawn.map(({ resource, place }) => [resource.id, { type: resource.type, place }]))
+    for (const { id, why } of result.refused) {
+      const { type = '', place = { file: '' } } = places.get(id) ?? {}
+      this.#faults.push({ ...place, reason: `${type}: ${REFUSALS[why]}` })
+    }
+  }
+
+  #count({ created, updated, unchanged, removed = 0, moved = 0, closed }: WriteResult): void {
+    this.#written.created += created
+    this.#written.updated += updated
+    this.#written.unchanged += unchanged
+    this.#written.removed += removed
+    this.#written.moved += moved
+    for (const patient of closed) this.#closed.add(patient)
+  }
+
   /** @param result undefined if the patient was not written */
   #settle(patient: MappedPatient, result: WriteResult | undefined): void {
-    for (const { file, outcome } of this.#waiting.get(patient) ?? []) {
-      if (result === undefined) this.#tally.settled(file, 'issues')
+    const refused = new Map(result?.refused.map(({ id, why }) => [id, why]))
+    const outdated = new Set(result?.outdated)
+    for (const { place, source, outcome } of this.#waiting.get(patient) ?? []) {
+      const why = source && refused.get(source.id)
+      if (why !== undefined) this.#faults.push({ ...place, reason: `${source?.type ?? ''}: ${REFUSALS[why]}` })
+      if (result === undefined || why !== undefined) this.#tally.settled(place.file, 'issues')
+      else if (source !== undefined && outdated.has(source.id)) this.#tally.settled(place.file, 'superseded')
       else {
         const isSame =
           outcome.kind === 'access' ? !result.accessChanged : outcome.records.every((record) => result.unchangedRecords.has(record))
-        this.#tally.settled(file, isSame ? 'unchanged' : 'imported')
+        this.#tally.settled(place.file, isSame ? 'unchanged' : 'imported')
       }
     }
   }
@@ -280,6 +318,9 @@ class ImportRun {
     for (const [type, times] of mapped.unknown) add(this.#unknown, type, times)
     for (const [what, times] of mapped.leftOut) add(this.#leftOut, what, times)
     for (const patient of mapped.closed) this.#closed.add(patient)
+    for (const resource of mapped.withdrawn) {
+      this.#withdrawn.push({ resource, place: unit.placeOf(mapped.places[resource.entry] ?? []) })
+    }
     for (const { patient, by } of mapped.replaced) this.#replaced.set(nodeIdOf(patient), nodeIdOf(by))
     for (const { entry, reason } of mapped.faults) {
       const place = unit.placeOf(entry === WHOLE_BUNDLE ? [] : (mapped.places[entry] ?? []))
@@ -291,6 +332,14 @@ class ImportRun {
       this.#unassigned.set(practitioner, new Set([...(this.#unassigned.get(practitioner) ?? []), ...patients]))
     }
   }
+}
+
+/** The records of a patient without those of resources that the store did not take. */
+function writtenRecords({ records, sources }: MappedPatient, { outdated, refused }: WriteResult): readonly NewRecord[] {
+  const dropped = new Set([...outdated, ...refused.map(({ id }) => id)])
+  if (dropped.size === 0) return records
+  const left = sources.filter(({ id }) => dropped.has(id)).flatMap((source) => source.records.map(recordKey))
+  return records.filter(({ ref }) => !left.includes(recordKey(ref)))
 }
 
 const nodeIdOf = (patient: PatientId): NodeId =>

@@ -1,5 +1,5 @@
 import { isExactNumber } from '../gateway/model/exact-number.ts'
-import { isObject } from './bundle.ts'
+import { isObject } from './object.ts'
 
 /** @source https://hl7.org/fhir/R4/extension-data-absent-reason.html */
 const EXTENSION = 'http://hl7.org/fhir/StructureDefinition/data-absent-reason'

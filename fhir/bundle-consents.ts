@@ -5,14 +5,14 @@ import { type ConsentReading, mapConsent, unreadConsent } from './consent.ts'
 import type { ConsentContext } from './consent-rules.ts'
 import { Reference } from './datatypes.ts'
 import type { EntryAccount } from './entry-account.ts'
-import { unfit } from './inspect.ts'
+import type { EntrySources } from './entry-sources.ts'
 import { ISSUES, mappingIssue } from './mapping-issue.ts'
-import { contentDigest } from './record.ts'
 
 interface Parts extends ConsentContext {
   /** The patients of the bundle by their entries. */
   readonly patients: () => ReadonlyMap<Entry, PatientId>
   readonly account: EntryAccount
+  readonly sources: EntrySources
 }
 
 interface OfPatient {
@@ -41,14 +41,6 @@ export class BundleConsents {
     this.#keep(entry, patient, reading)
   }
 
-  /** If two entries of one consent differ, nothing says which of the two holds. */
-  takeDuplicate(entry: Entry, earlier: Entry): void {
-    const isFit = [entry, earlier].every(({ type, resource }) => unfit(type, resource) === undefined)
-    if (isFit && contentDigest(entry.resource) === contentDigest(earlier.resource)) return
-    const patient = this.#patientOf(entry)
-    if (patient !== undefined) this.#keep(entry, patient, unreadConsent(this.#idOf(entry)))
-  }
-
   changesOf(patient: PatientId): ConsentChanges {
     const { given = [], withdrawn = [] } = this.#byPatient.get(patient) ?? {}
     return { given: renumbered(given), withdrawn: [...new Set(withdrawn)] }
@@ -70,6 +62,7 @@ export class BundleConsents {
     known.withdrawn.push(...withdrawn)
     if (closesPatient) this.closed.add(patient)
     this.#parts.account.access(entry, patient)
+    this.#parts.sources.of(entry, patient)
     for (const issue of issues) this.#parts.account.fault(entry, issue)
   }
 

@@ -2,6 +2,7 @@ import type { RecordLabel } from '../directives/policy.ts'
 import type { ConsentChanges } from '../gateway/model/consent.ts'
 import type { PatientId } from '../gateway/model/ids.ts'
 import type { MembershipPeriod, NewRecord } from '../gateway/model/record.ts'
+import type { SourceMembership, SourceResource } from '../gateway/model/source.ts'
 import type { IdentifiedEntry } from './bundle.ts'
 import type { MappedPatient } from './mapped-bundle.ts'
 import { MembershipPeriods } from './membership.ts'
@@ -12,7 +13,8 @@ export interface Chart {
   readonly entry: IdentifiedEntry
   readonly patient: PatientId
   readonly records: NewRecord[]
-  readonly stays: MembershipPeriods
+  /** The stays on each care team. */
+  readonly stays: MembershipPeriods[]
   /** When relatives act for the patient, by FHIR identity; without periods where they do not, or do no more. */
   readonly proxies: Map<string, readonly MembershipPeriod[]>
   /** The ids of coverages that other resources hold, each taken once. */
@@ -23,7 +25,7 @@ export const newChart = (entry: IdentifiedEntry, patient: PatientId, own: NewRec
   entry,
   patient,
   records: [own],
-  stays: new MembershipPeriods(),
+  stays: [],
   proxies: new Map(),
   coverages: new Set(),
 })
@@ -33,6 +35,7 @@ export function patientOf(
   { entry, patient, records, stays, proxies }: Chart,
   marks: readonly RecordLabel[],
   consents: ConsentChanges,
+  sources: readonly SourceResource[],
 ): MappedPatient {
   return {
     patient,
@@ -40,12 +43,20 @@ export function patientOf(
     ...(entry.base !== undefined && { base: entry.base }),
     records: records.map((record) => labeled(record, marks)),
     memberships: [
-      { patient, relationship: 'SELF', fhirUser: `Patient/${entry.id}`, periods: [{}] },
-      ...stays.memberships(patient),
+      { patient, ...selfMembership(entry) },
+      ...MembershipPeriods.merged(stays).map((one) => ({ patient, ...one })),
       ...[...proxies]
         .toSorted(([one], [other]) => (one < other ? -1 : 1))
         .map(([fhirUser, periods]) => ({ patient, relationship: 'PROXY', fhirUser, periods }) as const),
     ],
     consents,
+    sources,
   }
 }
+
+/** The patient is the subject of the own record. */
+export const selfMembership = ({ id }: IdentifiedEntry): SourceMembership => ({
+  relationship: 'SELF',
+  fhirUser: `Patient/${id}`,
+  periods: [{}],
+})

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { NewRecord } from '../gateway/model/record.ts'
-import { type Entry, type IdentifiedEntry, isObject } from './bundle.ts'
+import { type Entry, type IdentifiedEntry } from './bundle.ts'
+import { isObject } from './object.ts'
 import { SYSTEMS, codeOf } from './coded.ts'
 import { CodeableConcept, Reference, Text, present } from './datatypes.ts'
 import { type MappingIssue, ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
@@ -37,23 +38,14 @@ export const mapCoverage: MapResource = (entry, context) => {
  * The coverages that a claim or its settlement holds within itself. They have no id that means anything outside, and the
  * same one stands in every settlement of a patient: **two with the same payor, subscriber number, type and period are one
  * record**, whose id comes from the patient and these values. One that changes is therefore another one.
- *
- * @param seen the ids that this patient has already
  */
 export function mapContainedCoverages(
   entry: IdentifiedEntry,
   context: SubjectContext,
-  seen: Set<string>,
 ): readonly { readonly resource: Resource; readonly found: NewRecord | MappingIssue }[] {
   return heldCoverages(entry)
     .filter((resource) => leftOutFor('Coverage', resource) === undefined)
     .map((resource) => ({ resource, found: mapContained(entry, resource, context) }))
-    .filter(({ found }) => {
-      if ('reason' in found) return true
-      const isNew = !seen.has(found.ref.id)
-      seen.add(found.ref.id)
-      return isNew
-    })
 }
 
 export function holdsCoverage(entry: Entry): boolean {

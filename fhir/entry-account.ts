@@ -56,7 +56,7 @@ export class EntryAccount {
   }
 
   /** @param why fixed text */
-  leftOut({ index, type }: Entry, why: string): void {
+  leftOut({ index, type }: Pick<Entry, 'index' | 'type'>, why: string): void {
     count(this.omitted, `${type} ${why}`)
     this.#settled.set(index, { kind: 'leftOut' })
   }
@@ -66,7 +66,7 @@ export class EntryAccount {
     count(this.omitted, what)
   }
 
-  superseded({ index }: Entry): void {
+  superseded({ index }: Pick<Entry, 'index'>): void {
     this.#settled.set(index, { kind: 'superseded' })
   }
 

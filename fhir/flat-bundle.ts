@@ -1,4 +1,4 @@
-import { isObject } from './bundle.ts'
+import { isObject } from './object.ts'
 
 /** A bundle without bundles in it. */
 export interface FlatBundle {

@@ -1,4 +1,4 @@
-import { isObject } from './bundle.ts'
+import { isObject } from './object.ts'
 import { asksOtherVersion } from './fhir-version.ts'
 import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
 import { shapeIssue } from './r4-shape.ts'

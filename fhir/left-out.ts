@@ -1,4 +1,4 @@
-import { isObject } from './bundle.ts'
+import { isObject } from './object.ts'
 
 /** The types that become records of a patient, besides the patient. */
 const IMPORTED = [

@@ -3,10 +3,12 @@ import { UNKNOWN_LABEL } from '../directives/record-labels.ts'
 import type { RecordLabel } from '../directives/policy.ts'
 import type { PatientId } from '../gateway/model/ids.ts'
 import type { NewRecord } from '../gateway/model/record.ts'
+import type { SourceResource } from '../gateway/model/source.ts'
 import { withoutPlaceholders } from './absent-reason.ts'
-import { type Entry, type IdentifiedEntry, isIdentified, isObject, readEntries } from './bundle.ts'
+import { type Entry, type EntryVersion, type IdentifiedEntry, isIdentified, type ReadEntries, readEntries } from './bundle.ts'
+import { isObject } from './object.ts'
 import { mapCareTeam } from './care-team.ts'
-import { type Chart, newChart, patientOf } from './chart.ts'
+import { type Chart, newChart, patientOf, selfMembership } from './chart.ts'
 import { BundleConsents } from './bundle-consents.ts'
 import { isInactive } from './consent-resource.ts'
 import { holdsCoverage, mapContainedCoverages } from './coverage.ts'
@@ -14,12 +16,14 @@ import { Reference } from './datatypes.ts'
 import { mapDiagnosticReport } from './diagnostic-report.ts'
 import { participantsOf } from './encounter-members.ts'
 import { EntryAccount } from './entry-account.ts'
+import { EntrySources } from './entry-sources.ts'
 import { flatBundle } from './flat-bundle.ts'
 import { type EntryIssue, type MappingIssue, ISSUES, WHOLE_BUNDLE, mappingIssue, isMappingIssue } from './mapping-issue.ts'
 import type { MappedBundle, MapOptions } from './mapped-bundle.ts'
 import { forbiddenIn, unfit, unfitBundle, unfitEntry } from './inspect.ts'
 import type { CodeLabels } from './labels.ts'
 import { isImported, leftOutFor } from './left-out.ts'
+import { MembershipPeriods } from './membership.ts'
 import { mapPatient } from './patient.ts'
 import { PatientLinks } from './patient-links.ts'
 import { labeled } from './record.ts'
@@ -40,7 +44,7 @@ import { unresolvedOf } from './unresolved.ts'
  */
 export function mapBundle(bundle: unknown, options: MapOptions): MappedBundle {
   const { bundle: flat, places } = flatBundle(bundle)
-  const { entries: read, duplicates, faults: ofEntries, count } = readEntries(flat)
+  const { entries: read, deleted, conflicting, superseded, faults: ofEntries, count } = readEntries(flat)
   const all = read.map((entry) => ({ ...entry, resource: withoutPlaceholders(entry.resource) }))
   // a party that cannot be read is one that the bundle does not hold: nothing of it is shown, and its id stays known
   const strangers = all.flatMap((entry) => partyIssue(entry) ?? [])
@@ -52,8 +56,11 @@ export function mapBundle(bundle: unknown, options: MapOptions): MappedBundle {
   // the rest refers to encounters, and may refer to those only that became records
   const [encounters, rest] = [true, false].map((is) => others.filter(({ type }) => (type === 'Encounter') === is))
   for (const entry of [...(encounters ?? []), ...(rest ?? [])]) mapping.take(entry)
-  for (const { entry, earlier } of duplicates) mapping.takeDuplicate(entry, earlier)
-  return { ...mapping.result(count, labelsOfBundle(isObject(bundle) ? bundle : {}, entries, options.labels)), places }
+  for (const entry of superseded) account.superseded(entry)
+  for (const entry of deleted) account.leftOut(entry, 'deleted')
+  for (const versions of conflicting) for (const entry of versions) mapping.takeConflicting(entry)
+  const marks = labelsOfBundle(isObject(bundle) ? bundle : {}, entries, options.labels)
+  return { ...mapping.result({ count, entries, deleted, conflicting, marks }), places }
 }
 
 /** Read for their names, and to find out which practitioner is meant. */
@@ -66,8 +73,15 @@ function partyIssue({ type, index, resource }: Entry): EntryIssue | undefined {
 
 type Resource = Readonly<Record<string, unknown>>
 
+/** The entries of a bundle when all are mapped. */
+interface ReadBundle extends Pick<ReadEntries, 'count' | 'entries' | 'deleted' | 'conflicting'> {
+  /** The labels that all records get. */
+  readonly marks: readonly RecordLabel[]
+}
+
 class Mapping {
   readonly #options: MapOptions
+  readonly #sources: EntrySources
   readonly #labels: CodeLabels
   readonly #references: References
   readonly #account: EntryAccount
@@ -86,6 +100,7 @@ class Mapping {
     const ofBundle = unfitBundle(bundle)
     const raw: readonly unknown[] = Array.isArray(bundle['entry']) ? bundle['entry'] : []
     this.#around = ({ index }) => ofBundle ?? unfitEntry(raw[index])
+    this.#sources = new EntrySources(options.idFor)
     this.#labels = options.labels
     this.#references = references
     this.#account = account
@@ -96,6 +111,7 @@ class Mapping {
       sensitivities: options.labels.sensitivities,
       patients: () => new Map([...this.#charts].map(([entry, { patient }]) => [entry, patient])),
       account,
+      sources: this.#sources,
     })
   }
 
@@ -114,6 +130,8 @@ class Mapping {
       const { patient } = record.ref
       this.#charts.set(entry, newChart(entry, patient, labeled(record, this.#marksOf(entry))))
       this.#account.recorded(entry, record)
+      this.#sources.record(entry, record)
+      this.#sources.of(entry, patient).memberships.push(selfMembership(entry))
     }
     return true
   }
@@ -161,11 +179,7 @@ class Mapping {
     if (type === 'Claim' && holdsCoverage(entry)) this.#takeHeldCoverages(entry)
   }
 
-  /**
-   * @param count the number of entries
-   * @param marks the labels that all records get
-   */
-  result(count: number, marks: readonly RecordLabel[]): Omit<MappedBundle, 'places'> {
+  result({ count, entries, deleted, conflicting, marks }: ReadBundle): Omit<MappedBundle, 'places'> {
     if (marks.includes(UNKNOWN_LABEL)) this.#account.fault({ index: WHOLE_BUNDLE }, mappingIssue('Bundle', ISSUES.label))
     for (const entry of this.#binaries) {
       if (this.#references.isFollowed(entry)) this.#account.readByOthers(entry)
@@ -173,16 +187,24 @@ class Mapping {
     }
     const links = this.#links()
     const charted = new Set([...this.#charts.values()].map(({ patient }) => patient))
+    const outcomes = this.#account.outcomes(count)
+    const sources = this.#sources.byPatient([...entries, ...conflicting.flat().filter((entry) => entry.resource !== undefined)])
+    const sourcesOf = (patient: PatientId): readonly SourceResource[] => sources.get(patient) ?? []
     return {
       tenant: this.#options.tenant,
-      patients: [...this.#charts.values()].map((chart) => patientOf(chart, marks, this.#consents.changesOf(chart.patient))),
-      stored: this.#consents.besides(charted).map((one) => ({ ...one, records: [], memberships: [] })),
+      patients: [...this.#charts.values()].map((chart) =>
+        patientOf(chart, marks, this.#consents.changesOf(chart.patient), sourcesOf(chart.patient)),
+      ),
+      stored: this.#consents
+        .besides(charted)
+        .map((one) => ({ ...one, records: [], memberships: [], sources: sourcesOf(one.patient) })),
+      withdrawn: this.#sources.withdrawn(entries, deleted, conflicting, outcomes),
       closed: this.#consents.closed,
       replaced: links.replaced(),
       unknown: this.#account.unknown,
       leftOut: this.#account.omitted,
       faults: this.#account.faults(),
-      outcomes: this.#account.outcomes(count),
+      outcomes,
       practitioners: this.#practitioners,
     }
   }
@@ -209,6 +231,7 @@ class Mapping {
     const codes = held === undefined ? this.#labels.labelsOf(entry.resource, values) : this.#labels.labelsOf(values)
     chart.records.push(labeled(record, [...codes, ...this.#marksOf(entry, held)]))
     this.#account.recorded(entry, record)
+    if (held === undefined) this.#sources.record(entry, record)
     if (held === undefined) for (const issue of unresolvedOf(entry, this.#references)) this.#account.fault(entry, issue)
     if (entry.type === 'Encounter') this.#encountered(entry, chart)
   }
@@ -216,12 +239,15 @@ class Mapping {
   #encountered(entry: Entry, { patient, stays }: Chart): void {
     this.#encounters.add(entry)
     if (this.#options.encounterPractitioners !== true) return
+    const own = new MembershipPeriods()
     for (const { practitioner, period } of participantsOf(entry, this.#references)) {
       const assignments = practitioner.spellings.filter((spelling) => this.#options.assign.has(spelling))
       // only assigned users: an encounter by itself opens no record
       if (assignments.length > 0) this.#practitioner(practitioner.key, assignments, patient)
-      for (const fhirUser of assignments.flatMap((one) => this.#options.assign.get(one) ?? [])) stays.add(fhirUser, period)
+      for (const fhirUser of assignments.flatMap((one) => this.#options.assign.get(one) ?? [])) own.add(fhirUser, period)
     }
+    stays.push(own)
+    this.#sources.of(entry, patient).memberships.push(...own.memberships())
   }
 
   #practitioner(key: string, assignments: readonly string[], patient: PatientId): void {
@@ -250,9 +276,9 @@ class Mapping {
     this.#consents.take(entry, this.#readable(entry) || isOver)
   }
 
-  /** A second entry of a resource is not imported. */
-  takeDuplicate(entry: Entry, earlier: Entry): void {
-    if (entry.type === 'Consent') this.#consents.takeDuplicate(entry, earlier)
+  /** An entry of a resource of which no version is the newest. A consent like this closes its patient. */
+  takeConflicting(entry: EntryVersion): void {
+    if (entry.type === 'Consent' && entry.resource !== undefined) this.#consents.take(entry, false)
   }
 
   #takeRelatedPerson(entry: Entry): void {
@@ -268,14 +294,21 @@ class Mapping {
     if (issue !== undefined) this.#account.fault(entry, issue)
     // who acts for the patient no more, or as can be read no more, has none: what an earlier import gave them ends by it
     chart.proxies.set(`RelatedPerson/${entry.id}`, periods)
+    const proxy = { relationship: 'PROXY', fhirUser: `RelatedPerson/${entry.id}`, periods } as const
+    this.#sources.of(entry, chart.patient).memberships.push(proxy)
   }
 
   #takeHeldCoverages(entry: Entry): void {
     if (!this.#readable(entry)) return
     const chart = this.#chartOf(entry)
     if (chart === undefined) return
-    for (const { resource, found } of mapContainedCoverages(entry, this.#contextOf(entry, chart), chart.coverages))
-      this.#keep(entry, chart, found, resource)
+    for (const { resource, found } of mapContainedCoverages(entry, this.#contextOf(entry, chart))) {
+      const isFault = isMappingIssue(found)
+      if (!isFault) this.#sources.shared(entry, found)
+      // several resources contain the same coverage
+      if (isFault || !chart.coverages.has(found.ref.id)) this.#keep(entry, chart, found, resource)
+      if (!isFault) chart.coverages.add(found.ref.id)
+    }
   }
 
   #contextOf(entry: Entry, { patient, entry: subject }: Chart): SubjectContext {
@@ -302,8 +335,12 @@ class Mapping {
     for (const record of team.records) {
       records.push(labeled(record, marks))
       this.#account.recorded(entry, record)
+      this.#sources.record(entry, record)
     }
-    for (const { fhirUser, period } of team.stays) stays.add(fhirUser, period)
+    const own = new MembershipPeriods()
+    for (const { fhirUser, period } of team.stays) own.add(fhirUser, period)
+    stays.push(own)
+    this.#sources.of(entry, patient).memberships.push(...own.memberships())
     for (const { key, assignments } of team.practitioners) this.#practitioner(key, assignments, patient)
     for (const one of team.issues) this.#account.fault(entry, one)
   }
@@ -314,7 +351,10 @@ class Mapping {
     const subject = Reference.safeParse(entry.resource[element])
     const target = this.#references.follow(subject.data, entry.resource, 'Patient')
     const chart = target.kind === 'entry' ? this.#charts.get(target.entry) : undefined
-    if (chart === undefined) this.#account.fault(entry, mappingIssue(`${entry.type}.${element}`, ISSUES.patient))
+    if (chart === undefined) {
+      this.#account.fault(entry, mappingIssue(`${entry.type}.${element}`, ISSUES.patient))
+      this.#sources.unfiled(entry)
+    }
     return chart
   }
 

@@ -2,6 +2,7 @@ import type { ConsentChanges } from '../gateway/model/consent.ts'
 import type { PatientId, TenantId } from '../gateway/model/ids.ts'
 import type { MinorsPolicy } from '../gateway/model/minors.ts'
 import type { Membership, NewRecord } from '../gateway/model/record.ts'
+import type { SourceResource, WithdrawnResource } from '../gateway/model/source.ts'
 import type { CodeLabels } from './labels.ts'
 import type { EntryOutcome } from './entry-account.ts'
 import type { EntryIssue } from './mapping-issue.ts'
@@ -33,6 +34,8 @@ export interface MappedPatient {
   readonly records: readonly NewRecord[]
   readonly memberships: readonly Membership[]
   readonly consents: ConsentChanges
+  /** The resources that all this follows from. A membership without a resource is an option of the import. */
+  readonly sources: readonly SourceResource[]
 }
 
 interface MappedPractitioner {
@@ -46,6 +49,8 @@ export interface MappedBundle {
   readonly patients: readonly MappedPatient[]
   /** Patients of earlier imports that only consents of this bundle name. They have no records here. */
   readonly stored: readonly MappedPatient[]
+  /** Resources that are in no chart from now on. An earlier import may have stored what follows from them. */
+  readonly withdrawn: readonly WithdrawnResource[]
   /** Patients that are closed because a consent is not understood. */
   readonly closed: ReadonlySet<PatientId>
   /** Patient records that other ones replace. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { isObject } from './bundle.ts'
+import { isObject } from './object.ts'
 
 /** An element of FHIR R4, under one of its names in JSON. */
 export interface R4Element {

@@ -1,6 +1,6 @@
 import { isExactNumber } from '../gateway/model/exact-number.ts'
 import { absenceOf, hasAbsentReason } from './absent-reason.ts'
-import { isObject } from './bundle.ts'
+import { isObject } from './object.ts'
 import { isOfOtherVersion } from './fhir-version.ts'
 import { type IssueText, type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
 import { isUnderstood } from './modifiers.ts'

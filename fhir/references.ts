@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { type Entry, isObject } from './bundle.ts'
+import { type Entry } from './bundle.ts'
+import { isObject } from './object.ts'
 import { FHIR_ID, RELATIVE, comparable, serverUrl } from './identity.ts'
 
 /**

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { RecordLabel } from '../directives/policy.ts'
 import { CONFIDENTIALITIES, REFRAINS, UNKNOWN_LABEL } from '../directives/record-labels.ts'
-import { type Entry, isObject } from './bundle.ts'
+import { type Entry } from './bundle.ts'
+import { isObject } from './object.ts'
 import type { CodeLabels } from './labels.ts'
 
 const Names = z.enum(['Confidentiality', 'ActCode', 'ActReason', 'ObservationValue', 'ActUSPrivacyLaw'])

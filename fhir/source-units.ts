@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { isObject } from './bundle.ts'
+import { isObject } from './object.ts'
 import { type ExportManifest, baseOf, compareWithManifest, isLogLine, readManifest } from './export-manifest.ts'
 
 /** Where an entry is: the file, the line of NDJSON from 1, the index in `Bundle.entry`, and those in bundles within. */

@@ -1,4 +1,5 @@
-import { isObject, type Entry } from './bundle.ts'
+import { type Entry } from './bundle.ts'
+import { isObject } from './object.ts'
 import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
 import { NamedReference } from './party.ts'
 import type { References } from './references.ts'

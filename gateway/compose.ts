@@ -22,10 +22,12 @@ import { AwsKms, type Kms } from './crypto/kms.ts'
 import { AccessTable } from './store/access.ts'
 import { BreakGlassTable } from './store/break-glass.ts'
 import { BudgetTable } from './store/budgets.ts'
+import { HistoryTable } from './store/history.ts'
 import { IssuerKeysTable } from './store/issuer-keys.ts'
 import { DynamoKeyTable } from './store/keys.ts'
 import { LeanDynamoDBClient } from './store/lean-client.ts'
 import { OWN_SOURCE } from './store/record-source.ts'
+import { LocatorTable } from './store/record-locators.ts'
 import { RecordTable } from './store/records.ts'
 import { SealedSource } from './store/sealed-source.ts'
 import { SecurityTable } from './store/security.ts'
@@ -63,6 +65,7 @@ const tableIn = <const Variable extends `PHI_TABLE_${string}`, Table>(
 /** The tables by their member of `Services`, each with the variable that holds its name. `infra/tables.yml` sets the variables. */
 const TABLES = {
   records: tableIn('PHI_TABLE_RECORDS', ({ reads }, table) => new RecordTable(reads, table)),
+  locators: tableIn('PHI_TABLE_RECORDS', ({ reads }, table) => new LocatorTable(reads, table)),
   access: tableIn('PHI_TABLE_ACCESS', ({ reads }, table) => new AccessTable(reads, table)),
   studies: tableIn('PHI_TABLE_ACCESS', ({ reads }, table) => new StudyTable(reads, table)),
   breakGlass: tableIn('PHI_TABLE_BREAK_GLASS', ({ reads }, table) => new BreakGlassTable(reads, table)),
@@ -125,6 +128,8 @@ export interface Services extends Tables {
   readonly kms: Kms
   readonly kmsKeysFor: (tenant: TenantId) => KmsKeys
   readonly keyring: Keyring
+  /** Opens the table of earlier record versions. A function has no such table, so no variable of the function names it. */
+  openHistory(table: string): HistoryTable
   /**
    * Opens connections, and loads the keys of the tenants in `PHI_PREFETCH_TENANTS`, before the first request. Never throws: a
    * request does again what failed here.
@@ -168,6 +173,7 @@ export function openServices(env: Env, { now = Date.now, events }: { now?: Clock
     kms,
     kmsKeysFor,
     keyring,
+    openHistory: (table) => new HistoryTable(reads, table),
     prefetch: async () => {
       const connecting = [reads, writes].map((client) => client.connect(AbortSignal.timeout(REQUEST_MS)))
       const loading = settings.PHI_PREFETCH_TENANTS.map((tenant) => keyring.purposeKey(tenant, 'access'))

@@ -4,7 +4,8 @@ import { canonicalText } from '../crypto/padded-text.ts'
 import { subjectToken } from '../crypto/tokens.ts'
 import { type AccessKey, type AccessKind, type MembershipChange, membershipName } from '../store/access.ts'
 import type { Caller } from '../model/decision.ts'
-import type { Instant, TenantId } from '../model/ids.ts'
+import type { Instant, RecordId, TenantId } from '../model/ids.ts'
+import { mergedPeriods } from '../model/membership-periods.ts'
 import type { Json, Membership, MembershipPeriod } from '../model/record.ts'
 import { type PatientAccessParts, type PatientAccessRead, readPatientAccess } from './patient-access.ts'
 import type { RelationshipAnswer, RelationshipSource, RelationshipPeriod } from './relationships.ts'
@@ -12,10 +13,14 @@ import type { RelationshipAnswer, RelationshipSource, RelationshipPeriod } from 
 const since = z.number().optional()
 const until = z.number().optional()
 const scope = z.object({ categories: z.array(z.string()), labeled: z.boolean() })
+const periods = z.array(z.object({ since, until }))
 /** Limited periods are separate: a reader without support for limits must not treat them as unlimited. */
 const Content = z.object({
-  periods: z.array(z.object({ since, until })),
+  periods,
   limited: z.array(z.object({ since, until, scope })).optional(),
+  /** The care team that gives all periods, or the periods of each of several teams. No decision reads them. */
+  team: z.string().optional(),
+  teams: z.record(z.string(), periods).optional(),
 })
 type Stored = z.infer<typeof Content>
 
@@ -70,7 +75,10 @@ export async function membershipChanges(
   memberships: readonly Membership[],
 ): Promise<readonly MembershipChange[]> {
   const changes = await Promise.all(
-    memberships.map(async (membership) => ({ ...(await keyOf(keyring, tenant, membership)), content: contentOf(membership) })),
+    memberships.map(async (membership) => ({
+      ...(await membershipKey(keyring, tenant, membership)),
+      content: contentOf(membership),
+    })),
   )
   const byPatient = Map.groupBy(changes, ({ patient }) => patient)
   const wanted = new Map([...byPatient].map(([patient, own]) => [patient, own.map(membershipName)]))
@@ -85,7 +93,82 @@ export async function membershipChanges(
   })
 }
 
-async function keyOf(keyring: Keyring, tenant: TenantId, { patient, relationship, fhirUser }: Membership): Promise<AccessKey> {
+/** The periods that one care team gives a member. Without periods, the team ends its part of the membership. */
+export interface TeamMembership extends AccessKey {
+  /** The id of the care team, a keyed hash. */
+  readonly team: RecordId
+  readonly periods: readonly MembershipPeriod[]
+}
+
+/**
+ * Returns the changes that write the periods of care teams. A member of several teams has one membership with the periods of all, and each
+ * team changes its own part only. Equal memberships need no change.
+ *
+ * @throws KeyUnavailable, StoreUnavailable
+ */
+export async function teamMembershipChanges(
+  { keyring, table }: Pick<PatientAccessParts, 'keyring' | 'table'>,
+  tenant: TenantId,
+  memberships: readonly TeamMembership[],
+): Promise<readonly MembershipChange[]> {
+  const byMember = Map.groupBy(memberships, (one) => `${one.patient} ${membershipName(one)}`)
+  const members = [...byMember.values()]
+  const byPatient = Map.groupBy(memberships, ({ patient }) => patient)
+  const wanted = new Map([...byPatient].map(([patient, own]) => [patient, own.map(membershipName)]))
+  const reads = await readPatientAccess({ keyring, table }, tenant, wanted)
+  return members.flatMap((parts) => {
+    const [first] = parts
+    if (first === undefined) return []
+    const { kind, patient, subject } = first
+    const read = reads.get(patient)
+    const before = read?.kind === 'FOUND' ? (read.members.get(membershipName(first)) ?? null) : null
+    const content = withTeams(before, parts)
+    if (before === null ? content.periods.length === 0 : canonicalText(before) === canonicalText(content)) return []
+    return [{ kind, patient, subject, content, before }]
+  })
+}
+
+/** A membership without teams was written by an earlier version, or not by an import: the teams replace it. */
+function withTeams(before: Json, parts: readonly TeamMembership[]): { periods: Json[]; team?: string; teams?: Json } {
+  const stored = before === null ? undefined : Content.safeParse(before).data
+  const earlier = Object.entries(stored?.teams ?? (stored?.team === undefined ? {} : { [stored.team]: stored.periods }))
+  const teams = new Map(earlier.map(([team, own]) => [team, own.map(definedTimes)]))
+  for (const { team, periods: own } of parts) teams.set(team, mergedPeriods(own.map(timesOf)))
+  const giving = [...teams].filter(([, own]) => own.length > 0).toSorted(([one], [other]) => (one < other ? -1 : 1))
+  const merged = mergedPeriods(giving.flatMap(([, own]) => own)) as Json[]
+  if (giving.length > 1) return { periods: merged, teams: Object.fromEntries(giving) }
+  return { periods: merged, ...(giving[0] !== undefined && { team: giving[0][0] }) }
+}
+
+const definedTimes = ({ since: from, until: to }: { since?: number | undefined; until?: number | undefined }) => ({
+  ...(from !== undefined && { since: from }),
+  ...(to !== undefined && { until: to }),
+})
+
+/** Returns the changes that end memberships. A membership that is not stored, or that has ended, needs none. @throws as `membershipChanges` */
+export async function endedMemberships(
+  { keyring, table }: Pick<PatientAccessParts, 'keyring' | 'table'>,
+  tenant: TenantId,
+  keys: readonly AccessKey[],
+): Promise<readonly MembershipChange[]> {
+  const wanted = new Map(
+    [...Map.groupBy(keys, ({ patient }) => patient)].map(([patient, own]) => [patient, own.map(membershipName)]),
+  )
+  const reads = await readPatientAccess({ keyring, table }, tenant, wanted)
+  const content = { periods: [] }
+  return keys.flatMap((key) => {
+    const read = reads.get(key.patient)
+    const stored = read?.kind === 'FOUND' ? read.members.get(membershipName(key)) : undefined
+    return stored === undefined || canonicalText(stored) === canonicalText(content) ? [] : [{ ...key, content }]
+  })
+}
+
+/** The key of a membership in the access manifest of its patient. @throws KeyUnavailable */
+export async function membershipKey(
+  keyring: Keyring,
+  tenant: TenantId,
+  { patient, relationship, fhirUser }: Pick<Membership, 'patient' | 'relationship' | 'fhirUser'>,
+): Promise<AccessKey> {
   return { kind: relationship, patient, subject: subjectToken(await keyring.purposeKey(tenant, 'lookup'), fhirUser) }
 }
 
@@ -100,7 +183,7 @@ function contentOf({ periods }: Membership): Json {
   return { periods: whole, ...(limited.length > 0 && { limited }) }
 }
 
-const timesOf = (period: MembershipPeriod): { readonly since?: Instant; readonly until?: Instant } => ({
+const timesOf = (period: Pick<MembershipPeriod, 'since' | 'until'>): { readonly since?: Instant; readonly until?: Instant } => ({
   ...(period.since !== undefined && { since: instantOf(period.since, 'since') }),
   ...(period.until !== undefined && { until: instantOf(period.until, 'until') }),
 })

@@ -1,16 +1,17 @@
 import { consentsChange } from '../access/consents.ts'
 import { membershipChanges } from '../access/memberships.ts'
 import { derivedId } from '../crypto/tokens.ts'
-import { RecordWriter, type WriteResult } from '../store/record-writer.ts'
-import type { ConsentChanges } from '../model/consent.ts'
+import { RecordWriter } from '../store/record-writer.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
-import type { PatientId, RecordId, TenantId } from '../model/ids.ts'
+import type { RecordId, TenantId } from '../model/ids.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
-import type { Membership, NewRecord } from '../model/record.ts'
+import type { SourceResource, WithdrawnResource } from '../model/source.ts'
 import type { Study } from '../model/study.ts'
 import { type Env, openServices } from '../compose.ts'
 import { openHistoryTable } from './history-table.ts'
 import { type OperatorAct, operatorContext } from './operator-context.ts'
+import { type SourceBatch, SourceImport } from './source-import.ts'
+import { NO_CHANGES, type SourceResult } from './source-result.ts'
 import { writeStudy } from './study-admin.ts'
 
 /** The sealed store of one tenant, open for an import. */
@@ -19,13 +20,13 @@ export interface SealedStore {
   /**
    * Writes the new and changed records, memberships and consents of a patient. Other consents stay unchanged. Consents of a patient
    * that is not stored are dropped.
+   *
+   * With `sources`, the newest version of each resource of the source is in exactly one chart. A resource that another patient had leaves
+   * that chart, and an older version changes nothing. Without them, a record that is missing from the list stays in the chart.
    */
-  write(patient: {
-    patient: PatientId
-    records: readonly NewRecord[]
-    memberships: readonly Membership[]
-    consents?: ConsentChanges
-  }): Promise<WriteResult>
+  write(patient: Omit<SourceBatch, 'sources'> & { readonly sources?: readonly SourceResource[] }): Promise<SourceResult>
+  /** Removes what follows from these resources from the charts that have it. */
+  withdraw(resources: readonly WithdrawnResource[]): Promise<SourceResult>
   /** Writes a new or changed study. The patients of the study are memberships, which `write` takes. */
   writeStudy(study: Study): Promise<void>
   close(): Promise<void>
@@ -56,7 +57,7 @@ export async function openStore(
 ): Promise<SealedStore> {
   const services = openServices(env)
   const { keyring, access } = services
-  const history = openHistoryTable(env)
+  const history = openHistoryTable(services, env)
   if (keys === 'create') await keyring.createTenant(tenant)
   else if (!(await keyring.hasTenant(tenant))) {
     services.close()
@@ -65,19 +66,23 @@ export async function openStore(
   const identifier = await keyring.purposeKey(tenant, 'identifier')
   const writer = new RecordWriter({ ...services, searchable, history })
   const act: OperatorAct = { tenant, client: 'phi-import', operation: 'import', policy }
+  const sourceImport = new SourceImport({ services, tenant, writer, context: () => operatorContext(services, act) })
   return {
     idFor: (type, sourceId) => derivedId(identifier, type as TypeName, sourceId),
-    async write({ patient, records, memberships, consents }) {
+    async write({ sources, ...batch }) {
+      if (sources !== undefined) return await sourceImport.write({ ...batch, sources })
+      const { patient, records, memberships, consents } = batch
       // without a record there may be no patient, and consents alone must not create one
       if (records.length === 0 && memberships.length === 0 && (await services.records.indexRoot(tenant, patient)) === undefined) {
-        return { created: 0, updated: 0, unchanged: 0, unchangedRecords: new Set(), accessChanged: false }
+        return NO_CHANGES
       }
       const changed = await membershipChanges({ keyring, table: access }, tenant, memberships)
       const consentChange = consents && (await consentsChange(services, tenant, patient, consents))
       const changes = consentChange === undefined ? changed : [consentChange, ...changed]
       // each patient is one request
-      return await writer.write(operatorContext(services, act), { patient, records, access: changes })
+      return { ...NO_CHANGES, ...(await writer.write(operatorContext(services, act), { patient, records, access: changes })) }
     },
+    withdraw: async (resources) => await sourceImport.withdraw(resources),
     async writeStudy(study) {
       await writeStudy(services, operatorContext(services, { ...act, study: study.protocol }), study)
     },

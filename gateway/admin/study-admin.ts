@@ -67,7 +67,7 @@ const AT_ONCE = 100
 export function openStudyAdmin(tenant: TenantId, policy: string, env: Env): StudyAdmin {
   const services = openServices(env)
   const { keyring, access, now } = services
-  const writer = new RecordWriter({ ...services, history: openHistoryTable(env) })
+  const writer = new RecordWriter({ ...services, history: openHistoryTable(services, env) })
   const studies = storedStudies(services)
   const deadline = (): Deadline => new Deadline(now() + WRITE_MS, { now, monotonic: () => performance.now() })
   const context = (study: string): AuditContext =>

@@ -11,6 +11,7 @@ import {
   sealPatientAccess,
   SealedPatientAccess,
 } from '../crypto/patient-access.ts'
+import { canonicalText } from '../crypto/padded-text.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { IntegrityFailure, VersionConflict } from '../model/failures.ts'
 import type { PatientId, TenantId } from '../model/ids.ts'
@@ -87,7 +88,7 @@ export class AccessWriter {
    * Returns the writes of the changes and of the manifest, and the version by which records name the new manifest.
    *
    * @param own the version of the patient's own record if the same transaction writes the record
-   * @throws VersionConflict if the stored consents are not the ones that the change was made from
+   * @throws VersionConflict if the stored consents or memberships are not the ones that a change was made from
    */
   write(changes: readonly AccessChange[], own: number | undefined): { items: TransactWriteItem[]; version: number } {
     const { table, key, tenant, patient } = this.#place
@@ -99,7 +100,9 @@ export class AccessWriter {
         consents = change.consents
         continue
       }
-      this.#members.put(membershipName(change), change.content)
+      const name = membershipName(change)
+      if (change.before !== undefined && !isEqual(this.#members.get(name) ?? null, change.before)) throw new VersionConflict()
+      this.#members.put(name, change.content)
       entries.push(table.putEntry(tenant, change))
     }
     const chunks = this.#members.changes().written.map(({ number, entries: members }) => {
@@ -141,6 +144,8 @@ export class AccessWriter {
     this.#stored = this.#pending ?? this.#stored
   }
 }
+
+const isEqual = (one: Json, other: Json): boolean => canonicalText(one) === canonicalText(other)
 
 /** Reads the manifest, and then the chunks that these names belong to. A write between the two tears the read. */
 async function readStored({ table, key, tenant, patient }: AccessPlace, isNew: boolean, names: readonly string[]) {

@@ -19,6 +19,8 @@ export interface AccessKey {
 /** A new or changed membership. */
 export interface MembershipChange extends AccessKey {
   readonly content: Json
+  /** The content that it was made from; null for a new membership. It may replace only this content. Absent: it may replace any. */
+  readonly before?: Json
 }
 
 /** The new list of a patient's consents. It may replace only the list that it was made from. */

@@ -51,6 +51,11 @@ export class ChunkedList<Content> {
   }
 
   /** @throws RangeError if the chunk of the name was not opened, which is a fault of the caller */
+  get(name: string): Content | undefined {
+    return (this.#inline ?? this.#holding(name).entries).get(name)
+  }
+
+  /** @throws RangeError as `get` does */
   put(name: string, content: Content): void {
     if (this.#inline !== undefined) {
       this.#inline.set(name, content)

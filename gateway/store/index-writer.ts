@@ -13,6 +13,7 @@ import {
 } from '../crypto/sealed-index.ts'
 import { IntegrityFailure, VersionConflict } from '../model/failures.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
+import type { RecordId, RecordRef } from '../model/ids.ts'
 import { BUSY_READS, type OptimisticRead, retryOptimisticRead } from '../model/optimistic-read.ts'
 import { PatientIndex, type TouchedChunk } from './patient-index.ts'
 import type { RecordTable } from './records.ts'
@@ -104,16 +105,24 @@ export class IndexWriter {
     return this.#index.touches(type, entry)
   }
 
+  /** The chunks that a removal would change. */
+  touchedBy(type: TypeName, id: RecordId): readonly TouchedChunk[] {
+    return this.#index.touchedBy(type, id)
+  }
+
   /**
-   * Returns the writes of the entries: the chunks that they change, and the root. They fail if the stored root changed.
+   * Returns the writes of the entries and removals: the chunks that they change, and the root. They fail if the stored root changed.
    *
    * @param access the version of the access manifest that the same transaction writes; undefined if it writes none
+   * @throws IntegrityFailure for the removal of a record that the index does not list
    */
   write(
     entries: readonly { readonly type: TypeName; readonly entry: IndexEntry }[],
     access: number | undefined,
+    removed: readonly Pick<RecordRef, 'type' | 'id'>[] = [],
   ): TransactWriteItem[] {
     const { tenant, patient } = this.place
+    for (const { type, id } of removed) if (!this.#index.remove(type, id)) throw new IntegrityFailure()
     for (const { type, entry } of entries) {
       this.#index.put(type, entry)
       if ((entry.id as string) === (patient as string)) this.#own = { type, version: entry.version }

@@ -197,7 +197,19 @@ export class PatientIndex {
     this.#changed.add(older.number)
   }
 
-  /** Returns the chunks that `put` changed since the last call. */
+  /** Removes the entry of a record. Returns false if the index does not list the record. */
+  remove(type: TypeName, id: RecordId): boolean {
+    return Object.values(this.#lists).some((list) => this.#remove(list.get(type) ?? [], id))
+  }
+
+  /** Returns the chunk that `remove` would change. */
+  touchedBy(type: TypeName, id: RecordId): readonly TouchedChunk[] {
+    const all = Object.values(this.#lists).flatMap((list) => list.get(type) ?? [])
+    const chunk = all.find(({ entries }) => entries.some((entry) => entry.id === id))
+    return chunk === undefined ? [] : [{ name: `${type} ${chunk.number}`, count: chunk.entries.length }]
+  }
+
+  /** Returns the chunks that `put` and `remove` changed since the last call. */
   changes(): readonly { readonly number: number; readonly entries: readonly IndexEntry[] }[] {
     const all = Object.values(this.#lists).flatMap((list) => [...list.values()].flat())
     const changed = all.filter(({ number }) => this.#changed.has(number))
@@ -213,19 +225,22 @@ export class PatientIndex {
     return { version, next: this.#next, types: summariesOf(types, digests), labeled: summariesOf(labeled, digests) }
   }
 
-  #remove(chunks: WrittenChunk[], id: RecordId): void {
+  /** Returns whether a chunk had the record. */
+  #remove(chunks: WrittenChunk[], id: RecordId): boolean {
     for (const [index, chunk] of chunks.entries()) {
       const at = chunk.entries.findIndex((entry) => entry.id === id)
       if (at === -1) continue
       chunk.entries.splice(at, 1)
       if (chunk.entries.length > 0) {
         this.#changed.add(chunk.number)
-        return
+        return true
       }
       chunks.splice(index, 1)
+      this.#changed.delete(chunk.number)
       this.#emptied.add(chunk.number)
-      return
+      return true
     }
+    return false
   }
 }
 

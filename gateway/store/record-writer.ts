@@ -5,45 +5,41 @@ import { ItemPacker } from '../audit/item-packer.ts'
 import type { AuditLog } from '../audit/log.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { PatientKeys } from '../crypto/patient-keys.ts'
-import type { OpeningCounter } from '../crypto/sealed-field.ts'
-import type { IndexEntry } from '../crypto/sealed-index.ts'
-import { SealedRecord, sealRecord } from '../crypto/sealed-record.ts'
-import { BadUserInput, IntegrityFailure, VersionConflict } from '../model/failures.ts'
-import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
-import type { Instant, PatientId, TenantId } from '../model/ids.ts'
-import { BUSY_READS, retryOptimisticRead } from '../model/optimistic-read.ts'
+import { KeyUnavailable, VersionConflict } from '../model/failures.ts'
+import type { Instant, PatientId, RecordRef, TenantId } from '../model/ids.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
 import type { Clock, NewRecord } from '../model/record.ts'
 import type { AccessChange, AccessTable } from './access.ts'
-import { AccessWriter } from './access-writer.ts'
+import { ChartWriter } from './chart-writer.ts'
 import type { HistoryTable } from './history.ts'
-import { IndexWriter } from './index-writer.ts'
 import type { DynamoKeyTable } from './keys.ts'
-import type { RecordTable, StoredRecord } from './records.ts'
+import { RecordUnits } from './record-units.ts'
+import type { RecordTable } from './records.ts'
 import type { SearchTable } from './search.ts'
-import { SearchWriter, valuesOf } from './search-writer.ts'
-import { accessUnits, fitting, type Writers, type WriteUnit } from './write-units.ts'
+import { SearchWriter } from './search-writer.ts'
+import { WriteTally, type WriteResult } from './write-result.ts'
+import { accessUnits, fitting, locatorUnits, patientsOf, type WriteUnit } from './write-units.ts'
 
-/** The changes of one patient that are written together. */
+/** The changes that follow from the resources of one patient. */
 export interface PatientBatch {
-  readonly patient: PatientId
+  /** Undefined for resources that no chart has. */
+  readonly patient?: PatientId
   readonly records: readonly NewRecord[]
+  /** Changes of this patient, and of patients that records leave. */
   readonly access: readonly AccessChange[]
+  /** Records that leave their charts. If the batch has a record with this type and id, both are written in one transaction. */
+  readonly removed?: readonly RecordRef[]
+  readonly locators?: readonly LocatorWrite[]
+  /** Whether an earlier import may have written a record to its chart and removed it again. Without it, no record returns. */
+  readonly mayReturn?: (ref: RecordRef) => boolean
 }
 
-/** Numbers of records by result. */
-export interface WriteCounts {
-  readonly created: number
-  readonly updated: number
-  readonly unchanged: number
-}
-
-/** The result of writing one patient. */
-export interface WriteResult extends WriteCounts {
-  /** The records that were found unchanged, as `Type#id`. */
-  readonly unchangedRecords: ReadonlySet<string>
-  /** Whether a membership or a consent changed. */
-  readonly accessChanged: boolean
+/** The write of a record locator. */
+export interface LocatorWrite {
+  readonly item: TransactWriteItem
+  readonly bytes: number
+  /** WITH: in the transaction of the record of this type and id. FIRST, LAST: before or after everything else of the batch. */
+  readonly when: 'FIRST' | 'LAST' | Pick<RecordRef, 'type' | 'id'>
 }
 
 export interface WriterParts {
@@ -59,8 +55,6 @@ export interface WriterParts {
   readonly now: Clock
 }
 
-/** The upper bound of one item, in bytes, with room for names and keys. */
-const ITEM_BYTES = 380_000
 const DEADLINE_MS = 30_000
 /** A conflict means that another writer of the patient succeeded. A write begins again after a conflict for this time. */
 const CONFLICTS_MS = 30_000
@@ -75,202 +69,151 @@ export class RecordWriter {
   }
 
   /**
-   * Writes the new and changed records, by the digest of their source. A repeated call changes nothing, and continues an
-   * interrupted one.
+   * Writes the new and changed records, by the digest of their source, and removes others. A repeated call changes nothing, and continues
+   * an interrupted one.
    *
-   * If another writer changed the patient in the meantime, the write begins again. After the first of several transactions it does not:
-   * the next call continues.
+   * If another writer changed a patient in the meantime, the write begins again. A given batch does not begin again after the first of
+   * several transactions: the next call continues.
    *
+   * @param batch a function is called again at each beginning, because a batch can depend on what is stored
    * @throws VersionConflict if other writers kept changing the patient for half a minute; BadUserInput for a record that is too large;
    *   AuditUnavailable, StoreUnavailable, KeyUnavailable, IntegrityFailure
    */
-  async write(context: AuditContext, batch: PatientBatch): Promise<WriteResult> {
+  async write(context: AuditContext, batch: PatientBatch | (() => Promise<PatientBatch>)): Promise<WriteResult> {
     const began = performance.now()
+    const packer = new ItemPacker(context)
+    const done = new WriteTally()
     for (let attempt = 1; ; attempt++) {
-      const counts = await this.#writeOnce(context, batch)
-      if (counts !== 'CONFLICT') return counts
-      if (performance.now() - began > CONFLICTS_MS) throw new VersionConflict()
+      try {
+        const unchanged = await this.#writeOnce(context, typeof batch === 'function' ? await batch() : batch, packer, done)
+        return done.resultWith(unchanged)
+      } catch (error) {
+        const isFirst = done.transactions === 0
+        const isOver = performance.now() - began > CONFLICTS_MS
+        if (!(error instanceof VersionConflict) || isOver || (typeof batch !== 'function' && !isFirst)) throw error
+      }
       await sleep(Math.random() * Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt))
     }
   }
 
-  async #writeOnce(context: AuditContext, { patient, records, access }: PatientBatch): Promise<WriteResult | 'CONFLICT'> {
+  /** Returns the names of unchanged records, and counts the others in `done` as they are written. */
+  async #writeOnce(context: AuditContext, batch: PatientBatch, packer: ItemPacker, done: WriteTally): Promise<ReadonlySet<string>> {
     const { tenant } = context
-    const { keyring, keys: keyTable } = this.#parts
-    let keys: PatientKeys | undefined = (await keyring.patientKeys(tenant, [patient], 'always')).get(patient)
-    let newKey: TransactWriteItem | undefined
-    if (keys === undefined) {
-      const { item, handle } = await keyring.newPatientKey(tenant, patient)
-      keys = handle
-      newKey = keyTable.put(tenant, patient, item)
-    }
-    const isNew = newKey !== undefined
-    const { index, stored } = await this.#currentIndex(keys, tenant, patient, records, isNew)
+    const charts = await this.#openCharts(tenant, batch)
     const search = new SearchWriter(
       this.#parts.search,
-      await keyring.purposeKey(tenant, 'index'),
+      await this.#parts.keyring.purposeKey(tenant, 'index'),
       tenant,
       this.#parts.searchable ?? [],
     )
-    const { units, counts, unchangedRecords } = await this.#units(context, keys, records, stored, search)
-    const result = { ...counts, unchangedRecords, accessChanged: access.length > 0 }
-    units.push(...accessUnits(patient, access, this.#now()))
-    if (units.length === 0) return result
-    const place = { table: this.#parts.access, key: await keyring.purposeKey(tenant, 'access'), tenant, patient }
-    const writers = { index, access: await AccessWriter.open(place, isNew, access) }
+    const of = new RecordUnits(this.#parts, tenant, search)
+    const { units, unchanged } = await this.#units(tenant, charts, batch, of)
+    const access = batch.access.filter((change) => charts.has(change.patient))
+    units.push(...accessUnits(batch.patient, access, this.#now()))
     units.sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0))
-    // the key of a new patient is written in the first transaction; each transaction requires the index that the one before wrote
-    let before = newKey === undefined ? [] : [newKey]
-    const packer = new ItemPacker(context)
     for (let next = units; next.length > 0; ) {
-      const group = next.slice(0, fitting(next, before.length, writers))
-      const items = [...before, ...this.#itemsOf(patient, group, writers)]
-      const audit = group.flatMap((unit) => unit.audit)
-      try {
-        await this.#parts.audit.commit(items, packer.ofWrite(audit), this.#parts.now() + DEADLINE_MS)
-      } catch (error) {
-        if (error instanceof VersionConflict && next === units) return 'CONFLICT'
-        throw error
-      }
-      writers.index.written()
-      writers.access.written()
-      next = next.slice(group.length)
-      before = []
-    }
-    return result
-  }
-
-  /** The writes of one transaction. Index root and own record name the access manifest that the transaction writes. */
-  #itemsOf(patient: PatientId, group: readonly WriteUnit[], { index, access }: Writers): TransactWriteItem[] {
-    const { records } = this.#parts
-    const { tenant } = index.place
-    const changes = group.flatMap((unit) => unit.access)
-    const own = group.find((unit) => unit.own !== undefined)
-    const entries = group.flatMap((unit) => unit.entries)
-    const items = group.flatMap((unit) => (unit === own ? [] : unit.items))
-    if (!access.isNeeded(changes, own?.own)) return [...items, ...index.write(entries, undefined)]
-    const manifest = access.write(changes, own?.own)
-    items.push(...(own?.items.map((item, at) => (at === 0 ? records.withManifest(item, manifest.version) : item)) ?? []))
-    const { ownType } = index
-    if (own === undefined && ownType !== undefined) {
-      items.push(records.nameManifest(tenant, patient, ownType, manifest.version))
-    }
-    return [...items, ...manifest.items, ...index.write(entries, manifest.version)]
-  }
-
-  /**
-   * Returns the patient's index, and the stored records by `Type#id`, each at the version that the index names. A write over a
-   * record that was removed or rolled back would hide the tampering.
-   *
-   * @throws IntegrityFailure if records and index stay different in repeated reads; VersionConflict
-   */
-  async #currentIndex(
-    keys: PatientKeys,
-    tenant: TenantId,
-    patient: PatientId,
-    records: readonly NewRecord[],
-    isNew: boolean,
-  ): Promise<{ index: IndexWriter; stored: ReadonlyMap<string, SealedRecord> }> {
-    const refs = records.map(({ ref }) => ref)
-    const read = async () => {
-      const found = await this.#parts.records.load(tenant, refs, new Set())
-      // the patient had no key a moment ago: another writer has just created the patient
-      if (isNew && found.length > 0) throw new VersionConflict()
-      const index = await IndexWriter.open(this.#parts.records, keys, { tenant, patient }, isNew)
-      const stored = new Map(
-        found.map(({ ref, manifest }) => [nameOf({ ref }), SealedRecord.open(keys, { tenant, ...ref }, manifest, uncounted())]),
+      const group = next.slice(0, fitting(next, 1, charts))
+      const touched = [...new Set(group.flatMap(patientsOf))].flatMap((patient) => charts.get(patient) ?? [])
+      const others = group.filter(({ own }) => own === undefined)
+      const items = [...others.flatMap((unit) => unit.items), ...touched.flatMap((chart) => chart.write(group))]
+      await this.#commit(
+        items,
+        packer,
+        group.flatMap((unit) => unit.audit),
       )
-      const versions = index.versions()
-      const holds = refs.every((ref) => stored.get(nameOf({ ref }))?.version === versions.get(nameOf({ ref })))
-      return holds ? { value: { index, stored } } : { torn: undefined }
+      for (const chart of touched) chart.written()
+      done.add(group)
+      next = next.slice(group.length)
     }
-    const damaged = (): never => {
-      throw new IntegrityFailure()
+    return unchanged
+  }
+
+  /** Opens the chart of the patient, and those that records or access leave. The chart of an erased patient has nothing left to remove. */
+  async #openCharts(tenant: TenantId, { patient, records, access, removed = [] }: PatientBatch): Promise<Charts> {
+    const { keyring, keys: keyTable } = this.#parts
+    const refs = [...records.map(({ ref }) => ref), ...removed]
+    const patients = [
+      ...new Set([
+        ...(patient === undefined ? [] : [patient]),
+        ...refs.map((ref) => ref.patient),
+        ...access.map((change) => change.patient),
+      ]),
+    ]
+    const known = await keyring.patientKeys(tenant, patients, 'always')
+    const accessKey = await keyring.purposeKey(tenant, 'access')
+    const charts = new Map<PatientId, ChartWriter>()
+    for (const one of patients) {
+      const handle = known.get(one)
+      if (one !== patient && handle?.erased === true) continue
+      if (one !== patient && handle === undefined) throw new KeyUnavailable()
+      const isWritten = refs.some((ref) => ref.patient === one) || access.some((change) => change.patient === one)
+      if (!isWritten) continue
+      let keys: PatientKeys | undefined = handle
+      let newKey: TransactWriteItem | undefined
+      if (keys === undefined) {
+        const made = await keyring.newPatientKey(tenant, one)
+        keys = made.handle
+        newKey = keyTable.put(tenant, one, made.item)
+      }
+      const place = { records: this.#parts.records, access: this.#parts.access, accessKey, tenant, patient: one, keys }
+      const ofChart = [
+        new Set(refs.filter((ref) => ref.patient === one)),
+        access.filter((change) => change.patient === one),
+      ] as const
+      charts.set(one, await ChartWriter.open(place, newKey, [...ofChart[0]], ofChart[1]))
     }
-    return await retryOptimisticRead(read, damaged, BUSY_READS)
+    return charts
   }
 
   async #units(
-    context: AuditContext,
-    keys: PatientKeys,
-    records: readonly NewRecord[],
-    before: ReadonlyMap<string, SealedRecord>,
-    search: SearchWriter,
-  ): Promise<{ units: WriteUnit[]; counts: WriteCounts; unchangedRecords: ReadonlySet<string> }> {
+    tenant: TenantId,
+    charts: Charts,
+    { patient, records, removed = [], locators = [], mayReturn = () => false }: PatientBatch,
+    of: RecordUnits,
+  ): Promise<{ units: WriteUnit[]; unchanged: ReadonlySet<string> }> {
     const units: WriteUnit[] = []
-    const counts = { created: 0, updated: 0, unchanged: 0 }
-    const unchangedRecords = new Set<string>()
+    const unchanged = new Set<string>()
+    // a record that moves has the same type and id in both charts
+    const leaving = Map.groupBy(removed, nameOf)
+    const located = new Map(locators.flatMap((one) => (typeof one.when === 'object' ? [[nameOf(one.when), one]] : [])))
+    const alone = locators.filter(({ when }) => typeof when !== 'object')
     for (const record of records) {
-      const sealed = before.get(nameOf(record))
-      if (sealed === undefined) {
-        units.push(this.#create(context, keys, record, search))
-        counts.created++
-        continue
-      }
-      if (sealed.metadata.source !== undefined && sealed.metadata.source === record.metadata.source) {
-        counts.unchanged++
-        unchangedRecords.add(nameOf(record))
-        continue
-      }
-      units.push(await this.#update(context, keys, record, sealed.version, search))
-      counts.updated++
+      const name = nameOf(record.ref)
+      const chart = charts.get(record.ref.patient)
+      if (chart === undefined) throw new KeyUnavailable()
+      const sealed = chart.stored(record.ref)
+      const isUnchanged = sealed?.metadata.source !== undefined && sealed.metadata.source === record.metadata.source
+      const parts = await removals(of, charts, leaving.get(name) ?? [])
+      const isMoved = parts.length > 0
+      if (isUnchanged) unchanged.add(name)
+      else if (sealed === undefined) {
+        const last = mayReturn(record.ref) ? await this.#parts.history.lastVersion(tenant, record.ref) : 0
+        parts.unshift({ ...of.create(chart.keys, record, last + 1), result: isMoved ? 'moved' : 'created' })
+      } else parts.unshift(await of.update(chart.keys, record, sealed.version))
+      const locator = located.get(name)
+      if (parts.length > 0) units.push(together(parts, locator))
+      else if (locator !== undefined) alone.push(locator)
+      leaving.delete(name)
+      located.delete(name)
     }
-    return { units, counts, unchangedRecords }
+    for (const [name, refs] of leaving) {
+      const parts = await removals(of, charts, refs)
+      const locator = located.get(name)
+      if (parts.length > 0) units.push({ ...together(parts, locator), result: 'removed' })
+      else if (locator !== undefined) alone.push(locator)
+      located.delete(name)
+    }
+    units.push(...locatorUnits(patient, [...alone, ...located.values()], this.#now()))
+    return { units, unchanged }
   }
 
-  #create(context: AuditContext, keys: PatientKeys, record: NewRecord, search: SearchWriter): WriteUnit {
-    const sealed = { ref: record.ref, ...sealRecord(keys, { tenant: context.tenant, ...record.ref }, 1, record) }
-    const entries = search.write(record.ref, (path) => record.values.get(path))
-    return {
-      items: [...this.#parts.records.put(context.tenant, sealed), ...entries],
-      access: [],
-      ...(isOwn(record) && { own: 1 }),
-      audit: [this.#written(record, 1, 'CREATE')],
-      entries: [entryOf(record, 1)],
-      order: orderOf(record),
-      bytes: sizeOf(sealed),
-    }
-  }
-
-  async #update(
-    context: AuditContext,
-    keys: PatientKeys,
-    record: NewRecord,
-    version: number,
-    search: SearchWriter,
-  ): Promise<WriteUnit> {
-    const { records, history } = this.#parts
-    const former = await records.whole(context.tenant, record.ref)
-    if (former === undefined) throw new IntegrityFailure()
-    const sealed = { ref: record.ref, ...sealRecord(keys, { tenant: context.tenant, ...record.ref }, version + 1, record) }
-    const before = valuesOf(keys, context.tenant, former, search.paths(record.ref))
-    const entries = search.write(
-      record.ref,
-      (path) => record.values.get(path),
-      (path) => before.get(path),
-    )
-    return {
-      items: [records.replace(context.tenant, sealed, former.manifest), history.put(context.tenant, former, version), ...entries],
-      access: [],
-      ...(isOwn(record) && { own: version + 1 }),
-      audit: [this.#written(record, version + 1, 'UPDATE')],
-      entries: [entryOf(record, version + 1)],
-      order: orderOf(record),
-      bytes: sizeOf(sealed) + sizeOf(former),
-    }
-  }
-
-  #written({ ref, values }: NewRecord, version: number, action: 'CREATE' | 'UPDATE'): TimedAccess {
-    return {
-      patient: ref.patient,
-      recordType: ref.type,
-      recordId: ref.id,
-      recordVersion: version,
-      path: ref.type as string as SchemaPath,
-      paths: [...values.keys()].toSorted(),
-      action,
-      outcome: 'WRITTEN',
-      at: this.#now(),
+  async #commit(items: readonly TransactWriteItem[], packer: ItemPacker, audit: readonly TimedAccess[]): Promise<void> {
+    const drafts = packer.ofWrite(audit)
+    try {
+      await this.#parts.audit.commit(items, drafts, this.#parts.now() + DEADLINE_MS)
+    } catch (error) {
+      if (error instanceof VersionConflict) packer.withdraw(drafts)
+      throw error
     }
   }
 
@@ -279,27 +222,31 @@ export class RecordWriter {
   }
 }
 
-function sizeOf({ manifest, fields }: Pick<StoredRecord, 'manifest' | 'fields'>): number {
-  let bytes = manifest.length
-  for (const [path, sealed] of fields) bytes += path.length + sealed.length
-  if (bytes > ITEM_BYTES) throw new BadUserInput()
-  return bytes
+const nameOf = ({ type, id }: Pick<RecordRef, 'type' | 'id'>): string => `${type}#${id}`
+
+type Charts = ReadonlyMap<PatientId, ChartWriter>
+
+/** Removes records from the charts that have them. */
+async function removals(of: RecordUnits, charts: Charts, refs: readonly RecordRef[]): Promise<WriteUnit[]> {
+  const units: WriteUnit[] = []
+  for (const ref of refs) {
+    const chart = charts.get(ref.patient)
+    const sealed = chart?.stored(ref)
+    if (chart !== undefined && sealed !== undefined) units.push(await of.remove(chart.keys, ref, sealed.version))
+  }
+  return units
 }
 
-const isOwn = ({ ref }: NewRecord): boolean => (ref.id as string) === (ref.patient as string)
-const orderOf = (record: NewRecord): string => (isOwn(record) ? '' : `${record.ref.type} ${record.metadata.date ?? ''}`)
-
-function entryOf({ ref, metadata }: NewRecord, version: number): { type: TypeName; entry: IndexEntry } {
-  const { date = '', codes = [], categories = [], labels = [], author, references, datePrecision } = metadata
-  const { encounter } = references
-  const closedBy = { labels, ...(encounter !== undefined && { encounter }), ...(author !== undefined && { author }) }
+/** One unit of several, in the order and with the result of the first. */
+function together(units: readonly WriteUnit[], locator: LocatorWrite | undefined): WriteUnit {
+  const [first] = units
+  if (first === undefined) throw new TypeError('a unit has parts')
   return {
-    type: ref.type,
-    entry: { id: ref.id, version, date, codes, categories, ...closedBy, ...(datePrecision && { datePrecision }) },
+    ...first,
+    items: [...units.flatMap(({ items }) => items), ...(locator === undefined ? [] : [locator.item])],
+    audit: units.flatMap(({ audit }) => audit),
+    entries: units.flatMap(({ entries }) => entries),
+    removed: units.flatMap(({ removed }) => removed),
+    bytes: units.reduce((sum, { bytes }) => sum + bytes, locator?.bytes ?? 0),
   }
 }
-
-const nameOf = ({ ref }: { ref: NewRecord['ref'] }): string => `${ref.type}#${ref.id}`
-
-/** Writing opens metadata to compare it. No request counts it. */
-const uncounted = (): OpeningCounter => ({ fields: 0, metadata: 0 })

@@ -190,6 +190,12 @@ export class RecordTable {
     }
   }
 
+  /** Returns the write that removes a record. It fails if the stored manifest is not `before`. */
+  remove(tenant: TenantId, ref: RecordRef, before: Uint8Array): TransactWriteItem {
+    const { pk, sk } = itemKey(tenant, ref)
+    return { Delete: { TableName: this.#table, Key: { pk: { S: pk }, sk: { S: sk } }, ...unchangedSince(before) } }
+  }
+
   /** Returns the condition that a record still has this manifest, or still does not exist. */
   unchanged(tenant: TenantId, ref: RecordRef, manifest: Uint8Array | undefined): TransactWriteItem {
     const { pk, sk } = itemKey(tenant, ref)

@@ -1,3 +1,4 @@
+import { ISSUES } from '../../fhir/mapping-issue.ts'
 import { describe, expect, it } from 'vitest'
 import { mapBundle } from '../../fhir/map-bundle.ts'
 import {
@@ -65,27 +66,29 @@ describe('a bad entry does not affect the others', () => {
         null,
         'text',
         {},
-        { request: { method: 'DELETE', url: 'Patient/ada' } },
+        { request: { method: 'DELETE', url: 'Patient?identifier=1' } },
         { resource: { resourceType: CANARY, id: 'x' } },
         { resource: { resourceType: 'Goal', id: 'g1' } },
         { resource: patient() },
-        { resource: patient({ birthDate: '1900-01-01' }) },
+        { resource: observation({ id: 'twice' }) },
         { resource: observation({ valueQuantity: { value: CANARY } }) },
         { resource: observation({ id: 'o2' }) },
         { resource: observation({ id: undefined }) },
         { resource: careTeam({ participant: CANARY }) },
+        { resource: observation({ id: 'twice', effectiveDateTime: '1900-01-01' }) },
       ],
     })
     expect(mapped.faults).toEqual([
       { entry: 0, reason: 'Bundle.entry: holds no resource' },
       { entry: 1, reason: 'Bundle.entry: holds no resource' },
       { entry: 2, reason: 'Bundle.entry: holds no resource' },
-      { entry: 3, reason: 'Bundle.entry: asks for a deletion, which is not imported' },
+      { entry: 3, reason: 'Bundle.entry.request: a deletion that names no single resource' },
       { entry: 4, reason: 'Bundle.entry.resource.resourceType: not a FHIR R4 resource type' },
-      { entry: 7, reason: 'Patient: stands in the bundle twice' },
+      { entry: 7, reason: `Observation: ${ISSUES.versions}` },
       { entry: 8, reason: 'Observation.valueQuantity.value: missing or of the wrong type' },
       { entry: 10, reason: 'Observation.id: missing, or not a FHIR id' },
       { entry: 11, reason: 'CareTeam.participant: missing or of the wrong type' },
+      { entry: 12, reason: `Observation: ${ISSUES.versions}` },
     ])
     expect(recordsOf(mapped, 'Observation')).toHaveLength(1)
     expect([...mapped.unknown]).toEqual([['Goal', 1]])

@@ -2,7 +2,20 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { recordName } from '../../fhir/entry-account.ts'
 import type { Importer, WriteResult } from '../../fhir/importer.ts'
 import type { MappedPatient } from '../../fhir/mapped-bundle.ts'
+import type { WithdrawnResource } from '../../gateway/model/source.ts'
 import { idFor } from './clinic.ts'
+
+/** The result of a write that changes nothing. */
+export const NO_CHANGES: WriteResult = {
+  created: 0,
+  updated: 0,
+  unchanged: 0,
+  unchangedRecords: new Set(),
+  accessChanged: false,
+  outdated: [],
+  closed: [],
+  refused: [],
+}
 
 /** Keeps digests by record, like the sealed store, and counts concurrent writes. */
 export class MemoryImporter implements Importer {
@@ -11,6 +24,7 @@ export class MemoryImporter implements Importer {
   atOnce = 0
   mostAtOnce = 0
   closed = false
+  readonly withdrawn: WithdrawnResource[] = []
   readonly failing = new Map<string, Error>()
 
   async write({ patient: whose, records }: MappedPatient): Promise<WriteResult> {
@@ -31,7 +45,12 @@ export class MemoryImporter implements Importer {
       } else counts.updated++
       this.digests.set(key, metadata.source)
     }
-    return { ...counts, unchangedRecords, accessChanged: counts.created > 0 }
+    return { ...NO_CHANGES, ...counts, unchangedRecords, accessChanged: counts.created > 0 }
+  }
+
+  withdraw(resources: readonly WithdrawnResource[]): Promise<WriteResult> {
+    this.withdrawn.push(...resources)
+    return Promise.resolve(NO_CHANGES)
   }
 
   close(): Promise<void> {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SealedStore } from '../../gateway/admin/open-store.ts'
 import type { RecordId, RequestId } from '../../gateway/model/ids.ts'
+import { NO_CHANGES } from '../fhir/memory-importer.ts'
 import { listenToUrls } from './asked-urls.ts'
 import { Canary } from './canary.ts'
 import { findMarkers } from './canary-markers.ts'
@@ -13,7 +14,8 @@ import { allFormsOf } from './leak-search.ts'
 
 const STORE: SealedStore = {
   idFor: (type) => Buffer.from(type.padEnd(16, '.').slice(0, 16)).toString('base64url') as RecordId,
-  write: () => Promise.resolve({ created: 0, updated: 0, unchanged: 0, unchangedRecords: new Set(), accessChanged: false }),
+  write: () => Promise.resolve(NO_CHANGES),
+  withdraw: () => Promise.resolve(NO_CHANGES),
   writeStudy: () => Promise.resolve(),
   close: () => Promise.resolve(),
 }

@@ -1,3 +1,4 @@
+import { ISSUES } from '../../../fhir/mapping-issue.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Imported, importResources } from '../../harness/imported.ts'
 import { bytesOf, type ClinicAnswer, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
@@ -194,7 +195,7 @@ describe('P3: a consent entry that the import refuses closes its patient', () =>
     expect(seenIn(await ask('physician', 'twice'))).toEqual(['PSY', 'plain'])
     const report = await importResources(clinic, [...chart('twice'), readable, consent('twice', { provision: { type: 'deny' } })])
     expect(seenIn(await ask('physician', 'twice'))).toBe('NOT_FOUND')
-    expect(report.faults.map(({ reason }) => reason)).toEqual(['Consent: stands in the bundle twice'])
+    expect(report.faults.map(({ reason }) => reason)).toEqual([`Consent: ${ISSUES.versions}`, `Consent: ${ISSUES.versions}`])
   })
 
   it('if it names nobody in a bundle of one patient', async () => {

@@ -11,7 +11,7 @@ import { newRequestId } from '../../../gateway/audit/request-id.ts'
 import { envelopeKeyVersion } from '../../../gateway/crypto/envelope.ts'
 import { manifestKeyVersion } from '../../../gateway/crypto/manifest.ts'
 import { keyRotation } from '../../../gateway/admin/key-admin.ts'
-import { HistoryTable } from '../../../gateway/store/history.ts'
+import { openHistoryTable } from '../../../gateway/admin/history-table.ts'
 import { RecordWriter } from '../../../gateway/store/record-writer.ts'
 import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
 import type { PatientId, RecordId } from '../../../gateway/model/ids.ts'
@@ -132,7 +132,7 @@ describe('versions side by side', () => {
         values: new Map([['Observation.valueString' as SchemaPath, `note ${later}`]]),
         metadata: { open: {}, references: {}, date: new Date(Date.UTC(2040, 0, 1, 0, 0, later)).toISOString() },
       }
-      const writer = new RecordWriter({ ...services, history: new HistoryTable(clinic.stack.env.PHI_TABLE_HISTORY) })
+      const writer = new RecordWriter({ ...services, history: openHistoryTable(services, clinic.stack.env) })
       await writer.write(context, { patient, records: [record], access: [] })
       return observation
     }

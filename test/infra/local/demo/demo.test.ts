@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { demoBundles } from '../../../../infra/local/demo/bundles.ts'
+import { NO_CHANGES } from '../../../fhir/memory-importer.ts'
 import { seedDemo, type SeedStore } from '../../../../infra/local/demo/seed.ts'
 import { mapBundle } from '../../../../fhir/map-bundle.ts'
 import type { MappedPatient } from '../../../../fhir/mapped-bundle.ts'
@@ -172,8 +173,9 @@ describe('seeding', () => {
             written.push(tenant)
             subjects.push(...memberships.filter(({ relationship }) => relationship === 'STUDY').map(({ fhirUser }) => fhirUser))
             const counts = { created: records.length, updated: 0, unchanged: 0 }
-            return Promise.resolve({ ...counts, unchangedRecords: new Set(), accessChanged: true })
+            return Promise.resolve({ ...NO_CHANGES, ...counts, accessChanged: true })
           },
+          withdraw: () => Promise.resolve(NO_CHANGES),
           writeStudy: ({ protocol }) => Promise.resolve(void studies.push(`${tenant} ${protocol}`)),
           close: () => Promise.resolve(void closed.push(tenant)),
         }),
