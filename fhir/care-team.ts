@@ -3,9 +3,10 @@ import type { PatientId } from '../gateway/model/ids.ts'
 import type { NewRecord } from '../gateway/model/record.ts'
 import type { IdentifiedEntry } from './bundle.ts'
 import { wordsOf } from './coded.ts'
-import { CodeableConcept, type Concept, Reference, present } from './datatypes.ts'
+import { CodeableConcept, type Concept, Reference } from './datatypes.ts'
 import { type MappingIssue, ISSUES, mappingIssue, schemaIssue, isMappingIssue } from './mapping-issue.ts'
 import { type FhirPeriod, Period, endInstant, firstInstant } from './instant.ts'
+import { overlap } from './overlap.ts'
 import { type Practitioner, displayNameOf, practitionerOf } from './practitioner.ts'
 import { type IdFor, assemble, sourceDigest } from './record.ts'
 import type { References } from './references.ts'
@@ -41,9 +42,9 @@ export interface CareTeamContext {
 /**
  * Who is on a team, and for whom that opens the patient's record.
  *
- * Only an active team gives open membership. An inactive one gives what has an end, so that the past stays true; a team
- * without a known status gives nothing (P3). The team's period bounds each participant's: who stays on a list that has
- * ended has ended too.
+ * Only an active team gives open membership. An inactive team gives only what has ended, so that the past stays true, and a team
+ * without a known status gives nothing (P3). The same is true of an inactive role or practitioner. The period of the team bounds that
+ * of each participant, and so does the period of the role.
  */
 export function mapCareTeam(entry: IdentifiedEntry, context: CareTeamContext): CareTeamReading | MappingIssue {
   const parsed = CareTeam.safeParse(entry.resource)
@@ -65,7 +66,7 @@ export function mapCareTeam(entry: IdentifiedEntry, context: CareTeamContext): C
     const assignments = practitioner.spellings.filter((spelling) => context.assign.has(spelling))
     const users = assignments.flatMap((spelling) => context.assign.get(spelling) ?? [])
     practitioners.push({ key: practitioner.key, assignments })
-    const period = overlap(teamPeriod, own)
+    const period = overlap(teamPeriod, own, practitioner.period)
     if (period === undefined) {
       issues.push(mappingIssue('CareTeam.participant.period', ISSUES.outside))
       continue
@@ -75,7 +76,8 @@ export function mapCareTeam(entry: IdentifiedEntry, context: CareTeamContext): C
     const record = memberRecord(entry, { practitioner, userId: users[0] ?? practitioner.key, role, period, place }, context)
     if (isMappingIssue(record)) issues.push(record)
     else records.push(record)
-    if (status === 'active' || (status === 'inactive' && period.end !== undefined)) {
+    const isOver = period.end !== undefined && endInstant(period.end) <= context.now
+    if ((status === 'active' && practitioner.isActive) || ((status === 'active' || status === 'inactive') && isOver)) {
       for (const fhirUser of new Set([practitioner.fhirUser ?? [], users].flat())) stays.push({ fhirUser, period })
     }
   }
@@ -117,21 +119,4 @@ function memberRecord(entry: IdentifiedEntry, member: Place, { patient, idFor, n
 function roleText(roles: readonly (Concept | undefined)[]): string | undefined {
   const texts = roles.flatMap((role) => wordsOf(role) ?? [])
   return texts.length === 0 ? undefined : [...new Set(texts)].join(', ')
-}
-
-/** The time that both periods cover, in the words of the one that bounds it; undefined where there is none. */
-function overlap(team: FhirPeriod, own: FhirPeriod): FhirPeriod | undefined {
-  const start = bound(team.start, own.start, (one, other) => firstInstant(one) > firstInstant(other))
-  const end = bound(team.end, own.end, (one, other) => endInstant(one) < endInstant(other))
-  if (start !== undefined && end !== undefined && firstInstant(start) >= endInstant(end)) return undefined
-  return present({ start, end })
-}
-
-function bound(
-  one: string | undefined,
-  other: string | undefined,
-  tighter: (one: string, other: string) => boolean,
-): string | undefined {
-  if (one === undefined || other === undefined) return one ?? other
-  return tighter(one, other) ? one : other
 }

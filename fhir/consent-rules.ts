@@ -76,6 +76,8 @@ export function consentsOf(
     if (type === 'Organization' && of !== undefined) return [`Organization/${of}`]
     const found = practitionerOf(reference, resource, references)
     if (found === 'other' || isMappingIssue(found)) return undefined
+    // a role that is not in use, or only for a time, permits less than its practitioner would get
+    if (permits && !(found.isActive && Object.keys(found.period).length === 0)) return undefined
     const users = [
       ...(found.fhirUser === undefined ? [] : [found.fhirUser]),
       ...found.spellings.flatMap((one) => assign.get(one) ?? []),

@@ -3,7 +3,7 @@ import { isAbsentReason } from './absent-reason.ts'
 import { codeOf, hasCode } from './coded.ts'
 import { CodeableConcept, Coding } from './datatypes.ts'
 import { ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
-import { WrittenPeriod, saidPeriod } from './instant.ts'
+import { type FhirPeriod, WrittenPeriod, endInstant, saidPeriod } from './instant.ts'
 import { NamedReference, partyName } from './party.ts'
 import { assemble } from './record.ts'
 import { type MapResource, factsOf } from './subject.ts'
@@ -28,12 +28,26 @@ const Encounter = z.object({
   period: WrittenPeriod.optional(),
   reasonCode: z.array(CodeableConcept).default([]),
   serviceProvider: NamedReference.optional(),
-  participant: z.array(z.object({ type: z.array(CodeableConcept).default([]), individual: NamedReference.optional() })).default([]),
+  reasonReference: z.array(z.unknown()).default([]),
+  participant: z
+    .array(
+      z.object({
+        type: z.array(CodeableConcept).default([]),
+        individual: NamedReference.optional(),
+        period: WrittenPeriod.optional(),
+      }),
+    )
+    .default([]),
 })
 
-/** The performer comes before the attender, and both before everybody else. @source HL7 v3 ParticipationType */
+/** The performer comes before the attender, both before everybody else, and who stayed before who left. @source HL7 v3 ParticipationType */
 const PARTS = ['PPRF', 'ATND']
 const PART_SYSTEMS = ['http://terminology.hl7.org/CodeSystem/v3-ParticipationType', 'http://hl7.org/fhir/v3/ParticipationType']
+
+const byEnd = (one: FhirPeriod | undefined, other: FhirPeriod | undefined): number => {
+  const [end, otherEnd] = [one, other].map((period) => (period?.end === undefined ? '~' : endInstant(period.end)))
+  return end === otherEnd ? 0 : (end ?? '') < (otherEnd ?? '') ? -1 : 1
+}
 
 export const mapEncounter: MapResource = (entry, context) => {
   const parsed = Encounter.safeParse(entry.resource)
@@ -44,7 +58,7 @@ export const mapEncounter: MapResource = (entry, context) => {
     return place === -1 ? PARTS.length : place
   }
   const practitioner = participant
-    .toSorted((one, other) => rank(one.type) - rank(other.type))
+    .toSorted((one, other) => rank(one.type) - rank(other.type) || byEnd(other.period, one.period))
     .map(({ individual }) => partyName(individual, entry.resource, ['Practitioner'], context))
     .find((name) => name !== undefined)
   for (const [element, said] of [
@@ -52,6 +66,8 @@ export const mapEncounter: MapResource = (entry, context) => {
     ['reasonCode', reasonCode],
   ] as const)
     if (said.length > 1) context.note(mappingIssue(`Encounter.${element}`, ISSUES.further))
+  if (reasonCode.length === 0 && parsed.data.reasonReference.length > 0)
+    context.note(mappingIssue('Encounter.reasonReference', ISSUES.lostForm))
   const provider = partyName(serviceProvider, entry.resource, ['Organization'], context)
   return assemble({
     type: 'Encounter',

@@ -34,6 +34,7 @@ export const ISSUES = {
   masked: 'absent for a reason, so that the meaning of the resource is unknown',
   contradiction: 'a value beside the reason of its absence',
   version: 'of another version of FHIR than R4 and R4B',
+  subset: 'a part of a resource: its tag SUBSETTED shows that the server left elements out',
   depth: 'nested too deeply',
   key: 'carries a key that no resource has',
   unicode: 'carries text that is not well-formed Unicode, or a number that is none',
@@ -43,6 +44,7 @@ export const ISSUES = {
   fullUrl: 'differs from the one that its full URL names',
   bases: 'names resources of two servers',
   bundle: 'not a FHIR R4 bundle',
+  document: 'entered-in-error, so that nothing of the document is read',
   entry: 'holds no resource',
   type: 'not a FHIR R4 resource type',
   deletion: 'a deletion that names no single resource',
@@ -69,6 +71,7 @@ export const ISSUES = {
   retracted: 'leads to a record that does not hold',
   lostForm: 'in a form that the API has no place for, so that the record lacks it',
   further: 'more than one, of which the record has the first',
+  focus: 'about somebody or something else than the patient',
   outside: 'does not overlap the period of the care team',
 } as const
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { NAMES, preferred } from './choose.ts'
 import { HumanName, Reference } from './datatypes.ts'
+import { type FhirPeriod, Period } from './instant.ts'
 import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
 import { type References, type Target, identifiersOf } from './references.ts'
 
@@ -16,6 +17,10 @@ export interface Practitioner {
   readonly fhirUser?: string
   /** The resource, if the bundle has it. */
   readonly resource?: Resource
+  /** Whether neither the role nor the practitioner is out of use. */
+  readonly isActive: boolean
+  /** The period of the role. Empty without a limit. */
+  readonly period: FhirPeriod
 }
 
 /** Patients, relatives, organizations and teams stand on care teams too; they are not the ones who ask. */
@@ -25,6 +30,8 @@ const WHERE = 'CareTeam.participant.member'
 const CONDITIONAL_IDENTIFIER = /^[!-~]{1,200}\|[!-~]{1,100}$/
 const MAX_NAME = 300
 
+/** @source https://hl7.org/fhir/R4/practitionerrole.html */
+const Role = z.object({ active: z.boolean().default(true), period: Period.default({}), practitioner: Reference.optional() })
 const Named = z.object({ name: z.array(HumanName).default([]) })
 
 /**
@@ -36,10 +43,12 @@ export function practitionerOf(reference: string | undefined, careTeam: Resource
   const target = references.follow(reference, careTeam)
   if (typeOf(target) !== 'PractitionerRole') return practitionerAt(target)
   const role = resourceOf(target)
-  if (role === undefined) return mappingIssue(WHERE, ISSUES.reference)
-  const practitioner = Reference.safeParse(role['practitioner']).data
+  const read = Role.safeParse(role)
+  if (role === undefined || !read.success) return mappingIssue(WHERE, ISSUES.reference)
+  const { active, period, practitioner } = read.data
   // a contained role refers to its neighbors within the care team
-  return practitionerAt(references.follow(practitioner, target.kind === 'contained' ? careTeam : role))
+  const found = practitionerAt(references.follow(practitioner, target.kind === 'contained' ? careTeam : role))
+  return typeof found === 'object' && 'key' in found ? { ...found, isActive: found.isActive && active, period } : found
 }
 
 function practitionerAt(target: Target): Member {
@@ -56,6 +65,8 @@ function practitionerAt(target: Target): Member {
   return {
     key,
     spellings: [...new Set([key, ...conditional])],
+    isActive: resource?.['active'] !== false,
+    period: {},
     ...(fhirUser !== undefined && { fhirUser }),
     ...(resource !== undefined && { resource }),
   }

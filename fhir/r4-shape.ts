@@ -48,6 +48,7 @@ function issueIn(type: string, value: Fields, path: Path, element: R4Element | u
     chosen = (chosen ?? new Set()).add(own.name)
   }
   if (type === 'Meta' && isOfOtherVersion(value['profile'])) return issueAt(path, ISSUES.version)
+  if (type === 'Meta' && isSubset(value['tag'])) return issueAt(path, ISSUES.subset)
   return absenceIssue(path, element, value, type)
 }
 
@@ -116,6 +117,16 @@ function isResource(value: unknown): boolean {
   return typeof type === 'string' && RESOURCE_TYPES.has(type)
 }
 
+/**
+ * Whether a server left elements out, as in the answer to a search with `_summary` or `_elements`. A client must not take such a
+ * resource for the whole one.
+ *
+ * @source https://hl7.org/fhir/R4/search.html#summary
+ */
+function isSubset(tags: unknown): boolean {
+  return Array.isArray(tags) && tags.some((tag) => isObject(tag) && tag['code'] === 'SUBSETTED')
+}
+
 /** @param beside the value of `_name`: the id and the extensions of a primitive value */
 function companionIssue(type: string, element: R4Element, beside: unknown): Why | undefined {
   if (!element.isPrimitive) return { text: ISSUES.element }
@@ -132,5 +143,7 @@ function absenceIssue(path: Path, element: R4Element | undefined, value: Fields,
   if (element?.name === 'dataAbsentReason') return undefined
   const absence = absenceOf(type, value)
   if (absence === 'contradiction') return issueAt(path, ISSUES.contradiction)
-  return absence === 'absent' && element?.isModifier === true ? issueAt(path, ISSUES.masked) : undefined
+  // nothing would say then that a name, a place on a team or a guardianship has ended
+  const isDecisive = element?.isModifier === true || (type === 'Period' && element?.name === 'period')
+  return absence === 'absent' && isDecisive ? issueAt(path, ISSUES.masked) : undefined
 }

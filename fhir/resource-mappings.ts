@@ -15,7 +15,7 @@ import { z } from 'zod'
 import type { MapResource } from './subject.ts'
 
 /** Read where another resource leads to them. */
-export const READ_BY_OTHERS: ReadonlySet<string> = new Set(['Practitioner', 'Organization', 'Medication'])
+export const READ_BY_OTHERS: ReadonlySet<string> = new Set(['Practitioner', 'PractitionerRole', 'Organization', 'Medication'])
 
 /** What becomes one record each; reports and care teams are read in ways of their own. */
 export const MAPPINGS: Readonly<Record<Exclude<Imported, 'CareTeam' | 'DiagnosticReport'>, MapResource>> = {
