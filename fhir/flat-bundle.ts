@@ -1,3 +1,6 @@
+import { confidentialityOf } from './document-bundle.ts'
+import { unfitBundle, unfitEntry } from './inspect.ts'
+import type { MappingIssue } from './mapping-issue.ts'
 import { isObject } from './object.ts'
 
 /** A bundle without bundles in it. */
@@ -5,6 +8,8 @@ export interface FlatBundle {
   readonly bundle: unknown
   /** Where each entry comes from: its index in `Bundle.entry`, then those in the bundles within. */
   readonly places: readonly (readonly number[])[]
+  /** What makes an entry unfit to be read because of the bundles around it, by its index. */
+  readonly around: readonly (MappingIssue | undefined)[]
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -16,40 +21,47 @@ const MAX_NESTING = 4
  * Puts the entries of bundles within a bundle in their place: the answers of a batch, or bundles that were collected. They share
  * references, because the answers of a batch refer to each other. The security labels of an inner bundle go to its resources.
  *
- * A bundle that has no list of entries, or implicit rules, stays an entry.
+ * What forbids to read an inner bundle, or the entry around it, forbids to read each of its entries. A bundle without a list of entries
+ * stays an entry.
  *
  * @source https://hl7.org/fhir/R4/http.html#transaction-response
  */
 export function flatBundle(bundle: unknown): FlatBundle {
-  if (!isObject(bundle) || !Array.isArray(bundle['entry'])) return { bundle, places: [] }
+  if (!isObject(bundle) || !Array.isArray(bundle['entry'])) return { bundle, places: [], around: [] }
   const all = bundle['entry'] as readonly unknown[]
-  if (!all.some((entry) => innerOf(entry) !== undefined)) return { bundle, places: all.map((_, index) => [index]) }
-  const found = [...entriesOf(all, [])]
-  return { bundle: { ...bundle, entry: found.map(({ entry }) => entry) }, places: found.map(({ place }) => place) }
+  if (!all.some((entry) => innerOf(entry) !== undefined)) return { bundle, places: all.map((_, index) => [index]), around: [] }
+  const found = [...entriesOf(all, [], undefined)]
+  return {
+    bundle: { ...bundle, entry: found.map(({ entry }) => entry) },
+    places: found.map(({ place }) => place),
+    around: found.map(({ around }) => around),
+  }
 }
 
 interface Placed {
   readonly entry: unknown
   readonly place: readonly number[]
+  readonly around: MappingIssue | undefined
 }
 
-function* entriesOf(entries: readonly unknown[], above: readonly number[]): Generator<Placed> {
+function* entriesOf(entries: readonly unknown[], above: readonly number[], around: MappingIssue | undefined): Generator<Placed> {
   for (const [index, entry] of entries.entries()) {
     const place = [...above, index]
     const inner = place.length <= MAX_NESTING ? innerOf(entry) : undefined
     if (inner === undefined) {
-      yield { entry, place }
+      yield { entry, place, around }
       continue
     }
-    const labels = labelsOf(inner)
-    for (const one of entriesOf(inner['entry'] as readonly unknown[], place))
+    const labels = [...labelsOf(inner), ...confidentialityOf(inner)]
+    const found = around ?? unfitEntry(entry) ?? unfitBundle(inner)
+    for (const one of entriesOf(inner['entry'] as readonly unknown[], place, found))
       yield { ...one, entry: labeledEntry(one.entry, labels) }
   }
 }
 
 function innerOf(entry: unknown): Json | undefined {
   const resource = isObject(entry) ? entry['resource'] : undefined
-  if (!isObject(resource) || resource['resourceType'] !== 'Bundle' || resource['implicitRules'] !== undefined) return undefined
+  if (!isObject(resource) || resource['resourceType'] !== 'Bundle') return undefined
   const inner = resource['entry']
   return Array.isArray(inner) && inner.length > 0 ? resource : undefined
 }

@@ -1,3 +1,4 @@
+import { documentIssue } from './document-bundle.ts'
 import { isObject } from './object.ts'
 import { asksOtherVersion } from './fhir-version.ts'
 import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
@@ -30,7 +31,7 @@ export function unfitBundle(bundle: Fields): MappingIssue | undefined {
   const { link } = bundle
   const urls = (Array.isArray(link) ? link : []).map((one: unknown) => (isObject(one) ? one['url'] : undefined))
   if (urls.some((url) => typeof url === 'string' && asksOtherVersion(url))) return mappingIssue('Bundle', ISSUES.version)
-  return unfit('Bundle', { ...bundle, entry: undefined })
+  return unfit('Bundle', { ...bundle, entry: undefined }) ?? documentIssue(bundle)
 }
 
 /** What makes an entry of a bundle unfit to be read, apart from its resource. */

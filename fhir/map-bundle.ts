@@ -43,7 +43,7 @@ import { unresolvedOf } from './unresolved.ts'
  * @source https://hl7.org/fhir/R4/bundle.html
  */
 export function mapBundle(bundle: unknown, options: MapOptions): MappedBundle {
-  const { bundle: flat, places } = flatBundle(bundle)
+  const { bundle: flat, places, around } = flatBundle(bundle)
   const { entries: read, deleted, conflicting, superseded, faults: ofEntries, count } = readEntries(flat)
   const all = read.map((entry) => ({ ...entry, resource: withoutPlaceholders(entry.resource) }))
   // a party that cannot be read is one that the bundle does not hold: nothing of it is shown, and its id stays known
@@ -51,7 +51,7 @@ export function mapBundle(bundle: unknown, options: MapOptions): MappedBundle {
   const unreadable = new Set(strangers.map(({ entry }) => entry))
   const entries = all.filter(({ index }) => !unreadable.has(index))
   const account = new EntryAccount([...ofEntries, ...strangers])
-  const mapping = new Mapping(options, new References(entries), account, isObject(flat) ? flat : {})
+  const mapping = new Mapping(options, new References(entries), account, isObject(flat) ? flat : {}, around)
   const others = entries.filter((entry) => !mapping.takePatient(entry))
   // the rest refers to encounters, and may refer to those only that became records
   const [encounters, rest] = [true, false].map((is) => others.filter(({ type }) => (type === 'Encounter') === is))
@@ -95,11 +95,17 @@ class Mapping {
   /** The issue around the resource of an entry: of the whole bundle, or of the entry. */
   readonly #around: (entry: Entry) => MappingIssue | undefined
 
-  constructor(options: MapOptions, references: References, account: EntryAccount, bundle: Resource) {
+  constructor(
+    options: MapOptions,
+    references: References,
+    account: EntryAccount,
+    bundle: Resource,
+    around: readonly (MappingIssue | undefined)[],
+  ) {
     this.#options = options
     const ofBundle = unfitBundle(bundle)
     const raw: readonly unknown[] = Array.isArray(bundle['entry']) ? bundle['entry'] : []
-    this.#around = ({ index }) => ofBundle ?? unfitEntry(raw[index])
+    this.#around = ({ index }) => ofBundle ?? around[index] ?? unfitEntry(raw[index])
     this.#sources = new EntrySources(options.idFor)
     this.#labels = options.labels
     this.#references = references

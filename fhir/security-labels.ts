@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { RecordLabel } from '../directives/policy.ts'
 import { CONFIDENTIALITIES, REFRAINS, UNKNOWN_LABEL } from '../directives/record-labels.ts'
 import { type Entry } from './bundle.ts'
+import { confidentialityOf } from './document-bundle.ts'
 import { isObject } from './object.ts'
 import type { CodeLabels } from './labels.ts'
 
@@ -43,20 +44,21 @@ export function securityLabelsOf(resource: Readonly<Record<string, unknown>>, co
 }
 
 /**
- * The labels of a bundle that none of its resources has. A bundle has the highest labels of its resources, so that such a label
- * can only be meant for all of them.
+ * The labels that all resources of a bundle get: those of a document, and those of the bundle that none of its resources has. A bundle
+ * has the highest labels of its resources, so that such a label can only be meant for all of them.
  */
 export function labelsOfBundle(
-  { meta }: Readonly<Record<string, unknown>>,
+  bundle: Readonly<Record<string, unknown>>,
   entries: readonly Pick<Entry, 'resource'>[],
   codes: CodeLabels,
 ): readonly RecordLabel[] {
-  const labels = securityLabelsOf({ meta }, codes)
-  if (labels.length === 0) return []
+  const labels = securityLabelsOf({ meta: bundle['meta'] }, codes)
+  const ofDocument = securityLabelsOf({ meta: { security: confidentialityOf(bundle) } }, codes)
+  if (labels.length === 0) return ofDocument
   const found = new Set<RecordLabel>(
     entries.flatMap(({ resource }) => [...securityLabelsOf(resource, codes), ...codes.labelsOf(resource)]),
   )
-  return labels.filter((label) => !found.has(label))
+  return [...new Set([...ofDocument, ...labels.filter((label) => !found.has(label))])].toSorted()
 }
 
 /** Each coding of a security label. A label that cannot be read gives undefined. */
