@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { authorOf } from './author.ts'
 import { SYSTEMS, codeOf } from './coded.ts'
-import { CodeableConcept, type Concept, Text } from './datatypes.ts'
+import { CodeableConcept, type Concept, SubjectConcept, Text } from './datatypes.ts'
 import { ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, Period } from './instant.ts'
 import { assemble, contentDigest } from './record.ts'
@@ -12,11 +12,11 @@ const AllergyIntolerance = z.object({
   clinicalStatus: CodeableConcept.optional(),
   category: z.array(Text).default([]),
   criticality: z.enum(['low', 'high', 'unable-to-assess'], { error: ISSUES.code }).optional(),
-  code: CodeableConcept.optional(),
+  code: SubjectConcept.optional(),
   onsetDateTime: DateTime.optional(),
   onsetPeriod: Period.optional(),
   recordedDate: DateTime.optional(),
-  reaction: z.array(z.object({ substance: CodeableConcept.optional(), manifestation: z.array(CodeableConcept) })).default([]),
+  reaction: z.array(z.object({ substance: SubjectConcept.optional(), manifestation: z.array(CodeableConcept) })).default([]),
 })
 
 export const mapAllergyIntolerance: MapResource = (entry, { patient, references, idFor }) => {

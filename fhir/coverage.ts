@@ -90,6 +90,7 @@ function readCoverage(resource: Resource, container: Resource, context: SubjectC
   const parsed = Coverage.safeParse(resource)
   if (!parsed.success) return schemaIssue('Coverage', parsed.error)
   const { type, subscriberId, period, payor } = parsed.data
+  if (payor.length > 1) context.note(mappingIssue('Coverage.payor', ISSUES.further))
   const name = payor.map((one) => partyName(one, container, ['Organization'], context, 'loose')).find((one) => one !== undefined)
   return {
     values: { payor: name, subscriberId, type: codeOf(type, SYSTEMS.coverageType), period: saidPeriod(period) },

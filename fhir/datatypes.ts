@@ -48,8 +48,19 @@ export const ValueConcept = ReadConcept.transform((read, context): Concept | und
   return concept
 })
 
+/** Codes for a missing value. Files that come from CDA have them beside a text, or instead of it. */
+const NULL_FLAVORS: ReadonlySet<string | undefined> = new Set([
+  'http://terminology.hl7.org/CodeSystem/v3-NullFlavor',
+  'http://hl7.org/fhir/v3/NullFlavor',
+])
+
+/** A concept that a record can be about: it is undefined if its codes only say that it is unknown. */
+export const SubjectConcept = CodeableConcept.transform((concept) =>
+  concept?.text === undefined && concept?.coding.every(({ system }) => NULL_FLAVORS.has(system)) === true ? undefined : concept,
+)
+
 /** A concept without which its resource says nothing. */
-export const RequiredConcept = CodeableConcept.transform((concept, context): Concept => {
+export const RequiredConcept = SubjectConcept.transform((concept, context): Concept => {
   if (concept !== undefined) return concept
   context.addIssue({ code: 'custom', message: ISSUES.shape })
   return z.NEVER
@@ -78,6 +89,8 @@ export const Quantity = z.object({
   comparator: z.enum(['<', '<=', '>=', '>'], { error: ISSUES.code }).optional(),
   unit: Text.optional(),
   code: Text.optional(),
+  /** Holds the reason if the quantity is missing. */
+  extension: z.unknown().optional(),
 })
 
 /** What a reference without a literal one says of its target. Unreadable parts lead nowhere. */

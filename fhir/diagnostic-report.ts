@@ -4,7 +4,7 @@ import { Attachment, attachedText } from './attachment.ts'
 import { authorOf } from './author.ts'
 import { withBinaries } from './binary.ts'
 import type { IdentifiedEntry } from './bundle.ts'
-import { categoriesOf } from './coded.ts'
+import { categoriesOf, wordsOf } from './coded.ts'
 import { CodeableConcept, MAX_TEXT_BYTES, Reference, Text } from './datatypes.ts'
 import { type MappingIssue, ISSUES, isMappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, WrittenPeriod } from './instant.ts'
@@ -26,6 +26,7 @@ const DiagnosticReport = z.object({
   issued: DateTime.optional(),
   performer: z.array(NamedReference).default([]),
   conclusion: Text.optional(),
+  conclusionCode: z.array(CodeableConcept).default([]),
   presentedForm: z.array(Attachment).default([]),
   text: z.object({ div: z.string().max(MAX_NARRATIVE, { error: ISSUES.text }).optional() }).optional(),
 })
@@ -37,7 +38,9 @@ const DiagnosticReport = z.object({
 export function mapDiagnosticReport(entry: IdentifiedEntry, context: SubjectContext): NewRecord | MappingIssue | 'without text' {
   const parsed = DiagnosticReport.safeParse(entry.resource)
   if (!parsed.success) return schemaIssue('DiagnosticReport', parsed.error)
-  const { category, code, effectiveDateTime, effectivePeriod, issued, performer, conclusion, presentedForm } = parsed.data
+  const { category, code, effectiveDateTime, effectivePeriod, issued, performer, presentedForm, conclusionCode } = parsed.data
+  const codes = conclusionCode.flatMap((one) => wordsOf(one) ?? [])
+  const conclusion = parsed.data.conclusion ?? (codes.length > 0 ? codes.join(', ') : undefined)
   const encounter = encounterOf('DiagnosticReport', entry, parsed.data.encounter, context)
   if (typeof encounter === 'object') return encounter
   const forms = withBinaries('DiagnosticReport.presentedForm', presentedForm, entry, context)

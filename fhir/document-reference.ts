@@ -4,7 +4,7 @@ import { authorOf } from './author.ts'
 import { withBinaries } from './binary.ts'
 import { categoriesOf } from './coded.ts'
 import { CodeableConcept, Reference } from './datatypes.ts'
-import { isMappingIssue, schemaIssue } from './mapping-issue.ts'
+import { ISSUES, isMappingIssue, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, WrittenPeriod } from './instant.ts'
 import { NamedReference, partyName } from './party.ts'
 import { assemble, labeled } from './record.ts'
@@ -28,6 +28,7 @@ export const mapDocumentReference: MapResource = (entry, context) => {
   const { type, category, author, content, context: made } = parsed.data
   const encounter = encounterOf('DocumentReference', entry, made?.encounter[0], context)
   if (typeof encounter === 'object') return encounter
+  if ((made?.encounter.length ?? 0) > 1) context.note(mappingIssue('DocumentReference.context.encounter', ISSUES.further))
   const attached = content.map(({ attachment }) => attachment)
   const forms = withBinaries(ATTACHMENT, attached, entry, context)
   if (isMappingIssue(forms)) return forms

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { authorOf } from './author.ts'
 import type { IdentifiedEntry } from './bundle.ts'
 import { categoriesOf } from './coded.ts'
-import { CodeableConcept, type Concept, Reference } from './datatypes.ts'
+import { CodeableConcept, type Concept, Reference, SubjectConcept } from './datatypes.ts'
 import { Dosage, dosageText } from './dosage.ts'
 import { type MappingIssue, ISSUES, mappingIssue, schemaIssue, isMappingIssue } from './mapping-issue.ts'
 import { unfit } from './inspect.ts'
@@ -17,7 +17,7 @@ const STATUSES = ['active', 'on-hold', 'cancelled', 'completed', 'entered-in-err
 const MedicationRequest = z.object({
   status: z.enum(STATUSES, { error: ISSUES.code }).optional(),
   category: z.array(CodeableConcept).default([]),
-  medicationCodeableConcept: CodeableConcept.optional(),
+  medicationCodeableConcept: SubjectConcept.optional(),
   medicationReference: NamedReference.optional(),
   encounter: Reference.optional(),
   authoredOn: DateTime.optional(),
@@ -26,7 +26,7 @@ const MedicationRequest = z.object({
 })
 
 /** @source https://hl7.org/fhir/R4/medication.html */
-const Medication = z.object({ code: CodeableConcept.optional() })
+const Medication = z.object({ code: SubjectConcept.optional() })
 
 export const mapMedicationRequest: MapResource = (entry, context) => {
   const parsed = MedicationRequest.safeParse(entry.resource)

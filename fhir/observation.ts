@@ -1,11 +1,13 @@
 import { z } from 'zod'
+import type { IdentifiedEntry } from './bundle.ts'
 import { SYSTEMS, categoriesOf, codeAmong, codeOf, hasCodeOf } from './coded.ts'
 import { CodeableConcept, Reference, RequiredConcept, present } from './datatypes.ts'
 import { ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, Period } from './instant.ts'
 import { VALUE_CHOICES, observedValue, refineValue } from './observed-value.ts'
+import { NamedReference } from './party.ts'
 import { assemble } from './record.ts'
-import { type MapResource, encounterOf, factsOf } from './subject.ts'
+import { type MapResource, type SubjectContext, encounterOf, factsOf } from './subject.ts'
 
 const Component = z.object({ code: RequiredConcept, ...VALUE_CHOICES }).superRefine(refineValue)
 
@@ -14,6 +16,8 @@ const Observation = z
   .object({
     category: z.array(CodeableConcept).default([]),
     code: RequiredConcept,
+    focus: z.array(NamedReference).default([]),
+    extension: z.array(z.object({ url: z.string().optional() })).default([]),
     encounter: Reference.optional(),
     effectiveDateTime: DateTime.optional(),
     /** Holds the reason if the time is missing. */
@@ -34,6 +38,7 @@ export const mapObservation: MapResource = (entry, context) => {
   const parsed = Observation.safeParse(entry.resource)
   if (!parsed.success) return schemaIssue('Observation', parsed.error)
   const observation = parsed.data
+  if (isAboutOther(observation, entry, context)) return mappingIssue('Observation.focus', ISSUES.focus)
   const encounter = encounterOf('Observation', entry, observation.encounter, context)
   if (typeof encounter === 'object') return encounter
   const time = timeOf(observation)
@@ -59,6 +64,25 @@ export const mapObservation: MapResource = (entry, context) => {
       encounter,
       sources: [entry.resource],
     }),
+  })
+}
+
+/** @source https://hl7.org/fhir/R4/extension-observation-focuscode.html */
+const FOCUS_CODE = 'http://hl7.org/fhir/StructureDefinition/observation-focusCode'
+/** Parts of the patient's own record: the stage of a tumor has the diagnosis as its focus. */
+const OWN_FOCUS: ReadonlySet<string | undefined> = new Set(
+  'Condition Procedure Encounter Observation DiagnosticReport MedicationRequest MedicationStatement MedicationAdministration'.split(
+    ' ',
+  ),
+)
+
+/** Whether the value is one of a fetus, a donor or a relative. It is in the patient's chart, and would read as the patient's own. */
+function isAboutOther({ focus, extension }: Read, { resource }: IdentifiedEntry, context: SubjectContext): boolean {
+  if (extension.some(({ url }) => url === FOCUS_CODE)) return true
+  return focus.some(({ link, type: said }) => {
+    const target = context.references.follow(link, resource)
+    const type = target.kind === 'entry' ? target.entry.type : target.kind === 'nowhere' ? said : target.type
+    return !(OWN_FOCUS.has(type) || (target.kind === 'entry' && target.entry === context.subject))
   })
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { hasAbsentReason } from './absent-reason.ts'
 import { type Concept, Decimal, Quantity, Text, ValueConcept, present } from './datatypes.ts'
 import { ISSUES } from './mapping-issue.ts'
 import { DateTime } from './instant.ts'
@@ -55,10 +56,9 @@ export function refineValue(read: ReadChoices, context: z.core.$RefinementCtx): 
   else if (isWithoutNumber(read.valueQuantity)) issue(ISSUES.shape, 'valueQuantity', 'value')
 }
 
-/** Whether a quantity has a unit and no number. A quantity without content has a reason for that. */
+/** Whether a quantity has neither a number nor the reason of its absence. */
 function isWithoutNumber(quantity: ReadQuantity | undefined): boolean {
-  if (quantity === undefined || quantity.value !== undefined || quantity._value !== undefined) return false
-  return quantity.unit !== undefined || quantity.code !== undefined || quantity.comparator !== undefined
+  return quantity !== undefined && quantity.value === undefined && quantity._value === undefined && !hasAbsentReason(quantity)
 }
 
 /**

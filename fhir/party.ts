@@ -3,6 +3,7 @@ import type { Entry } from './bundle.ts'
 import { HumanName, LOGICAL, Reference, Text, linkOf, present } from './datatypes.ts'
 import { displayNameOf } from './practitioner.ts'
 import type { References, Target } from './references.ts'
+import { includesWords } from './words.ts'
 
 type Resource = Readonly<Record<string, unknown>>
 
@@ -67,19 +68,8 @@ function shown(display: string, subject: Entry): string | undefined {
 
 /** Whether a text holds the family name of a patient as a word of its own. */
 export function namesSubject(text: string, subject: Entry): boolean {
-  const words = ` ${wordsOf(text)} `
   const names = Named.safeParse(subject.resource).data?.name ?? []
-  return names
-    .flatMap(({ family, text: whole }) => [family, whole])
-    .some((name) => name !== undefined && wordsOf(name) !== '' && words.includes(` ${wordsOf(name)} `))
-}
-
-function wordsOf(text: string): string {
-  return text
-    .toLowerCase()
-    .split(/[^\p{L}\p{N}]+/u)
-    .filter((word) => word !== '')
-    .join(' ')
+  return names.flatMap(({ family, text: whole }) => [family, whole]).some((name) => name !== undefined && includesWords(text, name))
 }
 
 function typeOf(target: Target): string | undefined {

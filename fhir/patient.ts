@@ -8,6 +8,7 @@ import { Address, CodeableConcept, Coding, ContactPoint, HumanName, Identifier, 
 import { type MappingIssue, ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, PartialDate, dateOf } from './instant.ts'
 import { type IdFor, assemble, sourceDigest } from './record.ts'
+import { includesWords } from './words.ts'
 
 /** Social security numbers of the United States, by URI and by OID. */
 const SSN: ReadonlySet<string | undefined> = new Set(['http://hl7.org/fhir/sid/us-ssn', 'urn:oid:2.16.840.1.113883.4.1'])
@@ -49,8 +50,7 @@ export function mapPatient(entry: IdentifiedEntry, { idFor, now, note }: Patient
   const parsed = Patient.safeParse(entry.resource)
   if (!parsed.success) return schemaIssue('Patient', parsed.error)
   const { identifier, name, telecom, address, communication, extension, deceasedDateTime, ...patient } = parsed.data
-  const named = name.filter(({ family }) => family !== undefined)
-  const called = preferred(named, NAMES, now) ?? preferred(name, NAMES, now)
+  const called = nameOf(name, now)
   const home = preferred(
     // a post box is no place to visit
     address.toSorted((one, other) => Number(one.type === 'postal') - Number(other.type === 'postal')),
@@ -92,6 +92,17 @@ export function mapPatient(entry: IdentifiedEntry, { idFor, now, note }: Patient
 }
 
 type Read = z.output<typeof Patient>
+
+/**
+ * The current name, with a family name if a current name has one. If the preferred name is only a text, another name counts only if the
+ * text includes its family name: it could be a former one or a nickname.
+ */
+function nameOf(all: Read['name'], now: string): Read['name'][number] | undefined {
+  const first = preferred(all, NAMES, now)
+  const isSame = ({ family }: Read['name'][number]): boolean =>
+    family !== undefined && (first?.text === undefined || includesWords(first.text, family))
+  return first?.family === undefined ? (preferred(all.filter(isSame), NAMES, now) ?? first) : first
+}
 
 function identifierOf(
   all: Read['identifier'],

@@ -17,6 +17,7 @@ export type Target =
 
 /** The type may be missing in a reference by identifier. */
 const CONDITIONAL = /^([A-Z][A-Za-z]{2,40})?\?identifier=/
+const SEARCH_URL = /^https?:\/\/([^?#\s]+)\/([A-Z][A-Za-z]{2,40}\?identifier=.*)$/
 /** Printable ASCII: what is found here is shown in reports and can be assigned to a user. */
 const SHOWN = /^[A-Z][A-Za-z]{2,40}\?identifier=[!-~]{1,200}\|[!-~]{1,100}$/
 
@@ -69,9 +70,15 @@ export class References {
     if (reference.startsWith('#')) return containedIn(from, reference.slice(1))
     const relative = RELATIVE.exec(reference)
     if (relative !== null) return this.#relative(relative[1] ?? '', relative[2] ?? '', this.#byResource.get(from)?.base)
-    const query = decoded(reference)
+    const query = this.#withoutBase(decoded(reference))
     if (CONDITIONAL.test(query)) return this.#conditional(query.startsWith('?') ? `${type ?? ''}${query}` : query)
     return this.#absolute(reference)
+  }
+
+  /** A search on the server of the bundle is the conditional reference. */
+  #withoutBase(reference: string): string {
+    const [, base = '', query = ''] = SEARCH_URL.exec(reference) ?? []
+    return this.#bases.has(base) ? query : reference
   }
 
   #relative(type: string, id: string, base: string | undefined): Target {
