@@ -158,8 +158,14 @@ class ImportRun {
         logs.add(name)
         continue
       }
+      if (unit === 'empty') {
+        this.#bundles += 1
+        add(passedOver, 'bundle without entries', 1)
+        continue
+      }
       isRead = true
       if (unit === 'kept') this.#resources += 1
+      else if (unit === 'page') this.#bundles += 1
       else if (unit === 'not a resource') this.#refusedLine(name, found.line, 'holds no FHIR resource')
       else {
         this.#bundles += 1

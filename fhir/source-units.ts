@@ -40,7 +40,7 @@ interface Loose {
   readonly place: EntryPlace
 }
 
-/** Sorts the values of files: bundles are units of their own, and all other resources are one collection. */
+/** Sorts the values of files: bundles are units of their own. All other resources are one collection, with the pages of searches. */
 export class SourceUnits {
   readonly #max: number
   /** The resources outside of bundles. Empty again once they are too many. */
@@ -56,10 +56,10 @@ export class SourceUnits {
   }
 
   /**
-   * Returns a bundle as a unit, `passed over` for what holds no resources by its nature, `kept` for what the collection gets, and `not
-   * a resource` for a line of anything else.
+   * Returns a bundle as a unit, `passed over` for a value that is no resource by its nature, `kept` for resources and `page` for a page that
+   * the collection gets, `empty` for a bundle without entries, and `not a resource` for a line of anything else.
    */
-  take({ name, line, value, characters }: Value): SourceUnit | 'passed over' | 'kept' | 'not a resource' {
+  take({ name, line, value, characters }: Value): SourceUnit | 'passed over' | 'kept' | 'page' | 'empty' | 'not a resource' {
     const place: EntryPlace = { file: name, ...(line !== undefined && { line }) }
     if (isLogLine(value)) return 'passed over'
     const manifest = readManifest(value)
@@ -76,6 +76,11 @@ export class SourceUnits {
     for (const [index, entry] of deletions.entries()) this.#keep({ entry, place: { ...place, entry: index } }, characters)
     if (deletions.length > 0) return 'kept'
     this.#notePage(value)
+    if (isObject(value) && entriesOf(value)?.length === 0) return 'empty'
+    if (isPage(value)) {
+      this.#keep({ entry: { resource: value }, place }, characters, entriesOf(value)?.length)
+      return 'page'
+    }
     return { bundle: value, placeOf: ([entry, ...inner]) => placeWithin(place, entry, inner) }
   }
 
@@ -121,16 +126,15 @@ export class SourceUnits {
     return [...lacking, ...different.map((other) => ({ file: other, reason: OTHER_COUNT }))]
   }
 
-  #keep(one: Loose, characters: number): void {
+  #keep(one: Loose, characters: number, entries = 1): void {
     this.#characters += characters
-    this.#counts.set(one.place.file, (this.#counts.get(one.place.file) ?? 0) + 1)
+    this.#counts.set(one.place.file, (this.#counts.get(one.place.file) ?? 0) + entries)
     if (this.#characters > this.#max) this.#loose = []
     else this.#loose.push(one)
   }
 
   #notePage(bundle: unknown): void {
-    const links: readonly unknown[] = isObject(bundle) && Array.isArray(bundle['link']) ? bundle['link'] : []
-    for (const { relation, url } of links.filter(isObject)) {
+    for (const { relation, url } of linksOf(bundle)) {
       if (typeof url !== 'string') continue
       if (relation === 'self') this.#pages.here.add(url)
       if (relation === 'next') this.#pages.next.push(url)
@@ -138,7 +142,36 @@ export class SourceUnits {
   }
 }
 
-const TOO_MANY = 'the resources outside of bundles are too many to be read together; import fewer patients at a time'
+const PAGED: ReadonlySet<unknown> = new Set(['next', 'previous', 'prev'])
+
+/**
+ * Whether a bundle is one of several pages. Records of one page refer to patients of another one. Not every server links the last page with the one
+ * before it, so that the answer to a search without a patient counts.
+ *
+ * @source https://hl7.org/fhir/R4/http.html#paging
+ */
+function isPage(bundle: unknown): bundle is Readonly<Record<string, unknown>> {
+  if (!isObject(bundle) || bundle['type'] !== 'searchset' || entriesOf(bundle) === undefined) return false
+  return linksOf(bundle).some(({ relation }) => PAGED.has(relation)) || !entriesOf(bundle)?.some(isPatient)
+}
+
+function isPatient(entry: unknown): boolean {
+  const resource = isObject(entry) ? entry['resource'] : undefined
+  return isObject(resource) && resource['resourceType'] === 'Patient'
+}
+
+function linksOf(bundle: unknown): readonly Readonly<Record<string, unknown>>[] {
+  const links: readonly unknown[] = isObject(bundle) && Array.isArray(bundle['link']) ? bundle['link'] : []
+  return links.filter(isObject)
+}
+
+/** The entries of a bundle; undefined if they are no list. */
+function entriesOf({ entry = [] }: Readonly<Record<string, unknown>>): readonly unknown[] | undefined {
+  return Array.isArray(entry) ? (entry as readonly unknown[]) : undefined
+}
+
+const TOO_MANY =
+  'the resources outside of bundles, and on pages of searches, are too many to be read together; import fewer patients at a time'
 const OTHER_COUNT = 'the file has not as many resources as the manifest lists'
 
 const folderOf = (file: string): string => posix.dirname(file)

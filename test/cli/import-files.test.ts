@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type ImportReport, jsonReport, summary } from '../../cli/import-report.ts'
 import { runImport } from '../../cli/import-run.ts'
@@ -189,6 +189,34 @@ describe('pages', () => {
     await put('3.json', page(3, false, patient({ id: 'eve' })))
     expect((await run()).missingPages).toBe(0)
   })
+
+  it('refer to each other, whatever their order, and are counted by their entries', async () => {
+    const spoiled = observation({ id: 'o2', valueQuantity: { value: 'x' } })
+    const last = page(3, false, observation())
+    await put('a.json', { ...last, entry: [{ resource: observation() }, { resource: spoiled }] })
+    await put('b.json', page(2, true, { ...observation({ id: 'o3' }) }))
+    await put('c.json', page(1, true, patient()))
+    const report = await run()
+    expect(report).toMatchObject({ bundles: 3, resources: 0, patients: 1, missingPages: 0 })
+    expect(report.entries).toMatchObject({ read: 4, imported: 3, issues: 1 })
+    expect(report.files).toMatchObject([
+      { file: 'a.json', read: 2, imported: 1, issues: 1 },
+      { file: 'b.json', read: 1 },
+      { file: 'c.json', read: 1 },
+    ])
+    expect(report.faults).toEqual([
+      { file: 'a.json', entry: 1, reason: 'Observation.valueQuantity.value: missing or of the wrong type' },
+    ])
+  })
+
+  it('keep the faults and the labels of their bundles', async () => {
+    await put('1.json', page(1, true, patient()))
+    await put('2.json', { ...page(2, false, observation()), implicitRules: 'https://rules.example' })
+    const report = await run()
+    expect(report.faults).toEqual([
+      { file: '2.json', entry: 0, reason: 'Bundle: carries implicitRules, which must be known to read the resource' },
+    ])
+  })
 })
 
 describe('a path with nothing to read', () => {
@@ -201,6 +229,15 @@ describe('a path with nothing to read', () => {
     await put('good/1.json', bundle(patient()))
     const report = await run('good', path)
     expect(report.faults).toEqual([{ file: path, reason: `nothing to import was found; found instead: ${found}` }])
+  })
+
+  it('is a fault if it has bundles without entries only', async () => {
+    await put('1.json', { resourceType: 'Bundle', type: 'searchset', total: 0 })
+    await put('2.json', { ...bundle(), entry: [] })
+    const reason = 'nothing to import was found; found instead: bundle without entries 2'
+    expect((await run()).faults).toEqual([{ file: basename(home), reason }])
+    await put('3.json', bundle(patient()))
+    expect(await run()).toMatchObject({ faults: [], bundles: 3, passedOver: new Map([['bundle without entries', 2]]) })
   })
 
   it('files beside readable ones are counted', async () => {
