@@ -83,7 +83,7 @@ export class CaseRun {
     return read(await clinic.gateway.handle({ ...request, body: this.#text(file) }))
   }
 
-  /** Asks with the token of a file, of an issuer whose settings are those of the file and `more`. */
+  /** Asks with the token of a file, of an issuer with the settings of the file and `more`. */
   async asksByToken(query: string, file: string, more: TokenParts = {}): Promise<ClinicAnswer> {
     const { clinic, issuer } = this.#parts
     const now = Math.floor(Date.now() / 1000)
