@@ -18,7 +18,7 @@ const Encounter = z.object({
 /** Somebody who took part in an encounter, and since when. */
 export interface Participant {
   readonly practitioner: Practitioner
-  /** Without an end for a participant who stayed until the end of the encounter: whoever treated the patient may read what follows from it. */
+  /** Without an end after a part that lasted as long as the encounter: the care that follows from it needs the record. */
   readonly period: FhirPeriod
 }
 

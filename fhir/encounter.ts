@@ -40,7 +40,7 @@ const Encounter = z.object({
     .default([]),
 })
 
-/** The performer comes before the attender, both before everybody else, and who stayed before who left. @source HL7 v3 ParticipationType */
+/** The performer comes before the attender, and both before everybody else. A later end of the part comes before an earlier one. @source HL7 v3 ParticipationType */
 const PARTS = ['PPRF', 'ATND']
 const PART_SYSTEMS = ['http://terminology.hl7.org/CodeSystem/v3-ParticipationType', 'http://hl7.org/fhir/v3/ParticipationType']
 

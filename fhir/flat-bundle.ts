@@ -8,7 +8,7 @@ export interface FlatBundle {
   readonly bundle: unknown
   /** Where each entry comes from: its index in `Bundle.entry`, then those in the bundles within. */
   readonly places: readonly (readonly number[])[]
-  /** What makes an entry unfit to be read because of the bundles around it, by its index. */
+  /** By the index of an entry, the issue of the bundles around it, which makes the entry unfit to be read. */
   readonly around: readonly (MappingIssue | undefined)[]
 }
 
@@ -21,7 +21,7 @@ const MAX_NESTING = 4
  * Puts the entries of bundles within a bundle in their place: the answers of a batch, or bundles that were collected. They share
  * references, because the answers of a batch refer to each other. The security labels of an inner bundle go to its resources.
  *
- * What forbids to read an inner bundle, or the entry around it, forbids to read each of its entries. A bundle without a list of entries
+ * An issue of an inner bundle, or of the entry around it, refuses each of its entries. A bundle without a list of entries
  * stays an entry.
  *
  * @source https://hl7.org/fhir/R4/http.html#transaction-response

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { bundle, map, observation, patient, practitioner, reasonsOf, recordsOf, valuesOf } from './clinic.ts'
 
-// What is around a resource, or said of it as a whole, can forbid to read it.
+// An issue around a resource, or of the resource as a whole, refuses it.
 
 const V = { system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'V' }
 const subject = { reference: 'Patient/ada' }

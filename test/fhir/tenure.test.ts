@@ -86,8 +86,8 @@ it.each([
   [practitioner(), careTeam({ status: 'inactive', period: { end: '2030' } })],
   [practitioner(), careTeam({ participant: [{ member: { reference: 'Practitioner/p1' }, period: masked }] })],
   [practitioner(), careTeam({ period: masked })],
-])('nobody is a member by what is out of use, or has a period without its end: %#', (who, team) => {
-  expect(periodsOf(map(bundle(patient(), who, team)))).toEqual([])
+])('nobody is a member by an element that is out of use, or has a period without its end: %#', (one, team) => {
+  expect(periodsOf(map(bundle(patient(), one, team)))).toEqual([])
 })
 
 it('a period that is absent for a reason refuses its resource', () => {
@@ -136,12 +136,12 @@ describe('a participant of an encounter', () => {
     expect(stays(practitioner(), visit(participant, changes))).toEqual(periods)
   })
 
-  it('who is out of use is none', () => {
+  it('is none if the role or the practitioner is out of use', () => {
     expect(stays(practitioner({ active: false }), visit({}))).toEqual([])
     expect(stays(practitioner(), role({ active: false }), visit({ individual: { reference: 'PractitionerRole/r1' } }))).toEqual([])
   })
 
-  it('who stayed is shown before who left', () => {
+  it('with the later end is shown', () => {
     const two = [
       { individual: { reference: 'Practitioner/p2', display: 'Dr. Left' }, period: { end: '2024-01-02' } },
       { individual: { reference: 'Practitioner/p3', display: 'Dr. Stays' }, period: { start: '2024-01-02' } },
