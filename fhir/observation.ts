@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { IdentifiedEntry } from './bundle.ts'
-import { SYSTEMS, categoriesOf, codeAmong, codeOf, hasCodeOf } from './coded.ts'
+import { SYSTEMS, categoriesOf, codeAmong, codeOf, codesOf, hasCodeOf } from './coded.ts'
 import { CodeableConcept, Reference, RequiredConcept, present } from './datatypes.ts'
 import { ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, Period } from './instant.ts'
@@ -96,11 +96,13 @@ function timeOf(read: Read): string | undefined {
   return effectiveDateTime ?? effectiveInstant ?? (read._effectiveDateTime === undefined ? issued : undefined)
 }
 
-/** All interpretations: a result that is high and critical must not be shown as high alone. */
+/**
+ * All interpretations: a result that is high and critical must not be shown as high alone. Beside a code of HL7, codes of other systems are
+ * translations, and texts are not.
+ */
 function interpretationOf({ interpretation }: Read): string | undefined {
-  const own = interpretation.flatMap((one) =>
-    hasCodeOf(one, SYSTEMS.interpretation) ? (codeOf(one, SYSTEMS.interpretation) ?? []) : [],
-  )
-  const codes = own.length > 0 ? own : interpretation.flatMap((one) => codeOf(one) ?? [])
+  const hasOwn = interpretation.some((one) => hasCodeOf(one, SYSTEMS.interpretation))
+  const said = interpretation.filter((one) => !hasOwn || hasCodeOf(one, SYSTEMS.interpretation) || codesOf(one).length === 0)
+  const codes = said.flatMap((one) => codeOf(one, SYSTEMS.interpretation) ?? [])
   return codes.length > 0 ? [...new Set(codes)].join(', ') : undefined
 }

@@ -1,6 +1,6 @@
 /**
- * Every resource type of FHIR R4. A type is printed in reports, so it must be one of these and not whatever text a file
- * puts in its place. @source https://hl7.org/fhir/R4/valueset-resource-types.html
+ * Every resource type of FHIR R4 and R4B. A type is printed in reports, so it must be one of these and not whatever text a file
+ * puts in its place. @source https://hl7.org/fhir/R4/valueset-resource-types.html, https://hl7.org/fhir/R4B/history.html
  */
 export const RESOURCE_TYPES: ReadonlySet<string> = new Set(
   `Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic Binary
@@ -23,5 +23,8 @@ export const RESOURCE_TYPES: ReadonlySet<string> = new Set(
   SearchParameter ServiceRequest Slot Specimen SpecimenDefinition StructureDefinition StructureMap Subscription Substance
   SubstanceNucleicAcid SubstancePolymer SubstanceProtein SubstanceReferenceInformation SubstanceSourceMaterial
   SubstanceSpecification SupplyDelivery SupplyRequest Task TerminologyCapabilities TestReport TestScript ValueSet
-  VerificationResult VisionPrescription`.split(/\s+/),
+  VerificationResult VisionPrescription
+  AdministrableProductDefinition Citation ClinicalUseDefinition EvidenceReport Ingredient ManufacturedItemDefinition
+  MedicinalProductDefinition NutritionProduct PackagedProductDefinition RegulatedAuthorization SubscriptionStatus SubscriptionTopic
+  SubstanceDefinition`.split(/\s+/),
 )

@@ -150,3 +150,15 @@ it('a search on the server of the bundle is a conditional reference', () => {
   expect(of('https://fhir.example/r4')).toBe(1)
   expect(of('https://other.example/r4')).toBe(0)
 })
+
+it('an interpretation that is only a text stays beside the coded ones', () => {
+  const coded = { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation', code: 'H' }] }
+  const [record] = recordsOf(map(bundle(patient(), observation({ interpretation: [coded, { text: 'critical' }] }))), 'Observation')
+  expect(valuesOf(record)['Observation.interpretation']).toBe('H, critical')
+})
+
+it('a resource type of R4B is counted, and one of R5 is an issue', () => {
+  const mapped = map(bundle(patient(), { resourceType: 'SubscriptionStatus' }, { resourceType: 'Transport', id: 't' }))
+  expect([...mapped.unknown]).toEqual([['SubscriptionStatus', 1]])
+  expect(reasonsOf(mapped)).toEqual(['Bundle.entry.resource.resourceType: not a FHIR R4 resource type'])
+})
