@@ -35,6 +35,8 @@ const Patient = z.object({
   maritalStatus: CodeableConcept.optional(),
   communication: z.array(z.object({ language: CodeableConcept, preferred: z.boolean().optional() })).default([]),
   extension: z.array(Extension).default([]),
+  /** A modifier element: `PatientLinks` reads it. A link of an unknown type could say that the record must not be used. */
+  link: z.array(z.object({ type: z.enum(['replaced-by', 'replaces', 'refer', 'seealso'], { error: ISSUES.code }) })).default([]),
 })
 
 export interface PatientContext {

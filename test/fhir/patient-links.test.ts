@@ -61,3 +61,11 @@ describe('a patient record that another one replaces', () => {
     expect([ada, second, mapped.replaced]).toEqual([[undefined, undefined], [undefined, undefined], []])
   })
 })
+
+it('a link of a type that R4 does not have refuses its patient', () => {
+  for (const type of ['replace', 'merged', '']) {
+    const mapped = map(bundle(patient({ link: [{ type, other: { reference: 'Patient/bob' } }] }), patient({ id: 'bob' })))
+    expect(reasonsOf(mapped)).toEqual(['Patient.link[0].type: not a code of its value set'])
+    expect(mapped.patients).toHaveLength(1)
+  }
+})
