@@ -8,7 +8,7 @@ import { MAX_TEXT_BYTES } from './datatypes.ts'
 import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
 
 /** Goes into every digest: a mapping that reads more of the same source makes every record of it a changed one. */
-const MAPPING_VERSION = 5
+const MAPPING_VERSION = 6
 
 /** An item of the store holds 400 KB; the rest is for the manifest and for what sealing adds. */
 const MAX_RECORD_BYTES = 320 * 1024
