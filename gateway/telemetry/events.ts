@@ -74,6 +74,45 @@ export type GatewayEvent =
       readonly sequence: number
       readonly why: 'FENCED' | 'UNRESOLVED' | 'REFUSED'
     }
+  /**
+   * A complete pass of the notary. `late` counts the sealed items of hours that were closed before. `lag` is the longest time that an
+   * item can have waited for its checkpoint, in seconds.
+   */
+  | {
+      readonly event: 'NOTARY_PASS'
+      readonly tenant: TenantId
+      readonly sealed: number
+      readonly rounds: number
+      readonly late: number
+      readonly lag: number
+      readonly milliseconds: number
+    }
+  /** A pass of the notary ended early. The next pass does its work. */
+  | { readonly event: 'NOTARY_FAILED'; readonly tenant: TenantId; readonly cause: string }
+  /** Items were altered or removed between their sealing and their copy to the object store. The notary publishes nothing more. */
+  | { readonly event: 'NOTARY_ALTERED'; readonly tenant: TenantId }
+  /**
+   * The notary does not seal a lane from this item on. GAP: the item is missing and a later one exists. BROKEN: the item does not
+   * continue the chain of hashes.
+   */
+  | {
+      readonly event: 'AUDIT_LANE_FAULT'
+      readonly tenant: TenantId
+      readonly lane: string
+      readonly sequence: number
+      readonly what: 'GAP' | 'BROKEN'
+    }
+  /**
+   * A witness did not cosign. CONFLICT: it holds another history of the log. REFUSED: it does not accept the log or its signature.
+   * UNAVAILABLE: it gave no usable answer.
+   */
+  | {
+      readonly event: 'WITNESS_FAILED'
+      readonly tenant: TenantId
+      readonly what: 'CONFLICT' | 'REFUSED' | 'UNAVAILABLE'
+    }
+  /** An item of the audit table was changed or removed. No code of this system does either. */
+  | { readonly event: 'AUDIT_CHANGED'; readonly tenant: TenantId; readonly lane: string; readonly what: 'MODIFY' | 'REMOVE' }
   | { readonly event: 'INTERNAL'; readonly requestId: RequestId; readonly cause: string; readonly frames: readonly string[] }
   /** An error that the gateway's handling of requests did not catch. */
   | {

@@ -26,6 +26,14 @@ export const METRICS = {
   LanesUnresolved: 'Count',
   LanesRefused: 'Count',
   InternalFaults: 'Count',
+  NotaryLag: 'Seconds',
+  NotaryFailures: 'Count',
+  SealedItems: 'Count',
+  LateItems: 'Count',
+  LaneFaults: 'Count',
+  WitnessFailures: 'Count',
+  LogForks: 'Count',
+  AuditChanges: 'Count',
 } as const
 
 type Counts = Partial<Record<keyof typeof METRICS, number>>
@@ -95,6 +103,17 @@ function countsOf(event: GatewayEvent): Counts {
       return { AuditRefusals: 1 }
     case 'AUDIT_LANE_RETIRED':
       return { [RETIRED[event.why]]: 1 }
+    case 'NOTARY_PASS':
+      return { NotaryLag: event.lag, SealedItems: event.sealed, LateItems: event.late }
+    case 'NOTARY_FAILED':
+      return { NotaryFailures: 1 }
+    case 'NOTARY_ALTERED':
+    case 'AUDIT_CHANGED':
+      return { AuditChanges: 1 }
+    case 'AUDIT_LANE_FAULT':
+      return { LaneFaults: 1 }
+    case 'WITNESS_FAILED':
+      return event.what === 'CONFLICT' ? { WitnessFailures: 1, LogForks: 1 } : { WitnessFailures: 1 }
     case 'INTERNAL':
     case 'PROCESS_FAULT':
       return { InternalFaults: 1 }

@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { HISTORY_VARIABLE } from '../../gateway/admin/history-table.ts'
+import { CHECKPOINTS_VARIABLE } from '../../gateway/audit/notary/checkpoint-table.ts'
 import { TABLE_VARIABLES, type TableVariable } from '../../gateway/compose.ts'
 
 const text = z.string().min(1)
 
 /** Strict: a variable of `infra/tables.yml` that the code does not read is a fault, and so is a missing one. */
 export const tableNames = z.strictObject(
-  Object.fromEntries([...TABLE_VARIABLES, HISTORY_VARIABLE].map((variable) => [variable, text])) as Record<
-    TableVariable | typeof HISTORY_VARIABLE,
+  Object.fromEntries([...TABLE_VARIABLES, HISTORY_VARIABLE, CHECKPOINTS_VARIABLE].map((variable) => [variable, text])) as Record<
+    TableVariable | typeof HISTORY_VARIABLE | typeof CHECKPOINTS_VARIABLE,
     typeof text
   >,
 )

@@ -70,6 +70,7 @@ describe('tables of a local engine equal those of infra/tables.yml', () => {
     expect(Object.fromEntries([...tableDefinitions('x')].map(([variable, { TableName }]) => [variable, TableName]))).toEqual({
       PHI_TABLE_RECORDS: 'phi-x-records',
       PHI_TABLE_HISTORY: 'phi-x-history',
+      PHI_TABLE_CHECKPOINTS: 'phi-x-checkpoints',
       PHI_TABLE_ACCESS: 'phi-x-access',
       PHI_TABLE_BREAK_GLASS: 'phi-x-break-glass',
       PHI_TABLE_KEYS: 'phi-x-keys',

@@ -1,0 +1,100 @@
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { CheckpointSigner } from '../../model/checkpoint-signer.ts'
+import type { ObjectStore } from '../../model/object-store.ts'
+import { EMPTY } from '../verify/tree.ts'
+import type { CheckpointTable } from './checkpoint-table.ts'
+import { cosignatureBy, noteText, type SignedHead } from './cosigning.ts'
+import { type Round, rootOfHead } from './head.ts'
+import type { LaneReader } from './lane-reader.ts'
+import { latestName, noteName, segmentName } from './layout.ts'
+import { leavesOf, readRound } from './round-items.ts'
+import { type SealedItem, segmentLine } from './sealed-item.ts'
+import { writeTiles } from './tiles.ts'
+
+/** Asks witnesses for cosignatures. Never throws: a witness that does not answer must not hold back the log. */
+export type AskWitnesses = (tenant: string, before: number, head: SignedHead, note: string) => Promise<readonly string[]>
+
+export interface PublisherParts {
+  readonly table: CheckpointTable
+  readonly reader: LaneReader
+  readonly objects: ObjectStore
+  readonly signersFor: (tenant: string) => readonly CheckpointSigner[]
+  readonly originOf: (tenant: string) => string
+  readonly askWitnesses: AskWitnesses
+}
+
+const compress = promisify(gzip)
+
+/**
+ * Publishes rounds in their order: the segment, the tiles, the checkpoint. Each step writes an object once, or reads what an earlier
+ * attempt wrote, so that a round can be published any number of times.
+ */
+export class Publisher {
+  readonly #parts: PublisherParts
+
+  constructor(parts: PublisherParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Publishes every round that is not published yet.
+   *
+   * @param sealed the items of rounds that this process sealed, by the start of the round, so that they are not read again
+   * @returns the number of rounds
+   * @throws SealedItemsAltered, StoreUnavailable, KeyUnavailable
+   */
+  async publish(tenant: string, sealed: ReadonlyMap<number, readonly SealedItem[]>): Promise<number> {
+    const { table } = this.#parts
+    const rounds = await table.roundsFrom(tenant, await table.published(tenant))
+    for (const round of rounds) {
+      await this.#publish(tenant, round, sealed.get(round.start))
+      await table.markPublished(tenant, round.frontier.size)
+    }
+    return rounds.length
+  }
+
+  async #publish(tenant: string, round: Round, sealed: readonly SealedItem[] | undefined): Promise<void> {
+    const { table, reader, objects } = this.#parts
+    const { start, frontier } = round
+    const before = (await table.roundBefore(tenant, start))?.frontier ?? EMPTY
+    const items = sealed ?? (await readRound(reader, tenant, await table.spans(tenant, round)))
+    const leaves = leavesOf(round, before, items)
+    const segment = await compress(items.map(segmentLine).join(''))
+    await objects.put(segmentName(tenant, start, frontier.size), segment, { onlyIf: 'ABSENT' })
+    const hashes = items.map(({ hash }) => Buffer.from(hash, 'hex'))
+    await writeTiles(objects, tenant, start, hashes, leaves)
+    await this.#announce(tenant, await this.#note(tenant, round))
+  }
+
+  /** The stored note of a round. The first attempt that stores one decides its bytes: two ML-DSA signatures of one message differ. */
+  async #note(tenant: string, { start, frontier, time }: Round): Promise<Uint8Array> {
+    const { objects, signersFor, originOf, askWitnesses } = this.#parts
+    const name = noteName(tenant, frontier.size)
+    const stored = await objects.get(name)
+    if (stored !== undefined) return stored.bytes
+    const head: SignedHead = { origin: originOf(tenant), size: frontier.size, root: rootOfHead({ frontier }), time }
+    const own = await Promise.all(signersFor(tenant).map((signer) => cosignatureBy(signer, head)))
+    const note = `${noteText(head)}\n${own.join('')}`
+    const witnessed = await askWitnesses(tenant, start, head, note)
+    const bytes = Buffer.from(note + witnessed.join(''))
+    if ((await objects.put(name, bytes, { onlyIf: 'ABSENT' })) === 'STORED') return bytes
+    const first = await objects.get(name)
+    if (first === undefined) throw new TypeError('a stored note has bytes')
+    return first.bytes
+  }
+
+  /** Makes the note the latest one, unless a larger one is. */
+  async #announce(tenant: string, note: Uint8Array): Promise<void> {
+    const { objects } = this.#parts
+    const name = latestName(tenant)
+    for (;;) {
+      const latest = await objects.get(name)
+      if (latest !== undefined && sizeOf(latest.bytes) >= sizeOf(note)) return
+      const condition = latest === undefined ? ({ onlyIf: 'ABSENT' } as const) : { onlyIf: { version: latest.version } }
+      if ((await objects.put(name, note, condition)) === 'STORED') return
+    }
+  }
+}
+
+const sizeOf = (note: Uint8Array): number => Number(Buffer.from(note).toString('utf8').split('\n')[1])

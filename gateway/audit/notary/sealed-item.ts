@@ -1,0 +1,60 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb'
+import { itemHash } from '../entry.ts'
+import { sequenceKey } from '../item.ts'
+import { leafHash } from '../verify/tree.ts'
+
+/** An item of a lane as it is stored, and as it is copied to a segment. */
+export interface SealedItem {
+  readonly lane: string
+  readonly sequence: number
+  /** 32 bytes, lower-case hex. */
+  readonly prev: string
+  readonly hash: string
+  /** The exact text. The hash covers its bytes. */
+  readonly text: string
+  /** Of the item, in milliseconds since the epoch. */
+  readonly at: number
+}
+
+/** The last item of a lane that is sealed. Sequence 0 is before the first item. */
+export interface LaneEnd {
+  readonly sequence: number
+  readonly hash: string
+}
+
+/** GAP: the next item is missing, and a later one exists. BROKEN: the next item does not continue the chain of hashes. */
+export type LaneFault = 'GAP' | 'BROKEN'
+
+/**
+ * The items after an end that continue it, up to the first one that does not.
+ *
+ * @param stored in order of sequence
+ */
+export function continuing(
+  tenant: string,
+  lane: string,
+  end: LaneEnd,
+  stored: readonly Record<string, AttributeValue>[],
+): { readonly items: readonly SealedItem[]; readonly fault?: LaneFault } {
+  const items: SealedItem[] = []
+  let { sequence, hash: prev } = end
+  for (const { n, pv, h, e, at } of stored) {
+    sequence++
+    if (n?.S !== sequenceKey(sequence)) return { items, fault: 'GAP' }
+    const text = e?.S ?? ''
+    const hash = hex(h?.B)
+    if (hex(pv?.B) !== prev || itemHash({ tenant, lane, sequence }, text, prev) !== hash) return { items, fault: 'BROKEN' }
+    items.push({ lane, sequence, prev, hash, text, at: Number(at?.N) })
+    prev = hash
+  }
+  return { items }
+}
+
+const hex = (bytes: Uint8Array | undefined): string => (bytes === undefined ? '' : Buffer.from(bytes).toString('hex'))
+
+/** The leaf of the tree: SHA-256 of 0 and the hash of the item, 32 raw bytes. */
+export const leafOf = ({ hash }: Pick<SealedItem, 'hash'>): Uint8Array => leafHash(Buffer.from(hash, 'hex'))
+
+/** The line of a segment. The text of the item is a JSON string, so that its exact bytes come back. */
+export const segmentLine = ({ lane, sequence, prev, hash, text }: SealedItem): string =>
+  `{"l":${JSON.stringify(lane)},"n":${sequence},"pv":"${prev}","h":"${hash}","e":${JSON.stringify(text)}}\n`
