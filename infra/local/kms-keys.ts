@@ -1,4 +1,15 @@
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes, randomUUID } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  randomUUID,
+  sign as signWith,
+} from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { writePrivateFile } from './private-file.ts'
@@ -8,10 +19,17 @@ import { writePrivateFile } from './private-file.ts'
 /** The state of a key, as in KMS. `Denied` simulates a key policy that does not name the caller. */
 export type KeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Denied'
 
+/** The algorithm of a key, as in KMS. Keys of the last two sign; they do not encrypt. */
+export type KeySpec = 'SYMMETRIC_DEFAULT' | 'ECC_NIST_EDWARDS25519' | 'ML_DSA_44'
+type SigningSpec = Exclude<KeySpec, 'SYMMETRIC_DEFAULT'>
+export const SIGNING_ALGORITHMS = { ECC_NIST_EDWARDS25519: 'ED25519_SHA_512', ML_DSA_44: 'ML_DSA_SHAKE_256' } as const
+
 export interface MasterKey {
   readonly id: string
+  readonly spec: KeySpec
   readonly alias?: string
   readonly createdAt: number
+  /** The secret of an encrypting key, the private key of a signing one. */
   readonly material: KeyObject
   state: KeyState
 }
@@ -32,6 +50,8 @@ const stored = z.strictObject({
   keys: z.array(
     z.strictObject({
       id: z.uuid(),
+      // files of older versions hold only symmetric keys
+      spec: z.enum(['SYMMETRIC_DEFAULT', 'ECC_NIST_EDWARDS25519', 'ML_DSA_44']).default('SYMMETRIC_DEFAULT'),
       alias: z.string().optional(),
       createdAt: z.number(),
       material: z.base64(),
@@ -51,7 +71,9 @@ export class MasterKeys {
     const text = readIfPresent(file)
     if (text === undefined) return
     for (const { alias, material, ...key } of stored.parse(JSON.parse(text)).keys) {
-      const secret = createSecretKey(Buffer.from(material, 'base64'))
+      const bytes = Buffer.from(material, 'base64')
+      const secret =
+        key.spec === 'SYMMETRIC_DEFAULT' ? createSecretKey(bytes) : createPrivateKey({ key: bytes, format: 'der', type: 'pkcs8' })
       this.#keys.set(key.id, { ...key, material: secret, ...(alias !== undefined && { alias }) })
     }
   }
@@ -63,12 +85,13 @@ export class MasterKeys {
     return [...this.#keys.values()].find((key) => key.alias === local)
   }
 
-  create(alias?: string): MasterKey {
+  create(alias?: string, spec: KeySpec = 'SYMMETRIC_DEFAULT'): MasterKey {
     const key: MasterKey = {
       id: randomUUID(),
+      spec,
       ...(alias !== undefined && { alias }),
       createdAt: Date.now(),
-      material: createSecretKey(randomBytes(32)),
+      material: spec === 'SYMMETRIC_DEFAULT' ? createSecretKey(randomBytes(32)) : newPrivateKey(spec),
       state: 'Enabled',
     }
     this.#keys.set(key.id, key)
@@ -91,11 +114,22 @@ export class MasterKeys {
     if (this.#file === undefined) return
     const keys = [...this.#keys.values()].map(({ material, ...key }) => ({
       ...key,
-      material: material.export().toString('base64'),
+      material: (key.spec === 'SYMMETRIC_DEFAULT' ? material.export() : exportedKey(material)).toString('base64'),
     }))
     writePrivateFile(this.#file, JSON.stringify({ keys }, null, 2))
   }
 }
+
+const newPrivateKey = (spec: SigningSpec): KeyObject =>
+  spec === 'ML_DSA_44' ? generateKeyPairSync('ml-dsa-44').privateKey : generateKeyPairSync('ed25519').privateKey
+
+const exportedKey = (key: KeyObject): Buffer => key.export({ format: 'der', type: 'pkcs8' })
+
+/** SubjectPublicKeyInfo in DER, as GetPublicKey returns it. */
+export const publicKeyOf = ({ material }: MasterKey): Buffer => createPublicKey(material).export({ format: 'der', type: 'spki' })
+
+/** The raw signature over a message. As in KMS, two ML-DSA signatures of one message differ. */
+export const signatureOf = ({ material }: MasterKey, message: Buffer): Buffer => signWith(null, message, material)
 
 /** Returns a blob in the format at `HEADER_BYTES`, with the context as additional authenticated data. */
 export function seal(key: MasterKey, plaintext: Buffer, context: EncryptionContext): Buffer {

@@ -4,7 +4,18 @@ import { z } from 'zod'
 import { refuseProductionIfNamed } from '../../gateway/model/stage.ts'
 import { readBody } from './body.ts'
 import { type Interference, Interferences } from './kms-interference.ts'
-import { arnOf, type KeyState, type MasterKey, MasterKeys, open, seal } from './kms-keys.ts'
+import {
+  arnOf,
+  type KeySpec,
+  type KeyState,
+  type MasterKey,
+  MasterKeys,
+  open,
+  publicKeyOf,
+  seal,
+  signatureOf,
+  SIGNING_ALGORITHMS,
+} from './kms-keys.ts'
 import { close, listen, LOOPBACK } from './ports.ts'
 
 /**
@@ -35,6 +46,8 @@ export interface KmsOptions {
   readonly port?: number
   /** Aliases to create at the start, each with a key of its own, for instance `alias/phi-local`. */
   readonly aliases?: readonly string[]
+  /** Aliases to create at the start, each with a key that signs, by the algorithm of the key. */
+  readonly signing?: Readonly<Record<string, Exclude<KeySpec, 'SYMMETRIC_DEFAULT'>>>
 }
 
 /** Enough for 4 KiB of plaintext in base64 and a context of 8 KiB. */
@@ -46,10 +59,11 @@ const BODY_LIMIT = 64 * 1024
  * @throws PortInUse
  * @throws StageRefused in a production process
  */
-export async function startKms({ file, port = 0, aliases = [] }: KmsOptions = {}): Promise<KmsStandIn> {
+export async function startKms({ file, port = 0, aliases = [], signing = {} }: KmsOptions = {}): Promise<KmsStandIn> {
   refuseProductionIfNamed(process.env)
   const keys = new MasterKeys(file)
   for (const alias of aliases) if (!keys.find(alias)) keys.create(alias)
+  for (const [alias, spec] of Object.entries(signing)) if (!keys.find(alias)) keys.create(alias, spec)
   const interferences = new Interferences()
   const counts = new Map<string, number>()
 
@@ -94,6 +108,7 @@ type FaultType =
   | 'DisabledException'
   | 'IncorrectKeyException'
   | 'InvalidCiphertextException'
+  | 'InvalidKeyUsageException'
   | 'KMSInvalidStateException'
   | 'MissingAuthenticationTokenException'
   | 'NotFoundException'
@@ -139,13 +154,27 @@ const decryptInput = z.object({
   EncryptionContext: context,
   CiphertextBlob: bytes.refine((b) => b.length >= 1),
 })
+const createKeyInput = z.object({
+  KeySpec: z.enum(['SYMMETRIC_DEFAULT', 'ECC_NIST_EDWARDS25519', 'ML_DSA_44']).default('SYMMETRIC_DEFAULT'),
+  KeyUsage: z.enum(['ENCRYPT_DECRYPT', 'SIGN_VERIFY']).default('ENCRYPT_DECRYPT'),
+})
+const signInput = z.object({
+  KeyId: keyId,
+  // the other types take digests, which no code here signs
+  MessageType: z.literal('RAW').default('RAW'),
+  Message: bytes.refine((b) => b.length >= 1 && b.length <= 4096),
+  SigningAlgorithm: z.enum(['ED25519_SHA_512', 'ML_DSA_SHAKE_256']),
+})
 const keyInput = z.object({ KeyId: keyId.optional(), CiphertextBlob: bytes.optional() })
 const describeKeyInput = z.object({ KeyId: keyId })
 
 function operate(keys: MasterKeys, operation: string, body: unknown): object {
   switch (operation) {
-    case 'CreateKey':
-      return { KeyMetadata: metadata(keys.create()) }
+    case 'CreateKey': {
+      const { KeySpec, KeyUsage } = parse(createKeyInput, body)
+      if ((KeySpec === 'SYMMETRIC_DEFAULT') !== (KeyUsage === 'ENCRYPT_DECRYPT')) throw new KmsFault('ValidationException')
+      return { KeyMetadata: metadata(keys.create(undefined, KeySpec)) }
+    }
     case 'DescribeKey': {
       const key = required(keys.find(parse(describeKeyInput, body).KeyId))
       if (key.state === 'Denied') throw new KmsFault('AccessDeniedException')
@@ -153,14 +182,14 @@ function operate(keys: MasterKeys, operation: string, body: unknown): object {
     }
     case 'GenerateDataKey': {
       const input = parse(generateDataKeyInput, body)
-      const key = usable(required(keys.find(input.KeyId)))
+      const key = usable(encrypting(required(keys.find(input.KeyId))))
       const plaintext = randomBytes(input.NumberOfBytes ?? (input.KeySpec === 'AES_128' ? 16 : 32))
       const blob = seal(key, plaintext, input.EncryptionContext)
       return { KeyId: arnOf(key), Plaintext: plaintext.toString('base64'), CiphertextBlob: blob.toString('base64') }
     }
     case 'Encrypt': {
       const input = parse(encryptInput, body)
-      const key = usable(required(keys.find(input.KeyId)))
+      const key = usable(encrypting(required(keys.find(input.KeyId))))
       const blob = seal(key, input.Plaintext, input.EncryptionContext)
       return { KeyId: arnOf(key), CiphertextBlob: blob.toString('base64'), EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' }
     }
@@ -173,9 +202,39 @@ function operate(keys: MasterKeys, operation: string, body: unknown): object {
       if (!plaintext) throw new KmsFault('InvalidCiphertextException')
       return { KeyId: arnOf(key), Plaintext: plaintext.toString('base64'), EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' }
     }
+    case 'Sign': {
+      const input = parse(signInput, body)
+      const key = usable(signing(required(keys.find(input.KeyId))))
+      if (algorithmOf(key) !== input.SigningAlgorithm) throw new KmsFault('InvalidKeyUsageException')
+      const signature = signatureOf(key, input.Message)
+      return { KeyId: arnOf(key), Signature: signature.toString('base64'), SigningAlgorithm: input.SigningAlgorithm }
+    }
+    case 'GetPublicKey': {
+      const key = usable(signing(required(keys.find(parse(describeKeyInput, body).KeyId))))
+      return {
+        KeyId: arnOf(key),
+        PublicKey: publicKeyOf(key).toString('base64'),
+        KeySpec: key.spec,
+        KeyUsage: 'SIGN_VERIFY',
+        SigningAlgorithms: [algorithmOf(key)],
+      }
+    }
     default:
       throw new KmsFault('UnknownOperationException')
   }
+}
+
+const algorithmOf = ({ spec }: MasterKey): string | undefined =>
+  spec === 'SYMMETRIC_DEFAULT' ? undefined : SIGNING_ALGORITHMS[spec]
+
+function encrypting(key: MasterKey): MasterKey {
+  if (key.spec !== 'SYMMETRIC_DEFAULT') throw new KmsFault('InvalidKeyUsageException')
+  return key
+}
+
+function signing(key: MasterKey): MasterKey {
+  if (key.spec === 'SYMMETRIC_DEFAULT') throw new KmsFault('InvalidKeyUsageException')
+  return key
 }
 
 function required(key: MasterKey | undefined): MasterKey {
@@ -205,10 +264,11 @@ function metadata(key: MasterKey): object {
     CreationDate: key.createdAt / 1000,
     Enabled: key.state === 'Enabled',
     KeyState: key.state === 'Denied' ? 'Enabled' : key.state,
-    KeyUsage: 'ENCRYPT_DECRYPT',
-    KeySpec: 'SYMMETRIC_DEFAULT',
+    KeySpec: key.spec,
     KeyManager: 'CUSTOMER',
-    EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'],
+    ...(key.spec === 'SYMMETRIC_DEFAULT'
+      ? { KeyUsage: 'ENCRYPT_DECRYPT', EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'] }
+      : { KeyUsage: 'SIGN_VERIFY', SigningAlgorithms: [algorithmOf(key)] }),
   }
 }
 

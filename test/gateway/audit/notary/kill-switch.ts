@@ -1,0 +1,51 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import type { NotaryServices } from './notary-bench.ts'
+
+class Killed extends Error {
+  override readonly name = 'Killed'
+}
+
+/**
+ * Ends a process at one of its calls to a service: before the call, or after the service did its work. A dead process calls nothing
+ * more. Calls that are in flight at the time arrive all the same, as those of a real process do.
+ */
+export class KillSwitch {
+  calls = 0
+  isDead = false
+  readonly #at: number
+  readonly #when: 'BEFORE' | 'AFTER'
+
+  /** @param at the number of the call, from 1; Infinity for a process that lives */
+  constructor(at: number, when: 'BEFORE' | 'AFTER') {
+    this.#at = at
+    this.#when = when
+  }
+
+  over({ client, objects, signers }: NotaryServices): NotaryServices {
+    const send = (async (...args: Parameters<DynamoDBClient['send']>) => await this.#call(() => client.send(...args))) as never
+    return {
+      client: { send },
+      objects: {
+        put: async (...args) => await this.#call(() => objects.put(...args)),
+        get: async (name) => await this.#call(() => objects.get(name)),
+        list: (...args) => objects.list(...args),
+      },
+      signers: signers.map(({ algorithm, publicKey, sign }) => ({
+        algorithm,
+        publicKey: async () => await this.#call(publicKey),
+        sign: async (message) => await this.#call(() => sign(message)),
+      })),
+    }
+  }
+
+  async #call<T>(work: () => Promise<T>): Promise<T> {
+    if (this.isDead) throw new Killed()
+    const isLast = ++this.calls === this.#at
+    if (isLast) this.isDead = true
+    if (isLast && this.#when === 'BEFORE') throw new Killed()
+    const result = await work()
+    // the process may have ended at another call meanwhile
+    if (this.isDead) throw new Killed()
+    return result
+  }
+}
