@@ -1,119 +1,93 @@
-import { decodeBase64, encodeBase64 } from './base64.ts'
-import { type NoteSignature, parseNote } from './note.ts'
-import type { Hash } from './tree.ts'
-import { isSignedBy, type LogKey, type VerifierKey, type WitnessKey } from './verifier-key.ts'
+import { type Checkpoint, parseCheckpointText } from './checkpoint-text.ts'
+import { cosignedAt } from './cosignature.ts'
+import { parseNote } from './note.ts'
+import { isQuorum, type LogPolicy } from './log-policy.ts'
+import type { VerifierKey } from './verifier-key.ts'
 
-/** The statement of the notary about a log at one moment. */
-export interface Checkpoint {
-  /** The name of the log: `example.com/audit/riverside`. */
-  readonly origin: string
-  /** Number of leaves. */
-  readonly size: number
-  readonly root: Hash
-  /** When the notary sealed, in seconds since the epoch. */
+/** A checkpoint with the time at which the log signed it. */
+export interface SignedCheckpoint extends Checkpoint {
+  /** The time in the log's own cosignatures, in seconds since the epoch. */
   readonly time: number
-}
-
-/** The keys of trusted logs and witnesses. */
-export interface CheckpointTrust {
-  readonly origin: string
-  /** The log's own keys, past and present: one of them must have signed. */
-  readonly keys: readonly LogKey[]
-  readonly witnesses: readonly WitnessKey[]
-  /** How many of the witnesses must have signed. */
-  readonly quorum: number
 }
 
 interface Cosignature {
   readonly witness: string
-  /** When the witness saw it, in seconds since the epoch. */
+  /** When the witness signed, in seconds since the epoch. */
   readonly time: number
 }
 
+/**
+ * FORM: no checkpoint of ours. ORIGIN: of a log that the policy does not name. KEY: no known key of the log signed. SIGNATURE: a known
+ * key's signature does not verify, or occurs twice. TIME: the log's signatures have different times, or no time.
+ */
+export type CheckpointFault = 'FORM' | 'ORIGIN' | 'KEY' | 'SIGNATURE' | 'TIME'
+
+/** A note that the log signed. `isWitnessed` states whether the quorum of the policy signed too. */
+interface OpenedCheckpoint {
+  readonly outcome: 'OPENED'
+  readonly checkpoint: SignedCheckpoint
+  /** Those of known witnesses. */
+  readonly cosignatures: readonly Cosignature[]
+  readonly isWitnessed: boolean
+}
+
 export type CheckpointVerdict =
-  | { readonly outcome: 'VERIFIED'; readonly checkpoint: Checkpoint; readonly cosignatures: readonly Cosignature[] }
+  | { readonly outcome: 'VERIFIED'; readonly checkpoint: SignedCheckpoint; readonly cosignatures: readonly Cosignature[] }
   | {
       readonly outcome: 'REFUSED'
-      /**
-       * FORM: no checkpoint of ours. ORIGIN: of another log. KEY: no known key signed. SIGNATURE: a known key's signature does
-       * not verify, or occurs twice. WITNESS: too few witnesses signed.
-       */
-      readonly reason: 'FORM' | 'ORIGIN' | 'KEY' | 'SIGNATURE' | 'WITNESS'
+      /** WITNESS: the quorum of the policy did not sign. */
+      readonly reason: CheckpointFault | 'WITNESS'
     }
 
-const ORIGIN = /^[^\s+\p{White_Space}]+$/u
-const NUMBER = /^(?:0|[1-9]\d{0,15})$/
-
 /**
- * The text that is signed: origin, size, root, time, a line each.
+ * Reads and verifies a checkpoint of one log. Signatures of unknown keys are skipped. Each signature of a known key must verify.
  *
- * @throws RangeError if a part has no valid form in a checkpoint
- * @source C2SP tlog-checkpoint, "Note text"
+ * @param origin the name of the log, which the policy must have
+ * @source C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-policy
  */
-export function checkpointText({ origin, size, root, time }: Checkpoint): string {
-  const text = `${origin}\n${size}\n${encodeBase64(root)}\ntime ${time}\n`
-  if (parseText(text) === undefined) throw new RangeError('a checkpoint has an origin, a size, a root and a time')
-  return text
+export async function verifyCheckpoint(note: string, origin: string, policy: LogPolicy): Promise<CheckpointVerdict> {
+  const opened = await openCheckpoint(note, origin, policy)
+  if (opened.outcome === 'REFUSED') return opened
+  const { checkpoint, cosignatures, isWitnessed } = opened
+  return isWitnessed ? { outcome: 'VERIFIED', checkpoint, cosignatures } : { outcome: 'REFUSED', reason: 'WITNESS' }
 }
 
-function parseText(text: string): Checkpoint | undefined {
-  const [origin = '', size = '', base64 = '', extension = '', end, ...more] = text.split('\n')
-  const root = decodeBase64(base64)
-  const time = extension.startsWith('time ') ? number(extension.slice(5)) : undefined
-  const leaves = number(size)
-  if (!ORIGIN.test(origin) || leaves === undefined || root?.length !== 32 || time === undefined) return undefined
-  return end === '' && more.length === 0 ? { origin, size: leaves, root, time } : undefined
-}
+/** As `verifyCheckpoint`, for a reader that also accepts a note without the quorum because a later note has it. */
+export async function openCheckpoint(
+  note: string,
+  origin: string,
+  { logs, witnesses, quorum }: LogPolicy,
+): Promise<OpenedCheckpoint | { readonly outcome: 'REFUSED'; readonly reason: CheckpointFault }> {
+  const read = parseNote(note)
+  const checkpoint = read === undefined ? undefined : parseCheckpointText(read.text)
+  if (read === undefined || checkpoint === undefined) return refused('FORM')
+  const ofLog = logs.flatMap(({ key }) => (key.name === origin ? [key] : []))
+  if (checkpoint.origin !== origin || ofLog.length === 0) return refused('ORIGIN')
 
-function number(digits: string): number | undefined {
-  const value = NUMBER.test(digits) ? Number(digits) : Number.NaN
-  return Number.isSafeInteger(value) ? value : undefined
-}
-
-/**
- * Reads and verifies a checkpoint. Signatures of unknown keys are skipped. Each signature of a known key must verify.
- *
- * @source C2SP signed-note, tlog-checkpoint, tlog-cosignature
- */
-export async function verifyCheckpoint(text: string, trust: CheckpointTrust): Promise<CheckpointVerdict> {
-  const note = parseNote(text)
-  const checkpoint = note === undefined ? undefined : parseText(note.text)
-  if (note === undefined || checkpoint === undefined) return refused('FORM')
-  if (checkpoint.origin !== trust.origin) return refused('ORIGIN')
-
-  const seen = new Set<VerifierKey>()
-  const cosignatures: Cosignature[] = []
-  for (const line of note.signatures) {
-    const key = [...trust.keys, ...trust.witnesses].find(({ name, keyId }) => name === line.name && keyId === line.keyId)
+  const signed = new Map<string, Cosignature>()
+  for (const { name, keyId, signature } of read.signatures) {
+    // a policy may name a key of the log among the witnesses too, to require it
+    const key = [...ofLog, ...witnesses.map((witness) => witness.key)].find((one) => one.name === name && one.keyId === keyId)
     if (key === undefined) continue
-    if (seen.has(key)) return refused('SIGNATURE')
-    seen.add(key)
-    if (key.type === 'COSIGNATURE') {
-      const cosigned = cosignedText(line, note.text)
-      if (cosigned === undefined || !(await isSignedBy(key, line.signature.slice(8), cosigned.text))) return refused('SIGNATURE')
-      cosignatures.push({ witness: key.name, time: cosigned.time })
-    } else if (!(await isSignedBy(key, line.signature, new TextEncoder().encode(note.text)))) {
-      return refused('SIGNATURE')
-    }
+    const time = signed.has(idOf(key)) ? undefined : await cosignedAt(key, signature, checkpoint)
+    if (time === undefined) return refused('SIGNATURE')
+    signed.set(idOf(key), { witness: name, time })
   }
-  if (!trust.keys.some((key) => seen.has(key))) return refused('KEY')
-  if (trust.witnesses.filter((key) => seen.has(key)).length < trust.quorum) return refused('WITNESS')
-  return { outcome: 'VERIFIED', checkpoint, cosignatures }
+  const times = ofLog.flatMap((key) => signed.get(idOf(key))?.time ?? [])
+  const [time] = times
+  if (time === undefined) return refused('KEY')
+  if (time === 0 || times.some((other) => other !== time)) return refused('TIME')
+  return {
+    outcome: 'OPENED',
+    checkpoint: { ...checkpoint, time },
+    cosignatures: [...signed.values()].filter(({ witness }) => witness !== origin),
+    isWitnessed: isQuorum(quorum, (key) => signed.has(idOf(key))),
+  }
 }
 
-const refused = (reason: Extract<CheckpointVerdict, { outcome: 'REFUSED' }>['reason']): CheckpointVerdict => ({
+const idOf = ({ name, keyId }: VerifierKey): string => `${name} ${keyId}`
+
+const refused = (reason: CheckpointFault): { readonly outcome: 'REFUSED'; readonly reason: CheckpointFault } => ({
   outcome: 'REFUSED',
   reason,
 })
-
-/**
- * The text that a witness signs: its time, which precedes the signature in the line, then the checkpoint.
- *
- * @source C2SP tlog-cosignature, "Ed25519 signed message"
- */
-function cosignedText({ signature }: NoteSignature, text: string): { time: number; text: Uint8Array<ArrayBuffer> } | undefined {
-  if (signature.length !== 72) return undefined
-  const time = Number(new DataView(signature.buffer).getBigUint64(0))
-  if (!Number.isSafeInteger(time)) return undefined
-  return { time, text: new TextEncoder().encode(`cosignature/v1\ntime ${time}\n${text}`) }
-}

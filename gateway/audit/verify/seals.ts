@@ -1,5 +1,6 @@
 import { CLOCK_TOLERANCE_MS, LINGER_MS } from './hour-limits.ts'
-import type { Checkpoint } from './checkpoint.ts'
+import type { SignedCheckpoint } from './checkpoint.ts'
+import type { Checkpoint } from './checkpoint-text.ts'
 import { hexToBytes } from '@noble/hashes/utils.js'
 import type { ChainedItem } from './item.ts'
 import { verifyInclusion } from './proofs.ts'
@@ -23,10 +24,10 @@ export type SealFinding =
   | {
       /**
        * ROOT: the items are not the signed ones. TWO_ROOTS: two checkpoints of one size have different roots, so the notary gave two
-       * readers different logs. BACKWARDS: a larger log was signed at an earlier time. SIZE: no span ends at the signed size.
-       * SPAN_TIME: the time of the span is not that of its checkpoint.
+       * readers different logs. TWO_TIMES: the log signed one size at two times. BACKWARDS: a larger log was signed at an earlier
+       * time. SIZE: no span ends at the signed size. SPAN_TIME: the time of the span is not that of its checkpoint.
        */
-      readonly kind: 'ROOT' | 'TWO_ROOTS' | 'BACKWARDS' | 'SIZE' | 'SPAN_TIME'
+      readonly kind: 'ROOT' | 'TWO_ROOTS' | 'TWO_TIMES' | 'BACKWARDS' | 'SIZE' | 'SPAN_TIME'
       readonly size: number
     }
 
@@ -75,7 +76,11 @@ export function verifySealed(
  * @param spans all spans, from position 0
  * @param checkpoints verified ones, at least one: spans have no signature of their own
  */
-export function verifySeals(items: readonly ChainedItem[], spans: readonly Span[], checkpoints: readonly Checkpoint[]): SealReport {
+export function verifySeals(
+  items: readonly ChainedItem[],
+  spans: readonly Span[],
+  checkpoints: readonly SignedCheckpoint[],
+): SealReport {
   const findings: SealFinding[] = compareHeads(checkpoints)
   const bySize = Map.groupBy(checkpoints, ({ size }) => size)
   const late: LateItem[] = []
@@ -151,15 +156,16 @@ class LaneItems {
 }
 
 /**
- * Compares checkpoints of one log without any item: two roots for one size, or a larger log at an earlier time. With old
- * checkpoints at hand, a reader can check a new one.
+ * Compares checkpoints of one log without any item: two roots or two times for one size, or a larger log at an earlier time. With
+ * old checkpoints at hand, a reader can check a new one.
  */
-export function compareHeads(checkpoints: readonly Checkpoint[]): SealFinding[] {
+export function compareHeads(checkpoints: readonly SignedCheckpoint[]): SealFinding[] {
   const findings: SealFinding[] = []
-  let before: Checkpoint | undefined
+  let before: SignedCheckpoint | undefined
   for (const checkpoint of checkpoints.toSorted((one, other) => one.size - other.size || one.time - other.time)) {
     const { size, root, time } = checkpoint
     if (before?.size === size && !sameHash(before.root, root)) findings.push({ kind: 'TWO_ROOTS', size })
+    else if (before?.size === size && before.time !== time) findings.push({ kind: 'TWO_TIMES', size })
     if (before !== undefined && before.size < size && time < before.time) findings.push({ kind: 'BACKWARDS', size })
     before = checkpoint
   }

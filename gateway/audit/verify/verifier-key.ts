@@ -1,75 +1,89 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, concatBytes, utf8ToBytes } from '@noble/hashes/utils.js'
-import { decodeBase64 } from './base64.ts'
-import { rawFromDer } from './ecdsa-signature.ts'
+import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js'
+import { decodeBase64, encodeBase64 } from './base64.ts'
 
-/** How a key signs, by the type byte of signed notes. */
-const TYPES = { 1: 'ED25519', 2: 'ECDSA_P256', 4: 'COSIGNATURE' } as const
+/** The algorithms of timestamped cosignatures. Logs and witnesses use the same. */
+export type SignatureAlgorithm = 'ED25519' | 'ML_DSA_44'
 
-interface Key<Type extends string> {
-  readonly type: Type
+/** A key that signs checkpoints: of a log, under the log's origin, or of a witness. */
+export interface VerifierKey {
+  readonly algorithm: SignatureAlgorithm
   /** The name that its signatures bear. */
   readonly name: string
   readonly keyId: number
-  /** 32 raw bytes of an Ed25519 key; DER of the SubjectPublicKeyInfo of a P-256 key. */
+  /** Raw bytes: 32 of Ed25519, 1,312 of ML-DSA-44. */
   readonly publicKey: Uint8Array<ArrayBuffer>
 }
 
-/** A key that signs the checkpoints of a log. */
-export type LogKey = Key<'ED25519' | 'ECDSA_P256'>
-/** A key that signs what others' logs say. */
-export type WitnessKey = Key<'COSIGNATURE'>
-export type VerifierKey = LogKey | WitnessKey
+/** By algorithm: the type byte of signed notes, and the lengths of keys and signatures in bytes. */
+export const ALGORITHMS: Readonly<Record<SignatureAlgorithm, { type: number; keyBytes: number; signatureBytes: number }>> = {
+  ED25519: { type: 4, keyBytes: 32, signatureBytes: 64 },
+  ML_DSA_44: { type: 6, keyBytes: 1_312, signatureBytes: 2_420 },
+}
 
-/** The first bytes of the SubjectPublicKeyInfo of every P-256 key with an uncompressed point. */
-const P256_PREFIX = '3059301306072a8648ce3d020106082a8648ce3d03010703420004'
-const P256_BYTES = 91
-const ED25519_BYTES = 32
+const VERIFIER_KEY = /^([^\s+\p{White_Space}]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})$/u
+const NAME = /^[^\s+\p{White_Space}]+$/u
+/** The message that an ML-DSA-44 key signs has the length of the name in one byte. */
+const MAX_NAME_BYTES = 255
 
 /**
- * Reads `name+key id in hex+base64 of type and key`, or answers undefined: also where the key id is not that of the key.
+ * Reads `name+key id in hex+base64 of type and key`. Returns undefined for any other text, and if the key id is not that of the key.
  *
- * @source C2SP signed-note, "Verifier keys" and "Signature types"; tlog-cosignature for type 4
+ * @source C2SP signed-note, "Verifier keys"; tlog-cosignature, "Format"
  */
 export function parseVerifierKey(text: string): VerifierKey | undefined {
-  const [, name, id, base64] = /^([^\s+\p{White_Space}]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})$/u.exec(text) ?? []
+  const [, name, id, base64] = VERIFIER_KEY.exec(text) ?? []
   const material = decodeBase64(base64 ?? '')
-  if (name === undefined || material === undefined || !name.isWellFormed()) return undefined
-  const type = TYPES[material[0] as keyof typeof TYPES] as VerifierKey['type'] | undefined
+  if (name === undefined || material === undefined || !isName(name)) return undefined
   const publicKey = material.slice(1)
-  if (type === undefined || !isPublicKey(type, publicKey)) return undefined
-  const hashed = type === 'ECDSA_P256' ? publicKey : concatBytes(utf8ToBytes(`${name}\n`), material)
-  const keyId = bytesToHex(sha256(hashed)).slice(0, 8)
-  return keyId === id ? { name, keyId: Number.parseInt(keyId, 16), type, publicKey } : undefined
-}
-
-function isPublicKey(type: VerifierKey['type'], key: Uint8Array): boolean {
-  if (type !== 'ECDSA_P256') return key.length === ED25519_BYTES
-  return key.length === P256_BYTES && bytesToHex(key).startsWith(P256_PREFIX)
+  for (const algorithm of ['ED25519', 'ML_DSA_44'] as const) {
+    const { type, keyBytes } = ALGORITHMS[algorithm]
+    if (material[0] !== type || publicKey.length !== keyBytes) continue
+    const keyId = keyIdOf(name, material)
+    return keyId === id ? { name, keyId: Number.parseInt(keyId, 16), algorithm, publicKey } : undefined
+  }
+  return undefined
 }
 
 /**
- * Whether the key made a signature over bytes. Returns false for a signature that cannot be verified.
+ * The text of a key.
  *
- * A cosignature is over another text than the note's: see `cosignedText`.
+ * @param publicKey raw bytes
+ * @throws RangeError for a name or a key that `parseVerifierKey` would refuse
+ */
+export function verifierKeyText(name: string, algorithm: SignatureAlgorithm, publicKey: Uint8Array): string {
+  const { type, keyBytes } = ALGORITHMS[algorithm]
+  if (!isName(name) || publicKey.length !== keyBytes)
+    throw new RangeError('a verifier key has a name without spaces and a key of the length of its algorithm')
+  const material = concatBytes(Uint8Array.of(type), publicKey)
+  return `${name}+${keyIdOf(name, material)}+${encodeBase64(material)}`
+}
+
+const isName = (name: string): boolean => NAME.test(name) && name.isWellFormed() && utf8ToBytes(name).length <= MAX_NAME_BYTES
+
+/** The first 4 bytes of the hash of name and key, in hex. */
+const keyIdOf = (name: string, material: Uint8Array): string =>
+  bytesToHex(sha256(concatBytes(utf8ToBytes(`${name}\n`), material)).subarray(0, 4))
+
+/**
+ * Whether the key made a signature over a message. Returns false for a signature that cannot be verified.
+ *
+ * @param message of `cosignedMessage`: no key here signs the note itself
  */
 export async function isSignedBy(
-  { type, publicKey }: Pick<VerifierKey, 'type' | 'publicKey'>,
+  { algorithm, publicKey }: Pick<VerifierKey, 'algorithm' | 'publicKey'>,
   signature: Uint8Array<ArrayBuffer>,
-  signed: Uint8Array<ArrayBuffer>,
+  message: Uint8Array<ArrayBuffer>,
 ): Promise<boolean> {
-  const { subtle } = globalThis.crypto
   try {
-    if (type === 'ECDSA_P256') {
-      const raw = rawFromDer(signature)
-      if (raw === undefined) return false
-      const key = await subtle.importKey('spki', publicKey, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['verify'])
-      return await subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, key, raw, signed)
-    }
+    // WebCrypto has Ed25519 in every browser, and ML-DSA only in some
+    if (algorithm === 'ML_DSA_44') return ml_dsa44.verify(signature, message, publicKey)
+    const { subtle } = globalThis.crypto
     const key = await subtle.importKey('raw', publicKey, { name: 'Ed25519' }, false, ['verify'])
-    return await subtle.verify({ name: 'Ed25519' }, key, signature, signed)
+    return await subtle.verify({ name: 'Ed25519' }, key, signature, message)
   } catch {
-    // a point that is not on the curve
+    // a signature of another length, or a point that is not on the curve
     return false
   }
 }

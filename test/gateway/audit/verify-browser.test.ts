@@ -14,7 +14,7 @@ it('P7: the verifier runs in a browser', async () => {
   const root = new URL('../../../', import.meta.url).pathname
   const { outputFiles } = await build({
     stdin: {
-      contents: ['lanes', 'seals', 'checkpoint', 'verifier-key', 'export', 'receipt', 'ranges']
+      contents: ['lanes', 'seals', 'checkpoint', 'log-policy', 'export', 'receipt', 'ranges']
         .map((name) => `export * from './gateway/audit/verify/${name}.ts'`)
         .join('\n'),
       resolveDir: root,
@@ -36,10 +36,8 @@ it('P7: the verifier runs in a browser', async () => {
       const proofs = JSON.parse(receipts)
       const holds = (test) => verifier.verifyReceipt(exported(proofs, test), test.requestId, test.receipt)
       const notes = JSON.parse(checkpoints)
-      const keys = notes.trust.keys.map(verifier.parseVerifierKey)
-      const witnesses = notes.trust.witnesses.map(verifier.parseVerifierKey)
-      const outcomes = (list) => Promise.all(list.map(async ({ note, quorum = 0 }) =>
-        (await verifier.verifyCheckpoint(note, { origin: notes.trust.origin, keys, witnesses, quorum })).outcome))
+      const outcomes = (list) => Promise.all(list.map(async ({ note, policy }) =>
+        (await verifier.verifyCheckpoint(note, notes.origin, verifier.parseLogPolicy(notes.policies[policy]).policy)).outcome))
       return JSON.stringify({
         accepted: chains.accept.map((test) => verifier.verifyLanes(exported(chains, test)).findings),
         rejected: chains.reject.map((test) => verifier.verifyLanes(exported(chains, test)).findings),

@@ -7,6 +7,7 @@ import { parseExport } from '../../../gateway/audit/verify/export.ts'
 import { chainHash } from '../../../gateway/audit/verify/item.ts'
 import { itemText, type RecordMembers, recordsOf } from '../../../gateway/audit/verify/item-text.ts'
 import { verifyLanes } from '../../../gateway/audit/verify/lanes.ts'
+import { isQuorum, type LogPolicy, parseLogPolicy } from '../../../gateway/audit/verify/log-policy.ts'
 import { verifyConsistency, verifyInclusion } from '../../../gateway/audit/verify/proofs.ts'
 import { consistencyRanges, inclusionRanges, type Range } from '../../../gateway/audit/verify/ranges.ts'
 import { isWholeRequest, verifyReceipt } from '../../../gateway/audit/verify/receipt.ts'
@@ -14,7 +15,7 @@ import type { RegisteredLane } from '../../../gateway/audit/verify/registry.ts'
 import { itemLeaf, verifySealed, verifySeals } from '../../../gateway/audit/verify/seals.ts'
 import { positionIn, type Span } from '../../../gateway/audit/verify/span.ts'
 import { rootOf } from '../../../gateway/audit/verify/tree.ts'
-import { type LogKey, parseVerifierKey, type WitnessKey } from '../../../gateway/audit/verify/verifier-key.ts'
+import { parseVerifierKey, verifierKeyText } from '../../../gateway/audit/verify/verifier-key.ts'
 
 // The files never change, because a log that was written once must verify forever. Another program computed them from
 // docs/audit-log.md and docs/checkpoints.md alone.
@@ -75,10 +76,15 @@ interface Tree {
   consistency: { accept: Consistency[]; refuse: Consistency[] }
 }
 interface Checkpoints {
-  trust: { origin: string; keys: string[]; witnesses: string[] }
-  accept: { comment: string; note: string; checkpoint: Head; cosignatures: unknown[]; quorum?: number }[]
-  refuse: { why: string; note: string; reason: string; quorum?: number }[]
-  keys: { refuse: { why: string; key: string }[] }
+  origin: string
+  policies: Record<string, string>
+  accept: { comment: string; policy: string; note: string; checkpoint: Head; cosignatures: unknown[] }[]
+  refuse: { why: string; policy: string; note: string; reason: string }[]
+  keys: { accept: string[]; refuse: { why: string; key: string }[] }
+  policyFiles: {
+    accept: { comment: string; policy: string; signed: string[]; isQuorum: boolean }[]
+    refuse: { why: string; policy: string; line: number; reason: string }[]
+  }
 }
 interface Head {
   origin: string
@@ -260,34 +266,43 @@ describe('trees', () => {
 })
 
 describe('checkpoints', () => {
-  const { trust, accept, refuse, keys } = vectors('checkpoints') as Checkpoints
-  const known = [...trust.keys, ...trust.witnesses].map((text) => {
-    const key = parseVerifierKey(text)
-    if (key === undefined) throw new Error('a key of the vectors cannot be read')
-    return key
-  })
-  const trusted = (quorum = 0) => ({
-    origin: trust.origin,
-    keys: known.filter((key): key is LogKey => key.type !== 'COSIGNATURE'),
-    witnesses: known.filter((key): key is WitnessKey => key.type === 'COSIGNATURE'),
-    quorum,
-  })
+  const { origin, policies, accept, refuse, keys, policyFiles } = vectors('checkpoints') as Checkpoints
+  const policyOf = (text: string): LogPolicy => {
+    const read = parseLogPolicy(text)
+    if (read.outcome === 'REFUSED') throw new Error(`line ${read.line}: ${read.reason}`)
+    return read.policy
+  }
+  const verified = (note: string, policy: string) => verifyCheckpoint(note, origin, policyOf(policies[policy] ?? ''))
 
-  it.each(accept)('P7: accepts $comment', async ({ note, checkpoint, cosignatures, quorum }) => {
+  it.each(accept)('P7: accepts $comment', async ({ note, policy, checkpoint, cosignatures }) => {
     const expected = { ...checkpoint, root: hex(checkpoint.root) }
-    expect(await verifyCheckpoint(note, trusted(quorum))).toEqual({ outcome: 'VERIFIED', checkpoint: expected, cosignatures })
+    expect(await verified(note, policy)).toEqual({ outcome: 'VERIFIED', checkpoint: expected, cosignatures })
   })
 
-  it.each(refuse)('P7: refuses $why', async ({ note, reason, quorum }) => {
-    expect(await verifyCheckpoint(note, trusted(quorum))).toEqual({ outcome: 'REFUSED', reason })
+  it.each(refuse)('P7: refuses $why', async ({ note, policy, reason }) => {
+    expect(await verified(note, policy)).toEqual({ outcome: 'REFUSED', reason })
   })
 
-  it.each(keys.refuse)('P7: rejects a key with $why', ({ key }) => {
+  it.each(keys.refuse)('P7: refuses a key with $why', ({ key }) => {
     expect(parseVerifierKey(key)).toBeUndefined()
   })
 
+  it.each(keys.accept)('P7: reads and writes a key', (text) => {
+    const key = parseVerifierKey(text)
+    expect(key && verifierKeyText(key.name, key.algorithm, key.publicKey)).toBe(text)
+  })
+
+  it.each(policyFiles.accept)('P7: reads a policy: $comment', ({ policy, signed, isQuorum: expected }) => {
+    expect(isQuorum(policyOf(policy).quorum, ({ name }) => signed.includes(name))).toBe(expected)
+  })
+
+  it.each(policyFiles.refuse)('P7: refuses a policy with $why', ({ policy, line, reason }) => {
+    expect(parseLogPolicy(policy)).toEqual({ outcome: 'REFUSED', line, reason })
+  })
+
   it('holds the expected number of vectors', () => {
-    expect([accept.length, refuse.length, keys.refuse.length]).toEqual([7, 53, 9])
+    expect([accept.length, refuse.length, keys.accept.length, keys.refuse.length]).toEqual([12, 70, 4, 12])
+    expect([policyFiles.accept.length, policyFiles.refuse.length]).toEqual([14, 37])
   })
 })
 
