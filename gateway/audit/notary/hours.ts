@@ -28,7 +28,9 @@ export const hourBefore = (hour: Hour): Hour => hourOf(startOf(hour) - HOUR_MS)
  */
 export function hoursAt(now: number, cursors: HourCursors): HourPlan {
   const open = hoursBetween(startOf(next(cursors.closed)), now + CLOCK_TOLERANCE_MS).slice(0, MAX_HOURS)
-  const growing = hoursBetween(now - HOUR_MS - LINGER_MS - CLOCK_TOLERANCE_MS, now + CLOCK_TOLERANCE_MS)
+  const growing = hoursBetween(now - HOUR_MS - LINGER_MS - CLOCK_TOLERANCE_MS, now + CLOCK_TOLERANCE_MS).filter(
+    (hour) => closesAt(hour) > now,
+  )
   const closing = open.filter((hour) => closesAt(hour) <= now)
   const again = reread(cursors.again, cursors.closed, now - AGAIN_MS)
   const last = reread(cursors.last, cursors.closed, now - LAST_MS)

@@ -2,18 +2,25 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { CheckpointSigner } from '../../model/checkpoint-signer.ts'
 import type { ObjectStore } from '../../model/object-store.ts'
+import { type Checkpoint, checkpointText } from '../verify/checkpoint-text.ts'
 import { EMPTY } from '../verify/tree.ts'
 import type { CheckpointTable } from './checkpoint-table.ts'
-import { cosignatureBy, noteText, type SignedHead } from './cosigning.ts'
 import { type Round, rootOfHead } from './head.ts'
 import type { LaneReader } from './lane-reader.ts'
+import { cosign } from './log-key.ts'
 import { latestName, noteName, segmentName } from './layout.ts'
 import { leavesOf, readRound } from './round-items.ts'
 import { type SealedItem, segmentLine } from './sealed-item.ts'
 import { writeTiles } from './tiles.ts'
 
-/** Asks witnesses for cosignatures. Never throws: a witness that does not answer must not hold back the log. */
-export type AskWitnesses = (tenant: string, before: number, head: SignedHead, note: string) => Promise<readonly string[]>
+/**
+ * Asks witnesses for cosignatures of a checkpoint. Never throws: a witness that does not answer must not hold back the log.
+ *
+ * @param before the size of the checkpoint before
+ * @param note the checkpoint with the log's own signatures
+ * @returns a signature line for each key that cosigned
+ */
+export type AskWitnesses = (tenant: string, before: number, checkpoint: Checkpoint, note: string) => Promise<readonly string[]>
 
 export interface PublisherParts {
   readonly table: CheckpointTable
@@ -73,10 +80,10 @@ export class Publisher {
     const name = noteName(tenant, frontier.size)
     const stored = await objects.get(name)
     if (stored !== undefined) return stored.bytes
-    const head: SignedHead = { origin: originOf(tenant), size: frontier.size, root: rootOfHead({ frontier }), time }
-    const own = await Promise.all(signersFor(tenant).map((signer) => cosignatureBy(signer, head)))
-    const note = `${noteText(head)}\n${own.join('')}`
-    const witnessed = await askWitnesses(tenant, start, head, note)
+    const checkpoint = { origin: originOf(tenant), size: frontier.size, root: rootOfHead({ frontier }) }
+    const own = await Promise.all(signersFor(tenant).map((signer) => cosign(signer, checkpoint, time)))
+    const note = `${checkpointText(checkpoint)}\n${own.join('')}`
+    const witnessed = await askWitnesses(tenant, start, checkpoint, note)
     const bytes = Buffer.from(note + witnessed.join(''))
     if ((await objects.put(name, bytes, { onlyIf: 'ABSENT' })) === 'STORED') return bytes
     const first = await objects.get(name)

@@ -22,7 +22,8 @@ export class KillSwitch {
   }
 
   over({ client, objects, signers }: NotaryServices): NotaryServices {
-    const send = (async (...args: Parameters<DynamoDBClient['send']>) => await this.#call(() => client.send(...args))) as never
+    const send = (async (command: Parameters<DynamoDBClient['send']>[0]) =>
+      await this.#call(async () => await client.send(command as never))) as never
     return {
       client: { send },
       objects: {
@@ -30,10 +31,10 @@ export class KillSwitch {
         get: async (name) => await this.#call(() => objects.get(name)),
         list: (...args) => objects.list(...args),
       },
-      signers: signers.map(({ algorithm, publicKey, sign }) => ({
-        algorithm,
-        publicKey: async () => await this.#call(publicKey),
-        sign: async (message) => await this.#call(() => sign(message)),
+      signers: signers.map((signer) => ({
+        algorithm: signer.algorithm,
+        publicKey: async () => await this.#call(() => signer.publicKey()),
+        sign: async (message) => await this.#call(() => signer.sign(message)),
       })),
     }
   }
