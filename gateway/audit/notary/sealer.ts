@@ -27,7 +27,7 @@ export interface SealResult {
   readonly lanes: readonly LaneState[]
   /** The items that this call sealed, in the order of the tree. */
   readonly items: readonly SealedItem[]
-  /** The start of the round with exactly these items; undefined if an earlier pass sealed a part of the round. */
+  /** The start of the round with exactly these items; undefined if there is none, or an earlier pass sealed a part of it. */
   readonly round: number | undefined
 }
 
@@ -55,7 +55,8 @@ export class Sealer {
     const head = await this.#table.head(tenant)
     const { lanes, partial } = await this.#read(tenant, hours)
     const spans = spansOf(lanes.filter(({ items }) => items.length > 0))
-    const round = head.cut === head.frontier.size ? head.cut : undefined
+    // without an item of ours, another notary can begin a round here
+    const round = head.cut === head.frontier.size && spans.length > 0 ? head.cut : undefined
     let current = head
     for (const [at, part] of spans.entries()) {
       const last = at === spans.length - 1
