@@ -10,7 +10,7 @@ import { KillSwitch } from './kill-switch.ts'
 import { NotaryBench, SetClock } from './notary-bench.ts'
 
 /** The full size is 10,000: PHI_NOTARY_LANES=10000. */
-const LANES = Number(process.env['PHI_NOTARY_LANES'] ?? 200)
+const LANES = Number(process.env['PHI_NOTARY_LANES'] ?? 120)
 const HOUR_SECONDS = 3_600
 
 let bench: NotaryBench

@@ -15,8 +15,14 @@ export class KillSwitch {
   readonly #at: number
   readonly #when: 'BEFORE' | 'AFTER'
 
-  /** @param at the number of the call, from 1; Infinity for a process that lives */
-  constructor(at: number, when: 'BEFORE' | 'AFTER') {
+  readonly #pause: () => Promise<unknown>
+
+  /**
+   * @param at the number of the call, from 1; Infinity for a process that lives
+   * @param pause before each call, so that processes overtake each other
+   */
+  constructor(at: number, when: 'BEFORE' | 'AFTER', pause: () => Promise<unknown> = () => Promise.resolve()) {
+    this.#pause = pause
     this.#at = at
     this.#when = when
   }
@@ -40,6 +46,7 @@ export class KillSwitch {
   }
 
   async #call<T>(work: () => Promise<T>): Promise<T> {
+    await this.#pause()
     if (this.isDead) throw new Killed()
     const isLast = ++this.calls === this.#at
     if (isLast) this.isDead = true

@@ -1,4 +1,5 @@
 import { ScanCommand } from '@aws-sdk/client-dynamodb'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TenantId } from '../../../../gateway/model/ids.ts'
 import type { CheckpointSigner } from '../../../../gateway/model/checkpoint-signer.ts'
@@ -7,8 +8,8 @@ import { KillSwitch } from './kill-switch.ts'
 import { NotaryBench, originOf, SetClock, SIGNERS } from './notary-bench.ts'
 
 /** The full size is 300: PHI_NOTARY_RUNS=300. */
-const RUNS = Number(process.env['PHI_NOTARY_RUNS'] ?? 4)
-const MINUTES = 7
+const RUNS = Number(process.env['PHI_NOTARY_RUNS'] ?? 3)
+const MINUTES = 6
 /** Four passes or more. */
 const CALLS = 150
 const DAY_SECONDS = 86_400
@@ -43,9 +44,11 @@ class SignedRoots {
 class KilledNotary {
   readonly clock: SetClock
   readonly signed: SignedRoots
+  readonly #pause: () => Promise<unknown>
   #next: KillSwitch
 
-  constructor(clock: SetClock, signed: SignedRoots, first: KillSwitch) {
+  constructor(clock: SetClock, signed: SignedRoots, first: KillSwitch, pause: () => Promise<unknown>) {
+    this.#pause = pause
     this.clock = clock
     this.signed = signed
     this.#next = first
@@ -54,7 +57,7 @@ class KilledNotary {
   async pass(tenant: TenantId): Promise<void> {
     const killed = this.#next
     await bench.notary(this.clock, killed.over({ ...bench.services, signers: this.signed.over(SIGNERS) })).pass(tenant)
-    if (killed.isDead) this.#next = new KillSwitch(Number.POSITIVE_INFINITY, 'AFTER')
+    if (killed.isDead) this.#next = new KillSwitch(Number.POSITIVE_INFINITY, 'AFTER', this.#pause)
   }
 }
 
@@ -69,13 +72,27 @@ describe('P7: a campaign of kills at every call to a service, with two notaries'
     const at = ((run * 37) % CALLS) + 1
     const when = Math.floor(run / CALLS) % 2 === run % 2 ? 'BEFORE' : 'AFTER'
     const [one, other] = [new SetClock(start), new SetClock(start)]
-    const first = new KilledNotary(one, signed, new KillSwitch(at, when))
-    const second = new KilledNotary(other, signed, new KillSwitch(run % 5 === 0 ? at + 3 : Number.POSITIVE_INFINITY, 'AFTER'))
+    // in half of the runs, both notaries pass at the same time, at changing speeds, while records are written
+    const together = run % 4 < 2
+    const pause = (): Promise<unknown> => (together ? sleep(random() < 0.2 ? random() * 40 : 0) : Promise.resolve())
+    const first = new KilledNotary(one, signed, new KillSwitch(at, when, pause), pause)
+    const second = new KilledNotary(
+      other,
+      signed,
+      new KillSwitch(run % 5 === 0 ? at + 3 : Number.POSITIVE_INFINITY, 'AFTER', pause),
+      pause,
+    )
     const writers = [bench.writer(tenant, clock), bench.writer(tenant, clock)]
     const stored: { hash: string; at: number }[] = []
     const write = async (): Promise<void> => {
       const receipts = await Promise.all(writers.map((append) => append(Math.floor(random() * 9))))
       stored.push(...receipts.flat().map(({ hash }) => ({ hash, at: clock.time })))
+    }
+    const writeOften = async (): Promise<void> => {
+      for (let burst = 0; burst < 6; burst++) {
+        await sleep(random() * 30)
+        await write()
+      }
     }
     const expectNothingLate = async (): Promise<void> => {
       const published = new Set((await bench.published(tenant)).items.map(({ h }) => h))
@@ -86,11 +103,11 @@ describe('P7: a campaign of kills at every call to a service, with two notaries'
       // the clock of the first notary is ahead for one pass, or the one of the second is behind
       one.time = clock.time + (minute === 3 && run % 4 === 1 ? DAY_SECONDS * 1_000 : 0)
       other.time = clock.time - (minute === 4 && run % 4 === 2 ? DAY_SECONDS * 1_000 : 0)
-      const passes = run % 7 === 0 ? [first.pass(tenant), second.pass(tenant)] : [first.pass(tenant)]
-      await Promise.all([write(), ...passes])
+      const passes = together ? [first.pass(tenant), second.pass(tenant)] : [first.pass(tenant)]
+      await Promise.all([together ? writeOften() : write(), ...passes])
       clock.pass(30)
       other.time = clock.time
-      if (run % 7 !== 0) await Promise.all([write(), second.pass(tenant)])
+      if (!together) await Promise.all([write(), second.pass(tenant)])
       clock.pass(30)
       await expectNothingLate()
     }
