@@ -71,7 +71,7 @@ export default {
       ['gateway/', 'directives/', 'schema/', 'resolvers/', 'fhir/', 'infra/local/(stack-file|token|environment|users)\\.ts$'],
       'commands find the local stack through its file',
     ),
-    outside('infra', ['gateway/', 'directives/', 'schema/', 'resolvers/', 'fhir/', 'functions/graphql\\.ts$']),
+    outside('infra', ['gateway/', 'directives/', 'schema/', 'resolvers/', 'fhir/', 'functions/(graphql|notary)\\.ts$']),
     outside(
       'bench',
       ['gateway/index\\.ts$', 'schema/clinic\\.ts$', 'functions/graphql\\.ts$', 'infra/'],

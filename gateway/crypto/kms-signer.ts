@@ -1,4 +1,4 @@
-import { GetPublicKeyCommand, type KMSClient, SignCommand } from '@aws-sdk/client-kms'
+import { GetPublicKeyCommand, KMSClient, SignCommand } from '@aws-sdk/client-kms'
 import type { CheckpointSigner } from '../model/checkpoint-signer.ts'
 import { KeyUnavailable } from '../model/failures.ts'
 
@@ -61,4 +61,23 @@ export class KmsSigner implements CheckpointSigner {
 
 function refused(cause: unknown): never {
   throw new KeyUnavailable({ cause })
+}
+
+/** The ids of the two keys of a log. */
+export interface LogKeyIds {
+  readonly ed25519: string
+  readonly mlDsa44: string
+}
+
+const CONNECT_MS = 1_000
+const REQUEST_MS = 3_000
+const ATTEMPTS = 3
+
+/** Opens the signers of logs over one client of KMS. The SDK reads region, credentials and endpoint itself. */
+export function openSigners(): (keys: LogKeyIds) => readonly CheckpointSigner[] {
+  const requestHandler = { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS, throwOnRequestTimeout: true }
+  const client = new KMSClient({ maxAttempts: ATTEMPTS, requestHandler })
+  // it would print requests and responses
+  client.middlewareStack.remove('loggerMiddleware')
+  return ({ ed25519, mlDsa44 }) => [new KmsSigner(client, ed25519, 'ED25519'), new KmsSigner(client, mlDsa44, 'ML_DSA_44')]
 }

@@ -87,10 +87,13 @@ export type GatewayEvent =
       readonly lag: number
       readonly milliseconds: number
     }
-  /** A pass of the notary ended early. The next pass does its work. */
-  | { readonly event: 'NOTARY_FAILED'; readonly tenant: TenantId; readonly cause: string }
-  /** Items were altered or removed between their sealing and their copy to the object store. The notary publishes nothing more. */
-  | { readonly event: 'NOTARY_ALTERED'; readonly tenant: TenantId }
+  /** A pass of the notary ended early. The next pass does its work. Without a tenant, no pass began. */
+  | { readonly event: 'NOTARY_FAILED'; readonly tenant?: TenantId; readonly cause: string }
+  /**
+   * The notary signs and publishes nothing more. ITEMS: items were altered or removed between their sealing and their copy to the object
+   * store. CHECKPOINT: the published checkpoint is not of the log in the tables, as after a restore of the tables to an earlier time.
+   */
+  | { readonly event: 'NOTARY_STOPPED'; readonly tenant: TenantId; readonly what: 'ITEMS' | 'CHECKPOINT' }
   /**
    * The notary does not seal a lane from this item on. GAP: the item is missing and a later one exists. BROKEN: the item does not
    * continue the chain of hashes.
@@ -112,7 +115,7 @@ export type GatewayEvent =
       readonly what: 'CONFLICT' | 'REFUSED' | 'UNAVAILABLE'
     }
   /** An item of the audit table was changed or removed. No code of this system does either. */
-  | { readonly event: 'AUDIT_CHANGED'; readonly tenant: TenantId; readonly lane: string; readonly what: 'MODIFY' | 'REMOVE' }
+  | { readonly event: 'AUDIT_CHANGED'; readonly tenant?: TenantId; readonly lane: string; readonly what: 'MODIFY' | 'REMOVE' }
   | { readonly event: 'INTERNAL'; readonly requestId: RequestId; readonly cause: string; readonly frames: readonly string[] }
   /** An error that the gateway's handling of requests did not catch. */
   | {

@@ -45,7 +45,7 @@ const LINES: { readonly [Name in GatewayEvent['event']]: Line<Name> } = {
     fields: { tenant, sealed: number, rounds: number, late: number, lag: number, milliseconds: number },
   },
   NOTARY_FAILED: { level: 'error', fields: { tenant, cause } },
-  NOTARY_ALTERED: { level: 'critical', fields: { tenant } },
+  NOTARY_STOPPED: { level: 'critical', fields: { tenant, what: word } },
   AUDIT_LANE_FAULT: { level: 'critical', fields: { tenant, lane, sequence: number, what: word } },
   WITNESS_FAILED: { level: 'error', fields: { tenant, what: word } },
   AUDIT_CHANGED: { level: 'critical', fields: { tenant, lane, what: word } },

@@ -107,7 +107,8 @@ function countsOf(event: GatewayEvent): Counts {
       return { NotaryLag: event.lag, SealedItems: event.sealed, LateItems: event.late }
     case 'NOTARY_FAILED':
       return { NotaryFailures: 1 }
-    case 'NOTARY_ALTERED':
+    case 'NOTARY_STOPPED':
+      return event.what === 'ITEMS' ? { AuditChanges: 1 } : { LogForks: 1 }
     case 'AUDIT_CHANGED':
       return { AuditChanges: 1 }
     case 'AUDIT_LANE_FAULT':

@@ -21,6 +21,10 @@ export const stackEnvironment = z.object({
   ...tableNames.shape,
   PHI_KMS_KEY_ID: text,
   PHI_TENANT_KMS_KEYS: text,
+  PHI_LOG_ORIGIN: text,
+  PHI_LOG_KEYS: text,
+  PHI_NOTARY_TENANTS: z.string(),
+  PHI_AUDIT_OBJECTS: text,
   PHI_ISSUER: text,
   PHI_AUDIENCE: text,
   PHI_JWKS_URI: text,
@@ -39,6 +43,12 @@ export interface StackParts {
   readonly kmsKeyId: string
   /** The KMS keys of each tenant: the current key first, then former ones. */
   readonly tenantKmsKeys: Readonly<Record<string, readonly string[]>>
+  /** The KMS keys that sign the logs, `ed25519` and `mlDsa44`. */
+  readonly logKeys: { readonly ed25519: string; readonly mlDsa44: string }
+  /** The tenants that the notary seals. */
+  readonly tenants: readonly string[]
+  /** The folder of the sealed log, an absolute path. */
+  readonly auditObjects: string
   readonly issuer: string
   readonly audience: string
   readonly jwksUri: string
@@ -51,6 +61,10 @@ export const environmentOf = (parts: StackParts): StackEnvironment => ({
   ...parts.tables,
   PHI_KMS_KEY_ID: parts.kmsKeyId,
   PHI_TENANT_KMS_KEYS: JSON.stringify(parts.tenantKmsKeys),
+  PHI_LOG_ORIGIN: 'phi.local',
+  PHI_LOG_KEYS: JSON.stringify({ '*': parts.logKeys }),
+  PHI_NOTARY_TENANTS: parts.tenants.join(','),
+  PHI_AUDIT_OBJECTS: parts.auditObjects,
   PHI_ISSUER: parts.issuer,
   PHI_AUDIENCE: parts.audience,
   PHI_JWKS_URI: parts.jwksUri,

@@ -36,9 +36,12 @@ export interface Stack extends StackFile {
 const STAGE = 'local'
 const KMS_KEY = 'alias/phi-local'
 const LAKESIDE_KEY = 'alias/phi-lakeside'
+const LOG_KEYS = { ed25519: 'alias/phi-local-log-ed25519', mlDsa44: 'alias/phi-local-log-ml-dsa-44' }
 /** In older data folders, the first tenant key of lakeside is under the shared key. */
 const TENANT_KMS_KEYS = { lakeside: [LAKESIDE_KEY, KMS_KEY] }
 const DATABASE = 'dynamodb.sqlite'
+/** The folder of the sealed log. */
+const AUDIT_OBJECTS = 'audit-objects'
 /** All files of a stack. `fresh` deletes only these, so that a wrong folder loses no other files. */
 const DATA_FILES = [
   DATABASE,
@@ -48,6 +51,7 @@ const DATA_FILES = [
   'kms.json',
   'identity.json',
   'seeded.json',
+  AUDIT_OBJECTS,
 ]
 
 /** A stack already runs on this data folder. */
@@ -70,7 +74,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const port = wanted === 0 ? await freePort() : wanted
   const identityPort = wanted === 0 ? 0 : wanted + 1
   await Promise.all([requirePort(port), identityPort === 0 ? undefined : requirePort(identityPort)])
-  if (fresh) for (const file of DATA_FILES) rmSync(join(dataFolder, file), { force: true })
+  if (fresh) for (const file of DATA_FILES) rmSync(join(dataFolder, file), { force: true, recursive: true })
 
   const started: { stop(): Promise<void> }[] = []
   const track = async <T extends { stop(): Promise<void> }>(part: Promise<T>): Promise<T> => {
@@ -90,7 +94,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
   const parts = await Promise.allSettled([
     tablesOn(track(startEngine({ dataFile: join(dataFolder, DATABASE) }))),
-    track(startKms({ file: join(dataFolder, 'kms.json'), aliases: [KMS_KEY, LAKESIDE_KEY] })),
+    track(
+      startKms({
+        file: join(dataFolder, 'kms.json'),
+        aliases: [KMS_KEY, LAKESIDE_KEY],
+        signing: { [LOG_KEYS.ed25519]: 'ECC_NIST_EDWARDS25519', [LOG_KEYS.mlDsa44]: 'ML_DSA_44' },
+      }),
+    ),
     track(startIdentityProvider({ port: identityPort, dataFolder, users })),
   ])
   const [data, kms, identity] = parts
@@ -106,6 +116,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     tables,
     kmsKeyId: KMS_KEY,
     tenantKmsKeys: TENANT_KMS_KEYS,
+    logKeys: LOG_KEYS,
+    tenants: [...new Set(users.map(({ tenant }) => tenant))],
+    auditObjects: join(dataFolder, AUDIT_OBJECTS),
     issuer,
     audience: AUDIENCE,
     jwksUri,

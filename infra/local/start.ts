@@ -13,6 +13,7 @@ import { clinicLock } from '../../schema/clinic.ts'
 const DEFAULT_PORT = 4000
 const DEFAULT_PATIENTS = 60
 const MAX_PATIENTS = 10_000
+const MINUTE_MS = 60_000
 
 const log = (line: string): void => console.log(line)
 
@@ -30,8 +31,9 @@ async function start(): Promise<void> {
   stopOnSignal(stops)
   try {
     // import them only now: both read the environment when they are loaded, as on Lambda
-    const [{ handler }, { openImporter }] = await Promise.all([
+    const [{ handler }, notary, { openImporter }] = await Promise.all([
       import('../../functions/graphql.ts'),
+      import('../../functions/notary.ts'),
       import('../../gateway/admin/open-importer.ts'),
     ])
     const seeded = await seedOnce({
@@ -44,7 +46,7 @@ async function start(): Promise<void> {
     if (!seeded && patients !== undefined)
       log('The demo patients already exist. To change their number, run: npm start -- --fresh --patients N')
     const api = await startHttpApi({ port, routes: { 'POST /graphql': handler, 'GET /graphql': handler, 'GET /health': health } })
-    stops.unshift(() => api.stop())
+    stops.unshift(() => api.stop(), everyMinute(notary.handler))
   } catch (error) {
     await stack.stop()
     throw error
@@ -55,6 +57,18 @@ async function start(): Promise<void> {
   )
   // this clock starts with the process
   log(`Ready in ${(performance.now() / 1000).toFixed(1)} s.`)
+}
+
+/** Calls the notary now and each minute, as its schedule does. The returned function waits for the call that is under way. */
+function everyMinute(work: () => Promise<void>): () => Promise<void> {
+  let last = work()
+  const timer = setInterval(() => {
+    last = last.then(work)
+  }, MINUTE_MS)
+  return async () => {
+    clearInterval(timer)
+    await last
+  }
 }
 
 function options(): { fresh: boolean; patients: number | undefined; port: number } {

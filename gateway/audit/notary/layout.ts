@@ -10,8 +10,9 @@ export const noteName = (tenant: string, size: number): string => `${tenant}/che
 export const segmentName = (tenant: string, start: number, end: number): string =>
   `${tenant}/segments/${digits(start)}-${digits(end)}.ndjson.gz`
 export const hourName = (tenant: string, hour: string): string => `${tenant}/hours/${hour}.json`
-export const policyName = (tenant: string, digest: string): string => `${tenant}/policies/${digest}.lock`
-export const keysName = (tenant: string): string => `${tenant}/policy`
+export const policyLockName = (tenant: string, digest: string): string => `${tenant}/policies/${digest}.lock`
+/** The keys of the log and its witnesses: a C2SP `tlog-policy`. */
+export const logPolicyName = (tenant: string): string => `${tenant}/policy`
 
 /**
  * The name of a tile, or of a bundle of entries.

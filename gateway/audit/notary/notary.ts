@@ -6,7 +6,7 @@ import type { Hour } from '../hour.ts'
 import type { CheckpointTable } from './checkpoint-table.ts'
 import { cursorsBefore, hoursAt } from './hours.ts'
 import { hourName } from './layout.ts'
-import type { Publisher } from './publisher.ts'
+import { AnotherLog, type Publisher } from './publisher.ts'
 import { SealedItemsAltered } from './round-items.ts'
 import type { LaneState, Sealer } from './sealer.ts'
 
@@ -47,7 +47,8 @@ export class Notary {
     try {
       return await this.#pass(tenant, since, begun)
     } catch (error) {
-      if (error instanceof SealedItemsAltered) events({ event: 'NOTARY_ALTERED', tenant })
+      if (error instanceof SealedItemsAltered) events({ event: 'NOTARY_STOPPED', tenant, what: 'ITEMS' })
+      if (error instanceof AnotherLog) events({ event: 'NOTARY_STOPPED', tenant, what: 'CHECKPOINT' })
       events({ event: 'NOTARY_FAILED', tenant, cause: causeName(error) })
       return false
     }

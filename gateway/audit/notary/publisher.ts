@@ -31,6 +31,11 @@ export interface PublisherParts {
   readonly askWitnesses: AskWitnesses
 }
 
+/** The published checkpoint is not of the log in the tables. A signature would be the second one for a size, or fork the log. */
+export class AnotherLog extends Error {
+  override readonly name = 'AnotherLog'
+}
+
 const compress = promisify(gzip)
 
 /**
@@ -49,16 +54,31 @@ export class Publisher {
    *
    * @param sealed the items of rounds that this process sealed, by the start of the round, so that they are not read again
    * @returns the number of rounds
-   * @throws SealedItemsAltered, StoreUnavailable, KeyUnavailable
+   * @throws SealedItemsAltered, AnotherLog, StoreUnavailable, KeyUnavailable
    */
   async publish(tenant: string, sealed: ReadonlyMap<number, readonly SealedItem[]>): Promise<number> {
     const { table } = this.#parts
     const rounds = await table.roundsFrom(tenant, await table.published(tenant))
+    if (rounds.length > 0) await this.#requireSameLog(tenant)
     for (const round of rounds) {
       await this.#publish(tenant, round, sealed.get(round.start))
       await table.markPublished(tenant, round.frontier.size)
     }
     return rounds.length
+  }
+
+  /** Nobody can take back a published checkpoint: if the tables do not know it, they were replaced. */
+  async #requireSameLog(tenant: string): Promise<void> {
+    const latest = await this.#parts.objects.get(latestName(tenant))
+    if (latest === undefined) return
+    const size = sizeOf(latest.bytes)
+    const round = await this.#parts.table.roundBefore(tenant, size)
+    if (round?.frontier.size !== size || !this.#isNoteOf(tenant, round, latest.bytes)) throw new AnotherLog()
+  }
+
+  #isNoteOf(tenant: string, { frontier }: Pick<Round, 'frontier'>, note: Uint8Array): boolean {
+    const text = checkpointText({ origin: this.#parts.originOf(tenant), size: frontier.size, root: rootOfHead({ frontier }) })
+    return Buffer.from(note).toString('utf8').startsWith(`${text}\n`)
   }
 
   async #publish(tenant: string, round: Round, sealed: readonly SealedItem[] | undefined): Promise<void> {
@@ -75,10 +95,12 @@ export class Publisher {
   }
 
   /** The stored note of a round. The first attempt that stores one decides its bytes: two ML-DSA signatures of one message differ. */
-  async #note(tenant: string, { start, frontier, time }: Round): Promise<Uint8Array> {
+  async #note(tenant: string, round: Round): Promise<Uint8Array> {
+    const { start, frontier, time } = round
     const { objects, signersFor, originOf, askWitnesses } = this.#parts
     const name = noteName(tenant, frontier.size)
     const stored = await objects.get(name)
+    if (stored !== undefined && !this.#isNoteOf(tenant, round, stored.bytes)) throw new AnotherLog()
     if (stored !== undefined) return stored.bytes
     const checkpoint = { origin: originOf(tenant), size: frontier.size, root: rootOfHead({ frontier }) }
     const own = await Promise.all(signersFor(tenant).map((signer) => cosign(signer, checkpoint, time)))
@@ -87,7 +109,7 @@ export class Publisher {
     const bytes = Buffer.from(note + witnessed.join(''))
     if ((await objects.put(name, bytes, { onlyIf: 'ABSENT' })) === 'STORED') return bytes
     const first = await objects.get(name)
-    if (first === undefined) throw new TypeError('a stored note has bytes')
+    if (first === undefined || !this.#isNoteOf(tenant, round, first.bytes)) throw new AnotherLog()
     return first.bytes
   }
 

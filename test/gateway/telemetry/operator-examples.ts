@@ -39,7 +39,7 @@ const ALL: { readonly [Name in GatewayEvent['event']]: Extract<GatewayEvent, { e
   AUDIT_LANE_RETIRED: { event: 'AUDIT_LANE_RETIRED', tenant, lane, sequence: 12, why: 'FENCED' },
   NOTARY_PASS: { event: 'NOTARY_PASS', tenant, sealed: 31, rounds: 1, late: 2, lag: 61, milliseconds: 240 },
   NOTARY_FAILED: { event: 'NOTARY_FAILED', tenant, cause: 'TimeoutError' },
-  NOTARY_ALTERED: { event: 'NOTARY_ALTERED', tenant },
+  NOTARY_STOPPED: { event: 'NOTARY_STOPPED', tenant, what: 'CHECKPOINT' },
   AUDIT_LANE_FAULT: { event: 'AUDIT_LANE_FAULT', tenant, lane, sequence: 12, what: 'GAP' },
   WITNESS_FAILED: { event: 'WITNESS_FAILED', tenant, what: 'CONFLICT' },
   AUDIT_CHANGED: { event: 'AUDIT_CHANGED', tenant, lane, what: 'REMOVE' },

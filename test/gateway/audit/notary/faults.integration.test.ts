@@ -97,7 +97,7 @@ describe('P7: a lane that is not as its process wrote it', () => {
     )
     expect(await notary.pass(tenant)).toBe(false)
     expect(faultsOf(notary.events)).toEqual([
-      { event: 'NOTARY_ALTERED', tenant },
+      { event: 'NOTARY_STOPPED', tenant, what: 'ITEMS' },
       { event: 'NOTARY_FAILED', tenant, cause: 'SealedItemsAltered' },
     ])
     expect((await bench.published(tenant)).names).toEqual([])
@@ -208,6 +208,28 @@ describe('P7: clocks and instances', () => {
     expect((await bench.published(tenant)).items).toHaveLength(100)
     expect(notaries.flatMap(({ events }) => faultsOf(events))).toEqual([])
   })
+
+  it.each([4, 9])(
+    'P7: after the tables were replaced, the notary signs nothing over the published log (%i items)',
+    async (count) => {
+      const { clock, tenant, notary, write } = started()
+      await write(2)
+      await notary.pass(tenant)
+      await write(4)
+      await notary.pass(tenant)
+      const before = await bench.published(tenant)
+      const replaced = await NotaryBench.start()
+      try {
+        const other = replaced.notary(clock, { ...replaced.services, objects: bench.objects })
+        await replaced.writer(tenant, clock)(count)
+        expect(await other.pass(tenant)).toBe(false)
+        expect(faultsOf(other.events)[0]).toEqual({ event: 'NOTARY_STOPPED', tenant, what: 'CHECKPOINT' })
+      } finally {
+        await replaced.stop()
+      }
+      expect(await bench.published(tenant)).toEqual(before)
+    },
+  )
 
   it('P7: a forged registration in another hour does not seal a lane twice', async () => {
     const { clock, tenant, notary, write } = started()
