@@ -15,6 +15,8 @@ await rm(packaged, { recursive: true, force: true })
 await mkdir(packaged, { recursive: true })
 await Promise.all([
   bundleFunction(new URL('dist/graphql/', root)),
+  bundleFunction(new URL('dist/notary/', root), 'functions/notary.ts'),
+  bundleFunction(new URL('dist/audit-changes/', root), 'functions/audit-changes.ts'),
   // includes all dependencies, because graphql-shield needs a patch that an installation of this package does not apply
   bundleGateway('gateway/index.ts', packaged),
   cp(new URL(SCHEMA_FILES['directives.graphql'], root), new URL('directives.graphql', packaged)),

@@ -35,6 +35,7 @@ const resource = z.strictObject({
         }),
       )
       .optional(),
+    StreamSpecification: z.strictObject({ StreamViewType: z.enum(['OLD_IMAGE']) }).optional(),
     // protections that a local engine does not support, or that would block `--fresh`
     DeletionProtectionEnabled: z.literal(true),
     PointInTimeRecoverySpecification: z.strictObject({ PointInTimeRecoveryEnabled: z.literal(true) }),
@@ -104,6 +105,8 @@ function definition({ Properties: table }: z.infer<typeof resource>, stage: stri
     AttributeDefinitions: table.AttributeDefinitions,
     KeySchema: table.KeySchema,
     ...(table.GlobalSecondaryIndexes && { GlobalSecondaryIndexes: table.GlobalSecondaryIndexes }),
+    // CloudFormation has no member for what a specification means by itself
+    ...(table.StreamSpecification && { StreamSpecification: { StreamEnabled: true, ...table.StreamSpecification } }),
   }
 }
 

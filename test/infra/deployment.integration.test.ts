@@ -26,14 +26,21 @@ const fragment = (name: string) => resources.parse(readFragment(new URL(`../../i
 const packaged = process.env['PHI_PACKAGED']
 const source =
   packaged === undefined
-    ? { ...fragment('functions.yml'), ...fragment('keys.yml'), ...fragment('tables.yml'), ...fragment('alarms.yml') }
+    ? {
+        ...fragment('functions.yml'),
+        ...fragment('keys.yml'),
+        ...fragment('tables.yml'),
+        ...fragment('alarms.yml'),
+        ...fragment('audit-objects.yml'),
+      }
     : template(packaged)
 
 function template(file: string) {
   return resources.parse(JSON.parse(readFileSync(file, 'utf8'))).Resources
 }
 
-const statements = policy.parse(source['GraphqlPolicy']?.Properties).PolicyDocument.Statement
+const statementsOf = (id: string) => policy.parse(source[id]?.Properties).PolicyDocument.Statement
+const statements = statementsOf('GraphqlPolicy')
 /** Finds `AuditTable` in any form of reference. */
 const names = (resource: unknown, id: string): boolean => new RegExp(`"${id}[".]|\\{${id}\\.`).test(JSON.stringify(resource))
 const on = (id: string) => statements.filter((one) => one.Resource.some((resource) => names(resource, id)))
@@ -160,6 +167,81 @@ describe('the role of the GraphQL function has the least privileges', () => {
   })
 })
 
+describe('P7: the role of the notary', () => {
+  const notary = statementsOf('NotaryPolicy')
+  const of = (id: string, effect: 'Allow' | 'Deny') =>
+    notary
+      .filter((one) => one.Effect === effect && one.Resource.some((resource) => names(resource, id)))
+      .flatMap((one) => one.Action)
+
+  it('P7: reads audit items, writes heads and objects, and signs', () => {
+    expect(of('AuditTable', 'Allow')).toEqual(['dynamodb:Query'])
+    expect(of('CheckpointsTable', 'Allow')).toEqual(['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem'])
+    expect(of('LogKeyEd25519', 'Allow')).toEqual(['kms:Sign', 'kms:GetPublicKey'])
+    expect(of('LogKeyMlDsa44', 'Allow')).toEqual(['kms:Sign', 'kms:GetPublicKey'])
+    expect(of('AuditBucket', 'Allow')).toEqual(['s3:PutObject', 's3:GetObject', 's3:ListBucket'])
+  })
+
+  it('P7: cannot write audit items, nor read records, memberships or keys', () => {
+    expect(of('AuditTable', 'Deny')).toEqual(
+      expect.arrayContaining(['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:BatchWriteItem']),
+    )
+    const others = Object.keys(source).filter((id) => /Table$/.test(id) && !['AuditTable', 'CheckpointsTable'].includes(id))
+    expect(others.length).toBeGreaterThan(7)
+    for (const id of [...others, 'TenantKey', 'RecordsTableKey', 'KeysTableKey'])
+      expect(JSON.stringify(notary)).not.toMatch(new RegExp(`"${id}[".]|\\{${id}\\.`))
+    const actions = notary.filter(({ Effect }) => Effect === 'Allow').flatMap(({ Action }) => Action)
+    expect(actions.filter((action) => action.includes('*') || /Delete|Retention|LegalHold|Version/.test(action))).toEqual([])
+  })
+
+  it('P7: no other role signs, writes to the bucket or writes heads, except the names of new tenants', () => {
+    for (const id of ['GraphqlPolicy', 'AuditChangesPolicy'])
+      expect(
+        statementsOf(id)
+          .flatMap(({ Action }) => Action)
+          .filter((action) => /^s3:|kms:Sign/.test(action)),
+      ).toEqual([])
+    expect(JSON.stringify(statements)).not.toContain('CheckpointsTable')
+    const [put, ...others] = statementsOf('AuditChangesPolicy').filter(({ Resource }) =>
+      Resource.some((resource) => names(resource, 'CheckpointsTable')),
+    )
+    expect(others).toEqual([])
+    expect(put).toMatchObject({
+      Action: ['dynamodb:PutItem'],
+      Condition: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['TENANTS'] } },
+    })
+    for (const id of ['LogKeyEd25519', 'LogKeyMlDsa44']) {
+      const uses = keyPolicy.parse(source[id]?.Properties).KeyPolicy.Statement.filter(({ Action }) => Action.includes('kms:Sign'))
+      expect(uses).toEqual([expect.objectContaining({ Sid: 'SignCheckpoints', Action: ['kms:Sign', 'kms:GetPublicKey'] })])
+    }
+  })
+})
+
+describe('P7: the bucket of the sealed log', () => {
+  it('P7: locks every version in compliance mode for six years, and refuses to hide an object', () => {
+    expect(source['AuditBucket']).toMatchObject({
+      Properties: {
+        ObjectLockEnabled: true,
+        ObjectLockConfiguration: { ObjectLockEnabled: 'Enabled', Rule: { DefaultRetention: { Mode: 'COMPLIANCE' } } },
+        VersioningConfiguration: { Status: 'Enabled' },
+        PublicAccessBlockConfiguration: { BlockPublicAcls: true, BlockPublicPolicy: true },
+      },
+    })
+    expect(JSON.stringify(source['AuditBucket'])).toMatch(/"Days":(?:2192|"2192"|"\$\{param:auditRetentionDays, '2192'\}")/)
+    expect(statementsOf('AuditBucketPolicy')).toContainEqual(
+      expect.objectContaining({
+        Effect: 'Deny',
+        Action: ['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:BypassGovernanceRetention'],
+      }),
+    )
+  })
+
+  it('P7: no table of the log has a time to live', () => {
+    for (const id of ['AuditTable', 'CheckpointsTable'])
+      expect(source[id]?.Properties).not.toHaveProperty('TimeToLiveSpecification')
+  })
+})
+
 describe('tables are protected against deletion and loss', () => {
   it.each([
     'RecordsTable',
@@ -169,6 +251,7 @@ describe('tables are protected against deletion and loss', () => {
     'KeysTable',
     'SessionsTable',
     'AuditTable',
+    'CheckpointsTable',
     'BudgetsTable',
     'SecurityTable',
     'SearchTable',
@@ -189,7 +272,7 @@ describe('alarms for operators', () => {
   const alarm = z.object({
     AlarmDescription: z.string().min(80),
     AlarmActions: z.tuple([z.object({ Ref: z.literal('AlarmTopic') })]),
-    TreatMissingData: z.literal('notBreaching'),
+    TreatMissingData: z.enum(['notBreaching', 'breaching']),
     ComparisonOperator: z.literal('GreaterThanThreshold'),
     Threshold: z.number(),
   })
@@ -213,9 +296,16 @@ describe('alarms for operators', () => {
     for (const name of named) expect(Object.keys(METRICS)).toContain(name)
   })
 
-  it('P6, P7: fire at the first integrity failure, broken glass, forged item, fenced lane, unrecorded access, missing key, spent budget and fault', () => {
+  it('P7: only a notary without data is a breach', () => {
+    const breaching = alarms.filter(([, { TreatMissingData }]) => TreatMissingData === 'breaching').map(([id]) => id)
+    expect(breaching).toEqual(['NotaryLagAlarm'])
+    expect(source['NotaryLagAlarm']).toMatchObject({ Properties: { MetricName: 'NotaryLag', Threshold: 120 } })
+  })
+
+  it('P6, P7: fire at the first integrity failure, broken glass, forged or changed item, fork, late item, faulty or fenced lane, unrecorded access, missing key, spent budget and fault', () => {
     const atOnce = alarms.filter(([, { Threshold }]) => Threshold === 0).flatMap(([, properties]) => metricsOf(properties))
     expect(atOnce.toSorted()).toEqual([
+      'AuditChanges',
       'AuditRefusals',
       'BreakGlassGrants',
       'BudgetsExceeded',
@@ -223,7 +313,10 @@ describe('alarms for operators', () => {
       'IntegrityFailures',
       'InternalFaults',
       'KeyFailures',
+      'LaneFaults',
       'LanesFenced',
+      'LateItems',
+      'LogForks',
     ])
   })
 

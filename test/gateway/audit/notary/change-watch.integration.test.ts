@@ -135,6 +135,7 @@ async function streamed(StreamArn: string): Promise<StreamRecord[]> {
       method: 'POST',
       headers: {
         'content-type': 'application/x-amz-json-1.0',
+        'x-amz-date': '20261128T000000Z',
         'x-amz-target': `DynamoDBStreams_20120810.${operation}`,
         authorization:
           'AWS4-HMAC-SHA256 Credential=local/20261128/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0',
