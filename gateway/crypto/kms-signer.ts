@@ -19,7 +19,7 @@ const ALGORITHMS = {
 } as const
 
 /** A key in AWS KMS that signs the checkpoints of a log: `ECC_NIST_EDWARDS25519` or `ML_DSA_44` with the usage `SIGN_VERIFY`. */
-export class KmsSigner implements CheckpointSigner {
+class KmsSigner implements CheckpointSigner {
   readonly algorithm: CheckpointSigner['algorithm']
   readonly #client: KMSClient
   readonly #keyId: string

@@ -8,7 +8,7 @@ import { S3Objects } from './s3-objects.ts'
 const BUCKET = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])$/
 
 /** `PHI_AUDIT_OBJECTS` is `s3://bucket` or an absolute path. `PHI_AUDIT_OBJECTS_OWNER` is the account of the bucket. */
-export const ObjectsEnvironment = z.object({
+const ObjectsEnvironment = z.object({
   PHI_AUDIT_OBJECTS: z.string().refine((place) => BUCKET.test(place) || isAbsolute(place)),
   PHI_AUDIT_OBJECTS_OWNER: z
     .string()

@@ -1,3 +1,4 @@
+import { createPublicKey, verify } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +8,9 @@ import {
   DescribeKeyCommand,
   EncryptCommand,
   GenerateDataKeyCommand,
+  GetPublicKeyCommand,
   KMSClient,
+  SignCommand,
 } from '@aws-sdk/client-kms'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type KmsStandIn, startKms } from '../../../infra/local/kms.ts'
@@ -48,6 +51,30 @@ describe('the KMS stand-in answers the stock client like KMS', () => {
     const opened = await client.send(new DecryptCommand({ CiphertextBlob: blob, EncryptionContext: reordered, KeyId: ALIAS }))
     expect(Buffer.from(opened.Plaintext ?? [])).toEqual(plaintext)
     expect(opened.KeyId).toBe(keyId)
+  })
+
+  it.each([
+    ['ECC_NIST_EDWARDS25519', 'ED25519_SHA_512', 64],
+    ['ML_DSA_44', 'ML_DSA_SHAKE_256', 2_420],
+  ] as const)('P7: signs with a key of %s, and encrypts nothing with it', async (KeySpec, SigningAlgorithm, bytes) => {
+    const { KeyMetadata } = await client.send(new CreateKeyCommand({ KeySpec, KeyUsage: 'SIGN_VERIFY' }))
+    const KeyId = KeyMetadata?.KeyId
+    expect(KeyMetadata).toMatchObject({ KeySpec, KeyUsage: 'SIGN_VERIFY', SigningAlgorithms: [SigningAlgorithm] })
+    const Message = Buffer.from('a head')
+    const { Signature } = await client.send(new SignCommand({ KeyId, Message, MessageType: 'RAW', SigningAlgorithm }))
+    const { PublicKey } = await client.send(new GetPublicKeyCommand({ KeyId }))
+    expect(Signature).toHaveLength(bytes)
+    const key = createPublicKey({ key: Buffer.from(PublicKey ?? []), format: 'der', type: 'spki' })
+    expect(verify(null, Message, key, Signature ?? Buffer.of())).toBe(true)
+    const encrypt = new EncryptCommand({ KeyId, Plaintext: Message, EncryptionContext: context })
+    await expect(client.send(encrypt)).rejects.toMatchObject({ name: 'InvalidKeyUsageException' })
+    const other = SigningAlgorithm === 'ED25519_SHA_512' ? 'ML_DSA_SHAKE_256' : 'ED25519_SHA_512'
+    await expect(client.send(new SignCommand({ KeyId, Message, SigningAlgorithm: other }))).rejects.toMatchObject({
+      name: 'InvalidKeyUsageException',
+    })
+    await expect(client.send(new SignCommand({ KeyId: ALIAS, Message, SigningAlgorithm }))).rejects.toMatchObject({
+      name: 'InvalidKeyUsageException',
+    })
   })
 
   it('opens an encrypted text, and describes a key', async () => {

@@ -32,6 +32,7 @@ export class SetClock {
     this.time = Date.parse(text)
   }
   readonly now = (): number => this.time
+  readonly monotonic = this.now
   pass(seconds: number): void {
     this.time += seconds * 1_000
   }
