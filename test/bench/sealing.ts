@@ -52,9 +52,13 @@ try {
   const peak = process.resourceUsage().maxRSS / 1_024
   const log = await bench.published(tenant)
   if (log.items.length !== items) throw new Error(`${log.items.length} of ${items} items are published`)
+  const texts = log.items.reduce((sum, { e }) => sum + Buffer.byteLength(e), 0)
+  let objects = 0
+  for (const name of log.names) objects += (await bench.objects.get(name))?.bytes.length ?? 0
   console.log(
     `${RECORDS} records in ${items} items: sealed and published in ${seconds.toFixed(1)} s, ` +
-      `${((user + system) / 1e6).toFixed(1)} s of CPU, at most ${peak.toFixed(0)} MB`,
+      `${((user + system) / 1e6).toFixed(1)} s of CPU, at most ${peak.toFixed(0)} MB; ` +
+      `${(texts / 1e6).toFixed(1)} MB of items, ${(objects / 1e6).toFixed(1)} MB of objects`,
   )
 } finally {
   await bench.stop()
