@@ -102,7 +102,8 @@ function parsed(text: string): unknown {
   }
 }
 
-function contentIn(value: unknown): Content {
+/** The content of a parsed text. @throws TypeError for any other content than that of an item */
+export function contentIn(value: unknown): Content {
   if (!isMembers(value) || Object.keys(value).sort().join() !== 'c,g,h,s') throw new TypeError('an audit item has c, g, h and s')
   const { c, g, h, s } = value
   if (!isMembers(c) || !areKnown(c, CONTEXT)) throw new TypeError('an audit item has a context that is not known')

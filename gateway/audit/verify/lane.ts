@@ -81,7 +81,7 @@ export function verifyLane(items: readonly ChainedItem[]): LaneReport {
 }
 
 /** The parts of `lane/sequence`, or undefined. */
-function laneEnd(text: string): LaneEnd | undefined {
+export function laneEnd(text: string): LaneEnd | undefined {
   const [, lane, digits] = /^([^/]+)\/(0|[1-9]\d{0,15})$/.exec(text) ?? []
   const sequence = Number(digits)
   return lane !== undefined && Number.isSafeInteger(sequence) ? { lane, sequence } : undefined

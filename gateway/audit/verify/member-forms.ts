@@ -59,7 +59,7 @@ export function longValue(form: Form, value: unknown, { type, path = '' }: Recor
     case 'PLAIN':
       return value
     case 'DIGEST':
-      return value === undefined ? undefined : bytesToHex(bytesOf(asText(value)))
+      return value === undefined ? undefined : bytesToHex(base64urlBytes(asText(value)))
     case 'INSTANT':
       return value === undefined ? undefined : isoTime(value)
     case 'PATH':
@@ -92,7 +92,8 @@ function isoTime(value: unknown): string {
   return new Date(Number(value)).toISOString()
 }
 
-function bytesOf(text: string): Uint8Array {
+/** @throws TypeError for any other text than base64url without padding */
+export function base64urlBytes(text: string): Uint8Array {
   const padded = text.padEnd(Math.ceil(text.length / 4) * 4, '=')
   const bytes = /^[\w-]*$/.test(text) ? decodeBase64(padded.replaceAll('-', '+').replaceAll('_', '/')) : undefined
   if (bytes === undefined) throw new TypeError('an audit item has a digest that is not base64url')

@@ -45,3 +45,20 @@ function signatureOf(line: string): NoteSignature | undefined {
   if (name === undefined || bytes === undefined || bytes.length < 5) return undefined
   return { name, keyId: new DataView(bytes.buffer).getUint32(0), signature: bytes.slice(4) }
 }
+
+/** The notes of a text that has them one after the other, with or without empty lines between them. No note is verified here. */
+export function splitNotes(text: string): string[] {
+  const notes: string[] = []
+  let [note, hasSignature] = ['', false]
+  for (const line of text.split('\n')) {
+    const isSignature = line.startsWith('\u2014 ')
+    if (hasSignature && !isSignature) {
+      notes.push(note)
+      ;[note, hasSignature] = ['', false]
+    }
+    if (note === '' && line === '') continue
+    note += `${line}\n`
+    hasSignature ||= isSignature
+  }
+  return note === '' ? notes : [...notes, note]
+}
