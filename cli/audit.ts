@@ -3,6 +3,9 @@ import type { AuditEntry } from '../gateway/audit/entry.ts'
 import { openServices } from '../gateway/compose.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
 import { decodeNodeId } from '../gateway/model/node-id.ts'
+import { exportCommand } from './audit-export.ts'
+import { proveCommand, verifyProofCommand } from './audit-prove.ts'
+import { verifyCommand } from './audit-verify.ts'
 import { tenantOption } from './tenant-option.ts'
 import { printLine } from './terminal.ts'
 import { fromOption, toOption } from './time-option.ts'
@@ -18,8 +21,12 @@ interface ListOptions {
   readonly json?: true
 }
 
-/** `phi audit`: the field-access history. */
-export function auditCommand(): Command {
+/**
+ * `phi audit`: the field-access history and its proofs.
+ *
+ * @param onSystem makes a command one on a running system. The commands that verify need none
+ */
+export function auditCommand(onSystem: (command: Command) => Command): Command {
   const list = new Command('list')
     .description('list the accesses of one request, to one patient, by one user, or of one field, in time order')
     .option('--request <id>', 'the request id, from extensions.phi.requestId of the response')
@@ -35,7 +42,13 @@ export function auditCommand(): Command {
         printLine(options.json === true ? JSON.stringify(entry) : line(entry))
       }
     })
-  return new Command('audit').description('the field-access history').addCommand(list)
+  return new Command('audit')
+    .description('the field-access history')
+    .addCommand(onSystem(list))
+    .addCommand(onSystem(exportCommand()))
+    .addCommand(verifyCommand())
+    .addCommand(onSystem(proveCommand()))
+    .addCommand(verifyProofCommand())
 }
 
 async function entriesOf(options: ListOptions, command: Command): Promise<readonly AuditEntry[]> {

@@ -76,6 +76,16 @@ export class AuditHistory {
     return inTimeOrder(items.flat().flatMap(entriesOf))
   }
 
+  /** All records of one item; none if there is no such item. */
+  async ofItem(tenant: TenantId, lane: string, sequence: number): Promise<AuditEntry[]> {
+    const items = await this.#query({
+      KeyConditionExpression: 'l = :lane AND n = :sequence',
+      ExpressionAttributeValues: { ':lane': { S: laneKey(tenant, lane) }, ':sequence': { S: sequenceKey(sequence) } },
+      ConsistentRead: true,
+    })
+    return items.flatMap(entriesOf)
+  }
+
   /** All records of a path within a span. There is no index by path: every item of the span is read. */
   async ofPath(tenant: TenantId, path: string, span: Required<Span>): Promise<PathHistory> {
     const entries: AuditEntry[] = []

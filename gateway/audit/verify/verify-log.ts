@@ -8,6 +8,7 @@ import { verifyLocks } from './locks.ts'
 import type { LogReport } from './log-report.ts'
 import { type LogSource, readText, sortedNames } from './log-source.ts'
 import { parseNote, splitNotes } from './note.ts'
+import { statedTime } from './note-time.ts'
 import { jobRunner, type LogTrust, type RunJob, type SegmentJob, type SegmentOutcome } from './segment-job.ts'
 import type { LogPolicy } from './log-policy.ts'
 import type { SegmentPlace } from './segment.ts'
@@ -235,14 +236,4 @@ async function* jobsOf(
   }
   const rest = await read(Number.POSITIVE_INFINITY)
   if (rest.length > 0) yield { notes: rest }
-}
-
-/** The time in the first signature of the log, which is not verified here. */
-function statedTime(text: string | undefined): number | undefined {
-  const note = text === undefined ? undefined : parseNote(text)
-  const origin = note?.text.split('\n', 1)[0]
-  const signature = note?.signatures.find(({ name }) => name === origin)?.signature
-  if (signature === undefined || signature.length < 8) return undefined
-  const time = Number(new DataView(signature.buffer, signature.byteOffset).getBigUint64(0))
-  return Number.isSafeInteger(time) ? time : undefined
 }

@@ -1,0 +1,110 @@
+import type { CheckpointFinding, LogFinding } from '../gateway/audit/verify/findings.ts'
+
+const ITEM: Readonly<Record<string, string>> = {
+  ALTERED: 'its hash is not that of its text',
+  FORMAT: 'its text is not an item',
+  UNLINKED: 'it does not continue the item before',
+  OUT_OF_ORDER: 'its number occurs before',
+  STRAY_SUCCESSION: 'it names a lane before its own, and is not the first item of its lane',
+  REPLACED: 'the signed tree has another item here',
+}
+
+const REASONS: Readonly<Record<NonNullable<CheckpointFinding['reason']>, string>> = {
+  FORM: 'it is malformed',
+  ORIGIN: 'it is of another log',
+  KEY: 'no known key of the log signed it',
+  SIGNATURE: 'a signature of a known key does not verify',
+  TIME: 'its signatures have different times',
+  NAME: 'it has another size than its name',
+}
+
+/** A finding as a line for people. Lanes are names that processes chose; the caller prints control characters escaped. */
+export function findingLine(finding: LogFinding): string {
+  switch (finding.kind) {
+    case 'GAP':
+      return `Gap: lane ${finding.lane}: ${items(finding.after + 1, finding.sequence - 1)} missing (before position ${finding.position})`
+    case 'SEGMENT_MISSING':
+      return `Gap: no segment holds positions ${finding.start} to ${finding.end - 1}`
+    case 'SEGMENT_OVERLAP':
+      return `Two segments hold positions from ${finding.start}`
+    case 'SEGMENT_FORM':
+      return `Segment ${finding.start}-${finding.end}: ${segmentFault(finding)}`
+    case 'TILE_MISSING':
+      return `${finding.name} is missing`
+    case 'TILE_ALTERED':
+      return `${finding.name} is not a tile of the signed tree`
+    case 'HOUR_FORM':
+      return `${finding.name} is malformed`
+    case 'LOCK_MISSING':
+      return `${finding.name} is missing, and items name it`
+    case 'LOCK_ALTERED':
+      return `${finding.name} has another content than its name states`
+    case 'LANE_MISSING':
+      return `Lane ${finding.lane} is missing: ${finding.declared ?? 0} items are declared`
+    case 'CUT_SHORT':
+      return `Lane ${finding.lane} ends at item ${finding.held ?? 0}: ${finding.declared ?? 0} are declared`
+    case 'UNREGISTERED':
+      return `Lane ${finding.lane} is in no registry of its hour`
+    case 'WRONG_HOUR':
+      return `Lane ${finding.lane} is in the registry of another hour`
+    case 'ALTERED':
+    case 'FORMAT':
+    case 'UNLINKED':
+    case 'OUT_OF_ORDER':
+    case 'STRAY_SUCCESSION':
+    case 'REPLACED':
+      return `Lane ${finding.lane}, item ${finding.sequence} (position ${finding.position}): ${ITEM[finding.kind] ?? finding.kind}`
+    case 'CHECKPOINT':
+    case 'CHECKPOINT_MISSING':
+    case 'WITNESS':
+    case 'ROOT':
+    case 'TWO_ROOTS':
+    case 'TWO_TIMES':
+    case 'BACKWARDS':
+    case 'TRUNCATED':
+    case 'REPLAYED':
+      return checkpointLine(finding)
+    default:
+      return finding satisfies never
+  }
+}
+
+function checkpointLine({ kind, size, from, reason, source }: CheckpointFinding): string {
+  const name = `${source === 'KEPT' ? 'Kept checkpoint' : 'Checkpoint'} of size ${size}`
+  switch (kind) {
+    case 'CHECKPOINT':
+      return `${name}: ${reason === undefined ? 'refused' : REASONS[reason]}`
+    case 'CHECKPOINT_MISSING':
+      return `${name} is missing`
+    case 'WITNESS':
+      return `${name} is the last one, and the quorum of the policy did not sign it`
+    case 'ROOT':
+      return `${name}: the items from position ${from ?? 0} to ${size - 1} are not the signed ones`
+    case 'TWO_ROOTS':
+      return `${name}: the log signed two roots for it`
+    case 'TWO_TIMES':
+      return `${name}: the log signed it at two times`
+    case 'BACKWARDS':
+      return `${name}: signed at an earlier time than a smaller one`
+    case 'TRUNCATED':
+      return `${name}: the items end at position ${from ?? 0}`
+    case 'REPLAYED':
+      return `${name} is given as the latest one, and a larger one exists`
+    default:
+      return kind satisfies never
+  }
+}
+
+const items = (first: number, last: number): string => (first === last ? `item ${first} is` : `items ${first} to ${last} are`)
+
+function segmentFault({
+  start,
+  end,
+  line,
+  count,
+}: Extract<LogFinding, { kind: 'SEGMENT_MISSING' | 'SEGMENT_OVERLAP' | 'SEGMENT_FORM' }>): string {
+  return [
+    ...(line === undefined ? [] : [`line ${line} is malformed`]),
+    ...(count === undefined ? [] : [`${count} items for ${end - start} positions`]),
+  ].join(', ')
+}
