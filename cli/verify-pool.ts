@@ -10,7 +10,7 @@ interface Task {
 type Answer = { readonly outcome: SegmentOutcome } | { readonly failure: string }
 
 /** A worker holds one line and its item at a time. */
-const LIMITS = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16 }
+const LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 }
 
 /** Worker threads that verify the segments of one folder. */
 export class VerifyPool {

@@ -2,6 +2,7 @@ import { closesAt, type Hour } from '../audit/hour.ts'
 import { CLOCK_TOLERANCE_MS, HOUR_MS, LINGER_MS } from '../audit/verify/hour-limits.ts'
 import {
   CHECKPOINTS,
+  EXPORT_NAME,
   HOURS,
   hourIn,
   LATEST_NAME,
@@ -74,6 +75,7 @@ export async function exportLog(
     await copy(name)
     onProgress((segmentRange(name)?.end ?? first) - first, all)
   }
+  await write(EXPORT_NAME, new TextEncoder().encode(JSON.stringify({ start: first, end: last.size })))
   await write(LATEST_NAME, new TextEncoder().encode(last.text))
   return { start: first, end: last.size }
 }

@@ -20,6 +20,9 @@ interface Content {
   readonly s: readonly Shape[]
 }
 
+const shortsOf = (table: Table): ReadonlySet<string> => new Set(Object.values(table).map(({ short }) => short))
+const CONTEXT_SHORTS = shortsOf(CONTEXT)
+const HEAD_SHORTS = shortsOf(HEAD)
 /** Members of an export that are part of no text: the address of a record, and its place in the chain. */
 const ADDRESS: ReadonlySet<string> = new Set(['tenant', 'lane', 'sequence', 'index', 'prev', 'hash'])
 /** Members that a group or the member `o` of a shape holds. */
@@ -106,11 +109,11 @@ function parsed(text: string): unknown {
 export function contentIn(value: unknown): Content {
   if (!isMembers(value) || Object.keys(value).sort().join() !== 'c,g,h,s') throw new TypeError('an audit item has c, g, h and s')
   const { c, g, h, s } = value
-  if (!isMembers(c) || !areKnown(c, CONTEXT)) throw new TypeError('an audit item has a context that is not known')
+  if (!isMembers(c) || !areKnown(c, CONTEXT_SHORTS)) throw new TypeError('an audit item has a context that is not known')
   if (c['f'] !== ITEM_FORMAT) throw new TypeError('an audit item has a format that is not known')
   if (c['t'] === undefined) throw new TypeError('an audit item has no time')
   if (!Array.isArray(g) || !g.every(isGroup)) throw new TypeError('an audit item has a malformed group')
-  if (!Array.isArray(h) || !h.every((head): head is Members => isMembers(head) && areKnown(head, HEAD)))
+  if (!Array.isArray(h) || !h.every((head): head is Members => isMembers(head) && areKnown(head, HEAD_SHORTS)))
     throw new TypeError('an audit item has a head that is not known')
   if (!Array.isArray(s) || !s.every(isShape)) throw new TypeError('an audit item has a malformed shape')
   return { c, g, h, s }
@@ -118,9 +121,9 @@ export function contentIn(value: unknown): Content {
 
 const isMembers = (value: unknown): value is Members => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const areKnown = (members: Members, table: Table): boolean => {
-  const shorts = new Set(Object.values(table).map(({ short }) => short))
-  return Object.keys(members).every((name) => shorts.has(name))
+const areKnown = (members: Members, table: typeof CONTEXT_SHORTS): boolean => {
+  for (const name of Object.keys(members)) if (!table.has(name)) return false
+  return true
 }
 
 function isGroup(value: unknown): value is Group {

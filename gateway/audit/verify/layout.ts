@@ -6,6 +6,8 @@ export const TILE_WIDTH = 256
 
 export const LATEST_NAME = 'checkpoint'
 export const POLICY_NAME = 'policy'
+/** The positions that an export claims to hold. A store has no such object. */
+export const EXPORT_NAME = 'export.json'
 export const SEGMENTS = 'segments/'
 export const CHECKPOINTS = 'checkpoints/'
 export const HOURS = 'hours/'

@@ -3,7 +3,7 @@ import { parseCheckpointText } from './checkpoint-text.ts'
 import type { LateItem, LogFinding } from './findings.ts'
 import { HeadLedger } from './head-ledger.ts'
 import { LaneLedger } from './lane-ledger.ts'
-import { CHECKPOINTS, LATEST_NAME, noteName, noteSize, SEGMENTS, segmentRange, tenantOf } from './layout.ts'
+import { CHECKPOINTS, EXPORT_NAME, LATEST_NAME, noteName, noteSize, SEGMENTS, segmentRange, tenantOf } from './layout.ts'
 import { verifyLocks } from './locks.ts'
 import type { LogReport } from './log-report.ts'
 import { type LogSource, readText, sortedNames } from './log-source.ts'
@@ -47,6 +47,7 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
 /** The origin of the export, if the policy names it. */
 async function trustOf(source: LogSource, policy: LogPolicy): Promise<LogTrust> {
   const latest = await readText(source, LATEST_NAME)
+  if (latest === undefined && (await sortedNames(source, SEGMENTS)).length === 0) throw new UnknownLog('no log')
   const stated = latest === undefined ? undefined : parseCheckpointText(parseNote(latest)?.text ?? '')?.origin
   const origins = [...new Set(policy.logs.map(({ key }) => key.name))]
   const origin = origins.find((name) => name === stated) ?? (origins.length === 1 ? origins[0] : undefined)
@@ -78,6 +79,7 @@ class LogVerification {
   async run(): Promise<LogReport> {
     const places = this.#inOrder((await sortedNames(this.#source, SEGMENTS)).flatMap((name) => segmentOf(name) ?? []))
     const sizes = (await sortedNames(this.#source, CHECKPOINTS)).flatMap((name) => noteSize(name) ?? [])
+    await this.#compareClaim(places)
     const start = places[0]?.start ?? 0
     const end = places.at(-1)?.end ?? 0
     await this.#openKept()
@@ -128,6 +130,15 @@ class LogVerification {
       if (segment.start > before) this.#found({ kind: 'SEGMENT_MISSING', start: before, end: segment.start })
     }
     return kept
+  }
+
+  /** Reports segments that the export claims to hold before its first one and after its last one. */
+  async #compareClaim(places: readonly SegmentPlace[]): Promise<void> {
+    const claim = claimIn(await readText(this.#source, EXPORT_NAME))
+    if (claim === undefined) return
+    const [first, last] = [places[0]?.start ?? claim.end, places.at(-1)?.end ?? claim.end]
+    if (claim.start < first) this.#found({ kind: 'SEGMENT_MISSING', start: claim.start, end: first })
+    if (last < claim.end) this.#found({ kind: 'SEGMENT_MISSING', start: last, end: claim.end })
   }
 
   async #openKept(): Promise<void> {
@@ -187,6 +198,16 @@ class LogVerification {
       findings: this.#findings,
       findingCount: this.#findingCount,
     }
+  }
+}
+
+/** The positions that an export claims; undefined for a store, and for a malformed claim, which proves nothing either way. */
+function claimIn(text: string | undefined): SegmentPlace | undefined {
+  try {
+    const { start, end } = JSON.parse(text ?? '') as { start?: unknown; end?: unknown }
+    return typeof start === 'number' && typeof end === 'number' ? { start, end } : undefined
+  } catch {
+    return undefined
   }
 }
 

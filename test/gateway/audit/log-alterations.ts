@@ -239,11 +239,7 @@ export const ALTERATIONS: readonly Alter[] = [
     const { name, start, end } = segments[at] as Segment
     files.delete(name)
     const isNamed = (report: LogReport): boolean =>
-      at === 0
-        ? has(report, 'TILE_MISSING') || has(report, 'GAP') || has(report, 'LANE_MISSING') || report.from.size > 0
-        : at === segments.length - 1
-          ? has(report, 'TRUNCATED')
-          : has(report, 'SEGMENT_MISSING', (finding) => 'start' in finding && finding.start === start && finding.end === end)
+      has(report, 'SEGMENT_MISSING', (finding) => 'start' in finding && finding.start === start && finding.end === end)
     return { what: `segment ${at + 1} of ${segments.length} dropped`, isNamed }
   },
   // the end of the log cut off, with its checkpoints: only a kept checkpoint shows it

@@ -6,6 +6,7 @@ import { ItemPacker } from '../../../gateway/audit/item-packer.ts'
 import { type Checkpoint, checkpointText } from '../../../gateway/audit/verify/checkpoint-text.ts'
 import { cosignatureLine, cosignedMessage } from '../../../gateway/audit/verify/cosignature.ts'
 import {
+  EXPORT_NAME,
   hourName,
   LATEST_NAME,
   lockName,
@@ -134,6 +135,7 @@ export class SealedLog {
     const note = this.keys.note({ origin: ORIGIN, size: end, root: this.tree.root() }, time)
     this.#put(noteName(end), note)
     this.#put(LATEST_NAME, note)
+    this.#put(EXPORT_NAME, JSON.stringify({ start: 0, end }))
   }
 
   closeHour(hour: string, lanes: readonly LaneSample[]): void {
@@ -158,6 +160,18 @@ export function sealedLog(lanes: readonly LaneSample[], rounds: number, keys = n
     const last = Math.max(...items.map(({ time }) => time))
     if (items.length > 0) log.seal(items, Math.ceil(last / 1_000) + 30)
   }
+  return log
+}
+
+/** Seals lanes by the time of their items, one round each `everyMs`. */
+export function sealedByTime(lanes: readonly LaneSample[], everyMs: number, keys = new LogKeys()): SealedLog {
+  const log = new SealedLog(keys)
+  const rounds = Map.groupBy(
+    lanes.flatMap(({ items }) => items),
+    ({ time }) => Math.floor(time / everyMs),
+  )
+  for (const [round, items] of [...rounds].sort(([one], [other]) => one - other))
+    log.seal(items, ((round + 1) * everyMs) / 1_000 + 20)
   return log
 }
 

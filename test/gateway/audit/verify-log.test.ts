@@ -28,7 +28,7 @@ describe('P7: an export', () => {
 
 describe('P7: an altered export', () => {
   // 1,000 in the campaign: AUDIT_ALTERATIONS=1000 npx vitest run test/gateway/audit/verify-log.test.ts
-  const rounds = Number(process.env['AUDIT_ALTERATIONS'] ?? 60)
+  const rounds = Number(process.env['AUDIT_ALTERATIONS'] ?? 30)
   const lanes = [laneOf('kakjK50G.1', 150, 8), laneOf('kakjK50G.2', 90, 8), laneOf('bZ1x9_-Q.1', 40, 2)]
   const log = sealedLog(lanes, 5)
   for (const hour of ['2026-03-01T11', '2026-03-01T12']) log.closeHour(hour, hour.endsWith('12') ? lanes : [])

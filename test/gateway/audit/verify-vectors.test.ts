@@ -14,6 +14,7 @@ import { isWholeRequest, verifyReceipt } from '../../../gateway/audit/verify/rec
 import type { RegisteredLane } from '../../../gateway/audit/verify/registry.ts'
 import { itemLeaf, verifySealed, verifySeals } from '../../../gateway/audit/verify/seals.ts'
 import { positionIn, type Span } from '../../../gateway/audit/verify/span.ts'
+import { parseProof, proofText, verifyProof } from '../../../gateway/audit/verify/tlog-proof.ts'
 import { rootOf } from '../../../gateway/audit/verify/tree.ts'
 import { parseVerifierKey, verifierKeyText } from '../../../gateway/audit/verify/verifier-key.ts'
 
@@ -85,6 +86,11 @@ interface Checkpoints {
     accept: { comment: string; policy: string; signed: string[]; isQuorum: boolean }[]
     refuse: { why: string; policy: string; line: number; reason: string }[]
   }
+}
+interface Proofs {
+  policy: string
+  accept: { comment: string; proof: string; item: string; index: number; size: number; records: number }[]
+  refuse: { why: string; proof: string; item: string; reason: string }[]
 }
 interface Head {
   origin: string
@@ -303,6 +309,29 @@ describe('checkpoints', () => {
   it('holds the expected number of vectors', () => {
     expect([accept.length, refuse.length, keys.accept.length, keys.refuse.length]).toEqual([12, 70, 4, 12])
     expect([policyFiles.accept.length, policyFiles.refuse.length]).toEqual([14, 37])
+  })
+})
+
+describe('proofs', () => {
+  const { policy, accept, refuse } = vectors('proofs') as Proofs
+  const read = parseLogPolicy(policy)
+  if (read.outcome === 'REFUSED') throw new Error('the policy of the vectors cannot be read')
+  const trusted = read.policy
+
+  it.each(accept)('P7: accepts a proof: $comment', async ({ proof, item, index, size, records }) => {
+    const verdict = await verifyProof(proof, item, trusted)
+    expect(verdict).toMatchObject({ outcome: 'PROVEN', index, checkpoint: { size } })
+    expect(verdict.outcome === 'PROVEN' && verdict.records.length).toBe(records)
+    const parsed = parseProof(proof)
+    if (!proof.includes('extra ')) expect(parsed && proofText(parsed)).toBe(proof)
+  })
+
+  it.each(refuse)('P7: refuses a proof with $why', async ({ proof, item, reason }) => {
+    expect(await verifyProof(proof, item, trusted)).toEqual({ outcome: 'REFUSED', reason })
+  })
+
+  it('holds the expected number of vectors', () => {
+    expect([accept.length, refuse.length]).toEqual([7, 35])
   })
 })
 
