@@ -4,6 +4,7 @@ import { itemHash } from '../../../gateway/audit/entry.ts'
 import { NOTHING_BEFORE } from '../../../gateway/audit/verify/item.ts'
 import {
   CHECKPOINTS,
+  EXPORT_NAME,
   HOURS,
   LATEST_NAME,
   LOCKS,
@@ -252,7 +253,9 @@ export const ALTERATIONS: readonly Alter[] = [
       files.delete(name)
       files.delete(noteName(end))
     }
-    files.set(LATEST_NAME, files.get(noteName(segments[from - 1]?.end ?? 0)) ?? new Uint8Array())
+    const end = segments[from - 1]?.end ?? 0
+    files.set(LATEST_NAME, files.get(noteName(end)) ?? new Uint8Array())
+    files.set(EXPORT_NAME, bytesOf(JSON.stringify({ start: 0, end })))
     return {
       what: 'the log truncated',
       kept,

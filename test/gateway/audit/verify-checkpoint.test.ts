@@ -6,9 +6,8 @@ import { type CheckpointVerdict, verifyCheckpoint } from '../../../gateway/audit
 import { type Checkpoint, checkpointText } from '../../../gateway/audit/verify/checkpoint-text.ts'
 import { cosignatureLine, cosignedMessage } from '../../../gateway/audit/verify/cosignature.ts'
 import { parseLogPolicy } from '../../../gateway/audit/verify/log-policy.ts'
-import { parseNote } from '../../../gateway/audit/verify/note.ts'
-import { compareHeads } from '../../../gateway/audit/verify/seals.ts'
-import { emptyRoot, leafHash } from '../../../gateway/audit/verify/tree.ts'
+import { parseNote, splitNotes } from '../../../gateway/audit/verify/note.ts'
+import { leafHash } from '../../../gateway/audit/verify/tree.ts'
 import {
   ALGORITHMS,
   isSignedBy,
@@ -95,19 +94,15 @@ describe('P7: the content of a checkpoint', () => {
     expect(() => verifierKeyText(ORIGIN, 'ML_DSA_44', key.publicKey)).toThrow(RangeError)
   })
 
-  it('P7: two roots or times for one size, and a larger log at an earlier time, are reported', () => {
-    const signed = { ...head, time: TIME }
-    const later = { ...signed, size: 9, time: TIME + 60 }
-    expect(compareHeads([later, signed, signed])).toEqual([])
-    expect(compareHeads([signed, later, { ...signed, root: emptyRoot() }])).toEqual([{ kind: 'TWO_ROOTS', size: 7 }])
-    expect(compareHeads([signed, later, { ...signed, time: TIME - 1 }])).toEqual([{ kind: 'TWO_TIMES', size: 7 }])
-    expect(compareHeads([signed, { ...later, time: TIME - 1 }])).toEqual([{ kind: 'BACKWARDS', size: 9 }])
-  })
-
   it('P7: a note of more than 256 Ki characters, or with a control character, is rejected', () => {
     const line = `\u2014 a ${Buffer.alloc(8).toString('base64')}\n`
     expect(parseNote(`text\n\n${line}`)?.signatures).toHaveLength(1)
     expect(parseNote(`${'x'.repeat(262_144)}\n\n${line}`)).toBeUndefined()
+    expect(splitNotes(`a\n\n${line}${line}b\n\n${line}\n\nc\n\n${line}`)).toEqual([
+      `a\n\n${line}${line}`,
+      `b\n\n${line}`,
+      `c\n\n${line}`,
+    ])
     for (const control of ['\0', '\t', '\r', '\u001f']) expect(parseNote(`te${control}xt\n\n${line}`)).toBeUndefined()
   })
 })

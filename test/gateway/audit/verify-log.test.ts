@@ -1,15 +1,18 @@
 import { describe, expect, it } from 'vitest'
+import { LATEST_NAME, noteName } from '../../../gateway/audit/verify/layout.ts'
 import { parseLogPolicy } from '../../../gateway/audit/verify/log-policy.ts'
 import { reportLine } from '../../../gateway/audit/verify/log-report.ts'
 import { verifyLog } from '../../../gateway/audit/verify/verify-log.ts'
 import { ALTERATIONS } from './log-alterations.ts'
-import { laneOf, type SealedLog, sealedLog, sourceOf } from './sealed-log.ts'
+import { NOON } from './examples.ts'
+import { laneOf, SealedLog, sealedLog, sourceOf } from './sealed-log.ts'
 
 const policyOf = (text: string) => {
   const read = parseLogPolicy(text)
   if (read.outcome === 'REFUSED') throw new Error(`line ${read.line}: ${read.reason}`)
   return read.policy
 }
+const noteOf = (log: SealedLog): string => new TextDecoder().decode(log.files.get(LATEST_NAME))
 const verify = (log: SealedLog, kept?: string) =>
   verifyLog(sourceOf(log.files), { policy: policyOf(log.keys.policy), ...(kept !== undefined && { kept }) })
 
@@ -22,7 +25,89 @@ describe('P7: an export', () => {
     const report = await verify(log)
     expect(report.findings).toEqual([])
     expect(report).toMatchObject({ items: 1220, records: 700 * 8 + 400 * 3 + 120, lanes: 3, late: { count: 0 } })
+    expect(report.to).toMatchObject({ size: 1220 })
     expect(reportLine(report)).toBe('6,920 field records in 1,220 items, 3 lanes, 7 of 7 checkpoints, 2 of 2 witnesses, no gap')
+  })
+})
+
+describe('P7: the times of a log', () => {
+  const items = (count: number, since: number) => laneOf('kakjK50G.1', count, 1, since, 1_000).items
+
+  it('P7: an item is late if a checkpoint of more than 915 s after it does not include it', async () => {
+    for (const [delay, late] of [
+      [915, []],
+      [916, [{ lane: 'kakjK50G.1', sequence: 3, delay: 976 }]],
+      [90_000, [{ lane: 'kakjK50G.1', sequence: 3, delay: 90_060 }]],
+    ] as const) {
+      const log = new SealedLog()
+      const [one, two, three] = items(3, NOON)
+      const time = Math.floor((three?.time ?? 0) / 1_000)
+      log.seal(
+        [one, two].filter((item) => item !== undefined),
+        time + delay,
+      )
+      log.seal(
+        [three].filter((item) => item !== undefined),
+        time + delay + 60,
+      )
+      expect(await verify(log)).toMatchObject({ findings: [], late: { count: late.length, items: late } })
+    }
+  })
+
+  it('P7: an item of the future is not late, and a larger log of an earlier time is reported', async () => {
+    const log = new SealedLog()
+    log.seal(items(3, NOON + 7_200_000), NOON / 1_000)
+    log.seal(laneOf('kakjK50G.2', 2, 1).items, NOON / 1_000 - 1)
+    expect(await verify(log)).toMatchObject({ findings: [{ kind: 'BACKWARDS', size: 5 }], late: { count: 0 } })
+  })
+
+  it('P7: a kept checkpoint holds, and one that covers more or contradicts the log does not', async () => {
+    const log = new SealedLog()
+    const all = items(9, NOON)
+    log.seal(all.slice(0, 5), NOON / 1_000 + 10)
+    const [kept, short] = [noteOf(log), new Map(log.files)]
+    log.seal(all.slice(5), NOON / 1_000 + 20)
+    expect(await verify(log, `${kept}\n${noteOf(log)}`)).toMatchObject({ findings: [], kept: { verified: 2, given: 2 } })
+    const report = await verifyLog(sourceOf(short), { policy: policyOf(log.keys.policy), kept: noteOf(log) })
+    expect(report.findings).toEqual([{ kind: 'TRUNCATED', size: 9, from: 5, source: 'KEPT' }])
+    const other = new SealedLog(log.keys)
+    other.seal(laneOf('kakjK50G.7', 5, 1).items, NOON / 1_000 + 10)
+    expect((await verify(other, kept)).findings).toContainEqual({ kind: 'TWO_ROOTS', size: 5 })
+  })
+
+  it('P7: a checkpoint without the quorum is named, and the last one must have the quorum', async () => {
+    const log = new SealedLog()
+    const all = items(4, NOON)
+    log.seal(all.slice(0, 2), NOON / 1_000 + 10)
+    const withoutWitness = (name: string): void => {
+      const lines = new TextDecoder()
+        .decode(log.files.get(name))
+        .split('\n')
+        .filter((line) => !line.includes('w2.'))
+      log.files.set(name, new TextEncoder().encode(lines.join('\n')))
+    }
+    withoutWitness(noteName(2))
+    log.seal(all.slice(2), NOON / 1_000 + 20)
+    expect(await verify(log)).toMatchObject({ findings: [], unwitnessed: [2], checkpoints: { verified: 1, expected: 2 } })
+    withoutWitness(noteName(4))
+    withoutWitness(LATEST_NAME)
+    expect(await verify(log)).toMatchObject({ findings: [{ kind: 'WITNESS', size: 4 }], witnesses: { signed: 1, known: 2 } })
+  })
+
+  it('P7: a log over several days is compared with the registries of its hours, and forgets their lanes', async () => {
+    const log = new SealedLog()
+    const lanes = Array.from({ length: 80 }, (_, hour) => {
+      const at = NOON + hour * 3_600_000
+      return { hour: new Date(at).toISOString().slice(0, 13), lane: laneOf(`kakjK50G.${hour + 1}`, 4, 1, at, 1_000) }
+    })
+    for (const { hour, lane } of lanes) {
+      log.seal(lane.items, (lane.items.at(-1)?.time ?? 0) / 1_000 + 30)
+      log.closeHour(hour, hour.endsWith('T20') ? [] : [lane])
+    }
+    const { findings } = await verify(log)
+    expect(findings).toEqual(
+      lanes.filter(({ hour }) => hour.endsWith('T20')).map(({ lane }) => ({ kind: 'UNREGISTERED', lane: lane.lane })),
+    )
   })
 })
 

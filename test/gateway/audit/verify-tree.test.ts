@@ -6,7 +6,10 @@ import {
   verifySubtreeConsistency,
   verifySubtreeInclusion,
 } from '../../../gateway/audit/verify/proofs.ts'
+import { partialTiles, type Tile, tileName } from '../../../gateway/audit/verify/layout.ts'
 import { consistencyRanges, inclusionRanges, isSubtree, type Range } from '../../../gateway/audit/verify/ranges.ts'
+import { proofHashes } from '../../../gateway/audit/verify/tile-proofs.ts'
+import { MissingTile, TileTree } from '../../../gateway/audit/verify/tile-tree.ts'
 import {
   appended,
   EMPTY,
@@ -261,5 +264,70 @@ describe('P7: beyond 32 bits', () => {
       expect(verifyConsistency(2, number, root, root, [])).toBe(false)
     }
     expect(verifyInclusion(0, 2, plain, [plain], root)).toBe(true)
+  })
+})
+
+describe('P7: tiles', () => {
+  const entry = (index: number): Uint8Array =>
+    Uint8Array.of(...new Array<number>(28).fill(0), index >> 24, index >> 16, index >> 8, index)
+  const sizes = [1, 2, 255, 256, 257, 300, 511, 512, 513, 1_000, 65_535, 65_536, 65_537, 66_000]
+  const tiles = new Map<string, Uint8Array>()
+  const roots = new Map<number, Hash>()
+  const tree = new TileTree()
+  let frontier = EMPTY
+  const tileLeaves: Hash[] = []
+  for (let index = 0; index < Math.max(...sizes); index++) {
+    tileLeaves.push(leafHash(entry(index)))
+    frontier = appended(frontier, leafHash(entry(index)))
+    for (const { hashes, ...tile } of tree.append(entry(index))) tiles.set(tileName(tile), hashes)
+    if (!sizes.includes(tree.size)) continue
+    for (const { hashes, ...tile } of tree.partial()) tiles.set(tileName(tile), hashes)
+    roots.set(tree.size, frontierRoot(frontier))
+    expect(tree.root(), `${tree.size} leaves`).toEqual(frontierRoot(frontier))
+  }
+  const readTile = (tile: Tile): Promise<Uint8Array | undefined> =>
+    Promise.resolve(tiles.get(tileName(tile)) ?? tiles.get(tileName({ ...tile, width: 256 }))?.subarray(0, tile.width * 32))
+
+  it('P7: the tiles of each size give its root, and the tree can grow from there', async () => {
+    for (const [at, size] of sizes.entries()) {
+      const read = await TileTree.read(size, readTile)
+      expect(read.root(), `${size} leaves`).toEqual(roots.get(size))
+      const next = sizes[at + 1]
+      if (next === undefined || next - size > 1_000) continue
+      for (let index = size; index < next; index++)
+        for (const { hashes, ...tile } of read.append(entry(index))) expect(hashes).toEqual(tiles.get(tileName(tile)))
+      expect(read.root()).toEqual(roots.get(next))
+    }
+    await expect(TileTree.read(70_000, readTile)).rejects.toBeInstanceOf(MissingTile)
+  })
+
+  it('P7: a proof from tiles is that of RFC 6962', async () => {
+    for (const size of sizes) {
+      for (const index of new Set([0, 1, 254, 255, 256, size >> 1, size - 1].filter((one) => one < size))) {
+        const proof = await proofHashes(inclusionRanges(index, { start: 0, end: size }), size, readTile)
+        expect(
+          verifyInclusion(index, size, tileLeaves[index] ?? emptyRoot(), proof, roots.get(size) ?? emptyRoot()),
+          `${index} of ${size}`,
+        ).toBe(true)
+      }
+    }
+    for (const [earlier, later] of [
+      [1, 66_000],
+      [255, 257],
+      [256, 1_000],
+      [513, 65_537],
+      [65_536, 66_000],
+    ] as const) {
+      const proof = await proofHashes(consistencyRanges({ start: 0, end: earlier }, later), later, readTile)
+      const [before, after] = [roots.get(earlier) ?? emptyRoot(), roots.get(later) ?? emptyRoot()]
+      expect(verifyConsistency(earlier, later, before, after, proof), `${earlier} of ${later}`).toBe(true)
+    }
+  })
+
+  it('P7: tiles have the names of C2SP tlog-tiles', () => {
+    expect(tileName({ level: 0, index: 1_234_067, width: 256 })).toBe('tile/0/x001/x234/067')
+    expect(tileName({ level: 2, index: 0, width: 1 })).toBe('tile/2/000.p/1')
+    expect(partialTiles(70_000).map(tileName)).toEqual(['tile/0/273.p/112', 'tile/1/001.p/17', 'tile/2/000.p/1'])
+    expect(partialTiles(256).map(tileName)).toEqual(['tile/1/000.p/1'])
   })
 })

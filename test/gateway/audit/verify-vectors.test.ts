@@ -12,10 +12,8 @@ import { verifyConsistency, verifyInclusion } from '../../../gateway/audit/verif
 import { consistencyRanges, inclusionRanges, type Range } from '../../../gateway/audit/verify/ranges.ts'
 import { isWholeRequest, verifyReceipt } from '../../../gateway/audit/verify/receipt.ts'
 import type { RegisteredLane } from '../../../gateway/audit/verify/registry.ts'
-import { itemLeaf, verifySealed, verifySeals } from '../../../gateway/audit/verify/seals.ts'
-import { positionIn, type Span } from '../../../gateway/audit/verify/span.ts'
 import { parseProof, proofText, verifyProof } from '../../../gateway/audit/verify/tlog-proof.ts'
-import { rootOf } from '../../../gateway/audit/verify/tree.ts'
+import { leafHash, rootOf } from '../../../gateway/audit/verify/tree.ts'
 import { parseVerifierKey, verifierKeyText } from '../../../gateway/audit/verify/verifier-key.ts'
 
 // The files never change, because a log that was written once must verify forever. Another program computed them from
@@ -98,29 +96,6 @@ interface Head {
   root: string
   time: number
 }
-interface Seals extends Lines {
-  seals: (Case & {
-    why: string
-    spans: Span[]
-    checkpoints: Head[]
-    sealed: number
-    unsealed: number
-    late: unknown[]
-    findings: unknown[]
-  })[]
-  proofs: { spans: Span[]; items: Sealed[] }
-}
-interface Sealed {
-  comment: string
-  lane: string
-  sequence: number
-  hash: string
-  position: number
-  size: number
-  root: string
-  proof: string[]
-}
-
 const exported = ({ lines }: Lines, { lines: positions }: Case): string =>
   positions.map((position) => JSON.stringify(lines[position])).join('\n')
 const itemsIn = (file: Lines, test: Case) => {
@@ -237,7 +212,7 @@ describe('trees', () => {
   const rangeRoot = ({ start, end }: Range): Uint8Array => rootOf(hashes.slice(start, end))
 
   it('P7: a leaf is the hash of a zero byte and the 32 bytes of an item hash', () => {
-    expect(records.map((hash) => Buffer.from(itemLeaf({ hash })).toString('hex'))).toEqual(leaves)
+    expect(records.map((hash) => Buffer.from(leafHash(hex(hash))).toString('hex'))).toEqual(leaves)
   })
 
   it.each(roots.map((root, size) => ({ root, size })))('P7: the root of $size leaves', ({ root, size }) => {
@@ -332,38 +307,5 @@ describe('proofs', () => {
 
   it('holds the expected number of vectors', () => {
     expect([accept.length, refuse.length]).toEqual([7, 35])
-  })
-})
-
-describe('seals', () => {
-  const file = vectors('seals') as Seals
-  const { seals, proofs } = file
-
-  it.each(seals)('P7: reports on sealed items: $why', (test) => {
-    const { spans, checkpoints, sealed, unsealed, late, findings } = test
-    const heads = checkpoints.map((head) => ({ ...head, root: hex(head.root) }))
-    expect(verifySeals(itemsIn(file, test), spans, heads)).toEqual({ sealed, unsealed, late, findings })
-  })
-
-  it.each(proofs.items)(
-    'P7: proves that $comment is sealed, at its own position only',
-    ({ proof, root, position, size, ...item }) => {
-      const head = { size, root: hex(root) }
-      expect(proofs.spans.map((span) => positionIn(span, item)).filter((at) => at !== undefined)).toEqual([position])
-      expect(verifySealed(item, position, proof.map(hex), head)).toBe(true)
-      expect(verifySealed(item, (position + 1) % size, proof.map(hex), head)).toBe(false)
-      expect(verifySealed({ hash: 'ab'.repeat(32) }, position, proof.map(hex), head)).toBe(false)
-    },
-  )
-
-  it('finds no position for an item outside of all spans', () => {
-    const [span] = proofs.spans
-    if (span === undefined) throw new Error('the file has a span')
-    expect(positionIn(span, { lane: 'kakjK50G.1', sequence: 4 })).toBeUndefined()
-    expect(positionIn(span, { lane: 'kakjK50G.9', sequence: 1 })).toBeUndefined()
-  })
-
-  it('holds the expected number of vectors', () => {
-    expect([seals.length, proofs.items.length]).toEqual([20, 7])
   })
 })
