@@ -7,7 +7,7 @@ import type { ObjectStore } from '../model/object-store.ts'
 import { FolderObjects } from '../store/folder-objects.ts'
 
 /** The folder of the sealed log. */
-export const AUDIT_OBJECTS_VARIABLE = 'PHI_AUDIT_OBJECTS'
+const AUDIT_OBJECTS_VARIABLE = 'PHI_AUDIT_OBJECTS'
 
 /** The deployment has no sealed log: no notary runs. */
 export class NoSealedLog extends Error {

@@ -36,7 +36,7 @@ export interface SegmentFinding {
   readonly count?: number
 }
 
-export interface TileFinding {
+interface TileFinding {
   /** TILE_MISSING: the tile is needed and absent. TILE_ALTERED: it is not the tile of the signed tree. */
   readonly kind: 'TILE_MISSING' | 'TILE_ALTERED'
   readonly name: string
@@ -67,7 +67,7 @@ export interface CheckpointFinding {
   readonly source?: 'KEPT'
 }
 
-export interface RegistryFinding {
+interface RegistryFinding {
   /**
    * LANE_MISSING: the registry names the lane, and none of its items are there. CUT_SHORT: the lane ends before `declared`, which its
    * successor or the registry states. UNREGISTERED: the lane has items, and the registry of its hour does not name it. WRONG_HOUR: its

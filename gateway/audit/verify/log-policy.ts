@@ -20,7 +20,7 @@ export interface KnownWitness extends KnownLog {
 }
 
 /** A witness, or a group of which at least `threshold` members signed. */
-export type Cosigners =
+type Cosigners =
   | { readonly kind: 'WITNESS'; readonly key: VerifierKey }
   | { readonly kind: 'GROUP'; readonly threshold: number; readonly members: readonly Cosigners[] }
 

@@ -7,7 +7,7 @@ export interface Note {
   readonly signatures: readonly NoteSignature[]
 }
 
-export interface NoteSignature {
+interface NoteSignature {
   readonly name: string
   /** 4 bytes, as a number. */
   readonly keyId: number

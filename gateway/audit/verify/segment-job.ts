@@ -11,7 +11,7 @@ export interface SegmentJob {
 }
 
 /** A note with the size in its name. */
-export interface ExportedNote {
+interface ExportedNote {
   readonly size: number
   readonly text: string
 }
@@ -54,7 +54,7 @@ export function jobRunner(source: LogSource, trust: LogTrust): RunJob {
   }
 }
 
-export async function openNote({ size, text }: ExportedNote, { origin, policy }: LogTrust): Promise<NoteOutcome> {
+async function openNote({ size, text }: ExportedNote, { origin, policy }: LogTrust): Promise<NoteOutcome> {
   const opened = await openCheckpoint(text, origin, policy)
   if (opened.outcome === 'REFUSED') return { size, ...opened }
   const { checkpoint, isWitnessed, cosignatures } = opened

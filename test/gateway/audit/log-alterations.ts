@@ -23,10 +23,10 @@ import { compressed, LogKeys, ORIGIN, type SealedLog, signingKey } from './seale
 type Files = Map<string, Uint8Array<ArrayBuffer>>
 
 /** Numbers from 0 to `below - 1`, the same for a seed. */
-export type Pick = (below: number) => number
+type Pick = (below: number) => number
 
 /** An altered copy of a log, and the test of whether a report names the alteration. */
-export interface Alteration {
+interface Alteration {
   readonly files: Files
   readonly what: string
   readonly isNamed: (report: LogReport) => boolean
