@@ -9,12 +9,12 @@ export interface LogPolicy {
   readonly quorum: Cosigners | 'NONE'
 }
 
-export interface KnownLog {
+interface KnownLog {
   readonly key: VerifierKey
   readonly url?: string
 }
 
-export interface KnownWitness extends KnownLog {
+interface KnownWitness extends KnownLog {
   /** The name within the policy file. */
   readonly name: string
 }

@@ -32,7 +32,8 @@ import { access, context, NOON } from './examples.ts'
 
 export const ORIGIN = 'phi.example.com/audit/riverside'
 const LOCK = Buffer.from('a policy lock\n')
-const LOCK_DIGEST = createHash('sha256').update(LOCK).digest('hex')
+/** The policy lock that the items of these logs name. */
+export const LOCK_DIGEST = createHash('sha256').update(LOCK).digest('hex')
 const PATHS = ['birthDate', 'familyName', 'givenName', 'ssn', 'mrn', 'address', 'gender', 'phone'].map(
   (name) => `Patient.${name}` as SchemaPath,
 )

@@ -3,9 +3,12 @@ import { LATEST_NAME, noteName } from '../../../gateway/audit/verify/layout.ts'
 import { parseLogPolicy } from '../../../gateway/audit/verify/log-policy.ts'
 import { reportLine } from '../../../gateway/audit/verify/log-report.ts'
 import { verifyLog } from '../../../gateway/audit/verify/verify-log.ts'
-import { ALTERATIONS } from './log-alterations.ts'
-import { NOON } from './examples.ts'
-import { laneOf, SealedLog, sealedLog, sourceOf } from './sealed-log.ts'
+import { HEAD_ALTERATIONS } from './head-alterations.ts'
+import { ITEM_ALTERATIONS } from './item-alterations.ts'
+import type { ItemParts } from '../../../gateway/audit/item.ts'
+import { linked } from './audit-arbitraries.ts'
+import { access, context, itemsOf, NOON } from './examples.ts'
+import { laneOf, LOCK_DIGEST, SealedLog, sealedLog, sourceOf } from './sealed-log.ts'
 
 const policyOf = (text: string) => {
   const read = parseLogPolicy(text)
@@ -27,6 +30,42 @@ describe('P7: an export', () => {
     expect(report).toMatchObject({ items: 1220, records: 700 * 8 + 400 * 3 + 120, lanes: 3, late: { count: 0 } })
     expect(report.to).toMatchObject({ size: 1220 })
     expect(reportLine(report)).toBe('6,920 field records in 1,220 items, 3 lanes, 7 of 7 checkpoints, 2 of 2 witnesses, no gap')
+  })
+})
+
+describe('P7: a log that was signed with a fault', () => {
+  const one = laneOf('kakjK50G.1', 4, 1).items
+  const other = laneOf('kakjK50G.1', 4, 2).items
+  const signed = async (...rounds: readonly (readonly ItemParts[])[]): Promise<unknown> => {
+    const log = new SealedLog()
+    for (const [at, round] of rounds.entries()) log.seal(round, NOON / 1_000 + 60 * at + 60)
+    return (await verify(log)).findings
+  }
+  const place = { lane: 'kakjK50G.1', sequence: 3, position: 2 }
+
+  it('P7: names an item that does not continue its lane, in one segment and in two', async () => {
+    expect(await signed([...one.slice(0, 2), ...other.slice(2, 3)])).toEqual([{ kind: 'UNLINKED', ...place }])
+    expect(await signed(one.slice(0, 2), other.slice(2, 3))).toEqual([{ kind: 'UNLINKED', ...place }])
+  })
+
+  it('P7: names a gap and a repetition, in one segment and in two', async () => {
+    const [gap, repeated] = [
+      { kind: 'GAP', ...place, sequence: 4, after: 2 },
+      { kind: 'OUT_OF_ORDER', ...place, sequence: 2 },
+    ]
+    expect(await signed([...one.slice(0, 2), ...one.slice(3)])).toEqual([gap])
+    expect(await signed(one.slice(0, 2), one.slice(3))).toEqual([gap])
+    expect(await signed([...one.slice(0, 2), ...one.slice(1, 2)])).toEqual([repeated])
+    expect(await signed(one.slice(0, 2), one.slice(1, 2))).toEqual([repeated])
+    expect(await signed(one.slice(1))).toEqual([{ kind: 'GAP', lane: 'kakjK50G.1', sequence: 2, after: 0, position: 0 }])
+  })
+
+  it('P7: names the lane before that is missing, or that ends before the item that its successor names', async () => {
+    const [successor] = linked(itemsOf(context({ policy: LOCK_DIGEST }), [access(1)]), 'kakjK50G.2', 'kakjK50G.1/3')
+    const after = successor === undefined ? [] : [successor]
+    expect(await signed(after)).toEqual([{ kind: 'LANE_MISSING', lane: 'kakjK50G.1', declared: 3 }])
+    expect(await signed([...one.slice(0, 2), ...after])).toEqual([{ kind: 'CUT_SHORT', lane: 'kakjK50G.1', declared: 3, held: 2 }])
+    expect(await signed([...one.slice(0, 3), ...after])).toEqual([])
   })
 })
 
@@ -114,6 +153,7 @@ describe('P7: the times of a log', () => {
 describe('P7: an altered export', () => {
   // 1,000 in the campaign: AUDIT_ALTERATIONS=1000 npx vitest run test/gateway/audit/verify-log.test.ts
   const rounds = Number(process.env['AUDIT_ALTERATIONS'] ?? 30)
+  const alterations = [...ITEM_ALTERATIONS, ...HEAD_ALTERATIONS]
   const lanes = [laneOf('kakjK50G.1', 150, 8), laneOf('kakjK50G.2', 90, 8), laneOf('bZ1x9_-Q.1', 40, 2)]
   const log = sealedLog(lanes, 5)
   for (const hour of ['2026-03-01T11', '2026-03-01T12']) log.closeHour(hour, hour.endsWith('12') ? lanes : [])
@@ -123,7 +163,7 @@ describe('P7: an altered export', () => {
     let count = 0
     for (let seed = 0; count < rounds; seed++) {
       const pick = picker(seed)
-      const alter = ALTERATIONS[seed % ALTERATIONS.length]
+      const alter = alterations[seed % alterations.length]
       const files = new Map(log.files)
       const alteration = alter?.(log, files, pick)
       if (alteration === undefined) continue
