@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { type Hour, hourOf } from './audit/hour.ts'
 import { CHECKPOINTS_VARIABLE, CheckpointTable } from './audit/notary/checkpoint-table.ts'
 import { LaneReader } from './audit/notary/lane-reader.ts'
-import { logPolicyName, policyLockName } from './audit/notary/layout.ts'
+import { inStore, lockName, POLICY_NAME } from './audit/verify/layout.ts'
 import { logKey } from './audit/notary/log-key.ts'
 import { Notary } from './audit/notary/notary.ts'
 import { Publisher } from './audit/notary/publisher.ts'
@@ -150,12 +150,12 @@ async function describeLog(service: Service, tenant: string): Promise<boolean> {
   const { table, objects, signersFor, originOf, witnessLines, lock } = service
   if ((await table.published(tenant)) === 0) return false
   const digest = createHash('sha256').update(lock, 'utf8').digest('hex')
-  await objects.put(policyLockName(tenant, digest), Buffer.from(lock), { onlyIf: 'ABSENT' })
+  await objects.put(inStore(tenant, lockName(digest)), Buffer.from(lock), { onlyIf: 'ABSENT' })
   const keys = await Promise.all(signersFor(tenant).map((signer) => logKey(signer, originOf(tenant))))
   const lines = keys.map(({ name: origin, algorithm, publicKey }) => `log ${verifierKeyText(origin, algorithm, publicKey)}\n`)
   const policy = Buffer.from(`${lines.join('')}${witnessLines}`)
-  const stored = await objects.get(logPolicyName(tenant))
-  if (stored === undefined || !policy.equals(stored.bytes)) await objects.put(logPolicyName(tenant), policy)
+  const stored = await objects.get(inStore(tenant, POLICY_NAME))
+  if (stored === undefined || !policy.equals(stored.bytes)) await objects.put(inStore(tenant, POLICY_NAME), policy)
   return true
 }
 

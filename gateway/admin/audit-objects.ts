@@ -4,9 +4,9 @@ import { statedTime } from '../audit/verify/note-time.ts'
 import type { Env } from '../compose.ts'
 import type { TenantId } from '../model/ids.ts'
 import type { ObjectStore } from '../model/object-store.ts'
-import { FolderObjects } from '../store/folder-objects.ts'
+import { openObjects } from '../store/open-objects.ts'
 
-/** The folder of the sealed log. */
+/** The bucket or the folder of the sealed log. */
 const AUDIT_OBJECTS_VARIABLE = 'PHI_AUDIT_OBJECTS'
 
 /** The deployment has no sealed log: no notary runs. */
@@ -14,11 +14,10 @@ export class NoSealedLog extends Error {
   override readonly name = 'NoSealedLog'
 }
 
-/** @throws NoSealedLog if the environment names no store */
+/** @throws NoSealedLog if the environment names no store; ZodError if it names a malformed one */
 export function openAuditObjects(env: Env): ObjectStore {
-  const folder = env[AUDIT_OBJECTS_VARIABLE]
-  if (folder === undefined) throw new NoSealedLog(`No sealed log: set ${AUDIT_OBJECTS_VARIABLE}.`)
-  return new FolderObjects(folder)
+  if (env[AUDIT_OBJECTS_VARIABLE] === undefined) throw new NoSealedLog(`No sealed log: set ${AUDIT_OBJECTS_VARIABLE}.`)
+  return openObjects(env)
 }
 
 /** A note with the time that it states. */

@@ -5,7 +5,7 @@ import { causeName, type EventSink } from '../../telemetry/events.ts'
 import type { Hour } from '../hour.ts'
 import type { CheckpointTable } from './checkpoint-table.ts'
 import { cursorsBefore, hoursAt } from './hours.ts'
-import { hourName } from './layout.ts'
+import { hourName, inStore } from '../verify/layout.ts'
 import { AnotherLog, type Publisher } from './publisher.ts'
 import { SealedItemsAltered } from './round-items.ts'
 import type { LaneState, Sealer } from './sealer.ts'
@@ -106,7 +106,9 @@ export class Notary {
           last: end.sequence,
         })),
       }
-      await this.#parts.objects.put(hourName(tenant, hour), Buffer.from(`${JSON.stringify(content)}\n`), { onlyIf: 'ABSENT' })
+      await this.#parts.objects.put(inStore(tenant, hourName(hour)), Buffer.from(`${JSON.stringify(content)}\n`), {
+        onlyIf: 'ABSENT',
+      })
     }
   }
 }

@@ -2,15 +2,16 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { CheckpointSigner } from '../../model/checkpoint-signer.ts'
 import type { ObjectStore } from '../../model/object-store.ts'
+import { inStore, LATEST_NAME, noteName, segmentName } from '../verify/layout.ts'
+import { segmentLine } from '../verify/segment-line.ts'
 import { type Checkpoint, checkpointText } from '../verify/checkpoint-text.ts'
 import { EMPTY } from '../verify/tree.ts'
 import type { CheckpointTable } from './checkpoint-table.ts'
 import { type Round, rootOfHead } from './head.ts'
 import type { LaneReader } from './lane-reader.ts'
 import { cosign } from './log-key.ts'
-import { latestName, noteName, segmentName } from './layout.ts'
 import { leavesOf, readRound } from './round-items.ts'
-import { type SealedItem, segmentLine } from './sealed-item.ts'
+import type { SealedItem } from './sealed-item.ts'
 import { writeTiles } from './tiles.ts'
 
 /**
@@ -69,7 +70,7 @@ export class Publisher {
 
   /** Nobody can take back a published checkpoint: if the tables do not know it, they were replaced. */
   async #requireSameLog(tenant: string): Promise<void> {
-    const latest = await this.#parts.objects.get(latestName(tenant))
+    const latest = await this.#parts.objects.get(inStore(tenant, LATEST_NAME))
     if (latest === undefined) return
     const size = sizeOf(latest.bytes)
     const round = await this.#parts.table.roundBefore(tenant, size)
@@ -88,7 +89,7 @@ export class Publisher {
     const items = sealed ?? (await readRound(reader, tenant, await table.spans(tenant, round)))
     const leaves = leavesOf(round, before, items)
     const segment = await compress(items.map(segmentLine).join(''))
-    await objects.put(segmentName(tenant, start, frontier.size), segment, { onlyIf: 'ABSENT' })
+    await objects.put(inStore(tenant, segmentName(start, frontier.size)), segment, { onlyIf: 'ABSENT' })
     const hashes = items.map(({ hash }) => Buffer.from(hash, 'hex'))
     await writeTiles(objects, tenant, start, hashes, leaves)
     await this.#announce(tenant, await this.#note(tenant, round))
@@ -98,7 +99,7 @@ export class Publisher {
   async #note(tenant: string, round: Round): Promise<Uint8Array> {
     const { start, frontier, time } = round
     const { objects, signersFor, originOf, askWitnesses } = this.#parts
-    const name = noteName(tenant, frontier.size)
+    const name = inStore(tenant, noteName(frontier.size))
     const stored = await objects.get(name)
     if (stored !== undefined && !this.#isNoteOf(tenant, round, stored.bytes)) throw new AnotherLog()
     if (stored !== undefined) return stored.bytes
@@ -116,7 +117,7 @@ export class Publisher {
   /** Makes the note the latest one, unless a larger one is. */
   async #announce(tenant: string, note: Uint8Array): Promise<void> {
     const { objects } = this.#parts
-    const name = latestName(tenant)
+    const name = inStore(tenant, LATEST_NAME)
     for (;;) {
       const latest = await objects.get(name)
       if (latest !== undefined && sizeOf(latest.bytes) >= sizeOf(note)) return

@@ -1,17 +1,11 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { itemHash } from '../entry.ts'
 import { sequenceKey } from '../item.ts'
+import type { SegmentItem } from '../verify/segment-line.ts'
 import { leafHash } from '../verify/tree.ts'
 
 /** An item of a lane as it is stored, and as it is copied to a segment. */
-export interface SealedItem {
-  readonly lane: string
-  readonly sequence: number
-  /** 32 bytes, lower-case hex. */
-  readonly prev: string
-  readonly hash: string
-  /** The exact text. The hash covers its bytes. */
-  readonly text: string
+export interface SealedItem extends SegmentItem {
   /** Of the item, in milliseconds since the epoch. */
   readonly at: number
 }
@@ -54,7 +48,3 @@ const hex = (bytes: Uint8Array | undefined): string => (bytes === undefined ? ''
 
 /** The leaf of the tree: SHA-256 of 0 and the hash of the item, 32 raw bytes. */
 export const leafOf = ({ hash }: Pick<SealedItem, 'hash'>): Uint8Array => leafHash(Buffer.from(hash, 'hex'))
-
-/** The line of a segment. The text of the item is a JSON string, so that its exact bytes come back. */
-export const segmentLine = ({ lane, sequence, prev, hash, text }: SealedItem): string =>
-  `{"l":${JSON.stringify(lane)},"n":${sequence},"pv":"${prev}","h":"${hash}","e":${JSON.stringify(text)}}\n`

@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../../model/object-store.ts'
 import { type Hash, nodeHash } from '../verify/tree.ts'
-import { TILE_WIDTH, tileName } from './layout.ts'
+import { inStore, TILE_WIDTH, tileName } from '../verify/layout.ts'
 
 const HASH_BYTES = 32
 /** Each entry of a bundle is a length of two bytes and the hash of an item. */
@@ -46,13 +46,14 @@ async function writeLevel(
   const roots: Hash[] = []
   const writes: Promise<unknown>[] = []
   const width = start % TILE_WIDTH
-  let row = width === 0 ? [] : await readRow(store, tileName(tenant, level, Math.floor(start / TILE_WIDTH), width), width, size)
   let index = Math.floor(start / TILE_WIDTH)
+  const nameOf = (of: number): string => inStore(tenant, tileName({ level, index, width: of }))
+  let row = width === 0 ? [] : await readRow(store, nameOf(width), width, size)
   for (let at = 0; at < added.length || row.length === TILE_WIDTH; ) {
     const taken = added.slice(at, at + TILE_WIDTH - row.length)
     row = [...row, ...taken]
     at += taken.length
-    writes.push(store.put(tileName(tenant, level, index, row.length), Buffer.concat(row), { onlyIf: 'ABSENT' }))
+    writes.push(store.put(nameOf(row.length), Buffer.concat(row), { onlyIf: 'ABSENT' }))
     if (row.length < TILE_WIDTH) break
     if (level !== 'entries') roots.push(tileRoot(row))
     row = []
@@ -70,7 +71,7 @@ async function readRow(store: ObjectStore, name: string, width: number, size: nu
 }
 
 /** The root over a power of two of nodes. */
-export function tileRoot(nodes: readonly Hash[]): Hash {
+function tileRoot(nodes: readonly Hash[]): Hash {
   let row = nodes
   while (row.length > 1) {
     row = Array.from({ length: row.length / 2 }, (_, at) => nodeHash(row[2 * at] as Hash, row[2 * at + 1] as Hash))

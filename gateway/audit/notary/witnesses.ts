@@ -4,10 +4,13 @@ import type { EventSink } from '../../telemetry/events.ts'
 import { encodeBase64 } from '../verify/base64.ts'
 import type { Checkpoint } from '../verify/checkpoint-text.ts'
 import { cosignatureLine, cosignedAt } from '../verify/cosignature.ts'
+import { inStore, tileName } from '../verify/layout.ts'
 import type { LogPolicy } from '../verify/log-policy.ts'
 import { parseNote } from '../verify/note.ts'
+import { consistencyRanges } from '../verify/ranges.ts'
+import { proofHashes } from '../verify/tile-proofs.ts'
+import type { Hash } from '../verify/tree.ts'
 import type { AskWitnesses } from './publisher.ts'
-import { TileHashes } from './tile-hashes.ts'
 
 /** The round of a tenant waits this long for its witnesses, which answer at the same time. */
 const ANSWER_MS = 5_000
@@ -77,7 +80,7 @@ async function askFrom(question: Question, before: number, signal: AbortSignal):
 
 /** @returns the size that the witness has, if it is not `old` or its root at this size differs */
 async function ask({ objects, tenant, url, keys, checkpoint, note }: Question, old: number, signal: AbortSignal) {
-  const proof = await new TileHashes(objects, tenant, checkpoint.size).consistency(old)
+  const proof = await consistencyProof(objects, tenant, checkpoint.size, old)
   const response = await fetch(`${url.replace(/\/$/, '')}/add-checkpoint`, {
     method: 'POST',
     body: `old ${old}\n${proof.map((hash) => `${encodeBase64(hash)}\n`).join('')}\n${note}`,
@@ -114,4 +117,10 @@ async function cosignatures(keys: Question['keys'], checkpoint: Checkpoint, note
     lines.push(cosignatureLine(key, time, signature.slice(TIME_BYTES)))
   }
   return { lines }
+}
+
+/** The proof that a published tree begins with the tree of `earlier` leaves. Empty for 0 and for the same size. */
+async function consistencyProof(objects: ObjectStore, tenant: string, size: number, earlier: number): Promise<Hash[]> {
+  const ranges = earlier === 0 ? [] : consistencyRanges({ start: 0, end: earlier }, size)
+  return await proofHashes(ranges, size, async (tile) => (await objects.get(inStore(tenant, tileName(tile))))?.bytes)
 }

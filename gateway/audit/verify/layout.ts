@@ -42,6 +42,9 @@ export const hourIn = (name: string): string | undefined => /^hours\/(\d{4}-\d\d
 /** The digest of a policy lock, by its name: 64 hex digits. */
 export const lockDigestIn = (name: string): string | undefined => /^policies\/([0-9a-f]{64})\.lock$/.exec(name)?.[1]
 
+/** The name of an object in a store. */
+export const inStore = (tenant: string, name: string): string => `${tenant}/${name}`
+
 /** A tile of hashes. `width` is 1 to 256; below 256, the tile is partial. */
 export interface Tile {
   readonly level: number
@@ -50,11 +53,11 @@ export interface Tile {
 }
 
 /**
- * The name of a tile.
+ * The name of a tile, or of a bundle of entries.
  *
- * @source C2SP tlog-tiles, "Merkle Tree"
+ * @source C2SP tlog-tiles, "Merkle Tree" and "Log entries"
  */
-export function tileName({ level, index, width }: Tile): string {
+export function tileName({ level, index, width }: Omit<Tile, 'level'> & { readonly level: number | 'entries' }): string {
   const parts = [String(index % 1_000).padStart(3, '0')]
   for (let rest = Math.floor(index / 1_000); rest > 0; rest = Math.floor(rest / 1_000))
     parts.unshift(`x${String(rest % 1_000).padStart(3, '0')}`)
