@@ -2,11 +2,13 @@ import type { EntryOutcome } from '../fhir/entry-account.ts'
 import { readValues } from '../fhir/files.ts'
 import { type Importer, type RefusedResource, type WriteResult, writePatients } from '../fhir/importer.ts'
 import type { CodeLabels } from '../fhir/labels.ts'
-import { mapBundle } from '../fhir/map-bundle.ts'
+import { mapOpened } from '../fhir/map-bundle.ts'
 import type { MappedBundle, MappedPatient } from '../fhir/mapped-bundle.ts'
 import { ISSUES, WHOLE_BUNDLE } from '../fhir/mapping-issue.ts'
+import { type OpenedBundle, openBundle } from '../fhir/opened-bundle.ts'
 import { type SourceRoot, sourceRoots } from '../fhir/source-files.ts'
 import { type EntryPlace, type SourceUnit, SourceUnits } from '../fhir/source-units.ts'
+import { lookupId } from '../fhir/stored-patients.ts'
 import { BadUserInput, VersionConflict } from '../gateway/model/failures.ts'
 import { type NodeId, type PatientId, type RecordId, recordKey, type TenantId } from '../gateway/model/ids.ts'
 import { encodeNodeId } from '../gateway/model/node-id.ts'
@@ -16,6 +18,7 @@ import type { SourceResource, WithdrawnResource } from '../gateway/model/source.
 import type { MinorsPolicy } from '../gateway/model/minors.ts'
 import { type PatientPattern, isReadableBy, withMembers } from './care-team-option.ts'
 import { EntryTally } from './entry-tally.ts'
+import { HeldUnits, type OpenedUnit } from './held-units.ts'
 import { type ImportFault, type ImportReport, add, counts } from './import-report.ts'
 import type { Progress } from './progress.ts'
 
@@ -74,6 +77,9 @@ const REFUSALS: Readonly<Record<RefusedResource['why'], string>> = {
   ENCOUNTER: ISSUES.foreignEncounter,
 }
 
+const TOO_MANY_HELD =
+  'the bundles with resources of patients that they do not hold are too many to be read together; import fewer files at a time'
+
 const KINDS = {
   leftOut: 'leftOut',
   superseded: 'superseded',
@@ -87,10 +93,15 @@ class ImportRun {
   /** One instant for all files, so that their order changes nothing. */
   readonly #now: string
   readonly #units = new SourceUnits()
+  readonly #held = new HeldUnits()
+  /** The writes that have not ended. */
+  readonly #writing = new Set<Promise<void>>()
   readonly #tally = new EntryTally()
   readonly #sources = new WeakMap<MappedPatient, { readonly unit: SourceUnit; readonly place: readonly number[] }>()
   readonly #waiting = new WeakMap<MappedPatient, readonly Waiting[]>()
   readonly #patients = new Set<PatientId>()
+  /** The patients of which these files have the own resource. */
+  readonly #own = new Set<PatientId>()
   /** The patients with a known user on their care team. */
   readonly #readable = new Set<PatientId>()
   /** The server of each patient. */
@@ -105,7 +116,7 @@ class ImportRun {
   /** By node id, the patient records that other ones replace. */
   readonly #replaced = new Map<NodeId, NodeId>()
   readonly #withdrawn: { readonly resource: WithdrawnResource; readonly place: EntryPlace }[] = []
-  /** Patients of earlier imports that only consents of these files name. */
+  /** Patients of earlier imports with resources in these files. */
   readonly #stored: MappedPatient[] = []
   readonly #faults: ImportFault[] = []
   readonly #written = { created: 0, updated: 0, unchanged: 0, removed: 0, moved: 0 }
@@ -124,6 +135,7 @@ class ImportRun {
     for (const root of roots) yield* this.#patientsOf(root)
     const collection = this.#units.collection()
     if (collection !== undefined) yield* this.#mapped(collection)
+    for (const unit of this.#held.inOrder()) yield* await this.#mappedHeld(unit)
     for (const [file, entries] of this.#units.refused()) {
       this.#tally.read(file, entries)
       this.#tally.settled(file, 'issues', entries)
@@ -183,8 +195,34 @@ class ImportRun {
     this.#faults.push({ file, ...(line !== undefined && { line }), reason: `the line ${reason}` })
   }
 
+  /** Maps a unit with all of its patients. Other units are held. */
   *#mapped(unit: SourceUnit): Generator<MappedPatient> {
-    const mapped = mapBundle(unit.bundle, { ...this.#options, now: this.#now, idFor: this.#options.importer.idFor })
+    const opened = openBundle(unit.bundle, this.#now)
+    const taken = this.#held.take(unit, opened)
+    if (taken === 'held') return
+    if (taken === 'too many') this.#faults.push({ ...unit.placeOf([]), reason: TOO_MANY_HELD })
+    yield* this.#mappedWith(unit, opened, new Map())
+  }
+
+  /** Maps a unit with resources of patients that other units or earlier imports have brought. */
+  async #mappedHeld({ unit, opened, outside }: OpenedUnit): Promise<Generator<MappedPatient>> {
+    // the store has the patients of the other units once their writes have ended
+    await Promise.all(this.#writing)
+    const { importer } = this.#options
+    const ids = outside.map((key) => [key, lookupId(key, importer.idFor)] as const)
+    const found = await importer.storedPatients(
+      ids.map(([, id]) => id),
+      this.#now,
+    )
+    return this.#mappedWith(
+      unit,
+      opened,
+      new Map(ids.flatMap(([key, id]) => (found.has(id) ? [[key, found.get(id) as PatientId]] : []))),
+    )
+  }
+
+  *#mappedWith(unit: SourceUnit, opened: OpenedBundle, stored: ReadonlyMap<string, PatientId>): Generator<MappedPatient> {
+    const mapped = mapOpened(opened, { ...this.#options, now: this.#now, idFor: this.#options.importer.idFor, stored })
     this.#collect(unit, mapped)
     const waiting = this.#account(unit, mapped)
     const patients = mapped.patients.map((patient) => this.#withMembers(patient))
@@ -194,7 +232,8 @@ class ImportRun {
       waiting.delete(patient.patient)
     }
     for (const patient of patients) if (!this.#isOfOtherServer(patient)) yield patient
-    this.#stored.push(...mapped.stored)
+    for (const patient of mapped.stored) if (!this.#isOfOtherServer(patient)) this.#stored.push(patient)
+    for (const { patient } of mapped.patients) this.#own.add(patient)
   }
 
   #withMembers(patient: MappedPatient): MappedPatient {
@@ -240,6 +279,13 @@ class ImportRun {
   }
 
   async write(patient: MappedPatient): Promise<void> {
+    const writing = this.#write(patient)
+    const ended = writing.catch(() => undefined).then(() => void this.#writing.delete(ended))
+    this.#writing.add(ended)
+    await writing
+  }
+
+  async #write(patient: MappedPatient): Promise<void> {
     try {
       const result = await this.#options.importer.write(patient)
       this.#settle(patient, result)
@@ -312,7 +358,7 @@ class ImportRun {
       leftOut: this.#leftOut,
       unassigned: new Map([...this.#unassigned].map(([practitioner, patients]) => [practitioner, patients.size])),
       unused: this.#anyMatches ? [] : [...this.#options.assign.keys()].filter((practitioner) => !this.#used.has(practitioner)),
-      unreadable: [...this.#patients].filter((patient) => !this.#readable.has(patient)).length,
+      unreadable: [...this.#patients].filter((patient) => this.#own.has(patient) && !this.#readable.has(patient)).length,
       matchesNone: this.#options.careTeamOf.length > 0 && !this.#anyMatches,
       closed: this.#closed.size,
       replaced: [...this.#replaced].map(([patient, by]) => ({ patient, by })),

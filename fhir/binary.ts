@@ -54,18 +54,18 @@ function binaryAt(url: string | undefined, entry: IdentifiedEntry, { references 
   return target.kind === 'contained' && target.type === 'Binary' ? target.resource : undefined
 }
 
-function contentOf(
-  where: string,
-  resource: Resource,
-  { references, subject }: SubjectContext,
-): z.output<typeof Binary> | MappingIssue {
+function contentOf(where: string, resource: Resource, context: SubjectContext): z.output<typeof Binary> | MappingIssue {
   const found = unfit('Binary', resource)
   if (found) return found
   const binary = Binary.safeParse(resource)
   if (!binary.success) return schemaIssue('Binary', binary.error)
-  const guard = references.follow(binary.data.securityContext, resource)
-  const isOfOther =
-    guard.kind === 'entry' &&
-    (guard.entry.type === 'Patient' ? guard.entry !== subject : saysOtherPatient(guard.entry, subject, references))
-  return isOfOther ? mappingIssue(where, ISSUES.otherPatient) : binary.data
+  return isOfOther(binary.data.securityContext, resource, context) ? mappingIssue(where, ISSUES.otherPatient) : binary.data
+}
+
+/** A context that leads to no resource and no patient that is known protects nothing here. */
+function isOfOther(securityContext: string | undefined, resource: Resource, context: SubjectContext): boolean {
+  const guard = context.references.follow(securityContext, resource)
+  if (guard.kind === 'entry' && guard.entry.type !== 'Patient') return saysOtherPatient(guard.entry, context)
+  const whose = context.patientAt(securityContext, resource)
+  return whose === undefined ? guard.kind === 'entry' : whose !== context.patient
 }

@@ -7,10 +7,13 @@ import { Reference } from './datatypes.ts'
 import type { EntryAccount } from './entry-account.ts'
 import type { EntrySources } from './entry-sources.ts'
 import { ISSUES, mappingIssue } from './mapping-issue.ts'
+import { subjectElements } from './subject.ts'
 
 interface Parts extends ConsentContext {
   /** The patients of the bundle by their entries. */
   readonly patients: () => ReadonlyMap<Entry, PatientId>
+  /** The patient of an earlier import that a reference leads to. */
+  readonly stored: (reference: string | undefined, from: Entry['resource']) => PatientId | undefined
   readonly account: EntryAccount
   readonly sources: EntrySources
 }
@@ -76,23 +79,22 @@ export class BundleConsents {
    * consent that names nobody is about the only patient of its bundle.
    */
   #patientOf(entry: Entry): PatientId | undefined {
-    const { references, patients, idFor, account } = this.#parts
+    const { references, patients, stored, idFor, account } = this.#parts
     const ofBundle = patients()
-    const targets = ['patient', 'subject'].map((element) =>
-      references.follow(Reference.safeParse(entry.resource[element]).data, entry.resource, 'Patient'),
-    )
-    for (const target of targets) {
-      const patient = target.kind === 'entry' ? ofBundle.get(target.entry) : undefined
+    const named = subjectElements('Consent').map((element) => Reference.safeParse(entry.resource[element]).data)
+    const targets = named.map((reference) => references.follow(reference, entry.resource, 'Patient'))
+    for (const [index, target] of targets.entries()) {
+      const patient = target.kind === 'entry' ? ofBundle.get(target.entry) : stored(named[index], entry.resource)
       if (patient !== undefined) return patient
     }
     account.fault(entry, mappingIssue('Consent.patient', ISSUES.patient))
     const [only, ...others] = ofBundle.values()
     if (targets.every(({ kind }) => kind === 'nowhere' || kind === 'elsewhere')) return others.length === 0 ? only : undefined
-    const named = targets.flatMap((target) => {
+    const mentioned = targets.flatMap((target) => {
       if (target.kind === 'outside') return target
       return target.kind === 'entry' ? target.entry : []
     })
-    const id = named.find(({ type }) => type === 'Patient')?.id
+    const id = mentioned.find(({ type }) => type === 'Patient')?.id
     return id === undefined ? undefined : (idFor('Patient', id) as string as PatientId)
   }
 }

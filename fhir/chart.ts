@@ -10,7 +10,12 @@ import { labeled } from './record.ts'
 
 /** What a bundle gives about one patient, while it is read. */
 export interface Chart {
-  readonly entry: IdentifiedEntry
+  /** The patient's resource. Undefined for a patient of an earlier import. */
+  readonly entry: IdentifiedEntry | undefined
+  /** The place of the patient's first entry in the bundle. */
+  readonly place: number
+  /** The server of the patient's resource. */
+  base: string | undefined
   readonly patient: PatientId
   readonly records: NewRecord[]
   /** The stays on each care team. */
@@ -22,9 +27,18 @@ export interface Chart {
 }
 
 export const newChart = (entry: IdentifiedEntry, patient: PatientId, own: NewRecord): Chart => ({
+  ...emptyChart(entry.index, patient, entry.base),
   entry,
-  patient,
   records: [own],
+})
+
+/** The chart of a patient of an earlier import. */
+export const emptyChart = (place: number, patient: PatientId, base: string | undefined): Chart => ({
+  entry: undefined,
+  place,
+  base,
+  patient,
+  records: [],
   stays: [],
   proxies: new Map(),
   coverages: new Set(),
@@ -32,18 +46,18 @@ export const newChart = (entry: IdentifiedEntry, patient: PatientId, own: NewRec
 
 /** @param marks the labels that all records get */
 export function patientOf(
-  { entry, patient, records, stays, proxies }: Chart,
+  { entry, place, base, patient, records, stays, proxies }: Chart,
   marks: readonly RecordLabel[],
   consents: ConsentChanges,
   sources: readonly SourceResource[],
 ): MappedPatient {
   return {
     patient,
-    entry: entry.index,
-    ...(entry.base !== undefined && { base: entry.base }),
+    entry: place,
+    ...(base !== undefined && { base }),
     records: records.map((record) => labeled(record, marks)),
     memberships: [
-      { patient, ...selfMembership(entry) },
+      ...(entry === undefined ? [] : [{ patient, ...selfMembership(entry) }]),
       ...MembershipPeriods.merged(stays).map((one) => ({ patient, ...one })),
       ...[...proxies]
         .toSorted(([one], [other]) => (one < other ? -1 : 1))

@@ -64,16 +64,15 @@ function diagnosisOf(
   where: string,
   { diagnosisCodeableConcept: said, diagnosisReference: reference }: z.output<typeof Diagnosis>,
   entry: IdentifiedEntry,
-  { references, subject }: SubjectContext,
+  context: SubjectContext,
 ): Concept | MappingIssue | undefined {
   if (reference === undefined) return said
   if (said !== undefined) return mappingIssue(`${where}.diagnosis[x]`, ISSUES.oneValue)
-  const target = references.follow(reference, entry.resource)
+  const target = context.references.follow(reference, entry.resource)
   if (target.kind !== 'entry' && target.kind !== 'contained') return mappingIssue(where, ISSUES.reference)
   const { type, resource } = target.kind === 'entry' ? target.entry : target
   if (type !== 'Condition') return mappingIssue(where, ISSUES.reference)
-  if (target.kind === 'entry' && saysOtherPatient(target.entry, subject, references))
-    return mappingIssue(where, ISSUES.otherPatient)
+  if (target.kind === 'entry' && saysOtherPatient(target.entry, context)) return mappingIssue(where, ISSUES.otherPatient)
   const found = unfit('Condition', resource)
   if (found) return found
   // the code of a refuted condition would read as a diagnosis

@@ -7,7 +7,7 @@ import { CodeableConcept, Reference, Text, present } from './datatypes.ts'
 import { type MappingIssue, ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { WrittenPeriod, saidPeriod } from './instant.ts'
 import { leftOutFor } from './left-out.ts'
-import { NamedReference, partyName } from './party.ts'
+import { NamedReference, firstName, partyName } from './party.ts'
 import { assemble, contentDigest } from './record.ts'
 import { type MapResource, type SubjectContext, factsOf } from './subject.ts'
 
@@ -59,9 +59,9 @@ function heldCoverages({ resource }: Entry): readonly Resource[] {
 
 function mapContained(entry: IdentifiedEntry, resource: Resource, context: SubjectContext): NewRecord | MappingIssue {
   const beneficiary = Reference.safeParse(resource['beneficiary']).data
-  const whose = context.references.follow(beneficiary, entry.resource, 'Patient')
-  if (whose.kind !== 'entry') return mappingIssue('Coverage.beneficiary', ISSUES.patient)
-  if (whose.entry !== context.subject) return mappingIssue('Coverage.beneficiary', ISSUES.otherPatient)
+  const whose = context.patientAt(beneficiary, entry.resource)
+  if (whose === undefined) return mappingIssue('Coverage.beneficiary', ISSUES.patient)
+  if (whose !== context.patient) return mappingIssue('Coverage.beneficiary', ISSUES.otherPatient)
   const read = readCoverage(resource, entry.resource, context)
   if ('reason' in read) return read
   const { values, facts } = read
@@ -71,7 +71,7 @@ function mapContained(entry: IdentifiedEntry, resource: Resource, context: Subje
   return assemble({
     type: 'Coverage',
     patient: context.patient,
-    id: context.idFor('Coverage', `${context.subject.id}#${identity}`),
+    id: context.idFor('Coverage', `${context.patient}#${identity}`),
     values,
     // over what was read: the digest must not depend on which of the settlements came first
     metadata: factsOf({ ...facts, sources: [said] }),
@@ -91,7 +91,7 @@ function readCoverage(resource: Resource, container: Resource, context: SubjectC
   if (!parsed.success) return schemaIssue('Coverage', parsed.error)
   const { type, subscriberId, period, payor } = parsed.data
   if (payor.length > 1) context.note(mappingIssue('Coverage.payor', ISSUES.further))
-  const name = payor.map((one) => partyName(one, container, ['Organization'], context, 'loose')).find((one) => one !== undefined)
+  const name = firstName(payor, (one) => partyName(one, container, ['Organization'], context, 'loose'))
   return {
     values: { payor: name, subscriberId, type: codeOf(type, SYSTEMS.coverageType), period: saidPeriod(period) },
     facts: { time: period?.start, concepts: [type] },

@@ -97,7 +97,8 @@ export const Quantity = z.object({
 export const LOGICAL = {
   type: z.string().optional().catch(undefined),
   identifier: z
-    .object({ system: z.string().min(1), value: z.string().min(1) })
+    // a bar within the system would make two pairs of system and value one text
+    .object({ system: z.string().regex(/^[^|]+$/), value: z.string().min(1) })
     .optional()
     .catch(undefined),
 }
@@ -111,7 +112,8 @@ export function linkOf(said: {
   const { reference, identifier } = said
   if (reference !== undefined || identifier === undefined) return reference
   const [, type = ''] = /^(?:http:\/\/hl7\.org\/fhir\/StructureDefinition\/)?([A-Z][A-Za-z]{2,40})$/.exec(said.type ?? '') ?? []
-  return `${type}?identifier=${identifier.system}|${identifier.value}`
+  const escaped = `${identifier.system}|${identifier.value}`.replaceAll('%', '%25')
+  return `${type}?identifier=${escaped}`
 }
 
 /** @source https://hl7.org/fhir/R4/references.html */

@@ -8,7 +8,7 @@ import { categoriesOf, wordsOf } from './coded.ts'
 import { CodeableConcept, MAX_TEXT_BYTES, Reference, Text } from './datatypes.ts'
 import { type MappingIssue, ISSUES, isMappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, WrittenPeriod } from './instant.ts'
-import { NamedReference, partyName } from './party.ts'
+import { NamedReference, firstName, partyName } from './party.ts'
 import { plainText } from './plain-text.ts'
 import { assemble, labeled } from './record.ts'
 import { type SubjectContext, encounterOf, factsOf } from './subject.ts'
@@ -51,9 +51,7 @@ export function mapDiagnosticReport(entry: IdentifiedEntry, context: SubjectCont
   if (text === undefined) return 'without text'
   if (presented === undefined && presentedForm.length > 0) context.omit('DiagnosticReport without its presented form')
   const date = effectiveDateTime ?? effectivePeriod?.start ?? effectivePeriod?.end ?? issued
-  const author = performer
-    .map((one) => partyName(one, entry.resource, ['Practitioner', 'Organization'], context))
-    .find((one) => one !== undefined)
+  const author = firstName(performer, (one) => partyName(one, entry.resource, ['Practitioner', 'Organization'], context))
   const record = assemble({
     type: 'DocumentReference',
     patient: context.patient,

@@ -6,7 +6,7 @@ import { categoriesOf } from './coded.ts'
 import { CodeableConcept, Reference } from './datatypes.ts'
 import { ISSUES, isMappingIssue, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, WrittenPeriod } from './instant.ts'
-import { NamedReference, partyName } from './party.ts'
+import { NamedReference, firstName, partyName } from './party.ts'
 import { assemble, labeled } from './record.ts'
 import { type MapResource, encounterOf, factsOf } from './subject.ts'
 
@@ -36,9 +36,7 @@ export const mapDocumentReference: MapResource = (entry, context) => {
   if (typeof text === 'object') return text
   if (text === undefined && content.length > 0) context.omit('DocumentReference without its text')
   const date = parsed.data.date ?? made?.period?.start
-  const name = author
-    .map((one) => partyName(one, entry.resource, ['Practitioner', 'Organization'], context))
-    .find((one) => one !== undefined)
+  const name = firstName(author, (one) => partyName(one, entry.resource, ['Practitioner', 'Organization'], context))
   const record = assemble({
     type: 'DocumentReference',
     patient: context.patient,

@@ -4,7 +4,7 @@ import { codeOf, hasCode } from './coded.ts'
 import { CodeableConcept, Coding } from './datatypes.ts'
 import { ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { type FhirPeriod, WrittenPeriod, endInstant, saidPeriod } from './instant.ts'
-import { NamedReference, partyName } from './party.ts'
+import { NamedReference, firstName, partyName } from './party.ts'
 import { assemble } from './record.ts'
 import { type MapResource, factsOf } from './subject.ts'
 
@@ -57,10 +57,8 @@ export const mapEncounter: MapResource = (entry, context) => {
     const place = PARTS.findIndex((part) => types.some((one) => hasCode(one, part, PART_SYSTEMS)))
     return place === -1 ? PARTS.length : place
   }
-  const practitioner = participant
-    .toSorted((one, other) => rank(one.type) - rank(other.type) || byEnd(other.period, one.period))
-    .map(({ individual }) => partyName(individual, entry.resource, ['Practitioner'], context))
-    .find((name) => name !== undefined)
+  const ordered = participant.toSorted((one, other) => rank(one.type) - rank(other.type) || byEnd(other.period, one.period))
+  const practitioner = firstName(ordered, ({ individual }) => partyName(individual, entry.resource, ['Practitioner'], context))
   for (const [element, said] of [
     ['type', type],
     ['reasonCode', reasonCode],

@@ -1,6 +1,12 @@
 import type { PatientId, RecordRef } from '../gateway/model/ids.ts'
 import type { NewRecord } from '../gateway/model/record.ts'
-import type { SourceMembership, SourceResource, SourceVersion, WithdrawnResource } from '../gateway/model/source.ts'
+import type {
+  SourceIdentifier,
+  SourceMembership,
+  SourceResource,
+  SourceVersion,
+  WithdrawnResource,
+} from '../gateway/model/source.ts'
 import { type DeletedEntry, type Entry, type EntryVersion, isIdentified } from './bundle.ts'
 import { holdsCoverage } from './coverage.ts'
 import type { EntryOutcome } from './entry-account.ts'
@@ -15,6 +21,7 @@ interface Parts {
   readonly records: RecordRef[]
   readonly shared: RecordRef[]
   readonly memberships: SourceMembership[]
+  readonly identifiers: SourceIdentifier[]
 }
 
 /** Resources that give parts of a chart besides the types that become records. */
@@ -24,7 +31,7 @@ const OTHERS: ReadonlySet<string> = new Set(['Patient', 'Consent', 'RelatedPerso
 export class EntrySources {
   readonly #idFor: IdFor
   readonly #parts = new Map<number, Parts>()
-  /** Entries of patients that the bundle does not contain. */
+  /** Entries of patients that neither the bundle contains nor an earlier import has stored. */
   readonly #unfiled = new Set<number>()
 
   constructor(idFor: IdFor) {
@@ -33,7 +40,7 @@ export class EntrySources {
 
   /** The entry gives something to this patient, even if it is no record: a consent. */
   of(entry: Entry, patient: PatientId): Parts {
-    const known = this.#parts.get(entry.index) ?? { patient, records: [], shared: [], memberships: [] }
+    const known = this.#parts.get(entry.index) ?? { patient, records: [], shared: [], memberships: [], identifiers: [] }
     this.#parts.set(entry.index, known)
     return known
   }
@@ -57,11 +64,22 @@ export class EntrySources {
       const parts = this.#parts.get(entry.index)
       if (parts === undefined || !isIdentified(entry)) return []
       const { type, index, id, version } = entry
-      const { patient, records, shared, memberships } = parts
+      const { patient, records, shared, memberships, identifiers } = parts
+      const more = identifiers.length > 0 && { identifiers }
       return [
         [
           patient,
-          { type, entry: index, id: this.#idFor(type, id), version, digest: digestOf(entry), records, shared, memberships },
+          {
+            type,
+            entry: index,
+            id: this.#idFor(type, id),
+            version,
+            digest: digestOf(entry),
+            records,
+            shared,
+            memberships,
+            ...more,
+          },
         ] as const,
       ]
     })

@@ -8,6 +8,13 @@ export interface Importer {
   readonly idFor: IdFor
   /** Writes all of a patient's records, memberships and consents. Repeating it with the same source changes nothing. */
   write(patient: MappedPatient): Promise<WriteResult>
+  /**
+   * Finds the patients of earlier imports, by the ids of their resources and identifiers (`lookupId`). Erased and withdrawn patients are
+   * not found, and an identifier of several patients leads to none.
+   *
+   * @param at ISO 8601 in UTC with milliseconds: an identifier counts if it is valid at this instant
+   */
+  storedPatients(ids: readonly RecordId[], at: string): Promise<ReadonlyMap<RecordId, PatientId>>
   /** Removes what follows from these resources from the charts that have it. Repeating it changes nothing. */
   withdraw(resources: readonly WithdrawnResource[]): Promise<WriteResult>
   close(): Promise<void>

@@ -4,11 +4,10 @@ import type { RecordLabel } from '../directives/policy.ts'
 import type { PatientId } from '../gateway/model/ids.ts'
 import type { NewRecord } from '../gateway/model/record.ts'
 import type { SourceResource } from '../gateway/model/source.ts'
-import { withoutPlaceholders } from './absent-reason.ts'
-import { type Entry, type EntryVersion, type IdentifiedEntry, isIdentified, type ReadEntries, readEntries } from './bundle.ts'
+import { type Entry, type EntryVersion, type IdentifiedEntry, isIdentified, type ReadEntries } from './bundle.ts'
 import { isObject } from './object.ts'
 import { mapCareTeam } from './care-team.ts'
-import { type Chart, newChart, patientOf, selfMembership } from './chart.ts'
+import { type Chart, emptyChart, newChart, patientOf, selfMembership } from './chart.ts'
 import { BundleConsents } from './bundle-consents.ts'
 import { isInactive } from './consent-resource.ts'
 import { holdsCoverage, mapContainedCoverages } from './coverage.ts'
@@ -17,20 +16,22 @@ import { mapDiagnosticReport } from './diagnostic-report.ts'
 import { participantsOf } from './encounter-members.ts'
 import { EntryAccount } from './entry-account.ts'
 import { EntrySources } from './entry-sources.ts'
-import { flatBundle } from './flat-bundle.ts'
-import { type EntryIssue, type MappingIssue, ISSUES, WHOLE_BUNDLE, mappingIssue, isMappingIssue } from './mapping-issue.ts'
+import { type MappingIssue, ISSUES, WHOLE_BUNDLE, mappingIssue, isMappingIssue } from './mapping-issue.ts'
 import type { MappedBundle, MapOptions } from './mapped-bundle.ts'
 import { forbiddenIn, unfit, unfitBundle, unfitEntry } from './inspect.ts'
 import type { CodeLabels } from './labels.ts'
 import { isImported, leftOutFor } from './left-out.ts'
 import { MembershipPeriods } from './membership.ts'
+import { type OpenedBundle, openBundle } from './opened-bundle.ts'
+import { currentIdentifiers } from './patient-identifiers.ts'
 import { mapPatient } from './patient.ts'
 import { PatientLinks } from './patient-links.ts'
 import { labeled } from './record.ts'
-import { References } from './references.ts'
+import type { References } from './references.ts'
 import { representationOf } from './related-person.ts'
 import { labelsOfBundle, securityLabelsOf } from './security-labels.ts'
 import { MAPPINGS, READ_BY_OTHERS, refusalOf } from './resource-mappings.ts'
+import { PATIENT_IDENTIFIER, StoredPatients } from './stored-patients.ts'
 import { type SubjectContext, subjectElement } from './subject.ts'
 import { unresolvedOf } from './unresolved.ts'
 
@@ -43,15 +44,14 @@ import { unresolvedOf } from './unresolved.ts'
  * @source https://hl7.org/fhir/R4/bundle.html
  */
 export function mapBundle(bundle: unknown, options: MapOptions): MappedBundle {
-  const { bundle: flat, places, around } = flatBundle(bundle)
-  const { entries: read, deleted, conflicting, superseded, faults: ofEntries, count } = readEntries(flat)
-  const all = read.map((entry) => ({ ...entry, resource: withoutPlaceholders(entry.resource) }))
-  // a party that cannot be read is one that the bundle does not hold: nothing of it is shown, and its id stays known
-  const strangers = all.flatMap((entry) => partyIssue(entry) ?? [])
-  const unreadable = new Set(strangers.map(({ entry }) => entry))
-  const entries = all.filter(({ index }) => !unreadable.has(index))
-  const account = new EntryAccount([...ofEntries, ...strangers])
-  const mapping = new Mapping(options, new References(entries), account, isObject(flat) ? flat : {}, around)
+  return mapOpened(openBundle(bundle, options.now), options)
+}
+
+/** Maps a bundle that is open, as `mapBundle` does. */
+export function mapOpened(opened: OpenedBundle, options: MapOptions): MappedBundle {
+  const { bundle, places, entries, deleted, conflicting, superseded, strangers, count } = opened
+  const account = new EntryAccount([...opened.faults, ...strangers])
+  const mapping = new Mapping(options, opened, account)
   const others = entries.filter((entry) => !mapping.takePatient(entry))
   // the rest refers to encounters, and may refer to those only that became records
   const [encounters, rest] = [true, false].map((is) => others.filter(({ type }) => (type === 'Encounter') === is))
@@ -61,14 +61,6 @@ export function mapBundle(bundle: unknown, options: MapOptions): MappedBundle {
   for (const versions of conflicting) for (const entry of versions) mapping.takeConflicting(entry)
   const marks = labelsOfBundle(isObject(bundle) ? bundle : {}, entries, options.labels)
   return { ...mapping.result({ count, entries, deleted, conflicting, marks }), places }
-}
-
-/** Read for their names, and to find out which practitioner is meant. */
-const PARTIES: ReadonlySet<string> = new Set(['Practitioner', 'PractitionerRole', 'Organization'])
-
-function partyIssue({ type, index, resource }: Entry): EntryIssue | undefined {
-  const found = PARTIES.has(type) ? unfit(type, resource) : undefined
-  return found && { entry: index, ...found }
 }
 
 type Resource = Readonly<Record<string, unknown>>
@@ -86,8 +78,13 @@ class Mapping {
   readonly #references: References
   readonly #account: EntryAccount
   readonly #charts = new Map<Entry, Chart>()
+  readonly #stored: StoredPatients
+  /** The charts of patients of earlier imports. */
+  readonly #storedCharts = new Map<PatientId, Chart>()
   readonly #consents: BundleConsents
   readonly #encounters = new Set<Entry>()
+  /** Entries with a name that is not shown. */
+  readonly #hidden = new Set<Entry>()
   /** Read where a document leads to them, which may be later. */
   readonly #binaries: Entry[] = []
   readonly #practitioners = new Map<string, { assignments: readonly string[]; patients: Set<PatientId> }>()
@@ -95,16 +92,12 @@ class Mapping {
   /** The issue around the resource of an entry: of the whole bundle, or of the entry. */
   readonly #around: (entry: Entry) => MappingIssue | undefined
 
-  constructor(
-    options: MapOptions,
-    references: References,
-    account: EntryAccount,
-    bundle: Resource,
-    around: readonly (MappingIssue | undefined)[],
-  ) {
+  constructor(options: MapOptions, opened: OpenedBundle, account: EntryAccount) {
+    const { flat, around, references } = opened
     this.#options = options
-    const ofBundle = unfitBundle(bundle)
-    const raw: readonly unknown[] = Array.isArray(bundle['entry']) ? bundle['entry'] : []
+    this.#stored = new StoredPatients(opened, options)
+    const ofBundle = unfitBundle(flat)
+    const raw: readonly unknown[] = Array.isArray(flat['entry']) ? flat['entry'] : []
     this.#around = ({ index }) => ofBundle ?? around[index] ?? unfitEntry(raw[index])
     this.#sources = new EntrySources(options.idFor)
     this.#labels = options.labels
@@ -115,6 +108,7 @@ class Mapping {
       idFor: options.idFor,
       assign: options.assign,
       sensitivities: options.labels.sensitivities,
+      stored: (reference, from) => this.#stored.find(reference, from)?.patient,
       patients: () => new Map([...this.#charts].map(([entry, { patient }]) => [entry, patient])),
       account,
       sources: this.#sources,
@@ -137,7 +131,11 @@ class Mapping {
       this.#charts.set(entry, newChart(entry, patient, labeled(record, this.#marksOf(entry))))
       this.#account.recorded(entry, record)
       this.#sources.record(entry, record)
-      this.#sources.of(entry, patient).memberships.push(selfMembership(entry))
+      const parts = this.#sources.of(entry, patient)
+      parts.memberships.push(selfMembership(entry))
+      const { idFor, now } = this.#options
+      const identifiers = currentIdentifiers(entry.resource, now)
+      parts.identifiers.push(...identifiers.map(({ key, ...valid }) => ({ id: idFor(PATIENT_IDENTIFIER, key), ...valid })))
     }
     return true
   }
@@ -192,18 +190,21 @@ class Mapping {
       else this.#account.notImported(entry)
     }
     const links = this.#links()
-    const charted = new Set([...this.#charts.values()].map(({ patient }) => patient))
+    const stored = [...this.#storedCharts.values()]
+    const charted = new Set([...this.#charts.values(), ...stored].map(({ patient }) => patient))
     const outcomes = this.#account.outcomes(count)
     const sources = this.#sources.byPatient([...entries, ...conflicting.flat().filter((entry) => entry.resource !== undefined)])
     const sourcesOf = (patient: PatientId): readonly SourceResource[] => sources.get(patient) ?? []
+    const chartOf = (chart: Chart) => patientOf(chart, marks, this.#consents.changesOf(chart.patient), sourcesOf(chart.patient))
     return {
       tenant: this.#options.tenant,
-      patients: [...this.#charts.values()].map((chart) =>
-        patientOf(chart, marks, this.#consents.changesOf(chart.patient), sourcesOf(chart.patient)),
-      ),
-      stored: this.#consents
-        .besides(charted)
-        .map((one) => ({ ...one, records: [], memberships: [], sources: sourcesOf(one.patient) })),
+      patients: [...this.#charts.values()].map(chartOf),
+      stored: [
+        ...stored.map(chartOf),
+        ...this.#consents
+          .besides(charted)
+          .map((one) => ({ ...one, records: [], memberships: [], sources: sourcesOf(one.patient) })),
+      ],
       withdrawn: this.#sources.withdrawn(entries, deleted, conflicting, outcomes),
       closed: this.#consents.closed,
       replaced: links.replaced(),
@@ -218,7 +219,7 @@ class Mapping {
   /** Links the patients' own records, once all patients are known. */
   #links(): PatientLinks {
     const links = new PatientLinks(this.#references, this.#options.idFor)
-    for (const { entry, patient } of this.#charts.values()) {
+    for (const [entry, { patient }] of this.#charts) {
       for (const issue of links.add(entry, patient)) this.#account.fault(entry, issue)
     }
     for (const { records } of this.#charts.values()) if (records[0] !== undefined) records[0] = links.linked(records[0])
@@ -238,6 +239,7 @@ class Mapping {
     chart.records.push(labeled(record, [...codes, ...this.#marksOf(entry, held)]))
     this.#account.recorded(entry, record)
     if (held === undefined) this.#sources.record(entry, record)
+    if (this.#hidden.delete(entry)) this.#account.fault(entry, mappingIssue(entry.type, ISSUES.display))
     if (held === undefined) for (const issue of unresolvedOf(entry, this.#references)) this.#account.fault(entry, issue)
     if (entry.type === 'Encounter') this.#encountered(entry, chart)
   }
@@ -295,6 +297,12 @@ class Mapping {
     const { periods, leftOut, issue } = isReadable
       ? representationOf(entry.resource, typeof birthDate === 'string' ? birthDate : undefined, this.#options.minors)
       : { periods: [] }
+    // the patient's age is not known here: what an earlier import read of an unchanged resource is still right
+    if (issue !== undefined && chart.entry === undefined) {
+      this.#account.fault(entry, issue)
+      this.#sources.unfiled(entry)
+      return
+    }
     this.#account.access(entry, chart.patient)
     if (leftOut !== undefined) this.#account.leftOut(entry, leftOut)
     if (issue !== undefined) this.#account.fault(entry, issue)
@@ -326,7 +334,12 @@ class Mapping {
       this.#account.omit(what)
     }
     const labelsOf = (resource: Resource): readonly RecordLabel[] => this.#marksOf(entry, resource)
-    return { patient, subject, references: this.#references, idFor, now, encounters: this.#encounters, note, omit, labelsOf }
+    const patientAt = (reference: string | undefined, from: Resource) => this.#patientAt(reference, from)
+    const hide = (): void => {
+      this.#hidden.add(entry)
+    }
+    const { references, encounters } = { references: this.#references, encounters: this.#encounters }
+    return { patient, subject, references, patientAt, idFor, now, encounters, note, hide, omit, labelsOf }
   }
 
   #takeCareTeam(entry: IdentifiedEntry, { patient, records, stays }: Chart): void {
@@ -356,12 +369,30 @@ class Mapping {
     const element = subjectElement(entry.type)
     const subject = Reference.safeParse(entry.resource[element])
     const target = this.#references.follow(subject.data, entry.resource, 'Patient')
-    const chart = target.kind === 'entry' ? this.#charts.get(target.entry) : undefined
+    const chart = target.kind === 'entry' ? this.#charts.get(target.entry) : this.#storedChart(subject.data, entry)
     if (chart === undefined) {
       this.#account.fault(entry, mappingIssue(`${entry.type}.${element}`, ISSUES.patient))
       this.#sources.unfiled(entry)
     }
     return chart
+  }
+
+  #storedChart(reference: string | undefined, entry: Entry): Chart | undefined {
+    const found = this.#stored.find(reference, entry.resource)
+    if (found === undefined) return undefined
+    const { patient, base } = found
+    const chart = this.#storedCharts.get(patient) ?? emptyChart(entry.index, patient, base)
+    this.#storedCharts.set(patient, chart)
+    chart.base ??= base
+    // two servers may give one id to two patients
+    return base === undefined || chart.base === base ? chart : undefined
+  }
+
+  #patientAt(reference: string | undefined, from: Resource): PatientId | undefined {
+    const target = this.#references.follow(reference, from, 'Patient')
+    if (target.kind !== 'entry') return this.#stored.find(reference, from)?.patient
+    const { type, id } = target.entry
+    return type === 'Patient' && id !== undefined ? (this.#options.idFor('Patient', id) as string as PatientId) : undefined
   }
 
   #readable(entry: Entry): entry is IdentifiedEntry {

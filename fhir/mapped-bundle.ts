@@ -18,6 +18,11 @@ export interface MapOptions {
   readonly assign: ReadonlyMap<string, readonly string[]>
   /** Whether users also take the place of the practitioners of encounters, and become members of the care team by it. */
   readonly encounterPractitioners?: boolean
+  /**
+   * Patients of earlier imports, by the keys of `outsidePatients`: `Patient/ID`, or `Patient?identifier=SYSTEM|VALUE`. Resources of other
+   * patients outside of the bundle are faults.
+   */
+  readonly stored?: ReadonlyMap<string, PatientId>
   /** The sensitivities of the schema, and the codes that make a record a sensitive one. */
   readonly labels: CodeLabels
   /** The age until which parents and guardians act for minors, and its limits. Default: `MINORS`. */
@@ -26,11 +31,11 @@ export interface MapOptions {
 
 export interface MappedPatient {
   readonly patient: PatientId
-  /** The place of the patient's resource in the bundle. */
+  /** The place of the patient's resource in the bundle, or of the first resource of a patient of an earlier import. */
   readonly entry: number
   /** The server of the patient's full URL, without the protocol. */
   readonly base?: string
-  /** The patient's own record first. */
+  /** The patient's own record first, if the bundle has it. */
   readonly records: readonly NewRecord[]
   readonly memberships: readonly Membership[]
   readonly consents: ConsentChanges
@@ -47,7 +52,7 @@ interface MappedPractitioner {
 export interface MappedBundle {
   readonly tenant: TenantId
   readonly patients: readonly MappedPatient[]
-  /** Patients of earlier imports that only consents of this bundle name. They have no records here. */
+  /** Patients of earlier imports with resources in this bundle. Their own records are not here. */
   readonly stored: readonly MappedPatient[]
   /** Resources that are in no chart from now on. An earlier import may have stored what follows from them. */
   readonly withdrawn: readonly WithdrawnResource[]

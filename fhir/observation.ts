@@ -82,7 +82,7 @@ function isAboutOther({ focus, extension }: Read, { resource }: IdentifiedEntry,
   return focus.some(({ link, type: said }) => {
     const target = context.references.follow(link, resource)
     const type = target.kind === 'entry' ? target.entry.type : target.kind === 'nowhere' ? said : target.type
-    return !(OWN_FOCUS.has(type) || (target.kind === 'entry' && target.entry === context.subject))
+    return !(OWN_FOCUS.has(type) || context.patientAt(link, resource) === context.patient)
   })
 }
 

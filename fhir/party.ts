@@ -21,6 +21,15 @@ const Named = z.object({ name: z.array(HumanName) })
 
 type Kind = 'Practitioner' | 'Organization'
 
+interface PartyContext {
+  readonly references: References
+  /** The patient's resource. Undefined if the bundle does not hold it. */
+  readonly subject: Entry | undefined
+  readonly now: string
+  /** Is called if a display is not shown because the names of the patient are unknown. */
+  readonly hide: () => void
+}
+
 /**
  * What a practitioner or an organization is called: by its own resource, and where the bundle does not hold it, by the
  * `display` of the reference. A display counts only where the reference itself says that it leads to one of `kinds`, and
@@ -32,7 +41,7 @@ export function partyName(
   said: NamedReference | undefined,
   from: Resource,
   kinds: readonly Kind[],
-  { references, subject, now }: { readonly references: References; readonly subject: Entry; readonly now: string },
+  { references, subject, now, hide }: PartyContext,
   loose: 'loose' | 'referred' = 'referred',
 ): string | undefined {
   if (said === undefined) return undefined
@@ -47,7 +56,18 @@ export function partyName(
   }
   if (resource !== undefined) return kinds.some((kind) => kind === type) ? ownName(target, now) : undefined
   const named = type === undefined ? loose === 'loose' && said.reference === undefined && fits(said.type, kinds) : fits(type, kinds)
-  return named && said.display !== undefined ? shown(said.display, subject) : undefined
+  if (!named || said.display === undefined) return undefined
+  if (subject === undefined) hide()
+  return shown(said.display, subject)
+}
+
+/** The first name that one of several parties has. The parties after it are not read. */
+export function firstName<T>(parties: readonly T[], nameOf: (one: T) => string | undefined): string | undefined {
+  for (const one of parties) {
+    const name = nameOf(one)
+    if (name !== undefined) return name
+  }
+  return undefined
 }
 
 function fits(type: string | undefined, kinds: readonly Kind[]): boolean {
@@ -62,12 +82,13 @@ function ownName(target: Target, now: string): string | undefined {
   return name === undefined || name.length > MAX_NAME || !name.isWellFormed() ? undefined : name
 }
 
-function shown(display: string, subject: Entry): string | undefined {
+function shown(display: string, subject: Entry | undefined): string | undefined {
   return display.length > MAX_NAME || namesSubject(display, subject) ? undefined : display
 }
 
-/** Whether a text holds the family name of a patient as a word of its own. */
-export function namesSubject(text: string, subject: Entry): boolean {
+/** Whether a text holds the family name of a patient as a word of its own. Without the patient's resource, every text may hold it. */
+export function namesSubject(text: string, subject: Entry | undefined): boolean {
+  if (subject === undefined) return true
   const names = Named.safeParse(subject.resource).data?.name ?? []
   return names.flatMap(({ family, text: whole }) => [family, whole]).some((name) => name !== undefined && includesWords(text, name))
 }

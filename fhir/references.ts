@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type Entry } from './bundle.ts'
 import { isObject } from './object.ts'
 import { FHIR_ID, RELATIVE, comparable, serverUrl } from './identity.ts'
+import { currentIdentifiers } from './patient-identifiers.ts'
 
 /**
  * Where a reference leads. `outside` names a resource that the bundle does not hold, with its type and id. `elsewhere` is one of
@@ -10,7 +11,7 @@ import { FHIR_ID, RELATIVE, comparable, serverUrl } from './identity.ts'
 export type Target =
   | { readonly kind: 'entry'; readonly entry: Entry }
   | { readonly kind: 'contained'; readonly type: string; readonly resource: Readonly<Record<string, unknown>> }
-  | { readonly kind: 'outside'; readonly type: string; readonly id: string }
+  | { readonly kind: 'outside'; readonly type: string; readonly id: string; readonly base?: string }
   | { readonly kind: 'elsewhere'; readonly type: string }
   | { readonly kind: 'conditional'; readonly type: string; readonly query: string }
   | { readonly kind: 'nowhere' }
@@ -18,11 +19,19 @@ export type Target =
 /** The type may be missing in a reference by identifier. */
 const CONDITIONAL = /^([A-Z][A-Za-z]{2,40})?\?identifier=/
 const SEARCH_URL = /^https?:\/\/([^?#\s]+)\/([A-Z][A-Za-z]{2,40}\?identifier=.*)$/
+/** The system ends at the first bar, and the value can have further ones. */
+const PATIENT_QUERY = /^Patient\?identifier=[^|]+\|[^]+$/
 /** Printable ASCII: what is found here is shown in reports and can be assigned to a user. */
 const SHOWN = /^[A-Z][A-Za-z]{2,40}\?identifier=[!-~]{1,200}\|[!-~]{1,100}$/
 
 const Identified = z.object({ identifier: z.array(z.unknown()) })
 const BusinessIdentifier = z.object({ system: z.string(), value: z.string() })
+
+/** A patient that the bundle does not hold: `Patient/ID`, or `Patient?identifier=SYSTEM|VALUE`, and the server of the id. */
+export interface OutsidePatient {
+  readonly key: string
+  readonly base?: string
+}
 
 /**
  * Follows references within one bundle. What could mean two resources leads nowhere: a record must not end up with a
@@ -36,14 +45,17 @@ export class References {
   readonly #bases = new Set<string>()
   readonly #followed = new Set<Entry>()
 
-  constructor(entries: readonly Entry[]) {
+  /** @param now ISO 8601 in UTC with milliseconds: an identifier that a patient has no more leads to nobody */
+  constructor(entries: readonly Entry[], now: string) {
     for (const entry of entries) {
       this.#byResource.set(entry.resource, entry)
       if (entry.base !== undefined) this.#bases.add(entry.base)
       if (entry.id !== undefined) this.#add(`${entry.type}/${entry.id}`, entry)
       if (entry.fullUrl !== undefined) this.#add(comparable(entry.fullUrl), entry)
       for (const name of entry.confused?.names ?? []) this.#byKey.set(name, 'several')
-      for (const identifier of identifiersOf(entry.resource)) {
+      const identifiers =
+        entry.type === 'Patient' ? currentIdentifiers(entry.resource, now).map(({ key }) => key) : identifiersOf(entry.resource)
+      for (const identifier of identifiers) {
         this.#add(`${entry.type}?identifier=${identifier}`, entry)
         this.#add(`?identifier=${identifier}`, entry)
       }
@@ -60,19 +72,35 @@ export class References {
     return target
   }
 
+  /** The patient that a reference leads to, if the bundle does not hold it. */
+  outsidePatient(reference: string | undefined, from: Readonly<Record<string, unknown>>): OutsidePatient | undefined {
+    const target = this.#targetOf(reference, from, 'Patient')
+    if (target.kind === 'outside' && target.type === 'Patient') {
+      const { id, base } = target
+      return { key: `Patient/${id}`, ...(base !== undefined && { base }) }
+    }
+    if (reference === undefined || reference.length > MAX_REFERENCE) return undefined
+    const query = this.#queryOf(reference, 'Patient')
+    return PATIENT_QUERY.test(query) && !this.#byKey.has(query) ? { key: query } : undefined
+  }
+
   /** Whether a reference was followed to the entry. */
   isFollowed(entry: Entry): boolean {
     return this.#followed.has(entry)
   }
 
   #targetOf(reference: string | undefined, from: Readonly<Record<string, unknown>>, type?: string): Target {
-    if (reference === undefined || reference.length > 1024) return NOWHERE
+    if (reference === undefined || reference.length > MAX_REFERENCE) return NOWHERE
     if (reference.startsWith('#')) return containedIn(from, reference.slice(1))
     const relative = RELATIVE.exec(reference)
     if (relative !== null) return this.#relative(relative[1] ?? '', relative[2] ?? '', this.#byResource.get(from)?.base)
+    const query = this.#queryOf(reference, type)
+    return CONDITIONAL.test(query) ? this.#conditional(query) : this.#absolute(reference)
+  }
+
+  #queryOf(reference: string, type?: string): string {
     const query = this.#withoutBase(decoded(reference))
-    if (CONDITIONAL.test(query)) return this.#conditional(query.startsWith('?') ? `${type ?? ''}${query}` : query)
-    return this.#absolute(reference)
+    return query.startsWith('?') ? `${type ?? ''}${query}` : query
   }
 
   /** A search on the server of the bundle is the conditional reference. */
@@ -84,7 +112,7 @@ export class References {
   #relative(type: string, id: string, base: string | undefined): Target {
     const found = this.#byKey.get(`${type}/${id}`)
     if (found === 'several') return NOWHERE
-    if (found === undefined) return { kind: 'outside', type, id }
+    if (found === undefined) return { kind: 'outside', type, id, ...(base !== undefined && { base }) }
     // a relative reference leads to a resource of the same server
     const isOther = base !== undefined && found.base !== undefined && base !== found.base
     return isOther ? NOWHERE : { kind: 'entry', entry: found }
@@ -98,7 +126,7 @@ export class References {
     if (server === undefined) return NOWHERE
     const { base, type, id } = server
     if (!this.#bases.has(base)) return { kind: 'elsewhere', type }
-    return this.#byKey.has(`${type}/${id}`) ? NOWHERE : { kind: 'outside', type, id }
+    return this.#byKey.has(`${type}/${id}`) ? NOWHERE : { kind: 'outside', type, id, base }
   }
 
   #conditional(query: string): Target {
@@ -114,6 +142,7 @@ export class References {
   }
 }
 
+const MAX_REFERENCE = 1024
 const NOWHERE: Target = { kind: 'nowhere' }
 
 /** `system|value` of each business identifier that has both. */

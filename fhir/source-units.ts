@@ -13,6 +13,7 @@ export interface EntryPlace {
 /** What is mapped together: references lead from one entry to another one of the same unit. */
 export interface SourceUnit {
   readonly bundle: unknown
+  readonly characters: number
   /** @param path index in `Bundle.entry`, then those in the bundles within; empty for the whole unit */
   readonly placeOf: (path: readonly number[]) => EntryPlace
 }
@@ -81,7 +82,7 @@ export class SourceUnits {
       this.#keep({ entry: { resource: value }, place }, characters, entriesOf(value)?.length)
       return 'page'
     }
-    return { bundle: value, placeOf: ([entry, ...inner]) => placeWithin(place, entry, inner) }
+    return { bundle: value, characters, placeOf: ([entry, ...inner]) => placeWithin(place, entry, inner) }
   }
 
   /** The collection of all resources outside of bundles; undefined if there are none, or too many. */
@@ -91,6 +92,7 @@ export class SourceUnits {
     const bases = new Map(this.#manifests.map(({ file, manifest }) => [folderOf(file), baseOf(manifest)]))
     return {
       bundle: { resourceType: 'Bundle', type: 'collection', entry: loose.map((one) => withUrl(one, bases)) },
+      characters: this.#characters,
       placeOf: ([index = 0, ...inner]) => {
         const place = loose[index]?.place ?? { file: '' }
         const [entry, ...within] = inner

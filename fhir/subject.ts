@@ -14,8 +14,10 @@ import type { References } from './references.ts'
 /** Whose resource is being read, and what it may refer to. */
 export interface SubjectContext {
   readonly patient: PatientId
-  /** The resource of that patient: what is referred to must belong to it as well. */
-  readonly subject: IdentifiedEntry
+  /** The resource of that patient. Undefined for a patient of an earlier import. */
+  readonly subject: IdentifiedEntry | undefined
+  /** The patient that a reference leads to, of the bundle or of an earlier import. Resources that a record refers to must belong to its patient. */
+  readonly patientAt: (reference: string | undefined, from: Readonly<Record<string, unknown>>) => PatientId | undefined
   readonly references: References
   readonly idFor: IdFor
   /** The instant of the import, ISO 8601 in UTC with milliseconds. */
@@ -26,6 +28,8 @@ export interface SubjectContext {
   readonly encounters: ReadonlySet<Entry>
   /** Tells what is missing of a record that is imported all the same. */
   readonly note: (issue: MappingIssue) => void
+  /** Notes that a name cannot be compared with the names of the patient, so that the record lacks it. */
+  readonly hide: () => void
   /** Counts what a record lacks by a rule, in fixed words: `DocumentReference without its text`. */
   readonly omit: (what: string) => void
 }
@@ -48,6 +52,12 @@ export function subjectElement(type: string): string {
   return SUBJECT[type] ?? 'subject'
 }
 
+/** All elements that can name the patient. The patient of a Binary is that of its security context. FHIR R5 calls the patient of a consent `subject`. */
+export function subjectElements(type: string): readonly string[] {
+  if (type === 'Binary') return ['securityContext']
+  return type === 'Consent' ? ['patient', 'subject'] : [subjectElement(type)]
+}
+
 /**
  * The encounter of a record: none where nothing is said or known of it.
  *
@@ -57,21 +67,23 @@ export function encounterOf(
   type: Imported,
   entry: IdentifiedEntry,
   reference: string | undefined,
-  { subject, references, idFor, encounters }: SubjectContext,
+  context: SubjectContext,
 ): RecordId | MappingIssue | undefined {
+  const { references, idFor, encounters } = context
   const target = references.follow(reference, entry.resource, 'Encounter')
   if (target.kind === 'outside' && target.type === 'Encounter') return idFor('Encounter', target.id)
   if (target.kind !== 'entry' || target.entry.type !== 'Encounter' || target.entry.id === undefined) return undefined
-  if (saysOtherPatient(target.entry, subject, references)) return mappingIssue(`${type}.encounter`, ISSUES.otherPatient)
+  if (saysOtherPatient(target.entry, context)) return mappingIssue(`${type}.encounter`, ISSUES.otherPatient)
   return encounters.has(target.entry) ? idFor('Encounter', target.entry.id) : undefined
 }
 
 /** Whether a resource names somebody as its patient who is not the subject. */
-export function saysOtherPatient({ type, resource }: Entry, subject: Entry, references: References): boolean {
+export function saysOtherPatient(
+  { type, resource }: Entry,
+  { patient, patientAt }: Pick<SubjectContext, 'patient' | 'patientAt'>,
+): boolean {
   const named = Reference.safeParse(resource[subjectElement(type)]).data
-  if (named === undefined) return false
-  const whose = references.follow(named, resource, 'Patient')
-  return whose.kind !== 'entry' || whose.entry !== subject
+  return named !== undefined && patientAt(named, resource) !== patient
 }
 
 interface Facts {

@@ -3,7 +3,7 @@ import { membershipChanges } from '../access/memberships.ts'
 import { derivedId } from '../crypto/tokens.ts'
 import { RecordWriter } from '../store/record-writer.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
-import type { RecordId, TenantId } from '../model/ids.ts'
+import type { PatientId, RecordId, TenantId } from '../model/ids.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
 import type { SourceResource, WithdrawnResource } from '../model/source.ts'
 import type { Study } from '../model/study.ts'
@@ -11,6 +11,7 @@ import { type Env, openServices } from '../compose.ts'
 import { openHistoryTable } from './history-table.ts'
 import { type OperatorAct, operatorContext } from './operator-context.ts'
 import { type SourceBatch, SourceImport } from './source-import.ts'
+import { storedPatients } from './source-identifiers.ts'
 import { NO_CHANGES, type SourceResult } from './source-result.ts'
 import { writeStudy } from './study-admin.ts'
 
@@ -27,6 +28,13 @@ export interface SealedStore {
   write(patient: Omit<SourceBatch, 'sources'> & { readonly sources?: readonly SourceResource[] }): Promise<SourceResult>
   /** Removes what follows from these resources from the charts that have it. */
   withdraw(resources: readonly WithdrawnResource[]): Promise<SourceResult>
+  /**
+   * Finds the patients of earlier imports by the ids of their own resources and identifiers. The result lacks patients that are erased or
+   * withdrawn, and identifiers of several patients.
+   *
+   * @param at ISO 8601 in UTC with milliseconds: an identifier counts if it is valid at this instant
+   */
+  storedPatients(ids: readonly RecordId[], at: string): Promise<ReadonlyMap<RecordId, PatientId>>
   /** Writes a new or changed study. The patients of the study are memberships, which `write` takes. */
   writeStudy(study: Study): Promise<void>
   close(): Promise<void>
@@ -83,6 +91,7 @@ export async function openStore(
       return { ...NO_CHANGES, ...(await writer.write(operatorContext(services, act), { patient, records, access: changes })) }
     },
     withdraw: async (resources) => await sourceImport.withdraw(resources),
+    storedPatients: async (ids, at) => await storedPatients({ services, tenant }, ids, at),
     async writeStudy(study) {
       await writeStudy(services, operatorContext(services, { ...act, study: study.protocol }), study)
     },

@@ -4,7 +4,7 @@ import type { LocatedMembership, RecordLocator, StoredLocator } from '../store/r
 import type { PatientId, RecordId, RecordRef } from '../model/ids.ts'
 import { recordKey } from '../model/ids.ts'
 import type { MembershipPeriod } from '../model/record.ts'
-import { latestOf, type SourceResource } from '../model/source.ts'
+import { latestOf, type SourceIdentifier, type SourceResource } from '../model/source.ts'
 
 /** A membership that a resource gives, by its key in the access manifest. */
 interface GivenMembership extends AccessKey {
@@ -18,9 +18,10 @@ export interface SourceParts {
   readonly shared: readonly RecordRef[]
   readonly members: readonly GivenMembership[]
   readonly consentOf?: PatientId
+  readonly identifiers: readonly SourceIdentifier[]
 }
 
-export const NO_PARTS: SourceParts = { records: [], shared: [], members: [] }
+export const NO_PARTS: SourceParts = { records: [], shared: [], members: [], identifiers: [] }
 
 /** The change of one resource: its stored locator, and its parts from now on. */
 export interface SourceChange {
@@ -48,6 +49,7 @@ export function locatorAfter({ resource, stored, status, isRetracted, next }: So
     members: next.members.flatMap((one) => (one.periods.length > 0 ? { patient: one.patient, name: membershipName(one) } : [])),
     ...(next.consentOf !== undefined && { consentOf: next.consentOf }),
     holders: [],
+    identifiers: next.identifiers,
     former: isRetracted ? [...new Set(earlier)].slice(0, MAX_FORMER) : [],
   }
 }
@@ -87,11 +89,29 @@ export function onlyRecord({ stored, next }: SourceChange): Pick<RecordRef, 'typ
   return all.every(({ type, id }) => type === first.type && id === first.id) ? first : undefined
 }
 
+const EMPTY: Omit<RecordLocator, 'status'> = {
+  version: {},
+  digest: '',
+  records: [],
+  shared: [],
+  members: [],
+  holders: [],
+  identifiers: [],
+  former: [],
+}
+
 /** The locator of a record that several resources give. */
 export function sharedLocator(ref: RecordRef, holders: readonly RecordId[]): RecordLocator {
   const status = holders.length > 0 ? 'CURRENT' : 'WITHDRAWN'
-  return { version: {}, digest: '', status, records: [ref], shared: [], members: [], holders: [...holders].toSorted(), former: [] }
+  return { ...EMPTY, status, records: [ref], holders: [...holders].toSorted() }
 }
+
+/** The locator of an identifier. */
+export const identifierLocator = (holders: readonly RecordId[]): RecordLocator => ({
+  ...EMPTY,
+  status: holders.length > 0 ? 'CURRENT' : 'WITHDRAWN',
+  holders: [...holders].toSorted(),
+})
 
 export const sameLocator = (one: RecordLocator, other: RecordLocator): boolean => JSON.stringify(one) === JSON.stringify(other)
 

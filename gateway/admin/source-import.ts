@@ -9,7 +9,8 @@ import type { RecordWriter } from '../store/record-writer.ts'
 import { ChangedConsents } from './changed-consents.ts'
 import { NO_PARTS, type SourceChange, type SourceParts } from './source-changes.ts'
 import { NO_CHANGES, type RefusedResource, type SourceResult, sumOf } from './source-result.ts'
-import { planBatch, type PlannedChanges, type PlanParts } from './source-plan.ts'
+import type { PlanParts } from './source-parts.ts'
+import { planBatch, type PlannedChanges } from './source-plan.ts'
 import { SourceVersions, type VersionVerdict } from './source-versions.ts'
 
 /** The resources of one patient, as an import reads them. */
@@ -135,6 +136,7 @@ export class SourceImport {
       if (verdict === 'APPLY' && isNowhere) {
         // a consent of a patient that no import has brought leaves the patient that it was filed under before
         dropped.add(source.id)
+        if (source.type !== 'Consent') refused.push({ id: source.id, why: 'PATIENT' })
         const former = stored?.locator.consentOf
         if (former !== undefined) changed.withdraw(former, source.id)
         if (stored !== undefined) changes.push(withoutParts(source, stored, undefined, false))
@@ -234,6 +236,7 @@ export class SourceImport {
       shared: source.shared,
       members: await Promise.all(members),
       ...(source.type === 'Consent' && { consentOf: patient }),
+      identifiers: source.identifiers ?? [],
     }
   }
 }

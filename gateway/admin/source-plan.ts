@@ -1,8 +1,7 @@
 import { consentsChange } from '../access/consents.ts'
 import { endedMemberships, membershipChanges, type TeamMembership, teamMembershipChanges } from '../access/memberships.ts'
-import type { Services } from '../compose.ts'
 import type { ConsentChanges } from '../model/consent.ts'
-import { type PatientId, type RecordId, recordKey, type RecordRef, type TenantId } from '../model/ids.ts'
+import { type PatientId, type RecordId, recordKey, type RecordRef } from '../model/ids.ts'
 import type { Membership, NewRecord } from '../model/record.ts'
 import { type AccessChange, type AccessKey, type AccessKind } from '../store/access.ts'
 import type { LocatedMembership, RecordLocator, StoredLocator } from '../store/record-locators.ts'
@@ -16,11 +15,8 @@ import {
   sharedLocator,
   type SourceChange,
 } from './source-changes.ts'
-
-export interface PlanParts {
-  readonly services: Pick<Services, 'keyring' | 'access' | 'records' | 'locators'>
-  readonly tenant: TenantId
-}
+import { identifierWrites } from './source-identifiers.ts'
+import type { PlanParts } from './source-parts.ts'
 
 /** The changes of resources, and what comes with them. */
 export interface PlannedChanges {
@@ -131,7 +127,8 @@ async function locatorWrites(
     const item = services.locators.put(tenant, key, id, locator, before)
     return { item, bytes: sealedOf(item).length, when }
   }
-  const writes: LocatorWrite[] = []
+  // the locators of identifiers come first, so that one that names a patient has the patient among its holders
+  const writes: LocatorWrite[] = [...(await identifierWrites({ services, tenant }, key, changes))]
   for (const change of changes) {
     const { stored, resource } = change
     const after = locatorAfter(change)

@@ -75,11 +75,23 @@ export interface SourceResource {
   /** Records that other resources may give too: coverages that a claim contains. They stay as long as one resource gives them. */
   readonly shared: readonly RecordRef[]
   readonly memberships: readonly SourceMembership[]
+  /** The identifiers by which a later import finds the patient. Only a patient's own resource has them. */
+  readonly identifiers?: readonly SourceIdentifier[]
+}
+
+/** A business identifier of a patient, and the time for which it is valid. */
+export interface SourceIdentifier {
+  /** The keyed hash of tenant, system and value. */
+  readonly id: RecordId
+  /** ISO 8601 in UTC with milliseconds. Absent without a limit. */
+  readonly since?: string
+  /** The first instant at which the identifier is not valid any more. */
+  readonly until?: string
 }
 
 /**
  * A resource that no chart has from now on. RETRACTED: its source withdrew or deleted it. UNREADABLE: its newest version cannot be mapped.
- * UNFILED: the files do not contain its patient, so that the resource stays as it is unless it changed.
+ * UNFILED: its patient is neither in the files nor stored, so that the resource stays as it is unless it changed.
  */
 export interface WithdrawnResource extends Pick<SourceResource, 'type' | 'entry' | 'id' | 'version' | 'digest'> {
   readonly reason: 'RETRACTED' | 'UNREADABLE' | 'UNFILED'

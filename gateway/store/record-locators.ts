@@ -5,7 +5,7 @@ import { openAccessItem, sealAccessItem } from '../crypto/access-seal.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { IntegrityFailure } from '../model/failures.ts'
 import type { PatientId, RecordId, RecordRef, TenantId } from '../model/ids.ts'
-import type { SourceVersion } from '../model/source.ts'
+import type { SourceIdentifier, SourceVersion } from '../model/source.ts'
 import { batchGet, type Key, type RequestCounter } from './batch-get.ts'
 
 /** A membership in the access manifest of a patient. */
@@ -31,8 +31,10 @@ export interface RecordLocator {
   readonly members: readonly LocatedMembership[]
   /** The patient with the consents of the resource. */
   readonly consentOf?: PatientId
-  /** The resources that give a shared record. The locator is then that of the record. */
+  /** The resources that give a shared record, or the patients with an identifier. The locator is then that of the record or identifier. */
   readonly holders: readonly RecordId[]
+  /** The identifiers of a patient. Only the locator of the patient's own resource has them. */
+  readonly identifiers: readonly SourceIdentifier[]
   /** Digests of the versions before the withdrawal, newest first. */
   readonly former: readonly string[]
 }
@@ -55,6 +57,7 @@ const Content = z.strictObject({
   members: z.array(z.tuple([text, text])).optional(),
   consentOf: text.optional(),
   holders: z.array(text).optional(),
+  identifiers: z.array(z.tuple([text, text, text])).optional(),
   former: z.array(text).optional(),
 })
 
@@ -118,8 +121,14 @@ const refOf = ([type, patient, id]: [string, string, string]): RecordRef => ({
   id: id as RecordId,
 })
 
+const identifierOf = ([id, since, until]: [string, string, string]): SourceIdentifier => ({
+  id: id as RecordId,
+  ...(since !== '' && { since }),
+  ...(until !== '' && { until }),
+})
+
 /** Lists without entries are omitted, because most locators have one record only. */
-function contentOf({ version, digest, status, records, shared, members, consentOf, holders, former }: RecordLocator) {
+function contentOf({ version, digest, status, records, shared, members, consentOf, holders, identifiers, former }: RecordLocator) {
   return {
     ...version,
     digest,
@@ -129,6 +138,7 @@ function contentOf({ version, digest, status, records, shared, members, consentO
     ...(members.length > 0 && { members: members.map(({ patient, name }) => [patient, name]) }),
     ...(consentOf !== undefined && { consentOf }),
     ...(holders.length > 0 && { holders: [...holders] }),
+    ...(identifiers.length > 0 && { identifiers: identifiers.map(({ id, since = '', until = '' }) => [id, since, until]) }),
     ...(former.length > 0 && { former: [...former] }),
   }
 }
@@ -146,6 +156,7 @@ function opened(content: unknown): RecordLocator {
     members: members.map(([patient, name]) => ({ patient: patient as PatientId, name })),
     ...(consentOf !== undefined && { consentOf: consentOf as PatientId }),
     holders: (lists.holders ?? []) as RecordId[],
+    identifiers: (lists.identifiers ?? []).map(identifierOf),
     former: lists.former ?? [],
   }
 }

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { recordName } from '../../fhir/entry-account.ts'
 import type { Importer, WriteResult } from '../../fhir/importer.ts'
 import type { MappedPatient } from '../../fhir/mapped-bundle.ts'
+import type { PatientId, RecordId } from '../../gateway/model/ids.ts'
 import type { WithdrawnResource } from '../../gateway/model/source.ts'
 import { idFor } from './clinic.ts'
 
@@ -26,6 +27,10 @@ export class MemoryImporter implements Importer {
   closed = false
   readonly withdrawn: WithdrawnResource[] = []
   readonly failing = new Map<string, Error>()
+  /** Patients of earlier imports, by `lookupId`. */
+  readonly patients = new Map<RecordId, PatientId>()
+  /** The ids of each lookup. */
+  readonly lookups: (readonly RecordId[])[] = []
 
   async write({ patient: whose, records }: MappedPatient): Promise<WriteResult> {
     this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce)
@@ -46,6 +51,11 @@ export class MemoryImporter implements Importer {
       this.digests.set(key, metadata.source)
     }
     return { ...NO_CHANGES, ...counts, unchangedRecords, accessChanged: counts.created > 0 }
+  }
+
+  storedPatients(ids: readonly RecordId[]): Promise<ReadonlyMap<RecordId, PatientId>> {
+    this.lookups.push(ids)
+    return Promise.resolve(this.patients)
   }
 
   withdraw(resources: readonly WithdrawnResource[]): Promise<WriteResult> {

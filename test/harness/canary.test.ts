@@ -16,6 +16,7 @@ const STORE: SealedStore = {
   idFor: (type) => Buffer.from(type.padEnd(16, '.').slice(0, 16)).toString('base64url') as RecordId,
   write: () => Promise.resolve(NO_CHANGES),
   withdraw: () => Promise.resolve(NO_CHANGES),
+  storedPatients: () => Promise.resolve(new Map()),
   writeStudy: () => Promise.resolve(),
   close: () => Promise.resolve(),
 }

@@ -175,6 +175,7 @@ describe('seeding', () => {
             const counts = { created: records.length, updated: 0, unchanged: 0 }
             return Promise.resolve({ ...NO_CHANGES, ...counts, accessChanged: true })
           },
+          storedPatients: () => Promise.resolve(new Map()),
           withdraw: () => Promise.resolve(NO_CHANGES),
           writeStudy: ({ protocol }) => Promise.resolve(void studies.push(`${tenant} ${protocol}`)),
           close: () => Promise.resolve(void closed.push(tenant)),
