@@ -53,8 +53,7 @@ export class References {
       if (entry.id !== undefined) this.#add(`${entry.type}/${entry.id}`, entry)
       if (entry.fullUrl !== undefined) this.#add(comparable(entry.fullUrl), entry)
       for (const name of entry.confused?.names ?? []) this.#byKey.set(name, 'several')
-      const identifiers =
-        entry.type === 'Patient' ? currentIdentifiers(entry.resource, now).map(({ key }) => key) : identifiersOf(entry.resource)
+      const identifiers = entry.type === 'Patient' ? identifiersOfPatient(entry.resource, now) : identifiersOf(entry.resource)
       for (const identifier of identifiers) {
         this.#add(`${entry.type}?identifier=${identifier}`, entry)
         this.#add(`?identifier=${identifier}`, entry)
@@ -153,6 +152,11 @@ export function identifiersOf(resource: Readonly<Record<string, unknown>>): read
     const identifier = BusinessIdentifier.safeParse(candidate)
     return identifier.success ? `${identifier.data.system}|${identifier.data.value}` : []
   })
+}
+
+/** An identifier that is not valid yet leads to nobody either. */
+function identifiersOfPatient(resource: Readonly<Record<string, unknown>>, now: string): readonly string[] {
+  return currentIdentifiers(resource, now).flatMap(({ key, since }) => (since === undefined ? key : []))
 }
 
 function containedIn(from: Readonly<Record<string, unknown>>, id: string): Target {

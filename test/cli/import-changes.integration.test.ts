@@ -39,11 +39,15 @@ interface Version {
   readonly subject: 'a' | 'b'
   readonly state: 'held' | 'retracted' | 'unreadable' | 'deleted'
   readonly value: number
+  /** How the resource names its patient. */
+  readonly by: 'id' | 'identifier'
 }
 
 type Content = (version: Version, id: (name: string) => string) => Record<string, unknown>
 
-const patientOf = ({ subject }: Version, id: (name: string) => string) => ({ reference: `Patient/${id(subject)}` })
+const SYSTEM = 'urn:example:record-number'
+const patientOf = ({ subject, by }: Version, id: (name: string) => string) =>
+  by === 'id' ? { reference: `Patient/${id(subject)}` } : { identifier: { system: SYSTEM, value: id(subject) } }
 const status = ({ state }: Version, held: string): string => (state === 'retracted' ? 'entered-in-error' : held)
 const verification = ({ state }: Version) => ({
   verificationStatus: { coding: [{ code: state === 'retracted' ? 'refuted' : 'confirmed' }] },
@@ -95,14 +99,14 @@ const RESOURCES: Readonly<Record<string, Content>> = {
     use: 'claim',
     patient: patientOf(version, id),
     total: { value: version.value, currency: 'USD' },
-    contained: [covered(version, id)],
+    contained: covered(version, id),
   }),
   k2: (version, id) => ({
     resourceType: 'ExplanationOfBenefit',
     status: status(version, 'active'),
     use: 'claim',
     patient: patientOf(version, id),
-    contained: [covered(version, id)],
+    contained: covered(version, id),
   }),
   t1: team('p1'),
   t2: team('p1'),
@@ -118,31 +122,34 @@ const RESOURCES: Readonly<Record<string, Content>> = {
   }),
 }
 
-const covered = (version: Version, id: (name: string) => string) => ({
-  resourceType: 'Coverage',
-  id: 'held',
-  status: 'active',
-  beneficiary: patientOf(version, id),
-  payor: [{ display: `payor ${version.value % 2}` }],
-})
+/** The name of the payor is that of a resource. A display counts only if the files have the names of the patient. */
+const covered = (version: Version, id: (name: string) => string) => [
+  { resourceType: 'Coverage', id: 'held', status: 'active', beneficiary: patientOf(version, id), payor: [{ reference: '#payor' }] },
+  { resourceType: 'Organization', id: 'payor', name: `payor ${version.value % 2}` },
+]
 
 const version = fc.record({
   subject: fc.constantFrom('a', 'b'),
   state: fc.constantFrom('held', 'held', 'held', 'retracted', 'unreadable', 'deleted'),
   value: fc.nat(5),
+  by: fc.constantFrom('id', 'identifier'),
 }) as fc.Arbitrary<Version>
 
 const names = Object.keys(RESOURCES)
 /**
- * Up to three versions of each resource, and imports that each hold some of them, in any order. The last import stops once after some
- * transactions, and runs again.
+ * Up to three versions of each resource, and imports that each hold some of them, in any order and with or without their patients. The
+ * last import stops once after some transactions, and runs again.
  */
 const world = fc.record({
   versions: fc.array(fc.array(version, { minLength: 3, maxLength: 3 }), { minLength: names.length, maxLength: names.length }),
-  imports: fc.array(fc.array(fc.record({ name: fc.constantFrom(...names), version: fc.nat(2) }), { minLength: 1, maxLength: 14 }), {
-    minLength: 2,
-    maxLength: 3,
-  }),
+  imports: fc.array(
+    fc.record({
+      some: fc.array(fc.record({ name: fc.constantFrom(...names), version: fc.nat(2) }), { minLength: 1, maxLength: 14 }),
+      /** The patients that the import has. The first import has both. */
+      patients: fc.constantFrom(['a', 'b'], ['a'], ['b'], [], []),
+    }),
+    { minLength: 2, maxLength: 3 },
+  ),
   stopsAfter: fc.nat(8),
 })
 
@@ -190,11 +197,21 @@ async function importEntries(entry: readonly object[], env = clinic.stack.env): 
   }
 }
 
-/** The entries of a bundle with both patients. */
-function entriesOf(prefix: string, chosen: readonly { name: string; number: number; version: Version }[]): readonly object[] {
+/** The entries of a bundle with some patients. */
+function entriesOf(
+  prefix: string,
+  chosen: readonly { name: string; number: number; version: Version }[],
+  named: readonly string[] = ['a', 'b'],
+): readonly object[] {
   const id = (name: string): string => `${prefix}-${name}`
-  const patients = ['a', 'b'].map((name) => ({
-    resource: { resourceType: 'Patient', id: id(name), name: [{ family: `Family ${name}` }], birthDate: '1980-01-01' },
+  const patients = named.map((name) => ({
+    resource: {
+      resourceType: 'Patient',
+      id: id(name),
+      identifier: [{ system: SYSTEM, value: id(name) }],
+      name: [{ family: `Family ${name}` }],
+      birthDate: '1980-01-01',
+    },
   }))
   const entries = chosen.map(({ name, number, version: one }) => {
     const content = RESOURCES[name]?.(one, id) ?? {}
@@ -238,7 +255,7 @@ describe('imports of changed sets', () => {
       const property = fc.asyncProperty(world, async ({ versions, imports, stopsAfter }) => {
         const set = `s${++sets}`
         const newest = new Map<string, { name: string; number: number; version: Version }>()
-        for (const [place, some] of imports.entries()) {
+        for (const [place, { some, patients }] of imports.entries()) {
           const chosen = new Map(
             some.map(({ name, version: number }) => [
               `${name} ${number}`,
@@ -246,7 +263,8 @@ describe('imports of changed sets', () => {
             ]),
           )
           const isLast = place === imports.length - 1
-          await importTwice(entriesOf(set, [...chosen.values()]), isLast ? stopsAfter : Number.POSITIVE_INFINITY)
+          const entries = entriesOf(set, [...chosen.values()], place === 0 ? ['a', 'b'] : patients)
+          await importTwice(entries, isLast ? stopsAfter : Number.POSITIVE_INFINITY)
           for (const one of chosen.values()) {
             if ((newest.get(one.name)?.number ?? -1) < one.number) newest.set(one.name, one)
           }
