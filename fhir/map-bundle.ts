@@ -53,9 +53,7 @@ export function mapOpened(opened: OpenedBundle, options: MapOptions): MappedBund
   const account = new EntryAccount([...opened.faults, ...strangers])
   const mapping = new Mapping(options, opened, account)
   const others = entries.filter((entry) => !mapping.takePatient(entry))
-  // the rest refers to encounters, and may refer to those only that became records
-  const [encounters, rest] = [true, false].map((is) => others.filter(({ type }) => (type === 'Encounter') === is))
-  for (const entry of [...(encounters ?? []), ...(rest ?? [])]) mapping.take(entry)
+  for (const entry of others) mapping.take(entry)
   for (const entry of superseded) account.superseded(entry)
   for (const entry of deleted) account.leftOut(entry, 'deleted')
   for (const versions of conflicting) for (const entry of versions) mapping.takeConflicting(entry)
@@ -82,7 +80,6 @@ class Mapping {
   /** The charts of patients of earlier imports. */
   readonly #storedCharts = new Map<PatientId, Chart>()
   readonly #consents: BundleConsents
-  readonly #encounters = new Set<Entry>()
   /** Entries with a name that is not shown. */
   readonly #hidden = new Set<Entry>()
   /** Read where a document leads to them, which may be later. */
@@ -245,7 +242,6 @@ class Mapping {
   }
 
   #encountered(entry: Entry, { patient, stays }: Chart): void {
-    this.#encounters.add(entry)
     if (this.#options.encounterPractitioners !== true) return
     const own = new MembershipPeriods()
     for (const { practitioner, period } of participantsOf(entry, this.#references)) {
@@ -338,8 +334,7 @@ class Mapping {
     const hide = (): void => {
       this.#hidden.add(entry)
     }
-    const { references, encounters } = { references: this.#references, encounters: this.#encounters }
-    return { patient, subject, references, patientAt, idFor, now, encounters, note, hide, omit, labelsOf }
+    return { patient, subject, references: this.#references, patientAt, idFor, now, note, hide, omit, labelsOf }
   }
 
   #takeCareTeam(entry: IdentifiedEntry, { patient, records, stays }: Chart): void {

@@ -24,8 +24,6 @@ export interface SubjectContext {
   readonly now: string
   /** The labels that the security labels of another resource give a record that shows a part of it. */
   readonly labelsOf: (resource: Readonly<Record<string, unknown>>) => readonly RecordLabel[]
-  /** The encounters of the bundle that became records: a reference to another one would lead to nothing. */
-  readonly encounters: ReadonlySet<Entry>
   /** Tells what is missing of a record that is imported all the same. */
   readonly note: (issue: MappingIssue) => void
   /** Notes that a name cannot be compared with the names of the patient, so that the record lacks it. */
@@ -59,7 +57,8 @@ export function subjectElements(type: string): readonly string[] {
 }
 
 /**
- * The encounter of a record: none where nothing is said or known of it.
+ * The encounter of a record. An encounter that is no record counts too: an earlier or later import can have another version of it. Without
+ * one, the reference leads to nothing.
  *
  * An encounter of another patient would lead a reader from one record into the other: such a resource is refused.
  */
@@ -69,12 +68,12 @@ export function encounterOf(
   reference: string | undefined,
   context: SubjectContext,
 ): RecordId | MappingIssue | undefined {
-  const { references, idFor, encounters } = context
+  const { references, idFor } = context
   const target = references.follow(reference, entry.resource, 'Encounter')
   if (target.kind === 'outside' && target.type === 'Encounter') return idFor('Encounter', target.id)
   if (target.kind !== 'entry' || target.entry.type !== 'Encounter' || target.entry.id === undefined) return undefined
   if (saysOtherPatient(target.entry, context)) return mappingIssue(`${type}.encounter`, ISSUES.otherPatient)
-  return encounters.has(target.entry) ? idFor('Encounter', target.entry.id) : undefined
+  return idFor('Encounter', target.entry.id)
 }
 
 /** Whether a resource names somebody as its patient who is not the subject. */

@@ -2,9 +2,12 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { HeldUnits } from '../../cli/held-units.ts'
 import { type ImportReport, jsonReport, summary } from '../../cli/import-report.ts'
 import { runImport } from '../../cli/import-run.ts'
-import { bundle, careTeam, observation, patient, practitioner, riverside } from '../fhir/clinic.ts'
+import { openBundle } from '../../fhir/opened-bundle.ts'
+import type { PatientId } from '../../gateway/model/ids.ts'
+import { bundle, careTeam, now, observation, patient, practitioner, riverside } from '../fhir/clinic.ts'
 import { MemoryImporter } from '../fhir/memory-importer.ts'
 import { plainOptions } from '../harness/import-options.ts'
 
@@ -170,6 +173,81 @@ describe('two servers with one id', () => {
   })
 })
 
+describe('resources of patients that their file does not have', () => {
+  const ada = importer.idFor('Patient', 'ada') as string as PatientId
+  const alone = (id: string) => bundle(observation({ id }))
+
+  it('wait for all other files, whatever their order, and for the writes of these', async () => {
+    await put('a.json', alone('o1'))
+    await put('b.json', bundle(patient()))
+    await put('c.ndjson', lines(observation({ id: 'o2' })))
+    importer.patients.set(importer.idFor('Patient', 'ada'), ada)
+    const written: string[] = []
+    const { write, storedPatients } = importer
+    importer.write = async (one) => {
+      const result = await write.call(importer, one)
+      written.push(one.records.map(({ ref }) => ref.type).join())
+      return result
+    }
+    importer.storedPatients = async (ids) => {
+      written.push('lookup')
+      return await storedPatients.call(importer, ids)
+    }
+    const report = await run()
+    expect(report.faults).toEqual([])
+    expect(written).toEqual(['Patient', 'lookup', 'lookup', 'Observation', 'Observation'])
+    expect(report.files).toMatchObject([
+      { file: 'a.json', read: 1, imported: 1 },
+      { file: 'b.json', read: 1, imported: 1 },
+      { file: 'c.ndjson', read: 1, imported: 1 },
+    ])
+    expect((await run()).entries).toMatchObject({ read: 3, unchanged: 3 })
+  })
+
+  it('are asked for once a unit, and only if there is one', async () => {
+    await put('a.json', bundle(patient(), observation()))
+    await put(
+      'b.json',
+      bundle(
+        observation({ id: 'o2' }),
+        observation({ id: 'o3' }),
+        observation({ id: 'o4', subject: { reference: 'Patient/bob' } }),
+      ),
+    )
+    const report = await run()
+    expect(importer.lookups).toEqual([['ada', 'bob'].map((id) => importer.idFor('Patient', id))])
+    expect(report.faults).toHaveLength(3)
+  })
+
+  it('count nobody as a patient that no clinician can read', async () => {
+    await put('a.json', alone('o1'))
+    importer.patients.set(importer.idFor('Patient', 'ada'), ada)
+    expect(await run()).toMatchObject({ patients: 1, unreadable: 0 })
+  })
+
+  it('belong to one server', async () => {
+    const at = (server: string, resource: object, url: string) => ({
+      ...bundle(),
+      entry: [{ fullUrl: `https://${server}/${url}`, resource }],
+    })
+    await put('a.json', at('one.example', patient(), 'Patient/ada'))
+    await put('b.json', at('two.example', observation(), 'Observation/o1'))
+    importer.patients.set(importer.idFor('Patient', 'ada'), ada)
+    const report = await run()
+    expect(report.faults).toMatchObject([{ file: 'b.json', reason: 'Patient.id: names resources of two servers' }])
+    expect(report.entries).toMatchObject({ imported: 1, issues: 1 })
+  })
+
+  it('are not read together without an upper bound', () => {
+    const held = new HeldUnits(10)
+    const unit = { bundle: alone('o1'), characters: 6, placeOf: () => ({ file: '' }) }
+    const opened = openBundle(unit.bundle, now)
+    expect([1, 2].map(() => held.take(unit, opened))).toEqual(['held', 'too many'])
+    expect(held.take(unit, openBundle(bundle(patient()), now))).toBe('not needed')
+    expect(held.inOrder()).toHaveLength(1)
+  })
+})
+
 describe('pages', () => {
   const page = (number: number, next: boolean, resource: object): object => ({
     ...bundle(resource),
@@ -207,6 +285,18 @@ describe('pages', () => {
     expect(report.faults).toEqual([
       { file: 'a.json', entry: 1, reason: 'Observation.valueQuantity.value: missing or of the wrong type' },
     ])
+  })
+
+  it('can each include the same patient', async () => {
+    for (const number of [1, 2, 3]) {
+      const entry = [observation({ id: `o${number}` }), patient()].map((resource) => ({ resource }))
+      await put(`${number}.json`, { ...page(number, number < 3, patient()), entry })
+    }
+    const report = await run()
+    expect(report.faults).toEqual([])
+    expect(report.entries).toMatchObject({ read: 6, issues: 0, superseded: 1 })
+    expect(Object.fromEntries(report.records)).toMatchObject({ Observation: 3 })
+    expect(report.patients).toBe(1)
   })
 
   it('keep the faults and the labels of their bundles', async () => {

@@ -317,10 +317,11 @@ describe('a reference never leads to another patient', () => {
     expect(reasonsOf(mapped)).toEqual(['Claim.diagnosis[0]: belongs to another patient'])
   })
 
-  it('an encounter that is not imported is not referenced', () => {
+  it('an encounter that is not imported is referenced by its id, because another import can have it', () => {
     for (const changes of [{ status: 'entered-in-error' }, { status: 'CANARY' }, { subject: undefined }]) {
       const mapped = map(bundle(patient(), condition(), visit(changes)))
-      expect(recordsOf(mapped, 'Condition')[0]?.metadata.references).toEqual({})
+      expect(recordsOf(mapped, 'Encounter')).toEqual([])
+      expect(recordsOf(mapped, 'Condition')[0]?.metadata.references).toEqual({ encounter: idFor('Encounter', 'e1') })
     }
   })
 })
