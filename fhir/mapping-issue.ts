@@ -49,7 +49,7 @@ export const ISSUES = {
   type: 'not a FHIR R4 resource type',
   deletion: 'a deletion that names no single resource',
   patient: 'its patient is not among the imported ones',
-  display: 'a name that cannot be compared with the names of the patient, who is not in the files, so that the record lacks it',
+  display: 'a name that cannot be compared with the names of the patient, which are not in the files, so that the record lacks it',
   otherPatient: 'belongs to another patient',
   foreignEncounter: 'its encounter belongs to another patient',
   reference: 'does not lead to one resource',

@@ -6,7 +6,8 @@ import { HeldUnits } from '../../cli/held-units.ts'
 import { type ImportReport, jsonReport, summary } from '../../cli/import-report.ts'
 import { runImport } from '../../cli/import-run.ts'
 import { openBundle } from '../../fhir/opened-bundle.ts'
-import type { PatientId } from '../../gateway/model/ids.ts'
+import type { MappedPatient } from '../../fhir/mapped-bundle.ts'
+import type { PatientId, RecordId } from '../../gateway/model/ids.ts'
 import { bundle, careTeam, now, observation, patient, practitioner, riverside } from '../fhir/clinic.ts'
 import { MemoryImporter } from '../fhir/memory-importer.ts'
 import { plainOptions } from '../harness/import-options.ts'
@@ -183,16 +184,18 @@ describe('resources of patients that their file does not have', () => {
     await put('c.ndjson', lines(observation({ id: 'o2' })))
     importer.patients.set(importer.idFor('Patient', 'ada'), ada)
     const written: string[] = []
-    const { write, storedPatients } = importer
-    importer.write = async (one) => {
-      const result = await write.call(importer, one)
-      written.push(one.records.map(({ ref }) => ref.type).join())
-      return result
-    }
-    importer.storedPatients = async (ids) => {
-      written.push('lookup')
-      return await storedPatients.call(importer, ids)
-    }
+    const inner = importer
+    importer = Object.assign(new MemoryImporter(), {
+      write: async (one: MappedPatient) => {
+        const result = await inner.write(one)
+        written.push(one.records.map(({ ref }) => ref.type).join())
+        return result
+      },
+      storedPatients: async (ids: readonly RecordId[]) => {
+        written.push('lookup')
+        return await inner.storedPatients(ids)
+      },
+    })
     const report = await run()
     expect(report.faults).toEqual([])
     expect(written).toEqual(['Patient', 'lookup', 'lookup', 'Observation', 'Observation'])

@@ -237,7 +237,7 @@ describe('a chart without the resource of the patient', () => {
     const mapped = mapStored(bundle(encounter()))
     expect(valuesOf(mapped.stored[0]?.records[0])).not.toHaveProperty(['Encounter.practitioner'])
     expect(reasonsOf(mapped)).toEqual([
-      'Encounter: a name that cannot be compared with the names of the patient, who is not in the files, so that the record lacks it',
+      'Encounter: a name that cannot be compared with the names of the patient, which are not in the files, so that the record lacks it',
     ])
   })
 
