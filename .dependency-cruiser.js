@@ -90,7 +90,7 @@ export default {
       from: { path: '^gateway/audit/verify/' },
       to: {
         pathNot:
-          '^(gateway/(audit/verify|decide|model)/|directives/(policy|coordinates|lock|view-rules)\\.ts$|node_modules/(canonicalize|@noble/[a-z-]+)/)',
+          '^(gateway/(audit/verify|decide|model)/|directives/(policy|coordinates|lock|lock-table|view-rules)\\.ts$|node_modules/(canonicalize|@noble/[a-z-]+)/)',
       },
     },
     {

@@ -3,6 +3,7 @@ import type { SchemaPath } from './coordinates.ts'
 import type { FreeTextInside } from './policy.ts'
 import type { PhiSite } from './classify.ts'
 import type { FaultList } from './fault.ts'
+import { freeTextPaths } from './free-text-paths.ts'
 import { definedPlaces, has, readDirective } from './read-directives.ts'
 import type { TypeKinds } from './type-kinds.ts'
 
@@ -51,17 +52,4 @@ function insideOf(type: GraphQLNamedType, known: Map<string, FreeTextInside>): F
     if (inner !== undefined) found.holders.set(field.name, inner)
   }
   return found
-}
-
-/**
- * All free-text members, sorted: `code.text`, `text`. A recursive type is entered once.
- *
- * @param enclosing for the recursion only
- */
-export function freeTextPaths(inside: FreeTextInside, enclosing: readonly FreeTextInside[] = []): readonly string[] {
-  if (enclosing.includes(inside)) return []
-  const within = [...inside.holders].flatMap(([name, holder]) =>
-    freeTextPaths(holder, [...enclosing, inside]).map((path) => `${name}.${path}`),
-  )
-  return [...inside.texts, ...within].toSorted()
 }
