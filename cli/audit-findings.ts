@@ -1,4 +1,4 @@
-import type { CheckpointFinding, LogFinding } from '../gateway/audit/verify/findings.ts'
+import type { CheckpointFinding, LogFinding, ReplayFinding } from '../gateway/audit/verify/findings.ts'
 
 const ITEM: Readonly<Record<string, string>> = {
   ALTERED: 'its hash is not that of its text',
@@ -7,6 +7,24 @@ const ITEM: Readonly<Record<string, string>> = {
   OUT_OF_ORDER: 'its number occurs before',
   STRAY_SUCCESSION: 'it names a lane before its own, and is not the first item of its lane',
   REPLACED: 'the signed tree has another item here',
+}
+
+const NOT_ALLOWED: Readonly<Record<ReplayFinding['fault'], string>> = {
+  FORM: 'its outcome is none that a gateway records',
+  PATH: 'the policy has no such path of this type of record',
+  RULE: 'the path has no such rule, or another rule applies',
+  ACTION: 'the rule does not permit the action',
+  VIEW: 'the rule gives another view',
+  ROLE: 'the rule names no role of the caller',
+  PURPOSE: 'the roles or the rule do not permit the purpose',
+  MFA: 'a role of the caller needs a second factor',
+  STEP_UP: 'the call needs a recent sign-in',
+  STUDY: 'research is possible only under a study, and a study only for research',
+  BREAK_GLASS: 'break-glass does not open it',
+  RELATIONSHIP: 'the basis is not that of the rule',
+  LIMITS: 'it is outside the limits of the relationship',
+  CONSENT: 'it is closed without a consent, or needs none',
+  INPUT: 'the caller may not read a value that it is computed from',
 }
 
 const REASONS: Readonly<Record<NonNullable<CheckpointFinding['reason']>, string>> = {
@@ -47,6 +65,12 @@ export function findingLine(finding: LogFinding): string {
       return `Lane ${finding.lane} is in no registry of its hour`
     case 'WRONG_HOUR':
       return `Lane ${finding.lane} is in the registry of another hour`
+    case 'LOCK_FORM':
+      return `${finding.name} is not a policy lock of a known format, and items name it`
+    case 'LOCK_UNREVIEWED':
+      return `${finding.name} is not a policy lock that you reviewed, and items name it`
+    case 'NOT_ALLOWED':
+      return `Lane ${finding.lane}, item ${finding.sequence}, record ${finding.index} (position ${finding.position}): ${finding.path} was not allowed: ${NOT_ALLOWED[finding.fault]}`
     case 'ALTERED':
     case 'FORMAT':
     case 'UNLINKED':

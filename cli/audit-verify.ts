@@ -1,11 +1,12 @@
 import { Command } from 'commander'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { firstBadItem, type LogReport, reportLine } from '../gateway/audit/verify/log-report.ts'
+import { firstBadItem, type LogReport, replayLine, reportLine } from '../gateway/audit/verify/log-report.ts'
 import { type LogPolicy, parseLogPolicy } from '../gateway/audit/verify/log-policy.ts'
 import { POLICY_NAME } from '../gateway/audit/verify/layout.ts'
 import { readText } from '../gateway/audit/verify/log-source.ts'
-import { UnknownLog, verifyLog } from '../gateway/audit/verify/verify-log.ts'
+import { UnknownLog, verifyLog, type VerifyOptions } from '../gateway/audit/verify/verify-log.ts'
+import { lockDigest } from '../directives/compile.ts'
 import { findingLine } from './audit-findings.ts'
 import { ExportFolder } from './export-folder.ts'
 import { positionProgress } from './position-progress.ts'
@@ -15,7 +16,7 @@ import { VerifyPool } from './verify-pool.ts'
 interface VerifyFlags {
   readonly policy?: string
   readonly checkpoints?: string
-  readonly workers?: string
+  readonly lock?: readonly string[]
   readonly json?: true
 }
 
@@ -32,25 +33,30 @@ export function verifyCommand(): Command {
     .argument('<dir>', 'the folder that phi audit export wrote')
     .option('--policy <file>', 'the keys of the log and the quorum of witnesses (C2SP tlog-policy); otherwise those in the export')
     .option('--checkpoints <file>', 'checkpoints that you kept: signed notes, one after the other')
+    .option('--lock <files...>', 'policy locks that you reviewed: items under any other lock are findings')
     .option('--json', 'print the report as JSON')
     .addHelpText('after', '\nExit code: 0 without findings, 1 with findings, 2 if nothing can be verified.')
-    .action(async (dir: string, { policy: policyFile, checkpoints, json }: VerifyFlags, command: Command) => {
+    .action(async (dir: string, { policy: policyFile, checkpoints, lock, json }: VerifyFlags, command: Command) => {
       const policy = await policyOf(new ExportFolder(dir), policyFile, command)
       const kept = checkpoints === undefined ? undefined : await fileText(checkpoints, command)
-      const report = await verified(dir, policy, kept, command)
+      const reviewed = lock && new Set(await Promise.all(lock.map(async (file) => lockDigest(await fileText(file, command)))))
+      const report = await verified(dir, { policy, ...(kept !== undefined && { kept }), ...(reviewed && { reviewed }) }, command)
       if (json === true) printLine(JSON.stringify(report))
       else print(report, policyFile !== undefined)
       if (report.findingCount > 0) process.exitCode = FAULTY
     })
 }
 
-async function verified(dir: string, policy: LogPolicy, kept: string | undefined, command: Command): Promise<LogReport> {
+async function verified(
+  dir: string,
+  options: Pick<VerifyOptions, 'policy' | 'kept' | 'reviewed'>,
+  command: Command,
+): Promise<LogReport> {
   const progress = positionProgress(process.stderr, 'items verified')
   let pool: VerifyPool | undefined
   try {
     return await verifyLog(new ExportFolder(dir), {
-      policy,
-      ...(kept !== undefined && { kept }),
+      ...options,
       runner: (trust) => {
         const workers = availableParallelism()
         pool = new VerifyPool(dir, trust, workers)
@@ -88,6 +94,7 @@ async function fileText(file: string, command: Command): Promise<string> {
 function print(report: LogReport, hasOwnPolicy: boolean): void {
   const { from, to, late, unwitnessed, kept, findings, findingCount } = report
   printLine(reportLine(report))
+  printLine(replayLine(report))
   printLine(`${report.origin}: positions ${from.size} to ${to.size}, sealed ${timeOf(from)} to ${timeOf(to)}`)
   if (kept.given > 0) printLine(`${kept.verified} of ${kept.given} kept checkpoints hold`)
   if (late.count > 0)

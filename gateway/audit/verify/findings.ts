@@ -1,4 +1,5 @@
 import type { CheckpointFault } from './checkpoint.ts'
+import type { ReplayFault } from './replay-verdict.ts'
 
 /** A fault of one item, at its position in the tree. */
 export interface ItemFinding {
@@ -11,6 +12,18 @@ export interface ItemFinding {
   readonly lane: string
   readonly sequence: number
   readonly position: number
+}
+
+/** The policy lock of the item does not allow this disclosure. */
+export interface ReplayFinding {
+  readonly kind: 'NOT_ALLOWED'
+  readonly fault: ReplayFault
+  readonly lane: string
+  readonly sequence: number
+  readonly position: number
+  /** Number of the record in the item, from 1. */
+  readonly index: number
+  readonly path: string
 }
 
 /** The items of the lane between `after` and this one are missing. */
@@ -80,13 +93,18 @@ interface RegistryFinding {
 }
 
 export interface ObjectFinding {
-  /** HOUR_FORM: the registry of an hour is malformed. LOCK_MISSING: items name a policy lock that is absent. LOCK_ALTERED: its content is not that of its name. */
-  readonly kind: 'HOUR_FORM' | 'LOCK_MISSING' | 'LOCK_ALTERED'
+  /**
+   * HOUR_FORM: the registry of an hour is malformed. LOCK_MISSING: items name a policy lock that is absent. LOCK_ALTERED: its content is
+   * not that of its name. LOCK_FORM: items name it, and its text is no lock of a known format. LOCK_UNREVIEWED: items name it, and it is
+   * none of those that the auditor reviewed.
+   */
+  readonly kind: 'HOUR_FORM' | 'LOCK_MISSING' | 'LOCK_ALTERED' | 'LOCK_FORM' | 'LOCK_UNREVIEWED'
   readonly name: string
 }
 
 export type LogFinding =
   | ItemFinding
+  | ReplayFinding
   | GapFinding
   | SegmentFinding
   | TileFinding

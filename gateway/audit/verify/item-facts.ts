@@ -1,4 +1,4 @@
-import { contentIn } from './item-text.ts'
+import { contentIn, type ItemContent } from './item-text.ts'
 
 /** The facts of an item that concern the log as a whole. */
 interface ItemFacts {
@@ -9,6 +9,7 @@ interface ItemFacts {
   /** Digest of the policy lock, base64url. */
   readonly policy: string
   readonly succeeds?: string
+  readonly content: ItemContent
 }
 
 /** 32 bytes in base64url. The last digit has two unused bits. */
@@ -20,7 +21,8 @@ export function itemFacts(text: string): ItemFacts | undefined {
     const value: unknown = JSON.parse(text)
     // a member that occurs twice, or any other spelling, does not come back the same
     if (JSON.stringify(value) !== text) return undefined
-    const { c, g, h, s } = contentIn(value)
+    const content = contentIn(value)
+    const { c, g, h, s } = content
     const { t: time, po: policy, su: succeeds } = c
     if (typeof time !== 'number' || !Number.isSafeInteger(time) || typeof policy !== 'string' || !DIGEST.test(policy))
       return undefined
@@ -30,7 +32,7 @@ export function itemFacts(text: string): ItemFacts | undefined {
       if (head >= h.length || shapes.some((place) => place >= s.length)) return undefined
       records += shapes.length
     }
-    return records === 0 ? undefined : { records, time, policy, ...(succeeds !== undefined && { succeeds }) }
+    return records === 0 ? undefined : { records, time, policy, content, ...(succeeds !== undefined && { succeeds }) }
   } catch {
     return undefined
   }

@@ -13,7 +13,8 @@ type Table = typeof CONTEXT
 /** The members of one group: `[head, recordId, recordVersion, shapes]`, with heads and shapes by their positions in the lists. */
 type Group = readonly [number, string | null, number | null, readonly number[]]
 
-interface Content {
+/** The parsed text of an item. */
+export interface ItemContent {
   readonly c: Members
   readonly g: readonly Group[]
   readonly h: readonly Members[]
@@ -106,7 +107,7 @@ function parsed(text: string): unknown {
 }
 
 /** The content of a parsed text. @throws TypeError for any other content than that of an item */
-export function contentIn(value: unknown): Content {
+export function contentIn(value: unknown): ItemContent {
   if (!isMembers(value) || Object.keys(value).sort().join() !== 'c,g,h,s') throw new TypeError('an audit item has c, g, h and s')
   const { c, g, h, s } = value
   if (!isMembers(c) || !areKnown(c, CONTEXT_SHORTS)) throw new TypeError('an audit item has a context that is not known')

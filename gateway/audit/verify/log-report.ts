@@ -1,4 +1,6 @@
 import type { LateItem, LogFinding } from './findings.ts'
+import type { ReplayCounts } from './replay-tally.ts'
+import type { ReplayDependence } from './replay-verdict.ts'
 
 /** The result of a verification. Without findings, every item between `from` and `to` is the signed one. */
 export interface LogReport {
@@ -17,6 +19,7 @@ export interface LogReport {
   readonly witnesses: { readonly signed: number; readonly known: number }
   /** Checkpoints of the auditor, with those that the export covers. */
   readonly kept: { readonly verified: number; readonly given: number }
+  readonly replay: ReplayCounts
   /** The first of them, and the number of all. */
   readonly late: { readonly count: number; readonly items: readonly LateItem[] }
   /** In the order in which they were found. Some kinds leave the rest of a segment unchecked. */
@@ -44,6 +47,32 @@ export function reportLine({ records, items, lanes, checkpoints, witnesses, find
     `${witnesses.signed} of ${counted(witnesses.known, 'witness', 'witnesses')}`,
     gaps === 0 ? 'no gap' : counted(gaps, 'gap', 'gaps'),
   ].join(', ')
+}
+
+const OTHER_DEPENDENCES: Readonly<Record<Exclude<ReplayDependence, 'LABELS' | 'CONSENT'>, readonly [one: string, many: string]>> = {
+  EXISTENCE: ['shows only that a record exists', 'show only that a record exists'],
+  INPUT: ['is computed from values of another relationship', 'are computed from values of another relationship'],
+  STEP_UP: ['depends on the age of the sign-in', 'depend on the age of the sign-in'],
+  CONTRACT: ['depends on a contract', 'depend on a contract'],
+  LOCK: ['has no readable policy lock', 'have no readable policy lock'],
+}
+
+/**
+ * One line for people: `replayed 1,200,345 of 1,234,567 disclosed or masked records; 34,222 depend on labels or consents; 0 not
+ * allowed`. The counts add up.
+ */
+export function replayLine({ replay: { disclosed, replayed, depends, notAllowed } }: Pick<LogReport, 'replay'>): string {
+  const byPatient = (depends.LABELS ?? 0) + (depends.CONSENT ?? 0)
+  const others = Object.entries(OTHER_DEPENDENCES).flatMap(([on, [one, many]]) => {
+    const count = depends[on as ReplayDependence] ?? 0
+    return count === 0 ? [] : [counted(count, one, many)]
+  })
+  return [
+    `replayed ${replayed.toLocaleString('en-US')} of ${counted(disclosed, 'disclosed or masked record', 'disclosed or masked records')}`,
+    counted(byPatient, 'depends on labels or consents', 'depend on labels or consents'),
+    ...others,
+    `${notAllowed.toLocaleString('en-US')} not allowed`,
+  ].join('; ')
 }
 
 /** The first bad item, by its position in the tree. */

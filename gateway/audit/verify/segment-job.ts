@@ -1,6 +1,7 @@
 import { type CheckpointFault, openCheckpoint, type SignedCheckpoint } from './checkpoint.ts'
 import type { LogPolicy } from './log-policy.ts'
 import type { LogSource } from './log-source.ts'
+import { ReplayLocks } from './replay-locks.ts'
 import { type SegmentPlace, type SegmentReport, verifySegment } from './segment.ts'
 
 /** The work of one step: a segment, and the notes of sizes up to its end. */
@@ -45,10 +46,11 @@ export interface LogTrust {
 
 /** Does steps in this thread. */
 export function jobRunner(source: LogSource, trust: LogTrust): RunJob {
+  const locks = new ReplayLocks(source)
   return async ({ segment, notes }) => {
     const stream = segment && (await source.open(segment.name))
     return {
-      segment: segment && stream && (await verifySegment(stream, trust.tenant, segment)),
+      segment: segment && stream && (await verifySegment(stream, trust.tenant, segment, locks)),
       notes: await Promise.all(notes.map((note) => openNote(note, trust))),
     }
   }

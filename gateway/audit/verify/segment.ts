@@ -1,12 +1,14 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
-import type { GapFinding, ItemFinding, LateItem, SegmentFinding } from './findings.ts'
+import type { GapFinding, ItemFinding, LateItem, ReplayFinding, SegmentFinding } from './findings.ts'
 import { gzipLines, MalformedText } from './gzip-lines.ts'
 import { CLOCK_TOLERANCE_MS, LINGER_MS } from './hour-limits.ts'
 import { NOTHING_BEFORE } from './item.ts'
 import { laneEnd } from './lane.ts'
 import { itemFacts } from './item-facts.ts'
 import { base64urlBytes } from './member-forms.ts'
+import type { ReplayLocks } from './replay-locks.ts'
+import { type ReplayCounts, ReplayTally } from './replay-tally.ts'
 import { parseSegmentLine, type SegmentItem } from './segment-line.ts'
 
 const HASH_BYTES = 32
@@ -45,12 +47,15 @@ export interface SegmentReport {
   readonly runs: readonly { readonly at: number; readonly lane: string; readonly sequence: number }[]
   /** Digests of the policy locks that the items name, in hex. */
   readonly locks: readonly string[]
+  readonly replay: ReplayCounts
   /** The first of them, and the number of all. */
   readonly late: readonly LateItem[]
   readonly lateCount: number
-  readonly findings: readonly (ItemFinding | GapFinding | SegmentFinding)[]
+  readonly findings: readonly FindingOfSegment[]
   readonly findingCount: number
 }
+
+type FindingOfSegment = ItemFinding | ReplayFinding | GapFinding | SegmentFinding
 
 interface OpenLane {
   first: LaneRun['first']
@@ -61,7 +66,7 @@ interface OpenLane {
 
 /**
  * Checks the items of one segment by themselves: form, hash, and chain within the segment. The caller compares the lanes with those of
- * other segments, and the hashes with the signed tree.
+ * other segments, and the hashes with the signed tree. Replays each disclosure under the policy lock of its item.
  *
  * @param tenant of the log
  */
@@ -69,10 +74,16 @@ export async function verifySegment(
   compressed: ReadableStream<Uint8Array<ArrayBuffer>>,
   tenant: string,
   place: SegmentPlace,
+  locks: ReplayLocks,
 ): Promise<SegmentReport> {
-  const check = new SegmentCheck(tenant, place)
+  const check = new SegmentCheck(tenant, place, locks)
   try {
-    for await (const lines of gzipLines(compressed)) for (const line of lines) check.line(line)
+    for await (const lines of gzipLines(compressed)) {
+      for (const line of lines) {
+        const replayed = check.line(line)
+        if (replayed !== undefined) await replayed
+      }
+    }
   } catch (error) {
     if (!(error instanceof MalformedText)) throw error
     check.isMalformed()
@@ -87,7 +98,9 @@ class SegmentCheck {
   readonly #runs: { at: number; lane: string; sequence: number }[] = []
   readonly #locks = new Set<string>()
   readonly #late: LateItem[] = []
-  readonly #findings: (ItemFinding | GapFinding | SegmentFinding)[] = []
+  readonly #findings: FindingOfSegment[] = []
+  readonly #policies: ReplayLocks
+  readonly #replay = new ReplayTally((finding) => this.#found(finding))
   readonly #encoder = new TextEncoder()
   #buffer = new Uint8Array(65_536)
   #hashes: Uint8Array<ArrayBuffer>
@@ -99,18 +112,21 @@ class SegmentCheck {
   #malformed: number | undefined
   #next: { lane: string; sequence: number } | undefined
 
-  constructor(tenant: string, place: SegmentPlace) {
+  constructor(tenant: string, place: SegmentPlace, policies: ReplayLocks) {
     this.#tenant = tenant
     this.#place = place
+    this.#policies = policies
     // the name of a segment can claim any number of items
     this.#hashes = new Uint8Array(Math.min(place.end - place.start, 65_536) * HASH_BYTES)
   }
 
-  line(line: string): void {
+  /** @returns a promise if the policy lock of the item is not loaded yet. Await it before the next line */
+  line(line: string): Promise<void> | undefined {
     this.#lines++
     const item = parseSegmentLine(line)
-    if (item === undefined) this.isMalformed()
-    else this.#item(item)
+    if (item !== undefined) return this.#item(item)
+    this.isMalformed()
+    return undefined
   }
 
   /** The line at hand is no item, or the bytes after it are no line. */
@@ -136,6 +152,7 @@ class SegmentCheck {
       lanes: [...this.#lanes].map(([lane, run]) => ({ lane, ...run })),
       runs: this.#runs,
       locks: [...this.#locks].map((digest) => bytesToHex(base64urlBytes(digest))),
+      replay: this.#replay.counts(),
       late: this.#late,
       lateCount: this.#lateCount,
       findings: this.#findings,
@@ -143,7 +160,7 @@ class SegmentCheck {
     }
   }
 
-  #item(item: SegmentItem): void {
+  #item(item: SegmentItem): Promise<void> | undefined {
     const { lane, sequence, hash, text } = item
     const position = this.#place.start + this.#items
     if (this.#next?.lane !== lane || this.#next.sequence !== sequence) this.#runs.push({ at: this.#items, lane, sequence })
@@ -161,6 +178,17 @@ class SegmentCheck {
       if (facts.succeeds !== undefined && (sequence !== 1 || laneEnd(facts.succeeds) === undefined)) faulty('STRAY_SUCCESSION')
     }
     this.#chain(item, position, facts)
+    return facts && this.#disclosures(facts, { lane, sequence, position })
+  }
+
+  #disclosures(
+    { policy, content }: NonNullable<ReturnType<typeof itemFacts>>,
+    place: Pick<ItemFinding, 'lane' | 'sequence' | 'position'>,
+  ): Promise<void> | undefined {
+    const replay = this.#policies.replayUnder(policy)
+    if (replay instanceof Promise) return replay.then((loaded) => this.#replay.item(loaded, policy, content, place))
+    this.#replay.item(replay, policy, content, place)
+    return undefined
   }
 
   #chain({ lane, sequence, prev, hash }: SegmentItem, position: number, facts: ReturnType<typeof itemFacts>): void {
@@ -220,7 +248,7 @@ class SegmentCheck {
     this.#hashes.set(hexToBytes(hash), at)
   }
 
-  #found(finding: ItemFinding | GapFinding | SegmentFinding): void {
+  #found(finding: FindingOfSegment): void {
     this.#findingCount++
     if (this.#findings.length < MAX_FINDINGS) this.#findings.push(finding)
   }

@@ -11,6 +11,7 @@ import { parseNote, splitNotes } from './note.ts'
 import { statedTime } from './note-time.ts'
 import { jobRunner, type LogTrust, type RunJob, type SegmentJob, type SegmentOutcome } from './segment-job.ts'
 import type { LogPolicy } from './log-policy.ts'
+import { addCounts, NOTHING_REPLAYED } from './replay-tally.ts'
 import type { SegmentPlace } from './segment.ts'
 import { TreeCheck } from './tree-check.ts'
 
@@ -23,6 +24,8 @@ export interface VerifyOptions {
   readonly policy: LogPolicy
   /** Checkpoints that the auditor kept: notes, one after the other. */
   readonly kept?: string
+  /** Digests, in hex, of the policy locks that the auditor reviewed. Items under another lock are findings. */
+  readonly reviewed?: ReadonlySet<string>
   /** Starts the workers. Absent: all work is done in this thread. */
   readonly runner?: (trust: LogTrust) => { readonly run: RunJob; readonly width: number }
   /** Called after each segment, with the positions that are done and the end. */
@@ -33,8 +36,8 @@ const MAX_FINDINGS = 10_000
 const MAX_LATE = 1_000
 
 /**
- * Verifies an export: every item, its chain, its position in the signed tree, the registry of lanes and the policy locks. It reads
- * segment by segment, so that memory does not grow with the log.
+ * Verifies an export: every item, its chain, its position in the signed tree, its disclosures under the policy lock in force,
+ * the registry of lanes and the policy locks. It reads segment by segment, so that memory does not grow with the log.
  *
  * @throws UnknownLog
  */
@@ -67,6 +70,7 @@ class LogVerification {
   #findingCount = 0
   #lateCount = 0
   #records = 0
+  #replay = NOTHING_REPLAYED
   #items = 0
 
   constructor(source: LogSource, trust: LogTrust, options: VerifyOptions) {
@@ -114,7 +118,7 @@ class LogVerification {
     }
     await tree.finish()
     await lanes?.finish()
-    for (const finding of await verifyLocks(this.#source, this.#locks)) this.#found(finding)
+    for (const finding of await verifyLocks(this.#source, this.#locks, this.#options.reviewed)) this.#found(finding)
     const latest = await readText(this.#source, LATEST_NAME)
     this.#heads.finish(end, latest === undefined ? undefined : await openCheckpoint(latest, this.#trust.origin, this.#trust.policy))
     return this.#report({ start, end }, new Set([...places.map((place) => place.end), ...sizes]).size, lanes?.count ?? 0)
@@ -167,6 +171,7 @@ class LogVerification {
   #count(segment: NonNullable<SegmentOutcome['segment']>): void {
     this.#records += segment.records
     this.#items += segment.items
+    this.#replay = addCounts(this.#replay, segment.replay)
     this.#lateCount += segment.lateCount
     for (const digest of segment.locks) this.#locks.add(digest)
     for (const item of segment.late) if (this.#late.length < MAX_LATE) this.#late.push(item)
@@ -194,6 +199,7 @@ class LogVerification {
       unwitnessed,
       witnesses: { signed: [...known].filter((name) => signedLast.has(name)).length, known: known.size },
       kept,
+      replay: this.#replay,
       late: { count: this.#lateCount, items: this.#late },
       findings: this.#findings,
       findingCount: this.#findingCount,

@@ -31,12 +31,23 @@ import { linked } from './audit-arbitraries.ts'
 import { access, context, NOON } from './examples.ts'
 
 export const ORIGIN = 'phi.example.com/audit/riverside'
-const LOCK = Buffer.from('a policy lock\n')
-/** The policy lock that the items of these logs name. */
-export const LOCK_DIGEST = createHash('sha256').update(LOCK).digest('hex')
 const PATHS = ['birthDate', 'familyName', 'givenName', 'ssn', 'mrn', 'address', 'gender', 'phone'].map(
   (name) => `Patient.${name}` as SchemaPath,
 )
+/** A lock under which a physician reads each of the paths. */
+const LOCK = Buffer.from(
+  [
+    'format 1',
+    'role PHYSICIAN kind=CLINICIAN mayClaim=TREAT,ETREAT,BTG mfa=yes seesExistence=yes',
+    'record Patient patient=id source=dynamodb',
+    ...PATHS.toSorted().flatMap((path) => [
+      `phi ${path} class=VALUE category=DEMOGRAPHIC identifier=- sensitivity=- at=${path}`,
+      `grant ${path} roles=PHYSICIAN purposes=TREAT,ETREAT relationship=CARE_TEAM actions=READ view=FULL breakGlass=yes rule=${path}#1`,
+    ]),
+    '',
+  ].join('\n'),
+)
+export const LOCK_DIGEST = createHash('sha256').update(LOCK).digest('hex')
 
 interface SigningKey {
   readonly key: VerifierKey
