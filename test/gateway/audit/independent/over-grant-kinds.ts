@@ -1,0 +1,248 @@
+import type { AuditEntry } from '../../../../gateway/audit/entry.ts'
+import type { FieldLines, GrantLine, PolicyText } from './policy-text.ts'
+
+/** The records of one item, in the order of their index, in the form of an export. */
+export type AuditItem = readonly AuditEntry[]
+
+/** A number below the bound. */
+export type Random = (bound: number) => number
+
+/** A change of one record. */
+export interface Change {
+  readonly index: number
+  /** An undefined member is removed. */
+  readonly members: Partial<Record<keyof AuditEntry, unknown>>
+}
+
+interface Place {
+  readonly record: AuditEntry
+  readonly item: AuditItem
+  readonly policy: PolicyText
+  readonly random: Random
+}
+
+export interface Kind {
+  readonly kind: OverGrantKind
+  /** Whether it changes what all records of an item share: the caller, the purpose, the study. It needs an item of one record. */
+  readonly changesCaller: boolean
+  /** The changes, first that of the over-grant; undefined if the record does not suit. The caller checks that it is an over-grant. */
+  readonly change: (place: Place) => readonly Change[] | undefined
+}
+
+type Members = Change['members'] | undefined
+
+const VIEWS_OF_ONE_RANK = ['LAST4', 'YEAR', 'ZIP3']
+const RELATIONSHIPS = ['CARE_TEAM', 'SELF', 'PROXY', 'ORGANIZATION', 'AUTHOR']
+const NO_GROUND = { basisId: undefined, since: undefined, limits: undefined }
+const FULL = { outcome: 'DISCLOSED', view: 'FULL', reason: undefined }
+
+const isOpened = ({ outcome, action, rule }: AuditEntry): boolean =>
+  (outcome === 'DISCLOSED' || outcome === 'MASKED') && action === 'READ' && rule !== undefined
+const hasRole = ({ roles }: AuditEntry, name: string): boolean => roles.includes(name)
+const typeOf = (path: string): string => path.slice(0, path.indexOf('.'))
+const pick = <T>(values: readonly T[], random: Random): T | undefined => values[random(Math.max(1, values.length))]
+
+/** A kind that suits records that were disclosed or masked. */
+const opened = (change: (place: Place) => Members): Omit<Kind, 'kind'> => ({
+  changesCaller: false,
+  change: (place) => (isOpened(place.record) ? single(place, change(place)) : undefined),
+})
+const openedCaller = (change: (place: Place) => Members): Omit<Kind, 'kind'> => ({ ...opened(change), changesCaller: true })
+
+function single({ record }: Place, members: Members): readonly Change[] | undefined {
+  return members && [{ index: record.index, members }]
+}
+
+/** Another field of the same record type that has a grant, with the members that a disclosure by this grant would have. */
+function anotherField(
+  { record, policy, random }: Place,
+  suits: (field: FieldLines, grant: GrantLine) => boolean,
+  basis: (grant: GrantLine) => Change['members'] = ({ relationship }) => ({ basis: relationship }),
+): Members {
+  const all = [...policy.fields.values()].filter(({ path }) => path !== record.path && typeOf(path) === typeOf(record.path))
+  const found = pick(
+    all.flatMap((field) => field.grants.filter((grant) => suits(field, grant)).map((grant) => ({ field, grant }))),
+    random,
+  )
+  if (found === undefined) return undefined
+  const { field, grant } = found
+  const outcome = grant.view === 'FULL' ? 'DISCLOSED' : 'MASKED'
+  const count = field.class === 'EDGE' ? 1 + random(5) : undefined
+  return { path: field.path, rule: grant.rule, view: grant.view, outcome, count, ...basis(grant) }
+}
+
+const isGrantOf = (grant: GrantLine, { roles }: AuditEntry): boolean => grant.roles.some((name) => roles.includes(name))
+const keepBasis = (): Change['members'] => ({})
+const fieldWithout =
+  ({ record }: Place, className: string): ((field: FieldLines) => boolean) =>
+  (field) =>
+    field.class === className && !field.grants.some((grant) => isGrantOf(grant, record))
+
+/** A value of a record that may not be opened, disclosed with all members that its closest grant would give. */
+function openDenied({ record, policy }: Place, reasons: readonly string[], withBasis: boolean): Members {
+  if (record.outcome !== 'DENIED' || record.action !== 'READ' || !reasons.includes(record.reason ?? '')) return undefined
+  const grants = policy.fields.get(record.path)?.grants ?? []
+  const grant = grants.find(({ rule }) => rule === record.rule) ?? grants[0]
+  return grant && { ...FULL, rule: grant.rule, ...(withBasis && { basis: grant.relationship }) }
+}
+
+/** Two records of an item exchange their outcomes; their fields, rules and bases stay. */
+function swapped({ record, item, random }: Place): readonly Change[] | undefined {
+  if (record.outcome !== 'DENIED' || record.action !== 'READ' || record.reason !== 'ROLE') return undefined
+  const other = pick(
+    item.filter((one) => isOpened(one) && one.count === undefined),
+    random,
+  )
+  if (other === undefined) return undefined
+  const outcomeOf = ({ outcome, view, reason }: AuditEntry): Change['members'] => ({ outcome, view, reason })
+  return [
+    { index: record.index, members: outcomeOf(other) },
+    { index: other.index, members: outcomeOf(record) },
+  ]
+}
+
+const isResearch = (record: AuditEntry): boolean => hasRole(record, 'RESEARCHER')
+
+const BY_KIND = {
+  // the caller
+  ROLE_WITHOUT_GRANT: openedCaller(({ policy, random }) => ({ roles: [pick([...policy.roles.keys()], random)] })),
+  ROLE_THAT_DOES_NOT_EXIST: openedCaller(() => ({ roles: ['SUPERVISOR'] })),
+  NO_ROLE: openedCaller(() => ({ roles: [] })),
+  PURPOSE: openedCaller(({ random }) => ({
+    purpose: pick(['TREAT', 'ETREAT', 'BTG', 'HPAYMT', 'HOPERAT', 'HRESCH', 'PATRQT', 'PUBHLTH'], random),
+  })),
+  NO_SECOND_FACTOR: openedCaller(({ record }) => (record.mfa ? { mfa: false } : undefined)),
+  // view and outcome
+  WIDER_VIEW: opened(({ record }) => (record.outcome === 'MASKED' ? FULL : undefined)),
+  VIEW_OF_ANOTHER_KIND: opened(({ record, random }) =>
+    record.outcome === 'MASKED'
+      ? {
+          view: pick(
+            VIEWS_OF_ONE_RANK.filter((view) => view !== record.view),
+            random,
+          ),
+        }
+      : undefined,
+  ),
+  MASKED_AS_DISCLOSED: opened(({ record }) => (record.outcome === 'MASKED' ? { outcome: 'DISCLOSED' } : undefined)),
+  DISCLOSED_WITHOUT_VIEW: opened(({ record }) =>
+    record.outcome === 'MASKED' ? { outcome: 'DISCLOSED', view: undefined } : undefined,
+  ),
+  SWAPPED_OUTCOMES: { changesCaller: false, change: swapped },
+  DENIED_BY_ROLE_OPENED: { changesCaller: false, change: (place) => single(place, openDenied(place, ['ROLE', 'PURPOSE'], true)) },
+  DENIED_BY_ROLE_OPENED_WITHOUT_BASIS: {
+    changesCaller: false,
+    change: (place) => single(place, openDenied(place, ['ROLE', 'PURPOSE'], false)),
+  },
+  DENIED_BY_RELATIONSHIP_OPENED: {
+    changesCaller: false,
+    change: (place) => single(place, openDenied(place, ['RELATIONSHIP'], false)),
+  },
+  // relationship
+  RELATIONSHIP_OF_ANOTHER_RULE: opened(({ random }) => ({ basis: pick(RELATIONSHIPS, random) })),
+  RELATIONSHIP_THAT_DOES_NOT_EXIST: opened(() => ({ basis: 'NEIGHBOR' })),
+  NO_BASIS: opened(() => ({ basis: undefined, ...NO_GROUND })),
+  // limits of a proxy
+  LIMITS_WITHOUT_THE_CATEGORY: opened(({ record, policy }) => {
+    const category = policy.fields.get(record.path)?.category
+    const limits = record.limits?.map((scope) => ({ ...scope, categories: scope.categories.filter((one) => one !== category) }))
+    return limits && { limits }
+  }),
+  LIMITS_OF_NOTHING: opened(({ record }) => (hasRole(record, 'PROXY') ? { limits: [] } : undefined)),
+  FIELD_BEYOND_LIMITS: opened((place) => {
+    const { record } = place
+    const { limits } = record
+    if (limits === undefined) return undefined
+    const isOutside = ({ category }: FieldLines): boolean =>
+      !limits.some(({ categories }) => categories.includes(category as never))
+    return anotherField(place, (field, grant) => isOutside(field) && isGrantOf(grant, record), keepBasis)
+  }),
+  // break-glass
+  BREAK_GLASS_WITHOUT_ITS_PURPOSE: opened(({ record }) =>
+    record.purpose === 'BTG' ? undefined : { basis: 'BREAK_GLASS', ...NO_GROUND, basisId: 'AZpMnoIArq3v5mEoG7qkNA' },
+  ),
+  BREAK_GLASS_OF_A_CLOSED_FIELD: opened((place) =>
+    place.record.basis === 'BREAK_GLASS'
+      ? anotherField(place, (field) => !field.grants.some((grant) => isGrantOf(grant, place.record)), keepBasis)
+      : undefined,
+  ),
+  BREAK_GLASS_OF_ANOTHER_ROLE: openedCaller(({ record, random }) =>
+    record.basis === 'BREAK_GLASS'
+      ? { roles: [pick(['BILLING', 'FRONT_DESK', 'PATIENT', 'RESEARCHER', 'ADMIN'], random)] }
+      : undefined,
+  ),
+  BREAK_GLASS_BY_A_RULE_WITHOUT_IT: opened(({ record, policy, random }) => {
+    if (record.basis !== 'BREAK_GLASS') return undefined
+    const others = policy.fields.get(record.path)?.grants.filter(({ relationship }) => relationship !== 'CARE_TEAM') ?? []
+    return { rule: pick(others, random)?.rule }
+  }),
+  BREAK_GLASS_WITHOUT_A_GRANT: opened(({ record }) => (record.basis === 'BREAK_GLASS' ? NO_GROUND : undefined)),
+  CARE_TEAM_UNDER_BREAK_GLASS: opened(({ record }) =>
+    record.basis === 'BREAK_GLASS' ? { basis: 'CARE_TEAM', ...NO_GROUND } : undefined,
+  ),
+  // research
+  NO_STUDY: openedCaller(({ record }) => (isResearch(record) ? { study: undefined } : undefined)),
+  NO_STUDY_AND_NO_BASIS_OF_IT: openedCaller(({ record }) =>
+    isResearch(record) ? { study: undefined, basis: 'ORGANIZATION', basisId: undefined } : undefined,
+  ),
+  ANOTHER_STUDY: opened(({ record }) => (isResearch(record) ? { basisId: 'LAKESIDE-B2' } : undefined)),
+  STUDY_WITHOUT_ITS_PROTOCOL: opened(({ record }) => (isResearch(record) ? { basisId: undefined } : undefined)),
+  RESEARCH_OUTSIDE_OF_THE_STUDY: opened(({ record }) => (isResearch(record) ? { basis: 'ORGANIZATION', ...NO_GROUND } : undefined)),
+  STUDY_OF_A_CALLER_WITHOUT_ONE: opened(({ record }) =>
+    isResearch(record) ? undefined : { basis: 'STUDY', ...NO_GROUND, basisId: 'RIVERSIDE-A1C' },
+  ),
+  RESEARCHER_WITH_ANOTHER_ROLE: openedCaller(({ record, policy }) => {
+    const grant = policy.fields.get(record.path)?.grants.find(({ roles }) => roles.includes('PHYSICIAN'))
+    return isResearch(record) && grant ? { roles: ['PHYSICIAN', 'RESEARCHER'], ...FULL, rule: grant.rule } : undefined
+  }),
+  // rules and paths
+  RULE_OF_ANOTHER_FIELD: opened(({ record, policy, random }) => {
+    const rules = [...policy.fields.values()].flatMap(({ grants }) => grants).filter((grant) => isGrantOf(grant, record))
+    return { rule: pick(rules, random)?.rule }
+  }),
+  RULE_OF_ANOTHER_ROLE: opened(({ record, policy, random }) => {
+    const others = policy.fields.get(record.path)?.grants.filter((grant) => !isGrantOf(grant, record)) ?? []
+    const grant = pick(others, random)
+    return grant && { rule: grant.rule, basis: grant.relationship }
+  }),
+  RULE_THAT_DOES_NOT_EXIST: opened(({ record, random }) => ({ rule: `${record.path}#${20 + random(70)}` })),
+  NO_RULE: opened(() => ({ rule: undefined })),
+  PATH_THAT_DOES_NOT_EXIST: opened(({ record, random }) => {
+    const path = `${typeOf(record.path)}.${pick(['bloodType', 'passport', 'genome'], random)}`
+    return { path, rule: `${path}#1` }
+  }),
+  PATH_THAT_DOES_NOT_EXIST_BY_A_REAL_RULE: opened(({ record }) => ({ path: `${record.path}History` })),
+  FIELD_OF_ANOTHER_ROLE: opened((place) => anotherField(place, fieldWithout(place, 'VALUE'))),
+  EDGE_OF_ANOTHER_ROLE: opened((place) => anotherField(place, fieldWithout(place, 'EDGE'))),
+  PARTNER_BEYOND_ITS_FIELDS: opened((place) =>
+    hasRole(place.record, 'PARTNER')
+      ? anotherField(
+          place,
+          (field, grant) => !field.grants.some((one) => isGrantOf(one, place.record)) && grant.relationship === 'ORGANIZATION',
+        )
+      : undefined,
+  ),
+  // actions
+  SEARCH_BY_A_MASKED_FIELD: opened(({ record }) => (record.outcome === 'MASKED' ? { ...FULL, action: 'SEARCH' } : undefined)),
+  SEARCH_BY_A_FIELD_OF_ANOTHER_ROLE: opened((place) => {
+    const members = anotherField(place, fieldWithout(place, 'VALUE'))
+    return members && { ...members, ...FULL, action: 'SEARCH' }
+  }),
+  READ_BY_A_RULE_FOR_SEARCH: opened((place) =>
+    anotherField(place, (_, grant) => !grant.actions.includes('READ') && isGrantOf(grant, place.record)),
+  ),
+  ACTION_WITHOUT_GRANT: opened(({ random }) => ({ action: pick(['EXPORT', 'UPDATE', 'DELETE', 'CREATE'], random) })),
+  // roots with an own list of roles
+  CALL_OF_ANOTHER_ROLE: {
+    changesCaller: true,
+    change: (place) => {
+      const isCall = place.record.outcome === 'DISCLOSED' && place.policy.calls.has(place.record.path)
+      return isCall ? single(place, { roles: [pick([...place.policy.roles.keys()], place.random)] }) : undefined
+    },
+  },
+} satisfies Record<string, Omit<Kind, 'kind'>>
+
+/** A way in which a record exceeds the policy. */
+export type OverGrantKind = keyof typeof BY_KIND
+
+export const KINDS: readonly Kind[] = Object.entries(BY_KIND).map(([kind, of]) => ({ kind: kind as OverGrantKind, ...of }))

@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { clinicLock } from '../../../../schema/clinic.ts'
+import { runClinic, type RunningClinic } from '../../../harness/running-clinic.ts'
+import { honestItems, PATIENTS } from './honest-items.ts'
+import { type AuditItem, KINDS } from './over-grant-kinds.ts'
+import { plant } from './over-grants.ts'
+import { couldBeAllowed, readPolicyText } from './policy-text.ts'
+
+const policy = readPolicyText(clinicLock())
+const addressOf = ({ lane, sequence, index }: AuditItem[number]): string => `${lane}/${sequence}/${index}`
+
+let clinic: RunningClinic
+let items: readonly AuditItem[]
+beforeAll(async () => {
+  clinic = await runClinic({ riverside: PATIENTS, lakeside: 1 })
+  items = await honestItems(clinic)
+})
+afterAll(() => clinic.stop())
+
+/** Plants records of all kinds, each call in items that are honest again. */
+function plantAll(): ReturnType<typeof plant>[] {
+  const rounds: ReturnType<typeof plant>[] = []
+  for (let from = 0; from < KINDS.length; from += 10) rounds.push(plant(items, 7 + from, { policy, most: 10, from }))
+  return rounds
+}
+
+describe('P7: a generator of records that the policy would not have allowed', () => {
+  it('P7: the policy allows each disclosure of a real request, by an account of its own', () => {
+    const records = items.flat().filter(({ outcome }) => outcome === 'DISCLOSED' || outcome === 'MASKED')
+    expect(records.filter((record) => !couldBeAllowed(policy, record))).toEqual([])
+    expect(new Set(records.flatMap(({ roles }) => roles)).size).toBe(9)
+    expect(new Set(records.map(({ basis }) => basis))).toEqual(
+      new Set(['CARE_TEAM', 'SELF', 'PROXY', 'ORGANIZATION', 'STUDY', 'BREAK_GLASS', undefined]),
+    )
+  })
+
+  it('P7: plants each kind, and no record that the policy could have allowed', () => {
+    const rounds = plantAll()
+    const planted = rounds.flatMap((round) => round.planted)
+    expect(new Set(planted.map(({ kind }) => kind))).toEqual(new Set(KINDS.map(({ kind }) => kind)))
+    for (const round of rounds) {
+      const byAddress = new Map(round.items.flat().map((record) => [addressOf(record), record]))
+      for (const { address } of round.planted) {
+        const record = byAddress.get(address)
+        expect(['DISCLOSED', 'MASKED']).toContain(record?.outcome)
+        expect(record !== undefined && couldBeAllowed(policy, record)).toBe(false)
+      }
+    }
+  })
+
+  it('P7: changes the named records alone, and neither their addresses nor their hashes', () => {
+    const before = new Map(items.flat().map((record) => [addressOf(record), record]))
+    for (const round of plantAll()) {
+      const after = round.items.flat()
+      expect(after.map(addressOf)).toEqual([...before.keys()])
+      const changed = after.filter((record) => JSON.stringify(record) !== JSON.stringify(before.get(addressOf(record))))
+      const named = round.planted.flatMap(({ address, other }) => (other === undefined ? [address] : [address, other]))
+      expect(changed.map(addressOf).toSorted()).toEqual(named.toSorted())
+      for (const record of changed) {
+        const { prev, hash, time, user, recordType, patient } = before.get(addressOf(record)) ?? {}
+        expect(record).toMatchObject({ prev, hash, time, user, recordType, patient })
+      }
+    }
+  })
+
+  it('P7: equal seeds plant equal records, and other seeds plant others', () => {
+    const [one, same, other] = [1, 1, 2].map((seed) => plant(items, seed, { policy, most: 20 }).planted)
+    expect(one).toHaveLength(20)
+    expect(same).toEqual(one)
+    expect(other).not.toEqual(one)
+  })
+})
