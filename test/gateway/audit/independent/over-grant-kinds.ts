@@ -236,8 +236,10 @@ const BY_KIND = {
   CALL_OF_ANOTHER_ROLE: {
     changesCaller: true,
     change: (place) => {
-      const isCall = place.record.outcome === 'DISCLOSED' && place.policy.calls.has(place.record.path)
-      return isCall ? single(place, { roles: [pick([...place.policy.roles.keys()], place.random)] }) : undefined
+      const { record, policy, random } = place
+      const call = record.outcome === 'DISCLOSED' ? policy.calls.get(record.path) : undefined
+      const others = [...policy.roles.keys()].filter((name) => call?.includes(name) === false)
+      return others.length === 0 ? undefined : single(place, { roles: [pick(others, random)] })
     },
   },
 } satisfies Record<string, Omit<Kind, 'kind'>>

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { clinicLock } from '../../../../schema/clinic.ts'
 import { runClinic, type RunningClinic } from '../../../harness/running-clinic.ts'
 import { honestItems, PATIENTS } from './honest-items.ts'
+import { hashOf, textOf, writtenAnew } from './item-writer.ts'
 import { type AuditItem, KINDS } from './over-grant-kinds.ts'
 import { plant } from './over-grants.ts'
 import { couldBeAllowed, readPolicyText } from './policy-text.ts'
@@ -23,6 +24,17 @@ function plantAll(): ReturnType<typeof plant>[] {
   for (let from = 0; from < KINDS.length; from += 10) rounds.push(plant(items, 7 + from, { policy, most: 10, from }))
   return rounds
 }
+
+describe('P7: a writer of items from the documentation alone', () => {
+  it('P7: gives each exported item of a real request the text that its hash covers', () => {
+    for (const item of items) for (const record of item) expect(hashOf(record, record.prev, textOf(item))).toBe(record.hash)
+  })
+
+  it('P7: gives the items of each lane the chain that they have', () => {
+    const hashes = new Map(items.flat().map(({ lane, sequence, hash }) => [`${lane}/${sequence}`, hash]))
+    for (const { lane, sequence, hash } of writtenAnew(items)) expect(hash).toBe(hashes.get(`${lane}/${sequence}`))
+  })
+})
 
 describe('P7: a generator of records that the policy would not have allowed', () => {
   it('P7: the policy allows each disclosure of a real request, by an account of its own', () => {
