@@ -1,3 +1,4 @@
+import type { SchemaPath } from '../../../directives/coordinates.ts'
 import { describe, expect, it } from 'vitest'
 import { LATEST_NAME, noteName } from '../../../gateway/audit/verify/layout.ts'
 import { parseLogPolicy } from '../../../gateway/audit/verify/log-policy.ts'
@@ -61,7 +62,8 @@ describe('P7: a log that was signed with a fault', () => {
   })
 
   it('P7: names the lane before that is missing, or that ends before the item that its successor names', async () => {
-    const [successor] = linked(itemsOf(context({ policy: LOCK_DIGEST }), [access(1)]), 'kakjK50G.2', 'kakjK50G.1/3')
+    const allowed = access(1, { path: 'Patient.birthDate' as SchemaPath, rule: 'Patient.birthDate#1' })
+    const [successor] = linked(itemsOf(context({ policy: LOCK_DIGEST, mfa: true }), [allowed]), 'kakjK50G.2', 'kakjK50G.1/3')
     const after = successor === undefined ? [] : [successor]
     expect(await signed(after)).toEqual([{ kind: 'LANE_MISSING', lane: 'kakjK50G.1', declared: 3 }])
     expect(await signed([...one.slice(0, 2), ...after])).toEqual([{ kind: 'CUT_SHORT', lane: 'kakjK50G.1', declared: 3, held: 2 }])

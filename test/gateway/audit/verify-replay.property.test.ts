@@ -53,7 +53,7 @@ function situations(policy: PolicyTable, relationships: readonly string[]): fc.A
       breakGlass: fc.constant(true as const),
     },
     { requiredKeys: ['id', 'effect'] },
-  ) as fc.Arbitrary<Consent>
+  )
   return fc
     .record({
       roles: fc.oneof(

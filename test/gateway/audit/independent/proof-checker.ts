@@ -28,7 +28,7 @@ export type ProofVerdict =
     }
   | { readonly accepted: false; readonly reason: ProofFault }
 
-export type ProofFault =
+type ProofFault =
   /** The policy file is malformed. */
   | 'POLICY'
   /** The lines before the checkpoint are malformed. */
