@@ -39,8 +39,9 @@ function replayExistence(lock: LockTable, caller: ReplayedCaller, type: TypeName
   const admits = ({ actions, purposes, roles: named }: Grant, ...among: Action[]): boolean =>
     among.some((action) => actions.has(action)) && purposes.has(purpose) && overlap(named, roles)
   const isAdmitted = ofType.some((grant) => admits(grant, 'READ'))
-  // a search leads to a record through a value of another one
-  const isListed = listed && grantsOf(lock, () => true).some((grant) => admits(grant, 'READ', 'SEARCH'))
+  // an edge lists records of a type, and a search lists patients by the values of any type
+  const leads = isPatient ? grantsOf(lock, () => true) : grantsOf(lock, (path) => lock.phi.get(path)?.class === 'EDGE')
+  const isListed = listed && leads.some((grant) => admits(grant, 'READ', ...(isPatient ? (['SEARCH'] as const) : [])))
   // the item does not name a research role that has no effect on the request, except on the knowledge of patients
   const mayKnow =
     isPatient && study === undefined && [...lock.roles.values()].some((role) => role.kind === 'RESEARCH' && role.seesExistence)

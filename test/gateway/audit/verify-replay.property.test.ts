@@ -68,7 +68,7 @@ function situations(policy: PolicyTable, relationships: readonly string[]): fc.A
         fc.constant([{ id: 'c0', effect: 'PERMIT', labels: sensitivities }] satisfies Consent[]),
         fc.option(fc.array(consents, { maxLength: 3 })),
       ),
-      labels: fc.oneof(fc.constant([]), fc.subarray(labels, { maxLength: 2 })),
+      labels: fc.oneof(fc.constant([]), fc.constant<RecordLabel[]>(['ETH' as Sensitivity]), fc.subarray(labels, { maxLength: 2 })),
       since: fc.boolean(),
     })
     .map(({ roles, purpose: at, held, limits, breakGlass, given, labels: ofRecord, since }): Situation => {
