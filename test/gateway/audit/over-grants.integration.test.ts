@@ -1,14 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { clinicLock } from '../../../../schema/clinic.ts'
-import { runClinic, type RunningClinic } from '../../../harness/running-clinic.ts'
-import { honestItems, PATIENTS } from './honest-items.ts'
-import { hashOf, textOf, writtenAnew } from './item-writer.ts'
-import { type AuditItem, KINDS } from './over-grant-kinds.ts'
-import { plant } from './over-grants.ts'
-import { couldBeAllowed, readPolicyText } from './policy-text.ts'
+import { lockDigest } from '../../../directives/compile.ts'
+import { parseLogPolicy } from '../../../gateway/audit/verify/log-policy.ts'
+import { verifyLog } from '../../../gateway/audit/verify/verify-log.ts'
+import { clinicLock } from '../../../schema/clinic.ts'
+import { runClinic, type RunningClinic } from '../../harness/running-clinic.ts'
+import { honestItems, PATIENTS } from './independent/honest-items.ts'
+import { hashOf, textOf, writtenAnew } from './independent/item-writer.ts'
+import { type AuditItem, KINDS } from './independent/over-grant-kinds.ts'
+import { plant } from './independent/over-grants.ts'
+import { SealedLog, sourceOf } from './sealed-log.ts'
+import { couldBeAllowed, readPolicyText } from './independent/policy-text.ts'
 
 const policy = readPolicyText(clinicLock())
-const addressOf = ({ lane, sequence, index }: AuditItem[number]): string => `${lane}/${sequence}/${index}`
+/** The number of records to plant. The full size is 500. */
+const OVER_GRANTS = Number(process.env['OVER_GRANTS'] ?? 92)
+const SEED = Number(process.env['OVER_GRANTS_SEED'] ?? 20_261)
+/** The number of records to plant in one log. */
+const EACH_ROUND = 23
+const addressOf = ({ lane, sequence, index }: Pick<AuditItem[number], 'lane' | 'sequence' | 'index'>): string =>
+  `${lane}/${sequence}/${index}`
 
 let clinic: RunningClinic
 let items: readonly AuditItem[]
@@ -17,6 +27,17 @@ beforeAll(async () => {
   items = await honestItems(clinic)
 })
 afterAll(() => clinic.stop())
+
+/** The report about a sealed log of these items, each written anew. */
+async function report(altered: readonly AuditItem[]): ReturnType<typeof verifyLog> {
+  const log = new SealedLog()
+  const written = writtenAnew(altered)
+  log.seal(written, Math.ceil(Math.max(...written.map(({ time }) => time)) / 1_000) + 30)
+  log.files.set(`policies/${lockDigest(clinicLock())}.lock`, new TextEncoder().encode(clinicLock()))
+  const read = parseLogPolicy(log.keys.policy)
+  if (read.outcome === 'REFUSED') throw new Error(read.reason)
+  return await verifyLog(sourceOf(log.files), { policy: read.policy })
+}
 
 /** Plants records of all kinds, each call in items that are honest again. */
 function plantAll(): ReturnType<typeof plant>[] {
@@ -80,5 +101,33 @@ describe('P7: a generator of records that the policy would not have allowed', ()
     expect(one).toHaveLength(20)
     expect(same).toEqual(one)
     expect(other).not.toEqual(one)
+  })
+})
+
+describe('P7: the replay of the policy', () => {
+  const notAllowed = ({ findings }: Awaited<ReturnType<typeof report>>): string[] =>
+    findings.flatMap((finding) => (finding.kind === 'NOT_ALLOWED' ? [addressOf(finding)] : []))
+
+  it('P7: names no record of real requests', async () => {
+    const { replay, findings, records } = await report(items)
+    expect(findings).toEqual([])
+    expect(replay.replayed).toBeGreaterThan(0.7 * records)
+  })
+
+  it(`P7: names ${OVER_GRANTS} of ${OVER_GRANTS} planted over-grants, and nothing else`, {
+    timeout: 20_000 + 100 * OVER_GRANTS,
+  }, async () => {
+    const missed: string[] = []
+    const others: string[] = []
+    let from = 0
+    while (from < OVER_GRANTS) {
+      const round = plant(items, SEED + from, { policy, most: Math.min(EACH_ROUND, OVER_GRANTS - from), from })
+      const named = new Set(notAllowed(await report(round.items)))
+      for (const { address, kind } of round.planted) if (!named.delete(address)) missed.push(kind)
+      others.push(...named)
+      expect(round.planted.length).toBeGreaterThan(0)
+      from += round.planted.length
+    }
+    expect({ missed, others }).toEqual({ missed: [], others: [] })
   })
 })
