@@ -3,7 +3,7 @@ import { MINORS } from '../../../../gateway/model/minors.ts'
 import { decodeNodeId } from '../../../../gateway/model/node-id.ts'
 import { clinicLock } from '../../../../schema/clinic.ts'
 import type { ClinicAnswer, RunningClinic } from '../../../harness/running-clinic.ts'
-import { at, first, patientsOf, RIVERSIDE } from '../../asking.ts'
+import { at, first, nodesAt, patientsOf, RIVERSIDE } from '../../asking.ts'
 import type { AuditItem } from './over-grant-kinds.ts'
 
 /** The nurse is on the care team of the first ten patients, so the eleventh opens by break-glass only. */
@@ -77,7 +77,18 @@ export async function honestItems(clinic: RunningClinic): Promise<AuditItem[]> {
   for (const field of ['birthDate', 'familyName', 'phone', 'mrn', 'gender', 'email', `${FIELDS} ${EDGES}`])
     await chart('nurse', outside, field, BREAK_GLASS)
   for (const field of ['mrn', 'email']) await chart('physician', first([...panel]), field, EMERGENCY)
-  await ask('privacy', '{ breakGlassGrants { edges { node { id patientId } } } }')
+  for (let time = 0; time < 2; time++) await ask('privacy', '{ breakGlassGrants { edges { node { id } } } }')
+  const grants = await ask('privacy', '{ breakGlassGrants { edges { node { id patientId reason } } } }')
+  const id = at(first(nodesAt(grants.data, 'breakGlassGrants')), 'id')
+  await ask('privacy', 'mutation ($id: ID!) { endBreakGlass(id: $id) { id } }', { id })
+  await ask('privacy', 'mutation ($id: ID!) { reviewBreakGlass(id: $id, finding: FOLLOW_UP, note: "ask the ward") { note } }', {
+    id,
+  })
+  const plan = '{ patient(id: \\"x\\") { familyName ssn } }'
+  for (const user of ['physician', 'billing', 'researcher'])
+    await ask(user, `query ($id: ID) { explainAccess(query: "${plan}", patientId: $id) { paths { path } } }`, {
+      id: first(await listed(user)),
+    })
   const found = await chart('frontdesk', first(all), 'mrn phone')
   const variables = at(found.data, 'patient') as Record<string, unknown>
   for (const [user, argument] of SEARCHES) {

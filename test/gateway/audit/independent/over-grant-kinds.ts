@@ -37,10 +37,20 @@ const NO_GROUND = { basisId: undefined, since: undefined, limits: undefined }
 const FULL = { outcome: 'DISCLOSED', view: 'FULL', reason: undefined }
 
 const isOpened = ({ outcome, action, rule }: AuditEntry): boolean =>
-  (outcome === 'DISCLOSED' || outcome === 'MASKED') && action === 'READ' && rule !== undefined
+  (outcome === 'DISCLOSED' || outcome === 'MASKED') && (action === 'READ' || action === 'SEARCH') && rule !== undefined
 const hasRole = ({ roles }: AuditEntry, name: string): boolean => roles.includes(name)
 const typeOf = (path: string): string => path.slice(0, path.indexOf('.'))
 const pick = <T>(values: readonly T[], random: Random): T | undefined => values[random(Math.max(1, values.length))]
+
+/** A name that nothing has, or another spelling of one that something has. */
+const misspelled = (name: string, real = name): readonly string[] => [
+  name,
+  real.toLowerCase(),
+  `${real} `,
+  `${real}\u200b`,
+  `${real}0`,
+  '',
+]
 
 /** A kind that suits records that were disclosed or masked. */
 const opened = (change: (place: Place) => Members): Omit<Kind, 'kind'> => ({
@@ -106,11 +116,20 @@ const isResearch = (record: AuditEntry): boolean => hasRole(record, 'RESEARCHER'
 const BY_KIND = {
   // the caller
   ROLE_WITHOUT_GRANT: openedCaller(({ policy, random }) => ({ roles: [pick([...policy.roles.keys()], random)] })),
-  ROLE_THAT_DOES_NOT_EXIST: openedCaller(() => ({ roles: ['SUPERVISOR'] })),
+  ROLE_THAT_DOES_NOT_EXIST: openedCaller(({ record, random }) => ({
+    roles: [pick(misspelled('SUPERVISOR', record.roles[0]), random)],
+  })),
   NO_ROLE: openedCaller(() => ({ roles: [] })),
   PURPOSE: openedCaller(({ random }) => ({
     purpose: pick(['TREAT', 'ETREAT', 'BTG', 'HPAYMT', 'HOPERAT', 'HRESCH', 'PATRQT', 'PUBHLTH'], random),
   })),
+  PURPOSE_THAT_DOES_NOT_EXIST: openedCaller(({ record, random }) => ({
+    purpose: pick(misspelled('CURIOSITY', record.purpose), random),
+  })),
+  PURPOSE_OF_A_SECOND_ROLE: openedCaller(({ record, policy, random }) => {
+    const second = pick([...policy.roles.keys()], random) ?? ''
+    return { roles: [...record.roles, second].toSorted(), purpose: pick(policy.roles.get(second)?.mayClaim ?? [], random) }
+  }),
   NO_SECOND_FACTOR: openedCaller(({ record }) => (record.mfa ? { mfa: false } : undefined)),
   // view and outcome
   WIDER_VIEW: opened(({ record }) => (record.outcome === 'MASKED' ? FULL : undefined)),
@@ -124,6 +143,8 @@ const BY_KIND = {
         }
       : undefined,
   ),
+  VIEW_THAT_DOES_NOT_EXIST: opened(({ record, random }) => ({ view: pick(misspelled('LAST9', record.view), random) })),
+  MASKED_WITHOUT_VIEW: opened(({ record }) => (record.outcome === 'MASKED' ? { view: undefined } : undefined)),
   MASKED_AS_DISCLOSED: opened(({ record }) => (record.outcome === 'MASKED' ? { outcome: 'DISCLOSED' } : undefined)),
   DISCLOSED_WITHOUT_VIEW: opened(({ record }) =>
     record.outcome === 'MASKED' ? { outcome: 'DISCLOSED', view: undefined } : undefined,
@@ -138,9 +159,30 @@ const BY_KIND = {
     changesCaller: false,
     change: (place) => single(place, openDenied(place, ['RELATIONSHIP'], false)),
   },
+  DENIED_OPENED_AS_MASKED: {
+    changesCaller: false,
+    change: (place) => {
+      const members = openDenied(place, ['ROLE', 'PURPOSE'], true)
+      return single(place, members && { ...members, outcome: 'MASKED', view: pick(VIEWS_OF_ONE_RANK, place.random) })
+    },
+  },
+  DENIED_WITH_ANOTHER_OUTCOME_ALONE: {
+    changesCaller: false,
+    change: (place) => single(place, openDenied(place, ['ROLE', 'PURPOSE', 'RELATIONSHIP'], false) && { outcome: 'DISCLOSED' }),
+  },
   // relationship
   RELATIONSHIP_OF_ANOTHER_RULE: opened(({ random }) => ({ basis: pick(RELATIONSHIPS, random) })),
-  RELATIONSHIP_THAT_DOES_NOT_EXIST: opened(() => ({ basis: 'NEIGHBOR' })),
+  RELATIONSHIP_THAT_DOES_NOT_EXIST: opened(({ record, random }) => ({ basis: pick(misspelled('NEIGHBOR', record.basis), random) })),
+  RELATIONSHIP_OF_LATER: opened(({ record }) => (record.since === undefined ? undefined : { since: '2031-01-01T00:00:00.000Z' })),
+  CONSENT_IN_PLACE_OF_A_ROLE: opened((place) =>
+    anotherField(place, fieldWithout(place, 'VALUE'), () => ({
+      basis: 'CONSENT',
+      since: undefined,
+      limits: undefined,
+      basisId: 'mmRBC0ybO2UUIpXJsZi3MA',
+    })),
+  ),
+  CONSENT_WITHOUT_ITS_ID: opened(() => ({ basis: 'CONSENT', ...NO_GROUND })),
   NO_BASIS: opened(() => ({ basis: undefined, ...NO_GROUND })),
   // limits of a proxy
   LIMITS_WITHOUT_THE_CATEGORY: opened(({ record, policy }) => {
@@ -148,7 +190,10 @@ const BY_KIND = {
     const limits = record.limits?.map((scope) => ({ ...scope, categories: scope.categories.filter((one) => one !== category) }))
     return limits && { limits }
   }),
-  LIMITS_OF_NOTHING: opened(({ record }) => (hasRole(record, 'PROXY') ? { limits: [] } : undefined)),
+  LIMITS_OF_NOTHING: opened(({ record }) => (record.basis === 'BREAK_GLASS' ? undefined : { limits: [] })),
+  LIMITS_OF_ANOTHER_CATEGORY: opened(({ record }) =>
+    record.basis === 'BREAK_GLASS' ? undefined : { limits: [{ categories: ['NOTE'], labeled: true }] },
+  ),
   FIELD_BEYOND_LIMITS: opened((place) => {
     const { record } = place
     const { limits } = record
@@ -205,13 +250,17 @@ const BY_KIND = {
     const grant = pick(others, random)
     return grant && { rule: grant.rule, basis: grant.relationship }
   }),
-  RULE_THAT_DOES_NOT_EXIST: opened(({ record, random }) => ({ rule: `${record.path}#${20 + random(70)}` })),
+  RULE_THAT_DOES_NOT_EXIST: opened(({ record, random }) => ({
+    rule: pick(misspelled(`${record.path}#${20 + random(70)}`, record.rule), random),
+  })),
   NO_RULE: opened(() => ({ rule: undefined })),
   PATH_THAT_DOES_NOT_EXIST: opened(({ record, random }) => {
-    const path = `${typeOf(record.path)}.${pick(['bloodType', 'passport', 'genome'], random)}`
+    const path = `${typeOf(record.path)}.${pick(['bloodType', 'passport', 'address', 'constructor', '__proto__'], random)}`
     return { path, rule: `${path}#1` }
   }),
-  PATH_THAT_DOES_NOT_EXIST_BY_A_REAL_RULE: opened(({ record }) => ({ path: `${record.path}History` })),
+  PATH_THAT_DOES_NOT_EXIST_BY_A_REAL_RULE: opened(({ record, random }) => ({
+    path: pick(misspelled(`${record.path}History`, record.path), random),
+  })),
   FIELD_OF_ANOTHER_ROLE: opened((place) => anotherField(place, fieldWithout(place, 'VALUE'))),
   EDGE_OF_ANOTHER_ROLE: opened((place) => anotherField(place, fieldWithout(place, 'EDGE'))),
   PARTNER_BEYOND_ITS_FIELDS: opened((place) =>
@@ -233,6 +282,11 @@ const BY_KIND = {
   ),
   ACTION_WITHOUT_GRANT: opened(({ random }) => ({ action: pick(['EXPORT', 'UPDATE', 'DELETE', 'CREATE'], random) })),
   // roots with an own list of roles
+  CALL_WITHOUT_A_SECOND_FACTOR: {
+    changesCaller: true,
+    change: (place) =>
+      place.record.outcome === 'DISCLOSED' && place.policy.calls.has(place.record.path) ? single(place, { mfa: false }) : undefined,
+  },
   CALL_OF_ANOTHER_ROLE: {
     changesCaller: true,
     change: (place) => {
