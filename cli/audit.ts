@@ -5,6 +5,7 @@ import type { TenantId } from '../gateway/model/ids.ts'
 import { decodeNodeId } from '../gateway/model/node-id.ts'
 import { exportCommand } from './audit-export.ts'
 import { proveCommand, verifyProofCommand } from './audit-prove.ts'
+import { rebuildCommand, recountCommand } from './audit-tables.ts'
 import { verifyCommand } from './audit-verify.ts'
 import { tenantOption } from './tenant-option.ts'
 import { printLine } from './terminal.ts'
@@ -49,6 +50,8 @@ export function auditCommand(onSystem: (command: Command) => Command): Command {
     .addCommand(verifyCommand())
     .addCommand(onSystem(proveCommand()))
     .addCommand(verifyProofCommand())
+    .addCommand(onSystem(rebuildCommand()))
+    .addCommand(onSystem(recountCommand()))
 }
 
 async function entriesOf(options: ListOptions, command: Command): Promise<readonly AuditEntry[]> {

@@ -34,6 +34,16 @@ export interface ObjectStore {
   list(prefix: string, after?: string): AsyncIterable<string>
 }
 
+/** A store whose objects are derived from others and may be removed. The store of a sealed log is none. */
+export interface RemovableObjects extends ObjectStore {
+  /**
+   * Removes an object. An absent one is no fault.
+   *
+   * @throws StoreUnavailable if it is unknown whether the object is removed
+   */
+  remove(name: string): Promise<void>
+}
+
 const NAME = /^[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/
 
 /** A fault of the code: names are built from numbers, hashes and tenants. */

@@ -5,7 +5,8 @@ import type { ObjectStore } from '../model/object-store.ts'
 import { FolderObjects } from './folder-objects.ts'
 import { S3Objects } from './s3-objects.ts'
 
-const BUCKET = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])$/
+/** `s3://bucket` */
+export const BUCKET = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])$/
 
 /** `PHI_AUDIT_OBJECTS` is `s3://bucket` or an absolute path. `PHI_AUDIT_OBJECTS_OWNER` is the account of the bucket. */
 const ObjectsEnvironment = z.object({
@@ -30,9 +31,13 @@ export function openObjects(env: Readonly<Record<string, string | undefined>>): 
   const { PHI_AUDIT_OBJECTS: place, PHI_AUDIT_OBJECTS_OWNER: owner } = ObjectsEnvironment.parse(env)
   const bucket = BUCKET.exec(place)?.[1]
   if (bucket === undefined) return new FolderObjects(place)
+  return new S3Objects(objectClient(), bucket, owner === '' ? undefined : owner)
+}
+
+/** A client of S3 that prints no names and sizes of objects. */
+export function objectClient(): S3Client {
   const requestHandler = { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS, throwOnRequestTimeout: true }
   const client = new S3Client({ maxAttempts: ATTEMPTS, requestHandler })
-  // it would print names and sizes of objects
   client.middlewareStack.remove('loggerMiddleware')
-  return new S3Objects(client, bucket, owner === '' ? undefined : owner)
+  return client
 }

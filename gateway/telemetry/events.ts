@@ -114,6 +114,17 @@ export type GatewayEvent =
       readonly tenant: TenantId
       readonly what: 'CONFLICT' | 'REFUSED' | 'UNAVAILABLE'
     }
+  /** The audit tables of a tenant were brought up to date. `size` counts the items of the log that they hold. */
+  | {
+      readonly event: 'TABLES_PASS'
+      readonly tenant: TenantId
+      readonly added: number
+      readonly size: number
+      readonly files: number
+      readonly milliseconds: number
+    }
+  /** The audit tables of a tenant end where they ended before. Without a tenant, no pass began. */
+  | { readonly event: 'TABLES_FAILED'; readonly tenant?: TenantId; readonly cause: string }
   /** An item of the audit table was changed or removed. No code of this system does either. */
   | { readonly event: 'AUDIT_CHANGED'; readonly tenant?: TenantId; readonly lane: string; readonly what: 'MODIFY' | 'REMOVE' }
   | { readonly event: 'INTERNAL'; readonly requestId: RequestId; readonly cause: string; readonly frames: readonly string[] }

@@ -34,6 +34,8 @@ export const METRICS = {
   WitnessFailures: 'Count',
   LogForks: 'Count',
   AuditChanges: 'Count',
+  TabledRecords: 'Count',
+  TableFailures: 'Count',
 } as const
 
 type Counts = Partial<Record<keyof typeof METRICS, number>>
@@ -109,6 +111,10 @@ function countsOf(event: GatewayEvent): Counts {
       return { NotaryFailures: 1 }
     case 'NOTARY_STOPPED':
       return event.what === 'ITEMS' ? { AuditChanges: 1 } : { LogForks: 1 }
+    case 'TABLES_PASS':
+      return { TabledRecords: event.added }
+    case 'TABLES_FAILED':
+      return { TableFailures: 1 }
     case 'AUDIT_CHANGED':
       return { AuditChanges: 1 }
     case 'AUDIT_LANE_FAULT':

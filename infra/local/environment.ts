@@ -25,6 +25,7 @@ export const stackEnvironment = z.object({
   PHI_LOG_KEYS: text,
   PHI_NOTARY_TENANTS: z.string(),
   PHI_AUDIT_OBJECTS: text,
+  PHI_AUDIT_TABLES: text,
   PHI_ISSUER: text,
   PHI_AUDIENCE: text,
   PHI_JWKS_URI: text,
@@ -49,6 +50,8 @@ export interface StackParts {
   readonly tenants: readonly string[]
   /** The folder of the sealed log, an absolute path. */
   readonly auditObjects: string
+  /** The folder of the audit tables, an absolute path. */
+  readonly auditTables: string
   readonly issuer: string
   readonly audience: string
   readonly jwksUri: string
@@ -65,6 +68,7 @@ export const environmentOf = (parts: StackParts): StackEnvironment => ({
   PHI_LOG_KEYS: JSON.stringify({ '*': parts.logKeys }),
   PHI_NOTARY_TENANTS: parts.tenants.join(','),
   PHI_AUDIT_OBJECTS: parts.auditObjects,
+  PHI_AUDIT_TABLES: parts.auditTables,
   PHI_ISSUER: parts.issuer,
   PHI_AUDIENCE: parts.audience,
   PHI_JWKS_URI: parts.jwksUri,

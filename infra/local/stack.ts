@@ -42,6 +42,8 @@ const TENANT_KMS_KEYS = { lakeside: [LAKESIDE_KEY, KMS_KEY] }
 const DATABASE = 'dynamodb.sqlite'
 /** The folder of the sealed log. */
 const AUDIT_OBJECTS = 'audit-objects'
+/** The folder of the tables that are derived from it. */
+const AUDIT_TABLES = 'audit-tables'
 /** All files of a stack. `fresh` deletes only these, so that a wrong folder loses no other files. */
 const DATA_FILES = [
   DATABASE,
@@ -52,6 +54,7 @@ const DATA_FILES = [
   'identity.json',
   'seeded.json',
   AUDIT_OBJECTS,
+  AUDIT_TABLES,
 ]
 
 /** A stack already runs on this data folder. */
@@ -119,6 +122,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     logKeys: LOG_KEYS,
     tenants: [...new Set(users.map(({ tenant }) => tenant))],
     auditObjects: join(dataFolder, AUDIT_OBJECTS),
+    auditTables: join(dataFolder, AUDIT_TABLES),
     issuer,
     audience: AUDIENCE,
     jwksUri,

@@ -31,9 +31,10 @@ async function start(): Promise<void> {
   stopOnSignal(stops)
   try {
     // import them only now: both read the environment when they are loaded, as on Lambda
-    const [{ handler }, notary, { openImporter }] = await Promise.all([
+    const [{ handler }, notary, tables, { openImporter }] = await Promise.all([
       import('../../functions/graphql.ts'),
       import('../../functions/notary.ts'),
+      import('../../functions/tables.ts'),
       import('../../gateway/admin/open-importer.ts'),
     ])
     const seeded = await seedOnce({
@@ -46,7 +47,11 @@ async function start(): Promise<void> {
     if (!seeded && patients !== undefined)
       log('The demo patients already exist. To change their number, run: npm start -- --fresh --patients N')
     const api = await startHttpApi({ port, routes: { 'POST /graphql': handler, 'GET /graphql': handler, 'GET /health': health } })
-    stops.unshift(() => api.stop(), everyMinute(notary.handler))
+    const sealAndTable = async (): Promise<void> => {
+      await notary.handler()
+      await tables.handler()
+    }
+    stops.unshift(() => api.stop(), everyMinute(sealAndTable))
   } catch (error) {
     await stack.stop()
     throw error
@@ -59,7 +64,7 @@ async function start(): Promise<void> {
   log(`Ready in ${(performance.now() / 1000).toFixed(1)} s.`)
 }
 
-/** Calls the notary now and each minute, as its schedule does. The returned function waits for the call that is under way. */
+/** Does the work now and each minute, as a schedule does. The returned function waits for the call that is under way. */
 function everyMinute(work: () => Promise<void>): () => Promise<void> {
   let last = work()
   const timer = setInterval(() => {

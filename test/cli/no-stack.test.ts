@@ -51,6 +51,7 @@ describe('phi without a running stack', { timeout: 30_000 }, () => {
       logKeys: { ed25519: 'key', mlDsa44: 'key' },
       tenants: ['riverside'],
       auditObjects: stale,
+      auditTables: stale,
       issuer: free,
       audience: 'phi',
       jwksUri: free,

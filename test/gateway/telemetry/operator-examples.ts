@@ -42,6 +42,8 @@ const ALL: { readonly [Name in GatewayEvent['event']]: Extract<GatewayEvent, { e
   NOTARY_STOPPED: { event: 'NOTARY_STOPPED', tenant, what: 'CHECKPOINT' },
   AUDIT_LANE_FAULT: { event: 'AUDIT_LANE_FAULT', tenant, lane, sequence: 12, what: 'GAP' },
   WITNESS_FAILED: { event: 'WITNESS_FAILED', tenant, what: 'CONFLICT' },
+  TABLES_PASS: { event: 'TABLES_PASS', tenant, added: 120, size: 4_711, files: 9, milliseconds: 800 },
+  TABLES_FAILED: { event: 'TABLES_FAILED', tenant, cause: 'MalformedSegment' },
   AUDIT_CHANGED: { event: 'AUDIT_CHANGED', tenant, lane, what: 'REMOVE' },
   INTERNAL: { event: 'INTERNAL', requestId: REQUEST, cause: 'RangeError', frames },
   PROCESS_FAULT: { event: 'PROCESS_FAULT', why: 'REJECTION', cause: 'TypeError', frames },
