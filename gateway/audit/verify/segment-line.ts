@@ -9,7 +9,8 @@ export interface SegmentItem {
   readonly text: string
 }
 
-const LINE = /^\{"l":"([A-Za-z0-9_.-]+)","n":([1-9]\d{0,15}),"pv":"([0-9a-f]{64})","h":"([0-9a-f]{64})","e":(".*")\}$/
+// with the flag s, because a text may have U+2028, which JSON does not escape
+const LINE = /^\{"l":"([A-Za-z0-9_.-]+)","n":([1-9]\d{0,15}),"pv":"([0-9a-f]{64})","h":"([0-9a-f]{64})","e":(".*")\}$/s
 
 /** The line of an item, with its newline. Each item has exactly one line. */
 export const segmentLine = ({ lane, sequence, prev, hash, text }: SegmentItem): string =>
