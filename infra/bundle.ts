@@ -62,6 +62,17 @@ const requiredBuiltins: Plugin = {
   },
 }
 
+/** The bundle has one library of DuckDB, beside its files. The package chooses among those of all platforms. */
+const duckdbLibrary: Plugin = {
+  name: 'duckdb-library',
+  setup: (build) => {
+    const namespace = 'duckdb'
+    build.onResolve({ filter: /^@duckdb\/node-bindings$/ }, ({ path }) => ({ path, namespace }))
+    build.onResolve({ filter: /^\.\/duckdb\.node$/, namespace }, ({ path }) => ({ path, external: true }))
+    build.onLoad({ filter: /.*/, namespace }, () => ({ contents: "module.exports = require('./duckdb.node')" }))
+  },
+}
+
 /** The options of the bundles that contain the gateway. They make the cold start shorter (bench/README.md). */
 const gatewayOptions = {
   ...bundleOptions,
@@ -71,7 +82,7 @@ const gatewayOptions = {
   outExtension: { '.js': '.mjs' },
   // graphql has an additional check of each type, which it leaves out in production
   define: { 'process.env.NODE_ENV': '"production"' },
-  plugins: [disabledPlugins, requiredBuiltins],
+  plugins: [disabledPlugins, requiredBuiltins, duckdbLibrary],
 } satisfies BuildOptions
 
 /** A bundle has several copies of graphql. They do not recognize each other's types, and in production graphql does not check this. */
@@ -91,6 +102,32 @@ export async function bundleFunction(output: URL, entry = 'functions/graphql.ts'
     bundleGateway(entry, output),
     ...Object.entries(SCHEMA_FILES).map(([name, from]) => cp(new URL(from, root), new URL(name, output), { recursive: true })),
   ])
+}
+
+/** The package of DuckDB's library for Lambda. It is another project, because npm installs no packages of other processors beside its own. */
+const LAMBDA_DUCKDB = new URL('infra/arm64/node_modules/@duckdb/node-bindings-linux-arm64/', root)
+/** The addon, and the library that it loads from its own folder. */
+const DUCKDB_FILES = ['duckdb.node', 'libduckdb.so']
+
+/** The library of DuckDB for Lambda is not installed. */
+class LibraryMissing extends Error {
+  override readonly name = 'LibraryMissing'
+}
+
+/**
+ * Bundles the function that writes the audit tables, beside the library of DuckDB.
+ *
+ * @param library a folder with the files of one platform. The default is that of Lambda: Linux on arm64
+ * @throws LibraryMissing
+ */
+export async function bundleTables(output: URL, library: URL = LAMBDA_DUCKDB): Promise<void> {
+  await rm(output, { recursive: true, force: true })
+  await mkdir(output, { recursive: true })
+  await bundleGateway('functions/tables.ts', output)
+  for (const file of DUCKDB_FILES)
+    await cp(new URL(file, library), new URL(file, output)).catch((cause: unknown) => {
+      throw new LibraryMissing('The library of DuckDB for Lambda is missing. Install it with: npm run install:arm64', { cause })
+    })
 }
 
 /**

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { openPromise } from 'yauzl'
 import type * as Entry from '../gateway/index.ts'
 import { clinicLock, clinicTypeDefs } from '../schema/clinic.ts'
 import { openImporter } from '../gateway/admin/open-importer.ts'
@@ -9,8 +12,12 @@ import { seedDemo } from '../infra/local/demo/seed.ts'
 import { type Handler, startHttpApi } from '../infra/local/api-gateway.ts'
 import { startStack } from '../infra/local/stack.ts'
 import { fetchToken } from '../infra/local/token.ts'
+import { LIBRARY_FILES, processorOf } from './infra/native-library.ts'
 
 // Run after `npm run build`: the deployed file must answer like the source. It runs in plain Node, as on Lambda.
+
+/** The maximum of Lambda for an unpacked package. */
+const MAX_PACKAGE_BYTES = 262_144_000
 
 interface Answer {
   readonly data: {
@@ -50,6 +57,13 @@ try {
   }
   console.log('the packaged function answers')
 
+  // the archive that is deployed, not the folder that it is made from
+  const archive = await membersOf(fileURLToPath(new URL('../.serverless/tables.zip', import.meta.url)))
+  for (const file of LIBRARY_FILES) assert.equal(processorOf(archive.get(`dist/tables/${file}`) ?? Buffer.alloc(0)), 'arm64')
+  assert.ok(archive.has('dist/tables/index.mjs'))
+  assert.ok([...archive.values()].reduce((sum, { length }) => sum + length, 0) < MAX_PACKAGE_BYTES)
+  console.log('the package of the tables has its library for arm64')
+
   // the package for other deployments has the same entry point as its sources, bundled
   const [built, source] = await Promise.all([
     import(new URL('../dist/package/index.mjs', import.meta.url).href) as Promise<typeof Entry>,
@@ -62,4 +76,12 @@ try {
 } finally {
   await stack.stop()
   rmSync(dataFolder, { recursive: true, force: true })
+}
+
+async function membersOf(file: string): Promise<Map<string, Buffer>> {
+  const archive = await openPromise(file)
+  const members = new Map<string, Buffer>()
+  for await (const entry of archive.eachEntry())
+    members.set(entry.fileName, await buffer(await archive.openReadStreamPromise(entry)))
+  return members
 }

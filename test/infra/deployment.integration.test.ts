@@ -32,6 +32,7 @@ const source =
         ...fragment('tables.yml'),
         ...fragment('alarms.yml'),
         ...fragment('audit-objects.yml'),
+        ...fragment('audit-tables.yml'),
       }
     : template(packaged)
 
@@ -214,6 +215,44 @@ describe('P7: the role of the notary', () => {
       const uses = keyPolicy.parse(source[id]?.Properties).KeyPolicy.Statement.filter(({ Action }) => Action.includes('kms:Sign'))
       expect(uses).toEqual([expect.objectContaining({ Sid: 'SignCheckpoints', Action: ['kms:Sign', 'kms:GetPublicKey'] })])
     }
+  })
+})
+
+describe('P7: the role of the function that writes tables', () => {
+  const tables = statementsOf('TablesPolicy')
+  const allows = tables.filter(({ Effect }) => Effect === 'Allow')
+  const of = (id: string) =>
+    allows.filter((one) => one.Resource.some((resource) => names(resource, id))).flatMap((one) => one.Action)
+
+  it('P7: reads the sealed log, and writes to its own bucket', () => {
+    expect(of('AuditBucket')).toEqual(['s3:GetObject', 's3:ListBucket'])
+    expect(of('AuditTablesBucket')).toEqual(['s3:PutObject', 's3:GetObject', 's3:DeleteObject', 's3:ListBucket'])
+  })
+
+  it('P7: has no right over tables, keys or the log, whatever another policy allows', () => {
+    expect(allows.flatMap(({ Action }) => Action).filter((action) => !/^(?:s3|logs):/.test(action))).toEqual([])
+    const denied = tables.filter(({ Effect, Condition }) => Effect === 'Deny' && Object.keys(Condition).length === 0)
+    expect(denied).toContainEqual(expect.objectContaining({ Action: ['dynamodb:*', 'kms:*'], Resource: ['*'] }))
+    const kept = denied.filter((one) => one.Resource.some((resource) => names(resource, 'AuditBucket')))
+    expect(kept.flatMap(({ Action }) => Action)).toEqual(
+      expect.arrayContaining(['s3:PutObject', 's3:DeleteObject', 's3:DeleteObjectVersion', 's3:PutObjectRetention']),
+    )
+  })
+
+  it('P7: no other role reads or writes its bucket', () => {
+    const others = Object.keys(source).filter((id) => /Policy$/.test(id) && source[id]?.Type === 'AWS::IAM::ManagedPolicy')
+    expect(others.length).toBeGreaterThan(3)
+    for (const id of others.filter((one) => one !== 'TablesPolicy'))
+      expect(JSON.stringify(source[id])).not.toContain('AuditTablesBucket')
+  })
+
+  it('has a bucket that nobody outside of the account can read, without Object Lock', () => {
+    expect(source['AuditTablesBucket']).toMatchObject({
+      Properties: {
+        PublicAccessBlockConfiguration: { BlockPublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true },
+      },
+    })
+    expect(JSON.stringify(source['AuditTablesBucket'])).not.toMatch(/ObjectLock|Versioning/)
   })
 })
 

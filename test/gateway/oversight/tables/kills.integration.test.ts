@@ -49,13 +49,14 @@ describe('P7: a campaign of kills at every call to a store', () => {
         time = NOON + at * ROUND_MS + 60_000
         sealed.seal(items, Math.floor(time / 1_000))
         await publish(sealed, log)
-        const pass = tablesOf(kill.isDead ? log : (kill.over(log as unknown as RemovableObjects) as never), killed, () => time)
+        const pass = tablesOf(kill.isDead ? log : (kill.over(log as unknown as RemovableObjects)), killed, () => time)
         await pass.pass(TENANT, always).catch((error: unknown) => {
           if ((error as Error).name !== 'Killed') throw error
         })
         await soundManifest(tables, sealed)
         if (kill.isDead) killed = tables
       }
+      expect(kill.isDead).toBe(true)
       time += 26 * HOUR_MS
       const last = tablesOf(log, tables, () => time)
       await last.pass(TENANT, always)

@@ -64,9 +64,9 @@ function exported(row: Row): Row {
     if (value === null) return []
     if (kinds[name] === 'NUMBER') return [[name, Number(value)]]
     if (kinds[name] === 'INSTANT') return [[name, (value as Date).toISOString()]]
-    return [[name, kinds[name] === 'JSON' ? JSON.parse(String(value)) : value]]
+    return [[name, kinds[name] === 'JSON' ? JSON.parse(value as string) : value]]
   })
-  return { ...(Object.fromEntries(own) as Row), ...(others !== null && (JSON.parse(String(others)) as Row)) }
+  return { ...(Object.fromEntries(own) as Row), ...(others !== null && (JSON.parse(others as string) as Row)) }
 }
 
 /** The manifest with its files checked: each exists, and the rows that it lists are those of the log up to its size. */
