@@ -8,7 +8,7 @@ import { openAuditObjects } from './audit-objects.ts'
 /** Called with the number of items that are done and the number of all. */
 type Progress = (done: number, all: number) => void
 
-/** What an operator does with the audit tables of a tenant. Errors are those of `AuditTables` and `recount`. */
+/** The work of an operator on the audit tables of a tenant. Errors are those of `AuditTables` and `recount`. */
 export interface TableAdmin {
   rebuild(tenant: TenantId, onProgress: Progress): Promise<TablePass>
   recount(tenant: TenantId, onProgress: Progress): Promise<Recount>

@@ -31,7 +31,7 @@ export interface AuditTableParts {
   readonly limits?: TableLimits
 }
 
-/** What a pass did. */
+/** The result of a pass. */
 export interface TablePass {
   readonly manifest: Manifest
   /** Records that were added. */
@@ -61,7 +61,7 @@ export class AuditTables {
   }
 
   /**
-   * Adds what was sealed since the last pass, then compacts.
+   * Adds the items that were sealed since the last pass, then compacts.
    *
    * @param until no step begins after this time, in milliseconds since the epoch
    * @param onProgress called after each step, with the number of items in the tables and of all

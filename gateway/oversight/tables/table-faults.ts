@@ -1,4 +1,4 @@
-// Each of these stops the tables of one tenant. The manifest stays as it was, and questions get the answers of before. No message has
+// Each of these faults stops the tables of one tenant. The manifest stays as it was, and questions get the answers of before. No message has
 // a value: a position in the log locates the cause.
 
 /** A line of a segment is no audit item, or the item differs from its hash. Nothing is skipped: the tables end before it. */

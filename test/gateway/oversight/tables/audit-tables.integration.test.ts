@@ -140,7 +140,7 @@ describe('P7: the rows of the tables', () => {
   })
 })
 
-describe('P7: what is no audit item stops the tables of its tenant before it', () => {
+describe('P7: a malformed item stops the tables of its tenant, which end before it', () => {
   const good = laneOf('kakjK50G.1', 4, 3)
   const content = { c: { f: 1, po: `${'q'.repeat(42)}A`, t: NOON }, g: [[0, null, null, [0]]], h: [{}], s: ['Patient.ssn'] }
   const withItem = (change: object): string => JSON.stringify({ ...content, ...change })
