@@ -49,7 +49,7 @@ describe('P7: a campaign of kills at every call to a store', () => {
         time = NOON + at * ROUND_MS + 60_000
         sealed.seal(items, Math.floor(time / 1_000))
         await publish(sealed, log)
-        const pass = tablesOf(kill.isDead ? log : (kill.over(log as unknown as RemovableObjects)), killed, () => time)
+        const pass = tablesOf(kill.isDead ? log : kill.over(log as unknown as RemovableObjects), killed, () => time)
         await pass.pass(TENANT, always).catch((error: unknown) => {
           if ((error as Error).name !== 'Killed') throw error
         })
@@ -115,5 +115,53 @@ describe('P7: a pass holds no more rows than its limits', () => {
     await tablesOf(log, tables, () => NOON, SMALL).pass(TENANT, always)
     const { files } = await soundManifest(tables, sealed)
     expect(files.map(({ rows }) => rows)).toEqual(Array.from({ length: 12 }, () => 40))
+  })
+})
+
+describe('P7: files that no manifest lists are removed, and no others', () => {
+  it('P7: keeps the file of a writer whose manifest comes after the removal', async () => {
+    const { log, tables } = stores('slow')
+    const sealed = new SealedLog()
+    let time = NOON + 60_000
+    const publishNext = async (lane: string): Promise<void> => {
+      sealed.seal(laneOf(lane, 3, 4, time).items, Math.floor(time / 1_000))
+      await publish(sealed, log)
+    }
+    for (const lane of ['kakjK50G.1', 'kakjK50G.2']) {
+      await publishNext(lane)
+      await tablesOf(log, tables, () => time).pass(TENANT, always)
+    }
+    // the hour is over: the next pass compacts, and then lists what to remove
+    time += 2 * HOUR_MS
+    let slow: Promise<unknown> | undefined
+    const { promise: removed, resolve } = Promise.withResolvers<undefined>()
+    const { promise: stored, resolve: isStored } = Promise.withResolvers<undefined>()
+    const slowTables: RemovableObjects = {
+      put: async (name, ...args) => {
+        if (name.endsWith('manifest.json')) {
+          isStored(undefined)
+          await removed
+        }
+        return await tables.put(name, ...args)
+      },
+      get: (name) => tables.get(name),
+      list: (...args) => tables.list(...args),
+      remove: (name) => tables.remove(name),
+    }
+    const compacting: RemovableObjects = {
+      put: (...args) => tables.put(...args),
+      get: (name) => tables.get(name),
+      remove: (name) => tables.remove(name),
+      list: async function* (...args) {
+        await publishNext('kakjK50G.3')
+        slow = tablesOf(log, slowTables, () => time).pass(TENANT, always)
+        await stored
+        yield* tables.list(...args)
+      },
+    }
+    await tablesOf(log, compacting, () => time).pass(TENANT, always)
+    resolve(undefined)
+    await slow
+    expect(await soundManifest(tables, sealed)).toMatchObject({ size: 9, records: 36 })
   })
 })
