@@ -117,16 +117,21 @@ describe('P7: an export', () => {
 
   it('P7: the command prints a line for people, and its exit code states the result', async () => {
     await exported('printed', {})
-    const whole = await phiVerify('printed', '--policy', ownPolicy)
+    const [lock = ''] = readdirSync(join(folder, 'printed', 'policies'))
+    const reviewed = join(folder, 'printed', 'policies', lock)
+    const whole = await phiVerify('printed', '--policy', ownPolicy, '--lock', reviewed)
     expect(whole).toMatchObject({ code: 0 })
     expect(whole.output).toContain('1,620 field records in 480 items, 6 lanes, 18 of 18 checkpoints, 2 of 2 witnesses, no gap\n')
+    expect(whole.output).toMatch(/^replayed ([\d,]+) of \1 disclosed or masked records; 0 depend on .*; 0 not allowed$/m)
     const [segment] = readdirSync(join(folder, 'printed', 'segments'))
       .sort()
       .slice(3)
     rmSync(join(folder, 'printed', 'segments', segment ?? ''))
-    const damaged = await phiVerify('printed', '--policy', ownPolicy)
+    // a file that is none of the locks
+    const damaged = await phiVerify('printed', '--policy', ownPolicy, '--lock', ownPolicy)
     expect(damaged.code).toBe(1)
     expect(damaged.output).toMatch(/Gap: no segment holds positions \d+ to \d+/)
+    expect(damaged.output).toContain(`policies/${lock} is not a policy lock that you reviewed`)
     expect((await phiVerify('nothing', '--policy', ownPolicy)).code).toBe(2)
   })
 })

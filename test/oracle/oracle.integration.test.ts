@@ -1,5 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { chainedItems } from '../../gateway/audit/verify/item.ts'
+import { type ItemContent, itemText, type RecordMembers } from '../../gateway/audit/verify/item-text.ts'
+import { clinicLock } from '../../schema/clinic.ts'
+import { lockReplay, replayed, verdictText } from '../gateway/audit/replay-bench.ts'
 import { agrees, type Clinic, openClinic, outcomesMet } from './agreement.ts'
 import { type Answered, historyAgrees } from './history-agreement.ts'
 import { rulesOf } from './plain-rules.ts'
@@ -44,6 +48,20 @@ describe('answers to generated questions equal the prediction from rules and dat
     'P2 P7: the audit by %s has the records that it has by request, and that the oracle expects',
     async (index) => {
       expect(await historyAgrees(clinic.running.services.history, index, await ask())).toBeGreaterThan(6)
+    },
+    PATIENCE_MS,
+  )
+
+  it(
+    'P7: the policy replay allows every disclosure of the audit',
+    async () => {
+      const items = chainedItems((await ask()).flatMap(({ entries }) => entries))
+      const contents = items.map(
+        ({ records }) => JSON.parse(itemText(records as readonly object[] as readonly RecordMembers[]) ?? '') as ItemContent,
+      )
+      const results = replayed(lockReplay(clinicLock()), contents)
+      expect(results.filter(({ verdict }) => verdict.kind === 'NOT_ALLOWED')).toEqual([])
+      expect(new Set(results.map(({ verdict }) => verdictText(verdict)))).toContain('REPLAYED')
     },
     PATIENCE_MS,
   )

@@ -191,15 +191,8 @@ const isPermit = (decision: Decision): decision is Permit => decision.outcome ==
 
 /** The reason of a denial. The relationship of the grant is held, so only its limits can deny for the relationship. */
 function reasonOf(decision: Exclude<Decision, Permit>): Extract<ReplayFault, 'ROLE' | 'PURPOSE' | 'LIMITS' | 'CONSENT' | 'RULE'> {
-  if (decision.outcome === 'INDETERMINATE') return 'RULE'
-  switch (decision.reason) {
-    case 'ROLE':
-    case 'PURPOSE':
-    case 'CONSENT':
-      return decision.reason
-    case 'RELATIONSHIP':
-      return 'LIMITS'
-    default:
-      return 'RULE'
-  }
+  const reason = decision.outcome === 'DENIED' ? decision.reason : undefined
+  if (reason === 'ROLE' || reason === 'PURPOSE' || reason === 'CONSENT') return reason
+  // the decision has no other reasons
+  return reason === 'RELATIONSHIP' ? 'LIMITS' : 'RULE'
 }
