@@ -6,14 +6,15 @@ import { clinicLock } from '../../../schema/clinic.ts'
 import { runClinic, type RunningClinic } from '../../harness/running-clinic.ts'
 import { honestItems, PATIENTS } from './independent/honest-items.ts'
 import { hashOf, textOf, writtenAnew } from './independent/item-writer.ts'
-import { type AuditItem, KINDS } from './independent/over-grant-kinds.ts'
+import type { AuditItem } from './independent/alterations.ts'
+import { KINDS } from './independent/over-grant-kinds.ts'
 import { plant } from './independent/over-grants.ts'
 import { SealedLog, sourceOf } from './sealed-log.ts'
 import { couldBeAllowed, readPolicyText } from './independent/policy-text.ts'
 
 const policy = readPolicyText(clinicLock())
 /** The number of records to plant. The full size is 500. */
-const OVER_GRANTS = Number(process.env['OVER_GRANTS'] ?? 92)
+const OVER_GRANTS = Number(process.env['OVER_GRANTS'] ?? 62)
 const SEED = Number(process.env['OVER_GRANTS_SEED'] ?? 20_261)
 /** The number of records to plant in one log. */
 const EACH_ROUND = 23
@@ -48,7 +49,10 @@ function plantAll(): ReturnType<typeof plant>[] {
 
 describe('P7: a writer of items from the documentation alone', () => {
   it('P7: gives each exported item of a real request the text that its hash covers', () => {
-    for (const item of items) for (const record of item) expect(hashOf(record, record.prev, textOf(item))).toBe(record.hash)
+    for (const item of items) {
+      const text = textOf(item)
+      for (const record of item) expect(hashOf(record, record.prev, text)).toBe(record.hash)
+    }
   })
 
   it('P7: gives the items of each lane the chain that they have', () => {

@@ -4,7 +4,7 @@ import { decodeNodeId } from '../../../../gateway/model/node-id.ts'
 import { clinicLock } from '../../../../schema/clinic.ts'
 import type { ClinicAnswer, RunningClinic } from '../../../harness/running-clinic.ts'
 import { at, first, nodesAt, patientsOf, RIVERSIDE } from '../../asking.ts'
-import type { AuditItem } from './over-grant-kinds.ts'
+import type { AuditItem } from './alterations.ts'
 
 /** The nurse is on the care team of the first ten patients, so the eleventh opens by break-glass only. */
 export const PATIENTS = 11

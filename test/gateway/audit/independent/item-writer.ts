@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { AuditEntry } from '../../../../gateway/audit/entry.ts'
 import type { ItemParts } from '../../../../gateway/audit/item.ts'
-import type { AuditItem } from './over-grant-kinds.ts'
+import type { AuditItem } from './alterations.ts'
 
 /**
  * Writes items anew from their exported records: text, hashes and chain. Written from `docs/audit-log.md`, section "The text", alone.

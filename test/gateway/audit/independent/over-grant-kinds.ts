@@ -1,117 +1,25 @@
-import type { AuditEntry } from '../../../../gateway/audit/entry.ts'
-import type { FieldLines, GrantLine, PolicyText } from './policy-text.ts'
-
-/** The records of one item, in the order of their index, in the form of an export. */
-export type AuditItem = readonly AuditEntry[]
-
-/** A number below the bound. */
-export type Random = (bound: number) => number
-
-/** A change of one record. */
-export interface Change {
-  readonly index: number
-  /** An undefined member is removed. */
-  readonly members: Partial<Record<keyof AuditEntry, unknown>>
-}
-
-interface Place {
-  readonly record: AuditEntry
-  readonly item: AuditItem
-  readonly policy: PolicyText
-  readonly random: Random
-}
-
-export interface Kind {
-  readonly kind: OverGrantKind
-  /** Whether it changes what all records of an item share: the caller, the purpose, the study. It needs an item of one record. */
-  readonly changesCaller: boolean
-  /** The changes, first that of the over-grant; undefined if the record does not suit. The caller checks that it is an over-grant. */
-  readonly change: (place: Place) => readonly Change[] | undefined
-}
-
-type Members = Change['members'] | undefined
-
-const VIEWS_OF_ONE_RANK = ['LAST4', 'YEAR', 'ZIP3']
-const RELATIONSHIPS = ['CARE_TEAM', 'SELF', 'PROXY', 'ORGANIZATION', 'AUTHOR']
-const NO_GROUND = { basisId: undefined, since: undefined, limits: undefined }
-const FULL = { outcome: 'DISCLOSED', view: 'FULL', reason: undefined }
-
-const isOpened = ({ outcome, action, rule }: AuditEntry): boolean =>
-  (outcome === 'DISCLOSED' || outcome === 'MASKED') && (action === 'READ' || action === 'SEARCH') && rule !== undefined
-const hasRole = ({ roles }: AuditEntry, name: string): boolean => roles.includes(name)
-const typeOf = (path: string): string => path.slice(0, path.indexOf('.'))
-const pick = <T>(values: readonly T[], random: Random): T | undefined => values[random(Math.max(1, values.length))]
-
-/** A name that nothing has, or another spelling of one that something has. */
-const misspelled = (name: string, real = name): readonly string[] => [
-  name,
-  real.toLowerCase(),
-  `${real} `,
-  `${real}\u200b`,
-  `${real}0`,
-  '',
-]
-
-/** A kind that suits records that were disclosed or masked. */
-const opened = (change: (place: Place) => Members): Omit<Kind, 'kind'> => ({
-  changesCaller: false,
-  change: (place) => (isOpened(place.record) ? single(place, change(place)) : undefined),
-})
-const openedCaller = (change: (place: Place) => Members): Omit<Kind, 'kind'> => ({ ...opened(change), changesCaller: true })
-
-function single({ record }: Place, members: Members): readonly Change[] | undefined {
-  return members && [{ index: record.index, members }]
-}
-
-/** Another field of the same record type that has a grant, with the members that a disclosure by this grant would have. */
-function anotherField(
-  { record, policy, random }: Place,
-  suits: (field: FieldLines, grant: GrantLine) => boolean,
-  basis: (grant: GrantLine) => Change['members'] = ({ relationship }) => ({ basis: relationship }),
-): Members {
-  const all = [...policy.fields.values()].filter(({ path }) => path !== record.path && typeOf(path) === typeOf(record.path))
-  const found = pick(
-    all.flatMap((field) => field.grants.filter((grant) => suits(field, grant)).map((grant) => ({ field, grant }))),
-    random,
-  )
-  if (found === undefined) return undefined
-  const { field, grant } = found
-  const outcome = grant.view === 'FULL' ? 'DISCLOSED' : 'MASKED'
-  const count = field.class === 'EDGE' ? 1 + random(5) : undefined
-  return { path: field.path, rule: grant.rule, view: grant.view, outcome, count, ...basis(grant) }
-}
-
-const isGrantOf = (grant: GrantLine, { roles }: AuditEntry): boolean => grant.roles.some((name) => roles.includes(name))
-const keepBasis = (): Change['members'] => ({})
-const fieldWithout =
-  ({ record }: Place, className: string): ((field: FieldLines) => boolean) =>
-  (field) =>
-    field.class === className && !field.grants.some((grant) => isGrantOf(grant, record))
-
-/** A value of a record that may not be opened, disclosed with all members that its closest grant would give. */
-function openDenied({ record, policy }: Place, reasons: readonly string[], withBasis: boolean): Members {
-  if (record.outcome !== 'DENIED' || record.action !== 'READ' || !reasons.includes(record.reason ?? '')) return undefined
-  const grants = policy.fields.get(record.path)?.grants ?? []
-  const grant = grants.find(({ rule }) => rule === record.rule) ?? grants[0]
-  return grant && { ...FULL, rule: grant.rule, ...(withBasis && { basis: grant.relationship }) }
-}
-
-/** Two records of an item exchange their outcomes; their fields, rules and bases stay. */
-function swapped({ record, item, random }: Place): readonly Change[] | undefined {
-  if (record.outcome !== 'DENIED' || record.action !== 'READ' || record.reason !== 'ROLE') return undefined
-  const other = pick(
-    item.filter((one) => isOpened(one) && one.count === undefined),
-    random,
-  )
-  if (other === undefined) return undefined
-  const outcomeOf = ({ outcome, view, reason }: AuditEntry): Change['members'] => ({ outcome, view, reason })
-  return [
-    { index: record.index, members: outcomeOf(other) },
-    { index: other.index, members: outcomeOf(record) },
-  ]
-}
-
-const isResearch = (record: AuditEntry): boolean => hasRole(record, 'RESEARCHER')
+import {
+  type Alteration,
+  anotherField,
+  fieldWithout,
+  FULL,
+  hasRole,
+  isGrantOf,
+  isResearch,
+  keepBasis,
+  misspelled,
+  NO_GROUND,
+  openDenied,
+  opened,
+  openedCaller,
+  pick,
+  RELATIONSHIPS,
+  single,
+  swapped,
+  typeOf,
+  VIEWS_OF_ONE_RANK,
+} from './alterations.ts'
+import { type FieldLines, PLAN } from './policy-text.ts'
 
 const BY_KIND = {
   // the caller
@@ -236,6 +144,7 @@ const BY_KIND = {
   STUDY_OF_A_CALLER_WITHOUT_ONE: opened(({ record }) =>
     isResearch(record) ? undefined : { basis: 'STUDY', ...NO_GROUND, basisId: 'RIVERSIDE-A1C' },
   ),
+  STUDY_BESIDE_RESEARCH: openedCaller(({ record }) => (isResearch(record) ? undefined : { study: 'RIVERSIDE-A1C' })),
   RESEARCHER_WITH_ANOTHER_ROLE: openedCaller(({ record, policy }) => {
     const grant = policy.fields.get(record.path)?.grants.find(({ roles }) => roles.includes('PHYSICIAN'))
     return isResearch(record) && grant ? { roles: ['PHYSICIAN', 'RESEARCHER'], ...FULL, rule: grant.rule } : undefined
@@ -271,6 +180,18 @@ const BY_KIND = {
         )
       : undefined,
   ),
+  // an over-grant with a further fact that the log does not decide
+  CONTRACT_IN_PLACE_OF_A_GRANT: openedCaller((place) => {
+    const members = anotherField(place, fieldWithout(place, 'VALUE'))
+    return members && { ...members, contract: 'ab'.repeat(32) }
+  }),
+  LIMITS_IN_PLACE_OF_A_GRANT: opened((place) => {
+    const categories = [...new Set([...place.policy.fields.values()].map(({ category }) => category))]
+    return anotherField(place, fieldWithout(place, 'VALUE'), ({ relationship }) => ({
+      basis: relationship,
+      limits: [{ categories, labeled: false }],
+    }))
+  }),
   // actions
   SEARCH_BY_A_MASKED_FIELD: opened(({ record }) => (record.outcome === 'MASKED' ? { ...FULL, action: 'SEARCH' } : undefined)),
   SEARCH_BY_A_FIELD_OF_ANOTHER_ROLE: opened((place) => {
@@ -282,6 +203,11 @@ const BY_KIND = {
   ),
   ACTION_WITHOUT_GRANT: opened(({ random }) => ({ action: pick(['EXPORT', 'UPDATE', 'DELETE', 'CREATE'], random) })),
   // roots with an own list of roles
+  PLAN_WITHOUT_A_SECOND_FACTOR: {
+    changesCaller: true,
+    change: (place) =>
+      place.record.outcome === 'DISCLOSED' && place.record.path === PLAN ? single(place, { mfa: false }) : undefined,
+  },
   CALL_WITHOUT_A_SECOND_FACTOR: {
     changesCaller: true,
     change: (place) =>
@@ -296,9 +222,13 @@ const BY_KIND = {
       return others.length === 0 ? undefined : single(place, { roles: [pick(others, random)] })
     },
   },
-} satisfies Record<string, Omit<Kind, 'kind'>>
+} satisfies Record<string, Alteration>
 
 /** A way in which a record exceeds the policy. */
 export type OverGrantKind = keyof typeof BY_KIND
+
+export interface Kind extends Alteration {
+  readonly kind: OverGrantKind
+}
 
 export const KINDS: readonly Kind[] = Object.entries(BY_KIND).map(([kind, of]) => ({ kind: kind as OverGrantKind, ...of }))

@@ -1,5 +1,6 @@
 import type { AuditEntry } from '../../../../gateway/audit/entry.ts'
-import { type AuditItem, type Change, KINDS, type Kind, type OverGrantKind, type Random } from './over-grant-kinds.ts'
+import type { AuditItem, Change, Random } from './alterations.ts'
+import { KINDS, type Kind, type OverGrantKind } from './over-grant-kinds.ts'
 import { couldBeAllowed, type PolicyText } from './policy-text.ts'
 
 export interface Planted {

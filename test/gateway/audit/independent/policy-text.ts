@@ -94,7 +94,8 @@ export function couldBeAllowed({ roles, fields, calls }: PolicyText, record: Aud
   return isBasis(record, field, grant, isResearch)
 }
 
-const PLAN = 'Query.explainAccess'
+/** The path of a plan, which is for every caller. */
+export const PLAN = 'Query.explainAccess'
 /** Reason and note of a grant, which are opened for the callers of the roots that return grants: `docs/break-glass.md`. */
 const OF_GRANTS = /^BreakGlass(?:Grant|Renewal)\.(?:reason|note)$/
 const callersOfGrants = ([root, roles]: readonly [string, readonly string[]]): readonly string[] =>

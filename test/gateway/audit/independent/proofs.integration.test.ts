@@ -140,14 +140,6 @@ describe('P7: proofs of a running system, checked from the specifications alone'
       expect(item.h).toBe(entryOf(item).toString('hex'))
       expect(check(proof, item)).toMatchObject({ accepted: true, origin, witnesses: ['w1', 'w2'] })
       expect(proof.length).toBeLessThan(MAX_PROOF_BYTES)
-      console.log(
-        'SIZE',
-        proof.length,
-        proof
-          .toString()
-          .split('\n')
-          .map((l) => l.length),
-      )
     }
     const names = handed.map(({ name }) => name)
     expect(await phi('verify-proof', ...names, '--policy', join(folder, 'policy'))).toMatchObject({ code: 0 })
