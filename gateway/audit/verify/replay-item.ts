@@ -1,4 +1,5 @@
 import type { LockTable } from '../../../directives/lock-table.ts'
+import { CLOCK_TOLERANCE_MS } from './hour-limits.ts'
 import type { ItemContent } from './item-text.ts'
 import { type ReplayedCaller, replayedCaller } from './replay-caller.ts'
 import { claimedAccess, claimedBasis, type ClaimedBasis, type ClaimedContext, claimedContext } from './replay-claim.ts'
@@ -36,13 +37,14 @@ export class LockReplay {
       this.#contexts = new Map()
       this.#verdicts = 0
     }
-    const { at, ct, m, pu, ro, st } = c
+    const { at, ct, m, pu, ro, st, t } = c
     const context = nested(
       this.#contexts,
       JSON.stringify([pu, ro, m === true, st === undefined, at === undefined, ct === undefined]),
     )
     const shapeKeys = s.map(shapeKey)
     const byHead = h.map((head) => nested(context, headKey(head, st)))
+    const isLater = h.map(({ si }) => beginsLater(si, t))
     let index = 0
     for (const [place, , , shapes] of g) {
       const [head, known] = [h[place], byHead[place]]
@@ -56,7 +58,7 @@ export class LockReplay {
           known.set(key, verdict)
           this.#verdicts++
         }
-        if (verdict !== 'NONE') visit(verdict, index, head, shape)
+        if (verdict !== 'NONE') visit(isLater[place] === true ? LATER : verdict, index, head, shape)
       }
     }
   }
@@ -74,6 +76,11 @@ export class LockReplay {
     return verdict.kind === 'REPLAYED' && context.hasContract ? dependsOn('CONTRACT') : verdict
   }
 }
+
+/** A relationship that began after the request opened nothing. The item has the time of its first record. */
+const LATER = notAllowed('RELATIONSHIP')
+const beginsLater = (since: unknown, time: unknown): boolean =>
+  typeof since === 'number' && typeof time === 'number' && since > time + CLOCK_TOLERANCE_MS
 
 function nested<Value>(map: Map<string, Map<string, Value>>, key: string): Map<string, Value> {
   const known = map.get(key) ?? new Map<string, Value>()

@@ -47,7 +47,7 @@ const LOCK = Buffer.from(
     '',
   ].join('\n'),
 )
-const LOCK_DIGEST = createHash('sha256').update(LOCK).digest('hex')
+export const LOCK_DIGEST = createHash('sha256').update(LOCK).digest('hex')
 
 interface SigningKey {
   readonly key: VerifierKey
