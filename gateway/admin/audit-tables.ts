@@ -3,7 +3,8 @@ import type { TenantId } from '../model/ids.ts'
 import { AuditTables, type TablePass } from '../oversight/tables/audit-tables.ts'
 import { recount, type Recount } from '../oversight/tables/recount.ts'
 import { openTableObjects } from '../store/open-tables.ts'
-import { openAuditObjects } from './audit-objects.ts'
+import { SealedItems } from '../oversight/tables/sealed-items.ts'
+import { NoSealedLog, openAuditObjects } from './audit-objects.ts'
 
 /** Called with the number of items that are done and the number of all. */
 type Progress = (done: number, all: number) => void
@@ -19,7 +20,12 @@ export function openTableAdmin(env: Env): TableAdmin {
   const parts = { log: openAuditObjects(env), tables: openTableObjects(env) }
   const tables = new AuditTables({ ...parts, now: Date.now })
   return {
-    rebuild: (tenant, onProgress) => tables.rebuild(tenant, onProgress),
+    rebuild: async (tenant, onProgress) => {
+      // tables that exist would be emptied, and there is nothing to make new ones from
+      if ((await new SealedItems(parts.log, tenant).size()) === 0)
+        throw new NoSealedLog('The log of this tenant has no checkpoint yet.')
+      return await tables.rebuild(tenant, onProgress)
+    },
     recount: (tenant, onProgress) => recount(parts, tenant, onProgress),
   }
 }

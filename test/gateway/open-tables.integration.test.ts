@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { NoSealedLog } from '../../gateway/admin/audit-objects.ts'
+import { openTableAdmin } from '../../gateway/admin/audit-tables.ts'
+import type { TenantId } from '../../gateway/model/ids.ts'
 import { openTables } from '../../gateway/open-tables.ts'
 import { logTenants } from '../../gateway/oversight/tables/log-tenants.ts'
 import { openObjects } from '../../gateway/store/open-objects.ts'
@@ -10,8 +13,8 @@ import { openTableObjects } from '../../gateway/store/open-tables.ts'
 import type { GatewayEvent } from '../../gateway/telemetry/events.ts'
 import { type ObjectStoreStandIn, startObjectStore } from '../../infra/local/object-store.ts'
 import { NOON } from './audit/examples.ts'
-import { laneOf, SealedLog } from './audit/sealed-log.ts'
-import { publish, soundManifest } from './oversight/tables/table-bench.ts'
+import { laneOf } from './audit/sealed-log.ts'
+import { publish, soundManifest, emptyLog } from './oversight/tables/table-bench.ts'
 
 let folder: string
 let bucket: ObjectStoreStandIn
@@ -40,7 +43,7 @@ describe('P7: the tables of a deployment', () => {
     expect(await service.run()).toBe(true)
     expect(events).toEqual([])
 
-    const sealed = new SealedLog()
+    const sealed = emptyLog()
     sealed.seal(laneOf('kakjK50G.1', 4, 3).items, NOON / 1_000 + 60)
     await publish(sealed, log)
     // the tenant `broken` has a segment without any item
@@ -61,6 +64,15 @@ describe('P7: the tables of a deployment', () => {
     const service = openTables({ ...env, PHI_AUDIT_TABLES: 's3://other' }, { events: (event) => void events.push(event) })
     expect(await service.run()).toBe(false)
     expect(events).toContainEqual({ event: 'TABLES_FAILED', tenant: 'riverside', cause: 'StoreUnavailable' })
+  })
+
+  it('P7: are made anew and counted by an operator, if there is a log', async () => {
+    const admin = openTableAdmin(env)
+    const tenant = 'riverside' as TenantId
+    expect((await admin.rebuild(tenant, () => undefined)).manifest).toMatchObject({ size: 4, records: 12, revision: 3 })
+    expect(await admin.recount(tenant, () => undefined)).toEqual({ size: 4, logSize: 4, records: 12, differences: [] })
+    await expect(admin.rebuild('nobody' as TenantId, () => undefined)).rejects.toThrow(NoSealedLog)
+    expect(await openTableObjects(env).get('nobody/manifest.json')).toBeUndefined()
   })
 
   it('P7: find each tenant of a store, whatever its name', async () => {

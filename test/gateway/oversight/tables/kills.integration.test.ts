@@ -8,8 +8,19 @@ import { FolderObjects } from '../../../../gateway/store/folder-objects.ts'
 import { FolderTables } from '../../../../gateway/store/folder-tables.ts'
 import { seeded } from '../../../hostile/seeded.ts'
 import { NOON } from '../../audit/examples.ts'
-import { laneOf, SealedLog } from '../../audit/sealed-log.ts'
-import { dataNames, HOUR_MS, publish, recordsIn, SMALL, soundManifest, StoreKill, tablesOf, TENANT } from './table-bench.ts'
+import { laneOf } from '../../audit/sealed-log.ts'
+import {
+  dataNames,
+  HOUR_MS,
+  publish,
+  recordsIn,
+  SMALL,
+  soundManifest,
+  StoreKill,
+  tablesOf,
+  TENANT,
+  emptyLog,
+} from './table-bench.ts'
 
 /** The full size is 120, each call twice: PHI_TABLES_RUNS=120. */
 const RUNS = Number(process.env['PHI_TABLES_RUNS'] ?? 1)
@@ -40,7 +51,7 @@ describe('P7: a campaign of kills at every call to a store', () => {
     'P7: run %i: a readable manifest after each pass, and each record once',
     async (run) => {
       const { log, tables } = stores(`kill-${run}`)
-      const sealed = new SealedLog()
+      const sealed = emptyLog()
       // over 120 runs, each call is the last one twice: before it is sent, and after its work is done
       const kill = new StoreKill(((run * 37) % CALLS) + 1, Math.floor(run / CALLS) % 2 === run % 2 ? 'BEFORE' : 'AFTER')
       let killed: RemovableObjects = kill.over(tables)
@@ -83,7 +94,7 @@ describe('P7: two instances at once', () => {
     'P7: run %i: each record once, and no listed file is removed',
     async (run) => {
       const { log, tables } = stores(`two-${run}`)
-      const sealed = new SealedLog()
+      const sealed = emptyLog()
       const random = seeded(run, 'two tables')
       const pause = (): Promise<unknown> => sleep(random() < 0.3 ? random() * 20 : 0)
       let time: number = NOON
@@ -109,7 +120,7 @@ describe('P7: two instances at once', () => {
 describe('P7: a pass holds no more rows than its limits', () => {
   it('P7: writes several files of a long log, in several steps', async () => {
     const { log, tables } = stores('long')
-    const sealed = new SealedLog()
+    const sealed = emptyLog()
     sealed.seal(laneOf('kakjK50G.1', 60, 8).items, NOON / 1_000 + 60)
     await publish(sealed, log)
     await tablesOf(log, tables, () => NOON, SMALL).pass(TENANT, always)
@@ -121,7 +132,7 @@ describe('P7: a pass holds no more rows than its limits', () => {
 describe('P7: files that no manifest lists are removed, and no others', () => {
   it('P7: keeps the file of a writer whose manifest comes after the removal', async () => {
     const { log, tables } = stores('slow')
-    const sealed = new SealedLog()
+    const sealed = emptyLog()
     let time = NOON + 60_000
     const publishNext = async (lane: string): Promise<void> => {
       sealed.seal(laneOf(lane, 3, 4, time).items, Math.floor(time / 1_000))

@@ -9,10 +9,14 @@ import { type Manifest, readManifest } from '../../../../gateway/oversight/table
 import { inScratch } from '../../../../gateway/oversight/tables/scratch.ts'
 import { quoted, TableEngine } from '../../../../gateway/oversight/tables/table-engine.ts'
 import { fetchTable } from '../../../../gateway/oversight/tables/table-store.ts'
-import type { SealedLog } from '../../audit/sealed-log.ts'
+import { LogKeys, SealedLog } from '../../audit/sealed-log.ts'
 
 export const TENANT = 'riverside'
 export const HOUR_MS = 3_600_000
+
+const keys = new LogKeys()
+/** A log without any item. All of them have the same keys, because keys take longer than the rest of a test. */
+export const emptyLog = (): SealedLog => new SealedLog(keys)
 
 /** Files of some rows, so that a small log has many of them. */
 export const SMALL: TableLimits = { part: { rows: 40, bytes: 1_000_000 }, stepRows: 100, compactedRows: 400 }
