@@ -17,7 +17,7 @@ import { S3Tables } from '../../../../gateway/store/s3-tables.ts'
 import { type ObjectStoreStandIn, startObjectStore } from '../../../../infra/local/object-store.ts'
 import { linked, packed, samples } from '../../audit/audit-arbitraries.ts'
 import { NOON } from '../../audit/examples.ts'
-import type { SealedLog} from '../../audit/sealed-log.ts';
+import type { SealedLog } from '../../audit/sealed-log.ts'
 import { laneOf, sealedByTime } from '../../audit/sealed-log.ts'
 import { dataNames, HOUR_MS, publish, recordsIn, rowsIn, SMALL, soundManifest, tablesOf, TENANT, emptyLog } from './table-bench.ts'
 
