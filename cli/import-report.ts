@@ -1,5 +1,5 @@
 import type { NodeId } from '../gateway/model/ids.ts'
-import type { WriteCounts } from '../fhir/importer.ts'
+import type { WriteCounts } from '../gateway/model/source-result.ts'
 import type { EntryPlace } from '../fhir/source-units.ts'
 import type { EntryCounts } from './entry-tally.ts'
 

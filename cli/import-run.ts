@@ -1,6 +1,5 @@
-import type { EntryOutcome } from '../fhir/entry-account.ts'
 import { readValues } from '../fhir/files.ts'
-import { type Importer, type RefusedResource, type WriteResult, writePatients } from '../fhir/importer.ts'
+import { type Importer, writePatients } from '../fhir/importer.ts'
 import type { CodeLabels } from '../fhir/labels.ts'
 import { mapOpened } from '../fhir/map-bundle.ts'
 import type { MappedBundle, MappedPatient } from '../fhir/mapped-bundle.ts'
@@ -10,15 +9,15 @@ import { type SourceRoot, sourceRoots } from '../fhir/source-files.ts'
 import { type EntryPlace, type SourceUnit, SourceUnits } from '../fhir/source-units.ts'
 import { lookupId } from '../fhir/stored-patients.ts'
 import { BadUserInput, VersionConflict } from '../gateway/model/failures.ts'
-import { type NodeId, type PatientId, type RecordId, recordKey, type TenantId } from '../gateway/model/ids.ts'
-import { encodeNodeId } from '../gateway/model/node-id.ts'
-import type { TypeName } from '../directives/coordinates.ts'
-import type { Clock, NewRecord } from '../gateway/model/record.ts'
-import type { SourceResource, WithdrawnResource } from '../gateway/model/source.ts'
+import type { PatientId, TenantId } from '../gateway/model/ids.ts'
+import type { Clock } from '../gateway/model/record.ts'
+import type { WithdrawnResource } from '../gateway/model/source.ts'
 import type { MinorsPolicy } from '../gateway/model/minors.ts'
 import { type PatientPattern, isReadableBy, withMembers } from './care-team-option.ts'
+import { EntrySettlement, refusalFault } from './entry-settlement.ts'
 import { EntryTally } from './entry-tally.ts'
 import { HeldUnits, type OpenedUnit } from './held-units.ts'
+import { ImportFindings } from './import-findings.ts'
 import { type ImportFault, type ImportReport, add, counts } from './import-report.ts'
 import type { Progress } from './progress.ts'
 
@@ -62,31 +61,8 @@ export async function runImport(options: ImportOptions): Promise<ImportReport> {
   return run.report()
 }
 
-/** The entries that a patient of a unit waits with, until the write shows what became of them. */
-interface Waiting {
-  readonly place: EntryPlace
-  /** The resource of the entry; undefined without an id. */
-  readonly source: SourceResource | undefined
-  readonly outcome: Extract<EntryOutcome, { kind: 'records' | 'access' }>
-}
-
-const REFUSALS: Readonly<Record<RefusedResource['why'], string>> = {
-  CONFLICT: ISSUES.versions,
-  REVIVAL: ISSUES.revived,
-  PATIENT: ISSUES.patient,
-  ENCOUNTER: ISSUES.foreignEncounter,
-}
-
 const TOO_MANY_HELD =
   'the bundles with resources of patients that they do not hold are too many to be read together; import fewer files at a time'
-
-const KINDS = {
-  leftOut: 'leftOut',
-  superseded: 'superseded',
-  readByOthers: 'readByOthers',
-  notImported: 'notImported',
-  issue: 'issues',
-} as const
 
 class ImportRun {
   readonly #options: ImportOptions
@@ -97,29 +73,15 @@ class ImportRun {
   /** The writes that have not ended. */
   readonly #writing = new Set<Promise<void>>()
   readonly #tally = new EntryTally()
-  readonly #sources = new WeakMap<MappedPatient, { readonly unit: SourceUnit; readonly place: readonly number[] }>()
-  readonly #waiting = new WeakMap<MappedPatient, readonly Waiting[]>()
-  readonly #patients = new Set<PatientId>()
-  /** The patients of which these files have the own resource. */
-  readonly #own = new Set<PatientId>()
-  /** The patients with a known user on their care team. */
-  readonly #readable = new Set<PatientId>()
+  readonly #settlement = new EntrySettlement(this.#tally)
+  readonly #findings = new ImportFindings()
   /** The server of each patient. */
   readonly #bases = new Map<PatientId, string>()
-  readonly #records = new Map<string, number>()
-  readonly #unknown = new Map<string, number>()
-  readonly #leftOut = new Map<string, number>()
   readonly #passedOver = new Map<string, number>()
-  readonly #unassigned = new Map<string, Set<PatientId>>()
-  readonly #used = new Set<string>()
-  readonly #closed = new Set<PatientId>()
-  /** By node id, the patient records that other ones replace. */
-  readonly #replaced = new Map<NodeId, NodeId>()
   readonly #withdrawn: { readonly resource: WithdrawnResource; readonly place: EntryPlace }[] = []
   /** Patients of earlier imports with resources in these files. */
   readonly #stored: MappedPatient[] = []
   readonly #faults: ImportFault[] = []
-  readonly #written = { created: 0, updated: 0, unchanged: 0, removed: 0, moved: 0 }
   #bundles = 0
   #resources = 0
   #doneBytes = 0
@@ -223,17 +185,12 @@ class ImportRun {
 
   *#mappedWith(unit: SourceUnit, opened: OpenedBundle, stored: ReadonlyMap<string, PatientId>): Generator<MappedPatient> {
     const mapped = mapOpened(opened, { ...this.#options, now: this.#now, idFor: this.#options.importer.idFor, stored })
+    this.#findings.mapped(mapped)
     this.#collect(unit, mapped)
-    const waiting = this.#account(unit, mapped)
     const patients = mapped.patients.map((patient) => this.#withMembers(patient))
-    for (const patient of [...patients, ...mapped.stored]) {
-      this.#sources.set(patient, { unit, place: mapped.places[patient.entry] ?? [] })
-      this.#waiting.set(patient, waiting.get(patient.patient) ?? [])
-      waiting.delete(patient.patient)
-    }
+    this.#settlement.take(unit, mapped, [...patients, ...mapped.stored])
     for (const patient of patients) if (!this.#isOfOtherServer(patient)) yield patient
     for (const patient of mapped.stored) if (!this.#isOfOtherServer(patient)) this.#stored.push(patient)
-    for (const { patient } of mapped.patients) this.#own.add(patient)
   }
 
   #withMembers(patient: MappedPatient): MappedPatient {
@@ -250,32 +207,15 @@ class ImportRun {
     if (base === undefined || known === base) return false
     this.#bases.set(patient.patient, known ?? base)
     if (known === undefined) return false
-    this.#refuse(patient, `Patient.id: ${ISSUES.bases}`)
+    this.#faults.push(this.#settlement.refuse(patient, `Patient.id: ${ISSUES.bases}`))
     return true
   }
 
-  #refuse(patient: MappedPatient, reason: string): void {
-    const source = this.#sources.get(patient)
-    this.#settle(patient, undefined)
-    this.#faults.push({ ...(source?.unit.placeOf(source.place) ?? { file: '' }), reason })
-  }
-
-  /** Counts the entries, and returns those that wait for the write of their patient. */
-  #account(unit: SourceUnit, { outcomes, places, patients, stored }: MappedBundle): Map<PatientId, Waiting[]> {
-    const waiting = new Map<PatientId, Waiting[]>()
-    const sources = new Map([...patients, ...stored].flatMap((one) => one.sources.map((source) => [source.entry, source])))
-    for (const [index, outcome] of outcomes.entries()) {
-      const place = unit.placeOf(places[index] ?? [])
-      this.#tally.read(place.file, 1)
-      if (outcome.kind !== 'records' && outcome.kind !== 'access') {
-        this.#tally.settled(place.file, KINDS[outcome.kind])
-        continue
-      }
-      const ofPatient = waiting.get(outcome.patient) ?? []
-      waiting.set(outcome.patient, ofPatient)
-      ofPatient.push({ place, source: sources.get(index), outcome })
-    }
-    return waiting
+  /** Collects the faults of a bundle, and the resources that no chart has from now on. */
+  #collect(unit: SourceUnit, { withdrawn, faults, places }: MappedBundle): void {
+    const placeOf = (entry: number): EntryPlace => unit.placeOf(entry === WHOLE_BUNDLE ? [] : (places[entry] ?? []))
+    for (const resource of withdrawn) this.#withdrawn.push({ resource, place: placeOf(resource.entry) })
+    for (const { entry, reason } of faults) this.#faults.push({ ...placeOf(entry), reason })
   }
 
   async write(patient: MappedPatient): Promise<void> {
@@ -288,111 +228,42 @@ class ImportRun {
   async #write(patient: MappedPatient): Promise<void> {
     try {
       const result = await this.#options.importer.write(patient)
-      this.#settle(patient, result)
-      this.#count(result)
-      const records = writtenRecords(patient, result)
-      if (records.length > 0) this.#patients.add(patient.patient)
+      this.#faults.push(...this.#settlement.settle(patient, result))
       const { users, now } = this.#options
-      if (isReadableBy(patient, users, now())) this.#readable.add(patient.patient)
-      for (const { ref } of records) add(this.#records, ref.type, 1)
+      this.#findings.written(patient, result, isReadableBy(patient, users, now()))
     } catch (failure) {
       // these two errors concern only this patient; any other error means that the store is not available
       if (!(failure instanceof VersionConflict || failure instanceof BadUserInput)) throw failure
-      this.#refuse(patient, `not written: ${failure.code}`)
+      this.#faults.push(this.#settlement.refuse(patient, `not written: ${failure.code}`))
     }
-    const { created, updated, unchanged } = this.#written
-    const records = created + updated + unchanged
-    this.#options.progress.update({ doneBytes: this.#doneBytes, patients: this.#patients.size, records })
+    const { patients, records } = this.#findings
+    this.#options.progress.update({ doneBytes: this.#doneBytes, patients, records })
   }
 
   /** Removes the resources that no chart has from now on. */
   async withdraw(): Promise<void> {
     if (this.#withdrawn.length === 0) return
     const result = await this.#options.importer.withdraw(this.#withdrawn.map(({ resource }) => resource))
-    this.#count(result)
+    this.#findings.changed(result)
     const places = new Map(this.#withdrawn.map(({ resource, place }) => [resource.id, { type: resource.type, place }]))
     for (const { id, why } of result.refused) {
       const { type = '', place = { file: '' } } = places.get(id) ?? {}
-      this.#faults.push({ ...place, reason: `${type}: ${REFUSALS[why]}` })
-    }
-  }
-
-  #count({ created, updated, unchanged, removed = 0, moved = 0, closed }: WriteResult): void {
-    this.#written.created += created
-    this.#written.updated += updated
-    this.#written.unchanged += unchanged
-    this.#written.removed += removed
-    this.#written.moved += moved
-    for (const patient of closed) this.#closed.add(patient)
-  }
-
-  /** @param result undefined if the patient was not written */
-  #settle(patient: MappedPatient, result: WriteResult | undefined): void {
-    const refused = new Map(result?.refused.map(({ id, why }) => [id, why]))
-    const outdated = new Set(result?.outdated)
-    for (const { place, source, outcome } of this.#waiting.get(patient) ?? []) {
-      const why = source && refused.get(source.id)
-      if (why !== undefined) this.#faults.push({ ...place, reason: `${source?.type ?? ''}: ${REFUSALS[why]}` })
-      if (result === undefined || why !== undefined) this.#tally.settled(place.file, 'issues')
-      else if (source !== undefined && outdated.has(source.id)) this.#tally.settled(place.file, 'superseded')
-      else {
-        const isSame =
-          outcome.kind === 'access' ? !result.accessChanged : outcome.records.every((record) => result.unchangedRecords.has(record))
-        this.#tally.settled(place.file, isSame ? 'unchanged' : 'imported')
-      }
+      this.#faults.push(refusalFault(place, type, why))
     }
   }
 
   report(): ImportReport {
+    const { assign, careTeamOf } = this.#options
     return {
       bundles: this.#bundles,
       resources: this.#resources,
-      patients: this.#patients.size,
-      records: this.#records,
-      written: this.#written,
+      ...this.#findings.report(this.#anyMatches ? [] : assign.keys()),
       entries: this.#tally.total(),
       files: this.#tally.files(),
       passedOver: this.#passedOver,
       missingPages: this.#units.missingPages(),
-      unknown: this.#unknown,
-      leftOut: this.#leftOut,
-      unassigned: new Map([...this.#unassigned].map(([practitioner, patients]) => [practitioner, patients.size])),
-      unused: this.#anyMatches ? [] : [...this.#options.assign.keys()].filter((practitioner) => !this.#used.has(practitioner)),
-      unreadable: [...this.#patients].filter((patient) => this.#own.has(patient) && !this.#readable.has(patient)).length,
-      matchesNone: this.#options.careTeamOf.length > 0 && !this.#anyMatches,
-      closed: this.#closed.size,
-      replaced: [...this.#replaced].map(([patient, by]) => ({ patient, by })),
+      matchesNone: careTeamOf.length > 0 && !this.#anyMatches,
       faults: this.#faults,
     }
   }
-
-  #collect(unit: SourceUnit, mapped: MappedBundle): void {
-    for (const [type, times] of mapped.unknown) add(this.#unknown, type, times)
-    for (const [what, times] of mapped.leftOut) add(this.#leftOut, what, times)
-    for (const patient of mapped.closed) this.#closed.add(patient)
-    for (const resource of mapped.withdrawn) {
-      this.#withdrawn.push({ resource, place: unit.placeOf(mapped.places[resource.entry] ?? []) })
-    }
-    for (const { patient, by } of mapped.replaced) this.#replaced.set(nodeIdOf(patient), nodeIdOf(by))
-    for (const { entry, reason } of mapped.faults) {
-      const place = unit.placeOf(entry === WHOLE_BUNDLE ? [] : (mapped.places[entry] ?? []))
-      this.#faults.push({ ...place, reason })
-    }
-    for (const [practitioner, { assignments, patients }] of mapped.practitioners) {
-      for (const assignment of assignments) this.#used.add(assignment)
-      if (assignments.length > 0) continue
-      this.#unassigned.set(practitioner, new Set([...(this.#unassigned.get(practitioner) ?? []), ...patients]))
-    }
-  }
 }
-
-/** The records of a patient without those of resources that the store did not take. */
-function writtenRecords({ records, sources }: MappedPatient, { outdated, refused }: WriteResult): readonly NewRecord[] {
-  const dropped = new Set([...outdated, ...refused.map(({ id }) => id)])
-  if (dropped.size === 0) return records
-  const left = sources.filter(({ id }) => dropped.has(id)).flatMap((source) => source.records.map(recordKey))
-  return records.filter(({ ref }) => !left.includes(recordKey(ref)))
-}
-
-const nodeIdOf = (patient: PatientId): NodeId =>
-  encodeNodeId({ type: 'Patient' as TypeName, patient, id: patient as string as RecordId })

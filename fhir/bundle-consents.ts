@@ -1,6 +1,7 @@
 import type { Consent, ConsentChanges } from '../gateway/model/consent.ts'
 import type { PatientId, RecordId } from '../gateway/model/ids.ts'
 import { type Entry, isIdentified } from './bundle.ts'
+import type { BundleCharts } from './bundle-charts.ts'
 import { type ConsentReading, mapConsent, unreadConsent } from './consent.ts'
 import type { ConsentContext } from './consent-rules.ts'
 import { Reference } from './datatypes.ts'
@@ -10,10 +11,7 @@ import { ISSUES, mappingIssue } from './mapping-issue.ts'
 import { subjectElements } from './subject.ts'
 
 interface Parts extends ConsentContext {
-  /** The patients of the bundle by their entries. */
-  readonly patients: () => ReadonlyMap<Entry, PatientId>
-  /** The patient of an earlier import that a reference leads to. */
-  readonly stored: (reference: string | undefined, from: Entry['resource']) => PatientId | undefined
+  readonly charts: BundleCharts
   readonly account: EntryAccount
   readonly sources: EntrySources
 }
@@ -79,17 +77,18 @@ export class BundleConsents {
    * consent that names nobody is about the only patient of its bundle.
    */
   #patientOf(entry: Entry): PatientId | undefined {
-    const { references, patients, stored, idFor, account } = this.#parts
-    const ofBundle = patients()
+    const { references, charts, idFor, account } = this.#parts
     const named = subjectElements('Consent').map((element) => Reference.safeParse(entry.resource[element]).data)
     const targets = named.map((reference) => references.follow(reference, entry.resource, 'Patient'))
     for (const [index, target] of targets.entries()) {
-      const patient = target.kind === 'entry' ? ofBundle.get(target.entry) : stored(named[index], entry.resource)
+      const patient =
+        target.kind === 'entry' ? charts.own.get(target.entry)?.patient : charts.storedPatient(named[index], entry.resource)
       if (patient !== undefined) return patient
     }
     account.fault(entry, mappingIssue('Consent.patient', ISSUES.patient))
-    const [only, ...others] = ofBundle.values()
-    if (targets.every(({ kind }) => kind === 'nowhere' || kind === 'elsewhere')) return others.length === 0 ? only : undefined
+    const [only, ...others] = charts.own.values()
+    if (targets.every(({ kind }) => kind === 'nowhere' || kind === 'elsewhere'))
+      return others.length === 0 ? only?.patient : undefined
     const mentioned = targets.flatMap((target) => {
       if (target.kind === 'outside') return target
       return target.kind === 'entry' ? target.entry : []

@@ -1,5 +1,6 @@
 import type { PatientId, RecordId } from '../gateway/model/ids.ts'
 import type { WithdrawnResource } from '../gateway/model/source.ts'
+import type { SourceResult } from '../gateway/model/source-result.ts'
 import type { MappedPatient } from './mapped-bundle.ts'
 import type { IdFor } from './record.ts'
 
@@ -7,7 +8,7 @@ import type { IdFor } from './record.ts'
 export interface Importer {
   readonly idFor: IdFor
   /** Writes all of a patient's records, memberships and consents. Repeating it with the same source changes nothing. */
-  write(patient: MappedPatient): Promise<WriteResult>
+  write(patient: MappedPatient): Promise<SourceResult>
   /**
    * Finds the patients of earlier imports, by the ids of their resources and identifiers (`lookupId`). Erased and withdrawn patients are
    * not found, and an identifier of several patients leads to none.
@@ -16,42 +17,8 @@ export interface Importer {
    */
   storedPatients(ids: readonly RecordId[], at: string): Promise<ReadonlyMap<RecordId, PatientId>>
   /** Removes what follows from these resources from the charts that have it. Repeating it changes nothing. */
-  withdraw(resources: readonly WithdrawnResource[]): Promise<WriteResult>
+  withdraw(resources: readonly WithdrawnResource[]): Promise<SourceResult>
   close(): Promise<void>
-}
-
-/** Records by what became of them. */
-export interface WriteCounts {
-  readonly created: number
-  readonly updated: number
-  readonly unchanged: number
-  /** Records that left their chart. Absent if there is none. */
-  readonly removed?: number
-  /** Records that came from the chart of another patient. Absent if there is none. */
-  readonly moved?: number
-}
-
-/** The result of writing one patient. */
-export interface WriteResult extends WriteCounts {
-  /** The records that were found unchanged, by `recordName`. */
-  readonly unchangedRecords: ReadonlySet<string>
-  /** Whether a membership or a consent changed. */
-  readonly accessChanged: boolean
-  /** Resources of which the store has a newer version. */
-  readonly outdated: readonly RecordId[]
-  /** Patients that are closed, because their own resource or a consent was withdrawn or cannot be read. */
-  readonly closed: readonly PatientId[]
-  readonly refused: readonly RefusedResource[]
-}
-
-/** A resource that the store refused. */
-export interface RefusedResource {
-  readonly id: RecordId
-  /**
-   * CONFLICT: two versions differ, and nothing orders them. REVIVAL: the source retracted the same text before. PATIENT: the patient was
-   * not written. ENCOUNTER: its encounter is in the chart of another patient.
-   */
-  readonly why: 'CONFLICT' | 'REVIVAL' | 'PATIENT' | 'ENCOUNTER'
 }
 
 /** How many patients are written at a time: enough to fill the waits for the store, few enough to keep memory small. */

@@ -7,13 +7,13 @@ import type { SourceResource } from '../gateway/model/source.ts'
 import { type Entry, type EntryVersion, type IdentifiedEntry, isIdentified, type ReadEntries } from './bundle.ts'
 import { isObject } from './object.ts'
 import { mapCareTeam } from './care-team.ts'
-import { type Chart, emptyChart, newChart, patientOf, selfMembership } from './chart.ts'
+import { BundleCharts } from './bundle-charts.ts'
+import { BundleMembers } from './bundle-members.ts'
+import { type Chart, newChart, patientOf, selfMembership } from './chart.ts'
 import { BundleConsents } from './bundle-consents.ts'
 import { isInactive } from './consent-resource.ts'
 import { holdsCoverage, mapContainedCoverages } from './coverage.ts'
-import { Reference } from './datatypes.ts'
 import { mapDiagnosticReport } from './diagnostic-report.ts'
-import { participantsOf } from './encounter-members.ts'
 import { EntryAccount } from './entry-account.ts'
 import { EntrySources } from './entry-sources.ts'
 import { type MappingIssue, ISSUES, WHOLE_BUNDLE, mappingIssue, isMappingIssue } from './mapping-issue.ts'
@@ -21,7 +21,6 @@ import type { MappedBundle, MapOptions } from './mapped-bundle.ts'
 import { forbiddenIn, unfit, unfitBundle, unfitEntry } from './inspect.ts'
 import type { CodeLabels } from './labels.ts'
 import { isImported, leftOutFor } from './left-out.ts'
-import { MembershipPeriods } from './membership.ts'
 import { type OpenedBundle, openBundle } from './opened-bundle.ts'
 import { currentIdentifiers } from './patient-identifiers.ts'
 import { mapPatient } from './patient.ts'
@@ -31,7 +30,7 @@ import type { References } from './references.ts'
 import { representationOf } from './related-person.ts'
 import { labelsOfBundle, securityLabelsOf } from './security-labels.ts'
 import { MAPPINGS, READ_BY_OTHERS, refusalOf } from './resource-mappings.ts'
-import { PATIENT_IDENTIFIER, StoredPatients } from './stored-patients.ts'
+import { PATIENT_IDENTIFIER } from './stored-patients.ts'
 import { type SubjectContext, subjectElement } from './subject.ts'
 import { unresolvedOf } from './unresolved.ts'
 
@@ -75,16 +74,13 @@ class Mapping {
   readonly #labels: CodeLabels
   readonly #references: References
   readonly #account: EntryAccount
-  readonly #charts = new Map<Entry, Chart>()
-  readonly #stored: StoredPatients
-  /** The charts of patients of earlier imports. */
-  readonly #storedCharts = new Map<PatientId, Chart>()
+  readonly #charts: BundleCharts
   readonly #consents: BundleConsents
   /** Entries with a name that is not shown. */
   readonly #hidden = new Set<Entry>()
   /** Read where a document leads to them, which may be later. */
   readonly #binaries: Entry[] = []
-  readonly #practitioners = new Map<string, { assignments: readonly string[]; patients: Set<PatientId> }>()
+  readonly #members: BundleMembers
 
   /** The issue around the resource of an entry: of the whole bundle, or of the entry. */
   readonly #around: (entry: Entry) => MappingIssue | undefined
@@ -92,7 +88,7 @@ class Mapping {
   constructor(options: MapOptions, opened: OpenedBundle, account: EntryAccount) {
     const { flat, around, references } = opened
     this.#options = options
-    this.#stored = new StoredPatients(opened, options)
+    this.#charts = new BundleCharts(opened, options)
     const ofBundle = unfitBundle(flat)
     const raw: readonly unknown[] = Array.isArray(flat['entry']) ? flat['entry'] : []
     this.#around = ({ index }) => ofBundle ?? around[index] ?? unfitEntry(raw[index])
@@ -100,13 +96,13 @@ class Mapping {
     this.#labels = options.labels
     this.#references = references
     this.#account = account
+    this.#members = new BundleMembers(options, references, this.#sources)
     this.#consents = new BundleConsents({
       references,
       idFor: options.idFor,
       assign: options.assign,
       sensitivities: options.labels.sensitivities,
-      stored: (reference, from) => this.#stored.find(reference, from)?.patient,
-      patients: () => new Map([...this.#charts].map(([entry, { patient }]) => [entry, patient])),
+      charts: this.#charts,
       account,
       sources: this.#sources,
     })
@@ -125,7 +121,7 @@ class Mapping {
     if (isMappingIssue(record)) this.#account.fault(entry, record)
     else {
       const { patient } = record.ref
-      this.#charts.set(entry, newChart(entry, patient, labeled(record, this.#marksOf(entry))))
+      this.#charts.add(entry, newChart(entry, patient, labeled(record, this.#marksOf(entry))))
       this.#account.recorded(entry, record)
       this.#sources.record(entry, record)
       const parts = this.#sources.of(entry, patient)
@@ -187,15 +183,15 @@ class Mapping {
       else this.#account.notImported(entry)
     }
     const links = this.#links()
-    const stored = [...this.#storedCharts.values()]
-    const charted = new Set([...this.#charts.values(), ...stored].map(({ patient }) => patient))
+    const { stored } = this.#charts
+    const charted = new Set([...this.#charts.own.values(), ...stored].map(({ patient }) => patient))
     const outcomes = this.#account.outcomes(count)
     const sources = this.#sources.byPatient([...entries, ...conflicting.flat().filter((entry) => entry.resource !== undefined)])
     const sourcesOf = (patient: PatientId): readonly SourceResource[] => sources.get(patient) ?? []
     const chartOf = (chart: Chart) => patientOf(chart, marks, this.#consents.changesOf(chart.patient), sourcesOf(chart.patient))
     return {
       tenant: this.#options.tenant,
-      patients: [...this.#charts.values()].map(chartOf),
+      patients: [...this.#charts.own.values()].map(chartOf),
       stored: [
         ...stored.map(chartOf),
         ...this.#consents
@@ -209,17 +205,17 @@ class Mapping {
       leftOut: this.#account.omitted,
       faults: this.#account.faults(),
       outcomes,
-      practitioners: this.#practitioners,
+      practitioners: this.#members.practitioners,
     }
   }
 
   /** Links the patients' own records, once all patients are known. */
   #links(): PatientLinks {
     const links = new PatientLinks(this.#references, this.#options.idFor)
-    for (const [entry, { patient }] of this.#charts) {
+    for (const [entry, { patient }] of this.#charts.own) {
       for (const issue of links.add(entry, patient)) this.#account.fault(entry, issue)
     }
-    for (const { records } of this.#charts.values()) if (records[0] !== undefined) records[0] = links.linked(records[0])
+    for (const { records } of this.#charts.own.values()) if (records[0] !== undefined) records[0] = links.linked(records[0])
     return links
   }
 
@@ -238,26 +234,7 @@ class Mapping {
     if (held === undefined) this.#sources.record(entry, record)
     if (this.#hidden.delete(entry)) this.#account.fault(entry, mappingIssue(entry.type, ISSUES.display))
     if (held === undefined) for (const issue of unresolvedOf(entry, this.#references)) this.#account.fault(entry, issue)
-    if (entry.type === 'Encounter') this.#encountered(entry, chart)
-  }
-
-  #encountered(entry: Entry, { patient, stays }: Chart): void {
-    if (this.#options.encounterPractitioners !== true) return
-    const own = new MembershipPeriods()
-    for (const { practitioner, period } of participantsOf(entry, this.#references)) {
-      const assignments = practitioner.spellings.filter((spelling) => this.#options.assign.has(spelling))
-      // only assigned users: an encounter by itself opens no record
-      if (assignments.length > 0) this.#practitioner(practitioner.key, assignments, patient)
-      for (const fhirUser of assignments.flatMap((one) => this.#options.assign.get(one) ?? [])) own.add(fhirUser, period)
-    }
-    stays.push(own)
-    this.#sources.of(entry, patient).memberships.push(...own.memberships())
-  }
-
-  #practitioner(key: string, assignments: readonly string[], patient: PatientId): void {
-    const known = this.#practitioners.get(key) ?? { assignments, patients: new Set() }
-    this.#practitioners.set(key, known)
-    known.patients.add(patient)
+    if (entry.type === 'Encounter') this.#members.encounter(entry, chart)
   }
 
   /** The labels that the security labels of a resource give its records. An unknown one is a fault. */
@@ -330,14 +307,15 @@ class Mapping {
       this.#account.omit(what)
     }
     const labelsOf = (resource: Resource): readonly RecordLabel[] => this.#marksOf(entry, resource)
-    const patientAt = (reference: string | undefined, from: Resource) => this.#patientAt(reference, from)
+    const patientAt = (reference: string | undefined, from: Resource) => this.#charts.patientAt(reference, from)
     const hide = (): void => {
       this.#hidden.add(entry)
     }
     return { patient, subject, references: this.#references, patientAt, idFor, now, note, hide, omit, labelsOf }
   }
 
-  #takeCareTeam(entry: IdentifiedEntry, { patient, records, stays }: Chart): void {
+  #takeCareTeam(entry: IdentifiedEntry, chart: Chart): void {
+    const { patient, records } = chart
     const { idFor, assign, now } = this.#options
     const team = mapCareTeam(entry, { patient, references: this.#references, idFor, assign, now })
     if (isMappingIssue(team)) {
@@ -351,43 +329,18 @@ class Mapping {
       this.#account.recorded(entry, record)
       this.#sources.record(entry, record)
     }
-    const own = new MembershipPeriods()
-    for (const { fhirUser, period } of team.stays) own.add(fhirUser, period)
-    stays.push(own)
-    this.#sources.of(entry, patient).memberships.push(...own.memberships())
-    for (const { key, assignments } of team.practitioners) this.#practitioner(key, assignments, patient)
+    this.#members.team(entry, chart, team)
     for (const one of team.issues) this.#account.fault(entry, one)
   }
 
-  /** Whose resource it is; nobody's is a fault. */
+  /** The chart of the patient that a resource is about. A resource about nobody is a fault. */
   #chartOf(entry: Entry): Chart | undefined {
-    const element = subjectElement(entry.type)
-    const subject = Reference.safeParse(entry.resource[element])
-    const target = this.#references.follow(subject.data, entry.resource, 'Patient')
-    const chart = target.kind === 'entry' ? this.#charts.get(target.entry) : this.#storedChart(subject.data, entry)
+    const chart = this.#charts.of(entry)
     if (chart === undefined) {
-      this.#account.fault(entry, mappingIssue(`${entry.type}.${element}`, ISSUES.patient))
+      this.#account.fault(entry, mappingIssue(`${entry.type}.${subjectElement(entry.type)}`, ISSUES.patient))
       this.#sources.unfiled(entry)
     }
     return chart
-  }
-
-  #storedChart(reference: string | undefined, entry: Entry): Chart | undefined {
-    const found = this.#stored.find(reference, entry.resource)
-    if (found === undefined) return undefined
-    const { patient, base } = found
-    const chart = this.#storedCharts.get(patient) ?? emptyChart(entry.index, patient, base)
-    this.#storedCharts.set(patient, chart)
-    chart.base ??= base
-    // two servers may give one id to two patients
-    return base === undefined || chart.base === base ? chart : undefined
-  }
-
-  #patientAt(reference: string | undefined, from: Resource): PatientId | undefined {
-    const target = this.#references.follow(reference, from, 'Patient')
-    if (target.kind !== 'entry') return this.#stored.find(reference, from)?.patient
-    const { type, id } = target.entry
-    return type === 'Patient' && id !== undefined ? (this.#options.idFor('Patient', id) as string as PatientId) : undefined
   }
 
   #readable(entry: Entry): entry is IdentifiedEntry {

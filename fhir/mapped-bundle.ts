@@ -43,7 +43,7 @@ export interface MappedPatient {
   readonly sources: readonly SourceResource[]
 }
 
-interface MappedPractitioner {
+export interface MappedPractitioner {
   /** The keys of `assign` that gave the places of this practitioner to users. Empty without such a user. */
   readonly assignments: readonly string[]
   readonly patients: ReadonlySet<PatientId>

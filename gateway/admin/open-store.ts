@@ -12,7 +12,7 @@ import { openHistoryTable } from './history-table.ts'
 import { type OperatorAct, operatorContext } from './operator-context.ts'
 import { type SourceBatch, SourceImport } from './source-import.ts'
 import { storedPatients } from './source-identifiers.ts'
-import { NO_CHANGES, type SourceResult } from './source-result.ts'
+import { NO_CHANGES, type SourceResult } from '../model/source-result.ts'
 import { writeStudy } from './study-admin.ts'
 
 /** The sealed store of one tenant, open for an import. */

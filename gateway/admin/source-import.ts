@@ -1,14 +1,15 @@
 import { membershipKey } from '../access/memberships.ts'
 import type { AuditContext } from '../audit/entry.ts'
 import type { ConsentChanges } from '../model/consent.ts'
-import { type PatientId, type RecordId, recordKey, type RecordRef } from '../model/ids.ts'
+import { type PatientId, type RecordId, recordKey } from '../model/ids.ts'
 import type { Membership, NewRecord } from '../model/record.ts'
 import type { SourceResource, WithdrawnResource } from '../model/source.ts'
-import type { StoredLocator } from '../store/record-locators.ts'
+import { NO_CHANGES, type RefusedResource, type SourceResult, sumOf } from '../model/source-result.ts'
+import { locatedPatient, type StoredLocator } from '../store/record-locators.ts'
 import type { RecordWriter } from '../store/record-writer.ts'
 import { ChangedConsents } from './changed-consents.ts'
+import { withForeignEncounter } from './foreign-encounters.ts'
 import { NO_PARTS, type SourceChange, type SourceParts } from './source-changes.ts'
-import { NO_CHANGES, type RefusedResource, type SourceResult, sumOf } from './source-result.ts'
 import type { PlanParts } from './source-parts.ts'
 import { planBatch, type PlannedChanges } from './source-plan.ts'
 import { SourceVersions, type VersionVerdict } from './source-versions.ts'
@@ -77,7 +78,7 @@ export class SourceImport {
     for (let start = 0; start < resources.length; start += AT_ONCE) {
       const some = resources.slice(start, start + AT_ONCE)
       const found = await this.#locators(some)
-      for (const [patient, own] of Map.groupBy(some, ({ id }) => patientOf(found.get(id)))) {
+      for (const [patient, own] of Map.groupBy(some, ({ id }) => locatedPatient(found.get(id)))) {
         const result = await this.#write(async () => await this.#judgeWithdrawn(patient, own, await this.#locators(own)))
         total = sumOf(total, result)
       }
@@ -122,7 +123,7 @@ export class SourceImport {
     const refused: RefusedResource[] = []
     const dropped = new Set<RecordId>()
     const changed = new ChangedConsents()
-    const foreign = await this.#withForeignEncounter(batch)
+    const foreign = await withForeignEncounter(batch, (ids) => this.#locators(ids.map((id) => ({ id }))))
     for (const [source, verdict] of verdicts) {
       const stored = found.get(source.id)
       if (verdict === 'APPLY' && foreign.has(source.id)) {
@@ -169,24 +170,6 @@ export class SourceImport {
       closed: changed.closed,
       refused,
     }
-  }
-
-  /** The resources of an encounter that is in the chart of another patient. */
-  async #withForeignEncounter({ patient, records, sources }: SourceBatch): Promise<ReadonlySet<RecordId>> {
-    const own = new Set(records.map(({ ref }) => ref.id))
-    const encounters = new Map(
-      records.flatMap(({ ref, metadata }) => {
-        const { encounter } = metadata.references
-        return encounter === undefined || own.has(encounter) ? [] : [[recordKey(ref), encounter]]
-      }),
-    )
-    const found = await this.#locators([...new Set(encounters.values())].map((id) => ({ id })))
-    const isForeign = (ref: RecordRef): boolean => {
-      const encounter = encounters.get(recordKey(ref))
-      const at = encounter === undefined ? undefined : patientOf(found.get(encounter))
-      return at !== undefined && at !== patient
-    }
-    return new Set(sources.filter((source) => source.records.some(isForeign)).map(({ id }) => id))
   }
 
   async #judgeWithdrawn(patient: PatientId | undefined, resources: readonly WithdrawnResource[], found: Found): Promise<Judged> {
@@ -304,9 +287,4 @@ function unsourced(memberships: readonly Membership[], sources: readonly SourceR
   const nameOf = ({ relationship, fhirUser }: Pick<Membership, 'relationship' | 'fhirUser'>) => `${relationship} ${fhirUser}`
   const given = new Set(sources.flatMap((source) => source.memberships.map(nameOf)))
   return memberships.filter((one) => !given.has(nameOf(one)))
-}
-
-function patientOf(stored: StoredLocator | undefined): PatientId | undefined {
-  const { records = [], shared = [], members = [], consentOf } = stored?.locator ?? {}
-  return [...records, ...shared, ...members][0]?.patient ?? consentOf
 }

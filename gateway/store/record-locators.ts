@@ -160,3 +160,9 @@ function opened(content: unknown): RecordLocator {
     former: lists.former ?? [],
   }
 }
+
+/** The patient of the parts that a locator names. Undefined if it names none. */
+export function locatedPatient(stored: StoredLocator | undefined): PatientId | undefined {
+  const { records = [], shared = [], members = [], consentOf } = stored?.locator ?? {}
+  return [...records, ...shared, ...members][0]?.patient ?? consentOf
+}

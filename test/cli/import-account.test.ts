@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import type { EntryCounts } from '../../cli/entry-tally.ts'
 import type { ImportReport } from '../../cli/import-report.ts'
 import { runImport } from '../../cli/import-run.ts'
-import type { WriteResult } from '../../fhir/importer.ts'
+import type { SourceResult } from '../../gateway/model/source-result.ts'
 import { VersionConflict } from '../../gateway/model/failures.ts'
 import { bundle, careTeam, map, observation, patient, practitioner, riverside } from '../fhir/clinic.ts'
 import { MemoryImporter } from '../fhir/memory-importer.ts'
@@ -95,7 +95,7 @@ class BusyImporter extends MemoryImporter {
     super()
     this.#busy = busy.values()
   }
-  override async write(...args: Parameters<MemoryImporter['write']>): Promise<WriteResult> {
+  override async write(...args: Parameters<MemoryImporter['write']>): Promise<SourceResult> {
     if (this.#busy.next().value === true) throw new VersionConflict()
     return await super.write(...args)
   }

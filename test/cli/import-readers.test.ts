@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { patientPattern } from '../../cli/care-team-option.ts'
 import { type ImportReport, summary } from '../../cli/import-report.ts'
 import { type ImportOptions, runImport } from '../../cli/import-run.ts'
-import type { WriteResult } from '../../fhir/importer.ts'
+import type { SourceResult } from '../../gateway/model/source-result.ts'
 import type { MappedPatient } from '../../fhir/mapped-bundle.ts'
 import type { Membership } from '../../gateway/model/record.ts'
 import { bundle, careTeam, idFor, patient, riverside } from '../fhir/clinic.ts'
@@ -14,7 +14,7 @@ import { plainOptions } from '../harness/import-options.ts'
 
 class SeenImporter extends MemoryImporter {
   readonly members: Membership[] = []
-  override write(mapped: MappedPatient): Promise<WriteResult> {
+  override write(mapped: MappedPatient): Promise<SourceResult> {
     this.members.push(...mapped.memberships.filter(({ relationship }) => relationship === 'CARE_TEAM'))
     return super.write(mapped)
   }

@@ -1,22 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { recordName } from '../../fhir/entry-account.ts'
-import type { Importer, WriteResult } from '../../fhir/importer.ts'
+import type { Importer } from '../../fhir/importer.ts'
+import { NO_CHANGES, type SourceResult } from '../../gateway/model/source-result.ts'
 import type { MappedPatient } from '../../fhir/mapped-bundle.ts'
 import type { PatientId, RecordId } from '../../gateway/model/ids.ts'
 import type { WithdrawnResource } from '../../gateway/model/source.ts'
 import { idFor } from './clinic.ts'
-
-/** The result of a write that changes nothing. */
-export const NO_CHANGES: WriteResult = {
-  created: 0,
-  updated: 0,
-  unchanged: 0,
-  unchangedRecords: new Set(),
-  accessChanged: false,
-  outdated: [],
-  closed: [],
-  refused: [],
-}
 
 /** Keeps digests by record, like the sealed store, and counts concurrent writes. */
 export class MemoryImporter implements Importer {
@@ -32,7 +21,7 @@ export class MemoryImporter implements Importer {
   /** The ids of each lookup. */
   readonly lookups: (readonly RecordId[])[] = []
 
-  async write({ patient: whose, records }: MappedPatient): Promise<WriteResult> {
+  async write({ patient: whose, records }: MappedPatient): Promise<SourceResult> {
     this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce)
     await wait(2)
     this.atOnce--
@@ -58,7 +47,7 @@ export class MemoryImporter implements Importer {
     return Promise.resolve(this.patients)
   }
 
-  withdraw(resources: readonly WithdrawnResource[]): Promise<WriteResult> {
+  withdraw(resources: readonly WithdrawnResource[]): Promise<SourceResult> {
     this.withdrawn.push(...resources)
     return Promise.resolve(NO_CHANGES)
   }

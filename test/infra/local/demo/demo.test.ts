@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { demoBundles } from '../../../../infra/local/demo/bundles.ts'
-import { NO_CHANGES } from '../../../fhir/memory-importer.ts'
+import { NO_CHANGES } from '../../../../gateway/model/source-result.ts'
 import { seedDemo, type SeedStore } from '../../../../infra/local/demo/seed.ts'
 import { mapBundle } from '../../../../fhir/map-bundle.ts'
 import type { MappedPatient } from '../../../../fhir/mapped-bundle.ts'

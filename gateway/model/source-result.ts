@@ -1,7 +1,25 @@
-import type { PatientId, RecordId } from '../model/ids.ts'
-import type { WriteResult } from '../store/write-result.ts'
+import type { PatientId, RecordId } from './ids.ts'
 
-/** The result of writing resources. */
+/** Numbers of records by result. */
+export interface WriteCounts {
+  readonly created: number
+  readonly updated: number
+  readonly unchanged: number
+  /** Records that left their chart. Absent if there is none. */
+  readonly removed?: number
+  /** Records that moved from the chart of another patient. Absent if there is none. */
+  readonly moved?: number
+}
+
+/** The result of writing one patient. */
+export interface WriteResult extends WriteCounts {
+  /** The records that were found unchanged, as `Type#id`. */
+  readonly unchangedRecords: ReadonlySet<string>
+  /** Whether a membership or a consent changed. */
+  readonly accessChanged: boolean
+}
+
+/** The result of writing resources of a source. */
 export interface SourceResult extends WriteResult {
   /** Resources of which the store has a newer version. */
   readonly outdated: readonly RecordId[]
@@ -10,6 +28,7 @@ export interface SourceResult extends WriteResult {
   readonly refused: readonly RefusedResource[]
 }
 
+/** A resource that the store refused. */
 export interface RefusedResource {
   readonly id: RecordId
   /**
@@ -19,6 +38,7 @@ export interface RefusedResource {
   readonly why: 'CONFLICT' | 'REVIVAL' | 'PATIENT' | 'ENCOUNTER'
 }
 
+/** The result of a write that changes nothing. */
 export const NO_CHANGES: SourceResult = {
   created: 0,
   updated: 0,

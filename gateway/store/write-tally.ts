@@ -1,23 +1,5 @@
+import type { WriteResult } from '../model/source-result.ts'
 import type { WriteUnit } from './write-units.ts'
-
-/** Numbers of records by result. */
-interface WriteCounts {
-  readonly created: number
-  readonly updated: number
-  readonly unchanged: number
-  /** Records that left their chart. Absent if there is none. */
-  readonly removed?: number
-  /** Records that moved from the chart of another patient. Absent if there is none. */
-  readonly moved?: number
-}
-
-/** The result of writing one patient. */
-export interface WriteResult extends WriteCounts {
-  /** The records that were found unchanged, as `Type#id`. */
-  readonly unchangedRecords: ReadonlySet<string>
-  /** Whether a membership or a consent changed. */
-  readonly accessChanged: boolean
-}
 
 /** The writes of one call, over all of its attempts. */
 export class WriteTally {
