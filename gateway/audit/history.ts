@@ -1,16 +1,11 @@
-import {
-  BatchGetItemCommand,
-  type DynamoDBClient,
-  GetItemCommand,
-  QueryCommand,
-  type QueryCommandInput,
-} from '@aws-sdk/client-dynamodb'
+import { BatchGetItemCommand, type DynamoDBClient, GetItemCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreUnavailable } from '../model/failures.ts'
 import type { TenantId } from '../model/ids.ts'
 import type { AuditEntry } from './entry.ts'
 import { type Hour, hoursBetween, hoursOfRequest } from './hour.ts'
 import { AUDIT_INDEX, entriesOf, INDEX_SHARDS, indexKey, type Item, laneKey, registryKey, sequenceKey } from './item.ts'
+import { queryAll } from './query-all.ts'
 import { readRequestId } from './request-id.ts'
 import { CLOCK_TOLERANCE_MS } from './verify/hour-limits.ts'
 
@@ -184,16 +179,7 @@ export class AuditHistory {
   }
 
   async #query(input: Omit<QueryCommandInput, 'TableName'>): Promise<Item[]> {
-    const items: Item[] = []
-    let next: QueryCommandInput['ExclusiveStartKey']
-    do {
-      const page = await this.#client.send(
-        new QueryCommand({ ...input, TableName: this.#table, ...(next && { ExclusiveStartKey: next }) }),
-      )
-      items.push(...(page.Items ?? []))
-      next = input.Limit === undefined ? page.LastEvaluatedKey : undefined
-    } while (next !== undefined)
-    return items
+    return await queryAll(this.#client, { ...input, TableName: this.#table })
   }
 
   async #get(keys: readonly Item[]): Promise<Item[]> {

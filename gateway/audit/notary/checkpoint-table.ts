@@ -2,13 +2,13 @@ import {
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
-  QueryCommand,
   type QueryCommandInput,
   TransactionCanceledException,
   TransactWriteItemsCommand,
   type TransactWriteItem,
 } from '@aws-sdk/client-dynamodb'
 import type { Hour } from '../hour.ts'
+import { queryAll } from '../query-all.ts'
 import type { Span } from '../verify/span.ts'
 import { frontierBytes, frontierOf, type Head, type Item, NEW_LOG, numberOf, type Round, rootOfHead, textOf } from './head.ts'
 import type { LaneEnd } from './sealed-item.ts'
@@ -260,16 +260,7 @@ export class CheckpointTable {
   }
 
   async #query(input: Omit<QueryCommandInput, 'TableName'>): Promise<Item[]> {
-    const items: Item[] = []
-    let next: QueryCommandInput['ExclusiveStartKey']
-    do {
-      const page = await this.#client.send(
-        new QueryCommand({ ...input, TableName: this.#table, ConsistentRead: true, ...(next && { ExclusiveStartKey: next }) }),
-      )
-      items.push(...(page.Items ?? []))
-      next = input.Limit === undefined ? page.LastEvaluatedKey : undefined
-    } while (next !== undefined)
-    return items
+    return await queryAll(this.#client, { ...input, TableName: this.#table, ConsistentRead: true })
   }
 }
 

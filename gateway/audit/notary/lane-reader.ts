@@ -1,6 +1,7 @@
-import { type DynamoDBClient, QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb'
+import type { DynamoDBClient, QueryCommandInput } from '@aws-sdk/client-dynamodb'
 import type { Hour } from '../hour.ts'
 import { type Item, laneKey, registryKey, sequenceKey } from '../item.ts'
+import { queryAll } from '../query-all.ts'
 import { continuing, type LaneEnd, type LaneFault, type SealedItem } from './sealed-item.ts'
 
 /** A lane in the registry of an hour. */
@@ -70,16 +71,7 @@ export class LaneReader {
     )
   }
 
-  async #query(input: Omit<QueryCommandInput, 'TableName'>, limit = Number.POSITIVE_INFINITY): Promise<Item[]> {
-    const items: Item[] = []
-    let next: QueryCommandInput['ExclusiveStartKey']
-    do {
-      const page = await this.#client.send(
-        new QueryCommand({ ...input, TableName: this.#table, ConsistentRead: true, ...(next && { ExclusiveStartKey: next }) }),
-      )
-      items.push(...(page.Items ?? []))
-      next = page.LastEvaluatedKey
-    } while (next !== undefined && items.length < limit)
-    return items
+  async #query(input: Omit<QueryCommandInput, 'TableName'>, enough?: number): Promise<Item[]> {
+    return await queryAll(this.#client, { ...input, TableName: this.#table, ConsistentRead: true }, enough)
   }
 }

@@ -6,7 +6,7 @@ import { laneKey, registryKey, sequenceKey } from '../../../../gateway/audit/ite
 import { NOTHING_BEFORE } from '../../../../gateway/audit/verify/item.ts'
 import type { TenantId } from '../../../../gateway/model/ids.ts'
 import type { GatewayEvent } from '../../../../gateway/telemetry/events.ts'
-import { KillSwitch } from './kill-switch.ts'
+import { NotaryKill } from './notary-kill.ts'
 import { NotaryBench, SetClock } from './notary-bench.ts'
 
 /** The full size is 10,000: PHI_NOTARY_LANES=10000. */
@@ -248,7 +248,7 @@ describe('P7: clocks and instances', () => {
     const { clock, tenant } = started()
     const names = Array.from({ length: LANES }, (_, at) => `lane-${String(at).padStart(6, '0')}.1`)
     await storeLanes(tenant, names, clock.time)
-    const dying = new KillSwitch(LANES + 20, 'AFTER')
+    const dying = new NotaryKill(LANES + 20, 'AFTER')
     await bench.notary(clock, dying.over(bench.services), { maxItems: 100_000 }).pass(tenant)
     const began = performance.now()
     expect(await bench.notary(clock, bench.services, { maxItems: 100_000 }).pass(tenant)).toBe(true)

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TenantId } from '../../../../gateway/model/ids.ts'
 import type { CheckpointSigner } from '../../../../gateway/model/checkpoint-signer.ts'
 import { seeded } from '../../../hostile/seeded.ts'
-import { KillSwitch } from './kill-switch.ts'
+import { NotaryKill } from './notary-kill.ts'
 import { NotaryBench, originOf, SetClock, SIGNERS } from './notary-bench.ts'
 
 /** The full size is 300: PHI_NOTARY_RUNS=300. */
@@ -47,9 +47,9 @@ class KilledNotary {
   readonly #pause: () => Promise<unknown>
   /** How many processes of this notary ended. */
   died = 0
-  #next: KillSwitch
+  #next: NotaryKill
 
-  constructor(clock: SetClock, signed: SignedRoots, first: KillSwitch, pause: () => Promise<unknown>) {
+  constructor(clock: SetClock, signed: SignedRoots, first: NotaryKill, pause: () => Promise<unknown>) {
     this.#pause = pause
     this.clock = clock
     this.signed = signed
@@ -57,7 +57,7 @@ class KilledNotary {
   }
 
   /** Ends the next process of this notary. */
-  arm(next: KillSwitch): void {
+  arm(next: NotaryKill): void {
     this.#next = next
   }
 
@@ -65,7 +65,7 @@ class KilledNotary {
     const killed = this.#next
     await bench.notary(this.clock, killed.over({ ...bench.services, signers: this.signed.over(SIGNERS) })).pass(tenant)
     if (killed.isDead) this.died++
-    if (killed.isDead) this.#next = new KillSwitch(Number.POSITIVE_INFINITY, 'AFTER', this.#pause)
+    if (killed.isDead) this.#next = new NotaryKill(Number.POSITIVE_INFINITY, 'AFTER', this.#pause)
   }
 }
 
@@ -83,8 +83,8 @@ describe('P7: a campaign of kills at every call to a service, with two notaries'
     // in half of the runs, both notaries pass at the same time, at changing speeds, while records are written
     const together = run % 4 < 2
     const pause = (): Promise<unknown> => (together ? sleep(random() < 0.2 ? random() * 40 : 0) : Promise.resolve())
-    const first = new KilledNotary(one, signed, new KillSwitch(at, when, pause), pause)
-    const living = new KillSwitch(Number.POSITIVE_INFINITY, 'AFTER', pause)
+    const first = new KilledNotary(one, signed, new NotaryKill(at, when, pause), pause)
+    const living = new NotaryKill(Number.POSITIVE_INFINITY, 'AFTER', pause)
     const second = new KilledNotary(other, signed, living, pause)
     const writers = [bench.writer(tenant, clock), bench.writer(tenant, clock)]
     const stored: { hash: string; at: number }[] = []
@@ -116,7 +116,7 @@ describe('P7: a campaign of kills at every call to a service, with two notaries'
       clock.pass(30)
       await expectNothingLate()
       // In some runs the other notary ends too, in a later minute: if all notaries ended within one minute, the next minute would be late.
-      if (run % 5 === 0 && first.died === 1 && second.died === 0) second.arm(new KillSwitch((at % 25) + 1, 'AFTER', pause))
+      if (run % 5 === 0 && first.died === 1 && second.died === 0) second.arm(new NotaryKill((at % 25) + 1, 'AFTER', pause))
     }
     for (let last = 0; last < 2; last++) {
       clock.pass(60)

@@ -9,6 +9,7 @@ import { type Manifest, readManifest } from '../../../../gateway/oversight/table
 import { inScratch } from '../../../../gateway/oversight/tables/scratch.ts'
 import { quoted, TableEngine } from '../../../../gateway/oversight/tables/table-engine.ts'
 import { fetchTable } from '../../../../gateway/oversight/tables/table-store.ts'
+import { KillSwitch } from '../../../hostile/kill-switch.ts'
 import { LogKeys, SealedLog } from '../../audit/sealed-log.ts'
 
 export const TENANT = 'riverside'
@@ -92,26 +93,10 @@ export async function dataNames(tables: ObjectStore): Promise<string[]> {
   return names
 }
 
-class Killed extends Error {
-  override readonly name = 'Killed'
-}
-
-/** Ends a process at one of its calls to a store: before the call, or after the store did its work. A dead process calls nothing more. */
-export class StoreKill {
-  calls = 0
-  isDead = false
-  readonly #at: number
-  readonly #when: 'BEFORE' | 'AFTER'
-  readonly #pause: () => Promise<unknown>
-
-  constructor(at: number, when: 'BEFORE' | 'AFTER', pause: () => Promise<unknown> = () => Promise.resolve()) {
-    this.#at = at
-    this.#when = when
-    this.#pause = pause
-  }
-
+/** Ends a process at one of its calls to a store. */
+export class StoreKill extends KillSwitch {
   over(store: RemovableObjects): RemovableObjects {
-    const call = async <T>(work: () => Promise<T>): Promise<T> => await this.#call(work)
+    const call = async <T>(work: () => Promise<T>): Promise<T> => await this.call(work)
     return {
       put: async (...args) => await call(() => store.put(...args)),
       get: async (name) => await call(() => store.get(name)),
@@ -123,16 +108,5 @@ export class StoreKill {
         yield* store.list(...args)
       },
     }
-  }
-
-  async #call<T>(work: () => Promise<T>): Promise<T> {
-    await this.#pause()
-    if (this.isDead) throw new Killed()
-    const isLast = ++this.calls === this.#at
-    if (isLast) this.isDead = true
-    if (isLast && this.#when === 'BEFORE') throw new Killed()
-    const result = await work()
-    if (this.isDead) throw new Killed()
-    return result
   }
 }
