@@ -1,4 +1,5 @@
 import type { Consent, ConsentSubject } from './consent.ts'
+import type { Contract } from './contract.ts'
 import type { Instant, TenantId, UserId } from './ids.ts'
 import type { RelationshipScope } from './record.ts'
 import type { ConsentPolicy, PurposeOfUse, RecordLabel, Relationship, Role, View } from '../../directives/policy.ts'
@@ -28,6 +29,8 @@ export interface Caller {
   readonly study?: string | null
   /** Whether any of the roles may learn that a patient exists. */
   readonly seesExistence: boolean
+  /** The contract of the client. It only narrows. */
+  readonly contract?: Contract
 }
 
 /** A break-glass grant for one caller and one patient. */
@@ -69,7 +72,18 @@ export interface ConsentFacts {
 }
 
 /** The reason for a denial: `reason` in the extensions of an error. */
-export type Refusal = 'ROLE' | 'PURPOSE' | 'RELATIONSHIP' | 'CONSENT' | 'MFA' | 'STEP_UP' | 'UNKNOWN_FIELD' | 'BUDGET' | 'SIZE'
+export type Refusal =
+  | 'ROLE'
+  | 'PURPOSE'
+  | 'RELATIONSHIP'
+  | 'CONSENT'
+  | 'MFA'
+  | 'STEP_UP'
+  | 'UNKNOWN_FIELD'
+  | 'BUDGET'
+  | 'SIZE'
+  /** The contract of the client does not admit it, or the operation is not registered for the client. */
+  | 'CONTRACT'
 
 export interface Permit {
   readonly outcome: 'GRANTED' | 'MASKED'
