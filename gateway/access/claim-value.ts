@@ -29,3 +29,8 @@ export function singleOf(claim: unknown): unknown {
 export function isObject(value: unknown): value is Claims {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
+
+/** Looks up only own members, never those of the prototype. */
+export function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined
+}

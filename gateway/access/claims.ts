@@ -1,8 +1,10 @@
 import * as z from 'zod'
 import type { CredentialFault } from '../model/credential-fault.ts'
 import { type Instant, type TenantId, tenantId, type UserId } from '../model/ids.ts'
-import { claimAt, singleOf, textsOf } from './claim-value.ts'
+import { claimAt, own, singleOf, textsOf } from './claim-value.ts'
 import { fhirBase, localReference } from './local-reference.ts'
+import { PurposeNames, purposesOf } from './purpose-claim.ts'
+import { ScopeGrants, type ScopeLimits, scopeLimits } from './scope-limits.ts'
 
 const wellFormed = z
   .string()
@@ -23,41 +25,50 @@ const FhirBase = name.transform((text, context) => {
  * The claims of an issuer's access tokens, as paths: `tenant`, `realm_access.roles`, `https://clinic.example/roles`. `claimAt`
  * defines their meaning. `ClaimMap.parse({})` has the defaults.
  */
-export const ClaimMap = z.strictObject({
-  /** The id of the person. */
-  subject: name.default('sub'),
-  tenant: name.default('tenant'),
-  /** Maps values of the tenant claim to tenants. Without the map, the claim is the name of the tenant. */
-  tenants: z.record(name, id).optional(),
-  /** A list of roles, or one role as a text. */
-  roles: name.default('roles'),
-  /** Maps values of the roles claim to roles. Values that are not in the map are dropped. */
-  roleNames: z.record(name, id).optional(),
-  fhirUser: name.default('fhirUser'),
-  /** The FHIR servers of each tenant, by base URL. A `fhirUser` below such a base is the local reference. */
-  fhirBases: z.record(id, z.array(FhirBase).min(1)).default({}),
-  organization: name.default('organization'),
-  client: name.default('client_id'),
-  /** A claim that is constant during a sign-in, refreshed tokens included. */
-  session: name.default('sid'),
-  purpose: name.default('purpose_of_use'),
-  authTime: name.default('auth_time'),
-  /** The audience of the token. Cognito uses `client_id`. */
-  audience: name.default('aud'),
-  /**
-   * A claim, or a claim with a value, that access tokens have and id tokens do not. Needed if neither the type nor `token_use`
-   * distinguishes the two.
-   */
-  accessToken: z.union([name, Mark]).optional(),
-  /** The claim and value that identify a machine client, if its subject differs from its client id. */
-  machine: Mark.optional(),
-  /** The claims with the authentication methods (RFC 8176) and the context classes. */
-  amr: name.default('amr'),
-  acr: name.default('acr'),
-  /** The authentication methods and the context classes that prove a second factor. */
-  mfaMethods: z.array(name).default(['mfa']),
-  mfaClasses: z.array(name).default([]),
-})
+export const ClaimMap = z
+  .strictObject({
+    /** The id of the person. */
+    subject: name.default('sub'),
+    tenant: name.default('tenant'),
+    /** Maps values of the tenant claim to tenants. Without the map, the claim is the name of the tenant. */
+    tenants: z.record(name, id).optional(),
+    /** A list of roles, or one role as a text. */
+    roles: name.default('roles'),
+    /** Maps values of the roles claim to roles. Values that are not in the map are dropped. */
+    roleNames: z.record(name, id).optional(),
+    fhirUser: name.default('fhirUser'),
+    /** The FHIR servers of each tenant, by base URL. A `fhirUser` below such a base is the local reference. */
+    fhirBases: z.record(id, z.array(FhirBase).min(1)).default({}),
+    organization: name.default('organization'),
+    client: name.default('client_id'),
+    /** A claim that is constant during a sign-in, refreshed tokens included. */
+    session: name.default('sid'),
+    purpose: name.default('purpose_of_use'),
+    /** Maps values of the purpose claim to purposes of use. Values that are not in the map are dropped. */
+    purposeNames: PurposeNames.optional(),
+    /** A list of scopes, or a text of scopes with spaces between them. Without this path, scopes are not read. */
+    scope: name.optional(),
+    /** The roles and purposes that need a SMART scope. Needed with `scope`. */
+    scopes: ScopeGrants.optional(),
+    authTime: name.default('auth_time'),
+    /** The audience of the token. Cognito uses `client_id`. */
+    audience: name.default('aud'),
+    /**
+     * A claim, or a claim with a value, that access tokens have and id tokens do not. Needed if neither the type nor `token_use`
+     * distinguishes the two.
+     */
+    accessToken: z.union([name, Mark]).optional(),
+    /** The claim and value that identify a machine client, if its subject differs from its client id. */
+    machine: Mark.optional(),
+    /** The claims with the authentication methods (RFC 8176) and the context classes. */
+    amr: name.default('amr'),
+    acr: name.default('acr'),
+    /** The authentication methods and the context classes that prove a second factor. */
+    mfaMethods: z.array(name).default(['mfa']),
+    mfaClasses: z.array(name).default([]),
+  })
+  // one without the other would limit nothing, without a sign of it
+  .refine(({ scope, scopes }) => (scope === undefined) === (scopes === undefined), 'Set both scope and scopes.')
 
 export type ClaimMap = z.infer<typeof ClaimMap>
 
@@ -90,8 +101,10 @@ export interface TokenClaims {
   readonly session: string | undefined
   /** Absent if the session or the sign-in is known. */
   readonly tokenId: string | undefined
-  /** The purposes of use that the token names. */
-  readonly purposes: readonly string[]
+  /** The purposes of use that the token names, as far as they are known. Undefined if it names none. */
+  readonly purposes: readonly string[] | undefined
+  /** The limits that the scopes of the token set on roles and purposes. Undefined if scopes are not read. */
+  readonly scopeLimits: ScopeLimits | undefined
 }
 
 const toInstant = (seconds: number): Instant => Math.floor(seconds * 1000) as Instant
@@ -108,7 +121,6 @@ const time = z.union([
 const Payload = z.record(z.string(), z.unknown())
 /** A relative reference is as long as any id. A URL may be longer. */
 const Reference = z.union([id, wellFormed.max(1_024).refine((text) => URL.canParse(text))])
-const Purposes = z.array(id).min(1)
 const MACHINE_LIFETIME_MS = 3_600_000
 /** The time by which an issuer may date a token back for receivers with slow clocks. Entra dates tokens five minutes back. */
 const BACKDATING_MS = 300_000
@@ -157,7 +169,9 @@ export function readClaims(payload: unknown, map: ClaimMap, audience: string): T
     session,
     // an id of a token has no limits unless it identifies the session
     tokenId: isMachine || session !== undefined || authTime !== undefined ? undefined : optional('jti', id),
-    purposes: claimAt(claims, map.purpose) === undefined ? [] : Purposes.parse([claimAt(claims, map.purpose)].flat()),
+    purposes: purposesOf(claimAt(claims, map.purpose), map.purposeNames),
+    scopeLimits:
+      map.scope === undefined || map.scopes === undefined ? undefined : scopeLimits(map.scopes, claimAt(claims, map.scope)),
   }
 }
 
@@ -176,7 +190,3 @@ function tenantFrom(claim: string, { tenants }: ClaimMap): TenantId {
   if (tenant === undefined) throw new ClaimsUnfit()
   return tenant
 }
-
-/** Looks up only configured names, never those of the object's prototype. */
-const own = <T>(record: Readonly<Record<string, T>>, key: string): T | undefined =>
-  Object.hasOwn(record, key) ? record[key] : undefined

@@ -1,4 +1,3 @@
-import { JwtVerifier } from 'aws-jwt-verify'
 import type { Caller } from '../model/decision.ts'
 import { BadRequest, MfaRequired, Unauthenticated } from '../model/failures.ts'
 import type { PolicyTable, PurposeOfUse, Role } from '../../directives/policy.ts'
@@ -9,6 +8,7 @@ import type { KeySetKeeper } from './issuer-key-sets.ts'
 import { IssuerKeyCache } from './jwks.ts'
 import { tokenFault } from './token-fault.ts'
 import { tokenOf } from './token-text.ts'
+import { TokenVerifier } from './token-verifier.ts'
 
 /** Headers with lower-case names. */
 export type Headers = Readonly<Record<string, string | undefined>>
@@ -46,7 +46,7 @@ const ACCESS_TOKEN = /^(?:application\/)?at\+jwt$/i
 export function tokenIdentity(options: TokenIssuer, policy: PolicyTable): Identity {
   const { issuer, audience, jwksUri, claims: map = ClaimMap.parse({}), keeper, now = Date.now } = options
   const create = () =>
-    JwtVerifier.create(
+    TokenVerifier.create(
       {
         issuer,
         // some issuers have the audience in another claim: `readClaims` checks the audience of every token
@@ -105,11 +105,16 @@ function isAccessToken(
 }
 
 function callerFrom(claims: TokenClaims, headers: Headers, policy: PolicyTable): Caller {
+  const { roles: scopedRoles, purposes: scopedPurposes } = claims.scopeLimits ?? {}
   // a role that the schema does not define grants nothing, so it is dropped here
-  const roles = claims.roles.flatMap((role) => policy.roles.get(role as Role) ?? [])
+  const named = claims.roles.flatMap((role) => policy.roles.get(role as Role) ?? [])
+  const roles = named.filter(({ role }) => scopedRoles?.has(role) ?? true)
   if (roles.length === 0) throw new Unauthenticated({ fault: 'CLAIMS' })
-  if (roles.some(({ mfa }) => mfa) && !claims.hasSecondFactor) throw new MfaRequired()
-  const mayClaim = [...new Set(roles.flatMap((role) => role.mayClaim))].filter((purpose) => permits(claims.purposes, purpose))
+  // scopes only narrow: a token that needs a second factor without them needs it with them
+  if (named.some(({ mfa }) => mfa) && !claims.hasSecondFactor) throw new MfaRequired()
+  const mayClaim = [...new Set(roles.flatMap((role) => role.mayClaim))].filter(
+    (purpose) => permits(claims.purposes, purpose) && (scopedPurposes?.has(purpose) ?? true),
+  )
   const { tenant, user, expiresAt, issuedAt, authTime, fhirUser, organization, client } = claims
   const session = sessionOf(claims)
   return {
@@ -150,14 +155,18 @@ function sessionOf({ isMachine, session, authTime, tokenId, issuedAt }: TokenCla
  * A token for treatment permits emergency treatment and break-glass too. An emergency must not wait for a new token, and both
  * purposes leave an audit trail of their own.
  */
-function permits(named: readonly string[], purpose: PurposeOfUse): boolean {
-  if (named.length === 0 || named.includes(purpose)) return true
+function permits(named: readonly string[] | undefined, purpose: PurposeOfUse): boolean {
+  if (named === undefined || named.includes(purpose)) return true
   return named.includes('TREAT') && (purpose === 'ETREAT' || purpose === 'BTG')
 }
 
 /** @throws BadRequest if the caller may not claim the purpose, or the token names none that the caller may claim */
-function purposeFrom(claimed: string | undefined, named: readonly string[], mayClaim: readonly PurposeOfUse[]): PurposeOfUse {
-  const purpose = mayClaim.find((name) => (claimed === undefined ? named.length === 0 || named.includes(name) : name === claimed))
+function purposeFrom(
+  claimed: string | undefined,
+  named: readonly string[] | undefined,
+  mayClaim: readonly PurposeOfUse[],
+): PurposeOfUse {
+  const purpose = mayClaim.find((name) => (claimed === undefined ? (named?.includes(name) ?? true) : name === claimed))
   if (purpose === undefined) throw new BadRequest()
   return purpose
 }
