@@ -6,7 +6,7 @@ import type { StackUser } from './users.ts'
 import { refuseProductionIfNamed } from '../../gateway/model/stage.ts'
 import { identityKeys } from './identity-keys.ts'
 import { close, freePort, listen, LOOPBACK, namesThisMachine } from './ports.ts'
-import { DEMO_CLIENT, DEMO_GRANT, fetchToken, type TokenSource } from './token.ts'
+import { DEMO_CLIENT, DEMO_GRANT, fetchToken, PORTAL_CLIENT, type TokenSource } from './token.ts'
 
 /** The audience of tokens. */
 export const AUDIENCE = 'phi-gateway'
@@ -24,7 +24,7 @@ export interface IdentityProvider extends TokenSource {
    *
    * @throws NoToken
    */
-  tokenFor(user: string, purpose?: string): Promise<string>
+  tokenFor(user: string, purpose?: string, client?: string): Promise<string>
   stop(): Promise<void>
 }
 
@@ -56,13 +56,13 @@ export async function startIdentityProvider({ port, dataFolder, users }: Identit
     adapter: emptyAdapter,
     jwks: keys.jwks,
     clients: [
-      {
-        client_id: DEMO_CLIENT,
-        token_endpoint_auth_method: 'none',
+      ...[DEMO_CLIENT, PORTAL_CLIENT].map((name) => ({
+        client_id: name,
+        token_endpoint_auth_method: 'none' as const,
         grant_types: [DEMO_GRANT],
         redirect_uris: [],
         response_types: [],
-      },
+      })),
       ...machines.map((name) => ({
         client_id: name,
         client_secret: keys.clientSecrets[name],
@@ -113,7 +113,7 @@ export async function startIdentityProvider({ port, dataFolder, users }: Identit
     ...source,
     issuer,
     jwksUri: `${issuer}/jwks`,
-    tokenFor: (user, purpose) => fetchToken(source, user, purpose),
+    tokenFor: (user, purpose, client) => fetchToken(source, user, purpose, client),
     stop: () => close(server),
   }
 }

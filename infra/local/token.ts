@@ -4,6 +4,8 @@ import { z } from 'zod'
 export const DEMO_GRANT = 'urn:phi-gateway:demo-user'
 /** The public client of demo users. */
 export const DEMO_CLIENT = 'phi-demo'
+/** The public client of the demo web application, with the operations of `infra/local/demo/clients/portal`. */
+export const PORTAL_CLIENT = 'portal'
 
 /** The token endpoint of an identity provider, and the credentials for it. */
 export interface TokenSource {
@@ -23,14 +25,13 @@ const answer = z.object({ access_token: z.string().min(1) })
  * Returns an access token for a demo user, or for a machine client with its own credentials.
  *
  * @param purpose code of HL7 v3 ActReason; without it, the gateway uses the first purpose of the role
+ * @param client the public client of a demo user; a machine client signs in as itself
  * @throws NoToken if the provider does not answer or does not know the user
  */
-export async function fetchToken(source: TokenSource, user: string, purpose?: string): Promise<string> {
+export async function fetchToken(source: TokenSource, user: string, purpose?: string, client = DEMO_CLIENT): Promise<string> {
   const secret = Object.hasOwn(source.clientSecrets, user) ? source.clientSecrets[user] : undefined
   const form = new URLSearchParams(
-    secret === undefined
-      ? { grant_type: DEMO_GRANT, client_id: DEMO_CLIENT, username: user }
-      : { grant_type: 'client_credentials' },
+    secret === undefined ? { grant_type: DEMO_GRANT, client_id: client, username: user } : { grant_type: 'client_credentials' },
   )
   if (purpose !== undefined) form.set('purpose', purpose)
   const headers = new Headers()

@@ -153,6 +153,14 @@ describe('values of the purpose claim by name', () => {
     await expect(callerBy({ purposeNames }, { purpose_of_use }, 'TREAT')).rejects.toThrow(BadRequest)
   })
 
+  it('P3: the bar between a system and its code is not taken for a bar in the code', async () => {
+    const map = { purposeNames: { 'urn:a|b|TREAT': 'TREAT' } }
+    await expect(callerBy(map, { purpose_of_use: { system: 'urn:a|b', code: 'TREAT' } })).resolves.toMatchObject({
+      purpose: 'TREAT',
+    })
+    await expect(callerBy(map, { purpose_of_use: { system: 'urn:a', code: 'b|TREAT' } })).rejects.toThrow(BadRequest)
+  })
+
   it('P3: an empty list is refused as without names', async () => {
     for (const map of [{ purposeNames }, {}]) await expect(callerBy(map, { purpose_of_use: [] })).rejects.toThrow(Unauthenticated)
   })

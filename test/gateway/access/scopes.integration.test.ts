@@ -48,5 +48,7 @@ it('P3: the scopes and the exchange purpose of a partner’s token decide at the
   const query = '{ patients { edges { node { familyName address { city } } } } }'
   const { data, errors } = await ask(token('system/Coverage.rs', 'T-PYMNT'), query)
   expect(nodesAt(data, 'patients')).toEqual([{ familyName: expect.any(String) as string, address: { city: null } }])
-  expect(errors.map(({ extensions }) => [extensions['coordinate'], extensions['reason']])).toEqual([['Patient.address.city', 'ROLE']])
+  expect(errors.map(({ extensions }) => [extensions['coordinate'], extensions['reason']])).toEqual([
+    ['Patient.address.city', 'ROLE'],
+  ])
 })

@@ -53,6 +53,15 @@ describe('tokens of the local identity provider', () => {
     expect(new Set(claims.map((claim) => claim['sid'])).size).toBe(DEMO_USERS.length)
   })
 
+  it('name the public client that asked for them', async () => {
+    const clientOf = async (client?: string) =>
+      (await verifierOf(idp).verify(await idp.tokenFor('patient', undefined, client)))['client_id']
+    expect(await clientOf()).toBe('phi-demo')
+    expect(await clientOf('portal')).toBe('portal')
+    await expect(idp.tokenFor('patient', undefined, 'acme')).rejects.toMatchObject({ name: 'NoToken' })
+    await expect(idp.tokenFor('patient', undefined, 'unknown')).rejects.toMatchObject({ name: 'NoToken' })
+  })
+
   it('name a machine client as the subject, without a second factor', async () => {
     const claims = await verifierOf(idp).verify(await idp.tokenFor('acme', 'HPAYMT'))
     expect(claims).toMatchObject({
