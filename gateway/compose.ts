@@ -20,6 +20,7 @@ import type { KmsKeys } from './crypto/kms-keys.ts'
 import { type DigestSeal, KmsSeal } from './crypto/kms-seal.ts'
 import { AwsKms, type Kms } from './crypto/kms.ts'
 import { AccessTable } from './store/access.ts'
+import { AutomaticQueryTable } from './store/automatic-queries.ts'
 import { BreakGlassTable } from './store/break-glass.ts'
 import { BudgetTable } from './store/budgets.ts'
 import { HistoryTable } from './store/history.ts'
@@ -29,6 +30,7 @@ import { LeanDynamoDBClient } from './store/lean-client.ts'
 import { OWN_SOURCE } from './store/record-source.ts'
 import { LocatorTable } from './store/record-locators.ts'
 import { RecordTable } from './store/records.ts'
+import { OperationTable } from './store/operations.ts'
 import { SealedSource } from './store/sealed-source.ts'
 import { SecurityTable } from './store/security.ts'
 import { SearchTable } from './store/search.ts'
@@ -81,6 +83,8 @@ const TABLES = {
   // a retry of the SDK would count twice
   security: tableIn('PHI_TABLE_SECURITY', ({ writes }, table) => new SecurityTable(writes, table)),
   search: tableIn('PHI_TABLE_SEARCH', ({ reads }, table) => new SearchTable(reads, table)),
+  operations: tableIn('PHI_TABLE_OPERATIONS', ({ reads }, table) => new OperationTable(reads, table)),
+  automaticQueries: tableIn('PHI_TABLE_OPERATIONS', ({ reads }, table) => new AutomaticQueryTable(reads, table)),
 }
 type Tables = { readonly [Name in keyof typeof TABLES]: ReturnType<(typeof TABLES)[Name]['open']> }
 

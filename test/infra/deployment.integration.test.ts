@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { automaticQueryKey, clientKey, clientListKey, operationKey } from '../../gateway/store/operation-keys.ts'
 import { METRICS, NAMESPACE } from '../../gateway/telemetry/operator-metrics.ts'
+import { RIVERSIDE } from '../gateway/asking.ts'
 import { readFragment } from '../../infra/local/tables.ts'
 
 const many = <T extends z.ZodType>(one: T) => z.union([one.transform((item) => [item]), z.array(one)])
@@ -112,6 +114,39 @@ describe('the role of the GraphQL function has the least privileges', () => {
 
   it('P11: queries the search table by one value at a time, and can neither list nor change it', () => {
     expect(allowed('SearchTable')).toEqual(['dynamodb:Query'])
+  })
+
+  it('P10: writes the registry only in transactions, and outside of them only automatic queries', () => {
+    expect(allowed('OperationsTable')).toEqual([
+      'dynamodb:GetItem',
+      'dynamodb:BatchGetItem',
+      'dynamodb:Query',
+      'dynamodb:PutItem',
+      'dynamodb:UpdateItem',
+    ])
+    const enclosed = { 'dynamodb:EnclosingOperation': 'TransactWriteItems' }
+    const automatic = { 'dynamodb:LeadingKeys': ['*#APQ#*'] }
+    const writing = (action: string) => on('OperationsTable').filter(({ Action }) => Action.includes(action))
+    expect(writing('dynamodb:PutItem')).toEqual([
+      expect.objectContaining({ Effect: 'Allow', Condition: { StringEquals: enclosed } }),
+      expect.objectContaining({ Effect: 'Deny', Condition: { StringNotEquals: enclosed } }),
+    ])
+    expect(writing('dynamodb:UpdateItem')).toEqual([
+      expect.objectContaining({
+        Effect: 'Allow',
+        Condition: { Null: { 'dynamodb:LeadingKeys': 'false' }, 'ForAllValues:StringLike': automatic },
+      }),
+      expect.objectContaining({ Effect: 'Deny', Condition: { 'ForAnyValue:StringNotLike': automatic } }),
+    ])
+    // the pattern matches the partition of automatic queries, and none of the registry
+    const pattern = /#APQ#/
+    const [tenant, client] = [RIVERSIDE, 'a#APQ#client']
+    expect(automaticQueryKey(tenant, client, 'hash').pk).toMatch(pattern)
+    for (const { pk } of [clientKey(tenant, client), operationKey(tenant, client, '#APQ#'), clientListKey(tenant, client)])
+      expect(pk).not.toMatch(pattern)
+    expect(source['OperationsTable']).toMatchObject({
+      Properties: { TimeToLiveSpecification: { AttributeName: 'expires', Enabled: true } },
+    })
   })
 
   it('has no wildcard in an action or a resource', () => {
@@ -294,6 +329,7 @@ describe('tables are protected against deletion and loss', () => {
     'BudgetsTable',
     'SecurityTable',
     'SearchTable',
+    'OperationsTable',
   ])('%s', (id) => {
     expect(source[id]).toMatchObject({
       Properties: {
