@@ -8,9 +8,16 @@ export interface ClientOf {
   readonly client: string
 }
 
+/**
+ * NONE: the tenant has no such client, and no contract narrows it. EXPIRED: its contract is over, and no request of the client may be
+ * served, with or without an operation of the registry.
+ */
+export type ClientStatus = 'NONE' | 'EXPIRED' | 'REGISTERED'
+
 /** What the registry has for one request. */
 export interface Registered {
-  /** Undefined if the tenant has no such client. */
+  readonly status: ClientStatus
+  /** Undefined unless the client is REGISTERED. `byId` also leaves it out if there is no operation: a refusal needs no key. */
   readonly client: RegisteredClient | undefined
   /** Undefined if the client has no such operation, or the operation is revoked or in no active version. */
   readonly operation: RegisteredOperation | undefined
@@ -19,16 +26,19 @@ export interface Registered {
 /**
  * The registry of operations and contracts, as requests read it. The entry of the client is read for each request, so that a
  * narrowed contract holds from the next request on. A revoked operation is refused within 30 seconds (P13).
+ *
+ * An unknown operation, a revoked one, one of another client and an unknown client cost the same requests to the table.
  */
 export interface OperationRegistry {
   /**
-   * Finds an operation by its id.
+   * Finds an operation by its id. One request to the table.
    *
    * @throws StoreUnavailable, KeyUnavailable, IntegrityFailure
    */
   byId(of: ClientOf, id: string, deadline: Deadline): Promise<Registered>
   /**
-   * Finds an operation by the canonical hash of its text: `documentHash`.
+   * Finds an operation by the canonical hash of its text: `documentHash`. Returns a REGISTERED client with or without an operation, so
+   * that its contract narrows a free text. Two requests to the table for a text that is not cached, else one.
    *
    * @throws StoreUnavailable, KeyUnavailable, IntegrityFailure
    */
