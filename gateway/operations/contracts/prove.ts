@@ -1,0 +1,174 @@
+import { getOperationAST, Kind, NoSchemaIntrospectionCustomRule, specifiedRules } from 'graphql'
+import type { GraphQLSchema, OperationDefinitionNode } from 'graphql'
+import type { Contract } from '../../model/contract.ts'
+import type { FailureCode } from '../../model/failures.ts'
+import { MAX_PAGE } from '../../model/list.ts'
+import type { Coordinate, SchemaPath } from '../../../directives/coordinates.ts'
+import type { PolicyTable, Role } from '../../../directives/policy.ts'
+import { type Cost, costOf } from '../cost.ts'
+import { type DocumentRefusal, readDocument } from '../documents.ts'
+import { type Footprint, footprint } from '../footprint.ts'
+import { type PageSize, pageSizes } from '../page-sizes.ts'
+import type { Limits } from '../value-limits.ts'
+import { excessOf, type PathExcess, type Reach, reachOf, ungranted } from './reach.ts'
+
+/** The schema and the limits under which operations are proved. */
+export interface ProofParts {
+  readonly schema: GraphQLSchema
+  readonly policy: PolicyTable
+  readonly limits: Pick<Limits, 'operation' | 'answer'>
+}
+
+/** A reason for which an operation is refused. */
+export type ProofFault =
+  | { readonly kind: 'DOCUMENT'; readonly code: FailureCode; readonly locations?: DocumentRefusal['locations'] }
+  | ({ readonly kind: 'PATH' } & PathExcess)
+  /** A root field that none of the contract's roles may call. */
+  | { readonly kind: 'ROOT'; readonly root: Coordinate }
+  /** A page size in the text, or a default, above the page size of the contract. */
+  | { readonly kind: 'PAGE'; readonly coordinate: Coordinate; readonly size: number }
+  | { readonly kind: 'COST'; readonly cost: Cost; readonly limit: Cost }
+
+/** The proof of one operation. It is proved if it has no faults. */
+export interface Proof {
+  /** All that exceeds, not only the first. Paths are in the order of the schema. */
+  readonly faults: readonly ProofFault[]
+  /** Absent if the document is refused. */
+  readonly operation?: MeasuredOperation
+}
+
+/** An operation as its largest form: with all conditional fields, and all variables given. */
+export interface MeasuredOperation {
+  readonly footprint: Footprint
+  /** The paths that a contract has to name. Without a contract, those of any role. */
+  readonly reach: Reach
+  readonly pages: readonly PageSize[]
+  readonly cost: Cost
+}
+
+/**
+ * Proves operations against one schema. Reads and measures each text once, because many clients share an operation. Documents are not
+ * kept: 10,000 of them take more than a gigabyte.
+ */
+export class Prover {
+  readonly parts: ProofParts
+  readonly #order: ReadonlyMap<SchemaPath, number>
+  readonly #read = new Map<string, ReadOperation | DocumentRefusal>()
+
+  constructor(parts: ProofParts) {
+    this.parts = parts
+    this.#order = new Map([...parts.policy.phi.keys()].map((path, place) => [path, place]))
+  }
+
+  /**
+   * Proves that an operation stays within a contract for any variables and any data. Without a contract, only the document, its cost
+   * and the page sizes are checked. A grant may need a purpose other than that of another path: the proof takes each path for itself.
+   *
+   * @param text a document with exactly one operation
+   */
+  prove(text: string, contract: Contract | undefined): Proof {
+    const read = this.#measured(text)
+    if ('refused' in read) {
+      const { refused: code, locations } = read
+      return { faults: [{ kind: 'DOCUMENT', code, ...(locations !== undefined && { locations }) }] }
+    }
+    const { policy } = this.parts
+    const admitted = contract ?? { roles: new Set(policy.roles.keys()), purposes: allPurposes(policy) }
+    return {
+      faults: [...this.#pathFaults(read.footprint, contract), ...this.#otherFaults(read, contract)],
+      operation: { ...read, reach: reachOf(read.footprint, policy, admitted) },
+    }
+  }
+
+  #measured(text: string): ReadOperation | DocumentRefusal {
+    const known = this.#read.get(text)
+    if (known !== undefined) return known
+    const { schema, policy } = this.parts
+    const read = readMeasured(schema, policy, text)
+    this.#read.set(text, read)
+    return read
+  }
+
+  #pathFaults(found: Footprint, contract: Contract | undefined): readonly ProofFault[] {
+    const { policy } = this.parts
+    const excess: readonly PathExcess[] =
+      contract === undefined
+        ? [...found.paths, ...found.reads].filter((path) => !policy.phi.has(path)).map((path) => ({ path, reason: 'UNKNOWN' }))
+        : excessOf(found, policy, contract)
+    const withoutGrant = contract === undefined ? [] : ungranted(found, policy, contract).filter((path) => policy.phi.has(path))
+    const all = [...excess, ...withoutGrant.map((path): PathExcess => ({ path, reason: 'NO_GRANT' }))]
+    const place = ({ path }: PathExcess): number => this.#order.get(path) ?? Infinity
+    return all.toSorted((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b))).map((one) => ({ kind: 'PATH', ...one }))
+  }
+
+  #otherFaults({ footprint: { roots }, pages, cost }: ReadOperation, contract: Contract | undefined): readonly ProofFault[] {
+    const { policy } = this.parts
+    const closed = [...roots].filter((root) => {
+      const call = policy.calls.get(root)
+      return contract !== undefined && call !== undefined && ![...contract.roles].some((role) => call.roles.has(role))
+    })
+    const maxPage = contract?.maxPage ?? MAX_PAGE
+    const limit = this.limitFor(contract?.roles ?? policy.roles.keys())
+    return [
+      ...closed.map((root): ProofFault => ({ kind: 'ROOT', root })),
+      ...largest(pages).flatMap(([coordinate, size]): readonly ProofFault[] =>
+        size > maxPage ? [{ kind: 'PAGE', coordinate, size }] : [],
+      ),
+      ...(cost.values > limit.values || cost.places > limit.places ? [{ kind: 'COST', cost, limit } as const] : []),
+    ]
+  }
+
+  /** The highest limit on an operation of any of the roles. */
+  limitFor(roles: Iterable<Role>): Cost {
+    const { policy, limits } = this.parts
+    const kinds = [...roles].flatMap((role) => policy.roles.get(role)?.kind ?? [])
+    return { values: Math.max(0, ...kinds.map((kind) => limits.operation[kind])), places: limits.answer.places }
+  }
+}
+
+type ReadOperation = Omit<MeasuredOperation, 'reach'>
+
+/** Deployments refuse introspection wherever patients are real, so that no registered operation has any. */
+const RULES = [...specifiedRules, NoSchemaIntrospectionCustomRule]
+
+function readMeasured(schema: GraphQLSchema, policy: PolicyTable, text: string): ReadOperation | DocumentRefusal {
+  const document = text.isWellFormed() ? readDocument(schema, text, RULES) : ({ refused: 'GRAPHQL_PARSE_FAILED' } as const)
+  if ('refused' in document) return document
+  const operation = getOperationAST(document)
+  // the gateway refuses a request for such a document with the code OPERATION_RESOLUTION_FAILURE
+  if (!operation || !schema.getRootType(operation.operation)) return { refused: 'GRAPHQL_VALIDATION_FAILED' }
+  return {
+    footprint: footprint(schema, policy, document, undefined, everyVariable(operation)),
+    pages: pageSizes(schema, document, undefined, {}, 'EVERY'),
+    cost: costOf(schema, policy, { document, name: undefined, variables: smallestPages(operation) }),
+  }
+}
+
+/**
+ * Gives each variable a value that is no boolean. An argument with a variable then counts as given. A condition with a variable is
+ * undecided, so that its field counts as selected, also if the default of the variable would exclude it.
+ */
+const everyVariable = ({ variableDefinitions = [] }: OperationDefinitionNode): Record<string, string> =>
+  Object.fromEntries(variableDefinitions.map(({ variable }) => [variable.name.value, 'GIVEN']))
+
+/**
+ * The variables for the cost. A page size counts with its default, and as 1 if it has none. Requests are checked with their own
+ * variables.
+ */
+const smallestPages = ({ variableDefinitions = [] }: OperationDefinitionNode): Record<string, number> =>
+  Object.fromEntries(
+    variableDefinitions
+      .filter(({ defaultValue }) => defaultValue === undefined || defaultValue.kind === Kind.BOOLEAN)
+      .map(({ variable }) => [variable.name.value, 1]),
+  )
+
+/** The largest page of each field. */
+export function largest(pages: readonly PageSize[]): readonly (readonly [Coordinate, number])[] {
+  const sizes = new Map<Coordinate, number>()
+  for (const { coordinate, size } of pages) {
+    if (size !== undefined) sizes.set(coordinate, Math.max(size, sizes.get(coordinate) ?? 0))
+  }
+  return [...sizes]
+}
+
+const allPurposes = ({ roles }: PolicyTable) => new Set([...roles.values()].flatMap(({ mayClaim }) => mayClaim))
