@@ -106,7 +106,7 @@ export function renderTable(policy: PolicyTable): string {
 }
 
 /** `(C) DATE`: the letter of 45 CFR 164.514(b)(2)(i) and the name of the class; `-` for a value that identifies no person by itself. */
-function safeHarborClass(identifier: Identifier | undefined): string {
+export function safeHarborClass(identifier: Identifier | undefined): string {
   return identifier === undefined ? '-' : `(${LETTERS[identifier]}) ${identifier}`
 }
 

@@ -1,5 +1,5 @@
 import { getOperationAST, Kind, NoSchemaIntrospectionCustomRule, specifiedRules } from 'graphql'
-import type { GraphQLSchema, OperationDefinitionNode } from 'graphql'
+import type { DocumentNode, GraphQLSchema, OperationDefinitionNode } from 'graphql'
 import type { Contract } from '../../model/contract.ts'
 import type { FailureCode } from '../../model/failures.ts'
 import { MAX_PAGE } from '../../model/list.ts'
@@ -10,7 +10,7 @@ import { type DocumentRefusal, readDocument } from '../documents.ts'
 import { type Footprint, footprint } from '../footprint.ts'
 import { type PageSize, pageSizes } from '../page-sizes.ts'
 import type { Limits } from '../value-limits.ts'
-import { excessOf, type PathExcess, type Reach, reachOf, ungranted } from './reach.ts'
+import { excessOf, type PathExcess, ungranted } from './reach.ts'
 
 /** The schema and the limits under which operations are proved. */
 export interface ProofParts {
@@ -37,23 +37,17 @@ export interface Proof {
   readonly operation?: MeasuredOperation
 }
 
-/** An operation as its largest form: with all conditional fields, and all variables given. */
+/** An operation in its largest form: with all conditional fields, and all variables given. */
 export interface MeasuredOperation {
   readonly footprint: Footprint
-  /** The paths that a contract has to name. Without a contract, those of any role. */
-  readonly reach: Reach
   readonly pages: readonly PageSize[]
   readonly cost: Cost
 }
 
-/**
- * Proves operations against one schema. Reads and measures each text once, because many clients share an operation. Documents are not
- * kept: 10,000 of them take more than a gigabyte.
- */
+/** Proves operations against one schema. */
 export class Prover {
   readonly parts: ProofParts
   readonly #order: ReadonlyMap<SchemaPath, number>
-  readonly #read = new Map<string, ReadOperation | DocumentRefusal>()
 
   constructor(parts: ProofParts) {
     this.parts = parts
@@ -67,26 +61,35 @@ export class Prover {
    * @param text a document with exactly one operation
    */
   prove(text: string, contract: Contract | undefined): Proof {
-    const read = this.#measured(text)
-    if ('refused' in read) {
-      const { refused: code, locations } = read
-      return { faults: [{ kind: 'DOCUMENT', code, ...(locations !== undefined && { locations }) }] }
-    }
-    const { policy } = this.parts
-    const admitted = contract ?? { roles: new Set(policy.roles.keys()), purposes: allPurposes(policy) }
+    return this.judge(this.measure(text), contract)
+  }
+
+  /** Reads and measures the text of an operation, which is the part of a proof that no contract changes. */
+  measure(text: string): (MeasuredOperation & { readonly document: DocumentNode }) | DocumentRefusal {
+    const { schema, policy } = this.parts
+    const document = text.isWellFormed() ? readDocument(schema, text, RULES) : ({ refused: 'GRAPHQL_PARSE_FAILED' } as const)
+    if ('refused' in document) return document
+    const operation = getOperationAST(document)
+    // the gateway refuses a request for such a document with the code OPERATION_RESOLUTION_FAILURE
+    if (!operation || !schema.getRootType(operation.operation)) return { refused: 'GRAPHQL_VALIDATION_FAILED' }
     return {
-      faults: [...this.#pathFaults(read.footprint, contract), ...this.#otherFaults(read, contract)],
-      operation: { ...read, reach: reachOf(read.footprint, policy, admitted) },
+      document,
+      footprint: largestFootprint(schema, policy, document),
+      pages: pageSizes(schema, document, undefined, {}, 'EVERY'),
+      cost: costOf(schema, policy, { document, name: undefined, variables: smallestPages(operation) }),
     }
   }
 
-  #measured(text: string): ReadOperation | DocumentRefusal {
-    const known = this.#read.get(text)
-    if (known !== undefined) return known
-    const { schema, policy } = this.parts
-    const read = readMeasured(schema, policy, text)
-    this.#read.set(text, read)
-    return read
+  judge(measured: MeasuredOperation | DocumentRefusal, contract: Contract | undefined): Proof {
+    if ('refused' in measured) {
+      const { refused: code, locations } = measured
+      return { faults: [{ kind: 'DOCUMENT', code, ...(locations !== undefined && { locations }) }] }
+    }
+    const { footprint: found, pages, cost } = measured
+    return {
+      faults: [...this.#pathFaults(found, contract), ...this.#otherFaults(measured, contract)],
+      operation: { footprint: found, pages, cost },
+    }
   }
 
   #pathFaults(found: Footprint, contract: Contract | undefined): readonly ProofFault[] {
@@ -101,7 +104,7 @@ export class Prover {
     return all.toSorted((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b))).map((one) => ({ kind: 'PATH', ...one }))
   }
 
-  #otherFaults({ footprint: { roots }, pages, cost }: ReadOperation, contract: Contract | undefined): readonly ProofFault[] {
+  #otherFaults({ footprint: { roots }, pages, cost }: MeasuredOperation, contract: Contract | undefined): readonly ProofFault[] {
     const { policy } = this.parts
     const closed = [...roots].filter((root) => {
       const call = policy.calls.get(root)
@@ -126,22 +129,17 @@ export class Prover {
   }
 }
 
-type ReadOperation = Omit<MeasuredOperation, 'reach'>
-
 /** Deployments refuse introspection wherever patients are real, so that no registered operation has any. */
 const RULES = [...specifiedRules, NoSchemaIntrospectionCustomRule]
 
-function readMeasured(schema: GraphQLSchema, policy: PolicyTable, text: string): ReadOperation | DocumentRefusal {
-  const document = text.isWellFormed() ? readDocument(schema, text, RULES) : ({ refused: 'GRAPHQL_PARSE_FAILED' } as const)
-  if ('refused' in document) return document
+/**
+ * The footprint of the only operation of a document with all conditional fields, and all variables given.
+ *
+ * @param document valid, or once valid under another schema: a field that this schema lacks is then an unknown path
+ */
+export function largestFootprint(schema: GraphQLSchema, policy: PolicyTable, document: DocumentNode): Footprint {
   const operation = getOperationAST(document)
-  // the gateway refuses a request for such a document with the code OPERATION_RESOLUTION_FAILURE
-  if (!operation || !schema.getRootType(operation.operation)) return { refused: 'GRAPHQL_VALIDATION_FAILED' }
-  return {
-    footprint: footprint(schema, policy, document, undefined, everyVariable(operation)),
-    pages: pageSizes(schema, document, undefined, {}, 'EVERY'),
-    cost: costOf(schema, policy, { document, name: undefined, variables: smallestPages(operation) }),
-  }
+  return footprint(schema, policy, document, undefined, operation ? everyVariable(operation) : {})
 }
 
 /**
@@ -170,5 +168,3 @@ export function largest(pages: readonly PageSize[]): readonly (readonly [Coordin
   }
   return [...sizes]
 }
-
-const allPurposes = ({ roles }: PolicyTable) => new Set([...roles.values()].flatMap(({ mayClaim }) => mayClaim))

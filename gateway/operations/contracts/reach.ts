@@ -10,6 +10,12 @@ import type { Footprint } from '../footprint.ts'
 /** The subjects that a contract admits: its roles, under each of its purposes that one of the roles may claim. */
 export type Admitted = Pick<Contract, 'roles' | 'purposes'>
 
+/** All roles and purposes of a policy: the subjects of a client without a contract. */
+export const anyone = ({ roles }: PolicyTable): Admitted => ({
+  roles: new Set(roles.keys()),
+  purposes: new Set([...roles.values()].flatMap(({ mayClaim }) => mayClaim)),
+})
+
 /** The PHI paths of an operation under a contract. */
 export interface Reach {
   /** The selected paths. */
@@ -82,30 +88,37 @@ export function ungranted(
   admitted: Admitted,
 ): readonly SchemaPath[] {
   const missing = new Set<SchemaPath>()
+  const subjects = subjectsOf(policy, admitted)
   for (const path of paths) {
-    if (!isGranted(policy.phi.get(path), policy, admitted, 'READ')) missing.add(path)
+    if (!isGranted(policy.phi.get(path), subjects, 'READ')) missing.add(path)
     for (const input of policy.computed.get(path) ?? []) {
       const phi = policy.phi.get(input)
       const inFull = phi && { ...phi, grants: phi.grants.filter(({ view }) => view === 'FULL') }
-      if (!isGranted(inFull, policy, admitted, 'READ')) missing.add(input)
+      if (!isGranted(inFull, subjects, 'READ')) missing.add(input)
     }
   }
   for (const path of reads) {
     const phi = policy.phi.get(path)
-    if (subjects(policy, admitted).every((subject) => searchRefused(phi, subject, NEVER) !== undefined)) missing.add(path)
+    if (subjects.every((subject) => searchRefused(phi, subject, NEVER) !== undefined)) missing.add(path)
   }
   return [...missing]
 }
 
-/** Whether some grant gives a path to the roles under one of the purposes, whatever the relationship. */
-function isGranted(phi: PhiPolicy | undefined, policy: PolicyTable, admitted: Admitted, action: Action): boolean {
-  return subjects(policy, admitted).some((subject) => refuseBeforeRecord(phi, subject, action) === undefined)
+/** Whether some grant gives a path to one of the subjects, whatever the relationship. */
+function isGranted(phi: PhiPolicy | undefined, subjects: readonly Subject[], action: Action): boolean {
+  return subjects.some((subject) => refuseBeforeRecord(phi, subject, action) === undefined)
 }
 
-/** The grants of a path by which the roles could read it under one of the purposes. */
-export function usableGrants(path: SchemaPath, policy: PolicyTable, admitted: Admitted): PhiPolicy['grants'] {
+/** The grants of a path by which the roles could read it, or search by it, under one of the purposes. */
+export function usableGrants(
+  path: SchemaPath,
+  policy: PolicyTable,
+  admitted: Admitted,
+  action: 'READ' | 'SEARCH' = 'READ',
+): PhiPolicy['grants'] {
   const phi = policy.phi.get(path)
-  return (phi?.grants ?? []).filter((grant) => phi && isGranted({ ...phi, grants: [grant] }, policy, admitted, 'READ'))
+  const subjects = subjectsOf(policy, admitted)
+  return (phi?.grants ?? []).filter((grant) => phi && isGranted({ ...phi, grants: [grant] }, subjects, action))
 }
 
 function inputsOfViews(path: SchemaPath, policy: PolicyTable, admitted: Admitted): readonly SchemaPath[] {
@@ -118,7 +131,7 @@ function inputsOfViews(path: SchemaPath, policy: PolicyTable, admitted: Admitted
 /** The time only decides whether break-glass is still open, and a grant that break-glass opens is usable at any time. */
 const NEVER = 0 as Instant
 
-function subjects(policy: PolicyTable, { roles, purposes }: Admitted): readonly Subject[] {
+function subjectsOf(policy: PolicyTable, { roles, purposes }: Admitted): readonly Subject[] {
   const claimable = new Set([...roles].flatMap((role) => policy.roles.get(role)?.mayClaim ?? []))
   return [...purposes].filter((purpose) => claimable.has(purpose)).map((purpose) => ({ roles, purpose }))
 }
