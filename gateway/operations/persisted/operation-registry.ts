@@ -12,7 +12,7 @@ export interface ClientOf {
  * NONE: the tenant has no such client, and no contract narrows it. EXPIRED: its contract is over, and no request of the client may be
  * served, with or without an operation of the registry.
  */
-export type ClientStatus = 'NONE' | 'EXPIRED' | 'REGISTERED'
+type ClientStatus = 'NONE' | 'EXPIRED' | 'REGISTERED'
 
 /** What the registry has for one request. */
 export interface Registered {
