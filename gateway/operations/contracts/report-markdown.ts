@@ -1,3 +1,5 @@
+import type { ContractJson } from './contract-text.ts'
+import { code, fenced, table, text } from './markdown.ts'
 import type { PublicationReport, ReportedOperation, ReportedPath } from './report.ts'
 
 /**
@@ -10,7 +12,7 @@ export function reportMarkdown(report: PublicationReport): string {
     `# Operations of ${text(report.client)}`,
     verdict(report, refused.length),
     facts(report),
-    ...contract(report),
+    ...(report.contract === undefined ? [] : contractSections(report.contract, report.paths)),
     ...(refused.length === 0 ? [] : ['## Refused operations', ...refused.map(refusal)]),
     '## Operations',
     ...report.operations.map(operation),
@@ -43,8 +45,8 @@ function facts({ app, approvedBy, approvedAt, policyDigest, contractDigest }: Pu
   )
 }
 
-function contract({ contract: terms, paths }: PublicationReport): readonly string[] {
-  if (terms === undefined) return []
+/** The terms of a contract and its paths. */
+export function contractSections(terms: ContractJson, paths: readonly ReportedPath[]): readonly string[] {
   const { recipient, roles, purposes, categories, sensitivities, maxPage, valuesPerDay, expires, networks } = terms
   const list = (names: readonly string[]) => names.map(code).join(', ') || 'none'
   return [
@@ -67,10 +69,7 @@ function contract({ contract: terms, paths }: PublicationReport): readonly strin
       ],
     ),
     '### Paths',
-    table(
-      ['path', 'category', 'Safe Harbor', 'sensitivity', 'granted by', 'relationship', 'view'],
-      paths.flatMap(pathRows),
-    ),
+    table(['path', 'category', 'Safe Harbor', 'sensitivity', 'granted by', 'relationship', 'view'], paths.flatMap(pathRows)),
   ]
 }
 
@@ -105,37 +104,4 @@ function operation({ id, name, text: body, verdict: found, paths, reads, inputs,
     ),
     fenced(body),
   ].join('\n\n')
-}
-
-/** @param rows cells of Markdown */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  return [line(head), `|${' --- |'.repeat(head.length)}`, ...rows.map(line)].join('\n')
-}
-
-/** A name as a code span, if it has only characters that mean nothing there and in a cell. */
-function code(name: string): string {
-  return /^[A-Za-z0-9_.:#/+=()@-]+$/.test(name) ? `\`${name}\`` : text(name)
-}
-
-/** Text of one line without markup. Each punctuation character is escaped, which CommonMark allows for all of ASCII. */
-function text(raw: string): string {
-  const line = visible(raw.replaceAll(/\s+/g, ' ').trim())
-  // GitHub makes a link of a name that starts with www.
-  return line.replaceAll(/[!"#$%&'*+/<=>?@[\\\]^_`{|}~]/g, '\\$&').replaceAll(/\bwww\./gi, (www) => `${www.slice(0, -1)}\\.`)
-}
-
-/** A body in a fence that is longer than any run of backticks in it. */
-function fenced(body: string): string {
-  const longest = Math.max(2, ...[...body.matchAll(/`+/g)].map(([run]) => run.length))
-  const fence = '`'.repeat(longest + 1)
-  const lines = body.replaceAll('\r\n', '\n').split('\n').map(visible)
-  return [`${fence}graphql`, ...lines, fence].join('\n')
-}
-
-/** Shows control and format characters as escapes: a character that reverses the text would show another operation. */
-function visible(line: string): string {
-  return line.replaceAll(/[\p{C}\u2028\u2029]/gu, (character) =>
-    character === '\t' ? character : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  )
 }

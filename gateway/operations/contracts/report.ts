@@ -88,9 +88,14 @@ export function publicationReport(publication: Publication): PublicationReport {
     ...(approval !== undefined && { approvedBy: approval.by, approvedAt: new Date(approval.at).toISOString() }),
     policyDigest: policy.digest,
     ...(contract !== undefined && { contractDigest: contract.digest, contract: contractJson(contract) }),
-    paths: contract === undefined ? [] : inSchemaOrder(policy, contract.paths).map((path) => reportedPath(path, policy, contract)),
+    paths: contract === undefined ? [] : reportedPaths(policy, contract),
     operations,
   }
+}
+
+/** The paths of a contract, in the order of the schema. */
+export function reportedPaths(policy: PolicyTable, contract: Contract): readonly ReportedPath[] {
+  return inSchemaOrder(policy, contract.paths).map((path) => reportedPath(path, policy, contract))
 }
 
 function reportedPath(path: SchemaPath, policy: PolicyTable, contract: Contract): ReportedPath {
@@ -101,7 +106,12 @@ function reportedPath(path: SchemaPath, policy: PolicyTable, contract: Contract)
     category: phi?.category ?? '-',
     safeHarbor: safeHarborClass(phi?.identifier),
     sensitivities: [...(phi?.sensitivity ?? [])],
-    grants: [...grants].map(({ rule, relationship, view, actions }: Grant) => ({ rule, relationship, view, actions: [...actions] })),
+    grants: [...grants].map(({ rule, relationship, view, actions }: Grant) => ({
+      rule,
+      relationship,
+      view,
+      actions: [...actions],
+    })),
   }
 }
 
