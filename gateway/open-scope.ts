@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { rootsToStepUp } from './access/step-up.ts'
 import type { AuditContext } from './audit/entry.ts'
 import { Trail } from './audit/trail.ts'
+import { withinContract } from './decide/contract.ts'
 import { refuseBeforeRecord } from './decide/decide.ts'
 import type { CompiledPolicy } from '../directives/compile.ts'
 import type { Coordinate, SchemaPath, TypeName } from '../directives/coordinates.ts'
@@ -43,7 +44,7 @@ const MAX_NAME = 64
 const MAX_USER_AGENT = 256
 
 /**
- * Opens the scope of an operation: its audit trail, and the paths of its footprint that role and purpose allow. Paths that no
+ * Opens the scope of an operation: its audit trail, and the paths of its footprint that contract, role and purpose allow. Paths that no
  * record could grant are never loaded or opened. A root that requires a more recent sign-in is recorded as denied, and the
  * returned code refuses the whole operation.
  *
@@ -52,7 +53,7 @@ const MAX_USER_AGENT = 256
 export function openScope(
   services: ScopeServices,
   { schema, policy }: Pick<CompiledPolicy, 'schema' | 'policy'>,
-  request: Resolved,
+  resolved: Resolved,
   { document, name, variables }: ResolvedOperation,
 ): OpenedScope {
   const {
@@ -68,9 +69,12 @@ export function openScope(
     turns,
     linkedTenants,
   } = services
-  const { requestId, deadline } = request
-  const { caller, sources: attributes, ids } = request.subject
   const now = services.now() as Instant
+  // here at the latest: nothing below sees a role that the contract excludes
+  const caller = withinContract(resolved.subject.caller, policy, now)
+  const request = { ...resolved, subject: { ...resolved.subject, caller } }
+  const { requestId, deadline } = request
+  const { sources: attributes, ids } = request.subject
   const maxInOperation = limitOf(limits.operation, policy, caller)
   const maxCost = { values: maxInOperation, places: limits.answer.places }
   if (exceeds(schema, policy, { document, name, variables }, maxCost)) throw new OperationTooCostly()

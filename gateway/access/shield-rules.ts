@@ -11,6 +11,7 @@ import {
 import type { Caller, Denial } from '../model/decision.ts'
 import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
 import type { PhiPolicy, PolicyTable } from '../../directives/policy.ts'
+import { refuseOutsideContract } from '../decide/contract.ts'
 import { refuseBeforeRecord } from '../decide/decide.ts'
 
 /** Handles a denial: reports and records it, and returns the value of the field. */
@@ -36,7 +37,7 @@ export type Wrap = (
 export type RuleMap = Record<string, Record<string, Wrap>>
 
 /**
- * Checks role and purpose on every root and edge before anything is loaded. Other fields are not wrapped: leaves have their own
+ * Checks contract, role and purpose on every root and edge before anything is loaded. Other fields are not wrapped: leaves have their own
  * synchronous guards, and a rule would turn each leaf into a promise.
  *
  * @throws Error if shield generates no rule for a root or an edge
@@ -51,6 +52,8 @@ export function shieldRules<Context>(
   const behind = new Map<Coordinate, readonly PhiPolicy[]>()
   const refusalAt = (coordinate: Coordinate, caller: Caller): Denial | undefined => {
     const call = policy.calls.get(coordinate)
+    const beyond = call === undefined ? undefined : refuseOutsideContract(caller)
+    if (beyond !== undefined) return beyond
     if (call !== undefined && ![...caller.roles].some((role) => call.roles.has(role))) return NO_ROLE
     const fields = behind.get(coordinate)
     return fields === undefined ? NO_ROLE : refusal(coordinate, fields, caller)

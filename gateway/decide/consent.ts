@@ -3,6 +3,7 @@ import type { Caller, ConsentFacts } from '../model/decision.ts'
 import type { Instant } from '../model/ids.ts'
 import type { ConsentPolicy, RecordLabel, Relationship, Sensitivity } from '../../directives/policy.ts'
 import { REFRAINS } from '../../directives/record-labels.ts'
+import { actingRoles } from './contract.ts'
 
 /** The basis of an access. The effect of consents depends on it. */
 export type Footing = Relationship | 'BREAK_GLASS'
@@ -14,7 +15,7 @@ export type ConsentVerdict =
   /** The result depends on the patient's consents, which could not be read. */
   | { readonly kind: 'UNKNOWN' }
 
-type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>
+type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization' | 'contract'>
 
 const OPEN: ConsentVerdict = { kind: 'OPEN' }
 const CLOSED: ConsentVerdict = { kind: 'CLOSED' }
@@ -31,8 +32,12 @@ const OWN: ReadonlySet<string> = new Set(['SELF', 'PROXY'])
  *
  * A confidentiality, or a refrain of the source, closes a record whatever the consents say.
  *
+ * A caller with a contract reads for the organization of the contract. Each label must be in the contract, and only a permission that
+ * names this organization opens a label that requires one. This holds for each footing: the organization is neither the author nor the
+ * patient.
+ *
  * @param labels the sensitivities of the field; the facts hold the labels of the record
- * @source 42 CFR 2.31 and 2.33, 45 CFR 164.508(a)(2), 164.522(a)
+ * @source 42 CFR 2.31 and 2.33, for a contract 2.31(a)(4); 45 CFR 164.508(a)(2), 164.522(a)
  */
 export function consentVerdict(
   labels: ReadonlySet<Sensitivity>,
@@ -42,29 +47,51 @@ export function consentVerdict(
   now: Instant,
 ): ConsentVerdict {
   const all = new Set<RecordLabel>([...labels, ...(record?.labels ?? [])])
+  const { contract } = caller
+  if (contract !== undefined && [...all].some((label) => !contract.sensitivities.has(label))) return CLOSED
   const policies = [...all].map((label) => ({ label, ...policyOf(label, rules) }))
   if (policies.some(({ breakGlass, opensTo }) => !(footing === 'BREAK_GLASS' ? breakGlass : isOpenTo(opensTo, footing)))) {
     return CLOSED
   }
+  if (OWN.has(footing) && !policies.every(({ ownAccess }) => ownAccess)) return CLOSED
   // an author uses their own notes for treatment without an authorization: 164.508(a)(2)(i)(A)
-  if (footing === 'AUTHOR') return OPEN
-  if (OWN.has(footing)) return policies.every(({ ownAccess }) => ownAccess) ? OPEN : CLOSED
+  if (contract === undefined && (footing === 'AUTHOR' || OWN.has(footing))) return OPEN
   const required = policies.filter(({ rule }) => rule === 'REQUIRED')
   if (given === undefined) return required.length === 0 ? OPEN : { kind: 'UNKNOWN' }
-  const applying = given.filter(
-    (consent) => !(footing === 'BREAK_GLASS' && consent.breakGlass === true) && appliesTo(consent, caller, record, now),
-  )
-  const denied = applying.some(
-    ({ effect, labels: of }) => effect === 'DENY' && (of === undefined || of.some((label) => all.has(label))),
+  const denied = given.some(
+    (consent) =>
+      consent.effect === 'DENY' &&
+      !(footing === 'BREAK_GLASS' && consent.breakGlass === true) &&
+      (consent.labels === undefined || consent.labels.some((label) => all.has(label))) &&
+      appliesTo(consent, caller, record, now),
   )
   if (denied) return CLOSED
   let consent: string | undefined
   for (const { label } of required) {
-    const permission = applying.find(({ effect, labels: of }) => effect === 'PERMIT' && of?.some((one) => one === label) === true)
+    const permission = permissionFor(label, caller, { given, ...(record !== undefined && { record }) }, now)
     if (permission === undefined) return CLOSED
     consent = permission.id
   }
   return consent === undefined ? OPEN : { kind: 'OPEN', consent }
+}
+
+/** The consent that permits values with this label to the caller, whatever the denials. Undefined if there is none. */
+export function permissionFor(
+  label: RecordLabel,
+  caller: Subject,
+  { given, record }: Pick<ConsentFacts, 'given' | 'record'>,
+  now: Instant,
+): Consent | undefined {
+  const { contract } = caller
+  // a permission for a role that the contract excludes opens nothing, but a denial of such a role holds
+  const permitted = contract === undefined ? caller : { ...caller, roles: actingRoles(caller) }
+  return given?.find(
+    (consent) =>
+      consent.effect === 'PERMIT' &&
+      consent.labels?.some((one) => one === label) === true &&
+      (contract === undefined || (consent.actor !== undefined && consent.actor === contract.recipient.reference)) &&
+      appliesTo(consent, permitted, record, now),
+  )
 }
 
 function policyOf(label: RecordLabel, rules: ConsentFacts['rules']): ConsentPolicy {
@@ -82,7 +109,8 @@ function appliesTo(
   now: Instant,
 ): boolean {
   if ((since !== undefined && now < since) || (until !== undefined && now >= until)) return false
-  if (actor !== undefined && actor !== caller.fhirUser && actor !== caller.organization) return false
+  const { fhirUser, organization, contract } = caller
+  if (actor !== undefined && ![fhirUser, organization, contract?.recipient.reference].includes(actor)) return false
   if (roles !== undefined && !roles.some((role) => caller.roles.has(role))) return false
   // an emergency is treatment: a consent for treatment covers it
   const purpose = caller.purpose === 'BTG' || caller.purpose === 'ETREAT' ? 'TREAT' : caller.purpose

@@ -11,7 +11,7 @@ import { decide } from './decide.ts'
 export function firstRefusedInput(
   { phi, computed }: Pick<PolicyTable, 'phi' | 'computed'>,
   path: SchemaPath,
-  caller: Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization'>,
+  caller: Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization' | 'contract'>,
   facts: Facts,
   now: Instant,
 ): Denial | Indeterminate | undefined {

@@ -3,9 +3,10 @@ import type { Instant } from '../model/ids.ts'
 import type { Action, Grant, PhiPolicy, Relationship } from '../../directives/policy.ts'
 import { VIEWS } from '../../directives/view-rules.ts'
 import { consentVerdict } from './consent.ts'
+import { actingRoles, refuseByContract } from './contract.ts'
 import { isWithinLimits } from './relationship-limits.ts'
 
-type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization' | 'study'>
+type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization' | 'study' | 'contract'>
 
 /**
  * Decides whether a caller may see one field of one patient's record.
@@ -15,18 +16,22 @@ type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization' | 
  * - If several grants apply, the view with the highest rank wins. Lint rejects views of equal rank on one field.
  * - If no grant applies, the denial names the rule that came closest, so that "which rule denied me?" has an answer.
  * - If the answer depends on attributes that a service did not return, it is INDETERMINATE.
+ * - A contract only narrows: outside of it the answer is a denial, whatever grants and consents say.
  *
  * @source 45 CFR 164.502(b), 164.312(a)(2)(ii) for break-glass
  */
 export function decide(
   policy: PhiPolicy | undefined,
-  caller: Subject,
+  asking: Subject,
   facts: Facts,
   now: Instant,
   action: Action = 'READ',
 ): Decision {
   if (policy === undefined) return { outcome: 'DENIED', reason: 'UNKNOWN_FIELD', breakGlass: false }
 
+  const beyond = refuseByContract(policy, asking, now)
+  if (beyond !== undefined) return beyond
+  const caller = acting(asking)
   const breakGlass =
     caller.purpose === 'BTG' && facts.breakGlass !== undefined && facts.breakGlass.until > now ? facts.breakGlass : undefined
   let best: Permit | undefined
@@ -41,7 +46,7 @@ export function decide(
     }
     if (missing !== undefined && !byBreakGlass) continue
     const { view, relationship, rule } = grant
-    const verdict = consentVerdict(policy.sensitivity, byBreakGlass ? 'BREAK_GLASS' : relationship, caller, facts.consent, now)
+    const verdict = consentVerdict(policy.sensitivity, byBreakGlass ? 'BREAK_GLASS' : relationship, asking, facts.consent, now)
     if (verdict.kind === 'UNKNOWN') indeterminate = { outcome: 'INDETERMINATE', rule }
     if (verdict.kind === 'CLOSED') closed ??= { outcome: 'DENIED', reason: 'CONSENT', rule, breakGlass: false }
     if (verdict.kind !== 'OPEN' || (best !== undefined && VIEWS[view].rank <= VIEWS[best.view].rank)) continue
@@ -50,6 +55,9 @@ export function decide(
   }
   return best ?? indeterminate ?? closed ?? refuse(policy, caller, facts, action)
 }
+
+/** The caller in the roles that its contract admits. Consents see all of its roles: a denial of one of them stays a denial. */
+const acting = (caller: Subject): Subject => (caller.contract === undefined ? caller : { ...caller, roles: actingRoles(caller) })
 
 /** The basis of a permit: break-glass, else the consent that the sensitivity requires, else the study, else the relationship. */
 function basisOf(
@@ -70,12 +78,15 @@ function basisOf(
 }
 
 /**
- * Decides by role and purpose only, before a record is loaded.
+ * Decides by contract, role and purpose only, before a record is loaded.
  *
  * @returns the denial that every record would give, or undefined if some record could grant the field
  */
-export function refuseBeforeRecord(policy: PhiPolicy | undefined, caller: Subject, action: Action = 'READ'): Denial | undefined {
+export function refuseBeforeRecord(policy: PhiPolicy | undefined, asking: Subject, action: Action = 'READ'): Denial | undefined {
   if (policy === undefined) return { outcome: 'DENIED', reason: 'UNKNOWN_FIELD', breakGlass: false }
+  const beyond = refuseByContract(policy, asking)
+  if (beyond !== undefined) return beyond
+  const caller = acting(asking)
   const possible = policy.grants.some(
     (grant) =>
       grant.actions.has(action) &&

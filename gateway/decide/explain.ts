@@ -26,7 +26,7 @@ export interface PathExplanation {
   readonly consentCouldClose: boolean
 }
 
-type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization' | 'study'>
+type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization' | 'study' | 'contract'>
 type Table = Pick<PolicyTable, 'phi' | 'computed' | 'consent'>
 
 /** The broadest possible denial. */
@@ -48,7 +48,7 @@ export function explainPath(
   action: Action = 'READ',
 ): PathExplanation {
   const under = (supposed: Facts): Decision => decided(table, path, caller, supposed, now, action)
-  const possible = bestCase(table, path, facts, now)
+  const possible = bestCase(table, path, caller, facts, now)
   const decision = under(facts ?? possible)
   if (decision.outcome === 'DENIED') return denied(decision)
   const base = facts ?? possible
@@ -81,9 +81,10 @@ function decided(table: Table, path: SchemaPath, caller: Subject, facts: Facts, 
 }
 
 /** The known facts, with the most permissive value for each unknown fact. */
-function bestCase(table: Table, path: SchemaPath, facts: Facts | undefined, now: Instant): Facts {
+function bestCase(table: Table, path: SchemaPath, { contract }: Subject, facts: Facts | undefined, now: Instant): Facts {
   const sensitivities = [...table.consent].filter(([, { opensTo }]) => opensTo === 'ANY').map(([label]) => label as Sensitivity)
-  const everything: Consent = { id: '', effect: 'PERMIT', labels: sensitivities }
+  const actor = contract?.recipient.reference
+  const everything: Consent = { id: '', effect: 'PERMIT', labels: sensitivities, ...(actor !== undefined && { actor }) }
   const given = facts?.consent.given ?? [everything]
   if (facts !== undefined) {
     return {

@@ -1,9 +1,10 @@
 import type { Caller, Decision, Denial, Facts, Permit, Indeterminate } from '../model/decision.ts'
 import type { Instant } from '../model/ids.ts'
 import type { PhiPolicy } from '../../directives/policy.ts'
+import { refuseByContract } from './contract.ts'
 import { decide, refuseBeforeRecord } from './decide.ts'
 
-type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization' | 'study'>
+type Subject = Pick<Caller, 'roles' | 'purpose' | 'fhirUser' | 'organization' | 'study' | 'contract'>
 
 /**
  * Whether a caller may find this patient by a field. An argument is a read, so the caller needs READ or SEARCH with the view FULL
@@ -24,10 +25,13 @@ export function maySearch(
 }
 
 /**
- * Checks role and purpose before any lookup. Returns the refusal, or undefined if the caller could find some patient by the field.
+ * Checks contract, role and purpose before any lookup. Returns the refusal, or undefined if the caller could find some patient by the field.
  */
 export function searchRefused(policy: PhiPolicy | undefined, caller: Subject, now: Instant): Denial | undefined {
   if (policy === undefined) return refuseBeforeRecord(policy, caller)
+  // consents and labels are left out below, and a contract excludes labels too
+  const beyond = refuseByContract(policy, caller, now)
+  if (beyond !== undefined) return beyond
   // the facts about a patient that favor the caller most
   const facts: Facts = {
     relationships: new Set(policy.grants.map(({ relationship }) => relationship)),

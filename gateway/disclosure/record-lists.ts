@@ -1,6 +1,7 @@
 import type { AttributeSources, SubjectAttributes } from '../access/attribute-loader.ts'
 import { type CursorBound, openCursor, sealCursor } from '../crypto/cursor.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
+import type { Caller } from '../model/decision.ts'
 import { BadUserInput, keyOverdue, storeOverdue, StoreUnavailable } from '../model/failures.ts'
 import type { Coordinate, TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId, RecordRef } from '../model/ids.ts'
@@ -56,7 +57,7 @@ export class RecordLists {
     closure: ListClosure,
   ): Promise<CursorPage> {
     const { caller, ids, policy, sources, counter, deadline } = this.#parts
-    const size = pageSize(args.first)
+    const size = pageSize(args.first, caller)
     const filter = listFilter(args)
     const cursor = await this.#cursorKey()
     const bound: CursorBound = { caller, coordinate, patient, filter: [filterBound(filter), ...ids.bound()] }
@@ -91,7 +92,7 @@ export class RecordLists {
     begin: (refs: readonly RecordRef[]) => void,
   ): Promise<CursorPage> {
     const { caller, deadline, ids } = this.#parts
-    const size = pageSize(args.first)
+    const size = pageSize(args.first, caller)
     const refOf = (patient: PatientId): RecordRef => ({ type, patient, id: patient as string as RecordId })
     const cursor = await this.#cursorKey()
     const bound: CursorBound = { caller, coordinate, filter: [{}, ...ids.bound()] }
@@ -172,8 +173,10 @@ function openPosition(value: Json): ListPosition {
   return { date: text(value[0]), id: text(value[1]) as RecordId }
 }
 
-export function pageSize(first: unknown): number {
-  if (typeof first !== 'number' || !Number.isInteger(first) || first < 1 || first > MAX_PAGE) throw new BadUserInput()
+/** @throws BadUserInput beyond the limit of a page, or that of the caller's contract */
+export function pageSize(first: unknown, { contract }: Pick<Caller, 'contract'>): number {
+  const most = Math.min(MAX_PAGE, contract?.maxPage ?? MAX_PAGE)
+  if (typeof first !== 'number' || !Number.isInteger(first) || first < 1 || first > most) throw new BadUserInput()
   return first
 }
 

@@ -1,4 +1,5 @@
 import { consentVerdict, type Footing } from '../decide/consent.ts'
+import { actingRoles, refuseByContract } from '../decide/contract.ts'
 import type { AttributeLoader, AttributeSources, SubjectAttributes } from '../access/attribute-loader.ts'
 import { isRecordWithinLimits } from '../decide/relationship-limits.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
@@ -7,7 +8,7 @@ import type { Facts } from '../model/decision.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
 import type { RecordRef } from '../model/ids.ts'
 import type { ListClosure } from '../model/list.ts'
-import type { RecordLabel, Relationship } from '../../directives/policy.ts'
+import type { PhiPolicy, RecordLabel, Relationship } from '../../directives/policy.ts'
 import type { RecordMetadata } from '../model/record.ts'
 import type { OperationRules, RequestIdentity } from './request-parts.ts'
 
@@ -35,6 +36,12 @@ export type VisibilityVerdict =
 
 const NO_LABELS: ReadonlySet<never> = new Set()
 
+function cachedIn<Key, Value>(cache: Map<Key, Value>, key: Key, compute: () => Value): Value {
+  const value = cache.get(key) ?? compute()
+  cache.set(key, value)
+  return value
+}
+
 /** The features of a record that consents refer to. */
 export function subjectOf({ id }: RecordRef, { labels, references: { encounter } }: RecordMetadata): ConsentSubject {
   return { id, labels: new Set(labels), ...(encounter !== undefined && { encounter }) }
@@ -44,26 +51,47 @@ export function subjectOf({ id }: RecordRef, { labels, references: { encounter }
 export class RecordVisibility {
   readonly #parts: VisibilityParts
   readonly #admitting = new Map<TypeName, ReadonlySet<Relationship>>()
+  readonly #granting = new Map<TypeName, ReadonlySet<Relationship>>()
 
   constructor(parts: VisibilityParts) {
     this.#parts = parts
   }
 
-  /** The relationships that could open anything of a type to this caller, by role and purpose. */
+  /** The relationships that could open anything of a type to this caller, by contract, role and purpose. */
   admitting(type: TypeName): ReadonlySet<Relationship> {
-    const cached = this.#admitting.get(type)
-    if (cached !== undefined) return cached
-    const { policy, caller } = this.#parts
-    const names = new Set<Relationship>()
-    for (const field of policy.phi.values()) {
-      if (!field.path.startsWith(`${type}.`)) continue
-      for (const { roles, purposes, actions, relationship } of field.grants) {
-        const applies = actions.has('READ') && purposes.has(caller.purpose) && [...roles].some((role) => caller.roles.has(role))
-        if (applies) names.add(relationship)
-      }
-    }
-    this.#admitting.set(type, names)
-    return names
+    return cachedIn(this.#admitting, type, () => this.#grantedBy(this.#admitted(type)))
+  }
+
+  /** The relationships that could open anything of a type by role and purpose, whatever paths the contract admits. */
+  #grants(type: TypeName): ReadonlySet<Relationship> {
+    return cachedIn(this.#granting, type, () => this.#grantedBy(this.#fieldsOf(type)))
+  }
+
+  #grantedBy(fields: readonly PhiPolicy[]): ReadonlySet<Relationship> {
+    const { caller } = this.#parts
+    const acting = actingRoles(caller)
+    const grants = fields.flatMap((field) => field.grants)
+    const applying = grants.filter(
+      ({ roles, purposes, actions }) =>
+        actions.has('READ') && purposes.has(caller.purpose) && [...roles].some((role) => acting.has(role)),
+    )
+    return new Set(applying.map(({ relationship }) => relationship))
+  }
+
+  #fieldsOf(type: TypeName): PhiPolicy[] {
+    return [...this.#parts.policy.phi.values()].filter(({ path }) => path.startsWith(`${type}.`))
+  }
+
+  /** The fields of a type that the contract of the caller admits. */
+  #admitted(type: TypeName): PhiPolicy[] {
+    const { caller, now } = this.#parts
+    if (caller.contract === undefined) return this.#fieldsOf(type)
+    return this.#fieldsOf(type).filter((field) => refuseByContract(field, caller, now) === undefined)
+  }
+
+  /** Whether the contract of the caller admits anything of a type. Without a contract, every type is within reach. */
+  #isWithinReach(type: TypeName): boolean {
+    return this.#parts.caller.contract === undefined || this.#admitted(type).length > 0
   }
 
   /** Whether this caller may learn that a record exists. If the patient has no access manifest, the source must look for the record. */
@@ -72,7 +100,9 @@ export class RecordVisibility {
     listed: number | undefined,
     attributes: { readonly [Name in 'damage' | 'breakGlass' | 'relationships']?: SubjectAttributes[Name] | undefined } | undefined,
   ): boolean {
-    if (listed !== undefined || attributes?.damage === 'NO_MANIFEST' || attributes?.breakGlass !== undefined) return true
+    if (listed !== undefined || attributes?.damage === 'NO_MANIFEST') return true
+    if (!this.#isWithinReach(ref.type)) return false
+    if (attributes?.breakGlass !== undefined) return true
     if ([...this.admitting(ref.type)].some((name) => attributes?.relationships?.has(name) === true)) return true
     const { caller, policy } = this.#parts
     return caller.seesExistence && policy.records.get(ref.type)?.patient === 'id'
@@ -166,11 +196,13 @@ export class RecordVisibility {
   closed(type: TypeName, facts: Facts): Closure {
     const { caller, now } = this.#parts
     const { relationships, breakGlass, consent } = facts
-    const holding = [...this.admitting(type)].filter((name) => relationships.has(name))
+    const holding = [...this.#grants(type)].filter((name) => relationships.has(name))
     const footings: Footing[] = holding.filter((name) => isRecordWithinLimits(name, facts))
     if (breakGlass !== undefined) footings.push('BREAK_GLASS')
     if (footings.length === 0 && holding.length > 0) return 'RELATIONSHIP'
     const verdicts = footings.map((footing) => consentVerdict(NO_LABELS, footing, caller, consent, now).kind)
+    // under a contract, the id of a labeled record alone would reveal a record that the contract or a consent closes
+    if (verdicts.length === 0 && caller.contract !== undefined && (consent.record?.labels.size ?? 0) > 0) return 'CONSENT'
     // without any basis each field is denied with its own reason
     if (verdicts.length === 0 || verdicts.includes('OPEN')) return 'OPEN'
     return verdicts.includes('UNKNOWN') ? 'UNKNOWN' : 'CONSENT'
