@@ -1,5 +1,6 @@
 import type { AuditReceipt } from './audit/trail.ts'
 import { MESSAGES } from './model/failure-messages.ts'
+import type { Notice } from './disclosure/notices.ts'
 import type { FoundLinks } from './disclosure/patient-links.ts'
 import type { RequestScope } from './disclosure/request-scope.ts'
 import { type FailureCode, HTTP_STATUS } from './model/failures.ts'
@@ -48,9 +49,9 @@ export function draftOf(scope: RequestScope, data: unknown, thrown: readonly Ans
   const errors = [...thrown, ...responseErrors.errors()]
   const { resolved, denied } = counter
   const phi = { requestId: scope.requestId, resolved, masked: responseErrors.masked(), denied }
-  const notices = [...scope.notices]
+  const notices = scope.notices.all()
   // a text many times the limit would exhaust the memory of the process
-  if (!isCertainlyLonger([data, errors, phi], size.max)) {
+  if (!isCertainlyLonger([data, errors, phi, notices], size.max)) {
     const withReceipt = bodyOf({ data, ...(errors.length > 0 && { errors }), phi, notices })
     if (isWithin(withReceipt(RECEIPT), size.max)) return { kind: 'ANSWER', withReceipt }
   }
@@ -62,7 +63,7 @@ interface BodyParts {
   readonly data: unknown
   readonly errors?: readonly object[]
   readonly phi: object
-  readonly notices: readonly string[]
+  readonly notices: readonly Notice[]
 }
 
 /** The text of a body, which is made once: only the receipt and the links are still unknown. */
@@ -99,7 +100,7 @@ export function answer(requestId: RequestId, draft: Draft, receipt: AuditReceipt
   return { status: 200, body: draft.withReceipt(receipt.text ?? null) }
 }
 
-/** An answer without data. It names the budget of this hour that the user has spent. */
+/** An answer without data. It names the budget that is spent. */
 function budgetSpent(requestId: RequestId, budget: unknown): Answer {
   const code = 'PHI_BUDGET_EXCEEDED'
   return failure(requestId, code, [{ message: MESSAGES[code], extensions: { code, budget } }])

@@ -1,16 +1,16 @@
 import { type Clocks, Deadline } from '../model/deadline.ts'
-import { type BudgetAccount, HOUR_MS } from '../model/budget.ts'
+import { type BudgetAccount, HOUR_MS, hourAfter } from '../model/budget.ts'
 
-/** A lease has at most this share of the values that are left: an ended process loses no more of a user's hour. */
+/** A lease has at most this share of the values that are left: an ended process loses no more of the period. */
 const LEASES_IN_REST = 100
 /** A lease suffices for about so many requests like those that run. */
 const REQUESTS_IN_LEASE = 10
 
-/** The values of one hour that a process counted for one user in advance. Nothing is awaited here, so no value is given twice. */
+/** The values of one period that a process counted for one user or client in advance. Nothing is awaited here, so no value is given twice. */
 export class BudgetLease {
   readonly account: BudgetAccount
   readonly most: number
-  /** The end of the hour on both clocks: a wall clock that is set back does not prolong it. */
+  /** The end of the period on both clocks: a wall clock that is set back does not prolong it. */
   readonly #ends: Deadline
   /** Counted, and given to no request. */
   #held = 0
@@ -26,7 +26,7 @@ export class BudgetLease {
   constructor(account: BudgetAccount, most: number, clocks: Clocks) {
     this.account = account
     this.most = most
-    this.#ends = new Deadline((account.hour + 1) * HOUR_MS, clocks)
+    this.#ends = new Deadline(hourAfter(account) * HOUR_MS, clocks)
   }
 
   get isOver(): boolean {

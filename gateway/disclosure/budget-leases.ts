@@ -1,28 +1,35 @@
 import type { Clocks, Deadline } from '../model/deadline.ts'
-import { type BudgetAccount, hourNumber } from '../model/budget.ts'
+import { type BudgetAccount, type ClientAccount, dayOf, hourNumber, type UserAccount } from '../model/budget.ts'
 import { storeOverdue } from '../model/failures.ts'
 import { BudgetLease } from './budget-lease.ts'
 import type { BudgetSource } from './budget-source.ts'
 
 /** A user, and the values that this user may be given within an hour. */
-export interface BudgetUser extends Pick<BudgetAccount, 'tenant' | 'user'> {
+export interface BudgetUser extends Pick<UserAccount, 'tenant' | 'user'> {
   readonly most: number
 }
 
-/** Leases of one process, about 300 bytes each. Without a lease, a request asks for its exact amount. */
+/** A client with a contract, and the values that it may be given within a UTC day. */
+export interface BudgetClient extends Pick<ClientAccount, 'tenant' | 'client'> {
+  readonly most: number
+}
+
+export type BudgetHolder = BudgetUser | BudgetClient
+
+/** Leases of one process and kind, about 300 bytes each. Without a lease, a request asks for its exact amount. */
 const MAX_LEASES = 10_000
 
 /**
  * The leases of one process. A process counts values in advance, in parallel with a read, and gives them out without a round trip.
- * Values of a lease that nobody received are lost at the end of its hour or of its process.
+ * Values of a lease that nobody received are lost at the end of its period or of its process.
  *
  * @source docs/decisions/0024-budget-leases.md
  */
 export class BudgetLeases {
   readonly #source: BudgetSource
   readonly #clocks: Clocks
-  /** By user, limit and hour, in the order of their hours. */
-  readonly #leases = new Map<string, BudgetLease>()
+  /** By holder, limit and period, in the order of their periods. A day outlasts the hours that begin after it. */
+  readonly #leases = { VALUES: new Map<string, BudgetLease>(), DAY: new Map<string, BudgetLease>() }
 
   readonly #max: number
 
@@ -37,8 +44,8 @@ export class BudgetLeases {
    *
    * @returns ends the request; called once, before its values are taken
    */
-  begin(user: BudgetUser, amount: number, deadline: Deadline): () => void {
-    const lease = this.#lease(user)
+  begin(holder: BudgetHolder, amount: number, deadline: Deadline): () => void {
+    const lease = this.#lease(holder)
     if (lease === undefined) return () => undefined
     lease.expect(amount)
     const lacking = lease.lacking
@@ -47,34 +54,34 @@ export class BudgetLeases {
   }
 
   /**
-   * Takes values of the current hour: from the lease, and the missing ones from the table.
+   * Takes values of the current period: from the lease, and the missing ones from the table.
    *
    * @returns false if the amount would exceed the limit; then nothing is taken
    * @throws StoreUnavailable if the table does not answer before the deadline; then nothing is taken of the lease
    */
-  async take(user: BudgetUser, amount: number, deadline: Deadline): Promise<boolean> {
-    return (await this.takeReturnable(user, amount, deadline)) !== undefined
+  async take(holder: BudgetHolder, amount: number, deadline: Deadline): Promise<boolean> {
+    return (await this.takeReturnable(holder, amount, deadline)) !== undefined
   }
 
   /**
    * Takes values as `take` does.
    *
-   * @returns returns the values to the lease of the hour in which they were taken, for an answer that does not leave; undefined if
+   * @returns returns the values to the lease of the period in which they were taken, for an answer that does not leave; undefined if
    *   nothing is taken
    */
-  async takeReturnable(user: BudgetUser, amount: number, deadline: Deadline): Promise<(() => void) | undefined> {
-    const { tenant, most } = user
+  async takeReturnable(holder: BudgetHolder, amount: number, deadline: Deadline): Promise<(() => void) | undefined> {
+    const { most } = holder
     if (amount > most) return undefined
-    const claimed = this.#lease(user)
+    const claimed = this.#lease(holder)
     const claim = claimed?.has(amount) === false ? claimed.claim : undefined
     if (claim !== undefined) await deadline.wait(() => claim, storeOverdue)
     // the hour may have turned
-    const lease = this.#lease(user)
+    const lease = this.#lease(holder)
     const taken = lease?.split(amount) ?? 0
     let isGiven = taken === amount
     try {
       if (!isGiven) {
-        const account = { tenant, user: user.user, hour: this.#hour(), kind: 'VALUES' } as const
+        const account = this.#account(holder)
         const missing = amount - taken
         const used = await deadline.wait(() => this.#source.reserve(account, missing, most, deadline), storeOverdue)
         lease?.learn(missing, used)
@@ -100,25 +107,31 @@ export class BudgetLeases {
     }
   }
 
-  #hour(): number {
-    return hourNumber(this.#clocks.now())
+  #account(holder: BudgetHolder): BudgetAccount & { readonly kind: 'VALUES' | 'DAY' } {
+    const { tenant } = holder
+    const hour = hourNumber(this.#clocks.now())
+    return 'client' in holder
+      ? { tenant, client: holder.client, hour: dayOf(hour), kind: 'DAY' }
+      : { tenant, user: holder.user, hour, kind: 'VALUES' }
   }
 
-  /** The lease of this hour; undefined if the process has its maximum number of leases. */
-  #lease({ tenant, user, most }: BudgetUser): BudgetLease | undefined {
-    for (const [key, lease] of this.#leases) {
+  /** The lease of this period; undefined if the process has its maximum number of leases. */
+  #lease(holder: BudgetHolder): BudgetLease | undefined {
+    const account = this.#account(holder)
+    const leases = this.#leases[account.kind]
+    for (const [key, lease] of leases) {
       if (!lease.isOver) break
-      this.#leases.delete(key)
+      leases.delete(key)
     }
-    const account = { tenant, user, hour: this.#hour(), kind: 'VALUES' } as const
+    const { most } = holder
     // A user with two roles has two limits. Values that were counted under the higher one are not given under the lower one.
-    const key = JSON.stringify([tenant, user, account.hour, most])
-    const known = this.#leases.get(key)
+    const key = JSON.stringify([account.tenant, 'client' in account ? account.client : account.user, account.hour, most])
+    const known = leases.get(key)
     if (known?.isOver === false) return known
-    this.#leases.delete(key)
-    if (this.#leases.size >= this.#max) return undefined
+    leases.delete(key)
+    if (leases.size >= this.#max) return undefined
     const lease = new BudgetLease(account, most, this.#clocks)
-    this.#leases.set(key, lease)
+    leases.set(key, lease)
     return lease
   }
 }

@@ -1,12 +1,12 @@
-import type { BudgetAccount, Refusals } from '../model/budget.ts'
+import type { BudgetAccount, Refusals, UserAccount } from '../model/budget.ts'
 import type { Deadline } from '../model/deadline.ts'
 
-/** Counts the values that users receive, the values that they search by, and their refusals, across all processes. */
+/** Counts the values that users and clients receive, the values that they search by, and their refusals, across all processes. */
 export interface BudgetSource {
   /**
    * Adds an amount atomically if the sum stays within `most`.
    *
-   * @returns the sum of the hour with the amount; undefined if it was not added
+   * @returns the sum of the period with the amount; undefined if it was not added
    * @throws StoreUnavailable
    */
   reserve(account: BudgetAccount, amount: number, most: number, deadline: Deadline): Promise<number | undefined>
@@ -16,5 +16,5 @@ export interface BudgetSource {
    * @returns the sums of the hour with them
    * @throws StoreUnavailable
    */
-  addRefusals(account: BudgetAccount, refusals: Refusals, deadline: Deadline): Promise<Refusals>
+  addRefusals(account: UserAccount, refusals: Refusals, deadline: Deadline): Promise<Refusals>
 }

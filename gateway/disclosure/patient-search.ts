@@ -7,6 +7,7 @@ import type { AccessRecord, OutcomeReason } from '../model/access-record.ts'
 import { BadUserInput, keyOverdue, OperationTooCostly, PhiBudgetExceeded } from '../model/failures.ts'
 import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId } from '../model/ids.ts'
+import type { Notice } from './notices.ts'
 import type { PhiBudget } from './phi-budget.ts'
 import { PageCursor } from './page-cursor.ts'
 import { type CursorPage, type PageArguments, pageSize } from './record-lists.ts'
@@ -27,7 +28,7 @@ interface SearchParts
 /** A patient that has the values, and the notices that the answer must carry with it. */
 interface Found {
   readonly patient: PatientId
-  readonly notices: readonly string[]
+  readonly notices: readonly Notice[]
 }
 
 /** Finds patients by the values of a root's arguments (P11). The record loader decides what is shown of them. */
@@ -54,7 +55,7 @@ export class PatientSearch {
     const { caller, policy, keyring, deadline, failures } = this.#parts
     const values = searchedValues(policy, coordinate, args)
     checkSearch(policy, values)
-    const size = pageSize(args.first)
+    const size = pageSize(args.first, caller)
     if (!this.#allowed([...values.keys()], coordinate, info)) return null
     let reason: OutcomeReason
     try {

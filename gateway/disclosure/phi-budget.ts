@@ -2,9 +2,10 @@ import type { PurposeOfUse } from '../../directives/policy.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { Caller } from '../model/decision.ts'
-import type { BudgetLeases } from './budget-leases.ts'
+import type { BudgetName } from '../model/failures.ts'
+import type { BudgetClient, BudgetHolder, BudgetLeases, BudgetUser } from './budget-leases.ts'
 
-/** UNKNOWN: the count cannot be read, and the purpose of the request can wait. */
+/** UNKNOWN: a count cannot be read, and the values can wait. */
 export type Reserved = 'RESERVED' | 'SPENT' | 'UNKNOWN'
 
 /** A reservation that began in parallel with a read. */
@@ -16,7 +17,7 @@ export interface Reservation {
 }
 
 interface BudgetParts {
-  readonly caller: Pick<Caller, 'tenant' | 'user' | 'purpose'>
+  readonly caller: Pick<Caller, 'tenant' | 'user' | 'purpose' | 'contract'>
   readonly deadline: Deadline
   /** Without them nothing is counted. */
   readonly leases?: BudgetLeases
@@ -31,34 +32,43 @@ const SHARE = 0.5
 /** Care continues without a count: withheld values can harm a patient, and the audit records each value in any case. */
 const CARE: ReadonlySet<PurposeOfUse> = new Set(['TREAT', 'ETREAT', 'BTG'])
 
-/** Reserves the values of one request within the hourly budget of its user. */
+type Taken = { readonly kind: 'TAKEN'; readonly giveBack: () => void } | { readonly kind: 'SPENT' | 'UNKNOWN' }
+
+/**
+ * Reserves the values of one request within the hourly budget of its user. If the client has a contract, also within the daily budget of
+ * the client. Both are asked at the same time, so that the second costs no further round trip.
+ */
 export class PhiBudget {
   readonly #parts: BudgetParts
-  #spent = false
+  readonly #user: BudgetUser
+  /** The client with its contract. Undefined if the caller has no contract. */
+  readonly #client: BudgetClient | undefined
+  #exceeded: Extract<BudgetName, 'VALUES' | 'DAY'> | undefined
   readonly #taken: (() => void)[] = []
 
   constructor(parts: BudgetParts) {
+    const { tenant, user, contract } = parts.caller
     this.#parts = parts
+    this.#user = { tenant, user, most: parts.most }
+    this.#client = contract && { tenant, client: contract.client, most: contract.valuesPerDay }
   }
 
-  /** Whether this request exceeded the budget. Then nothing of its answer may leave. */
-  get spent(): boolean {
-    return this.#spent
+  /** The budget that this request exceeded. Then nothing of its answer may leave. */
+  get exceeded(): 'VALUES' | 'DAY' | undefined {
+    return this.#exceeded
   }
 
   /**
-   * Called before records are read, so that a round trip to the count runs in parallel with the read.
+   * Called before records are read, so that a round trip to the counts runs in parallel with the read.
    *
    * @param atMost the number of values if each decision is a grant
    */
   begin(atMost: number): Reservation {
-    const { caller, deadline, leases, most } = this.#parts
-    const { tenant, user } = caller
-    const isFree = this.#spent || atMost === 0
-    let running = isFree ? undefined : leases?.begin({ tenant, user, most }, atMost, deadline.share(SHARE))
+    const { deadline, leases } = this.#parts
+    const isFree = this.#exceeded !== undefined || atMost === 0 || leases === undefined
+    const running = isFree ? [] : this.#holders().map((holder) => leases.begin(holder, atMost, deadline.share(SHARE)))
     const end = (): void => {
-      running?.()
-      running = undefined
+      for (const one of running.splice(0)) one()
     }
     return {
       settle: (amount) => {
@@ -71,20 +81,21 @@ export class PhiBudget {
 
   /** Called after the decisions and before any value is opened. */
   async reserve(amount: number): Promise<Reserved> {
-    const { caller, deadline, leases, most, reasonOf } = this.#parts
-    if (this.#spent) return 'SPENT'
+    const { leases } = this.#parts
+    if (this.#exceeded !== undefined) return 'SPENT'
     if (amount === 0 || leases === undefined) return 'RESERVED'
-    const { tenant, user, purpose } = caller
-    try {
-      const giveBack = await leases.takeReturnable({ tenant, user, most }, amount, deadline.share(SHARE))
-      // a smaller amount of the same request may fit, and cannot undo the refusal
-      if (giveBack === undefined) this.#spent = true
-      else this.#taken.push(giveBack)
-      return this.spent ? 'SPENT' : 'RESERVED'
-    } catch (error) {
-      reasonOf(error)
-      return CARE.has(purpose) ? 'RESERVED' : 'UNKNOWN'
-    }
+    const [ofUser, ofClient] = await Promise.all([
+      this.#take(leases, this.#user, amount),
+      this.#client === undefined ? UNCOUNTED : this.#take(leases, this.#client, amount),
+    ])
+    // a smaller amount of the same request may fit, and cannot undo the refusal. The day ends later than the hour, so it is named first
+    if (ofClient.kind === 'SPENT') this.#exceeded = 'DAY'
+    else if (ofUser.kind === 'SPENT') this.#exceeded ??= 'VALUES'
+    const givingBack = [ofUser, ofClient].flatMap((taken) => (taken.kind === 'TAKEN' ? [taken.giveBack] : []))
+    if (ofUser.kind === 'TAKEN' && ofClient.kind === 'TAKEN') this.#taken.push(...givingBack)
+    else for (const giveBack of givingBack) giveBack()
+    if (this.exceeded !== undefined) return 'SPENT'
+    return ofUser.kind === 'UNKNOWN' || ofClient.kind === 'UNKNOWN' ? 'UNKNOWN' : 'RESERVED'
   }
 
   /**
@@ -94,4 +105,22 @@ export class PhiBudget {
   giveBack(): void {
     for (const giveBack of this.#taken.splice(0)) giveBack()
   }
+
+  #holders(): BudgetHolder[] {
+    return this.#client === undefined ? [this.#user] : [this.#user, this.#client]
+  }
+
+  async #take(leases: BudgetLeases, holder: BudgetHolder, amount: number): Promise<Taken> {
+    const { caller, deadline, reasonOf } = this.#parts
+    try {
+      const giveBack = await leases.takeReturnable(holder, amount, deadline.share(SHARE))
+      return giveBack === undefined ? { kind: 'SPENT' } : { kind: 'TAKEN', giveBack }
+    } catch (error) {
+      reasonOf(error)
+      // the recipient of a contract gives no care that could not wait
+      return CARE.has(caller.purpose) && holder === this.#user ? UNCOUNTED : { kind: 'UNKNOWN' }
+    }
+  }
 }
+
+const UNCOUNTED: Taken = { kind: 'TAKEN', giveBack: () => undefined }

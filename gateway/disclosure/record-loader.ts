@@ -230,7 +230,7 @@ export class RecordLoader {
       this.#know(one, { kind: 'UNAVAILABLE', reason: 'SIZE' })
     }
     // the decisions are recorded, and nothing of the answer leaves
-    if (opening === 'SPENT') throw new PhiBudgetExceeded('VALUES')
+    if (opening === 'SPENT') throw new PhiBudgetExceeded(this.#parts.budget.exceeded ?? 'VALUES')
     if (opening === 'TOO_LARGE') throw new OperationTooCostly()
   }
 

@@ -181,7 +181,8 @@ export class RecordValues {
     }
     const value = this.#seen(at.path, view, found.value, inputs.values)
     this.#record({ ...permitted, view, outcome: outcome === 'MASKED' ? 'MASKED' : 'DISCLOSED' })
-    for (const notice of noticesOf(this.#parts.policy, this.#state.facts, at.path)) this.#parts.notices.add(notice)
+    const { policy, caller, notices, now } = this.#parts
+    for (const notice of noticesOf(policy, caller, this.#state.facts, at.path, now)) notices.add(notice)
     return outcome === 'MASKED' ? { outcome, value, view } : { outcome: 'DISCLOSED', value }
   }
 

@@ -17,6 +17,7 @@ import type { BudgetSource } from './budget-source.ts'
 import type { ComputedFields } from './computed-fields.ts'
 import type { DisclosureCounter } from './disclosure-counter.ts'
 import type { FailureReasons } from './failure-reasons.ts'
+import type { Notices } from './notices.ts'
 import type { RefusalCounts } from './refusal-counts.ts'
 import type { ResponseErrors } from './response-errors.ts'
 
@@ -90,6 +91,6 @@ export interface Recording {
   readonly errors: ResponseErrors
   readonly failures: FailureReasons
   /** Notices that the answer must carry with its values: the notice of 42 CFR 2.32. */
-  readonly notices: Set<string>
+  readonly notices: Notices
   readonly events: EventSink
 }

@@ -15,6 +15,7 @@ import { Connections } from './connections.ts'
 import { type DisclosureCounter, newDisclosureCounter } from './disclosure-counter.ts'
 import { AccessExplainer, type AccessPlan } from './explain-access.ts'
 import { FailureReasons } from './failure-reasons.ts'
+import { Notices } from './notices.ts'
 import { PhiBudget } from './phi-budget.ts'
 import { PatientLinks } from './patient-links.ts'
 import { PatientSearch } from './patient-search.ts'
@@ -60,7 +61,7 @@ export class RequestScope {
   readonly counter: DisclosureCounter = newDisclosureCounter()
   readonly errors = new ResponseErrors()
   /** Notices that the answer carries with its values. */
-  readonly notices = new Set<string>()
+  readonly notices = new Notices()
   readonly connections: Connections
   readonly budget: PhiBudget
   readonly size: ResponseSize
@@ -115,7 +116,7 @@ export class RequestScope {
 
   /** The budget that this request exceeded. Nothing of its answer may leave then. */
   get exceeded(): BudgetName | undefined {
-    if (this.budget.spent) return 'VALUES'
+    if (this.budget.exceeded !== undefined) return this.budget.exceeded
     if (this.#searchBudget.spent) return 'SEARCHES'
     return this.#parts.refusalsSpent ? 'REFUSALS' : undefined
   }

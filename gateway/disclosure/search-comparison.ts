@@ -8,7 +8,7 @@ import { IntegrityFailure, PhiBudgetExceeded } from '../model/failures.ts'
 import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
 import { type PatientId, recordKey } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
-import { noticesOf } from './notices.ts'
+import { type Notice, noticesOf } from './notices.ts'
 import type { PhiBudget } from './phi-budget.ts'
 import { groundsOf, where } from './record-values.ts'
 import type { Recording } from './request-parts.ts'
@@ -29,7 +29,7 @@ export interface Search extends Candidates {
 /** Whether the patient has the values and the caller may know it. The access is recorded by then. */
 type Verified =
   | { readonly has: false }
-  | { readonly has: true; readonly notices: readonly string[] }
+  | { readonly has: true; readonly notices: readonly Notice[] }
   | { readonly unknown: OutcomeReason }
 
 /** A decision to compare the values of a record, with one permit for each path of the term. */
@@ -41,7 +41,7 @@ interface Decided {
 /** The audit records of the compared values of one record, and the notices that the answer must carry with them. */
 interface Compared {
   readonly records: readonly AccessRecord[]
-  readonly notices: readonly string[]
+  readonly notices: readonly Notice[]
 }
 
 /** Compares the searched values with those of the candidates. A search opens values only here (P1, P11). */
@@ -95,7 +95,7 @@ export class SearchComparison {
     const path = coordinate as string as SchemaPath
     if (reserved === 'SPENT') {
       for (const { patient } of wanted) trail.record({ patient, path, action: 'SEARCH', outcome: 'DENIED', reason: 'BUDGET' })
-      throw new PhiBudgetExceeded('VALUES')
+      throw new PhiBudgetExceeded(budget.exceeded ?? 'VALUES')
     }
     for (const candidate of wanted) {
       const { patient } = candidate
@@ -189,7 +189,7 @@ export class SearchComparison {
   #compared(candidate: Candidate, hit: CandidateHit, open: OpenRecord): Compared | Denial | 'OTHER' | 'UNKNOWN' {
     const decided = this.#decide(candidate, hit, open)
     if (decided === 'UNKNOWN' || 'outcome' in decided) return decided
-    const { policy } = this.#parts
+    const { policy, caller, now } = this.#parts
     const { term, ref } = hit
     const { facts, permits } = decided
     const same = term.paths.every((path, part) => this.#form(term, ref, path, open) === term.key[part])
@@ -200,7 +200,7 @@ export class SearchComparison {
       const at = { ...where(ref), recordVersion: open.version, path }
       return [{ ...at, action: 'SEARCH', view: permit.view, outcome: 'DISCLOSED', ...groundsOf(permit) } as const]
     })
-    return { records, notices: term.paths.flatMap((path) => noticesOf(policy, facts, path)) }
+    return { records, notices: term.paths.flatMap((path) => noticesOf(policy, caller, facts, path, now)) }
   }
 
   #form({ index }: WantedTerm, ref: CandidateHit['ref'], path: SchemaPath, open: OpenRecord): string | undefined {

@@ -15,7 +15,7 @@ export const MESSAGES: Readonly<Record<FailureCode, string>> = {
   BAD_USER_INPUT: 'An argument or a variable is not valid.',
   OPERATION_TOO_COSTLY:
     'The operation asks for too much at once. Select less, or request smaller pages with `first` and continue with `after`.',
-  PHI_BUDGET_EXCEEDED: 'You reached a limit of this hour. Try again later.',
+  PHI_BUDGET_EXCEEDED: 'You reached a limit of this hour or day. Try again later.',
   // some clients recognize the error by this message, and not by its code
   PERSISTED_QUERY_NOT_SUPPORTED: 'PersistedQueryNotSupported',
   UNAUTHORIZED_FIELD_OR_TYPE: 'This may not be disclosed to you.',

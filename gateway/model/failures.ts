@@ -180,16 +180,19 @@ export class OperationTooCostly extends Failure {
   }
 }
 
-/** An hourly budget of a user: values received, values searched by, refusals, or patients that the user opened by break-glass. */
-export type BudgetName = 'VALUES' | 'SEARCHES' | 'REFUSALS' | 'BREAK_GLASS'
+/**
+ * An hourly budget of a user: values received, values searched by, refusals, or patients that the user opened by break-glass. `DAY`: the
+ * values that a client with a contract received within a day.
+ */
+export type BudgetName = 'VALUES' | 'SEARCHES' | 'REFUSALS' | 'BREAK_GLASS' | 'DAY'
 
-/** The user has used up a budget of this hour. */
+/** The user has used up a budget of this hour, or the client its budget of this day. */
 export class PhiBudgetExceeded extends Failure {
   override readonly name = 'PhiBudgetExceeded'
   readonly code = 'PHI_BUDGET_EXCEEDED'
   readonly budget: BudgetName
   constructor(budget: BudgetName, options?: ErrorOptions) {
-    super('A budget of this hour is spent.', options)
+    super('A budget is spent.', options)
     this.budget = budget
   }
 }

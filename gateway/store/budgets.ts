@@ -1,16 +1,16 @@
 import { ConditionalCheckFailedException, type DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { createHash } from 'node:crypto'
-import type { BudgetAccount, Refusals } from '../model/budget.ts'
+import { type BudgetAccount, hourAfter, type Refusals, type UserAccount } from '../model/budget.ts'
 import type { Deadline } from '../model/deadline.ts'
 import { StoreUnavailable } from '../model/failures.ts'
-import type { UserId } from '../model/ids.ts'
 import type { RequestCounter } from './batch-get.ts'
 
 const HOUR_SECONDS = 3_600
 
 /**
  * The counts of each user by hour: `t#user` / hour for the values that the user was given, or that processes lease; `hour#SEARCHES` and
- * `hour#REFUSALS`. An item expires after its hour.
+ * `hour#REFUSALS`. The values of a client by day: `t#client` / `hour#DAY`, with the first hour of the day. An item expires an hour after
+ * its period.
  */
 export class BudgetTable {
   readonly #client: DynamoDBClient
@@ -26,7 +26,7 @@ export class BudgetTable {
    * Adds an amount in one conditional update, so that any number of processes never add more than `most` together. An attempt
    * whose answer was lost may count twice: it errs to the side that gives less.
    *
-   * @returns the sum of the hour with the amount; undefined if it was not added. An amount above `most` needs no request
+   * @returns the sum of the period with the amount; undefined if it was not added. An amount above `most` needs no request
    * @throws StoreUnavailable
    */
   async reserve(account: BudgetAccount, amount: number, most: number, deadline: Deadline): Promise<number | undefined> {
@@ -51,7 +51,7 @@ export class BudgetTable {
    * @returns the sums of the hour with them
    * @throws StoreUnavailable
    */
-  async addRefusals(account: BudgetAccount, { values, ids }: Refusals, deadline: Deadline): Promise<Refusals> {
+  async addRefusals(account: UserAccount, { values, ids }: Refusals, deadline: Deadline): Promise<Refusals> {
     try {
       const counts = await this.#add(account, { deniedValues: values, unknownIds: ids }, deadline, {})
       return { values: counts.deniedValues ?? values, ids: counts.unknownIds ?? ids }
@@ -61,23 +61,24 @@ export class BudgetTable {
   }
 
   async #add<Name extends string>(
-    { tenant, user, hour, kind }: BudgetAccount,
+    account: BudgetAccount,
     added: Readonly<Record<Name, number>>,
     deadline: Deadline,
     condition: { ConditionExpression?: string; ExpressionAttributeValues?: Record<string, { N: string }> },
   ): Promise<Readonly<Partial<Record<Name, number>>>> {
+    const { tenant, hour, kind } = account
     const names = Object.keys(added) as Name[]
     this.counter.requests++
     const { Attributes = {} } = await this.#client.send(
       new UpdateItemCommand({
         TableName: this.#table,
-        Key: { pk: { S: `${tenant}#${accountOf(user)}` }, sk: { S: kind === 'VALUES' ? String(hour) : `${hour}#${kind}` } },
+        Key: { pk: { S: `${tenant}#${holderOf(account)}` }, sk: { S: kind === 'VALUES' ? String(hour) : `${hour}#${kind}` } },
         UpdateExpression: `ADD ${names.map((name) => `${name} :${name}`).join(', ')} SET expires = :expires`,
         ...condition,
         ExpressionAttributeValues: {
           ...condition.ExpressionAttributeValues,
           ...Object.fromEntries(names.map((name) => [`:${name}`, { N: String(added[name]) }])),
-          ':expires': { N: String((hour + 2) * HOUR_SECONDS) },
+          ':expires': { N: String((hourAfter(account) + 1) * HOUR_SECONDS) },
         },
         // the function has no right to read an item, and learns the sum from its own update
         ReturnValues: 'UPDATED_NEW',
@@ -89,5 +90,8 @@ export class BudgetTable {
   }
 }
 
-/** The subject of a token may be anybody's text: of one length in a key, and not to be read there. */
-const accountOf = (user: UserId): string => createHash('sha256').update(user).digest('base64url')
+/** The subject or client of a token may be anybody's text: of one length in a key, and not to be read there. */
+const holderOf = (account: BudgetAccount): string =>
+  createHash('sha256')
+    .update(account.kind === 'DAY' ? account.client : account.user)
+    .digest('base64url')

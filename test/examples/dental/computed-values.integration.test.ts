@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Notices } from '../../../gateway/disclosure/notices.ts'
 import { dentalComputed } from '../../../examples/dental/computed.ts'
 import { compilePolicy } from '../../../directives/compile.ts'
 import type { ComputedField } from '../../../gateway/disclosure/computed-fields.ts'
@@ -59,7 +60,7 @@ function outcomeOf(field: string, values: Readonly<Record<string, Json | Error>>
         counter,
         failures: new FailureReasons({ requestId: 'r' as RequestId, tenant: 'riverside' as TenantId, events: () => undefined }),
         record: (access) => void noted.push(access),
-        notices: new Set(),
+        notices: new Notices(),
       },
       state,
       {

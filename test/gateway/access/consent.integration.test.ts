@@ -115,7 +115,7 @@ describe('P3, P9: a record that needs a consent is closed until a consent permit
     await say('eth', [{ id: 'c1', effect: 'PERMIT', labels: [ETH] }])
     const open = await listed('physician', id)
     expect(namesIn(open)).toEqual(['plain at V1', 'HIV', 'ETH use', 'plain'])
-    expect(at(open.phi, 'notices')).toEqual([NOTICE])
+    expect(at(open.phi, 'notices')).toEqual([{ text: NOTICE }])
     const entry = (await auditOf(clinic, open)).find(
       ({ path, recordId }) => path === 'Condition.code' && recordId === idOf('eth', 'Condition', 'ETH use'),
     )

@@ -62,7 +62,7 @@ describe('the budget of a request', () => {
     // the second update arrives first
     table.calls[1]?.end(true, true)
     table.end()
-    expect([await refused, await fits, budget.spent]).toEqual(['SPENT', 'RESERVED', true])
+    expect([await refused, await fits, budget.exceeded]).toEqual(['SPENT', 'RESERVED', 'VALUES'])
     expect(await budget.begin(1).settle(1)).toBe('SPENT')
     const other = budgetFor()
     const first = other.reserve(800)
@@ -70,7 +70,7 @@ describe('the budget of a request', () => {
     table.end()
     await turn()
     table.end()
-    expect([await first, await second, other.spent]).toEqual(['SPENT', 'SPENT', true])
+    expect([await first, await second, other.exceeded]).toEqual(['SPENT', 'SPENT', 'VALUES'])
   })
 
   it.each([

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Notices } from '../../../gateway/disclosure/notices.ts'
 import { compilePolicy } from '../../../directives/compile.ts'
 import { newDisclosureCounter } from '../../../gateway/disclosure/disclosure-counter.ts'
 import { FailureReasons } from '../../../gateway/disclosure/failure-reasons.ts'
@@ -33,7 +34,7 @@ function given(ids: PublicIds) {
   const caller = callerWith(['RESEARCHER'], 'HRESCH')
   const recorded: AccessRecord[] = []
   const record = (access: AccessRecord): void => void recorded.push(access)
-  const parts = { caller, now: NOW, policy, computed: {}, ids, counter, failures, record, notices: new Set<string>() }
+  const parts = { caller, now: NOW, policy, computed: {}, ids, counter, failures, record, notices: new Notices() }
   const opened = { version: 1, metadata: state.metadata, maxBytes: () => 7, value: () => 'MRN-1' }
   new RecordValues(parts, state, opened).settle(new Set([MRN]), 'RESERVED')
   return { outcome: state.outcomes.get(MRN), recorded, counter }

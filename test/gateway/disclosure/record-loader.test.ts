@@ -356,7 +356,7 @@ describe('a record that consents close', () => {
     const loaded = await loader.load(ref, new Set([TEXT]), { listed: 1 })
     expect(loaded.kind === 'FOUND' && loaded.record.outcome('text')).toEqual({ outcome: 'DISCLOSED', value: 'open' })
     expect(await audit()).toMatchObject([{ outcome: 'DISCLOSED', basis: 'CONSENT', basisId: 'c1' }])
-    expect([...parts.notices]).toHaveLength(1)
+    expect(parts.notices.all()).toHaveLength(1)
   })
 })
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Notices } from '../../../gateway/disclosure/notices.ts'
 import type { SchemaPath } from '../../../directives/coordinates.ts'
 import type { Sensitivity } from '../../../directives/policy.ts'
 import { NODE_IDS } from '../../../gateway/access/public-ids.ts'
@@ -67,7 +68,7 @@ function recordWith({
   const openings: string[] = []
   const recorded: AccessRecord[] = []
   const counter = newDisclosureCounter()
-  const notices = new Set<string>()
+  const notices = new Notices()
   const failures = new FailureReasons({ requestId: 'r' as RequestId, tenant: RIVERSIDE, events: () => undefined })
   const record = (access: AccessRecord): void => void recorded.push(access)
   const parts = { caller, now: NOW, policy, computed: COMPUTED, ids: NODE_IDS, counter, failures, record, notices }
@@ -251,7 +252,7 @@ it('42 CFR 2.32: a disclosed value of a labeled record carries its notice, and a
     record,
   } as const
   const facts = { ...factsOf(['CARE_TEAM']), consent }
-  expect([...outcomeOf('name', { facts }).notices]).toEqual([expect.stringContaining('42 CFR part 2')])
+  expect(outcomeOf('name', { facts }).notices.all()).toEqual([{ text: expect.stringContaining('42 CFR part 2') as string }])
   expect(outcomeOf('name', { facts }).recorded).toMatchObject([{ basis: 'CONSENT', basisId: 'c1' }])
-  expect([...outcomeOf('salary', { facts }).notices]).toEqual([])
+  expect(outcomeOf('salary', { facts }).notices.all()).toEqual([])
 })

@@ -1,3 +1,4 @@
+import { Notices } from '../../../gateway/disclosure/notices.ts'
 import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
 import type { Relationship } from '../../../directives/policy.ts'
 import { AttributeLoader, type ConsentSource, type ConsentAnswer } from '../../../gateway/access/attribute-loader.ts'
@@ -219,7 +220,7 @@ export function requestOf({ house, source }: Admitted, asking: Asking = {}) {
     counter,
     recorder: new AccessRecorder({ trail, counter }),
     failures,
-    notices: new Set<string>(),
+    notices: new Notices(),
     events: (event: GatewayEvent) => void events.push(event),
     leases,
     size: new ResponseSize(asking.maxBytes ?? DEFAULT_LIMITS.answer.bytes, ''),

@@ -178,7 +178,7 @@ describe('a record that is closed to a caller is closed to a search', () => {
       'query ($id: ID!) { patient(id: $id) { coverages { edges { node { subscriberId } } } } }',
       { id: ward.id('permits') },
     )
-    expect(noticesOf(reading)).toEqual([expect.stringContaining('42 CFR part 2')])
+    expect(noticesOf(reading)).toEqual([{ text: expect.stringContaining('42 CFR part 2') as string }])
     const searched = await search('billing', { memberId: 'ETH 6' })
     expect([found(searched), noticesOf(searched)]).toEqual([[ward.id('permits')], noticesOf(reading)])
     const other = await search('billing', { mrn: 'MR 6' })
