@@ -52,6 +52,7 @@ export class RecordVisibility {
   readonly #parts: VisibilityParts
   readonly #admitting = new Map<TypeName, ReadonlySet<Relationship>>()
   readonly #granting = new Map<TypeName, ReadonlySet<Relationship>>()
+  readonly #admitted = new Map<TypeName, readonly PhiPolicy[]>()
 
   constructor(parts: VisibilityParts) {
     this.#parts = parts
@@ -59,7 +60,7 @@ export class RecordVisibility {
 
   /** The relationships that could open anything of a type to this caller, by contract, role and purpose. */
   admitting(type: TypeName): ReadonlySet<Relationship> {
-    return cachedIn(this.#admitting, type, () => this.#grantedBy(this.#admitted(type)))
+    return cachedIn(this.#admitting, type, () => this.#grantedBy(this.#admittedFields(type)))
   }
 
   /** The relationships that could open anything of a type by role and purpose, whatever paths the contract admits. */
@@ -83,15 +84,16 @@ export class RecordVisibility {
   }
 
   /** The fields of a type that the contract of the caller admits. */
-  #admitted(type: TypeName): PhiPolicy[] {
+  #admittedFields(type: TypeName): readonly PhiPolicy[] {
     const { caller, now } = this.#parts
-    if (caller.contract === undefined) return this.#fieldsOf(type)
-    return this.#fieldsOf(type).filter((field) => refuseByContract(field, caller, now) === undefined)
+    return cachedIn(this.#admitted, type, () =>
+      this.#fieldsOf(type).filter((field) => refuseByContract(field, caller, now) === undefined),
+    )
   }
 
   /** Whether the contract of the caller admits anything of a type. Without a contract, every type is within reach. */
   #isWithinReach(type: TypeName): boolean {
-    return this.#parts.caller.contract === undefined || this.#admitted(type).length > 0
+    return this.#parts.caller.contract === undefined || this.#admittedFields(type).length > 0
   }
 
   /** Whether this caller may learn that a record exists. If the patient has no access manifest, the source must look for the record. */

@@ -14,6 +14,15 @@ export interface Asked {
   readonly purpose: string
   readonly consents: readonly Consent[] | 'OUTAGE'
   readonly now: number
+  /** What the contract of the caller says; undefined for a caller without a contract. */
+  readonly contract?: ModelContract | undefined
+}
+
+export interface ModelContract {
+  /** The FHIR identity of the recipient. */
+  readonly recipient: string | undefined
+  readonly labels: readonly string[]
+  readonly roles: readonly string[]
 }
 
 /** The shipped schema's rules for each sensitivity. An unlisted sensitivity is closed. */
@@ -32,14 +41,17 @@ export function modelVerdict(asked: Asked): 'OPEN' | 'CLOSED' | 'UNKNOWN' {
   for (const label of labels) {
     if (asked.footing !== 'BREAK_GLASS' && OPENS_TO[label]?.includes(asked.footing) === false) return 'CLOSED'
   }
+  const { contract } = asked
+  if (contract !== undefined) for (const label of labels) if (!contract.labels.includes(label)) return 'CLOSED'
   const needing = [...labels.filter((label) => NEEDS_PERMISSION.includes(label)), ...strange]
   if (asked.footing === 'BREAK_GLASS') {
     if (strange.length > 0) return 'CLOSED'
     if (labels.some((label) => CLOSED_TO_EMERGENCIES.includes(label))) return 'CLOSED'
   }
-  if (asked.footing === 'AUTHOR') return 'OPEN'
+  if (asked.footing === 'AUTHOR' && contract === undefined) return 'OPEN'
   if (asked.footing === 'SELF' || asked.footing === 'PROXY') {
-    return strange.length > 0 || labels.some((label) => CLOSED_TO_THE_PATIENT.includes(label)) ? 'CLOSED' : 'OPEN'
+    if (strange.length > 0 || labels.some((label) => CLOSED_TO_THE_PATIENT.includes(label))) return 'CLOSED'
+    if (contract === undefined) return 'OPEN'
   }
   const { consents } = asked
   if (consents === 'OUTAGE') return needing.length > 0 ? 'UNKNOWN' : 'OPEN'
@@ -53,7 +65,10 @@ export function modelVerdict(asked: Asked): 'OPEN' | 'CLOSED' | 'UNKNOWN' {
   for (const label of needing) {
     let permitted = false
     for (const consent of consents) {
-      if (consent.effect === 'PERMIT' && consent.labels !== undefined && isAbout(consent, asked)) {
+      // the recipient must be named, and a role that the contract excludes does not act
+      if (contract !== undefined && (consent.actor === undefined || consent.actor !== contract.recipient)) continue
+      const acting = contract === undefined ? asked.roles : asked.roles.filter((role) => contract.roles.includes(role))
+      if (consent.effect === 'PERMIT' && consent.labels !== undefined && isAbout(consent, { ...asked, roles: acting })) {
         for (const named of consent.labels) if (named === label) permitted = true
       }
     }
@@ -65,7 +80,7 @@ export function modelVerdict(asked: Asked): 'OPEN' | 'CLOSED' | 'UNKNOWN' {
 function isAbout(consent: Consent, asked: Asked): boolean {
   const begun = consent.since === undefined || consent.since <= asked.now
   const lasts = consent.until === undefined || consent.until > asked.now
-  const person = consent.actor === undefined || [asked.user, asked.organization].includes(consent.actor)
+  const person = consent.actor === undefined || [asked.user, asked.organization, asked.contract?.recipient].includes(consent.actor)
   const role = consent.roles === undefined || consent.roles.some((one) => asked.roles.includes(one))
   const meant = ['BTG', 'ETREAT'].includes(asked.purpose) ? [asked.purpose, 'TREAT'] : [asked.purpose]
   const purpose = consent.purposes === undefined || consent.purposes.some((one) => meant.includes(one))
