@@ -213,6 +213,20 @@ describe(`P10: a publication of ${MANY} operations`, () => {
     expect(cold.registry.cached.items).toBe(1)
   }, 600_000)
 
+  it('P10: of long texts divides them, so that no transaction takes more than a second of write units', async () => {
+    const long = operationsOf(7).map((one) => ({ ...one, text: `${one.text} #${'x'.repeat(60_000)}` }))
+    const sizes: number[] = []
+    bench.proxy.play((call) => {
+      if (call.operation === 'TransactWriteItems') sizes.push(call.body.length)
+      return PASS
+    })
+    await bench.commit(await published(long))
+    expect(sizes).toHaveLength(3)
+    // two units for each KiB, and base64 is a third longer
+    expect(Math.max(...sizes)).toBeLessThan(((1_000 / 2) * 1_024 * 4) / 3)
+    expect((await stored()).map(({ text }) => text)).toEqual(long.map(({ text }) => text))
+  })
+
   it('P10: to an active version serves none of the new ones if it is ended, and keeps the others', async () => {
     await bench.publish(acme, [operation(1)])
     const dying = new KillSwitch(2, 'AFTER')
