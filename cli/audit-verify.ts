@@ -1,30 +1,11 @@
 import { Command } from 'commander'
-import { readFile } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
-import { firstBadItem, type LogReport, replayLine, reportLine } from '../gateway/audit/verify/log-report.ts'
-import { type LogPolicy, parseLogPolicy } from '../gateway/audit/verify/log-policy.ts'
-import { POLICY_NAME } from '../gateway/audit/verify/layout.ts'
-import { readText } from '../gateway/audit/verify/log-source.ts'
-import { UnknownLog, verifyLog, type VerifyOptions } from '../gateway/audit/verify/verify-log.ts'
-import { lockDigest } from '../directives/compile.ts'
-import { findingLine } from './audit-findings.ts'
-import { ExportFolder } from './export-folder.ts'
-import { positionProgress } from './position-progress.ts'
-import { printLine } from './terminal.ts'
-import { VerifyPool } from './verify-pool.ts'
 
-interface VerifyFlags {
+export interface VerifyFlags {
   readonly policy?: string
   readonly checkpoints?: string
   readonly lock?: readonly string[]
   readonly json?: true
 }
-
-/** Findings that are printed one by one. `--json` has more. */
-const MAX_PRINTED = 50
-/** Exit codes, besides 0 for a log without findings. */
-const FAULTY = 1
-const CANNOT_VERIFY = 2
 
 /** `phi audit verify`: offline, on all processors. */
 export function verifyCommand(): Command {
@@ -36,82 +17,8 @@ export function verifyCommand(): Command {
     .option('--lock <files...>', 'policy locks that you reviewed: items under any other lock are findings')
     .option('--json', 'print the report as JSON')
     .addHelpText('after', '\nExit code: 0 without findings, 1 with findings, 2 if nothing can be verified.')
-    .action(async (dir: string, { policy: policyFile, checkpoints, lock, json }: VerifyFlags, command: Command) => {
-      const policy = await policyOf(new ExportFolder(dir), policyFile, command)
-      const kept = checkpoints === undefined ? undefined : await fileText(checkpoints, command)
-      const reviewed = lock && new Set(await Promise.all(lock.map(async (file) => lockDigest(await fileText(file, command)))))
-      const report = await verified(dir, { policy, ...(kept !== undefined && { kept }), ...(reviewed && { reviewed }) }, command)
-      if (json === true) printLine(JSON.stringify(report))
-      else print(report, policyFile !== undefined)
-      if (report.findingCount > 0) process.exitCode = FAULTY
+    .action(async (dir: string, flags: VerifyFlags, command: Command) => {
+      const { verifyFolder } = await import('./audit-verify-run.ts')
+      await verifyFolder(dir, flags, command)
     })
 }
-
-async function verified(
-  dir: string,
-  options: Pick<VerifyOptions, 'policy' | 'kept' | 'reviewed'>,
-  command: Command,
-): Promise<LogReport> {
-  const progress = positionProgress(process.stderr, 'items verified')
-  let pool: VerifyPool | undefined
-  try {
-    return await verifyLog(new ExportFolder(dir), {
-      ...options,
-      runner: (trust) => {
-        const workers = availableParallelism()
-        pool = new VerifyPool(dir, trust, workers)
-        // one job waits for each worker
-        return { run: pool.run, width: 2 * workers }
-      },
-      onProgress: progress.update,
-    })
-  } catch (error) {
-    if (!(error instanceof UnknownLog)) throw error
-    return command.error('error: the folder has no log that the policy names', { exitCode: CANNOT_VERIFY })
-  } finally {
-    progress.stop()
-    await pool?.close()
-  }
-}
-
-/** The policy of a file, or the one that the export brings. */
-export async function policyOf(folder: ExportFolder | undefined, file: string | undefined, command: Command): Promise<LogPolicy> {
-  const text = file === undefined ? folder && (await readText(folder, POLICY_NAME)) : await fileText(file, command)
-  if (text === undefined) return command.error('error: specify --policy', { exitCode: CANNOT_VERIFY })
-  const read = parseLogPolicy(text)
-  if (read.outcome === 'READ') return read.policy
-  return command.error(`error: the policy has a fault in line ${read.line}: ${read.reason}`, { exitCode: CANNOT_VERIFY })
-}
-
-async function fileText(file: string, command: Command): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch {
-    return command.error('error: a file cannot be read', { exitCode: CANNOT_VERIFY })
-  }
-}
-
-function print(report: LogReport, hasOwnPolicy: boolean): void {
-  const { from, to, late, unwitnessed, kept, findings, findingCount } = report
-  printLine(reportLine(report))
-  printLine(replayLine(report))
-  printLine(`${report.origin}: positions ${from.size} to ${to.size}, sealed ${timeOf(from)} to ${timeOf(to)}`)
-  if (kept.given > 0) printLine(`${kept.verified} of ${kept.given} kept checkpoints hold`)
-  if (late.count > 0)
-    printLine(`${late.count} items were sealed late: the first is ${late.items[0]?.lane ?? ''}/${late.items[0]?.sequence ?? 0}`)
-  if (unwitnessed.length > 0)
-    printLine(`${unwitnessed.length} checkpoints lack the quorum: the first has size ${unwitnessed[0] ?? 0}`)
-  if (!hasOwnPolicy) printLine('The keys are those in the export. To trust no file of the operator, specify --policy.', 'stderr')
-  if (findingCount === 0) return
-  const bad = firstBadItem(findings)
-  if (bad !== undefined) printLine(`First bad item: ${findingLine(bad)}`)
-  const gaps = findings.filter(({ kind }) => kind === 'GAP' || kind === 'SEGMENT_MISSING')
-  for (const gap of gaps) printLine(findingLine(gap))
-  const others = findings.filter((finding) => finding !== bad && !gaps.includes(finding))
-  for (const finding of others.slice(0, MAX_PRINTED)) printLine(findingLine(finding))
-  const left = findingCount - (bad === undefined || gaps.includes(bad) ? 0 : 1) - gaps.length - Math.min(others.length, MAX_PRINTED)
-  if (left > 0) printLine(`${left} more findings: use --json`)
-}
-
-const timeOf = ({ size, time }: LogReport['from']): string =>
-  time === undefined ? (size === 0 ? 'from the first item' : 'at an unknown time') : new Date(time * 1_000).toISOString()

@@ -1,22 +1,11 @@
-import { readFileSync } from 'node:fs'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import type { Importer } from '../fhir/importer.ts'
-import { sensitivities } from '../directives/sensitivities.ts'
-import { CodeListRefused, UnknownSensitivity, codeLabels } from '../fhir/labels.ts'
-import { UnknownTenant } from '../gateway/admin/open-store.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
-import { StageRefused, refuseProduction } from '../gateway/model/stage.ts'
-import { clinicLock } from '../schema/clinic.ts'
-import { type Assignment, assignment, assignments, usersOf } from './assignments.ts'
+import { type Assignment, assignment } from './assignments.ts'
 import { type PatientPattern, patientPattern } from './care-team-option.ts'
-import { jsonReport, summary } from './import-report.ts'
-import { type ImportOptions, runImport } from './import-run.ts'
-import { MinorsPolicyRefused, readMinorsPolicy } from './minors-policy.ts'
-import { progressOn } from './progress.ts'
 import { tenantOption } from './tenant-option.ts'
-import { printLine } from './terminal.ts'
 
-interface ImportCommandOptions {
+export interface ImportCommandOptions {
   readonly tenant: TenantId
   readonly assign: readonly Assignment[]
   readonly labels: readonly string[]
@@ -56,57 +45,7 @@ export function importCommand({ openImporter }: ImportCommandServices): Command 
     .option('--minors <file>', 'a file with the limits for parents of minors, by age and category')
     .option('--json', 'print the report as JSON, with the entries of each file')
     .action(async (paths: string[], options: ImportCommandOptions, command: Command) => {
-      const ready = readyToImport(options, command)
-      const importer = await openImporter(options.tenant).catch((failure: unknown) => {
-        if (failure instanceof UnknownTenant) command.error(`error: ${failure.message}`)
-        throw failure
-      })
-      const progress = progressOn({ stream: process.stderr, now: Date.now })
-      try {
-        const report = await runImport({ paths, tenant: options.tenant, ...ready, importer, progress, now: Date.now })
-        if (options.json === true) printLine(jsonReport(report))
-        else for (const line of summary(report)) printLine(line)
-        if (report.faults.length > 0) process.exitCode = 1
-      } finally {
-        await importer.close()
-      }
+      const { importFiles } = await import('./import-files.ts')
+      await importFiles(paths, options, openImporter, command)
     })
-}
-
-/** Reads the options before anything is opened. An error that the user can correct ends the command with one line. */
-function readyToImport(
-  { assign, tenant, labels, minors, careTeamOf, encounterPractitioners = false }: ImportCommandOptions,
-  command: Command,
-): Omit<ImportOptions, 'paths' | 'tenant' | 'importer' | 'progress' | 'now'> {
-  try {
-    refuseProduction(process.env)
-    const assigned = assignments(assign, tenant)
-    if (careTeamOf.length > 0 && assigned.size === 0) throw new InvalidArgumentError('--care-team-of needs a user of --assign.')
-    return {
-      assign: assigned,
-      careTeamOf,
-      encounterPractitioners,
-      users: new Set([...assigned.values(), usersOf(tenant)].flat()),
-      labels: codeLabels(
-        sensitivities(clinicLock()),
-        labels.map((file) => textOf(file, '--labels')),
-      ),
-      ...(minors !== undefined && { minors: readMinorsPolicy(textOf(minors, '--minors')) }),
-    }
-  } catch (failure) {
-    const isCorrectable = [StageRefused, InvalidArgumentError, CodeListRefused, UnknownSensitivity, MinorsPolicyRefused].some(
-      (kind) => failure instanceof kind,
-    )
-    if (isCorrectable && failure instanceof Error) command.error(`error: ${failure.message}`)
-    throw failure
-  }
-}
-
-/** @throws InvalidArgumentError */
-function textOf(file: string, option: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    throw new InvalidArgumentError(`Cannot read the file of ${option}. Check its path.`)
-  }
 }

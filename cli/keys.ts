@@ -1,8 +1,6 @@
 import { Argument, Command, Option } from 'commander'
 import type { KeyRotation, RenewableUse } from '../gateway/crypto/key-rotation.ts'
-import { lockDigest } from '../directives/compile.ts'
-import { type KeyAdmin, keyAdmin } from '../gateway/admin/key-admin.ts'
-import { clinicLock } from '../schema/clinic.ts'
+import type { KeyAdmin } from '../gateway/admin/key-admin.ts'
 import type { PatientId, TenantId } from '../gateway/model/ids.ts'
 import { decodeNodeId } from '../gateway/model/node-id.ts'
 import { tenantOption } from './tenant-option.ts'
@@ -69,7 +67,8 @@ export function keysCommand(): Command {
 const withRotation = <T>(work: (rotation: KeyRotation) => Promise<T>): Promise<T> => withAdmin(({ rotation }) => work(rotation))
 
 async function withAdmin<T>(work: (admin: KeyAdmin) => Promise<T>): Promise<T> {
-  const admin = keyAdmin(lockDigest(clinicLock()), process.env)
+  const { openKeyAdmin } = await import('./keys-run.ts')
+  const admin = openKeyAdmin()
   try {
     return await work(admin)
   } finally {

@@ -1,6 +1,4 @@
 import { Command } from 'commander'
-import { readStackFile } from '../infra/local/stack-file.ts'
-import { fetchToken, NoToken } from '../infra/local/token.ts'
 import { printLine } from './terminal.ts'
 
 /** `phi token USER [--purpose TREAT]` prints an access token of the local identity provider for a demo user. */
@@ -10,6 +8,10 @@ export function tokenCommand(): Command {
     .argument('<user>', 'a demo user: physician, billing, acme, ...')
     .option('--purpose <purpose>', 'the purpose of use to claim, for instance TREAT')
     .action(async (user: string, { purpose }: { purpose?: string }, command: Command) => {
+      const [{ readStackFile }, { fetchToken, NoToken }] = await Promise.all([
+        import('../infra/local/stack-file.ts'),
+        import('../infra/local/token.ts'),
+      ])
       try {
         printLine(await fetchToken(readStackFile(), user, purpose))
       } catch (failure) {

@@ -15,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const phi = (...words: readonly string[]): Ran => phiIn(folder, ...words)
 const phiIn = (data: string, ...words: readonly string[]): Ran =>
   new Promise((resolve) => {
-    const env = { PATH: process.env['PATH'], PHI_DATA: data }
+    const env = { PATH: process.env['PATH'], NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'], PHI_DATA: data }
     execFile(process.execPath, ['cli/phi.ts', ...words], { cwd: ROOT, env }, (error, stdout, stderr) => {
       resolve({ code: error?.code ?? 0, stdout, stderr })
     })

@@ -88,7 +88,7 @@ it('P8: phi study does not run at a stage with real patients, like phi import', 
   const cwd = fileURLToPath(new URL('../..', import.meta.url))
   const run = promisify(execFile)(process.execPath, ['cli/phi.ts', 'study', 'list', '--tenant', 'riverside'], {
     cwd,
-    env: { PATH: process.env['PATH'], PHI_STAGE: 'production' },
+    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'], PHI_STAGE: 'production' },
   })
   await expect(run).rejects.toMatchObject({
     code: 1,

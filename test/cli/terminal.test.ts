@@ -62,7 +62,7 @@ describe('the commands', () => {
   it('repeat an argument in an error without its control characters', { timeout: 30_000 }, async () => {
     const words = ['policy', 'tab\u001b[2Jle\u009b']
     const stderr = await new Promise<string>((resolve) => {
-      const env = { PATH: process.env['PATH'] }
+      const env = { PATH: process.env['PATH'], NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] }
       execFile(process.execPath, ['cli/phi.ts', ...words], { cwd: ROOT, env }, (_error, _stdout, text) => resolve(text))
     })
     expect(stderr).toContain('tab\\u001b[2Jle\\u009b')

@@ -9,7 +9,7 @@ import {
   type GraphQLSchema,
 } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { printPublicSchema } from '../../cli/schema.ts'
+import { printPublicSchema } from '../../cli/public-schema.ts'
 import { compilePolicy } from '../../directives/compile.ts'
 import { clinicTypeDefs } from '../../schema/clinic.ts'
 import { readShared } from './folder.ts'

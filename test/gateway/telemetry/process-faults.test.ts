@@ -19,7 +19,7 @@ function run(code: string): { printed: string; status: number | null } {
   `
   const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
     encoding: 'utf8',
-    env: { PATH: process.env['PATH'] },
+    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] },
   })
   return { printed: stdout + stderr, status }
 }

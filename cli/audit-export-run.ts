@@ -1,0 +1,28 @@
+import type { Command } from 'commander'
+import { exportLog } from '../gateway/admin/audit-export.ts'
+import { NoSealedLog, openAuditObjects, StoredLog } from '../gateway/admin/audit-objects.ts'
+import type { ExportFlags } from './audit-export.ts'
+import { ExportFolder } from './export-folder.ts'
+import { positionProgress } from './position-progress.ts'
+import { printLine } from './terminal.ts'
+
+/** Copies the part of the sealed log that holds a time, and prints its positions. */
+export async function exportToFolder({ tenant, from, to, out }: ExportFlags, command: Command): Promise<void> {
+  if (from !== undefined && to !== undefined && from > to) command.error('error: --from is later than --to')
+  const folder = new ExportFolder(out)
+  if (!(await folder.isEmpty())) command.error('error: --out is not empty')
+  const progress = positionProgress(process.stderr, 'items copied')
+  try {
+    const span = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) }
+    const log = new StoredLog(openAuditObjects(process.env), tenant)
+    const { start, end } = await exportLog(log, span, (name, bytes) => folder.write(name, bytes), progress.update)
+    progress.stop()
+    printLine(
+      `${(end - start).toLocaleString('en-US')} items, positions ${start} to ${end}. Verify them with: phi audit verify DIR`,
+    )
+  } catch (error) {
+    progress.stop()
+    if (!(error instanceof NoSealedLog)) throw error
+    command.error(`error: ${error.message}`)
+  }
+}

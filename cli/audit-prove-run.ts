@@ -1,0 +1,74 @@
+import type { Command } from 'commander'
+import { NoSealedLog, openAuditObjects, StoredLog } from '../gateway/admin/audit-objects.ts'
+import { type NamedItem, proveItem } from '../gateway/admin/audit-proof.ts'
+import type { AuditEntry } from '../gateway/audit/entry.ts'
+import { POLICY_NAME } from '../gateway/audit/verify/layout.ts'
+import { openServices } from '../gateway/compose.ts'
+import type { TenantId } from '../gateway/model/ids.ts'
+import type { ProveFlags } from './audit-prove.ts'
+import { ExportFolder } from './export-folder.ts'
+import { printLine } from './terminal.ts'
+
+/** An item is sealed at most this long after it was stored, in seconds. After that, the notary raises an alarm. */
+const SEALED_WITHIN_S = 120
+/** The exit code if an item is not sealed yet. */
+const NOT_SEALED = 3
+
+const RECORD = /^([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\/([1-9]\d{0,7})(?:\/[1-9]\d*)?$/
+
+/** Writes the proofs of a request or record to a folder, each with its item beside it. */
+export async function proveToFolder(subject: string, { tenant, out }: ProveFlags, command: Command): Promise<void> {
+  const folder = new ExportFolder(out)
+  if (!(await folder.isEmpty())) command.error('error: --out is not empty')
+  const items = await itemsOf(tenant, subject)
+  if (items.length === 0) command.error('error: the audit log has no such request or record')
+  try {
+    await prove(new StoredLog(openAuditObjects(process.env), tenant), items, folder)
+  } catch (error) {
+    if (!(error instanceof NoSealedLog)) throw error
+    command.error(`error: ${error.message}`)
+  }
+}
+
+/** The items of a request, or of a record. Their times locate them in the log. */
+async function itemsOf(tenant: TenantId, subject: string): Promise<NamedItem[]> {
+  const services = openServices(process.env)
+  try {
+    const [, lane, sequence] = RECORD.exec(subject) ?? []
+    const entries =
+      lane === undefined
+        ? await services.history.ofRequest(tenant, subject)
+        : await services.history.ofItem(tenant, lane, Number(sequence))
+    const byItem = Map.groupBy(entries, (entry: AuditEntry) => `${entry.lane}/${entry.sequence}`)
+    return [...byItem.values()].flatMap(([first]) =>
+      first === undefined ? [] : [{ lane: first.lane, sequence: first.sequence, time: Date.parse(first.time) }],
+    )
+  } finally {
+    services.close()
+  }
+}
+
+async function prove(log: StoredLog, items: readonly NamedItem[], folder: ExportFolder): Promise<void> {
+  let written = 0
+  for (const item of items) {
+    const proven = await proveItem(log, item)
+    if (proven === 'NOT_SEALED') {
+      process.exitCode = NOT_SEALED
+      printLine(notSealed(item), 'stderr')
+      continue
+    }
+    const name = `${item.lane}-${item.sequence}`
+    await folder.write(`${name}.tlog-proof`, Buffer.from(proven.proof))
+    await folder.write(`${name}.item.json`, Buffer.from(proven.line))
+    written++
+  }
+  const policy = await log.read(POLICY_NAME)
+  if (written > 0 && policy !== undefined) await folder.write(POLICY_NAME, policy)
+  printLine(`${written} of ${items.length} items proven. Each file shows all records of its item.`)
+}
+
+function notSealed({ lane, sequence, time }: NamedItem): string {
+  const left = Math.ceil(SEALED_WITHIN_S - (Date.now() - time) / 1_000)
+  const advice = left > 0 ? `Try again in ${left} s.` : 'The notary is late: see the alarms of the log.'
+  return `${lane}/${sequence} is not sealed yet. ${advice}`
+}

@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { compilePolicy, type CompiledPolicy } from '../directives/compile.ts'
+import { PolicyFaults } from '../directives/fault.ts'
+import { diffLocks, renderDiff } from '../directives/lock-diff.ts'
+import { LockUnreadable } from '../directives/lock.ts'
+import type { PolicyTable } from '../directives/policy.ts'
+import { grantRows, renderTable } from '../directives/table.ts'
+import { clinicLock, clinicTypeDefs } from '../schema/clinic.ts'
+import { renderMarkdown } from './policy-markdown.ts'
+import { renderPage } from './policy-page.ts'
+import type { TableOptions } from './policy.ts'
+import { printText } from './terminal.ts'
+
+/** Prints the compiled table in one of four forms. */
+export const printTable = reporting((options: TableOptions) => {
+  printText(tableAs(options, compileClinic().policy))
+})
+
+/** Writes the policy lock of the schema, or compares it with the committed one. */
+export const writeLock = reporting((isCheck: boolean) => {
+  const { lock } = compileClinic()
+  if (isCheck) checkLock(lock)
+  else writeFileSync(new URL('../schema/policy.lock', import.meta.url), lock)
+})
+
+/** Prints the access that a change widens and narrows. */
+export const printDifference = reporting((revision?: string, other?: string) => {
+  const before = revision === undefined ? clinicLock() : lockAt(revision)
+  const after = other === undefined ? compileClinic().lock : lockAt(other)
+  printText(renderDiff(diffLocks(before, after)) || 'no difference\n')
+})
+
+function tableAs({ markdown, html, json }: TableOptions, table: PolicyTable): string {
+  if (markdown) return renderMarkdown(table)
+  if (html) return renderPage(table)
+  return json ? `${JSON.stringify(grantRows(table), null, 2)}\n` : renderTable(table)
+}
+
+/** A failure that the user of the command can correct. */
+class Refused extends Error {}
+
+function compileClinic(): CompiledPolicy {
+  // unchecked: this makes no decisions, and only the gateway knows the sources of relationships
+  return compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
+}
+
+function checkLock(lock: string): void {
+  const committed = clinicLock()
+  if (committed === lock) return
+  throw new Refused(
+    `schema/policy.lock does not match the SDL:\n${renderDiff(diffLocks(committed, lock))}Review the difference, then update the lock with: phi policy lock`,
+  )
+}
+
+// No hyphen at the start, so that it is not an option. No colon, so that it names a revision and not a file.
+const REVISION = /^[A-Za-z0-9_@][A-Za-z0-9_./@{}^~-]*$/
+
+function lockAt(revision: string): string {
+  if (!REVISION.test(revision)) throw new Refused('Invalid revision. Use a branch, a tag or a commit, for instance HEAD~1.')
+  try {
+    return execFileSync('git', ['show', `${revision}:./schema/policy.lock`], {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+  } catch (error) {
+    throw new Refused('Git has no schema/policy.lock at that revision. List its revisions with: git log schema/policy.lock', {
+      cause: error,
+    })
+  }
+}
+
+/** Runs a command and prints its failures as text, without a stack trace. */
+function reporting<Args extends unknown[]>(run: (...args: Args) => void): (...args: Args) => void {
+  return (...args) => {
+    try {
+      run(...args)
+    } catch (error) {
+      if (!(error instanceof Refused || error instanceof PolicyFaults || error instanceof LockUnreadable)) throw error
+      printText(`${error.message}\n`, 'stderr')
+      process.exitCode = 1
+    }
+  }
+}
