@@ -35,9 +35,9 @@ export function openTables(
   const passOf = async (tenant: TenantId, until: number): Promise<boolean> => {
     const began = now()
     try {
-      const { manifest, added, isComplete } = await auditTables.pass(tenant, until)
+      const { manifest, added, behind, isComplete } = await auditTables.pass(tenant, until)
       const { size, files } = manifest
-      sink({ event: 'TABLES_PASS', tenant, added, size, files: files.length, milliseconds: now() - began })
+      sink({ event: 'TABLES_PASS', tenant, added, behind, size, files: files.length, milliseconds: now() - began })
       return isComplete
     } catch (error) {
       sink({ event: 'TABLES_FAILED', tenant, cause: causeName(error) })

@@ -114,17 +114,23 @@ export type GatewayEvent =
       readonly tenant: TenantId
       readonly what: 'CONFLICT' | 'REFUSED' | 'UNAVAILABLE'
     }
-  /** The audit tables of a tenant were brought up to date. `size` counts the items of the log that they hold. */
+  /**
+   * A pass over the audit tables of a tenant. `size` counts the items of the log that they hold, `behind` those that were sealed before the
+   * pass and are left to the next one.
+   */
   | {
       readonly event: 'TABLES_PASS'
       readonly tenant: TenantId
       readonly added: number
+      readonly behind: number
       readonly size: number
       readonly files: number
       readonly milliseconds: number
     }
   /** The audit tables of a tenant end where they ended before. Without a tenant, no pass began. */
   | { readonly event: 'TABLES_FAILED'; readonly tenant?: TenantId; readonly cause: string }
+  /** The stream of the audit table brought records, and all of them were examined. */
+  | { readonly event: 'AUDIT_WATCHED'; readonly records: number }
   /** An item of the audit table was changed or removed. No code of this system does either. */
   | { readonly event: 'AUDIT_CHANGED'; readonly tenant?: TenantId; readonly lane: string; readonly what: 'MODIFY' | 'REMOVE' }
   | { readonly event: 'INTERNAL'; readonly requestId: RequestId; readonly cause: string; readonly frames: readonly string[] }

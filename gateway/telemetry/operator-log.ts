@@ -48,8 +48,12 @@ const LINES: { readonly [Name in GatewayEvent['event']]: Line<Name> } = {
   NOTARY_STOPPED: { level: 'critical', fields: { tenant, what: word } },
   AUDIT_LANE_FAULT: { level: 'critical', fields: { tenant, lane, sequence: number, what: word } },
   WITNESS_FAILED: { level: 'error', fields: { tenant, what: word } },
-  TABLES_PASS: { level: 'info', fields: { tenant, added: number, size: number, files: number, milliseconds: number } },
+  TABLES_PASS: {
+    level: 'info',
+    fields: { tenant, added: number, behind: number, size: number, files: number, milliseconds: number },
+  },
   TABLES_FAILED: { level: 'error', fields: { tenant, cause } },
+  AUDIT_WATCHED: { level: 'info', fields: { records: number } },
   AUDIT_CHANGED: { level: 'critical', fields: { tenant, lane, what: word } },
   INTERNAL: { level: 'error', fields: { requestId: request, cause, frames } },
   PROCESS_FAULT: { level: 'critical', fields: { why: word, cause, frames } },

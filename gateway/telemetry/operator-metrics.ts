@@ -36,6 +36,8 @@ export const METRICS = {
   AuditChanges: 'Count',
   TabledRecords: 'Count',
   TableFailures: 'Count',
+  UntabledItems: 'Count',
+  WatchedRecords: 'Count',
 } as const
 
 type Counts = Partial<Record<keyof typeof METRICS, number>>
@@ -112,9 +114,11 @@ function countsOf(event: GatewayEvent): Counts {
     case 'NOTARY_STOPPED':
       return event.what === 'ITEMS' ? { AuditChanges: 1 } : { LogForks: 1 }
     case 'TABLES_PASS':
-      return { TabledRecords: event.added }
+      return { TabledRecords: event.added, UntabledItems: event.behind }
     case 'TABLES_FAILED':
       return { TableFailures: 1 }
+    case 'AUDIT_WATCHED':
+      return { WatchedRecords: event.records }
     case 'AUDIT_CHANGED':
       return { AuditChanges: 1 }
     case 'AUDIT_LANE_FAULT':

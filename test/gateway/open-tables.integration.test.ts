@@ -54,7 +54,7 @@ describe('P7: the tables of a deployment', () => {
     expect(await service.run()).toBe(false)
     expect(events).toEqual([
       { event: 'TABLES_FAILED', tenant: 'broken', cause: 'MalformedSegment' },
-      { event: 'TABLES_PASS', tenant: 'riverside', added: 12, size: 4, files: 1, milliseconds: 0 },
+      { event: 'TABLES_PASS', tenant: 'riverside', added: 12, behind: 0, size: 4, files: 1, milliseconds: 0 },
     ])
     expect(await soundManifest(openTableObjects(env), sealed)).toMatchObject({ size: 4, records: 12 })
   })

@@ -371,10 +371,25 @@ describe('alarms for operators', () => {
     for (const name of named) expect(Object.keys(METRICS)).toContain(name)
   })
 
-  it('P7: only a notary without data is a breach', () => {
+  it('P7: a notary and tables without data are a breach, and no other metric is', () => {
     const breaching = alarms.filter(([, { TreatMissingData }]) => TreatMissingData === 'breaching').map(([id]) => id)
-    expect(breaching).toEqual(['NotaryLagAlarm'])
+    expect(breaching).toEqual(['NotaryLagAlarm', 'TablesBehindAlarm'])
     expect(source['NotaryLagAlarm']).toMatchObject({ Properties: { MetricName: 'NotaryLag', Threshold: 120 } })
+    expect(source['TablesBehindAlarm']).toMatchObject({
+      Properties: { MetricName: 'UntabledItems', Statistic: 'Maximum', DatapointsToAlarm: 15, EvaluationPeriods: 15 },
+    })
+  })
+
+  it('P7: hours with accesses and without a watch of the stream raise an alarm', () => {
+    const { Metrics: metrics } = several.parse(source['AuditUnwatchedAlarm']?.Properties)
+    const [{ Expression: rule } = { Expression: '' }] = metrics.flatMap((one) => ('Expression' in one ? [one] : []))
+    expect(rule).toBe('IF(FILL(denied, 0) + FILL(resolved, 0) > 0 AND FILL(watched, 0) == 0, 1, 0)')
+    const named = metrics.flatMap((one) => ('MetricStat' in one ? [[one.Id, one.MetricStat.Metric.MetricName]] : []))
+    expect(named).toEqual([
+      ['watched', 'WatchedRecords'],
+      ['denied', 'DeniedValues'],
+      ['resolved', 'ResolvedValues'],
+    ])
   })
 
   it('P6, P7: fire at the first integrity failure, broken glass, forged or changed item, fork, late item, faulty or fenced lane, unrecorded access, missing key, spent budget and fault', () => {

@@ -37,4 +37,6 @@ export async function watchChanges(
     }
   }
   for (const [tenant, hour] of tenants) await table.addTenant(tenant, hour)
+  // each process registers its lanes each hour: an hour with accesses and without this event has no watch
+  events({ event: 'AUDIT_WATCHED', records: records.length })
 }

@@ -36,6 +36,8 @@ export interface TablePass {
   readonly manifest: Manifest
   /** Records that were added. */
   readonly added: number
+  /** Items that were sealed before the pass, and that the tables do not hold after it. */
+  readonly behind: number
   /** Whether the tables reach the latest checkpoint, and nothing is left to compact. */
   readonly isComplete: boolean
 }
@@ -94,7 +96,7 @@ export class AuditTables {
       ))
     const { manifest } = await readManifest(tables, tenant)
     if (hasReplaced) await removeOrphans(tables, tenant, manifest)
-    return { manifest, added, isComplete: isCompact }
+    return { manifest, added, behind: Math.max(0, all - manifest.size), isComplete: isCompact }
   }
 
   /**

@@ -93,7 +93,16 @@ describe('P8: the log prints events and nothing else', () => {
     for (const event of EVENTS) sink(event)
     const out = streams.filter(([, stream]) => stream === 'stdout').map(([message]) => message)
     expect(new Set(out)).toEqual(
-      new Set(['REQUEST', 'BREAK_GLASS', 'BUDGET_EXCEEDED', 'AUTH_FAILURES', 'PROCESS_WARNING', 'NOTARY_PASS', 'TABLES_PASS']),
+      new Set([
+        'REQUEST',
+        'BREAK_GLASS',
+        'BUDGET_EXCEEDED',
+        'AUTH_FAILURES',
+        'PROCESS_WARNING',
+        'NOTARY_PASS',
+        'TABLES_PASS',
+        'AUDIT_WATCHED',
+      ]),
     )
   })
 })

@@ -65,6 +65,7 @@ describe('P7: the stream of the audit table', () => {
       { event: 'AUDIT_CHANGED', tenant: 'riverside', lane: 'LANES#2026-11-28T17', what: 'REMOVE' },
       { event: 'AUDIT_CHANGED', lane: '', what: 'MODIFY' },
       { event: 'AUDIT_CHANGED', lane: '', what: 'REMOVE' },
+      { event: 'AUDIT_WATCHED', records: 6 },
     ])
   })
 
@@ -75,11 +76,19 @@ describe('P7: the stream of the audit table', () => {
       record('INSERT', 'westside#LANES#2026-11-28T18', 'AQIDBAUG.1'),
     ])
     await watched([record('INSERT', 'northside#LANES#2026-11-28T19', 'AQIDBAUG.3')])
-    expect(events).toEqual([])
+    expect(events).toEqual([{ event: 'AUDIT_WATCHED', records: 3 }])
     expect(await new CheckpointTable(bench.client, bench.checkpoints).tenants()).toEqual([
       { tenant: 'northside', since: '2026-11-28T17' },
       { tenant: 'westside', since: '2026-11-28T18' },
     ])
+  })
+
+  it('P7: records that could not be examined whole are not reported as watched', async () => {
+    const events: GatewayEvent[] = []
+    const table = { addTenant: () => Promise.reject(new Error('no table')) }
+    const records = [record('INSERT', 'northside#LANES#2026-11-28T17', 'AQIDBAUG.1')]
+    await expect(watchChanges(records, { table, events: (event) => void events.push(event) })).rejects.toThrow('no table')
+    expect(events).toEqual([])
   })
 
   it('P7: the filters of the deployment pass each change and each registration, and no other insert', () => {
@@ -120,6 +129,7 @@ describe('P7: with the stream of the engine on', () => {
       expect(await watched(records)).toEqual([
         { ...changed, what: 'MODIFY' },
         { ...changed, what: 'REMOVE' },
+        { event: 'AUDIT_WATCHED', records: 3 },
       ])
     } finally {
       await bench.client.send(new DeleteTableCommand({ TableName }))
