@@ -61,6 +61,12 @@ export function findingLine(finding: LogFinding): string {
       return `Lane ${finding.lane} is missing: ${finding.declared ?? 0} items are declared`
     case 'CUT_SHORT':
       return `Lane ${finding.lane} ends at item ${finding.held ?? 0}: ${finding.declared ?? 0} are declared`
+    case 'WENT_ON':
+      return `Lane ${finding.lane} went on to item ${finding.held}: lane ${finding.successor} names item ${finding.declared} as its end`
+    case 'FORKED':
+      return `Lane ${finding.lane} has several successors: ${finding.successors.join(', ')}`
+    case 'CIRCLE':
+      return `Lane ${finding.lane} succeeds itself over other lanes`
     case 'UNREGISTERED':
       return `Lane ${finding.lane} is in no registry of its hour`
     case 'WRONG_HOUR':

@@ -92,6 +92,28 @@ interface RegistryFinding {
   readonly held?: number
 }
 
+/** A lane and those that name it as the lane before. */
+export type SuccessionFinding =
+  | {
+      /** The lane has more than one transaction beyond `declared`, the end that its successor names. */
+      readonly kind: 'WENT_ON'
+      readonly lane: string
+      readonly successor: string
+      readonly held: number
+      readonly declared: number
+    }
+  | {
+      /** Several lanes of more than one transaction succeed this one. */
+      readonly kind: 'FORKED'
+      readonly lane: string
+      readonly successors: readonly string[]
+    }
+  | {
+      /** The succession leads from this lane back to it. */
+      readonly kind: 'CIRCLE'
+      readonly lane: string
+    }
+
 export interface ObjectFinding {
   /**
    * HOUR_FORM: the registry of an hour is malformed. LOCK_MISSING: items name a policy lock that is absent. LOCK_ALTERED: its content is
@@ -110,6 +132,7 @@ export type LogFinding =
   | TileFinding
   | CheckpointFinding
   | RegistryFinding
+  | SuccessionFinding
   | ObjectFinding
 
 /** An item that an earlier checkpoint should have included by its time. This is no forgery alarm. */

@@ -4,6 +4,7 @@ import { laneEnd } from './lane.ts'
 import { HOURS, hourIn } from './layout.ts'
 import { type LogSource, readText, sortedNames } from './log-source.ts'
 import type { LaneRun } from './segment.ts'
+import { Successions } from './successions.ts'
 
 /** Lanes of a closed hour are read again after a day. Later, nothing of them is expected. */
 const COMPARE_AFTER_MS = HOUR_MS + LINGER_MS + CLOCK_TOLERANCE_MS + 25 * HOUR_MS
@@ -16,6 +17,8 @@ interface LaneState {
   isRegistered: boolean
   /** The largest number that a successor states as acknowledged. */
   declared: number
+  /** Number of items. */
+  count: number
 }
 
 /** The registry of one hour: `hours/<hour>.json`. */
@@ -39,6 +42,7 @@ export class LaneLedger {
   readonly #lanes = new Map<string, LaneState>()
   /** Predecessors that no item is there of yet, with the number that their successor states. */
   readonly #awaited = new Map<string, number>()
+  readonly #successions: Successions
   readonly #hours: string[]
   readonly #known: ReadonlySet<string>
   #count = 0
@@ -50,6 +54,7 @@ export class LaneLedger {
     this.#report = report
     this.#isPartial = since !== undefined
     this.#since = since ?? Number.NEGATIVE_INFINITY
+    this.#successions = new Successions(report)
     this.#hours = hours
     this.#known = new Set(hours)
   }
@@ -65,7 +70,7 @@ export class LaneLedger {
     return this.#count
   }
 
-  add({ lane, first, last, times }: LaneRun): void {
+  add({ lane, first, last, times, count }: LaneRun): void {
     const { sequence, prev, position, succeeds } = first
     const state = this.#lanes.get(lane)
     const after = state?.last.sequence ?? 0
@@ -74,17 +79,20 @@ export class LaneLedger {
       if (sequence > 1 && !this.#isPartial && !this.#hasForgotten) this.#report({ kind: 'GAP', lane, sequence, after: 0, position })
       const declared = this.#awaited.get(lane) ?? 0
       this.#awaited.delete(lane)
-      this.#lanes.set(lane, { last, times: { ...times }, isRegistered: false, declared })
+      this.#lanes.set(lane, { last, times: { ...times }, isRegistered: false, declared, count })
     } else {
       if (sequence <= after) this.#report({ kind: 'OUT_OF_ORDER', lane, sequence, position })
       else if (sequence > after + 1) this.#report({ kind: 'GAP', lane, sequence, after, position })
       else if (prev !== state.last.hash) this.#report({ kind: 'UNLINKED', lane, sequence, position })
       if (last.sequence > after) state.last = last
+      state.count += count
       state.times.first = Math.min(state.times.first, times.first)
       state.times.last = Math.max(state.times.last, times.last)
     }
     const before = succeeds === undefined ? undefined : laneEnd(succeeds)
-    if (before !== undefined && before.sequence > 0) this.#expect(before.lane, before.sequence)
+    if (before === undefined) return
+    this.#successions.opened(lane, before)
+    if (before.sequence > 0) this.#expect(before.lane, before.sequence)
   }
 
   /** Compares the hours that a log of this time has closed for good. @param time milliseconds since the epoch */
@@ -103,11 +111,13 @@ export class LaneLedger {
       this.#lanes.delete(lane)
       this.#hasForgotten = true
     }
+    this.#successions.forget(FORGET_AFTER_MS, time)
   }
 
   async finish(): Promise<void> {
     for (const hour of this.#hours.splice(0)) await this.#compareHour(hour)
     for (const [lane, state] of this.#lanes) this.#conclude(lane, state)
+    this.#successions.finish()
     if (this.#isPartial || this.#hasForgotten) return
     for (const [lane, declared] of this.#awaited) this.#report({ kind: 'LANE_MISSING', lane, declared })
   }
@@ -141,8 +151,9 @@ export class LaneLedger {
     }
   }
 
-  #conclude(lane: string, { last, times, isRegistered, declared }: LaneState): void {
+  #conclude(lane: string, { last, times, isRegistered, declared, count }: LaneState): void {
     const held = last.sequence
+    this.#successions.concluded(lane, { count, held })
     if (held < declared) this.#report({ kind: 'CUT_SHORT', lane, declared, held })
     if (isRegistered || !Number.isFinite(times.first)) return
     // the clock tolerance allows two hours: the registries of both must be there to miss the lane

@@ -2,7 +2,7 @@ import { chainHash, type ChainedItem, NOTHING_BEFORE } from './item.ts'
 import { ITEM_FORMAT } from './item-members.ts'
 
 /** The end of a lane: its name and the sequence of its last item, 0 for none. */
-interface LaneEnd {
+export interface LaneEnd {
   readonly lane: string
   readonly sequence: number
 }

@@ -1,9 +1,7 @@
 import type { ChainedItem } from './item.ts'
 import { type LaneFinding, type LaneReport, verifyLane } from './lane.ts'
 import { compareRegistry, type RegisteredLane, type RegistryFinding } from './registry.ts'
-
-/** The items of one transaction at most: a retired lane may hold a last one that its writer got no answer about. */
-const ITEMS_IN_FLIGHT = 99
+import { ITEMS_IN_FLIGHT } from './successions.ts'
 
 type LanesFinding =
   | LaneFinding

@@ -69,6 +69,45 @@ describe('P7: a log that was signed with a fault', () => {
     expect(await signed([...one.slice(0, 2), ...after])).toEqual([{ kind: 'CUT_SHORT', lane: 'kakjK50G.1', declared: 3, held: 2 }])
     expect(await signed([...one.slice(0, 3), ...after])).toEqual([])
   })
+
+  /** A lane whose first item names the end of another one. */
+  const laneAfter = (lane: string, count: number, succeeds?: string): readonly ItemParts[] => {
+    const allowed = access(1, { path: 'Patient.birthDate' as SchemaPath, rule: 'Patient.birthDate#1' })
+    const drafts = Array.from({ length: count }, () => itemsOf(context({ policy: LOCK_DIGEST, mfa: true }), [allowed])).flat()
+    return linked(drafts, lane, succeeds)
+  }
+
+  it('P7: names a lane that went on by more than a transaction after its successor began', async () => {
+    const after = laneAfter('kakjK50G.2', 1, 'kakjK50G.1/2')
+    expect(await signed(laneAfter('kakjK50G.1', 101), after)).toEqual([])
+    const finding = { kind: 'WENT_ON', lane: 'kakjK50G.1', successor: 'kakjK50G.2', held: 102, declared: 2 }
+    expect(await signed(laneAfter('kakjK50G.1', 102), after)).toEqual([finding])
+    expect(await signed(after, laneAfter('kakjK50G.1', 102))).toEqual([finding])
+    // also if the successor knows no acknowledged item
+    expect(await signed(laneAfter('kakjK50G.2', 1, 'kakjK50G.1/0'), laneAfter('kakjK50G.1', 100))).toMatchObject([
+      { kind: 'WENT_ON' },
+    ])
+  })
+
+  it('P7: names a lane with two successors of more than a transaction', async () => {
+    const [before, two] = [laneAfter('kakjK50G.1', 3), laneAfter('kakjK50G.2', 100, 'kakjK50G.1/3')]
+    expect(await signed(before, two, laneAfter('kakjK50G.3', 99, 'kakjK50G.1/3'))).toEqual([])
+    const successors = ['kakjK50G.2', 'kakjK50G.3']
+    expect(await signed(before, two, laneAfter('kakjK50G.3', 100, 'kakjK50G.1/3'))).toEqual([
+      { kind: 'FORKED', lane: 'kakjK50G.1', successors },
+    ])
+  })
+
+  it('P7: names each lane of a circle', async () => {
+    const chain = [1, 2, 3, 4].map((number) => laneAfter(`kakjK50G.${number}`, 1, `kakjK50G.${number - 1}/1`))
+    const first = laneAfter('kakjK50G.0', 1, 'kakjK50G.3/1')
+    const circle = (numbers: readonly number[]) => numbers.map((number) => ({ kind: 'CIRCLE', lane: `kakjK50G.${number}` }))
+    const found = (await signed(...chain, first)) as object[]
+    expect(found).toHaveLength(4)
+    expect(found).toEqual(expect.arrayContaining(circle([0, 1, 2, 3])))
+    expect(await signed(laneAfter('kakjK50G.1', 1, 'kakjK50G.1/1'))).toEqual(circle([1]))
+    expect(await signed(laneAfter('kakjK50G.0', 1), ...chain)).toEqual([])
+  })
 })
 
 describe('P7: the times of a log', () => {
