@@ -310,6 +310,30 @@ describe('P7: the bucket of the sealed log', () => {
     )
   })
 
+  it('P7: the documented policy of a bucket in a second account gives each role the rights that it uses, and no others', () => {
+    const document = readFileSync(new URL('../../docs/notary.md', import.meta.url), 'utf8')
+    const [, json = ''] = /```json\n(\{\n {2}"Version"[^]*?)```/.exec(document) ?? []
+    const documented = policy.shape.PolicyDocument.extend({
+      Statement: z.array(statement.extend({ Principal: z.unknown() })),
+    }).parse(JSON.parse(json)).Statement
+    for (const [role, id] of [
+      ['NOTARY_ROLE_ARN', 'NotaryPolicy'],
+      ['TABLES_ROLE_ARN', 'TablesPolicy'],
+    ] as const) {
+      const given = documented.filter(({ Effect, Principal }) => Effect === 'Allow' && JSON.stringify(Principal).includes(role))
+      const used = statementsOf(id).filter(
+        ({ Effect, Resource }) => Effect === 'Allow' && Resource.some((resource) => names(resource, 'AuditBucket')),
+      )
+      expect(given.flatMap(({ Action }) => Action)).toEqual(used.flatMap(({ Action }) => Action))
+    }
+    const denials = (all: readonly z.infer<typeof statement>[]) =>
+      all
+        .filter(({ Effect }) => Effect === 'Deny')
+        .map(({ Sid, Action }) => `${Sid ?? ''} ${Action.join(' ')}`)
+        .toSorted()
+    expect(denials(documented)).toEqual(denials(statementsOf('AuditBucketPolicy')))
+  })
+
   it('P7: no table of the log has a time to live', () => {
     for (const id of ['AuditTable', 'CheckpointsTable'])
       expect(source[id]?.Properties).not.toHaveProperty('TimeToLiveSpecification')
