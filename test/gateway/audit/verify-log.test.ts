@@ -192,7 +192,6 @@ describe('P7: the times of a log', () => {
 })
 
 describe('P7: an altered export', () => {
-  // 1,000 in the campaign: AUDIT_ALTERATIONS=1000 npx vitest run test/gateway/audit/verify-log.test.ts
   const rounds = Number(process.env['AUDIT_ALTERATIONS'] ?? 30)
   const alterations = [...ITEM_ALTERATIONS, ...HEAD_ALTERATIONS]
   const lanes = [laneOf('kakjK50G.1', 150, 8), laneOf('kakjK50G.2', 90, 8), laneOf('bZ1x9_-Q.1', 40, 2)]

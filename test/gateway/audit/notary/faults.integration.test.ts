@@ -9,7 +9,6 @@ import type { GatewayEvent } from '../../../../gateway/telemetry/events.ts'
 import { NotaryKill } from './notary-kill.ts'
 import { NotaryBench, SetClock } from './notary-bench.ts'
 
-/** The full size is 10,000: PHI_NOTARY_LANES=10000. */
 const LANES = Number(process.env['PHI_NOTARY_LANES'] ?? 120)
 const HOUR_SECONDS = 3_600
 

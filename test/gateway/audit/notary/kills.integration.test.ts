@@ -7,7 +7,6 @@ import { seeded } from '../../../hostile/seeded.ts'
 import { NotaryKill } from './notary-kill.ts'
 import { NotaryBench, originOf, SetClock, SIGNERS } from './notary-bench.ts'
 
-/** The full size is 300: PHI_NOTARY_RUNS=300. */
 const RUNS = Number(process.env['PHI_NOTARY_RUNS'] ?? 3)
 const MINUTES = 6
 /** Four passes or more. */

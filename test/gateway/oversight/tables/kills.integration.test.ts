@@ -22,7 +22,7 @@ import {
   emptyLog,
 } from './table-bench.ts'
 
-/** The full size is 120, each call twice: PHI_TABLES_RUNS=120. */
+/** With 120, each call is the last one twice. */
 const RUNS = Number(process.env['PHI_TABLES_RUNS'] ?? 1)
 /** The calls of all passes below together. */
 const CALLS = 60

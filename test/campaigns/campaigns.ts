@@ -1,0 +1,62 @@
+/** A test or a script that repeats one experiment. A variable sets how often. */
+interface Campaign {
+  /** Selects it: `npm run campaign -- NAME`. */
+  readonly name: string
+  /** A test file for Vitest, or a script for Node, from the root of the project. */
+  readonly path: string
+  /** The full size. `npm test` and `.ci/run` use smaller ones. */
+  readonly size?: { readonly variable: string; readonly full: string }
+}
+
+/** Every campaign of the project. A test compares the variables with those that the tests read. */
+export const CAMPAIGNS: readonly Campaign[] = [
+  {
+    name: 'kills',
+    path: 'test/gateway/audit/notary/kills.integration.test.ts',
+    size: { variable: 'PHI_NOTARY_RUNS', full: '300' },
+  },
+  {
+    name: 'lanes',
+    path: 'test/gateway/audit/notary/faults.integration.test.ts',
+    size: { variable: 'PHI_NOTARY_LANES', full: '10000' },
+  },
+  {
+    name: 'table-kills',
+    path: 'test/gateway/oversight/tables/kills.integration.test.ts',
+    size: { variable: 'PHI_TABLES_RUNS', full: '120' },
+  },
+  {
+    name: 'alterations',
+    path: 'test/gateway/audit/verify-log.test.ts',
+    size: { variable: 'AUDIT_ALTERATIONS', full: '1000' },
+  },
+  {
+    name: 'over-grants',
+    path: 'test/gateway/audit/over-grants.integration.test.ts',
+    size: { variable: 'OVER_GRANTS', full: '500' },
+  },
+  {
+    name: 'replay',
+    path: 'test/gateway/audit/verify-replay.property.test.ts',
+    size: { variable: 'PHI_REPLAY_RUNS', full: '5000' },
+  },
+  {
+    name: 'changes',
+    path: 'test/cli/import-changes.integration.test.ts',
+    size: { variable: 'CHANGE_SETS', full: '200' },
+  },
+  {
+    name: 'closed-records',
+    path: 'test/gateway/disclosure/closed-records.integration.test.ts',
+    size: { variable: 'CLOSED_RECORDS', full: 'all' },
+  },
+  { name: 'oracle', path: 'test/oracle/oracle.integration.test.ts', size: { variable: 'ORACLE_RUNS', full: '2000' } },
+  {
+    name: 'faults',
+    path: 'test/hostile/campaign/campaign.integration.test.ts',
+    size: { variable: 'CAMPAIGN_ROUNDS', full: '25' },
+  },
+  { name: 'hostile', path: 'test/hostile/run.ts' },
+  { name: 'attack', path: 'test/attack.ts', size: { variable: 'ATTACK_SECONDS', full: '60' } },
+  { name: 'memory', path: 'test/memory.ts' },
+]
