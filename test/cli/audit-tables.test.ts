@@ -41,7 +41,7 @@ async function run(command: ReturnType<typeof recountCommand>, objects = 'object
   }
 }
 
-describe('phi audit rebuild and recount', () => {
+describe('P7: phi audit rebuild and recount', () => {
   it('compare tables that are not made yet with the log, and exit with 1 or 0', async () => {
     const none = await run(recountCommand())
     expect(none.output).toContain('0 field records in 0 of 20 sealed items')
