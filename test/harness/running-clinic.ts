@@ -21,6 +21,7 @@ import type { GatewayEvent } from '../../gateway/telemetry/events.ts'
 import type { Clock } from '../../gateway/model/record.ts'
 import { listenToUrls } from './asked-urls.ts'
 import { Canary, type CanaryAsk, CANARY_USERS } from './canary.ts'
+import { replayAudit } from './replayed-audit.ts'
 
 /** An answer in the form that a client reads. */
 export interface ClinicAnswer {
@@ -56,7 +57,7 @@ export function bytesOf({ text, phi }: Pick<ClinicAnswer, 'text' | 'phi'>): stri
 /**
  * The whole system in this process, with its own data folder: engine, KMS stand-in, identity provider, seeded patients, and the
  * gateway over real clients and tokens. A canary patient in a separate tenant is read at the start and, under faults, at the end.
- * No output or stored data of the system may contain a value of that patient (P8).
+ * No output or stored data of the system may contain a value of that patient (P8). The policy must allow every disclosure in the audit (P3).
  */
 export interface RunningClinic {
   readonly stack: Stack
@@ -81,7 +82,7 @@ export interface RunningClinic {
     now?: Clock
     env?: Record<string, string>
   }): Promise<Pick<RunningClinic, 'services' | 'gateway' | 'ask' | 'events'>>
-  /** @throws CanaryLeak */
+  /** @throws CanaryLeak, OverGrant */
   stop(): Promise<void>
 }
 
@@ -180,6 +181,7 @@ export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<
           stack.dynamodb,
           Object.entries(stack.env).flatMap(([name, value]) => (/^PHI_TABLE_/.test(name) ? value : [])),
         )
+        await replayAudit(stack.dynamodb, stack.env.PHI_TABLE_AUDIT)
       } finally {
         silence()
         for (const part of opened) await part.stop()

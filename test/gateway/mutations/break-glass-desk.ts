@@ -38,6 +38,7 @@ export async function openDesk({
       purpose,
       mayClaim: [purpose],
       seesExistence: true,
+      mfa: true,
       authTime: now() as Instant,
     }
   }

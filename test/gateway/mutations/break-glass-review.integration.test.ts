@@ -228,6 +228,7 @@ describe('P3: only the privacy officer reviews', () => {
       purpose: 'HOPERAT',
       mayClaim: ['HOPERAT'],
       seesExistence: true,
+      mfa: true,
     })
     let caller = both('physician')
     const exists = (): Promise<boolean> => Promise.resolve(true)
