@@ -70,12 +70,14 @@ export function openScope(
     linkedTenants,
   } = services
   const now = services.now() as Instant
+  // The limits are those of the token. A contract that leaves no role is then refused as such, and recorded
+  const asking = resolved.subject.caller
   // here at the latest: nothing below sees a role that the contract excludes
-  const caller = withinContract(resolved.subject.caller, policy, now)
+  const caller = withinContract(asking, policy, now)
   const request = { ...resolved, subject: { ...resolved.subject, caller } }
   const { requestId, deadline } = request
   const { sources: attributes, ids } = request.subject
-  const maxInOperation = limitOf(limits.operation, policy, caller)
+  const maxInOperation = limitOf(limits.operation, policy, asking)
   const maxCost = { values: maxInOperation, places: limits.answer.places }
   if (exceeds(schema, policy, { document, name, variables }, maxCost)) throw new OperationTooCostly()
   if (rootCalls(schema, { document, name, variables }, BREAK_GLASS_FIELD) > 1) throw new OperationTooCostly()
@@ -92,7 +94,7 @@ export function openScope(
     origins: new Map([...policy.records].flatMap(([type, { source }]) => (source === OWN_SOURCE ? [] : [[type, source]]))),
   })
   const refusals = refusalsOf(services, policy, {
-    caller,
+    caller: asking,
     roots,
     emergency: `${schema.getMutationType()?.name ?? ''}.${BREAK_GLASS_FIELD}`,
   })
@@ -120,8 +122,8 @@ export function openScope(
     computed,
     ...(budgets && { budgets }),
     ...(search && { search }),
-    maxInHour: limitOf(limits.hour, policy, caller),
-    maxSearches: limitOf(limits.searches, policy, caller),
+    maxInHour: limitOf(limits.hour, policy, asking),
+    maxSearches: limitOf(limits.searches, policy, asking),
     maxRefusals: refusals.most,
     refusalsSpent: refusals.stopped !== undefined,
     maxCost,
@@ -130,7 +132,7 @@ export function openScope(
     linkedTenants,
   })
   const { breakGlass } = attributes
-  const maxPatients = limitOf(limits.breakGlass, policy, caller)
+  const maxPatients = limitOf(limits.breakGlass, policy, asking)
   const mutations = new MutationScope(
     { ...shared, turns, maxPatients, ports: { ...ports, ...(breakGlass && { breakGlass }) } },
     scope,

@@ -29,7 +29,7 @@ interface CountWatch {
 
 export function watchCounts(): CountWatch {
   const begin = vi.spyOn(BudgetLeases.prototype, 'begin')
-  const take = vi.spyOn(BudgetLeases.prototype, 'take')
+  const take = vi.spyOn(BudgetLeases.prototype, 'takeReturnable')
   const refused = vi.spyOn(RefusalCounts.prototype, 'add')
   const size = vi.spyOn(ResponseSize.prototype, 'add')
   const spies = [begin, take, refused, size]
