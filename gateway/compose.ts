@@ -42,6 +42,8 @@ import type { Clock } from './model/record.ts'
 import { isWithoutPatients } from './model/stage.ts'
 import { createGateway, type Gateway } from './create-gateway.ts'
 import type { SchemaParts } from './gateway-parts.ts'
+import { OperationSettings } from './operations/persisted/adoption.ts'
+import type { AutomaticQueries, OperationRegistry } from './operations/persisted/operation-registry.ts'
 import { DEFAULT_LIMITS, LimitsText } from './operations/value-limits.ts'
 import { operatorEvents } from './telemetry/operator-events.ts'
 import { jsonOf } from './json-setting.ts'
@@ -116,6 +118,7 @@ const IssuerEnvironment = z.object({
   PHI_CLAIMS: jsonOf('PHI_CLAIMS').pipe(ClaimMap),
   PHI_SESSIONS: jsonOf('PHI_SESSIONS').pipe(SessionSettings),
 })
+const OperationsEnvironment = z.object({ PHI_OPERATIONS: jsonOf('PHI_OPERATIONS').pipe(OperationSettings) })
 const LimitsEnvironment = z.object({ PHI_LIMITS: LimitsText.default(DEFAULT_LIMITS) })
 
 export type Env = Readonly<Record<string, string | undefined>>
@@ -200,16 +203,25 @@ export interface ServedSchema extends Pick<SchemaParts, 'typeDefs' | 'resolvers'
   readonly breakGlass: (services: Services) => BreakGlassSource
 }
 
+/** The stored operations of clients. */
+export interface StoredOperations {
+  readonly registry: OperationRegistry
+  readonly automatic?: AutomaticQueries
+}
+
 /**
  * Creates a gateway over the services of a process.
  *
+ * @param stored left out: no operation is registered, and partners receive nothing
  * @throws ZodError, PolicyFaults, SchemaRefused, UnprotectedField
  */
 export async function composeGateway(
   services: Services,
   env: Env,
   { relationships, breakGlass, ...schema }: ServedSchema,
+  stored?: StoredOperations,
 ): Promise<Gateway> {
+  const { PHI_OPERATIONS } = OperationsEnvironment.parse(env)
   const { PHI_ISSUER, PHI_AUDIENCE, PHI_JWKS_URI, PHI_CLAIMS, PHI_SESSIONS } = IssuerEnvironment.parse(env)
   const { events, now } = services
   const keeper = new SealedKeySets(
@@ -231,6 +243,7 @@ export async function composeGateway(
     sessions: (policy) => new TableSessions({ table: services.sessions, policy, settings: PHI_SESSIONS, now, events }),
     authFailures: new AuthFailureCounter({ table: services.security, now, events }),
     stepUpSeconds: PHI_SESSIONS.stepUpSeconds,
+    ...(stored && { operations: { ...stored, ...PHI_OPERATIONS } }),
     keys: services.keyring,
     audit: { log: services.audit, process: services.process },
     events: services.events,

@@ -25,7 +25,11 @@ import { AuditUnavailable, Failure, MfaRequired, SessionExpired, Unauthenticated
 import type { TenantId } from './model/ids.ts'
 import { ChangeTurns } from './mutations/change-turns.ts'
 import { openScope } from './open-scope.ts'
+import { OperationSelector } from './operations/persisted/operation-selector.ts'
+import type { PreparationCounter } from './operations/persisted/preparation-counter.ts'
+import { PreparedDocuments } from './operations/persisted/prepared-documents.ts'
 import { type Arrived, isRefusal, NO_VALUES, runStages, type Stages } from './pipeline.ts'
+import { selectOperation } from './select-operation.ts'
 import { admitSession, execute, identify, negotiate, parse, resolveSubject, settle } from './stages.ts'
 import { internalFault } from './telemetry/internal-fault.ts'
 
@@ -38,6 +42,8 @@ export interface Gateway {
   /** Fetches the issuer's keys before the first request. Optional: a request fetches what is missing. Never throws. */
   prefetch(): Promise<void>
   stop(): Promise<void>
+  /** The work for the texts of operations so far. */
+  readonly preparations: Readonly<PreparationCounter>
 }
 
 /** Schema and lock disagree, or the schema needs a part that this gateway does not have. */
@@ -67,14 +73,19 @@ export async function createGateway(given: GatewayParts): Promise<Gateway> {
     turns: new ChangeTurns(),
     linkedTenants: new Set<TenantId>(),
   }
-  const engine = new OperationEngine({ schema: executableSchema(schema, policy, parts.resolvers), introspection, events })
+  const executable = executableSchema(schema, policy, parts.resolvers)
+  const engine = new OperationEngine({ schema: executable, introspection, events })
   await engine.start()
+  const { operations, audit, now } = parts
+  const documents = new PreparedDocuments({ executable, schema, policy, introspection, monotonic: () => performance.now() })
+  const selector = new OperationSelector({ policy, documents, now, events, ...(operations && { operations }) })
 
   const stages: Stages = [
     identify(identity),
     admitSession(sessions),
     negotiate,
     parse,
+    selectOperation({ selector, audit, now, policy: policy.digest }),
     resolveSubject(policy, parts),
     execute(engine, (request, operation) => openScope(services, { schema, policy }, request, operation)),
     settle({ events, stepUpSeconds }),
@@ -83,6 +94,7 @@ export async function createGateway(given: GatewayParts): Promise<Gateway> {
     handle: (request) => handle(request, stages, parts),
     prefetch: async () => await identity.prefetch?.(),
     stop: () => engine.stop(),
+    preparations: documents.counter,
   }
 }
 
@@ -111,7 +123,7 @@ function compileServed({
   return compiled
 }
 
-type HandlingParts = Pick<CallerParts, 'authFailures'> & Required<ProcessParts>
+type HandlingParts = Pick<CallerParts, 'authFailures' | 'operations'> & Required<ProcessParts>
 
 async function handle(request: HttpRequest, stages: Stages, parts: HandlingParts): Promise<HttpResponse> {
   const { audit, authFailures, events, now } = parts
@@ -132,9 +144,15 @@ async function handle(request: HttpRequest, stages: Stages, parts: HandlingParts
   return response
 }
 
-async function respond(arrived: Arrived, stages: Stages, { authFailures, events }: HandlingParts): Promise<HttpResponse> {
+async function respond(
+  arrived: Arrived,
+  stages: Stages,
+  { authFailures, events, operations }: HandlingParts,
+): Promise<HttpResponse> {
   const { request, requestId, deadline } = arrived
-  if (request.method !== 'POST') return refusal(requestId, request, 'BAD_REQUEST', 405)
+  // only a registered operation runs by GET
+  const isKnown = request.method === 'POST' || (request.method === 'GET' && operations !== undefined)
+  if (!isKnown) return refusal(requestId, request, 'BAD_REQUEST', 405)
   try {
     // Every service has a share of the time. If a stage hangs all the same, the request ends here without data: its accesses
     // may not be recorded.

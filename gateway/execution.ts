@@ -11,20 +11,27 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema, isValueNode } from 'graphql'
 import { type AnswerError, isFailureCode } from './answer.ts'
 import type { RequestScope } from './disclosure/request-scope.ts'
-import type { GraphQLBody } from './http/messages.ts'
 import { MESSAGES } from './model/failure-messages.ts'
 import { AuditUnavailable, Failure, type FailureCode, PhiBudgetExceeded } from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
 import type { MutationScope } from './mutations/mutation-scope.ts'
 import { hasInvalidDate } from './operations/date-arguments.ts'
-import { type DocumentRefusal, Documents } from './operations/documents.ts'
+import type { DocumentRefusal } from './operations/documents.ts'
 import { usesForbiddenNull } from './operations/null-variables.ts'
+import type { PreparedDocument } from './operations/persisted/prepared-document.ts'
 import type { EventSink } from './telemetry/events.ts'
 import { internalFault } from './telemetry/internal-fault.ts'
 
+/** A request for the engine, with its document or the refusal of it. */
+export interface PreparedRequest {
+  readonly prepared: PreparedDocument | DocumentRefusal
+  readonly operationName: string | undefined
+  readonly variables: Readonly<Record<string, unknown>> | undefined
+}
+
 /** A validated operation before its execution. */
 export interface ResolvedOperation {
-  readonly document: DocumentNode
+  readonly prepared: PreparedDocument
   readonly name: string | undefined
   /** As the client sent them. */
   readonly variables: Readonly<Record<string, unknown>>
@@ -50,7 +57,7 @@ type OpenScope = (operation: ResolvedOperation) => OpenedScope
 
 /** The GraphQL context. Apollo copies it for each request, and resolvers read the scopes from the copy. */
 interface EngineContext {
-  readonly open: OpenScope
+  readonly open: (operation: Omit<ResolvedOperation, 'prepared'>) => OpenedScope
   scope?: RequestScope
   mutations?: MutationScope
 }
@@ -60,6 +67,9 @@ export interface EngineParts {
   readonly introspection: boolean
   readonly events: EventSink
 }
+
+/** Apollo hashes the text of each request, and reads nothing else of it: the document comes from its store. */
+const NO_TEXT = '#'
 
 /** A request in Apollo Server. Apollo calls its document store and `formatError` without the context. */
 interface CurrentRequest {
@@ -75,13 +85,11 @@ const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing }
  */
 export class OperationEngine {
   readonly #apollo: ApolloServer<EngineContext>
-  readonly #documents: Documents
   readonly #current = new AsyncLocalStorage<CurrentRequest>()
   readonly #events: EventSink
 
   constructor({ schema, introspection, events }: EngineParts) {
     this.#events = events
-    this.#documents = new Documents({ schema, introspection, monotonic: () => performance.now() })
     this.#apollo = new ApolloServer<EngineContext>({
       schema,
       introspection,
@@ -118,22 +126,25 @@ export class OperationEngine {
   }
 
   /** @throws AuditUnavailable for a result in several parts, of which the first would leave before the audit of the others */
-  async execute(requestId: RequestId, body: GraphQLBody, open: OpenScope): Promise<Execution> {
-    const document = this.#documents.read(body.query)
-    if ('refused' in document) return { scope: undefined, data: undefined, errors: [errorOf(document)] }
+  async execute(
+    requestId: RequestId,
+    { prepared, operationName, variables }: PreparedRequest,
+    open: OpenScope,
+  ): Promise<Execution> {
+    if ('refused' in prepared) return { scope: undefined, data: undefined, errors: [errorOf(prepared)] }
+    const { document } = prepared
     let scope: RequestScope | undefined
     const contextValue: EngineContext = {
       open: (operation) => {
-        const opened = open(operation)
+        const opened = open({ ...operation, prepared })
         scope = opened.scope
         return opened
       },
     }
-    const { query, operationName, variables } = body
     const request = {
-      query,
-      ...(typeof operationName === 'string' && { operationName }),
-      ...(variables && { variables }),
+      query: NO_TEXT,
+      ...(operationName !== undefined && { operationName }),
+      ...(variables && { variables: { ...variables } }),
     }
     const response = await this.#current.run({ requestId, document }, () =>
       this.#apollo.executeOperation(request, { contextValue }),
@@ -189,7 +200,7 @@ const scopePlugin: ApolloServerPlugin<EngineContext> = {
         const variables = request.variables ?? {}
         if (usesForbiddenNull(schema, document, operation, variables) || hasInvalidDate(schema, operation, variables))
           throw coded('BAD_USER_INPUT')
-        const { scope, mutations, refused } = contextValue.open({ document, name: operation.name?.value, variables })
+        const { scope, mutations, refused } = contextValue.open({ name: operation.name?.value, variables })
         contextValue.scope = scope
         contextValue.mutations = mutations
         if (refused !== undefined) throw coded(refused)

@@ -13,6 +13,7 @@ import type { BudgetSource } from './disclosure/budget-source.ts'
 import type { Clock } from './model/record.ts'
 import type { Resolvers } from './mutations/gateway-context.ts'
 import type { MutationPorts } from './mutations/mutation-scope.ts'
+import type { OperationParts } from './operations/persisted/adoption.ts'
 import { DEFAULT_LIMITS, type Limits } from './operations/value-limits.ts'
 import type { RecordSource } from './store/record-source.ts'
 import type { SearchSource } from './store/search.ts'
@@ -50,6 +51,8 @@ export interface CallerParts {
   readonly authFailures?: AuthFailurePort
   /** Maximum age of a sign-in at a root that requires a recent one, in seconds. Default: 300. */
   readonly stepUpSeconds?: number
+  /** The registered operations of clients. Left out: none is registered, GET is refused, and partners receive nothing. */
+  readonly operations?: OperationParts
 }
 
 /**

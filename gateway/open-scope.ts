@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto'
 import { rootsToStepUp } from './access/step-up.ts'
-import type { AuditContext } from './audit/entry.ts'
 import { Trail } from './audit/trail.ts'
+import { auditContext } from './audit-context.ts'
 import { withinContract } from './decide/contract.ts'
 import { refuseBeforeRecord } from './decide/decide.ts'
 import type { CompiledPolicy } from '../directives/compile.ts'
@@ -19,8 +18,7 @@ import type { Instant, TenantId } from './model/ids.ts'
 import type { ChangeTurns } from './mutations/change-turns.ts'
 import { BREAK_GLASS_FIELD } from './mutations/mutation-resolvers.ts'
 import { type MutationPorts, MutationScope } from './mutations/mutation-scope.ts'
-import { exceeds } from './operations/cost.ts'
-import { footprint } from './operations/footprint.ts'
+import { exceeds, largestPage } from './operations/cost.ts'
 import { rootCalls } from './operations/root-calls.ts'
 import { limitOf } from './operations/value-limits.ts'
 import type { Resolved } from './pipeline.ts'
@@ -39,9 +37,6 @@ export type ScopeServices = Required<ProcessParts & Pick<CallerParts, 'stepUpSec
 
 /** Share of the request's time for reading. The rest is for the audit of the values that were read or unavailable. */
 const READ_SHARE = 0.7
-/** Maximum lengths of texts that the caller chooses, in characters: an audit record stays small. */
-const MAX_NAME = 64
-const MAX_USER_AGENT = 256
 
 /**
  * Opens the scope of an operation: its audit trail, and the paths of its footprint that contract, role and purpose allow. Paths that no
@@ -54,7 +49,7 @@ export function openScope(
   services: ScopeServices,
   { schema, policy }: Pick<CompiledPolicy, 'schema' | 'policy'>,
   resolved: Resolved,
-  { document, name, variables }: ResolvedOperation,
+  { prepared, name, variables }: ResolvedOperation,
 ): OpenedScope {
   const {
     sources,
@@ -69,6 +64,7 @@ export function openScope(
     turns,
     linkedTenants,
   } = services
+  const asked = { document: prepared.document, name, variables }
   const now = services.now() as Instant
   // The limits are those of the token. A contract that leaves no role is then refused as such, and recorded
   const asking = resolved.subject.caller
@@ -79,14 +75,26 @@ export function openScope(
   const { sources: attributes, ids } = request.subject
   const maxInOperation = limitOf(limits.operation, policy, asking)
   const maxCost = { values: maxInOperation, places: limits.answer.places }
-  if (exceeds(schema, policy, { document, name, variables }, maxCost)) throw new OperationTooCostly()
-  if (rootCalls(schema, { document, name, variables }, BREAK_GLASS_FIELD) > 1) throw new OperationTooCostly()
-  const { paths, roots, coordinates } = footprint(schema, policy, document, name, variables)
+  if (exceeds(schema, policy, asked, maxCost)) throw new OperationTooCostly()
+  if (rootCalls(schema, asked, BREAK_GLASS_FIELD) > 1) throw new OperationTooCostly()
+  const { contract } = caller
+  if (contract !== undefined && largestPage(schema, policy, asked) > contract.maxPage)
+    throw new OperationTooCostly()
+  const { paths, roots, coordinates } = prepared.footprint(name, variables)
   const wanted = [...withInputs(policy, paths, caller)]
   const grantable = new Set(wanted.filter((path) => refuseBeforeRecord(policy.phi.get(path), caller) === undefined))
   const trail = new Trail({
     log: audit.log,
-    context: auditContext(request, name, policy.digest),
+    context: auditContext(
+      { ...request, caller },
+      {
+        operation: name,
+        operationHash: prepared.textHash,
+        persisted: request.operation.isPersisted,
+        contract: contract?.digest,
+        policy: policy.digest,
+      },
+    ),
     now: services.now,
     deadline,
     roots: [...roots] as string[] as SchemaPath[],
@@ -128,7 +136,7 @@ export function openScope(
     refusalsSpent: refusals.stopped !== undefined,
     maxCost,
     maxBytes: limits.answer.bytes,
-    operationText: request.body.query,
+    operationText: prepared.text,
     linkedTenants,
   })
   const { breakGlass } = attributes
@@ -172,43 +180,4 @@ function leadsToRecords(policy: PolicyTable, coordinates: ReadonlySet<Coordinate
     return record !== undefined && record.patient !== 'id'
   }
   return [...coordinates].some(isRecord) || [...paths].some((path) => policy.phi.get(path)?.class === 'EDGE')
-}
-
-function auditContext(
-  { requestId, request: { headers, sourceIp }, body: { query }, subject: { caller } }: Resolved,
-  operation: string | undefined,
-  policy: string,
-): AuditContext {
-  const { tenant, user, purpose, organization, client, session, study, authTime, mfa } = caller
-  const userAgent = headers['user-agent']
-  const app = headers['apollographql-client-name']
-  const appVersion = headers['apollographql-client-version']
-  return {
-    tenant,
-    requestId,
-    user,
-    roles: [...caller.roles],
-    purpose,
-    persisted: false,
-    policy,
-    operationHash: createHash('sha256').update(query).digest('hex'),
-    ...(operation !== undefined && { operation: operation.slice(0, MAX_NAME) }),
-    ...(organization !== undefined && { organization }),
-    ...(client !== undefined && { client }),
-    ...(session !== undefined && { session }),
-    ...(app !== undefined && { app: app.slice(0, MAX_NAME) }),
-    ...(appVersion !== undefined && { appVersion: appVersion.slice(0, MAX_NAME) }),
-    ...(authTime !== undefined && { authTime }),
-    ...(mfa !== undefined && { mfa }),
-    ...(typeof study === 'string' && { study }),
-    ...(sourceIp !== undefined && { sourceIp }),
-    ...(userAgent !== undefined && { userAgent: userAgent.slice(0, MAX_USER_AGENT) }),
-    ...traceOf(headers['traceparent']),
-  }
-}
-
-/** @source https://www.w3.org/TR/trace-context/#traceparent-header */
-function traceOf(header: string | undefined): { traceId?: string } {
-  const [, traceId] = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}$/.exec(header ?? '') ?? []
-  return traceId === undefined ? {} : { traceId }
 }

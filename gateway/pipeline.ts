@@ -1,11 +1,13 @@
 import type { EffectiveSubject } from './access/effective-subject.ts'
 import type { DisclosureCounter } from './disclosure/disclosure-counter.ts'
 import type { Execution } from './execution.ts'
-import type { answerType, GraphQLBody, HttpRequest, HttpResponse } from './http/messages.ts'
+import type { GraphQLRequest } from './http/graphql-request.ts'
+import type { answerType, HttpRequest, HttpResponse } from './http/messages.ts'
 import type { Deadline } from './model/deadline.ts'
 import type { Caller } from './model/decision.ts'
 import type { FailureCode } from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
+import type { SelectedOperation } from './operations/persisted/operation-selector.ts'
 
 // The states of a request and the list of stages between them. Each stage takes the state that the stage before it returns, so
 // a list that omits a stage does not compile.
@@ -37,10 +39,15 @@ export interface Negotiated extends Admitted {
 }
 
 export interface Parsed extends Negotiated {
-  readonly body: GraphQLBody
+  readonly body: GraphQLRequest
 }
 
-export interface Resolved extends Parsed {
+/** The caller is narrowed to the contract of its client. */
+export interface Selected extends Parsed {
+  readonly operation: Omit<SelectedOperation, 'caller'>
+}
+
+export interface Resolved extends Selected {
   readonly subject: EffectiveSubject
 }
 
@@ -59,14 +66,15 @@ export type Stage<Before, After> = (state: Before) => After | Refusal | Promise<
 
 /**
  * The stages of a request, in their order. Only the credentials are read before the session is checked, and no value is opened
- * before the subject is known.
+ * before the operation and the subject are known.
  */
 export type Stages = readonly [
   identify: Stage<Arrived, Identified>,
   admitSession: Stage<Identified, Admitted>,
   negotiate: Stage<Admitted, Negotiated>,
   parse: Stage<Negotiated, Parsed>,
-  resolveSubject: Stage<Parsed, Resolved>,
+  selectOperation: Stage<Parsed, Selected>,
+  resolveSubject: Stage<Selected, Resolved>,
   execute: Stage<Resolved, Executed>,
   settle: Stage<Executed, HttpResponse>,
 ]

@@ -6,10 +6,11 @@ import { NO_LINKS } from './disclosure/patient-links.ts'
 import type { PolicyTable } from '../directives/policy.ts'
 import type { Execution, OpenedScope, OperationEngine, ResolvedOperation } from './execution.ts'
 import type { CallerParts, ProcessParts, RecordParts, SubjectParts } from './gateway-parts.ts'
-import { answerType, type HttpResponse, parseBody, refusedByType } from './http/messages.ts'
+import { parseBody, parseQueryString } from './http/graphql-request.ts'
+import { answerType, type HttpResponse, refusedByType } from './http/messages.ts'
 import { AuditUnavailable, Unauthenticated } from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
-import type { Admitted, Arrived, Executed, Identified, Negotiated, Parsed, Refusal, Resolved, Stage } from './pipeline.ts'
+import type { Admitted, Arrived, Executed, Identified, Negotiated, Parsed, Refusal, Resolved, Selected, Stage } from './pipeline.ts'
 import type { EventSink } from './telemetry/events.ts'
 import { internalFault } from './telemetry/internal-fault.ts'
 
@@ -41,15 +42,16 @@ export const admitSession =
 
 /** Refuses media types before execution: a value in an answer that the client cannot read would be opened and recorded in vain. */
 export function negotiate(state: Admitted): Negotiated | Refusal {
-  const { headers } = state.request
+  const { headers, method } = state.request
   const responseType = answerType(headers)
   if (responseType === undefined) return { refused: 'BAD_REQUEST', status: 406 }
-  const status = refusedByType(headers)
+  const status = refusedByType(headers, method)
   return status === undefined ? { ...state, responseType } : { refused: 'BAD_REQUEST', status }
 }
 
 export function parse(state: Negotiated): Parsed {
-  return { ...state, body: parseBody(state.request.body) }
+  const { method, body, queryString = '' } = state.request
+  return { ...state, body: method === 'GET' ? parseQueryString(queryString) : parseBody(body) }
 }
 
 type ResolvingParts = SubjectParts & Pick<RecordParts, 'keys'> & Required<Pick<ProcessParts, 'now'>>
@@ -59,7 +61,7 @@ export const resolveSubject =
   (
     policy: PolicyTable,
     { relationships, breakGlass, consents, studies, keys: keyring, now }: ResolvingParts,
-  ): Stage<Parsed, Resolved> =>
+  ): Stage<Selected, Resolved> =>
   async (state) => {
     const attributes = { relationships, ...(breakGlass && { breakGlass }), ...(consents && { consents }) }
     const subject = await resolveEffectiveSubject(
@@ -75,7 +77,7 @@ export const resolveSubject =
 export const execute =
   (engine: OperationEngine, open: (state: Resolved, operation: ResolvedOperation) => OpenedScope): Stage<Resolved, Executed> =>
   async (state) => {
-    const execution = await engine.execute(state.requestId, state.body, (operation) => {
+    const execution = await engine.execute(state.requestId, { ...state.body, prepared: state.operation.prepared }, (operation) => {
       const opened = open(state, operation)
       state.counted.values = opened.scope.counter
       return opened

@@ -13,7 +13,7 @@ const MARGIN_MS = 500
  * @source https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html payload format 2.0
  */
 export function fromEvent(
-  { requestContext, headers, body, isBase64Encoded }: APIGatewayProxyEventV2,
+  { requestContext, headers, body, isBase64Encoded, rawQueryString }: APIGatewayProxyEventV2,
   context: Context,
   now: number,
 ): HttpRequest {
@@ -21,6 +21,7 @@ export function fromEvent(
     method: requestContext.http.method,
     headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
     body: isBase64Encoded ? decoded(body ?? '') : (body ?? ''),
+    queryString: rawQueryString,
     sourceIp: requestContext.http.sourceIp,
     deadline: now + Math.max(0, context.getRemainingTimeInMillis() - MARGIN_MS),
   }

@@ -1,12 +1,11 @@
-import * as z from 'zod'
-import { BadRequest, BadUserInput, PersistedQueryNotSupported } from '../model/failures.ts'
-
 /** An HTTP request, independent of the service that delivers it. */
 export interface HttpRequest {
   readonly method: string
   /** Names are in lower case. Several values of one name are joined by a comma. */
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: string
+  /** The raw query string, without the question mark. It may hold whatever a client puts there: no log holds it (P8). */
+  readonly queryString?: string
   readonly sourceIp?: string
   /** Milliseconds since the epoch. A response after this time no longer reaches the client. */
   readonly deadline?: number
@@ -53,9 +52,14 @@ function isBodyTypeSupported({ 'content-type': type, 'content-encoding': encodin
   return essence === 'application/json' && charset === UTF_8 && ['', 'identity'].includes((encoding ?? '').trim().toLowerCase())
 }
 
-/** The HTTP status for an unsupported media type, or undefined if the types of the request are supported. */
-export function refusedByType(headers: HttpRequest['headers']): 406 | 415 | undefined {
-  if (answerType(headers) === undefined) return 406
+/**
+ * The HTTP status for an unsupported media type, or undefined if the types of the request are supported. A GET has no body. It needs
+ * the type of GraphQL over HTTP, so that the link of a page and an address in a browser run no operation.
+ */
+export function refusedByType(headers: HttpRequest['headers'], method = 'POST'): 406 | 415 | undefined {
+  const type = answerType(headers)
+  if (method === 'GET') return type === ANSWER_TYPES[1] ? undefined : 406
+  if (type === undefined) return 406
   return isBodyTypeSupported(headers) ? undefined : 415
 }
 
@@ -79,64 +83,4 @@ function parseMediaType(text: string): { essence: string; charset: string | unde
   const weight = parameters.get('q') ?? '1'
   const quality = /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(weight) ? Number(weight) : 0
   return { essence, charset: parameters.get('charset'), quality }
-}
-
-/** Maximum length of a POST body, in characters. */
-const MAX_BODY = 256 * 1024
-/** The POST body of GraphQL over HTTP. */
-const Body = z.object({
-  query: z.string().nullish(),
-  operationName: z.string().nullish(),
-  variables: z.record(z.string(), z.unknown()).nullish(),
-  extensions: z.record(z.string(), z.unknown()).nullish(),
-})
-
-export type GraphQLBody = Omit<z.infer<typeof Body>, 'query'> & { readonly query: string }
-
-/**
- * Parses and validates the body of a POST request. The gateway stores no operations: if the body has a hash and no text, the
- * client must send the text. A hash beside the text is not read.
- *
- * @throws BadRequest, BadUserInput for a variable with half of a surrogate pair, PersistedQueryNotSupported. None of them repeats
- *   anything of the body (P8)
- */
-export function parseBody(text: string): GraphQLBody {
-  if (text.length > MAX_BODY || !text.isWellFormed()) throw new BadRequest()
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch {
-    // the parser's message quotes the body
-    throw new BadRequest()
-  }
-  const body = Body.safeParse(json)
-  if (!body.success) throw new BadRequest()
-  const { query, operationName, variables, extensions } = body.data
-  // only an escape can give half of a pair to a well-formed text; the query is checked where it is parsed
-  if (SURROGATE_ESCAPE.test(text)) {
-    if (!isWellFormed([operationName, extensions])) throw new BadRequest()
-    if (!isWellFormed(variables)) throw new BadUserInput()
-  }
-  if (query === undefined || query === null || query === '') {
-    const hash = extensions?.['persistedQuery']
-    throw typeof hash === 'object' && hash !== null ? new PersistedQueryNotSupported() : new BadRequest()
-  }
-  return { ...body.data, query }
-}
-
-const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/
-
-/** Whether every text and every name within a JSON value is well-formed. Without recursion, because a body can be deep. */
-function isWellFormed(json: unknown): boolean {
-  const left = [json]
-  while (left.length > 0) {
-    const value = left.pop()
-    if (typeof value === 'string' && !value.isWellFormed()) return false
-    if (typeof value !== 'object' || value === null) continue
-    for (const [name, inner] of Object.entries(value)) {
-      if (!name.isWellFormed()) return false
-      left.push(inner)
-    }
-  }
-  return true
 }

@@ -8,6 +8,7 @@ export const MESSAGES: Readonly<Record<FailureCode, string>> = {
   STEP_UP_REQUIRED: 'A recent sign-in is required.',
   AUDIT_UNAVAILABLE: 'The access could not be recorded, so nothing is disclosed.',
   SESSIONS_UNAVAILABLE: 'Sessions cannot be checked at the moment. Try again later.',
+  OPERATIONS_UNAVAILABLE: 'Registered operations cannot be read at the moment. Try again later.',
   GRAPHQL_PARSE_FAILED: 'The operation is not well-formed GraphQL.',
   GRAPHQL_VALIDATION_FAILED: 'The operation does not fit the schema.',
   OPERATION_RESOLUTION_FAILURE: 'The operation to execute could not be determined.',
@@ -16,7 +17,11 @@ export const MESSAGES: Readonly<Record<FailureCode, string>> = {
   OPERATION_TOO_COSTLY:
     'The operation asks for too much at once. Select less, or request smaller pages with `first` and continue with `after`.',
   PHI_BUDGET_EXCEEDED: 'You reached a limit of this hour or day. Try again later.',
-  // some clients recognize the error by this message, and not by its code
+  PERSISTED_DOCUMENT_NOT_FOUND: 'The operation is not registered.',
+  PERSISTED_DOCUMENT_ID_REQUIRED: 'Send the id of a registered operation, and no text.',
+  PERSISTED_QUERY_NOT_IN_LIST: 'The operation is not in the list of this client.',
+  // some clients recognize these two errors by their message, and not by the code
+  PERSISTED_QUERY_NOT_FOUND: 'PersistedQueryNotFound',
   PERSISTED_QUERY_NOT_SUPPORTED: 'PersistedQueryNotSupported',
   UNAUTHORIZED_FIELD_OR_TYPE: 'This may not be disclosed to you.',
   NOT_FOUND: 'Not found.',

@@ -11,15 +11,21 @@ export const HTTP_STATUS = {
   STEP_UP_REQUIRED: 401,
   AUDIT_UNAVAILABLE: 503,
   SESSIONS_UNAVAILABLE: 503,
+  OPERATIONS_UNAVAILABLE: 503,
   GRAPHQL_PARSE_FAILED: 400,
   GRAPHQL_VALIDATION_FAILED: 400,
   OPERATION_RESOLUTION_FAILURE: 400,
   BAD_REQUEST: 400,
   BAD_USER_INPUT: 400,
   OPERATION_TOO_COSTLY: 400,
+  PERSISTED_DOCUMENT_NOT_FOUND: 400,
+  PERSISTED_DOCUMENT_ID_REQUIRED: 400,
   PHI_BUDGET_EXCEEDED: 429,
   // clients that send a hash first expect this status, and then send the text
+  PERSISTED_QUERY_NOT_FOUND: 200,
   PERSISTED_QUERY_NOT_SUPPORTED: 200,
+  // at 400 and 500, earlier clients of Apollo send the text, and send no hash again
+  PERSISTED_QUERY_NOT_IN_LIST: 200,
   UNAUTHORIZED_FIELD_OR_TYPE: 200,
   NOT_FOUND: 200,
   FIELD_UNAVAILABLE: 200,
@@ -132,15 +138,6 @@ export class BadRequest extends Failure {
   }
 }
 
-/** The request has the hash of an operation and no text. Clients of Apollo then send the text, and no further hash. */
-export class PersistedQueryNotSupported extends Failure {
-  override readonly name = 'PersistedQueryNotSupported'
-  readonly code = 'PERSISTED_QUERY_NOT_SUPPORTED'
-  constructor(options?: ErrorOptions) {
-    super('PersistedQueryNotSupported', options)
-  }
-}
-
 /** The session is over: it was idle for too long, expired, or was ended or revoked. */
 export class SessionExpired extends Failure {
   override readonly name = 'SessionExpired'
@@ -156,6 +153,15 @@ export class SessionsUnavailable extends Failure {
   readonly code = 'SESSIONS_UNAVAILABLE'
   constructor(options?: ErrorOptions) {
     super('Sessions cannot be checked.', options)
+  }
+}
+
+/** The gateway cannot read the registry of operations at the moment. */
+export class OperationsUnavailable extends Failure {
+  override readonly name = 'OperationsUnavailable'
+  readonly code = 'OPERATIONS_UNAVAILABLE'
+  constructor(options?: ErrorOptions) {
+    super('Registered operations cannot be read.', options)
   }
 }
 

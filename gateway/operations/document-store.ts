@@ -9,7 +9,7 @@ import type { DocumentNode } from 'graphql'
 const TOKEN_BYTES = 500
 const CHARACTER_BYTES = 2
 /** Enough for a hundred documents of 300 tokens. Apollo's own store allows 30 MB of JSON, which takes 130 MB of memory. */
-const MAX_BYTES = 16_000_000
+export const MAX_BYTES = 16_000_000
 
 /**
  * Parsed and validated documents by their hash. The least recently used documents are dropped first. The store has a memory

@@ -14,6 +14,7 @@ import { invalidDateLiteral } from './date-arguments.ts'
 import { nestingRefusal } from './document-nesting.ts'
 import { DocumentStore } from './document-store.ts'
 import { isWithinLimits, MAX_TOKENS } from './operation-limits.ts'
+import { newPreparationCounter, type PreparationCounter } from './persisted/preparation-counter.ts'
 
 /** The refusal of a document. It follows from the text and the schema alone, and holds no part of the text (P8). */
 export interface DocumentRefusal {
@@ -37,6 +38,7 @@ interface DocumentParts {
   readonly introspection: boolean
   /** Milliseconds of any clock that never goes back. */
   readonly monotonic: () => number
+  readonly counter?: PreparationCounter
 }
 
 /**
@@ -46,10 +48,12 @@ interface DocumentParts {
 export class Documents {
   readonly #schema: GraphQLSchema
   readonly #rules: typeof specifiedRules
+  readonly #counter: PreparationCounter
   readonly #read = new DocumentStore()
   readonly #refused: LRUCache<string, DocumentRefusal>
 
-  constructor({ schema, introspection, monotonic }: DocumentParts) {
+  constructor({ schema, introspection, monotonic, counter = newPreparationCounter() }: DocumentParts) {
+    this.#counter = counter
     this.#schema = schema
     this.#rules = introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule]
     const perf = { now: monotonic }
@@ -64,10 +68,11 @@ export class Documents {
   read(text: string): DocumentNode | DocumentRefusal {
     // UTF-8 has no half of a surrogate pair: the hash of such a text is also that of another one
     if (!text.isWellFormed()) return { refused: 'GRAPHQL_PARSE_FAILED' }
+    this.#counter.hashes++
     const hash = createHash('sha256').update(text).digest('base64url')
     const known = this.#read.get(hash) ?? this.#refused.get(hash)
     if (known !== undefined) return known
-    const document = readDocument(this.#schema, text, this.#rules)
+    const document = readDocument(this.#schema, text, this.#rules, this.#counter)
     if ('refused' in document) this.#refused.set(hash, document)
     else this.#read.set(hash, document)
     return document
@@ -75,17 +80,24 @@ export class Documents {
 }
 
 /** Parses a document, checks the limits on its shape, validates it, then checks its dates. The first fault ends the reading. */
-export function readDocument(schema: GraphQLSchema, text: string, rules = specifiedRules): DocumentNode | DocumentRefusal {
+export function readDocument(
+  schema: GraphQLSchema,
+  text: string,
+  rules = specifiedRules,
+  counter = newPreparationCounter(),
+): DocumentNode | DocumentRefusal {
   let document: DocumentNode
   try {
     const refused = nestingRefusal(text)
     if (refused !== undefined) return { refused }
+    counter.parses++
     document = parse(text, { maxTokens: MAX_TOKENS })
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error
     return { refused: 'GRAPHQL_PARSE_FAILED', ...locationsOf(error) }
   }
   if (!isWithinLimits(document)) return { refused: 'OPERATION_TOO_COSTLY' }
+  counter.validations++
   // no client reads the message, so graphql need not search for similar names
   const [fault] = validate(schema, document, rules, { maxErrors: 1, hideSuggestions: true })
   if (fault !== undefined) return { refused: 'GRAPHQL_VALIDATION_FAILED', ...locationsOf(fault) }

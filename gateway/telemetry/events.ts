@@ -54,6 +54,17 @@ export type GatewayEvent =
       readonly budget: 'SEARCHES' | 'REFUSALS'
       readonly count: number
     }
+  /**
+   * A client whose operations are compared with the registered ones sent another one, which was answered. `hash` is the canonical hash
+   * of its document.
+   */
+  | {
+      readonly event: 'UNREGISTERED_OPERATION'
+      readonly requestId: RequestId
+      readonly tenant: TenantId
+      readonly client: string
+      readonly hash: string
+    }
   /** Failed authentications since this process last reported them. The callers are unknown. */
   | { readonly event: 'AUTH_FAILURES'; readonly count: number }
   /** The counts of failed authentications could not be written to the security table. `lost` failures were dropped for good. */

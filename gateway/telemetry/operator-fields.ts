@@ -24,6 +24,13 @@ export const cause: FieldPrinter = (value) => (isCause(value) ? value : WITHHELD
 export const tenant: FieldPrinter = (value) =>
   typeof value === 'string' && tenantId(value) !== undefined && /[a-z]/.test(value) ? value : WITHHELD
 
+/** The id of a client, from a verified token. An id without letters is not printed, as for a tenant. */
+export const client: FieldPrinter = (value) =>
+  typeof value === 'string' && /^[\w.-]{1,64}$/.test(value) && /[A-Za-z]/.test(value) ? value : WITHHELD
+
+/** SHA-256 in hex. */
+export const hash = matching(/^[0-9a-f]{64}$/)
+
 /** A request id: 18 bytes that this process generated. */
 export const request = matching(/^[\w-]{24}$/)
 

@@ -1,6 +1,6 @@
 import { LogFormatter, Logger, LogItem } from '@aws-lambda-powertools/logger'
 import type { EventSink, GatewayEvent } from './events.ts'
-import { cause, type FieldPrinter, frames, lane, number, path, patient, record, request, tenant, word } from './operator-fields.ts'
+import { cause, client, type FieldPrinter, frames, hash, lane, number, path, patient, record, request, tenant, word } from './operator-fields.ts'
 
 /** Prints one line on a stream of the process and adds the line break. */
 export type PrintLine = (line: string, stream: 'stdout' | 'stderr') => void
@@ -34,6 +34,7 @@ const LINES: { readonly [Name in GatewayEvent['event']]: Line<Name> } = {
   KEY_UNAVAILABLE: { level: 'error', fields: { requestId: request, tenant, cause } },
   STORE_UNAVAILABLE: { level: 'error', fields: { requestId: request, tenant, cause } },
   BUDGET_EXCEEDED: { level: 'warn', fields: { tenant, budget: word, count: number } },
+  UNREGISTERED_OPERATION: { level: 'info', fields: { requestId: request, tenant, client, hash } },
   AUTH_FAILURES: { level: 'info', fields: { count: number } },
   AUTH_FAILURES_UNWRITTEN: { level: 'error', fields: { cause, lost: number } },
   ISSUER_KEYS: { level: 'error', fields: { what: word, cause } },

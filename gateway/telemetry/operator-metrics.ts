@@ -20,6 +20,7 @@ export const METRICS = {
   KeyFailures: 'Count',
   StoreFailures: 'Count',
   BudgetsExceeded: 'Count',
+  UnregisteredOperations: 'Count',
   AuthenticationFailures: 'Count',
   AuditRefusals: 'Count',
   LanesFenced: 'Count',
@@ -98,6 +99,8 @@ function countsOf(event: GatewayEvent): Counts {
       return { StoreFailures: 1 }
     case 'BUDGET_EXCEEDED':
       return { BudgetsExceeded: event.count }
+    case 'UNREGISTERED_OPERATION':
+      return { UnregisteredOperations: 1 }
     case 'AUTH_FAILURES':
       return { AuthenticationFailures: event.count }
     case 'AUTH_FAILURES_UNWRITTEN':

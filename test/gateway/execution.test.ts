@@ -2,7 +2,9 @@ import { GraphQLObjectType, GraphQLScalarType, GraphQLSchema, GraphQLString, Kin
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type OpenedScope, OperationEngine } from '../../gateway/execution.ts'
 import type { RequestId } from '../../gateway/model/ids.ts'
+import { PreparedDocuments } from '../../gateway/operations/persisted/prepared-documents.ts'
 import type { GatewayEvent } from '../../gateway/telemetry/events.ts'
+import { compile, NOT_PHI, sdl } from '../directives/clinic-fixture.ts'
 
 /** A scalar that refuses a value only when the variables within it are known. */
 const Picky = new GraphQLScalarType({
@@ -30,13 +32,16 @@ const schema = new GraphQLSchema({
 })
 const events: GatewayEvent[] = []
 const engine = new OperationEngine({ schema, introspection: false, events: (event) => void events.push(event) })
+const { policy } = compile(sdl(`id: ID! ${NOT_PHI}`))
+const documents = new PreparedDocuments({ executable: schema, schema, policy, introspection: false, monotonic: () => 0 })
 
 beforeAll(() => engine.start())
 afterAll(() => engine.stop())
 
 async function codesOf(query: string, variables?: Record<string, unknown>): Promise<unknown[]> {
   events.length = 0
-  const { errors } = await engine.execute('r' as RequestId, { query, ...(variables && { variables }) }, () => ({}) as OpenedScope)
+  const request = { prepared: documents.read(query), operationName: undefined, variables }
+  const { errors } = await engine.execute('r' as RequestId, request, () => ({}) as OpenedScope)
   return errors.map(({ extensions }) => extensions.code)
 }
 

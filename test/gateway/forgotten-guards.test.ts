@@ -7,7 +7,7 @@ import { compilePolicy } from '../../directives/compile.ts'
 import type { PathOutcome } from '../../gateway/disclosure/path-outcome.ts'
 import { answer, type Draft } from '../../gateway/answer.ts'
 import type { GatewayParts } from '../../gateway/gateway-parts.ts'
-import type { Admitted, Identified, Parsed, Resolved, Stages } from '../../gateway/pipeline.ts'
+import type { Admitted, Identified, Parsed, Resolved, Selected, Stages } from '../../gateway/pipeline.ts'
 import type { Caller, Denial, Permit } from '../../gateway/model/decision.ts'
 import type { PatientId, RecordId, RequestId, TenantId } from '../../gateway/model/ids.ts'
 import type { Grant, PhiPolicy } from '../../directives/policy.ts'
@@ -65,10 +65,11 @@ export const withoutParts = (
 ]
 
 export const withoutStage = (
-  [, , negotiate, parse, , execute, settle]: Stages,
+  [, , negotiate, parse, , resolveSubject, execute, settle]: Stages,
   identified: Identified,
   admitted: Admitted,
   parsed: Parsed,
+  selected: Selected,
   resolved: Resolved,
 ) => [
   negotiate(admitted),
@@ -76,8 +77,10 @@ export const withoutStage = (
   negotiate(identified),
   // @ts-expect-error media types are negotiated before the body is read
   parse(admitted),
+  // @ts-expect-error P10: the operation is found, and its contract applied, before the caller acts
+  resolveSubject(parsed),
   // @ts-expect-error P1: the effective subject is resolved before execution
-  execute(parsed),
+  execute(selected),
   // @ts-expect-error P2: only an executed request is settled
   settle(resolved),
 ]

@@ -16,12 +16,16 @@ import { startStack, type Stack } from '../../infra/local/stack.ts'
 import { fetchToken } from '../../infra/local/token.ts'
 import { clinic } from '../../resolvers/clinic.ts'
 import { clinicLock, clinicTypeDefs } from '../../schema/clinic.ts'
+import { clinic as compiled } from '../gateway/decide/clinic-policy.ts'
 import { kmsInWeather } from '../hostile/suite-weather.ts'
 import type { GatewayEvent } from '../../gateway/telemetry/events.ts'
+import type { TenantId } from '../../gateway/model/ids.ts'
 import type { Clock } from '../../gateway/model/record.ts'
 import { listenToUrls } from './asked-urls.ts'
 import { Canary, type CanaryAsk, CANARY_USERS } from './canary.ts'
 import { replayAudit } from './replayed-audit.ts'
+import { contractFor } from './contracts.ts'
+import { MemoryOperations } from './operation-registry.ts'
 
 /** An answer in the form that a client reads. */
 export interface ClinicAnswer {
@@ -68,6 +72,8 @@ export interface RunningClinic {
   readCanary(): Promise<HttpResponse[]>
   /** The events for operators, in order. */
   readonly events: readonly GatewayEvent[]
+  /** The registry of all processes. */
+  readonly operations: MemoryOperations
   /** The request of a demo user, for a test that passes it to a gateway itself. */
   requestOf(
     user: string,
@@ -75,7 +81,7 @@ export interface RunningClinic {
     variables?: Readonly<Record<string, unknown>>,
     headers?: Record<string, string>,
   ): Promise<HttpRequest>
-  /** Sends a query as a demo user. */
+  /** Sends a query as a demo user. A partner has it registered first, and sends its id. */
   ask(user: string, query: string, variables?: Record<string, unknown>, headers?: Record<string, string>): Promise<ClinicAnswer>
   /** A second process of the same function: its own services and gateway over the same tables, with cold keys. */
   another(options?: {
@@ -85,6 +91,12 @@ export interface RunningClinic {
   /** @throws CanaryLeak, OverGrant */
   stop(): Promise<void>
 }
+
+/** The machine clients of partners. Their contracts narrow nothing, so that a test sees the rights of their roles. */
+const PARTNERS = DEMO_USERS.filter(({ role }) => role === 'PARTNER').map(({ tenant, name }) => ({
+  tenant: tenant as TenantId,
+  client: name,
+}))
 
 export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<RunningClinic> {
   const dataFolder = mkdtempSync(join(tmpdir(), 'phi-test-'))
@@ -108,13 +120,17 @@ export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<
   const tokens = new Map<string, Promise<string>>()
   const opened: { stop(): Promise<void> }[] = []
 
+  const operations = new MemoryOperations()
+  for (const client of PARTNERS) operations.admit(client, contractFor(compiled.policy, client.client))
   const requestOf: RunningClinic['requestOf'] = async (user, query, variables, headers) => {
+    const partner = PARTNERS.find(({ client }) => client === user)
+    const operation = partner === undefined ? { query } : { documentId: operations.register(partner, query) }
     const token = tokens.get(user) ?? fetchToken(stack, user)
     tokens.set(user, token)
     return {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${await token}`, 'user-agent': 'vitest', ...headers },
-      body: JSON.stringify({ query, ...(variables && { variables }) }),
+      body: JSON.stringify({ ...operation, ...(variables && { variables }) }),
       sourceIp: '127.0.0.1',
     }
   }
@@ -129,7 +145,8 @@ export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<
       if (!aside) events.push(event)
     }
     const services = openServices(environment, { now, events: tell })
-    const composed = await composeGateway(services, environment, { ...clinic, typeDefs: clinicTypeDefs(), lock: clinicLock() })
+    const served = { ...clinic, typeDefs: clinicTypeDefs(), lock: clinicLock() }
+    const composed = await composeGateway(services, environment, served, { registry: operations, automatic: operations })
     opened.push({
       stop: async () => {
         await composed.stop()
@@ -139,6 +156,7 @@ export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<
     const gateway: Gateway = {
       stop: () => composed.stop(),
       prefetch: () => composed.prefetch(),
+      preparations: composed.preparations,
       handle: async (request) => {
         const response = await composed.handle(request)
         canary.answered(response)
@@ -169,6 +187,7 @@ export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<
   return {
     stack,
     canary,
+    operations,
     readCanary: () => canary.read(askAside),
     requestOf,
     ...first,

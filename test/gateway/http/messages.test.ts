@@ -1,8 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { answerType, parseBody, refusedByType } from '../../../gateway/http/messages.ts'
+import { answerType, refusedByType } from '../../../gateway/http/messages.ts'
 import { refusal } from '../../../gateway/answer.ts'
-import { BadRequest, BadUserInput, PersistedQueryNotSupported } from '../../../gateway/model/failures.ts'
 import type { RequestId } from '../../../gateway/model/ids.ts'
 
 const JSON_TYPE = 'application/json'
@@ -71,74 +70,17 @@ describe('the media type of a body', () => {
     expect(refusedByType({ 'content-type': type, 'content-encoding': encoding })).toBe(taken ? undefined : 415)
     expect(refusedByType({ 'content-type': type, 'content-encoding': encoding, accept: 'text/html' })).toBe(406)
   })
-})
 
-describe('a body', () => {
-  it('P8: is refused if malformed, and the error quotes no part of it', () => {
-    for (const body of ['999-62-6858', '"999-62-6858"', '{"query":["999-62-6858"]}', `{"query":"${'9'.repeat(262_144)}"}`]) {
-      expect(() => parseBody(body)).toThrow(new BadRequest())
-    }
-    expect(parseBody('{"query":"{ a }","variables":null,"extensions":null,"operationName":null}')).toEqual({
-      query: '{ a }',
-      variables: null,
-      extensions: null,
-      operationName: null,
-    })
-  })
-})
-
-const HASH = '"extensions":{"persistedQuery":{"version":1,"sha256Hash":"00"}}'
-
-describe('a body with the hash of an operation', () => {
-  it.each([
-    ['and nothing else', `{${HASH}}`],
-    ['and no query', `{"query":null,"operationName":"A","variables":{},${HASH}}`],
-    ['and an empty query', `{"query":"",${HASH}}`],
-  ])('%s is refused in the way that clients recognize', (_what, body) => {
-    expect(() => parseBody(body)).toThrow(new PersistedQueryNotSupported())
-  })
-
-  it('and with its query is read as without the hash', () => {
-    expect(parseBody(`{"query":"{ a }",${HASH}}`).query).toBe('{ a }')
-  })
-
-  it.each([
-    '{}',
-    '{"query":""}',
-    '{"extensions":{}}',
-    '{"extensions":{"persistedQuery":null}}',
-    '{"extensions":{"persistedQuery":"00"}}',
-  ])('is not %s', (body) => {
-    expect(() => parseBody(body)).toThrow(new BadRequest())
-  })
-})
-
-describe('half of a surrogate pair', () => {
-  const variables = (json: string): string => `{"query":"{ a }","variables":${json}}`
-
-  it.each([
-    ['a value', '{"a":"\\ud800"}'],
-    ['the second half', '{"a":"x\\uDFFFx"}'],
-    ['halves in the wrong order', '{"a":"\\uDC00\\uD800"}'],
-    ['an inner value', '{"a":[{"b":["\\uD83D"]}]}'],
-    ['a name', '{"\\ud800":1}'],
-    ['an inner name', '{"a":{"\\ud800":1}}'],
-    ['a very deep value', `{"a":${'['.repeat(50_000)}"\\ud800"${']'.repeat(50_000)}}`],
-  ])('in the variables is invalid input: %s', (_what, json) => {
-    expect(() => parseBody(variables(json))).toThrow(new BadUserInput())
-  })
-
-  it.each([
-    ['the name of the operation', '{"query":"{ a }","operationName":"\\ud800"}'],
-    ['the extensions', '{"query":"{ a }","extensions":{"a":"\\ud800"}}'],
-    ['the text itself', '{"query":"{ a }","variables":{"a":"\ud800"}}'],
-  ])('in %s is an invalid request', (_what, body) => {
-    expect(() => parseBody(body)).toThrow(new BadRequest())
-  })
-
-  it('is not a whole pair, and not a text about one', () => {
-    const given = { a: '\u{1F600}', b: '\\ud800' }
-    expect(parseBody(variables('{"a":"\\ud83d\\ude00","b":"\\\\ud800"}')).variables).toEqual(given)
+  it.each<[boolean, string | undefined]>([
+    [true, GRAPHQL],
+    [true, `${GRAPHQL}, ${JSON_TYPE};q=0.9`],
+    [false, JSON_TYPE],
+    [false, `${JSON_TYPE}, ${GRAPHQL};q=0.9`],
+    [false, '*/*'],
+    [false, 'text/html,application/xhtml+xml,*/*;q=0.8'],
+    [false, undefined],
+  ])('%s: a GET that accepts %s, without a body', (taken, accept) => {
+    expect(refusedByType({ accept }, 'GET')).toBe(taken ? undefined : 406)
   })
 })
 

@@ -13,7 +13,7 @@ const made = [
   new failures.BadUserInput(),
   new failures.BadRequest(),
   new failures.MfaRequired(),
-  new failures.PersistedQueryNotSupported(),
+  new failures.OperationsUnavailable(),
 ]
 
 describe('P8: a failure has a code and a cause, never a value', () => {

@@ -31,6 +31,7 @@ const ALL: { readonly [Name in GatewayEvent['event']]: Extract<GatewayEvent, { e
   KEY_UNAVAILABLE: { event: 'KEY_UNAVAILABLE', requestId: REQUEST, tenant, cause: 'DisabledException' },
   STORE_UNAVAILABLE: { event: 'STORE_UNAVAILABLE', requestId: REQUEST, tenant, cause: 'TimeoutError' },
   BUDGET_EXCEEDED: { event: 'BUDGET_EXCEEDED', tenant, budget: 'SEARCHES', count: 1 },
+  UNREGISTERED_OPERATION: { event: 'UNREGISTERED_OPERATION', requestId: REQUEST, tenant, client: 'web', hash: '5f'.repeat(32) },
   AUTH_FAILURES: { event: 'AUTH_FAILURES', count: 7 },
   AUTH_FAILURES_UNWRITTEN: { event: 'AUTH_FAILURES_UNWRITTEN', cause: 'TimeoutError', lost: 2 },
   ISSUER_KEYS: { event: 'ISSUER_KEYS', what: 'NOT_KEPT', cause: 'TimeoutError' },

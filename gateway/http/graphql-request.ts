@@ -1,0 +1,133 @@
+import * as z from 'zod'
+import { BadRequest, BadUserInput } from '../model/failures.ts'
+import { operationId } from '../model/operation-id.ts'
+
+/** The member of a request that holds the id of an operation. Each is the form of some clients. */
+export type IdForm = 'persistedQuery' | 'documentId' | 'doc_id' | 'id'
+
+/** The id of an operation, as one form of request has it. */
+export interface OperationId {
+  readonly form: IdForm
+  /** See `operationId`. */
+  readonly id: string
+}
+
+/** A request of GraphQL over HTTP. It has a text, an id, or both. */
+export interface GraphQLRequest {
+  readonly query: string | undefined
+  readonly id: OperationId | undefined
+  readonly operationName: string | undefined
+  readonly variables: Readonly<Record<string, unknown>> | undefined
+}
+
+/** Maximum length of a POST body, in characters. */
+const MAX_BODY = 256 * 1024
+/** Maximum length of a query string, in characters. API Gateway allows 10,240 bytes for the request line and the headers. */
+const MAX_QUERY_STRING = 10_240
+
+const Id = z.string().transform((text, context) => {
+  const id = operationId(text)
+  if (id !== undefined) return id
+  context.addIssue('not an id')
+  return z.NEVER
+})
+const Body = z.object({
+  query: z.string().nullish(),
+  documentId: Id.nullish(),
+  doc_id: Id.nullish(),
+  id: Id.nullish(),
+  operationName: z.string().nullish(),
+  variables: z.record(z.string(), z.unknown()).nullish(),
+  extensions: z.looseObject({ persistedQuery: z.looseObject({ version: z.literal(1), sha256Hash: Id }).nullish() }).nullish(),
+})
+type Body = z.infer<typeof Body>
+
+/**
+ * Parses and validates the body of a POST request.
+ *
+ * @throws BadRequest, also for ids in more than one form; BadUserInput for a variable with half of a surrogate pair. Neither repeats
+ *   anything of the body (P8)
+ */
+export function parseBody(text: string): GraphQLRequest {
+  if (text.length > MAX_BODY || !text.isWellFormed()) throw new BadRequest()
+  const body = Body.safeParse(parseJson(text))
+  if (!body.success) throw new BadRequest()
+  const { operationName, variables, extensions } = body.data
+  // only an escape can give half of a pair to a well-formed text; the query is checked where it is parsed
+  if (SURROGATE_ESCAPE.test(text)) {
+    if (!isWellFormed([operationName, extensions])) throw new BadRequest()
+    if (!isWellFormed(variables)) throw new BadUserInput()
+  }
+  return requestOf(body.data)
+}
+
+/**
+ * Parses the query string of a GET request: the members of a body as parameters, `variables` and `extensions` as JSON text.
+ *
+ * @throws BadRequest, also for a parameter that is given twice; BadUserInput as `parseBody`. Neither repeats anything of the URL (P8)
+ */
+export function parseQueryString(text: string): GraphQLRequest {
+  if (text.length > MAX_QUERY_STRING) throw new BadRequest()
+  const members = new Map<string, unknown>()
+  for (const parameter of text.split('&').filter((part) => part !== '')) {
+    const [name = '', ...rest] = parameter.split('=')
+    const [key, value] = [decoded(name), decoded(rest.join('='))]
+    if (members.has(key)) throw new BadRequest()
+    members.set(key, key === 'variables' || key === 'extensions' ? parseJson(value) : value)
+  }
+  const body = Body.safeParse(Object.fromEntries(members))
+  if (!body.success) throw new BadRequest()
+  const { variables, extensions } = body.data
+  if (!isWellFormed(extensions)) throw new BadRequest()
+  if (!isWellFormed(variables)) throw new BadUserInput()
+  return requestOf(body.data)
+}
+
+/** @throws BadRequest without text and id, and with ids in more than one form: two ids could name two operations */
+function requestOf({ query, operationName, variables, extensions, ...body }: Body): GraphQLRequest {
+  const forms: Readonly<Record<IdForm, string | null | undefined>> = {
+    persistedQuery: extensions?.persistedQuery?.sha256Hash,
+    documentId: body.documentId,
+    doc_id: body.doc_id,
+    id: body.id,
+  }
+  const ids = Object.entries(forms).flatMap(([form, id]) => (typeof id === 'string' ? [{ form: form as IdForm, id }] : []))
+  const text = query === null || query === '' ? undefined : query
+  if (ids.length > 1 || (ids.length === 0 && text === undefined)) throw new BadRequest()
+  return { query: text, id: ids[0], operationName: operationName ?? undefined, variables: variables ?? undefined }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // the parser's message quotes the text
+    throw new BadRequest()
+  }
+}
+
+/** Decodes a part of a query string. Bytes that are not UTF-8 are refused: `URLSearchParams` replaces them by other text. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part.replaceAll('+', ' '))
+  } catch {
+    throw new BadRequest()
+  }
+}
+
+const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/
+
+/** Whether every text and every name within a JSON value is well-formed. Without recursion, because a body can be deep. */
+function isWellFormed(json: unknown): boolean {
+  const left = [json]
+  while (left.length > 0) {
+    const value = left.pop()
+    if (typeof value === 'string' && !value.isWellFormed()) return false
+    if (typeof value !== 'object' || value === null) continue
+    for (const [name, inner] of Object.entries(value)) {
+      if (!name.isWellFormed()) return false
+      left.push(inner)
+    }
+  }
+  return true
+}
