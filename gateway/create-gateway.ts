@@ -18,6 +18,7 @@ import {
   type SubjectParts,
   withDefaults,
 } from './gateway-parts.ts'
+import { namesOperation } from './http/graphql-request.ts'
 import type { HttpRequest, HttpResponse } from './http/messages.ts'
 import type { CredentialFault } from './model/credential-fault.ts'
 import { Deadline } from './model/deadline.ts'
@@ -150,9 +151,7 @@ async function respond(
   { authFailures, events, operations }: HandlingParts,
 ): Promise<HttpResponse> {
   const { request, requestId, deadline } = arrived
-  // only a registered operation runs by GET
-  const isKnown = request.method === 'POST' || (request.method === 'GET' && operations !== undefined)
-  if (!isKnown) return refusal(requestId, request, 'BAD_REQUEST', 405)
+  if (!isAnswered(request, operations)) return refusal(requestId, request, 'BAD_REQUEST', 405)
   try {
     // Every service has a share of the time. If a stage hangs all the same, the request ends here without data: its accesses
     // may not be recorded.
@@ -168,6 +167,11 @@ async function respond(
     events(internalFault(requestId, error))
     return refusal(requestId, request, 'INTERNAL')
   }
+}
+
+/** Only registered operations run by GET. */
+function isAnswered({ method, queryString = '' }: HttpRequest, operations: CallerParts['operations']): boolean {
+  return method === 'POST' || (method === 'GET' && operations !== undefined && namesOperation(queryString))
 }
 
 /** The fault of a request that failed authentication or its session check; undefined for any other error. */

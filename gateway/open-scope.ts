@@ -78,8 +78,7 @@ export function openScope(
   if (exceeds(schema, policy, asked, maxCost)) throw new OperationTooCostly()
   if (rootCalls(schema, asked, BREAK_GLASS_FIELD) > 1) throw new OperationTooCostly()
   const { contract } = caller
-  if (contract !== undefined && largestPage(schema, policy, asked) > contract.maxPage)
-    throw new OperationTooCostly()
+  if (contract !== undefined && largestPage(schema, policy, asked) > contract.maxPage) throw new OperationTooCostly()
   const { paths, roots, coordinates } = prepared.footprint(name, variables)
   const wanted = [...withInputs(policy, paths, caller)]
   const grantable = new Set(wanted.filter((path) => refuseBeforeRecord(policy.phi.get(path), caller) === undefined))

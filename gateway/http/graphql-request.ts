@@ -83,6 +83,16 @@ export function parseQueryString(text: string): GraphQLRequest {
   return requestOf(body.data)
 }
 
+/**
+ * Whether a query string names an operation by an id, and has no text. No other GET is answered, and this is known before the caller is.
+ */
+export function namesOperation(queryString: string): boolean {
+  const names = new Set(queryString.split('&').map((part) => part.split('=', 1)[0]))
+  return !names.has('query') && ID_PARAMETERS.some((name) => names.has(name))
+}
+
+const ID_PARAMETERS = ['documentId', 'doc_id', 'id', 'extensions']
+
 /** @throws BadRequest without text and id, and with ids in more than one form: two ids could name two operations */
 function requestOf({ query, operationName, variables, extensions, ...body }: Body): GraphQLRequest {
   const forms: Readonly<Record<IdForm, string | null | undefined>> = {

@@ -55,12 +55,7 @@ const MAX_VISITED = 10_000
  * @param enough the walk may stop at these counts: a larger result means only "more than this"
  * @returns `Infinity` if the operation has too many fields to visit, or if it is missing
  */
-export function costOf(
-  schema: GraphQLSchema,
-  policy: PolicyTable,
-  asked: AskedOperation,
-  enough: Cost = UNBOUNDED,
-): Cost {
+export function costOf(schema: GraphQLSchema, policy: PolicyTable, asked: AskedOperation, enough: Cost = UNBOUNDED): Cost {
   const { values, places } = walked(schema, policy, asked, enough) ?? UNBOUNDED
   return { values, places }
 }

@@ -1,6 +1,20 @@
 import { LogFormatter, Logger, LogItem } from '@aws-lambda-powertools/logger'
 import type { EventSink, GatewayEvent } from './events.ts'
-import { cause, client, type FieldPrinter, frames, hash, lane, number, path, patient, record, request, tenant, word } from './operator-fields.ts'
+import {
+  cause,
+  client,
+  type FieldPrinter,
+  frames,
+  hash,
+  lane,
+  number,
+  path,
+  patient,
+  record,
+  request,
+  tenant,
+  word,
+} from './operator-fields.ts'
 
 /** Prints one line on a stream of the process and adds the line break. */
 export type PrintLine = (line: string, stream: 'stdout' | 'stderr') => void

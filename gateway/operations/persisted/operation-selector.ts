@@ -95,13 +95,10 @@ export class OperationSelector {
 
   async #byText(request: SelectionRequest, text: string, rules: ClientRules): Promise<SelectedOperation | SelectionRefusal> {
     const { body, isGet } = request
-    if (rules.mode === 'only') {
-      const recorded = { operationHash: sha256(text) }
-      return isGet
-        ? { refused: 'BAD_REQUEST', status: 405, recorded }
-        : { refused: 'PERSISTED_DOCUMENT_ID_REQUIRED', recorded }
-    }
     if (isGet) return { refused: 'BAD_REQUEST', status: 405 }
+    if (rules.mode === 'only') {
+      return { refused: 'PERSISTED_DOCUMENT_ID_REQUIRED', recorded: { operationHash: sha256(text) } }
+    }
     const prepared = this.#parts.documents.read(text)
     if (rules.mayRegister && body.id?.form === 'persistedQuery') {
       if (body.id.id !== hashOf(prepared, text)) return { refused: 'BAD_REQUEST' }

@@ -34,5 +34,4 @@ export function codeOfUnknown(
 }
 
 /** The id itself if it is a SHA-256, else the SHA-256 of the id: a client can put any text into an id (P8). */
-export const idHash = (id: string): string =>
-  /^[0-9a-f]{64}$/.test(id) ? id : createHash('sha256').update(id).digest('hex')
+export const idHash = (id: string): string => (/^[0-9a-f]{64}$/.test(id) ? id : createHash('sha256').update(id).digest('hex'))

@@ -19,7 +19,6 @@ describe('a body', () => {
   })
 })
 
-
 describe('the id of an operation', () => {
   it.each<[string, object]>([
     ['persistedQuery', hash(ID)],
@@ -123,8 +122,7 @@ describe('any input', () => {
       return error
     }
   }
-  const isTyped = (error: unknown): boolean =>
-    error === undefined || error instanceof BadRequest || error instanceof BadUserInput
+  const isTyped = (error: unknown): boolean => error === undefined || error instanceof BadRequest || error instanceof BadUserInput
 
   it('is a request or a typed refusal', () => {
     const text = fc.oneof(fc.constantFrom(ID, `sha256:${ID}`, '', '{ a }', '\ud800'), fc.string({ unit: 'binary' }))
