@@ -10,11 +10,9 @@ import { type DocumentNode, print, visit } from 'graphql'
 export function documentHash(document: DocumentNode): string {
   const bare = visit(document, {
     enter(node) {
-      if (!('description' in node) || node.description === undefined) return undefined
-      const { description: _, ...rest } = node
-      return rest
+      return 'description' in node ? { ...node, description: undefined } : undefined
     },
-  }) as DocumentNode
+  })
   const printed = bare.definitions.map((definition) => print(definition)).toSorted(compareCodeUnits)
   return createHash('sha256').update(printed.join('\n\n')).digest('hex')
 }

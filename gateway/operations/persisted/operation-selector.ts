@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { OperationTypeNode } from 'graphql'
 import type { PolicyTable } from '../../../directives/policy.ts'
 import type { GraphQLRequest, OperationId } from '../../http/graphql-request.ts'
 import type { Deadline } from '../../model/deadline.ts'
@@ -166,7 +167,7 @@ export class OperationSelector {
     if ('refused' in prepared) return { prepared, isPersisted: true, caller }
     // the registry proved the one operation of the text
     if (prepared.operation === undefined) return undefined
-    const isSafe = prepared.operation.operation === 'query' && prepared.isUrlSafe
+    const isSafe = prepared.operation.operation === OperationTypeNode.QUERY && prepared.isUrlSafe
     if (request.isGet && !isSafe) return { refused: 'BAD_REQUEST', status: 405 }
     return { prepared, isPersisted: true, caller }
   }

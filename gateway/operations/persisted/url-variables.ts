@@ -59,22 +59,15 @@ type Test = (definition: InputDefinition) => boolean
 function holdsIdentifying(value: ValueNode, definition: InputDefinition, identifies: Test, marked: boolean): boolean {
   const isMarked = marked || identifies(definition)
   const inside = (inner: ValueNode): boolean => {
-    switch (inner.kind) {
-      case Kind.VARIABLE:
-        return isMarked || hasIdentifying(getNamedType(definition.type), identifies, new Set())
-      case Kind.LIST:
-        return inner.values.some(inside)
-      case Kind.OBJECT: {
-        const type = getNamedType(definition.type)
-        const fields = isInputObjectType(type) ? type.getFields() : {}
-        return inner.fields.some(({ name, value: given }) => {
-          const field = fields[name.value]
-          return field === undefined || holdsIdentifying(given, field, identifies, isMarked)
-        })
-      }
-      default:
-        return false
-    }
+    if (inner.kind === Kind.VARIABLE) return isMarked || hasIdentifying(getNamedType(definition.type), identifies, new Set())
+    if (inner.kind === Kind.LIST) return inner.values.some(inside)
+    if (inner.kind !== Kind.OBJECT) return false
+    const type = getNamedType(definition.type)
+    const fields = isInputObjectType(type) ? type.getFields() : {}
+    return inner.fields.some(({ name, value: given }) => {
+      const field = fields[name.value]
+      return field === undefined || holdsIdentifying(given, field, identifies, isMarked)
+    })
   }
   return inside(value)
 }

@@ -97,6 +97,7 @@ describe('P8: the log prints events and nothing else', () => {
         'REQUEST',
         'BREAK_GLASS',
         'BUDGET_EXCEEDED',
+        'UNREGISTERED_OPERATION',
         'AUTH_FAILURES',
         'PROCESS_WARNING',
         'NOTARY_PASS',

@@ -24,7 +24,7 @@ it('any body or URL gets an answer of the table of codes, never INTERNAL, and a 
     },
     { requiredKeys: [] },
   )
-  const caller = fc.constantFrom(partner(), ...['web', 'portal', 'kiosk', 'app', 'ehr', undefined].map((client) => billing(client)))
+  const caller = fc.constantFrom(partner(), ...['web', 'portal', 'kiosk', 'app', 'ehr', null].map((client) => billing(client)))
   const text = fc.oneof(
     body.map((members) => JSON.stringify(members)),
     fc.string({ unit: 'binary' }),

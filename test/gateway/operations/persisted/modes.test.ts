@@ -20,7 +20,7 @@ describe('a first-party client without a mode', () => {
     for (const body of [{ query: ME }, { query: ME, documentId: 'x' }, { query: ME, ...persisted('00') }]) {
       expect(await send(body, { caller })).toMatchObject({ data: DATA, calls: [], events: [] })
     }
-    expect((await send({ query: ME }, { caller: billing(undefined) })).data).toEqual(DATA)
+    expect((await send({ query: ME }, { caller: billing(null) })).data).toEqual(DATA)
   })
 
   it('can send ids, and falls back to the text where its library does', async () => {
@@ -37,6 +37,12 @@ describe('a first-party client without a mode', () => {
       expect([answer.status, answer.code, answer.records.length]).toEqual([400, 'PERSISTED_DOCUMENT_NOT_FOUND', 1])
     }
   })
+})
+
+it('an id leads to one operation: a registered text with two is refused', async () => {
+  const { send, operations } = await operationGateway()
+  const id = operations.register(WEB, 'query A { me { user } } query B { me { roles } }')
+  expect((await send({ id, operationName: 'A' }, { caller })).code).toBe('PERSISTED_DOCUMENT_NOT_FOUND')
 })
 
 describe('the mode log', () => {

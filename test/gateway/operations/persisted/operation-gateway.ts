@@ -1,4 +1,4 @@
-import type { PurposeOfUse, Relationship } from '../../../../directives/policy.ts'
+import type { Relationship } from '../../../../directives/policy.ts'
 import type { GatewayParts } from '../../../../gateway/gateway-parts.ts'
 import type { HttpRequest, HttpResponse } from '../../../../gateway/http/messages.ts'
 import type { Contract } from '../../../../gateway/model/contract.ts'
@@ -15,7 +15,7 @@ import { bodyOf, type GatewayUnderTest, gatewayOver } from '../../stand-ins.ts'
 const GRANT = '@minimumNecessary(roles: [PARTNER, BILLING], purposes: [HPAYMT], relationship: ORGANIZATION)'
 
 /** A value in each way that an operation can read one: selected, counted, computed, masked with an input, given to an argument. */
-export const SDL = `type Query {
+const SDL = `type Query {
   me: Me
   person(id: ID!): Person
   people(first: Int = 20, after: String, name: String @reads(field: "Person.name"), filter: Filter): PersonConnection
@@ -42,9 +42,9 @@ export const ACME: ClientOf = { tenant: RIVERSIDE, client: 'acme' }
 export const IP = '192.0.2.7'
 
 export const partner = (more: Partial<Caller> = {}): Caller => callerWith(['PARTNER'], 'HPAYMT', { client: ACME.client, ...more })
-/** A caller of a first-party client. */
-export const billing = (client: string | undefined = 'web', purpose: PurposeOfUse = 'HPAYMT'): Caller =>
-  callerWith(['BILLING'], purpose, client === undefined ? {} : { client })
+/** A caller of a first-party client; null for a token without one. */
+export const billing = (client: string | null = 'web'): Caller =>
+  callerWith(['BILLING'], 'HPAYMT', client === null ? {} : { client })
 
 export const contract = (changes: Partial<Omit<Contract, 'digest'>> = {}): Contract =>
   contractFor(policy, ACME.client, { networks: ['192.0.2.0/24', '2001:db8::/32'], ...changes })

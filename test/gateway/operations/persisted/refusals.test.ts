@@ -5,7 +5,7 @@ import type { Contract } from '../../../../gateway/model/contract.ts'
 import type { Instant } from '../../../../gateway/model/ids.ts'
 import { AuditUnavailable } from '../../../../gateway/model/failures.ts'
 import { sha256 } from '../../../harness/operation-registry.ts'
-import { NOW } from '../../decide/clinic-policy.ts'
+import { callerWith, NOW } from '../../decide/clinic-policy.ts'
 import { ACME, billing, contract, type Observed, operationGateway, partner, policy, type Sending } from './operation-gateway.ts'
 
 const QUERY = 'query Read($id: ID!, $deep: Boolean = false) { person(id: $id) { name age @include(if: $deep) } }'
@@ -123,7 +123,7 @@ describe('P10: a partner', () => {
     operations.admit(ACME)
     expect((await send(bodyWith('documentId', id))).code).toBe('PERSISTED_DOCUMENT_NOT_FOUND')
     operations.admit(ACME, contract())
-    const { client: _, ...anonymous } = partner()
+    const anonymous = callerWith(['PARTNER'], 'HPAYMT')
     expect((await send(bodyWith('documentId', id), { caller: anonymous })).code).toBe('PERSISTED_DOCUMENT_NOT_FOUND')
     expect((await send(bodyWith('documentId', id))).data).toEqual({ person: null })
   })
