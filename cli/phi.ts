@@ -4,6 +4,7 @@ import { inspect } from 'node:util'
 import { auditCommand } from './audit.ts'
 import { importCommand, type ImportCommandServices } from './import.ts'
 import { keysCommand } from './keys.ts'
+import { operationsCommand } from './operations.ts'
 import { policyCommand } from './policy.ts'
 import { schemaCommand } from './schema.ts'
 import { searchCommand } from './search.ts'
@@ -13,13 +14,16 @@ import { printLine, printText, printThroughTerminal } from './terminal.ts'
 
 // Each command loads the code that it runs in its action, so that no command waits for the code of another one.
 
-/** A command on the data of a system: the deployment that PHI_STAGE names, else the stack that runs on this machine. */
+/** A command on the data of a system. */
 function onSystem(command: Command): Command {
-  return command.hook('preAction', async () => {
-    if (process.env['PHI_STAGE'] !== undefined) return
-    const { enterRunningStack } = await import('./running-stack.ts')
-    await enterRunningStack()
-  })
+  return command.hook('preAction', enterSystem)
+}
+
+/** Enters the environment of a system: the deployment that PHI_STAGE names, else the stack that runs on this machine. */
+async function enterSystem(): Promise<void> {
+  if (process.env['PHI_STAGE'] !== undefined) return
+  const { enterRunningStack } = await import('./running-stack.ts')
+  await enterRunningStack()
 }
 
 const openImporter: ImportCommandServices['openImporter'] = async (tenant) => {
@@ -43,6 +47,7 @@ const program = new Command('phi')
   .addCommand(onSystem(keysCommand()))
   .addCommand(onSystem(searchCommand()))
   .addCommand(onSystem(studyCommand()))
+  .addCommand(operationsCommand(onSystem, enterSystem))
 
 printThroughTerminal(program)
 

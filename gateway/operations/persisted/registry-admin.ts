@@ -55,7 +55,7 @@ export interface PublicationRequest {
 
 /** How a version is retired. */
 export interface RetirementRequest {
-  /** Undefined if the audit could not be read. */
+  /** Undefined if the audit could not be read. Uses up to more than an hour ago count as unknown. */
   readonly uses: OperationUses | undefined
   /** Days that a use counts. */
   readonly days: number
@@ -68,7 +68,9 @@ export const DEFAULT_VERSION: AppVersion = { app: 'default', version: 'current' 
 export const DEFAULT_USE_DAYS = 30
 /** The path of a forced retirement in the audit. No path of a schema begins with `#`. */
 const FORCED = '#operation.forced' as SchemaPath
-const DAY_MS = 24 * 60 * 60_000
+/** The tables lag by two minutes, or by the time in which the tenant had no request. */
+const MAX_LAG_MS = 60 * 60_000
+export const DAY_MS = 24 * 60 * 60_000
 
 /**
  * The decisions of administrators on the registry, for the command and the mutations. Nothing is written here: a decision has the
@@ -202,8 +204,10 @@ export class RegistryAdmin {
     { uses, days }: RetirementRequest,
   ): AdminRefusal | undefined {
     if (ended.length === 0) return undefined
-    if (uses?.until === undefined) return { refused: 'USE_UNKNOWN', ids: ended.map(({ id }) => id) }
-    const used = new Set(usedSince(uses, client, this.#parts.now() - days * DAY_MS))
+    const now = this.#parts.now()
+    // tables that are behind say nothing about the latest requests
+    if (uses?.until === undefined || uses.until < now - MAX_LAG_MS) return { refused: 'USE_UNKNOWN', ids: ended.map(({ id }) => id) }
+    const used = new Set(usedSince(uses, client, now - days * DAY_MS))
     const ids = ended.filter(({ text }) => used.has(operationHash(text))).map(({ id }) => id)
     return ids.length === 0 ? undefined : { refused: 'IN_USE', ids }
   }
