@@ -43,7 +43,9 @@ import { isWithoutPatients } from './model/stage.ts'
 import { createGateway, type Gateway } from './create-gateway.ts'
 import type { SchemaParts } from './gateway-parts.ts'
 import { OperationSettings } from './operations/persisted/adoption.ts'
-import type { AutomaticQueries, OperationRegistry } from './operations/persisted/operation-registry.ts'
+import { automaticQueries } from './operations/persisted/automatic-queries.ts'
+import { OperationRegistrar } from './operations/persisted/registrar.ts'
+import { storedRegistry } from './operations/persisted/stored-registry.ts'
 import { DEFAULT_LIMITS, LimitsText } from './operations/value-limits.ts'
 import { operatorEvents } from './telemetry/operator-events.ts'
 import { jsonOf } from './json-setting.ts'
@@ -203,27 +205,20 @@ export interface ServedSchema extends Pick<SchemaParts, 'typeDefs' | 'resolvers'
   readonly breakGlass: (services: Services) => BreakGlassSource
 }
 
-/** The stored operations of clients. */
-export interface StoredOperations {
-  readonly registry: OperationRegistry
-  readonly automatic?: AutomaticQueries
-}
-
 /**
  * Creates a gateway over the services of a process.
  *
- * @param stored left out: no operation is registered, and partners receive nothing
  * @throws ZodError, PolicyFaults, SchemaRefused, UnprotectedField
  */
 export async function composeGateway(
   services: Services,
   env: Env,
   { relationships, breakGlass, ...schema }: ServedSchema,
-  stored?: StoredOperations,
 ): Promise<Gateway> {
   const { PHI_OPERATIONS } = OperationsEnvironment.parse(env)
   const { PHI_ISSUER, PHI_AUDIENCE, PHI_JWKS_URI, PHI_CLAIMS, PHI_SESSIONS } = IssuerEnvironment.parse(env)
-  const { events, now } = services
+  const { events, keyring, now } = services
+  const registry = storedRegistry({ table: services.operations, keyring, now })
   const keeper = new SealedKeySets(
     { table: services.issuerKeys, seal: services.digestSeal, now, events },
     { issuer: PHI_ISSUER, jwksUri: PHI_JWKS_URI },
@@ -243,7 +238,8 @@ export async function composeGateway(
     sessions: (policy) => new TableSessions({ table: services.sessions, policy, settings: PHI_SESSIONS, now, events }),
     authFailures: new AuthFailureCounter({ table: services.security, now, events }),
     stepUpSeconds: PHI_SESSIONS.stepUpSeconds,
-    ...(stored && { operations: { ...stored, ...PHI_OPERATIONS } }),
+    operations: { registry, automatic: automaticQueries({ table: services.automaticQueries, keyring, now }), ...PHI_OPERATIONS },
+    operationRegistry: { registrar: new OperationRegistrar({ table: services.operations, keyring, now }), cache: registry },
     keys: services.keyring,
     audit: { log: services.audit, process: services.process },
     events: services.events,

@@ -25,10 +25,13 @@ import { Deadline } from './model/deadline.ts'
 import { AuditUnavailable, Failure, MfaRequired, SessionExpired, Unauthenticated } from './model/failures.ts'
 import type { TenantId } from './model/ids.ts'
 import { ChangeTurns } from './mutations/change-turns.ts'
+import type { OperationAdministration } from './mutations/operation-administration.ts'
 import { openScope } from './open-scope.ts'
 import { OperationSelector } from './operations/persisted/operation-selector.ts'
 import type { PreparationCounter } from './operations/persisted/preparation-counter.ts'
 import { PreparedDocuments } from './operations/persisted/prepared-documents.ts'
+import { Prover } from './operations/contracts/prove.ts'
+import { RegistryAdmin } from './operations/persisted/registry-admin.ts'
 import { type Arrived, isRefusal, NO_VALUES, runStages, type Stages } from './pipeline.ts'
 import { selectOperation } from './select-operation.ts'
 import { admitSession, execute, identify, negotiate, parse, resolveSubject, settle } from './stages.ts'
@@ -66,7 +69,12 @@ export async function createGateway(given: GatewayParts): Promise<Gateway> {
   const { budgets: source, ...counted } = parts
   const clocks = { now: parts.now, monotonic: () => performance.now() }
   const budgets = source && { source, leases: new BudgetLeases(source, clocks), refusals: new RefusalCounts(source, clocks) }
-  const mutations = { ...(sessions && { sessions }), ...parts.mutations }
+  const administration = administrationOf(parts, { schema, policy })
+  const mutations = {
+    ...(sessions && { sessions }),
+    ...(administration && { operations: administration }),
+    ...parts.mutations,
+  }
   const services = {
     ...counted,
     ...(budgets && { budgets }),
@@ -97,6 +105,16 @@ export async function createGateway(given: GatewayParts): Promise<Gateway> {
     stop: () => engine.stop(),
     preparations: documents.counter,
   }
+}
+
+/** The administration of the registry: operations are proved against the schema, the policy and the limits that requests meet. */
+function administrationOf(
+  { operationRegistry, limits, now }: Pick<ReturnType<typeof withDefaults>, 'operationRegistry' | 'limits' | 'now'>,
+  { schema, policy }: Pick<CompiledPolicy, 'schema' | 'policy'>,
+): OperationAdministration | undefined {
+  if (operationRegistry === undefined) return undefined
+  const { registrar, cache } = operationRegistry
+  return { admin: new RegistryAdmin({ registrar, prover: new Prover({ schema, policy, limits }), now }), cache }
 }
 
 /** @throws PolicyFaults, SchemaRefused */

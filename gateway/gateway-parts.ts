@@ -14,6 +14,7 @@ import type { Clock } from './model/record.ts'
 import type { Resolvers } from './mutations/gateway-context.ts'
 import type { MutationPorts } from './mutations/mutation-scope.ts'
 import type { OperationParts } from './operations/persisted/adoption.ts'
+import type { RegistryParts } from './mutations/operation-administration.ts'
 import { DEFAULT_LIMITS, type Limits } from './operations/value-limits.ts'
 import type { RecordSource } from './store/record-source.ts'
 import type { SearchSource } from './store/search.ts'
@@ -80,7 +81,12 @@ export interface RecordParts {
 
 /** Services of mutations. */
 interface MutationParts {
-  /** Break-glass mutations use `breakGlass`. Session mutations use `sessions`, unless this object has sessions of its own. */
+  /** The registry of operations, for administrators. Left out: its queries and mutations fail. */
+  readonly operationRegistry?: RegistryParts
+  /**
+   * Break-glass mutations use `breakGlass`. Session mutations use `sessions`, and mutations of operations `operationRegistry`, unless
+   * this object has its own.
+   */
   readonly mutations?: Omit<MutationPorts, 'breakGlass'>
 }
 

@@ -1,6 +1,7 @@
 import {
   foundBy,
   mutationResolvers,
+  operationQueries,
   panelOf,
   patientOf,
   recordById,
@@ -36,6 +37,7 @@ export const clinicResolvers: Resolvers = {
     patientByNameAndBirthDate: foundBy('Patient'),
     breakGlassGrants: async (_source, args, { mutations }, info) => await mutations.reviews.page(args, info),
     explainAccess: async (_source, args, { scope }, info) => await scope.explainAccess(args, info),
+    ...operationQueries,
   },
   Mutation: mutationResolvers,
   Patient: {

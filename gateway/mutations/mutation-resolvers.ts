@@ -1,4 +1,5 @@
 import type { Resolver } from './gateway-context.ts'
+import { operationMutations } from './registry-resolvers.ts'
 import { endSession, revokeClient, revokeUser } from './session-mutations.ts'
 
 /** A root field that an operation may call only once: each call is an emergency of its own. */
@@ -12,4 +13,5 @@ export const mutationResolvers = {
   endSession,
   revokeUser,
   revokeClient,
+  ...operationMutations,
 } satisfies Readonly<Record<string, Resolver>>

@@ -2,6 +2,8 @@ import type { BreakGlassSource } from '../access/attribute-loader.ts'
 import type { Sessions } from '../access/sessions.ts'
 import type { RequestScope } from '../disclosure/request-scope.ts'
 import { BreakGlassMutations, type BreakGlassParts } from './break-glass-mutations.ts'
+import type { OperationAdministration } from './operation-administration.ts'
+import { RegistryMutations } from './registry-mutations.ts'
 import { ReviewQueue } from './review-queue.ts'
 
 /** The services that mutations write through. A mutation fails if its service is left out. */
@@ -9,6 +11,8 @@ export interface MutationPorts {
   /** The source of the effective subject: a researcher has none. */
   readonly breakGlass?: BreakGlassSource
   readonly sessions?: Sessions
+  /** The registry of operations. Its queries use it too. */
+  readonly operations?: OperationAdministration
 }
 
 /** The ports, and the parts of a request that its reading scope does not supply. */
@@ -22,11 +26,14 @@ export class MutationScope {
   readonly breakGlass: BreakGlassMutations
   /** The review queue of break-glass grants. */
   readonly reviews: ReviewQueue
+  /** The registry of operations and contracts. */
+  readonly registry: RegistryMutations
 
   constructor({ ports, ...parts }: MutationParts, { counter, errors, failures, recorder }: RequestScope) {
     const shared = { ...parts, ...ports, counter, errors, failures, recorder }
     this.ports = ports
     this.breakGlass = new BreakGlassMutations(shared)
     this.reviews = new ReviewQueue(shared)
+    this.registry = new RegistryMutations(shared)
   }
 }

@@ -73,10 +73,10 @@ export class MemoryOperations implements OperationRegistry, AutomaticQueries {
 
   #found(of: ClientOf, test: (operation: RegisteredOperation) => boolean): Registered {
     const known = this.#clients.get(nameOf(of))
-    if (known === undefined) return { client: undefined, operation: undefined }
+    if (known === undefined) return { status: 'NONE', client: undefined, operation: undefined }
     const { contract, operations } = known
     const operation = [...operations.values()].find((one) => one.revoked === undefined && test(one))
-    return { client: { client: of.client, version: 1, ...(contract && { contract }), apps: {} }, operation }
+    return { status: 'REGISTERED', client: { client: of.client, version: 1, ...(contract && { contract }), apps: {} }, operation }
   }
 
   #client(of: ClientOf): MemoryClient {

@@ -36,8 +36,16 @@ const ADDED_TYPES = [
   'BreakGlassGrantConnection',
   'BreakGlassGrantEdge',
   'BreakGlassRenewal',
+  'ExceedingOperation',
+  'FaultyContract',
   'Mutation',
+  'OperationCheck',
+  'OperationFault',
   'PlannedPath',
+  'RegisteredClient',
+  'RegisteredOperation',
+  'RegisteredVersion',
+  'RegistryChange',
 ]
 
 const { schema } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })

@@ -54,6 +54,11 @@ export class ItemCache<V extends object> {
   set(name: string, value: V, bytes: number, readAt: Moment): void {
     this.#entries.set(name, { value, bytes, readAt })
   }
+
+  /** Deletes all entries with names that start with `prefix`. */
+  deleteAll(prefix: string): void {
+    for (const name of [...this.#entries.keys()].filter((one) => one.startsWith(prefix))) this.#entries.delete(name)
+  }
 }
 
 // a clock that was set back must not make an entry younger

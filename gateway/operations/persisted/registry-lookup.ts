@@ -21,7 +21,7 @@ interface LookupRequest {
   readonly deadline: Deadline
 }
 
-const NOTHING: Registered = { client: undefined, operation: undefined }
+const NOTHING: Registered = { status: 'NONE', client: undefined, operation: undefined }
 
 /** Reads the registry for requests. A caller without a client, and a deployment without a registry, have no operations. */
 export class RegistryLookup {

@@ -16,6 +16,11 @@ export interface ReadItem {
   content?: OperationContent
 }
 
+/** The moment before a read, and the number of changes of this process before it. */
+interface Beginning extends Moment {
+  readonly changes: number
+}
+
 /** The maximum memory of cached items. */
 const MAX_BYTES = 16_000_000
 /** The maximum memory of absent items. They have their own limit: requests for unknown ids must not drop the operations. */
@@ -35,6 +40,8 @@ export class RegistryReads {
   readonly #clocks: Clocks
   readonly #found: ItemCache<ReadItem>
   readonly #absent: ItemCache<ReadItem>
+  /** Counts the changes that this process made. */
+  #changes = 0
 
   constructor(table: OperationTable, clocks: Clocks) {
     this.#table = table
@@ -48,6 +55,13 @@ export class RegistryReads {
     return { items: this.#found.size + this.#absent.size, bytes: this.#found.bytes + this.#absent.bytes }
   }
 
+  /** Drops the items of a client. A read that began before does not store its items either: they can be older than the change. */
+  forget({ tenant, client }: ClientOf): void {
+    const { pk } = clientKey(tenant, client)
+    this.#changes++
+    for (const items of [this.#found, this.#absent]) items.deleteAll(`${pk}\n`)
+  }
+
   /** Reads the client and one of its items. @throws StoreUnavailable */
   async read(
     { tenant, client }: ClientOf,
@@ -55,7 +69,7 @@ export class RegistryReads {
     deadline: Deadline,
   ): Promise<{ readonly client: OperationItem | undefined; readonly item: ReadItem }> {
     const cached = this.#cachedAt(key)
-    const from = momentOf(this.#clocks)
+    const from = this.#begin()
     const keys = [clientKey(tenant, client), ...(cached === undefined ? [key] : [])]
     const [own, loaded] = await deadline.wait(() => this.#table.load(keys, deadline.signal), storeOverdue)
     if (cached === undefined) return { client: own, item: this.#keep(key, own?.version, loaded, from) }
@@ -73,7 +87,7 @@ export class RegistryReads {
   async items(clientVersion: number | undefined, keys: readonly Key[], deadline: Deadline): Promise<readonly ReadItem[]> {
     const cached = keys.flatMap((key) => this.#cachedAt(key) ?? []).filter((item) => item.clientVersion === clientVersion)
     if (cached.length === keys.length) return cached
-    const from = momentOf(this.#clocks)
+    const from = this.#begin()
     const loaded = await deadline.wait(() => this.#table.load(keys, deadline.signal), storeOverdue)
     return keys.map((key, place) => this.#keep(key, clientVersion, loaded[place], from))
   }
@@ -82,11 +96,16 @@ export class RegistryReads {
     return this.#found.get(nameOf(key)) ?? this.#absent.get(nameOf(key))
   }
 
-  #keep(key: Key, clientVersion: number | undefined, item: OperationItem | undefined, readAt: Moment): ReadItem {
+  #begin(): Beginning {
+    return { ...momentOf(this.#clocks), changes: this.#changes }
+  }
+
+  #keep(key: Key, clientVersion: number | undefined, item: OperationItem | undefined, from: Beginning): ReadItem {
     const read: ReadItem = { item, clientVersion }
+    if (from.changes !== this.#changes) return read
     const name = nameOf(key)
-    if (item === undefined) this.#absent.set(name, read, name.length, readAt)
-    else this.#found.set(name, read, name.length + BYTES_PER_BYTE * item.sealed.length, readAt)
+    if (item === undefined) this.#absent.set(name, read, name.length, from)
+    else this.#found.set(name, read, name.length + BYTES_PER_BYTE * item.sealed.length, from)
     return read
   }
 }

@@ -59,6 +59,11 @@ class StoredRegistry implements OperationRegistry {
     return this.#reads.cached
   }
 
+  /** Makes this process read the entries of a client again. Call it after a change. */
+  forget(of: ClientOf): void {
+    this.#reads.forget(of)
+  }
+
   async byId(of: ClientOf, id: string, deadline: Deadline): Promise<Registered> {
     const key = operationKey(of.tenant, of.client, isOperationId(id) ? id : '')
     const { client, item } = await this.#reads.read(of, key, deadline)
