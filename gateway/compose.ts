@@ -44,6 +44,7 @@ import { createGateway, type Gateway } from './create-gateway.ts'
 import type { SchemaParts } from './gateway-parts.ts'
 import { OperationSettings } from './operations/persisted/adoption.ts'
 import { automaticQueries } from './operations/persisted/automatic-queries.ts'
+import type { AutomaticQueries, OperationRegistry } from './operations/persisted/operation-registry.ts'
 import { OperationRegistrar } from './operations/persisted/registrar.ts'
 import { storedRegistry } from './operations/persisted/stored-registry.ts'
 import { DEFAULT_LIMITS, LimitsText } from './operations/value-limits.ts'
@@ -205,8 +206,16 @@ export interface ServedSchema extends Pick<SchemaParts, 'typeDefs' | 'resolvers'
   readonly breakGlass: (services: Services) => BreakGlassSource
 }
 
+/** The operations that a gateway serves by id. */
+export interface ServedOperations {
+  readonly registry: OperationRegistry
+  readonly automatic: AutomaticQueries
+}
+
 /**
  * Creates a gateway over the services of a process.
+ *
+ * @param served left out: the operations in the table of the services
  *
  * @throws ZodError, PolicyFaults, SchemaRefused, UnprotectedField
  */
@@ -214,6 +223,7 @@ export async function composeGateway(
   services: Services,
   env: Env,
   { relationships, breakGlass, ...schema }: ServedSchema,
+  served?: ServedOperations,
 ): Promise<Gateway> {
   const { PHI_OPERATIONS } = OperationsEnvironment.parse(env)
   const { PHI_ISSUER, PHI_AUDIENCE, PHI_JWKS_URI, PHI_CLAIMS, PHI_SESSIONS } = IssuerEnvironment.parse(env)
@@ -238,7 +248,7 @@ export async function composeGateway(
     sessions: (policy) => new TableSessions({ table: services.sessions, policy, settings: PHI_SESSIONS, now, events }),
     authFailures: new AuthFailureCounter({ table: services.security, now, events }),
     stepUpSeconds: PHI_SESSIONS.stepUpSeconds,
-    operations: { registry, automatic: automaticQueries({ table: services.automaticQueries, keyring, now }), ...PHI_OPERATIONS },
+    operations: { registry, automatic: automaticQueries({ table: services.automaticQueries, keyring, now }), ...served, ...PHI_OPERATIONS },
     operationRegistry: { registrar: new OperationRegistrar({ table: services.operations, keyring, now }), cache: registry },
     keys: services.keyring,
     audit: { log: services.audit, process: services.process },

@@ -18,7 +18,8 @@ import type { Instant, TenantId } from './model/ids.ts'
 import type { ChangeTurns } from './mutations/change-turns.ts'
 import { BREAK_GLASS_FIELD } from './mutations/mutation-resolvers.ts'
 import { type MutationPorts, MutationScope } from './mutations/mutation-scope.ts'
-import { exceeds, largestPage } from './operations/cost.ts'
+import { exceeds } from './operations/cost.ts'
+import { exceedsPage } from './operations/page-sizes.ts'
 import { rootCalls } from './operations/root-calls.ts'
 import { limitOf } from './operations/value-limits.ts'
 import type { Resolved } from './pipeline.ts'
@@ -78,7 +79,7 @@ export function openScope(
   if (exceeds(schema, policy, asked, maxCost)) throw new OperationTooCostly()
   if (rootCalls(schema, asked, BREAK_GLASS_FIELD) > 1) throw new OperationTooCostly()
   const { contract } = caller
-  if (contract !== undefined && largestPage(schema, policy, asked) > contract.maxPage) throw new OperationTooCostly()
+  if (contract !== undefined && exceedsPage(schema, asked, contract.maxPage)) throw new OperationTooCostly()
   const { paths, roots, coordinates } = prepared.footprint(name, variables)
   const wanted = [...withInputs(policy, paths, caller)]
   const grantable = new Set(wanted.filter((path) => refuseBeforeRecord(policy.phi.get(path), caller) === undefined))

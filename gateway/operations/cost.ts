@@ -23,7 +23,7 @@ import { collectPlaces, type SelectionContext } from './selection.ts'
 import { connectionNode, isList } from '../../directives/type-kinds.ts'
 
 /** The operation to measure. `variables` are raw or coerced. */
-interface AskedOperation {
+export interface AskedOperation {
   readonly document: DocumentNode
   readonly name: string | undefined
   readonly variables: Readonly<Record<string, unknown>>
@@ -55,32 +55,18 @@ const MAX_VISITED = 10_000
  * @param enough the walk may stop at these counts: a larger result means only "more than this"
  * @returns `Infinity` if the operation has too many fields to visit, or if it is missing
  */
-export function costOf(schema: GraphQLSchema, policy: PolicyTable, asked: AskedOperation, enough: Cost = UNBOUNDED): Cost {
-  const { values, places } = walked(schema, policy, asked, enough) ?? UNBOUNDED
-  return { values, places }
-}
-
-const UNBOUNDED: Cost = { values: Infinity, places: Infinity }
-
-/** Undefined if the operation is missing. */
-function walked(schema: GraphQLSchema, policy: PolicyTable, asked: AskedOperation, enough = UNBOUNDED): CostWalk | undefined {
+export function costOf(
+  schema: GraphQLSchema,
+  policy: PolicyTable,
+  asked: AskedOperation,
+  enough: Cost = { values: Infinity, places: Infinity },
+): Cost {
   const operation = getOperationAST(asked.document, asked.name)
   const root = operation && schema.getRootType(operation.operation)
-  if (!operation || !root) return undefined
+  if (!operation || !root) return { values: Infinity, places: Infinity }
   const walk = new CostWalk(schema, policy, asked, operation, enough)
   walk.object(root, [operation], { times: 1, page: 1 })
-  return walk
-}
-
-/**
- * The largest page that an operation requests: of its literals, variables and defaults. 0 without a page.
- *
- * @param asked its document is validated against the schema
- * @returns `Infinity` if the operation has too many fields to visit, or if it is missing
- */
-export function largestPage(schema: GraphQLSchema, policy: PolicyTable, asked: AskedOperation): number {
-  const walk = walked(schema, policy, asked)
-  return walk === undefined || walk.places === Infinity ? Infinity : walk.page
+  return { values: walk.values, places: walk.places }
 }
 
 /** The maximum number of PHI values that an operation could open and record: see `Cost`. */
@@ -108,8 +94,6 @@ interface Repeated {
 class CostWalk implements Cost {
   values = 0
   places = 0
-  /** The largest page. */
-  page = 0
   #visited = 0
   readonly #context: SelectionContext
   readonly #policy: PolicyTable
@@ -215,9 +199,7 @@ class CostWalk implements Cost {
     const connection = connectionNode(getNamedType(field.type)) !== undefined
     if (!connection && !isList(field.type)) return 1
     if (!connection && connectionNode(parent) !== undefined) return page
-    const size = Math.max(...nodes.map((node) => this.#pageSize(field, node)))
-    if (field.args.some(({ name }) => name === 'first')) this.page = Math.max(this.page, size)
-    return size
+    return Math.max(...nodes.map((node) => this.#pageSize(field, node)))
   }
 
   /** Null means the default. An invalid page size is refused later. Here it counts as the maximum. */

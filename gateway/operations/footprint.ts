@@ -68,6 +68,23 @@ export function footprint(
   return walk
 }
 
+/**
+ * The footprint of the only operation of a document with all conditional fields, and all variables given.
+ *
+ * @param document valid, or once valid under another schema: a field that this schema lacks is then an unknown path
+ */
+export function largestFootprint(schema: GraphQLSchema, policy: PolicyTable, document: DocumentNode): Footprint {
+  const operation = getOperationAST(document)
+  return footprint(schema, policy, document, undefined, operation ? everyVariable(operation) : {})
+}
+
+/**
+ * Gives each variable a value that is no boolean. An argument with a variable then counts as given. A condition with a variable is
+ * undecided, so that its field counts as selected, also if the default of the variable would exclude it.
+ */
+const everyVariable = ({ variableDefinitions = [] }: OperationDefinitionNode): Record<string, string> =>
+  Object.fromEntries(variableDefinitions.map(({ variable }) => [variable.name.value, 'GIVEN']))
+
 interface HasSelections {
   readonly selectionSet?: SelectionSetNode | undefined
 }

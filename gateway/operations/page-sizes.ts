@@ -2,6 +2,7 @@ import { getNamedType, getOperationAST, Kind, type DocumentNode, type FieldNode,
 import type { OperationDefinitionNode, SelectionSetNode, ValueNode, VariableDefinitionNode } from 'graphql'
 import type { Coordinate } from '../../directives/coordinates.ts'
 import type { AnyField } from '../../directives/read-directives.ts'
+import type { AskedOperation } from './cost.ts'
 import { fragmentsOf, possibleTypes } from './footprint.ts'
 import { collectFields, type SelectionContext } from './selection.ts'
 
@@ -36,6 +37,15 @@ export function pageSizes(
   const walk = new Walk({ schema, fragments: fragmentsOf(document), variables: known }, operation, variables)
   walk.object(root, operation.selectionSet)
   return walk.pages
+}
+
+/** Whether a page of an operation is larger than `most`. */
+export function exceedsPage(
+  schema: GraphQLSchema,
+  { document, name, variables }: AskedOperation,
+  most: number,
+): boolean {
+  return pageSizes(schema, document, name, variables, 'AS_GIVEN').some(({ size = 0 }) => size > most)
 }
 
 class Walk {

@@ -7,7 +7,7 @@ import type { Coordinate, SchemaPath } from '../../../directives/coordinates.ts'
 import type { PolicyTable, Role } from '../../../directives/policy.ts'
 import { type Cost, costOf } from '../cost.ts'
 import { type DocumentRefusal, readDocument } from '../documents.ts'
-import { type Footprint, footprint } from '../footprint.ts'
+import { type Footprint, largestFootprint } from '../footprint.ts'
 import { type PageSize, pageSizes } from '../page-sizes.ts'
 import type { Limits } from '../value-limits.ts'
 import { excessOf, type PathExcess, ungranted } from './reach.ts'
@@ -131,23 +131,6 @@ export class Prover {
 
 /** Deployments refuse introspection wherever patients are real, so that no registered operation has any. */
 const RULES = [...specifiedRules, NoSchemaIntrospectionCustomRule]
-
-/**
- * The footprint of the only operation of a document with all conditional fields, and all variables given.
- *
- * @param document valid, or once valid under another schema: a field that this schema lacks is then an unknown path
- */
-export function largestFootprint(schema: GraphQLSchema, policy: PolicyTable, document: DocumentNode): Footprint {
-  const operation = getOperationAST(document)
-  return footprint(schema, policy, document, undefined, operation ? everyVariable(operation) : {})
-}
-
-/**
- * Gives each variable a value that is no boolean. An argument with a variable then counts as given. A condition with a variable is
- * undecided, so that its field counts as selected, also if the default of the variable would exclude it.
- */
-const everyVariable = ({ variableDefinitions = [] }: OperationDefinitionNode): Record<string, string> =>
-  Object.fromEntries(variableDefinitions.map(({ variable }) => [variable.name.value, 'GIVEN']))
 
 /**
  * The variables for the cost. A page size counts with its default, and as 1 if it has none. Requests are checked with their own

@@ -130,16 +130,16 @@ export class OperationSelector {
       if (mode !== 'log' || !(error instanceof OperationsUnavailable)) throw error
       return free
     }
-    const { client, operation } = found
-    if (operation === undefined && mode !== 'log') return refusal(client)
+    const { status, client, operation } = found
+    if (status === 'EXPIRED' || (operation === undefined && mode !== 'log')) return refusal(client)
     if (operation === undefined) this.#reportUnregistered(request, prepared)
     const caller = this.#admitted(request, client, prepared)
     return caller === undefined ? refusal(client) : { prepared, isPersisted: operation !== undefined, caller }
   }
 
   async #byId(request: SelectionRequest, id: OperationId, rules: ClientRules): Promise<SelectedOperation | SelectionRefusal> {
-    const { client, operation } = await this.#registry.byId(request, id.id)
-    const hasContract = client?.contract !== undefined
+    const { status, client, operation } = await this.#registry.byId(request, id.id)
+    const hasContract = status === 'EXPIRED' || client?.contract !== undefined
     const selected = operation && this.#registered(request, client, operation, rules)
     if (selected !== undefined) return selected
     // a client with a contract runs what was proved against it, and its refusals cost the same

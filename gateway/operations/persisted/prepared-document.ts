@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { DocumentNode, GraphQLSchema, OperationDefinitionNode } from 'graphql'
-import type { SchemaPath } from '../../../directives/coordinates.ts'
+import { type DocumentNode, type GraphQLSchema, Kind, type OperationDefinitionNode } from 'graphql'
 import type { PolicyTable } from '../../../directives/policy.ts'
 import type { Contract } from '../../model/contract.ts'
-import { type Footprint, footprint } from '../footprint.ts'
+import { excessOf } from '../contracts/reach.ts'
+import { type Footprint, footprint, largestFootprint } from '../footprint.ts'
 import { documentHash } from './document-hash.ts'
 import { FootprintMemo } from './footprint-memo.ts'
-import { isWithinContract, onlyOperation, operationReach } from './operation-reach.ts'
 import type { PreparationCounter } from './preparation-counter.ts'
 import { isUrlSafe } from './url-variables.ts'
 
@@ -33,7 +32,7 @@ export class PreparedDocument {
   readonly #admitted = new LRUCache<string, boolean>({ max: MAX_CONTRACTS })
   #textHash: string | undefined
   #canonicalHash: string | undefined
-  #reach: ReadonlySet<SchemaPath> | undefined
+  #largest: Footprint | undefined
   #isUrlSafe: boolean | undefined
 
   constructor(document: DocumentNode, text: string, parts: PreparationParts) {
@@ -79,17 +78,17 @@ export class PreparedDocument {
     return computed
   }
 
-  /** Whether the contract admits everything that the operation can read: see `isWithinContract`. False for several operations. */
+  /** Whether the contract admits everything that the operation can read: see `excessOf`. False for several operations. */
   isWithin(contract: Contract): boolean {
     const known = this.#admitted.get(contract.digest)
     if (known !== undefined) return known
     const { schema, policy, counter } = this.#parts
     if (this.operation === undefined) return false
-    if (this.#reach === undefined) {
+    if (this.#largest === undefined) {
       counter.footprints++
-      this.#reach = operationReach(schema, policy, this.document)
+      this.#largest = largestFootprint(schema, policy, this.document)
     }
-    const isWithin = isWithinContract(this.#reach, policy, contract)
+    const isWithin = excessOf(this.#largest, policy, contract).length === 0
     this.#admitted.set(contract.digest, isWithin)
     return isWithin
   }
@@ -98,4 +97,9 @@ export class PreparedDocument {
     this.#parts.counter.hashes++
     return compute()
   }
+}
+
+function onlyOperation({ definitions }: DocumentNode): OperationDefinitionNode | undefined {
+  const operations = definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION)
+  return operations.length === 1 ? operations[0] : undefined
 }
