@@ -55,7 +55,8 @@ export function consentVerdict(
   }
   if (OWN.has(footing) && !policies.every(({ ownAccess }) => ownAccess)) return CLOSED
   // an author uses their own notes for treatment without an authorization: 164.508(a)(2)(i)(A)
-  if (contract === undefined && (footing === 'AUTHOR' || OWN.has(footing))) return OPEN
+  const isExempt = footing === 'AUTHOR' || OWN.has(footing)
+  if (isExempt && contract === undefined) return OPEN
   const required = policies.filter(({ rule }) => rule === 'REQUIRED')
   if (given === undefined) return required.length === 0 ? OPEN : { kind: 'UNKNOWN' }
   const denied = given.some(
@@ -72,7 +73,8 @@ export function consentVerdict(
     if (permission === undefined) return CLOSED
     consent = permission.id
   }
-  return consent === undefined ? OPEN : { kind: 'OPEN', consent }
+  // the policy needs no consent of them: for the audit, their relationship stays the basis
+  return consent === undefined || isExempt ? OPEN : { kind: 'OPEN', consent }
 }
 
 /** The consent that permits values with this label to the caller, whatever the denials. Undefined if there is none. */

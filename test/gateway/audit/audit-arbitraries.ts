@@ -76,7 +76,7 @@ const shapes = fc.record(
     outcome: fc.constantFrom('DISCLOSED', 'DISCLOSED', 'MASKED', 'DENIED', 'ABSENT', 'ERASED', 'UNAVAILABLE', 'WRITTEN'),
     paths: fc.array(paths, { maxLength: 3 }),
     view: fc.constantFrom('FULL', 'YEAR'),
-    reason: fc.constantFrom('CONSENT', 'NOT_FOUND'),
+    reason: fc.constantFrom('CONSENT', 'NOT_FOUND', 'CONTRACT'),
     rule: fc.tuple(paths, fc.integer({ min: 1, max: 3 })).map(([path, place]) => `${path}#${place}`),
     count: fc.nat(100_000),
   },

@@ -6,17 +6,20 @@ import type { PolicyTable, PurposeOfUse, RecordLabel, Relationship, Sensitivity 
 import { dentalTypeDefs } from '../../../examples/dental/schema.ts'
 import { asResearcher, besideResearch } from '../../../gateway/access/research.ts'
 import type { TimedAccess } from '../../../gateway/audit/entry.ts'
+import { withinContract } from '../../../gateway/decide/contract.ts'
 import { decide } from '../../../gateway/decide/decide.ts'
 import { firstRefusedInput } from '../../../gateway/decide/decide-inputs.ts'
 import { maySearch } from '../../../gateway/decide/search-right.ts'
 import { groundsOf } from '../../../gateway/disclosure/record-values.ts'
 import { RecordVisibility } from '../../../gateway/disclosure/record-visibility.ts'
 import type { Consent } from '../../../gateway/model/consent.ts'
+import type { Contract } from '../../../gateway/model/contract.ts'
 import type { Caller, Facts } from '../../../gateway/model/decision.ts'
 import type { Instant, PatientId, RecordId } from '../../../gateway/model/ids.ts'
 import type { RelationshipScope } from '../../../gateway/model/record.ts'
 import { clinicTypeDefs } from '../../../schema/clinic.ts'
 import { callerWith, NOW } from '../decide/clinic-policy.ts'
+import { contractWith } from '../decide/contracts.ts'
 import { context } from './examples.ts'
 import { contentsOf, digestOf, lockReplay, replayed, verdictText } from './replay-bench.ts'
 
@@ -48,14 +51,31 @@ function situations(policy: PolicyTable, relationships: readonly string[]): fc.A
       id: fc.constantFrom('c1', 'c2'),
       effect: fc.constantFrom('PERMIT', 'DENY'),
       labels: fc.subarray(sensitivities),
+      actor: fc.constant('Organization/acme'),
       roles: fc.subarray(names),
       purposes: fc.subarray(['TREAT', 'HPAYMT', 'PATRQT'] satisfies PurposeOfUse[]),
       breakGlass: fc.constant(true as const),
     },
     { requiredKeys: ['id', 'effect'] },
   )
+  const everything = { id: 'c0', effect: 'PERMIT', labels: sensitivities } as const
+  const contracts: fc.Arbitrary<Contract> = fc
+    .record({
+      roles: fc.subarray(names, { minLength: Math.ceil(names.length / 2) }),
+      paths: fc.subarray([...policy.phi.keys()], { minLength: Math.ceil(policy.phi.size / 2) }),
+      sensitivities: fc.oneof(fc.constant(labels), fc.subarray(labels)),
+    })
+    .map((parts) =>
+      contractWith({
+        roles: new Set(parts.roles),
+        paths: new Set(parts.paths),
+        categories: new Set(categories),
+        sensitivities: new Set(parts.sensitivities),
+      }),
+    )
   return fc
     .record({
+      contract: fc.option(contracts, { freq: 2 }),
       roles: fc.oneof(
         { weight: 3, arbitrary: fc.constantFrom(...granted).map((role) => [role]) },
         { weight: 1, arbitrary: fc.subarray(names, { minLength: 1, maxLength: 3 }) },
@@ -65,19 +85,21 @@ function situations(policy: PolicyTable, relationships: readonly string[]): fc.A
       limits: fc.option(fc.array(scopes, { minLength: 1, maxLength: 2 })),
       breakGlass: fc.boolean(),
       given: fc.oneof(
-        fc.constant([{ id: 'c0', effect: 'PERMIT', labels: sensitivities }] satisfies Consent[]),
+        fc.constant([everything, { ...everything, id: 'c3', actor: 'Organization/acme' }] satisfies Consent[]),
         fc.option(fc.array(consents, { maxLength: 3 })),
       ),
       labels: fc.oneof(fc.constant([]), fc.constant<RecordLabel[]>(['ETH' as Sensitivity]), fc.subarray(labels, { maxLength: 2 })),
       since: fc.boolean(),
     })
-    .map(({ roles, purpose: at, held, limits, breakGlass, given, labels: ofRecord, since }): Situation => {
+    .map(({ contract, roles, purpose: at, held, limits, breakGlass, given, labels: ofRecord, since }): Situation => {
       const mayClaim = [...new Set(roles.flatMap((role) => policy.roles.get(role)?.mayClaim ?? []))]
       const purpose = mayClaim[at % mayClaim.length] ?? 'TREAT'
       const seesExistence = roles.some((role) => policy.roles.get(role)?.seesExistence)
       const token = callerWith(roles, purpose, { mayClaim, mfa: true, seesExistence })
       const researcher = asResearcher(token, policy)
-      const caller = researcher === undefined ? besideResearch(token, policy) : { ...researcher, study: 'A1C-2026' }
+      const effective = researcher === undefined ? besideResearch(token, policy) : { ...researcher, study: 'A1C-2026' }
+      const bound = contract === null ? effective : { ...effective, client: contract.client, contract }
+      const caller = withinContract(bound, policy, NOW)
       const [limited] = held
       const facts: Facts = {
         relationships: new Set(held),
@@ -140,13 +162,14 @@ describe('P7: policy replay', () => {
     const seen = new Map<string, number>()
     fc.assert(
       fc.property(situations(policy, relationships), (situation) => {
-        const { roles, purpose, study, mfa } = situation.caller
+        const { roles, purpose, study, mfa, contract } = situation.caller
         const request = context({
           policy: digestOf(lock),
           roles: [...roles],
           purpose,
           ...(mfa !== undefined && { mfa }),
           ...(typeof study === 'string' && { study }),
+          ...(contract !== undefined && { contract: contract.digest }),
         })
         const accesses = disclosures(policy, situation)
         const results = replayed(replay, contentsOf(request, accesses))
@@ -159,5 +182,6 @@ describe('P7: policy replay', () => {
     expect(seen.get('REPLAYED')).toBeGreaterThan(0)
     expect(seen.get('DEPENDS CONSENT')).toBeGreaterThan(0)
     expect(seen.get('DEPENDS LABELS')).toBeGreaterThan(0)
+    expect(seen.get('DEPENDS CONTRACT')).toBeGreaterThan(0)
   })
 })

@@ -294,6 +294,19 @@ describe('P7: a disclosure that the policy does not allow', () => {
     ])
   })
 
+  it('P10: a denial by a contract discloses nothing, so there is nothing to decide again', () => {
+    const contract = 'c0'.repeat(32)
+    const denied = path('Claim.total', {
+      outcome: 'DENIED',
+      reason: 'CONTRACT',
+      rule: undefined as never,
+      view: undefined as never,
+    })
+    expect(verdictOn(clinic, { ...BILLING, contract }, { ...denied, basis: undefined as never })).toBe('NONE')
+    // of a request without any role that its contract admits, a disclosure is a fault
+    expect(verdictOn(clinic, { ...BILLING, roles: [], contract }, path('Claim.total', ORGANIZATION))).toBe('NOT_ALLOWED ROLE')
+  })
+
   it('P7: limits of another form are not allowed', () => {
     const [content] = contentsOf(context({ mfa: true, ...PROXY }), [
       access(1, path('Patient.familyName', { rule: 'Patient.familyName#3', basis: 'PROXY' })),

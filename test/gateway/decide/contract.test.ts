@@ -190,9 +190,12 @@ describe('P10: a contract never opens anything', () => {
   const PATHS = ['Patient.a', 'Patient.b'] as SchemaPath[]
   const ALL = [...LABELS, ...MARKS] as RecordLabel[]
   const setOf = <T>(of: readonly T[]) => fc.subarray([...of]).map((some): ReadonlySet<T> => new Set(some))
+  /** Often all of them: a value opens only if every set admits it. */
+  const mostOf = <T>(of: readonly T[]) =>
+    fc.oneof({ weight: 3, arbitrary: fc.constant<ReadonlySet<T>>(new Set(of)) }, { weight: 1, arbitrary: setOf(of) })
   const grant = fc.record({
-    roles: setOf(ROLES),
-    purposes: setOf(PURPOSES),
+    roles: mostOf(ROLES),
+    purposes: mostOf(PURPOSES),
     relationship: fc.constantFrom(...RELATIONSHIPS),
     actions: fc.constant(new Set(['READ', 'SEARCH'] as const)),
     view: fc.constantFrom('FULL' as const, 'YEAR' as const, 'PRESENCE' as const),
@@ -204,16 +207,16 @@ describe('P10: a contract never opens anything', () => {
     coordinate: fc.constant('Patient.a' as Coordinate),
     class: fc.constant('VALUE' as const),
     category: fc.constantFrom(...CATEGORIES),
-    sensitivity: setOf(LABELS.slice(0, 3)),
-    grants: fc.array(grant, { maxLength: 4 }),
+    sensitivity: fc.uniqueArray(fc.constantFrom(...LABELS), { maxLength: 1 }).map((labels) => new Set(labels)),
+    grants: fc.array(grant, { minLength: 1, maxLength: 4 }),
   })
   const contract: fc.Arbitrary<Contract> = fc
     .record({
-      roles: setOf(ROLES),
-      purposes: setOf(PURPOSES),
-      paths: setOf(PATHS),
-      categories: setOf(CATEGORIES),
-      sensitivities: setOf(ALL),
+      roles: mostOf(ROLES),
+      purposes: mostOf(PURPOSES),
+      paths: mostOf(PATHS),
+      categories: mostOf(CATEGORIES),
+      sensitivities: mostOf(ALL),
       expiresAt: fc.constantFrom(1_000, 1_001) as fc.Arbitrary<Instant>,
       reference: fc.constantFrom(undefined, 'Organization/1'),
     })
@@ -222,7 +225,7 @@ describe('P10: a contract never opens anything', () => {
     )
   const facts: fc.Arbitrary<Facts> = fc
     .record({
-      relationships: setOf(RELATIONSHIPS),
+      relationships: mostOf(RELATIONSHIPS),
       unknown: setOf(RELATIONSHIPS),
       hasBreakGlass: fc.boolean(),
       given: fc.option(fc.array(anyConsent, { maxLength: 3 }), { nil: undefined, freq: 9 }),
@@ -234,7 +237,7 @@ describe('P10: a contract never opens anything', () => {
       ...(hasBreakGlass && { breakGlass: { grant: 'b1', until: 2_000 as Instant } }),
       consent: { rules: clinic.policy.consent, given, record: { id: 'r1' as RecordId, labels: new Set(labels) } },
     }))
-  const request = fc.record({ policy, contract, facts, roles: setOf(ROLES), purpose: fc.constantFrom(...PURPOSES) })
+  const request = fc.record({ policy, contract, facts, roles: mostOf(ROLES), purpose: fc.constantFrom(...PURPOSES) })
   const revealed = (decision: Decision): number => ('view' in decision ? VIEWS[decision.view].rank : 0)
 
   it('whatever policy, caller, facts and contract: no value opens that the recipient could not open without it', () => {
@@ -261,10 +264,10 @@ describe('P10: a contract never opens anything', () => {
         }
         if (searchRefused(of, plain, now) !== undefined) expect(searchRefused(of, bound, now)).toBeDefined()
       }),
-      { numRuns: 8_000 },
+      { numRuns: 5_000 },
     )
     // the property must cover both
-    expect(seen.both).toBeGreaterThan(10)
+    expect(seen.both).toBeGreaterThan(200)
     expect(seen.narrowed).toBeGreaterThan(200)
   })
 })
