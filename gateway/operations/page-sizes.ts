@@ -1,4 +1,12 @@
-import { getNamedType, getOperationAST, Kind, type DocumentNode, type FieldNode, type GraphQLObjectType, type GraphQLSchema } from 'graphql'
+import {
+  getNamedType,
+  getOperationAST,
+  Kind,
+  type DocumentNode,
+  type FieldNode,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+} from 'graphql'
 import type { OperationDefinitionNode, SelectionSetNode, ValueNode, VariableDefinitionNode } from 'graphql'
 import type { Coordinate } from '../../directives/coordinates.ts'
 import type { AnyField } from '../../directives/read-directives.ts'
@@ -58,7 +66,9 @@ class Walk {
   constructor(context: SelectionContext, operation: OperationDefinitionNode, variables: Readonly<Record<string, unknown>>) {
     this.#context = context
     this.#variables = variables
-    this.#definitions = new Map((operation.variableDefinitions ?? []).map((definition) => [definition.variable.name.value, definition]))
+    this.#definitions = new Map(
+      (operation.variableDefinitions ?? []).map((definition) => [definition.variable.name.value, definition]),
+    )
   }
 
   object(type: GraphQLObjectType, set: SelectionSetNode | undefined): void {

@@ -4,6 +4,7 @@ import { proposeContract } from '../../gateway/operations/contracts/propose.ts'
 import { Prover } from '../../gateway/operations/contracts/prove.ts'
 import { DEFAULT_LIMITS } from '../../gateway/operations/value-limits.ts'
 import type { Instant } from '../../gateway/model/ids.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { Role } from '../../directives/policy.ts'
 import { clinicTypeDefs } from '../../schema/clinic.ts'
 import { generatedOperations } from '../gateway/operations/contracts/generated-operations.ts'
@@ -16,13 +17,13 @@ const CLIENTS = 100
 
 const options = { relationships: 'unchecked' } as const
 const before = compilePolicy(clinicTypeDefs(), options)
-// a filter has another name, a value has another name, and nurses read claims
+// a filter has another name, a value has another name, and nurses of the organization read the medical record number
 const changed = clinicTypeDefs().map(({ name, sdl }) => ({
   name,
   sdl: sdl
     .replace('since: DateTime @reads(field: "Condition.onsetDateTime")', 'from: DateTime @reads(field: "Condition.onsetDateTime")')
     .replace('  criticality: String\n', '  risk: String\n')
-    .replaceAll('roles: [BILLING, PARTNER]', 'roles: [BILLING, PARTNER, NURSE]'),
+    .replace('  mrn: String\n', '  mrn: String @minimumNecessary(roles: [NURSE], relationship: ORGANIZATION)\n'),
 }))
 const after = compilePolicy(changed, options)
 
@@ -34,10 +35,11 @@ const terms = {
   networks: ['192.0.2.0/24'],
   roles: new Set(['NURSE' as Role]),
 }
-// nobody publishes an operation that is refused
-const generated = generatedOperations(before.schema, 3 * OPERATIONS)
-const refused = new Set(proposeContract(prover, generated, terms).refused.map(({ operation }) => operation))
-const operations = generated.filter((operation) => !refused.has(operation)).slice(0, OPERATIONS)
+const readable = (coordinate: string): boolean => {
+  const phi = before.policy.phi.get(coordinate as SchemaPath)
+  return phi === undefined || phi.grants.some(({ roles }) => roles.has('NURSE' as Role))
+}
+const operations = generatedOperations(before.schema, OPERATIONS, readable)
 const size = Math.ceil(OPERATIONS / CLIENTS)
 const clients = Array.from({ length: CLIENTS }, (_, place) => {
   const own = operations.slice(place * size, (place + 1) * size)

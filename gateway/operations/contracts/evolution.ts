@@ -5,12 +5,10 @@ import type { Instant } from '../../model/ids.ts'
 import type { RegisteredOperation } from '../../model/registered-operation.ts'
 import type { CompiledPolicy } from '../../../directives/compile.ts'
 import { diffLocks, type LockDiff } from '../../../directives/lock-diff.ts'
-import type { DocumentRefusal } from '../documents.ts'
-import type { Footprint } from '../footprint.ts'
 import type { Limits } from '../value-limits.ts'
 import { type ContractFault, contractFaults } from './contract-faults.ts'
-import { largestFootprint } from '../footprint.ts'
-import { type MeasuredOperation, type ProofFault, Prover } from './prove.ts'
+import { MeasuredTexts } from './measured-texts.ts'
+import { type ProofFault, Prover } from './prove.ts'
 import { anyone } from './reach.ts'
 import { usedCoordinates } from './used-coordinates.ts'
 import { PolicyWidening, type Widening } from './widening.ts'
@@ -80,19 +78,16 @@ export interface Evolution {
  * Proves all operations again under a changed schema and policy, and names those that would break and those that could give more.
  * Rules of consent and roles act on all operations: `policyChanges` names their changes.
  */
-export async function evolve({ before, after, clients, limits, now }: EvolutionParts): Promise<Evolution> {
+export async function evolve(parts: EvolutionParts): Promise<Evolution> {
+  const { before, after, clients, now } = parts
   const policyChanges = diffLocks(before.lock, after.lock)
   const schemaChanges = await changesOf(before.schema, after.schema)
-  const run = new Run(before, after, limits, { schemaChanges, policyChanges })
+  const run = new Run(parts, { schemaChanges, policyChanges })
   for (const client of clients) run.check(client, now)
   const operations = clients.reduce((sum, client) => sum + client.operations.length, 0)
   const { broken, widened, refusedBefore, contracts } = run
   return { operations, broken, widened, refusedBefore, contracts, schemaChanges, policyChanges }
 }
-
-/** A text under the changed schema. If it is valid there, also its footprint under the schema before. */
-type Measured =
-  { readonly after: DocumentRefusal } | { readonly after: MeasuredOperation; readonly footprint: Footprint }
 
 type Changes = Pick<Evolution, 'schemaChanges' | 'policyChanges'>
 
@@ -104,13 +99,15 @@ class Run {
   readonly #before: Prover
   readonly #after: Prover
   readonly #changes: Changes
-  readonly #texts = new Map<string, Measured>()
+  readonly #texts: MeasuredTexts
   /** For all clients without a contract. */
   readonly #wideningOfAny: PolicyWidening
 
-  constructor(before: CompiledPolicy, after: CompiledPolicy, limits: EvolutionParts['limits'], changes: Changes) {
+  constructor({ before, after, clients, limits }: EvolutionParts, changes: Changes) {
     this.#before = new Prover({ ...before, limits })
     this.#after = new Prover({ ...after, limits })
+    const texts = clients.flatMap(({ operations }) => operations.map(({ text }) => text))
+    this.#texts = new MeasuredTexts(this.#before, this.#after, texts)
     this.#changes = changes
     this.#wideningOfAny = new PolicyWidening(before.policy, after.policy, anyone(after.policy))
   }
@@ -127,7 +124,7 @@ class Run {
   }
 
   #checkOperation(ref: OperationRef, text: string, contract: Contract | undefined, widening: PolicyWidening): void {
-    const measured = this.#measured(text)
+    const measured = this.#texts.of(text)
     const { faults } = this.#after.judge(measured.after, contract)
     if (faults.length > 0) this.#refused(ref, text, contract, faults)
     if (!('footprint' in measured)) return
@@ -136,27 +133,10 @@ class Run {
   }
 
   #refused(ref: OperationRef, text: string, contract: Contract | undefined, faults: readonly ProofFault[]): void {
-    const known = new Set(this.#before.prove(text, contract).faults.map((fault) => JSON.stringify(fault)))
+    const known = new Set(this.#before.judge(this.#texts.before(text), contract).faults.map((fault) => JSON.stringify(fault)))
     const caused = faults.filter((fault) => !known.has(JSON.stringify(fault)))
     if (caused.length === 0) this.refusedBefore.push(ref)
     else this.broken.push({ ...ref, faults: caused, ...this.#causes(text, caused) })
-  }
-
-  /** Each text is read and validated once, because many clients share an operation. Documents are not kept: they take 150 KB each. */
-  #measured(text: string): Measured {
-    const known = this.#texts.get(text)
-    if (known !== undefined) return known
-    const measured = this.#measure(text)
-    this.#texts.set(text, measured)
-    return measured
-  }
-
-  #measure(text: string): Measured {
-    const after = this.#after.measure(text)
-    if ('refused' in after) return { after }
-    const { document, ...kept } = after
-    const { schema, policy } = this.#before.parts
-    return { after: kept, footprint: largestFootprint(schema, policy, document) }
   }
 
   #causes(text: string, faults: readonly ProofFault[]): Pick<BrokenOperation, 'schemaChanges' | 'policyChanges'> {

@@ -101,15 +101,17 @@ function unionOf(operations: readonly MeasuredOperation[]): Needed {
 
 /**
  * Leaves out one role or purpose after the other, as long as the rest still grants everything. More roles and purposes never grant
- * less, so that no further one can be left out of the result. Those that grant the most paths of the policy are tried first,
- * because a contract should grant few.
+ * less, so that no further one can be left out of the result. The first to leave out is BTG, because break-glass replaces TREAT and
+ * a missing relationship. Then come those that grant the most paths of the policy, and among equals the last of the schema.
  */
 function smallestAdmitted(needed: Needed, prover: Prover, from: Admitted): Admitted {
   const grants = [...prover.parts.policy.phi.values()].flatMap((phi) => phi.grants)
   const weight = (name: Role | PurposeOfUse) =>
-    grants.filter(({ roles, purposes }) => roles.has(name as Role) || purposes.has(name as PurposeOfUse)).length
+    name === 'BTG'
+      ? Infinity
+      : grants.filter((grant) => grant.roles.has(name as Role) || grant.purposes.has(name as PurposeOfUse)).length
   const heaviestFirst = <Name extends Role | PurposeOfUse>(names: ReadonlySet<Name>): readonly Name[] =>
-    [...names].toSorted((a, b) => weight(b) - weight(a))
+    [...names].toReversed().toSorted((a, b) => weight(b) - weight(a))
   let { roles, purposes } = from
   for (const role of heaviestFirst(roles)) {
     const fewer = without(roles, role)
@@ -134,4 +136,5 @@ function grantsAll(needed: Needed, prover: Prover, admitted: Admitted): boolean 
   return isClaimable && isCallable && isWithinCost && ungranted(needed, policy, admitted).length === 0
 }
 
-const without = <Name>(names: ReadonlySet<Name>, name: Name): ReadonlySet<Name> => new Set([...names].filter((other) => other !== name))
+const without = <Name>(names: ReadonlySet<Name>, name: Name): ReadonlySet<Name> =>
+  new Set([...names].filter((other) => other !== name))
