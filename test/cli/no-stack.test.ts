@@ -31,6 +31,8 @@ describe('phi without a running stack', { timeout: 30_000 }, () => {
     [['keys', 'list', 'riverside']],
     [['search', 'reindex', '--tenant', 'riverside']],
     [['study', 'list', '--tenant', 'riverside']],
+    [['operations', 'list', '--tenant', 'riverside']],
+    [['operations', 'check', '--tenant', 'riverside']],
     [['import', '.']],
   ])('%j fails with the cause and the remedy', async (words) => {
     expect(await phi(...words)).toEqual({ code: 1, stdout: '', stderr: message })

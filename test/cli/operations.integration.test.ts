@@ -276,3 +276,32 @@ describe('phi operations: versions, revocations and uses', { timeout: 120_000 },
     expect(await phi('stale', ...ofClient(client), '--days', '30')).toMatchObject({ code: 0, stdout: 'no stale operations\n' })
   })
 })
+
+/** The commands of the document, in their order. A command can have several lines, and words in single quotes. */
+function documentedCommands(): readonly (readonly string[])[] {
+  const text = readFileSync('docs/registering-operations.md', 'utf8')
+  const blocks = [...text.matchAll(/^```bash\n([^]*?)^```/gm)].map(([, commands = '']) => commands.replaceAll('\\\n', ' '))
+  const lines = blocks.flatMap((block) => block.trim().split('\n'))
+  return lines.map((line) => [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, word = '']) => quoted ?? word))
+}
+
+describe('docs/registering-operations.md', { timeout: 120_000 }, () => {
+  it('has commands that succeed in their order', async () => {
+    await use('acme', FIRST?.body ?? '')
+    const commands = documentedCommands()
+    const named = new Set(commands.map(([, , name]) => name))
+    expect(named).toEqual(
+      new Set(
+        operationsCommand(
+          (command) => command,
+          () => Promise.resolve(),
+        ).commands.map((one) => one.name()),
+      ),
+    )
+    for (const [phiWord, operations, ...words] of commands) {
+      expect([phiWord, operations]).toEqual(['phi', 'operations'])
+      const ran = await phi(...words.map((word) => word.replace(/^review\//, `${folder}/review-`)))
+      expect({ words, ...ran }).toMatchObject({ words, code: 0 })
+    }
+  })
+})
