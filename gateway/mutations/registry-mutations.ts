@@ -57,7 +57,8 @@ export class RegistryMutations {
 
   /** Returns null if the tenant has no such client. */
   async client({ clientId }: Args): Promise<ClientPayload | null> {
-    const shown = await this.#ask((admin) => admin.show(this.#clientOf(clientId)))
+    const of = this.#clientOf(clientId)
+    const shown = await this.#ask((admin) => admin.show(of))
     return shown === undefined ? null : clientPayload(shown.client, () => Promise.resolve(shown.operations))
   }
 
@@ -68,7 +69,8 @@ export class RegistryMutations {
 
   async approveContract({ contract, dryRun }: Args): Promise<ChangePayload> {
     const { tenant, user } = this.#parts.caller
-    const decided = await this.#ask((admin) => admin.approveContract(tenant, textOf(contract), user))
+    const text = textOf(contract)
+    const decided = await this.#ask((admin) => admin.approveContract(tenant, text, user))
     if (decided.refused !== undefined) return refusedPayload(decided)
     const done = await this.#carryOut(this.#clientOf(decided.report.client), decided, dryRun)
     return contractPayload(decided.report, done)
@@ -89,17 +91,20 @@ export class RegistryMutations {
   }
 
   async activate(args: Args): Promise<ChangePayload> {
-    return await this.#change(args, (admin, of) => admin.activate(of, versionOf(args)))
+    const appVersion = versionOf(args)
+    return await this.#change(args, (admin, of) => admin.activate(of, appVersion))
   }
 
   /** The function cannot read the tables of the audit, so the last use of an operation is never known here. */
   async retire(args: Args): Promise<ChangePayload> {
     const request = { uses: undefined, days: DEFAULT_USE_DAYS, isForced: args['force'] === true }
-    return await this.#change(args, (admin, of) => admin.retire(of, versionOf(args), request))
+    const appVersion = versionOf(args)
+    return await this.#change(args, (admin, of) => admin.retire(of, appVersion, request))
   }
 
   async revoke(args: Args): Promise<ChangePayload> {
-    return await this.#change(args, (admin, of) => admin.revoke(of, textOf(args['operationId']), this.#parts.caller.user))
+    const id = textOf(args['operationId'])
+    return await this.#change(args, (admin, of) => admin.revoke(of, id, this.#parts.caller.user))
   }
 
   async #change(

@@ -11,6 +11,7 @@ import { clinicResolvers } from '../../../resolvers/clinic.ts'
 import { clinicLock, clinicTypeDefs } from '../../../schema/clinic.ts'
 import { SealedSource } from '../../../gateway/store/sealed-source.ts'
 import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
+import type { RegistryParts } from '../../../gateway/mutations/operation-administration.ts'
 import type { PatientId } from '../../../gateway/model/ids.ts'
 import { encodeNodeId } from '../../../gateway/model/node-id.ts'
 import type { Relationship, Sensitivity } from '../../../directives/policy.ts'
@@ -30,6 +31,7 @@ export async function openWard(
   services: RunningClinic['services'],
   consents: ConsentSource,
   jwksUri = clinic.stack.env.PHI_JWKS_URI,
+  operationRegistry?: RegistryParts,
 ): Promise<Ward> {
   const { access: table, breakGlass, keyring, events, records, audit, process, now } = services
   const { PHI_ISSUER: issuer, PHI_AUDIENCE: audience } = clinic.stack.env
@@ -59,6 +61,7 @@ export async function openWard(
     // tests advance the clock, but the times of the sign-ins stay
     stepUpSeconds: 31_536_000,
     keys: keyring,
+    ...(operationRegistry && { operationRegistry }),
     audit: { log: audit, process },
     events,
     now,

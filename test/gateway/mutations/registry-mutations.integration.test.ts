@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { storedConsents } from '../../../gateway/access/consents.ts'
 import { OperationRegistrar } from '../../../gateway/operations/persisted/registrar.ts'
@@ -296,6 +297,24 @@ describe('hostile input', () => {
   })
 })
 
+describe('docs/registry-api.md', () => {
+  it('has examples that run in their order', async () => {
+    const text = readFileSync(new URL('../../../docs/registry-api.md', import.meta.url), 'utf8')
+    const blocks = (kind: string) => [...text.matchAll(RegExp(`^\`\`\`${kind}\\n(.*?)^\`\`\``, 'gms'))].map(([, body = '']) => body)
+    const [contract, manifest] = blocks('json')
+    const answers = []
+    for (const query of blocks('graphql')) answers.push(resultOf<object>(await ask(query, { contract, manifest })))
+    const done = { done: true, refusal: null, messages: [] }
+    expect(answers).toMatchObject([
+      { ...done, exceedingCount: 0 },
+      { ...done, exceeding: [] },
+      ...[done, done, done],
+      { versions: [{ app: 'web', version: '1.0', state: 'RETIRED' }], operations: [{ id: 'member-1' }] },
+      { contracts: [] },
+    ])
+  })
+})
+
 describe('failures', () => {
   it('a publication that ended midway serves nothing, and can be repeated', async () => {
     const manifest = manifestOf(...Array.from({ length: 60 }, (_, number) => `a${number}: id`))
@@ -335,6 +354,31 @@ describe('failures', () => {
       const answer = await blind.ask('admin', query, variables)
       expect(codesOf(answer)).toEqual(['FIELD_UNAVAILABLE'])
       expect(blind.events).toContainEqual(expect.objectContaining({ event: 'STORE_UNAVAILABLE', tenant: RIVERSIDE }))
+    }
+  })
+
+  it('P13: makes this process read the client again after a change, and after a change that may be stored', async () => {
+    const one = await clinic.another()
+    const { access, operations: table, keyring, events, now, audit } = one.services
+    const forgotten: string[] = []
+    const registry = {
+      registrar: new OperationRegistrar({ table, keyring, now }),
+      cache: { forget: ({ client }: { client: string }) => void forgotten.push(client) },
+    }
+    const consents = storedConsents({ table: access, keyring, events })
+    const ward = await openWard(clinic, one.services, consents, undefined, registry)
+    try {
+      resultOf(await ward.ask('admin', APPROVE, { contract: contractFor('lab-12') }, 'HOPERAT'))
+      expect(forgotten).toEqual(['lab-12'])
+      const commit = audit.commit.bind(audit)
+      const process = new KillSwitch(1, 'AFTER')
+      audit.commit = async (...args) => await process.call(() => commit(...args))
+      const answer = await ward.ask('admin', APPROVE, { contract: contractFor('lab-13') }, 'HOPERAT')
+      expect(codesOf(answer)).toEqual(['INTERNAL'])
+      expect(await clients()).toContain('lab-13')
+      expect(forgotten).toEqual(['lab-12', 'lab-13'])
+    } finally {
+      await ward.stop()
     }
   })
 

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { IntegrityFailure, KeyUnavailable, StoreUnavailable } from '../../../../gateway/model/failures.ts'
 import type { Instant } from '../../../../gateway/model/ids.ts'
 import { clientKey, operationKey, textKey } from '../../../../gateway/store/operation-keys.ts'
-import { HANG, PASS, refuse } from '../../../hostile/faults.ts'
+import { HANG, PASS, refuse, type Reply } from '../../../hostile/faults.ts'
 import { LAKESIDE } from '../../asking.ts'
 import { NOON } from '../../audit/examples.ts'
 import { flipped } from '../../store/database-hand.ts'
@@ -175,6 +175,34 @@ describe('P13: a revocation holds on every instance within 30 seconds', () => {
     expect(await served(one)).toBe('Operation1')
     bench.elapsed = 25_000
     expect([await served(one), await served(other)]).toEqual([undefined, undefined])
+  })
+
+  it('P13: refuses at once in the process that made the change, also if a read of the former operation was under way', async () => {
+    const [one, other] = [bench.process(), bench.process()]
+    const before = await bench.item(opKey())
+    await bench.commit(await bench.registrar().revocation(acme, FIRST.id, 'os:admin'))
+    const revoked = await bench.item(opKey())
+    await bench.put(before)
+    expect(await served(one)).toBe('Operation1')
+    let reads = 0
+    const change = async (reply: Reply): Promise<Reply> => {
+      await bench.put(revoked)
+      for (const { registry } of [one, other]) registry.forget(acme)
+      return reply
+    }
+    bench.proxy.play(({ operation: name }) => (name === 'BatchGetItem' && reads++ === 0 ? { kind: 'REWRITE', change } : PASS))
+    expect(await served(other)).toBe('Operation1')
+    expect([await served(one), await served(other)]).toEqual([undefined, undefined])
+  })
+
+  it('P13: a change drops no entry of another client', async () => {
+    const [process, neighbor] = [bench.process(), newClient()]
+    await served(process)
+    process.registry.forget(neighbor)
+    const { items } = process.registry.cached
+    expect(items).toBeGreaterThan(0)
+    process.registry.forget(acme)
+    expect(process.registry.cached.items).toBe(0)
   })
 })
 
