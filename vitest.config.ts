@@ -4,6 +4,9 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
 /** These files replace modules or measure the memory of their process, so each one runs in its own process. */
 const ISOLATED = ['executable-schema', 'batch-get', 'keyring-memory'].map((name) => `test/gateway/**/${name}.test.ts`)
 
+/** A worker runs a hundred files. With a small young generation, it would collect short-lived objects too often. */
+const SHARED_NODE = ['--max-semi-space-size=64']
+
 /** Settings of every configuration, also of the checks over shared data and of the suite under fault injection. */
 export const COMMON = {
   // two copies of graphql reject each other's types, so all code uses the file that Node resolves
@@ -25,9 +28,14 @@ export default defineConfig({
   ...COMMON,
   test: {
     ...COMMON.test,
+    // Tests wait for services, processes and deadlines for a third of their time, so three workers keep two processors busy.
+    maxWorkers: 3,
     projects: [
       // Modules keep no state, so test files can share the loaded modules. This saves a third of the time.
-      { extends: true, test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: ISOLATED, isolate: false } },
+      {
+        extends: true,
+        test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: ISOLATED, isolate: false, execArgv: SHARED_NODE },
+      },
       { extends: true, test: { name: 'isolated', include: ISOLATED } },
     ],
   },

@@ -28,7 +28,10 @@ it('P3: the harness names each disclosure that the policy does not allow, and no
   await store('kakjK50G.1', {})
   await store('kakjK50G.2', { policy: 'ab'.repeat(32), mfa: false })
   await bench.client.send(
-    new PutItemCommand({ TableName: bench.audit, Item: { l: { S: 'riverside#kakjK50G.3' }, n: { S: '00000001' }, e: { S: '{}' } } }),
+    new PutItemCommand({
+      TableName: bench.audit,
+      Item: { l: { S: 'riverside#kakjK50G.3' }, n: { S: '00000001' }, e: { S: '{}' } },
+    }),
   )
   await replayAudit(bench.client, bench.audit)
   await store('kakjK50G.4', { mfa: false })

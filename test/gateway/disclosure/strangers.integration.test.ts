@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { TypeName } from '../../../directives/coordinates.ts'
 import { decodeNodeId, encodeNodeId } from '../../../gateway/model/node-id.ts'
-import { bytesOf, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
+import { bytesOf, type ClinicAnswer, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
 import {
   at,
   auditOf,
@@ -54,6 +54,9 @@ const QUERIES = [
   'query ($id: ID!) { node(id: $id) { id ... on Patient { familyName birthDate } } }',
   'query ($id: ID!) { a: patient(id: $id) { familyName } b: patient(id: $id) { mrn } n: node(id: $id) { id } }',
 ]
+
+/** Sent to a process without keys and sessions too. They have every field and both roots; such a process takes long to start. */
+const COLD = new Set([QUERIES[0], QUERIES[3]])
 
 interface Stranger {
   readonly user: string
@@ -113,17 +116,23 @@ const STRANGERS: readonly Stranger[] = [
   },
 ]
 
+/** The requests of a process that has nothing in memory. Its answer has the same bytes. */
+async function coldWorkOf(user: string, query: string, id: string, warm: ClinicAnswer): Promise<unknown> {
+  const another = await clinic.another()
+  const { result, requests } = await workOf(another, () => another.ask(user, query, { id }))
+  expect(bytesOf(result)).toBe(bytesOf(warm))
+  return requests
+}
+
 describe.each(STRANGERS)('P5: for $user', ({ user, tenant, ids }) => {
   it.each(QUERIES)('every unresolvable id yields the same bytes and the same work: %s', async (query) => {
     const seen: [what: string, found: { status: number; body: string; [other: string]: unknown }][] = []
     await clinic.ask(user, query, { id: madeUpId() })
     for (const [what, id] of Object.entries(ids())) {
       const { result, requests: warm } = await workOf(clinic, () => clinic.ask(user, query, { id }))
-      const another = await clinic.another()
-      const { result: again, requests: cold } = await workOf(another, () => another.ask(user, query, { id }))
+      const cold = COLD.has(query) ? await coldWorkOf(user, query, id, result) : undefined
       const { status, headers } = result
       expect(result.text).not.toContain(id)
-      expect(bytesOf(again)).toBe(bytesOf(result))
       const entries = await auditOf(clinic, result, tenant)
       const audit = outcomesOf(entries).map((outcome) => outcome.replace(/ (?:NOT_FOUND|RELATIONSHIP)$/, ''))
       seen.push([what, { status, headers, body: bytesOf(result), audit, warm, cold }])
