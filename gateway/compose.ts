@@ -248,7 +248,12 @@ export async function composeGateway(
     sessions: (policy) => new TableSessions({ table: services.sessions, policy, settings: PHI_SESSIONS, now, events }),
     authFailures: new AuthFailureCounter({ table: services.security, now, events }),
     stepUpSeconds: PHI_SESSIONS.stepUpSeconds,
-    operations: { registry, automatic: automaticQueries({ table: services.automaticQueries, keyring, now }), ...served, ...PHI_OPERATIONS },
+    operations: {
+      registry,
+      automatic: automaticQueries({ table: services.automaticQueries, keyring, now }),
+      ...served,
+      ...PHI_OPERATIONS,
+    },
     operationRegistry: { registrar: new OperationRegistrar({ table: services.operations, keyring, now }), cache: registry },
     keys: services.keyring,
     audit: { log: services.audit, process: services.process },

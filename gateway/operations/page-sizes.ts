@@ -48,11 +48,7 @@ export function pageSizes(
 }
 
 /** Whether a page of an operation is larger than `most`. */
-export function exceedsPage(
-  schema: GraphQLSchema,
-  { document, name, variables }: AskedOperation,
-  most: number,
-): boolean {
+export function exceedsPage(schema: GraphQLSchema, { document, name, variables }: AskedOperation, most: number): boolean {
   return pageSizes(schema, document, name, variables, 'AS_GIVEN').some(({ size = 0 }) => size > most)
 }
 

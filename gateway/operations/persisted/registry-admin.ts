@@ -206,7 +206,8 @@ export class RegistryAdmin {
     if (ended.length === 0) return undefined
     const now = this.#parts.now()
     // tables that are behind say nothing about the latest requests
-    if (uses?.until === undefined || uses.until < now - MAX_LAG_MS) return { refused: 'USE_UNKNOWN', ids: ended.map(({ id }) => id) }
+    if (uses?.until === undefined || uses.until < now - MAX_LAG_MS)
+      return { refused: 'USE_UNKNOWN', ids: ended.map(({ id }) => id) }
     const used = new Set(usedSince(uses, client, now - days * DAY_MS))
     const ids = ended.filter(({ text }) => used.has(operationHash(text))).map(({ id }) => id)
     return ids.length === 0 ? undefined : { refused: 'IN_USE', ids }
