@@ -29,6 +29,7 @@ export const stackEnvironment = z.object({
   PHI_ISSUER: text,
   PHI_AUDIENCE: text,
   PHI_JWKS_URI: text,
+  PHI_OPERATIONS: text,
   AWS_REGION: text,
   AWS_ACCESS_KEY_ID: text,
   AWS_SECRET_ACCESS_KEY: text,
@@ -55,6 +56,8 @@ export interface StackParts {
   readonly issuer: string
   readonly audience: string
   readonly jwksUri: string
+  /** What first-party clients may send: the setting PHI_OPERATIONS. */
+  readonly operations: object
   readonly dynamodb: string
   readonly kms: string
 }
@@ -72,6 +75,7 @@ export const environmentOf = (parts: StackParts): StackEnvironment => ({
   PHI_ISSUER: parts.issuer,
   PHI_AUDIENCE: parts.audience,
   PHI_JWKS_URI: parts.jwksUri,
+  PHI_OPERATIONS: JSON.stringify(parts.operations),
   AWS_REGION: 'us-east-1',
   AWS_ACCESS_KEY_ID: 'local',
   AWS_SECRET_ACCESS_KEY: 'local',

@@ -10,6 +10,7 @@ import { type KmsStandIn, startKms } from './kms.ts'
 import { freePort, LOOPBACK, requirePort } from './ports.ts'
 import { readStackFile, removeStackFile, type StackFile, writeStackFile } from './stack-file.ts'
 import { createTables, dropTables } from './tables.ts'
+import { PORTAL_CLIENT } from './token.ts'
 
 export interface StackOptions {
   /** Absolute path, created if missing. Only one stack at a time can use it. */
@@ -39,6 +40,8 @@ const LAKESIDE_KEY = 'alias/phi-lakeside'
 const LOG_KEYS = { ed25519: 'alias/phi-local-log-ed25519', mlDsa44: 'alias/phi-local-log-ml-dsa-44' }
 /** In older data folders, the first tenant key of lakeside is under the shared key. */
 const TENANT_KMS_KEYS = { lakeside: [LAKESIDE_KEY, KMS_KEY] }
+/** Unregistered texts of the portal are reported, and it registers queries by itself. Other first-party clients send any text. */
+const OPERATIONS = { modes: { [PORTAL_CLIENT]: 'log' }, register: [PORTAL_CLIENT] }
 const DATABASE = 'dynamodb.sqlite'
 /** The folder of the sealed log. */
 const AUDIT_OBJECTS = 'audit-objects'
@@ -126,6 +129,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     issuer,
     audience: AUDIENCE,
     jwksUri,
+    operations: OPERATIONS,
     dynamodb: endpoint,
     kms: kms.value.endpoint,
   })

@@ -2,11 +2,13 @@ import { relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { DEMO_USERS } from './users.ts'
 import { type Handler, startHttpApi } from './api-gateway.ts'
+import { seedClients } from './demo/seed-clients.ts'
 import { seedOnce } from './seeding.ts'
 import { DATA_FOLDER } from './stack-file.ts'
 import { startStack } from './stack.ts'
 import { tour } from './tour.ts'
-import { clinicLock } from '../../schema/clinic.ts'
+import { compilePolicy } from '../../directives/compile.ts'
+import { clinicLock, clinicTypeDefs } from '../../schema/clinic.ts'
 
 // `npm start [-- --fresh] [--patients N]` starts the whole system on this machine. PORT and PHI_DATA come from the environment.
 
@@ -30,12 +32,13 @@ async function start(): Promise<void> {
   const stops = [() => stack.stop()]
   stopOnSignal(stops)
   try {
-    // import them only now: both read the environment when they are loaded, as on Lambda
-    const [{ handler }, notary, tables, { openImporter }] = await Promise.all([
+    // import them only now: they read the environment when they are loaded, as on Lambda
+    const [{ handler }, notary, tables, { openImporter }, { openOperationAdmin }] = await Promise.all([
       import('../../functions/graphql.ts'),
       import('../../functions/notary.ts'),
       import('../../functions/tables.ts'),
       import('../../gateway/admin/open-importer.ts'),
+      import('../../gateway/admin/operation-admin.ts'),
     ])
     const seeded = await seedOnce({
       stack,
@@ -46,6 +49,13 @@ async function start(): Promise<void> {
     })
     if (!seeded && patients !== undefined)
       log('The demo patients already exist. To change their number, run: npm start -- --fresh --patients N')
+    // unchecked: this decides no request, and only the gateway knows the sources of relationships
+    const compiled = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
+    await seedClients({
+      stage: stack.env.PHI_STAGE,
+      openOperations: (tenant) => openOperationAdmin(tenant, compiled, process.env),
+      log,
+    })
     const api = await startHttpApi({ port, routes: { 'POST /graphql': handler, 'GET /graphql': handler, 'GET /health': health } })
     const sealAndTable = async (): Promise<void> => {
       await notary.handler()

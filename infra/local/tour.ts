@@ -1,3 +1,4 @@
+import { operationId } from './demo/demo-clients.ts'
 import type { DemoUser } from './users.ts'
 
 const PANEL = '{ patients(first: 2) { edges { node { id familyName givenName birthDate'
@@ -11,6 +12,8 @@ const FIRST_QUERY: Readonly<Record<string, string>> = {
   RESEARCHER: '{ patients(first: 2) { edges { node { birthDate gender address { postalCode } } } } }',
   PATIENT: `${PANEL} careTeam { edges { node { displayName role } } } } } } }`,
 }
+/** The first operation of a machine client, by its id: a partner sends no text. */
+const FIRST_OPERATION: Readonly<Record<string, string>> = { acme: 'Members' }
 const WHO_AM_I = '{ viewer { userId tenant roles purpose mayClaim } }'
 
 /** Lists the demo users, each with one command that you can run in the project folder. */
@@ -21,7 +24,10 @@ export function tour(users: readonly DemoUser[], graphql: string): string {
 }
 
 function curl(user: DemoUser, graphql: string): string {
-  const body = JSON.stringify({ query: FIRST_QUERY[user.role] ?? WHO_AM_I })
+  const operation = FIRST_OPERATION[user.name]
+  const body = JSON.stringify(
+    operation === undefined ? { query: FIRST_QUERY[user.role] ?? WHO_AM_I } : { documentId: operationId(user.name, operation) },
+  )
   return [
     `curl -s ${graphql}`,
     `-H "authorization: Bearer $(npm run --silent phi -- token ${user.name})"`,

@@ -72,7 +72,13 @@ export const DEMO_USERS: readonly DemoUser[] = [
     description: 'reviews break-glass grants, never reads a patient record',
   },
   { name: 'admin', tenant: 'riverside', role: 'ADMIN', description: 'administers users and clients' },
-  { name: 'acme', tenant: 'riverside', role: 'PARTNER', client: true, description: 'a payer with its own machine client' },
+  {
+    name: 'acme',
+    tenant: 'riverside',
+    role: 'PARTNER',
+    client: true,
+    description: 'a payer with its own machine client, which runs registered operations by id',
+  },
   {
     name: 'lakeside-physician',
     tenant: 'lakeside',

@@ -57,6 +57,7 @@ describe('phi without a running stack', { timeout: 30_000 }, () => {
       issuer: free,
       audience: 'phi',
       jwksUri: free,
+      operations: {},
       dynamodb: free,
       kms: free,
     })

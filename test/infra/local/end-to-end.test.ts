@@ -11,6 +11,7 @@ import { promisify } from 'node:util'
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { demoBundles } from '../../../infra/local/demo/bundles.ts'
+import { clientFile } from '../../../infra/local/demo/demo-clients.ts'
 import { DEMO_USERS } from '../../../infra/local/users.ts'
 import { readStackFile } from '../../../infra/local/stack-file.ts'
 import { fetchToken } from '../../../infra/local/token.ts'
@@ -128,14 +129,9 @@ describe('the stack of one machine, over HTTP', () => {
     const answers = new Map<string, Awaited<ReturnType<typeof ask>>>()
     for (const { name } of DEMO_USERS) {
       const body = printedBody(name)
-      expect(body, name).toContain('query')
+      // a partner runs registered operations by id
+      expect(body, name).toContain(name === 'acme' ? 'documentId' : 'query')
       const answer = await ask(await fetchToken(file, name), body)
-      if (name === 'acme') {
-        // a partner runs registered operations, and sends no text
-        expect(answer.status).toBe(400)
-        expect(answer.json).toMatchObject({ errors: [{ extensions: { code: 'PERSISTED_DOCUMENT_ID_REQUIRED' } }] })
-        continue
-      }
       expect(answer.status, name).toBe(200)
       expect(answer.json).not.toHaveProperty('errors')
       expect(answer.headers.get('cache-control')).toBe('no-store')
@@ -150,7 +146,20 @@ describe('the stack of one machine, over HTTP', () => {
       expect(at(node, 'address', 'postalCode')).toMatch(/^\d{3}$/)
     }
     expect(nodes('patient')).toHaveLength(1)
+    expect(nodes('acme').length).toBeGreaterThan(0)
+    for (const node of nodes('acme')) expect(at(node, 'familyName')).toEqual(expect.any(String))
     expect(at(answers.get('auditor')?.json, 'data', 'viewer', 'roles')).toEqual(['AUDITOR'])
+  })
+
+  it('P10: refuses a partner with a text, also with the text of a registered operation', async () => {
+    const token = await fetchToken(readStackFile(dataFolder), 'acme')
+    const { operations } = JSON.parse(clientFile('acme', 'manifest.json')) as { readonly operations: readonly { body: string }[] }
+    for (const query of ['{ patients { edges { node { mrn } } } }', operations[0]?.body]) {
+      const { status, json } = await ask(token, JSON.stringify({ query }))
+      expect(status).toBe(400)
+      expect(json).toMatchObject({ errors: [{ extensions: { code: 'PERSISTED_DOCUMENT_ID_REQUIRED' } }] })
+      expect(json).not.toHaveProperty('data')
+    }
   })
 
   it('P2, P5: answers each caller by relationship, and leaves a record of each value that the command line lists', async () => {
