@@ -48,18 +48,18 @@ export async function seedClients({ stage, openOperations, log }: ClientSeeding)
 
 /** Returns the number of operations that it registered. */
 async function seedClient(admin: OperationAdmin, tenant: TenantId, demo: DemoClient): Promise<number> {
-  const { decisions, by, commit } = admin
+  const { decisions, by } = admin
   const { client, isPartner, appVersion } = demo
   const found = await decisions.show({ tenant, client })
   if (isPartner && found?.client.contract === undefined) {
     const decision = await decisions.approveContract(tenant, clientFile(client, 'contract.json'), by)
     if (decision.refused !== undefined) throw new DemoClientRefused(demo, decision)
-    await commit('contract', decision.changes)
+    await admin.commit('contract', decision.changes)
   }
   if (found !== undefined && found.operations.length > 0) return 0
   const manifest = clientFile(client, 'manifest.json')
   const decision = await decisions.publish({ tenant, client }, { manifest, ...(appVersion && { appVersion }), isActive: true, by })
   if (decision.refused !== undefined) throw new DemoClientRefused(demo, decision)
-  await commit('publish', decision.changes)
+  await admin.commit('publish', decision.changes)
   return decision.report.operations.length
 }

@@ -33,9 +33,9 @@ const seed = (open = openOperations) =>
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'phi-test-'))
   stack = await startStack({ dataFolder: folder, port: 0, namespace: `test-${randomUUID()}` })
-  const { keyring, close } = openServices(stack.env)
-  for (const tenant of [RIVERSIDE, 'lakeside' as TenantId]) await keyring.createTenant(tenant)
-  close()
+  const services = openServices(stack.env)
+  for (const tenant of [RIVERSIDE, 'lakeside' as TenantId]) await services.keyring.createTenant(tenant)
+  services.close()
   admin = await openOperations(RIVERSIDE)
 })
 afterAll(async () => {
