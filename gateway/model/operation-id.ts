@@ -1,7 +1,7 @@
 /** The prefix with which GraphQL over HTTP marks an id that is a SHA-256. An id with the prefix is the same id as without. */
 const PREFIX = 'sha256:'
 /** Ids of Apollo and Relay are hashes in hex. A build can create ids of its own. */
-const FORM = /^[\w.~:+/=-]{1,128}$/
+const FORM = /^[\w.~:+/=-]{1,256}$/
 
 /**
  * The id of a registered operation, as a client sends it or a manifest lists it, without the prefix `sha256:`. Undefined for a text

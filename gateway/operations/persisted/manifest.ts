@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { type BodyFault, readBody } from './operation-body.ts'
+import { operationId } from '../../model/operation-id.ts'
 
 /** Bytes of a manifest in UTF-8. */
 export const MAX_MANIFEST_BYTES = 20 * 1024 * 1024
@@ -31,7 +32,7 @@ const MESSAGES = {
   NOT_A_MANIFEST: 'The file is no manifest of Apollo (format 1) or of Relay.',
   EMPTY: 'The manifest has no operations.',
   INVALID_OPERATION: 'has a member that is missing, unknown or of the wrong type.',
-  INVALID_ID: 'has an invalid id. An id has 1 to 256 letters, digits, or characters of "_.:+/=-".',
+  INVALID_ID: 'has an invalid id. An id has 1 to 256 letters, digits, or characters of "_.~:+/=-".',
   DUPLICATE_ID: 'has the id of another operation with another text.',
   NAME_MISMATCH: 'has another name in its text.',
   TYPE_MISMATCH: 'has another type in its text.',
@@ -58,12 +59,6 @@ export function manifestFaultText({ index, id, reason, locations = [] }: Manifes
   if (index === undefined) return MESSAGES[reason]
   const places = locations.map(({ line, column }) => ` Line ${line}, column ${column}.`)
   return `Operation ${index + 1}${id === undefined ? '' : ` (${id})`} ${MESSAGES[reason]}${places.join('')}`
-}
-
-/** The id of an operation as the registry knows it: without the prefix `sha256:`. Undefined if the text is no id. */
-export function operationId(text: string): string | undefined {
-  const id = text.startsWith('sha256:') ? text.slice('sha256:'.length) : text
-  return /^[A-Za-z0-9_.:+/=-]{1,256}$/.test(id) ? id : undefined
 }
 
 interface Entry {

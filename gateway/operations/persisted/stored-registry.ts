@@ -5,7 +5,7 @@ import type { Clock } from '../../model/record.ts'
 import { operationKey, textKey } from '../../store/operation-keys.ts'
 import type { OperationItem, OperationTable } from '../../store/operations.ts'
 import { ItemCache, momentOf } from './item-cache.ts'
-import { isOperationId } from './operation-id.ts'
+import { isOperationId } from './text-limits.ts'
 import type { ClientOf, OperationRegistry, Registered } from './operation-registry.ts'
 import {
   type ClientContent,

@@ -1,5 +1,5 @@
-/** A sort key holds 1,024 bytes. */
-const MAX_ID_BYTES = 512
+import { operationId } from '../../model/operation-id.ts'
+
 const MAX_NAME_BYTES = 256
 /** The text of an operation as JSON. Its item holds 200 KiB. */
 const MAX_TEXT_BYTES = 128 * 1024
@@ -9,7 +9,7 @@ const CONTROL = /\p{Cc}/u
 const isText = (text: string, most: number): boolean => text !== '' && text.isWellFormed() && Buffer.byteLength(text) <= most
 
 /** Whether a text can be the id of an operation, or the hash of a text. */
-export const isOperationId = (text: string): boolean => isText(text, MAX_ID_BYTES)
+export const isOperationId = (text: string): boolean => operationId(text) === text
 
 /** Whether a text can be the name of an operation. */
 export const isOperationName = (text: string): boolean => isText(text, MAX_NAME_BYTES)
