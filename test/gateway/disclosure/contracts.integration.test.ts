@@ -148,6 +148,29 @@ describe('P10: nothing beyond the contract opens, whatever operation arrives', (
     expect(answer.errors[0]?.extensions).toMatchObject({ reason: 'CONTRACT' })
     const list = await process.ask('billing', '{ patients(first: 5) { edges { node { id } } } }')
     expect(list.data).toEqual({ patients: null })
+    const entries = await auditOf(clinic, answer)
+    expect(entries.map(({ path, outcome, reason }) => [path, outcome, reason])).toEqual([['Query.patient', 'DENIED', 'CONTRACT']])
+  })
+
+  it('a call for which the contract admits no role or purpose is denied', async () => {
+    under()
+    const end = 'mutation { endSession }'
+    expect((await process.ask('billing', end)).errors.map(({ extensions }) => extensions['reason'])).not.toContain('CONTRACT')
+    under({ purposes: new Set(['HOPERAT']) })
+    const answer = await process.ask('billing', end)
+    expect(answer.data).toEqual({ endSession: null })
+    expect(answer.errors[0]?.extensions).toMatchObject({ coordinate: 'Mutation.endSession', reason: 'CONTRACT' })
+    expect(outcomesOf(await auditOf(clinic, answer))).toEqual(['Mutation.endSession DENIED CONTRACT'])
+  })
+
+  it('the audit names the roles in which the caller acts, and the viewer too', async () => {
+    const id = await admit('roles', [undefined])
+    under({ roles: new Set(['PARTNER'] as Role[]) })
+    const answer = await process.ask('billing', 'query ($id: ID!) { viewer { roles mayClaim } patient(id: $id) { familyName } }', {
+      id,
+    })
+    expect(at(answer.data, 'viewer')).toEqual({ roles: [], mayClaim: ['HPAYMT'] })
+    expect((await auditOf(clinic, answer)).map(({ roles }) => roles)).toEqual([[]])
   })
 
   it('a page larger than the contract is refused', async () => {

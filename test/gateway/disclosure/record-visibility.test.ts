@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Relationship, Sensitivity } from '../../../directives/policy.ts'
+import type { RecordLabel, Relationship, Role, Sensitivity } from '../../../directives/policy.ts'
 import type { SubjectAttributes } from '../../../gateway/access/attribute-loader.ts'
 import { authorRelationship } from '../../../gateway/access/author.ts'
 import type { RelationshipSource } from '../../../gateway/access/relationships.ts'
@@ -10,6 +10,7 @@ import type { Instant, PatientId, RecordId } from '../../../gateway/model/ids.ts
 import type { ListedRecord } from '../../../gateway/model/list.ts'
 import type { RecordMetadata } from '../../../gateway/model/record.ts'
 import { callerWith, NOW } from '../decide/clinic-policy.ts'
+import { contractWith } from '../decide/contracts.ts'
 import { AUTHOR, names, PATIENT, PHYSICIAN, policy, refOf, relatedTo } from './request-fixtures.ts'
 
 const BILLING = callerWith(['BILLING'], 'HPAYMT', { seesExistence: true })
@@ -220,5 +221,48 @@ describe('P9: a list leaves out closed records, by what it knows of them', () =>
     expect(reasonFor({ limits: onlyUnlabeled })).toBe('RELATIONSHIP')
     expect(reasonFor({ limits: onlyUnlabeled, breakGlass })).toBe('CONSENT')
     expect(reasonFor({})).toBe('CONSENT')
+  })
+})
+
+describe('P10: a contract narrows what a caller may know of', () => {
+  const all = contractWith({
+    roles: new Set([...policy.roles.keys()]),
+    paths: new Set(policy.phi.keys()),
+    categories: new Set([...policy.phi.values()].map(({ category }) => category)),
+  })
+  const noteless = { ...all, paths: new Set([...all.paths].filter((path) => !path.startsWith('Note.'))) }
+  const personless = { ...all, paths: new Set([...all.paths].filter((path) => path.startsWith('Note.'))) }
+  const kindOf = (caller: Caller, ...[ref, relationships, more = {}]: [typeof note, string[], Partial<SubjectAttributes>?]) =>
+    visibilityFor(caller).verdictFor(ref, undefined, attributes(relationships, more)).kind
+
+  it.each([
+    ['a type within the contract', all, note, 'VISIBLE'],
+    ['a type outside of the contract', noteless, note, 'HIDDEN'],
+    ['a contract for other roles', { ...all, roles: new Set(['BILLING' as Role]) }, note, 'HIDDEN'],
+    ['a contract for other purposes', { ...all, purposes: new Set(['HPAYMT'] as const) }, note, 'HIDDEN'],
+  ])('%s', (_, contract, ref, kind) => {
+    expect(kindOf({ ...PHYSICIAN, contract }, ref, ['CARE_TEAM'])).toBe(kind)
+  })
+
+  it('neither the knowledge of patients nor break-glass reaches a type outside', () => {
+    expect(kindOf({ ...PHYSICIAN, contract: all }, person, [])).toBe('VISIBLE')
+    expect(kindOf({ ...PHYSICIAN, contract: personless }, person, [])).toBe('HIDDEN')
+    expect(kindOf({ ...IN_EMERGENCY, contract: all }, note, [], { breakGlass })).toBe('VISIBLE')
+    expect(kindOf({ ...IN_EMERGENCY, contract: noteless }, note, [], { breakGlass })).toBe('HIDDEN')
+  })
+
+  it('a labeled record is closed if the contract excludes its label, or nothing of its type opens to the caller', () => {
+    const sensitivities = new Set(['HIV'] as RecordLabel[])
+    const closure = (contract: typeof all, labels: readonly string[], held: readonly string[], caller = PHYSICIAN) =>
+      visibilityFor({ ...caller, contract: { ...contract, sensitivities } }).closed(note.type, {
+        relationships: names(...held),
+        consent: { rules: policy.consent, given: [], record: labeled(...labels) },
+      })
+    expect(closure(all, ['HIV'], ['CARE_TEAM'])).toBe('OPEN')
+    expect(closure(noteless, ['HIV'], ['CARE_TEAM'])).toBe('OPEN')
+    expect(closure(all, ['PSY'], ['CARE_TEAM'])).toBe('CONSENT')
+    expect(closure(noteless, ['PSY'], ['CARE_TEAM'])).toBe('CONSENT')
+    expect(closure(all, ['PSY'], ['ORGANIZATION'], BILLING)).toBe('CONSENT')
+    expect(closure(all, [], ['ORGANIZATION'], BILLING)).toBe('OPEN')
   })
 })
