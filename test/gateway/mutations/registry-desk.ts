@@ -62,10 +62,12 @@ export interface Change {
 }
 
 /** The only root of an answer without errors. */
-export function resultOf<T = Change>({ data, errors }: ClinicAnswer): T {
+export function rootOf({ data, errors }: ClinicAnswer): unknown {
   if (errors.length > 0 || data === null || data === undefined) throw new Error(JSON.stringify(errors))
-  return Object.values(data)[0] as T
+  return Object.values(data)[0]
 }
+
+export const resultOf = (answer: ClinicAnswer): Change => rootOf(answer) as Change
 
 export const codesOf = ({ errors }: ClinicAnswer): readonly unknown[] => errors.map(({ extensions }) => extensions['code'])
 

@@ -22,6 +22,7 @@ import {
   resultOf,
   RETIRE,
   REVOKE,
+  rootOf,
   SHOW,
 } from './registry-desk.ts'
 
@@ -35,7 +36,7 @@ afterAll(async () => {
 
 const ask = (query: string, variables?: Record<string, unknown>) => clinic.ask('admin', query, variables)
 const change = async (query: string, variables: Record<string, unknown>) => resultOf(await ask(query, variables))
-const clients = async () => resultOf<readonly { clientId: string }[]>(await ask(LIST)).map(({ clientId }) => clientId)
+const clients = async () => (rootOf(await ask(LIST)) as readonly { clientId: string }[]).map(({ clientId }) => clientId)
 /** As each request of the client reads it. */
 const contractPaths = async (client: string) => {
   const { operations: table, keyring, now } = clinic.services
@@ -105,7 +106,7 @@ describe('P10: the registry in the API', () => {
     const { text, ids } = manifestOf('id', 'familyName')
     await change(APPROVE, { contract: contractFor('lab-2') })
     await change(PUBLISH, { clientId: 'lab-2', manifest: text, app: 'web', version: '1' })
-    const shown = resultOf<Record<string, unknown>>(await ask(SHOW, { clientId: 'lab-2' }))
+    const shown = rootOf(await ask(SHOW, { clientId: 'lab-2' })) as Record<string, unknown>
     const versions = [{ app: 'web', version: '1', state: 'PENDING' }]
     expect(shown).toMatchObject({
       clientId: 'lab-2',
@@ -302,8 +303,8 @@ describe('docs/registry-api.md', () => {
     const text = readFileSync(new URL('../../../docs/registry-api.md', import.meta.url), 'utf8')
     const blocks = (kind: string) => [...text.matchAll(RegExp(`^\`\`\`${kind}\\n(.*?)^\`\`\``, 'gms'))].map(([, body = '']) => body)
     const [contract, manifest] = blocks('json')
-    const answers = []
-    for (const query of blocks('graphql')) answers.push(resultOf<object>(await ask(query, { contract, manifest })))
+    const answers: object[] = []
+    for (const query of blocks('graphql')) answers.push(resultOf(await ask(query, { contract, manifest })))
     const done = { done: true, refusal: null, messages: [] }
     expect(answers).toMatchObject([
       { ...done, exceedingCount: 0 },
@@ -319,10 +320,12 @@ describe('failures', () => {
   it('a publication that ended midway serves nothing, and can be repeated', async () => {
     const manifest = manifestOf(...Array.from({ length: 60 }, (_, number) => `a${number}: id`))
     const publish = { clientId: 'lab-10', manifest: manifest.text, app: 'web', version: '1' }
-    const served = async () =>
-      resultOf<{ operations: { versions: unknown[] }[] } | null>(
+    const served = async () => {
+      const client = rootOf(
         await ask('{ registeredClient(clientId: "lab-10") { operations(first: 100) { versions { state } } } }'),
-      )?.operations.filter(({ versions }) => versions.length > 0).length
+      ) as { readonly operations: readonly { readonly versions: readonly unknown[] }[] }
+      return client.operations.filter(({ versions }) => versions.length > 0).length
+    }
     const dying = await clinic.another()
     const { audit } = dying.services
     const commit = audit.commit.bind(audit)
