@@ -47,13 +47,14 @@ export class Deadline {
   async wait<T>(work: () => Promise<T>, late: () => Error): Promise<T> {
     const { left } = this
     if (left === 0) throw late()
+    // before the timer: work that throws at once leaves no rejection without a handler
+    const begun = work()
+    // a failure after the deadline has no handler, and it must not end the process
+    begun.catch(() => undefined)
     let timer: NodeJS.Timeout | undefined
     const end = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(late()), left)
     })
-    const begun = work()
-    // a failure after the deadline has no handler, and it must not end the process
-    begun.catch(() => undefined)
     try {
       return await Promise.race([begun, end])
     } finally {

@@ -42,6 +42,18 @@ describe('P9: no caller waits past a deadline', () => {
     await vi.advanceTimersByTimeAsync(0)
   })
 
+  it('work that throws before it returns a promise leaves no timer', async () => {
+    const deadline = new Deadline(
+      START + 100,
+      clocks(() => START),
+    )
+    const work = (): Promise<never> => {
+      throw new RangeError('own')
+    }
+    await expect(deadline.wait(work, late)).rejects.toThrow(RangeError)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   it('no work begins after the deadline', async () => {
     const deadline = new Deadline(
       START + 100,
