@@ -40,8 +40,14 @@ export function checkCommand(enterSystem: () => Promise<void>): Command {
         else for (const line of lines) printLine(line)
         if (!isGood) process.exitCode = 1
       }
-      if (files !== undefined) return await reporting(() => check(readClients(files)))
-      if (tenant === undefined) return await reporting(() => Promise.reject(new OperationsRefused(['Give --tenant or --files.'])))
+      if (files !== undefined) {
+        await reporting(() => check(readClients(files)))
+        return
+      }
+      if (tenant === undefined) {
+        await reporting(() => Promise.reject(new OperationsRefused(['Give --tenant or --files.'])))
+        return
+      }
       await enterSystem()
       await withAdmin(tenant, async ({ decisions }) => check(await decisions.evolvingClients(tenant)))
     })

@@ -25,7 +25,10 @@ export function listCommand(): Command {
         const all = await decisions.list(tenant)
         const clients = all.filter(({ client }) => only === undefined || client === only)
         if (only !== undefined && clients.length === 0) throw unknownClient()
-        if (json) return printJson(clients.map(clientJson))
+        if (json) {
+          printJson(clients.map(clientJson))
+          return
+        }
         if (clients.length === 0) printLine('no clients')
         for (const client of clients) for (const line of clientLines(client)) printLine(line)
       })
@@ -45,7 +48,10 @@ export function showCommand(): Command {
         if (id !== undefined && operations.length === 0) throw new OperationsRefused(['The client has no such operation.'])
         const uses = await usesOrUnknown(admin)
         const shown = operations.map((operation) => ({ operation, use: useOf(uses, client, operation) }))
-        if (json) return printJson({ ...clientJson(details.client), operations: shown.map(operationJson) })
+        if (json) {
+          printJson({ ...clientJson(details.client), operations: shown.map(operationJson) })
+          return
+        }
         for (const line of clientLines(details.client)) printLine(line)
         for (const one of shown) for (const line of operationLines(one, uses !== undefined)) printLine(line)
         if (id !== undefined) for (const { operation } of shown) printText(`\n${operation.text}\n`)
@@ -70,7 +76,10 @@ export function staleCommand(): Command {
           const found = details === undefined ? [] : staleOperations(details, uses, from)
           stale.push(...found.map(({ id, name, approval }) => ({ client, id, name, approvedAt: timeText(approval.at) })))
         }
-        if (json) return printJson({ until: timeText(uses.until), operations: stale })
+        if (json) {
+          printJson({ until: timeText(uses.until), operations: stale })
+          return
+        }
         if (stale.length === 0) printLine('no stale operations')
         for (const { client, id, name, approvedAt } of stale) printLine(`${client}  ${id}  ${name}  approved ${approvedAt}`)
       })

@@ -32,7 +32,10 @@ export function contractCommand(): Command {
       await withAdmin(tenant, async ({ decisions, by, commit }) => {
         const { report, changes } = admitted(await decisions.approveContract(tenant, readText(file), by))
         printContract(report)
-        if (dryRun) return printLine('dry run: nothing is written')
+        if (dryRun) {
+          printLine('dry run: nothing is written')
+          return
+        }
         if (changes.length > 0 && report.widened.length > 0 && yes !== true) await confirmWidening()
         await commit('contract', changes)
         reportTo(out, report, contractReportMarkdown(report))
@@ -65,7 +68,10 @@ export function publishCommand(): Command {
         )
         if (decision.refused === 'OPERATIONS') reportTo(out, decision.report, reportMarkdown(decision.report))
         const { report, changes } = admitted(decision)
-        if (dryRun) return printLine(`${proved(report)}; dry run: nothing is written`)
+        if (dryRun) {
+          printLine(`${proved(report)}; dry run: nothing is written`)
+          return
+        }
         await commit('publish', changes)
         reportTo(out, report, reportMarkdown(report))
         printLine(`${proved(report)}; ${changes.length === 0 ? 'already registered' : 'registered'}`)

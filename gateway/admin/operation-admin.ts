@@ -26,7 +26,7 @@ export interface OperationAdmin {
    * @param operation the work of the command, for the audit: `publish`
    * @throws VersionConflict, AuditUnavailable
    */
-  commit(operation: string, changes: readonly Change[]): Promise<void>
+  readonly commit: (operation: string, changes: readonly Change[]) => Promise<void>
   /**
    * Reads the uses of operations from the audit tables.
    *

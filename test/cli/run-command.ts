@@ -22,7 +22,7 @@ export async function runCommand(command: Command, words: readonly string[]): Pr
   for (const one of all) one.exitOverride()
   try {
     await command.parseAsync([...words], { from: 'user' })
-    return { code: Number(process.exitCode), ...output }
+    return { code: process.exitCode, ...output }
   } catch (error) {
     const { exitCode } = error as { readonly exitCode?: number }
     if (exitCode === undefined) throw error

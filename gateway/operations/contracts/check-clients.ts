@@ -13,7 +13,7 @@ export interface ExceedingOperation {
 }
 
 /** A contract with names that the policy does not have, or that is over. */
-export interface FaultyContract {
+interface FaultyContract {
   readonly client: string
   readonly faults: readonly (ContractFault & { readonly message: string })[]
 }

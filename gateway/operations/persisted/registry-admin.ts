@@ -45,7 +45,7 @@ export interface ClientDetails {
 export interface PublicationRequest {
   /** The text of the manifest. */
   readonly manifest: string
-  /** Without it, the operations become part of `DEFAULT_VERSION` and are served at once. */
+  /** Without it, the operations become part of the version `current` of the application `default`, and are served at once. */
   readonly appVersion?: AppVersion
   /** Whether the version becomes active with the publication. An active version stays active. */
   readonly isActive?: boolean
@@ -63,7 +63,7 @@ export interface RetirementRequest {
 }
 
 /** The version of clients that publish without versions. */
-export const DEFAULT_VERSION: AppVersion = { app: 'default', version: 'current' }
+const DEFAULT_VERSION: AppVersion = { app: 'default', version: 'current' }
 /** Days that a use counts for a retirement, unless given. */
 export const DEFAULT_USE_DAYS = 30
 /** The path of a forced retirement in the audit. No path of a schema begins with `#`. */
@@ -230,7 +230,7 @@ export class RegistryAdmin {
 export const operationHash = (text: string): string => hash('sha256', text, 'hex')
 
 /** The operations that are served, or will be once their version is activated: not revoked, and in a version that is not retired. */
-export function liveOperations({ client, operations }: ClientDetails): readonly RegisteredOperation[] {
+function liveOperations({ client, operations }: ClientDetails): readonly RegisteredOperation[] {
   return operations.filter(({ revoked, versions }) => {
     const states = versions.map(({ app, version }) => client.apps[app]?.[version])
     return revoked === undefined && states.some((state) => state === 'ACTIVE' || state === 'PENDING')

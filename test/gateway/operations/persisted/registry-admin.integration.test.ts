@@ -152,9 +152,9 @@ describe('P10: a retirement by an administrator', () => {
     await publish(acme)
     await publish(acme, V2)
     expect(await retire(acme, undefined)).toMatchObject({ changes: [{ record: { path: '#operation' } }] })
-    await commit((await admin().retire(acme, V2, { uses: undefined, days: 30, isForced: false })) as never)
+    await commit(await admin().retire(acme, V2, { uses: undefined, days: 30, isForced: false }))
     expect(await retire(acme, undefined)).toMatchObject({ refused: 'USE_UNKNOWN' })
-    await commit((await retire(acme, undefined, true)) as never)
+    await commit(await retire(acme, undefined, true))
     expect(await retire(acme, undefined)).toEqual({ report: undefined, changes: [] })
   })
 
