@@ -50,6 +50,16 @@ export const CAMPAIGNS: readonly Campaign[] = [
     path: 'test/gateway/disclosure/closed-records.integration.test.ts',
     size: { variable: 'CLOSED_RECORDS', full: 'all' },
   },
+  {
+    name: 'registrar',
+    path: 'test/gateway/operations/persisted/registrar.integration.test.ts',
+    size: { variable: 'REGISTERED', full: '10000' },
+  },
+  {
+    name: 'registry',
+    path: 'test/gateway/operations/persisted/registry-size.integration.test.ts',
+    size: { variable: 'REGISTERED_OPERATIONS', full: '10000' },
+  },
   { name: 'oracle', path: 'test/oracle/oracle.integration.test.ts', size: { variable: 'ORACLE_RUNS', full: '2000' } },
   {
     name: 'faults',

@@ -1,19 +1,15 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { ApolloClient, ApolloLink, CombinedGraphQLErrors, gql, HttpLink, InMemoryCache, ServerError } from '@apollo/client'
-import { PersistedQueryLink } from '@apollo/client/link/persisted-queries'
-import { generatePersistedQueryIdsFromManifest } from '@apollo/persisted-query-lists'
-import { cacheExchange, createClient, fetchExchange } from '@urql/core'
-import { persistedExchange } from '@urql/exchange-persisted'
-import { type DocumentNode, getOperationAST } from 'graphql'
+import { gql } from '@apollo/client'
 import relay from 'relay-runtime'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { clientFile, operationId } from '../../../../infra/local/demo/demo-clients.ts'
 import { PORTAL_CLIENT } from '../../../../infra/local/token.ts'
-import { sha256 } from '../../../harness/operation-registry.ts'
 import { at, nodesAt } from '../../asking.ts'
-import { documentsOf, type Manifest, manifestOf } from './demo-documents.ts'
+import { documentsOf, manifestOf } from './demo-documents.ts'
 import { BEACON, type RegisteredStack, RIVERSIDE, type Served, serveRegistered } from './registered-over-http.ts'
+import { type Outcome, registeredApollo } from './samples/registered-apollo.ts'
+import { registeredUrql } from './samples/registered-urql.ts'
 import { relayEnvironment, viewerRequest } from './samples/relay.ts'
 
 const ACME = documentsOf('acme')
@@ -59,43 +55,11 @@ async function decide(
   await stack.admin.commit(name, decided.changes)
 }
 
-/** What a client was answered: data, or the code of the refusal. */
-type Outcome = { readonly data: unknown } | { readonly code: unknown }
-
-function codeOf(error: unknown): Outcome {
-  if (CombinedGraphQLErrors.is(error)) return { code: error.errors[0]?.extensions?.['code'] }
-  if (ServerError.is(error)) return { code: at(JSON.parse(error.bodyText), 'errors', 0, 'extensions', 'code') }
-  throw error
-}
-
-/** Apollo Client 4. With a manifest it sends the ids of the manifest, otherwise the hashes of its texts. */
-function apollo(
-  { url }: Served,
-  token: string,
-  { manifest, headers = {}, useGet = false }: { manifest?: Manifest; headers?: Record<string, string>; useGet?: boolean } = {},
-) {
-  const hashing =
-    manifest === undefined ? { sha256 } : generatePersistedQueryIdsFromManifest({ loadManifest: () => Promise.resolve(manifest) })
-  const link = ApolloLink.from([
-    new PersistedQueryLink({ ...hashing, useGETForHashedQueries: useGet }),
-    new HttpLink({ uri: url, headers: { authorization: `Bearer ${token}`, ...headers } }),
-  ])
-  const client = new ApolloClient({ link, cache: new InMemoryCache(), clientAwareness: { name: 'portal', version: '1.0.0' } })
-  return async (query: DocumentNode | undefined, variables: Record<string, unknown> = {}): Promise<Outcome> => {
-    if (query === undefined) throw new Error('no such operation')
-    try {
-      return { data: (await client.query({ query, variables, fetchPolicy: 'network-only' })).data }
-    } catch (error) {
-      return codeOf(error)
-    }
-  }
-}
-
 const members = (outcome: Outcome): readonly unknown[] => nodesAt(outcome, 'data', 'patients')
 
 describe('P10: Apollo Client 4 of a partner, with the ids of its manifest', () => {
   it('P10: runs every operation by id alone', async () => {
-    const run = apollo(one, tokens.acme, { manifest: manifestOf('acme') })
+    const run = registeredApollo(one.url, tokens.acme, { manifest: manifestOf('acme') })
     const found = members(await run(ACME['Members']))
     expect(found.length).toBeGreaterThan(0)
     const { id, familyName, birthDate } = found[0] as { id: string; familyName: string; birthDate: string }
@@ -109,7 +73,7 @@ describe('P10: Apollo Client 4 of a partner, with the ids of its manifest', () =
 
   it('P10, P13: goes on with the other operations after one was revoked, which two processes refuse at once', async () => {
     const manifest = manifestOf('acme')
-    const runs = [apollo(one, tokens.acme, { manifest }), apollo(other, tokens.acme, { manifest })]
+    const runs = [registeredApollo(one.url, tokens.acme, { manifest }), registeredApollo(other.url, tokens.acme, { manifest })]
     const memberId = { memberId: 'SUB-1' }
     for (const run of runs) expect(await run(ACME['MemberByNumber'], memberId)).toHaveProperty('data')
     const of = { tenant: RIVERSIDE, client: 'acme' }
@@ -134,7 +98,7 @@ describe('P10: Apollo Client 4 of a partner, with the ids of its manifest', () =
         }
       }
     `
-    const run = apollo(one, tokens.acme)
+    const run = registeredApollo(one.url, tokens.acme)
     for (let time = 0; time < 2; time++) expect(await run(own)).toEqual({ code: NOT_IN_LIST })
     expect(one.sent).toEqual(['id', 'id'])
     const { status, code } = await post({ query: manifestOf('acme').operations[0]?.body }, tokens.acme)
@@ -155,24 +119,24 @@ describe('P10: Apollo Client 4 of a first-party client', () => {
         }
       }
     `
-    const run = apollo(one, tokens.portal)
+    const run = registeredApollo(one.url, tokens.portal)
     for (let time = 0; time < 2; time++) expect(members(await run(own))).toHaveLength(1)
     expect(one.sent).toEqual(['id', 'text and id', 'id'])
-    expect(members(await apollo(other, tokens.portal)(own))).toHaveLength(1)
+    expect(members(await registeredApollo(other.url, tokens.portal)(own))).toHaveLength(1)
     expect(other.sent).toEqual(['id'])
     // another client of the same user has no such query
-    expect(members(await apollo(other, tokens.demo)(own))).toHaveLength(1)
+    expect(members(await registeredApollo(other.url, tokens.demo)(own))).toHaveLength(1)
     expect(other.sent).toEqual(['id', 'id', 'text'])
   })
 
   it('that may not register sends its text, and no hash afterwards', async () => {
-    const run = apollo(one, tokens.demo)
+    const run = registeredApollo(one.url, tokens.demo)
     for (let time = 0; time < 2; time++) expect(members(await run(PORTAL['Panel'], { first: 2 }))).toHaveLength(2)
     expect(one.sent).toEqual(['id', 'text', 'text'])
   })
 
   it('sends a registered query without variables by GET', async () => {
-    const run = apollo(one, tokens.portal, { manifest: manifestOf(PORTAL_CLIENT), useGet: true })
+    const run = registeredApollo(one.url, tokens.portal, { manifest: manifestOf(PORTAL_CLIENT), useGet: true })
     expect(at(await run(PORTAL['Home']), 'data', 'viewer', 'userId')).toBe('physician')
     expect(one.sent).toEqual(['GET'])
   })
@@ -239,43 +203,20 @@ describe('P10: the client is the one of the token', () => {
 })
 
 describe('P10: urql with its exchange, and the ids of a manifest', () => {
-  function urql({ url, sent }: Served, token: string, client: string, preferGet: boolean | 'within-url-limit') {
-    const ids = new Map(manifestOf(client).operations.map(({ name, id }) => [name, id]))
-    const exchange = persistedExchange({
-      preferGetForPersistedQueries: preferGet,
-      enforcePersistedQueries: true,
-      generateHash: (_text, document) => Promise.resolve(ids.get(getOperationAST(document)?.name?.value ?? '')),
-    })
-    const headers = { authorization: `Bearer ${token}` }
-    const urqlClient = createClient({
-      url,
-      exchanges: [cacheExchange, exchange, fetchExchange],
-      requestPolicy: 'network-only',
-      preferGetMethod: false,
-      fetchOptions: { headers },
-    })
-    const run = async (document: DocumentNode | undefined, variables = {}): Promise<unknown> => {
-      if (document === undefined) throw new Error('no such operation')
-      const { data, error } = await urqlClient.query(document, variables).toPromise()
-      return error === undefined ? { data: data as unknown } : error
-    }
-    return { run, sent }
-  }
-
   it('P10: of a partner sends ids by POST, and no text after a refusal', async () => {
-    const { run, sent } = urql(one, tokens.acme, 'acme', false)
+    const run = registeredUrql(one.url, tokens.acme, 'acme', false)
     expect(nodesAt(await run(ACME['Members']), 'data', 'patients').length).toBeGreaterThan(0)
     // revoked above
     expect(at(await run(ACME['MemberByNumber'], { memberId: 'SUB-1' }), 'graphQLErrors', 0, 'extensions', 'code')).toBe(NOT_IN_LIST)
     expect(nodesAt(await run(ACME['Members']), 'data', 'patients').length).toBeGreaterThan(0)
-    expect(sent).toEqual(['id', 'id', 'id'])
+    expect(one.sent).toEqual(['id', 'id', 'id'])
   })
 
   it('P10: sends a query without variables by GET, and is refused with 405 for one with a cursor', async () => {
-    const portal = urql(one, tokens.portal, PORTAL_CLIENT, 'within-url-limit')
-    expect(at(await portal.run(PORTAL['Home']), 'data', 'viewer', 'userId')).toBe('physician')
-    const acme = urql(one, tokens.acme, 'acme', 'within-url-limit')
-    expect(at(await acme.run(ACME['Members']), 'response', 'status')).toBe(405)
+    const portal = registeredUrql(one.url, tokens.portal, PORTAL_CLIENT, 'within-url-limit')
+    expect(at(await portal(PORTAL['Home']), 'data', 'viewer', 'userId')).toBe('physician')
+    const acme = registeredUrql(one.url, tokens.acme, 'acme', 'within-url-limit')
+    expect(at(await acme(ACME['Members']), 'response', 'status')).toBe(405)
     expect(one.sent).toEqual(['GET', 'GET'])
   })
 })

@@ -1,4 +1,4 @@
-import relay, { type ConcreteRequest, type FetchFunction } from 'relay-runtime'
+import relay, { type ConcreteRequest, type FetchFunction, type GraphQLResponse } from 'relay-runtime'
 
 /** A request as Relay's compiler writes it with `persistConfig`: an id, and no text. */
 export const viewerRequest = (name: string, id: string): ConcreteRequest => {
@@ -30,7 +30,7 @@ export const relayEnvironment = (url: string, token: string) => {
       headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
       body: JSON.stringify(id === null ? { query: text, variables } : { doc_id: id, variables }),
     })
-    return (await response.json()) as Awaited<ReturnType<FetchFunction>>
+    return (await response.json()) as GraphQLResponse
   }
   return new relay.Environment({ network: relay.Network.create(send), store: new relay.Store(new relay.RecordSource()) })
 }
