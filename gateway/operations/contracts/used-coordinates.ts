@@ -3,6 +3,7 @@ import {
   getNamedType,
   type GraphQLNamedType,
   type GraphQLSchema,
+  type GraphQLType,
   isAbstractType,
   isInputObjectType,
   TypeInfo,
@@ -17,13 +18,15 @@ import {
 export function usedCoordinates(schema: GraphQLSchema, document: DocumentNode): ReadonlySet<string> {
   const used = new Set<string>()
   const info = new TypeInfo(schema)
-  const addType = (type: GraphQLNamedType | undefined): void => {
-    if (type === undefined || used.has(type.name)) return
+  const addType = (of: GraphQLType | null | undefined): void => {
+    if (!of) return
+    const type = getNamedType(of)
+    if (used.has(type.name)) return
     used.add(type.name)
     if (!isInputObjectType(type)) return
     for (const field of Object.values(type.getFields())) {
       used.add(`${type.name}.${field.name}`)
-      addType(getNamedType(field.type))
+      addType(field.type)
     }
   }
   /** The types that have the current field. */
@@ -36,7 +39,7 @@ export function usedCoordinates(schema: GraphQLSchema, document: DocumentNode): 
     document,
     visitWithTypeInfo(info, {
       Field({ name, arguments: given = [] }) {
-        addType(getNamedType(info.getType() ?? undefined))
+        addType(info.getType())
         for (const owner of owners()) {
           addType(owner)
           const coordinate = `${owner.name}.${name.value}`
@@ -45,7 +48,7 @@ export function usedCoordinates(schema: GraphQLSchema, document: DocumentNode): 
         }
       },
       Argument() {
-        addType(getNamedType(info.getInputType() ?? undefined))
+        addType(info.getInputType())
       },
       Directive({ name }) {
         used.add(`@${name.value}`)
