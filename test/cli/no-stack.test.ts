@@ -22,7 +22,7 @@ const phiIn = (data: string, ...words: readonly string[]): Ran =>
   })
 type Ran = Promise<{ code: unknown; stdout: string; stderr: string }>
 
-describe('phi without a running stack', { timeout: 30_000 }, () => {
+describe('phi without a running stack', { timeout: 60_000 }, () => {
   const message =
     'No local stack is running. Start it with: npm start, or set PHI_STAGE and the PHI_TABLE_ variables of a deployment.\n'
 
