@@ -108,6 +108,19 @@ export default {
       to: { path: 'node_modules/@duckdb/' },
     },
     {
+      name: 'only the check of changes compares schemas',
+      comment: 'the package parses and walks whole schemas, which no request needs',
+      severity: 'error',
+      from: { pathNot: '^(gateway/operations/contracts/evolution\\.ts$|test/)' },
+      to: { path: 'node_modules/@graphql-inspector/' },
+    },
+    {
+      name: 'functions do not reach the comparison of schemas',
+      severity: 'error',
+      from: { path: '^functions/' },
+      to: { path: '^gateway/operations/contracts/evolution\\.ts$', reachable: true },
+    },
+    {
       name: 'the AWS SDK stays in its rooms',
       severity: 'error',
       from: { pathNot: '^(gateway/(store|crypto|audit|oversight)/|gateway/compose\\.ts$|infra/local/|bench/|test/)' },

@@ -1,5 +1,5 @@
 import { diff } from '@graphql-inspector/core'
-import { GraphQLError, type GraphQLSchema, parse } from 'graphql'
+import { type DocumentNode, GraphQLError, type GraphQLSchema, parse } from 'graphql'
 import type { Contract } from '../../model/contract.ts'
 import type { Instant } from '../../model/ids.ts'
 import type { RegisteredOperation } from '../../model/registered-operation.ts'
@@ -151,21 +151,27 @@ class Run {
     )
     const all = [...policyChanges.narrowed, ...policyChanges.widened, ...policyChanges.other]
     return {
-      schemaChanges: relevantChanges(this.#before.parts.schema, text, schemaChanges),
+      schemaChanges: relevantChanges([this.#before.parts.schema, this.#after.parts.schema], text, schemaChanges),
       policyChanges: all.filter(({ subject }) => subjects.has(subject)),
     }
   }
 }
 
-/** The changes at parts of the schema that an operation uses. None for a text that the parser refuses. */
-function relevantChanges(schema: GraphQLSchema, text: string, changes: readonly SchemaChange[]): readonly SchemaChange[] {
-  let used: ReadonlySet<string>
+/** The changes at parts of the schemas that an operation uses. None for a text that the parser refuses. */
+function relevantChanges(
+  schemas: readonly GraphQLSchema[],
+  text: string,
+  changes: readonly SchemaChange[],
+): readonly SchemaChange[] {
+  if (changes.length === 0) return []
+  let document: DocumentNode
   try {
-    used = usedCoordinates(schema, parse(text))
+    document = parse(text)
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error
     return []
   }
+  const used = new Set(schemas.flatMap((schema) => [...usedCoordinates(schema, document)]))
   return changes.filter(({ type, path }) => {
     // a new required argument breaks each use of its field, and a changed value each use of its enum
     const owner = path.slice(0, Math.max(0, path.lastIndexOf('.')))
