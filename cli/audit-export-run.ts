@@ -1,10 +1,17 @@
 import type { Command } from 'commander'
+import type { TenantId } from '../gateway/model/ids.ts'
 import { exportLog } from '../gateway/admin/audit-export.ts'
 import { NoSealedLog, openAuditObjects, StoredLog } from '../gateway/admin/audit-objects.ts'
-import type { ExportFlags } from './audit-export.ts'
 import { ExportFolder } from './export-folder.ts'
 import { positionProgress } from './position-progress.ts'
 import { printLine } from './terminal.ts'
+
+export interface ExportFlags {
+  readonly tenant: TenantId
+  readonly from?: number
+  readonly to?: number
+  readonly out: string
+}
 
 /** Copies the part of the sealed log that holds a time, and prints its positions. */
 export async function exportToFolder({ tenant, from, to, out }: ExportFlags, command: Command): Promise<void> {

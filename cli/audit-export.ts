@@ -1,14 +1,7 @@
 import { Command } from 'commander'
-import type { TenantId } from '../gateway/model/ids.ts'
 import { tenantOption } from './tenant-option.ts'
 import { fromOption, toOption } from './time-option.ts'
-
-export interface ExportFlags {
-  readonly tenant: TenantId
-  readonly from?: number
-  readonly to?: number
-  readonly out: string
-}
+import type { ExportFlags } from './audit-export-run.ts'
 
 /** `phi audit export`: the part of the sealed log that an auditor verifies. */
 export function exportCommand(): Command {

@@ -1,9 +1,20 @@
 import type { Command } from 'commander'
 import type { AuditEntry } from '../gateway/audit/entry.ts'
+import type { TenantId } from '../gateway/model/ids.ts'
 import { openServices } from '../gateway/compose.ts'
 import { decodeNodeId } from '../gateway/model/node-id.ts'
-import type { ListOptions } from './audit.ts'
 import { printLine } from './terminal.ts'
+
+export interface ListOptions {
+  readonly tenant: TenantId
+  readonly request?: string
+  readonly patient?: string
+  readonly user?: string
+  readonly path?: string
+  readonly from?: number
+  readonly to?: number
+  readonly json?: true
+}
 
 /** Prints the entries that the options select, in time order. */
 export async function listEntries(options: ListOptions, command: Command): Promise<void> {

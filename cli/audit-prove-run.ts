@@ -5,9 +5,13 @@ import type { AuditEntry } from '../gateway/audit/entry.ts'
 import { POLICY_NAME } from '../gateway/audit/verify/layout.ts'
 import { openServices } from '../gateway/compose.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
-import type { ProveFlags } from './audit-prove.ts'
 import { ExportFolder } from './export-folder.ts'
 import { printLine } from './terminal.ts'
+
+export interface ProveFlags {
+  readonly tenant: TenantId
+  readonly out: string
+}
 
 /** An item is sealed at most this long after it was stored, in seconds. After that, the notary raises an alarm. */
 const SEALED_WITHIN_S = 120

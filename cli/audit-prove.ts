@@ -1,16 +1,7 @@
 import { Command } from 'commander'
-import type { TenantId } from '../gateway/model/ids.ts'
 import { tenantOption } from './tenant-option.ts'
-
-export interface ProveFlags {
-  readonly tenant: TenantId
-  readonly out: string
-}
-
-export interface VerifyProofFlags {
-  readonly policy: string
-  readonly json?: true
-}
+import type { ProveFlags } from './audit-prove-run.ts'
+import type { VerifyProofFlags } from './audit-verify-proof.ts'
 
 /** `phi audit prove`: proofs to hand out. */
 export function proveCommand(): Command {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { TenantId } from '../gateway/model/ids.ts'
 import { NoSealedLog } from '../gateway/admin/audit-objects.ts'
 import { openTableAdmin, type TableAdmin } from '../gateway/admin/audit-tables.ts'
 import type { Recount } from '../gateway/oversight/tables/recount.ts'
@@ -9,9 +10,12 @@ import {
   SegmentMissing,
   TableAltered,
 } from '../gateway/oversight/tables/table-faults.ts'
-import type { TenantFlag } from './audit-tables.ts'
 import { positionProgress } from './position-progress.ts'
 import { printLine } from './terminal.ts'
+
+export interface TenantFlag {
+  readonly tenant: TenantId
+}
 
 /** Differences that are printed one by one. */
 const MAX_PRINTED = 50

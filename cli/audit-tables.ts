@@ -1,10 +1,6 @@
 import { Command } from 'commander'
-import type { TenantId } from '../gateway/model/ids.ts'
 import { tenantOption } from './tenant-option.ts'
-
-export interface TenantFlag {
-  readonly tenant: TenantId
-}
+import type { TenantFlag } from './audit-tables-run.ts'
 
 /** `phi audit rebuild`: makes the audit tables of a tenant anew from the sealed log. */
 export function rebuildCommand(): Command {

@@ -1,9 +1,13 @@
 import type { Command } from 'commander'
 import { readFile } from 'node:fs/promises'
 import { verifyProof } from '../gateway/audit/verify/tlog-proof.ts'
-import type { VerifyProofFlags } from './audit-prove.ts'
 import { policyOf } from './audit-policy.ts'
 import { printLine } from './terminal.ts'
+
+export interface VerifyProofFlags {
+  readonly policy: string
+  readonly json?: true
+}
 
 /** The exit code if a proof does not hold. */
 const REFUSED = 1

@@ -5,11 +5,17 @@ import { UnknownLog, verifyLog, type VerifyOptions } from '../gateway/audit/veri
 import { lockDigest } from '../directives/compile.ts'
 import { findingLine } from './audit-findings.ts'
 import { CANNOT_VERIFY, fileText, policyOf } from './audit-policy.ts'
-import type { VerifyFlags } from './audit-verify.ts'
 import { ExportFolder } from './export-folder.ts'
 import { positionProgress } from './position-progress.ts'
 import { printLine } from './terminal.ts'
 import { VerifyPool } from './verify-pool.ts'
+
+export interface VerifyFlags {
+  readonly policy?: string
+  readonly checkpoints?: string
+  readonly lock?: readonly string[]
+  readonly json?: true
+}
 
 /** Findings that are printed one by one. `--json` has more. */
 const MAX_PRINTED = 50

@@ -1,11 +1,5 @@
 import { Command } from 'commander'
-
-export interface VerifyFlags {
-  readonly policy?: string
-  readonly checkpoints?: string
-  readonly lock?: readonly string[]
-  readonly json?: true
-}
+import type { VerifyFlags } from './audit-verify-run.ts'
 
 /** `phi audit verify`: offline, on all processors. */
 export function verifyCommand(): Command {

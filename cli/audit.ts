@@ -1,22 +1,11 @@
 import { Command } from 'commander'
-import type { TenantId } from '../gateway/model/ids.ts'
 import { exportCommand } from './audit-export.ts'
 import { proveCommand, verifyProofCommand } from './audit-prove.ts'
 import { rebuildCommand, recountCommand } from './audit-tables.ts'
 import { verifyCommand } from './audit-verify.ts'
 import { tenantOption } from './tenant-option.ts'
 import { fromOption, toOption } from './time-option.ts'
-
-export interface ListOptions {
-  readonly tenant: TenantId
-  readonly request?: string
-  readonly patient?: string
-  readonly user?: string
-  readonly path?: string
-  readonly from?: number
-  readonly to?: number
-  readonly json?: true
-}
+import type { ListOptions } from './audit-list.ts'
 
 /**
  * `phi audit`: the field-access history and its proofs.

@@ -1,17 +1,34 @@
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
 import { sensitivities } from '../directives/sensitivities.ts'
+import type { Importer } from '../fhir/importer.ts'
 import { CodeListRefused, UnknownSensitivity, codeLabels } from '../fhir/labels.ts'
 import { UnknownTenant } from '../gateway/admin/open-store.ts'
+import type { TenantId } from '../gateway/model/ids.ts'
 import { StageRefused, refuseProduction } from '../gateway/model/stage.ts'
 import { clinicLock } from '../schema/clinic.ts'
-import { assignments, usersOf } from './assignments.ts'
-import type { ImportCommandOptions, ImportCommandServices } from './import.ts'
+import { type Assignment, assignments, usersOf } from './assignments.ts'
+import type { PatientPattern } from './care-team-option.ts'
 import { jsonReport, summary } from './import-report.ts'
 import { type ImportOptions, runImport } from './import-run.ts'
 import { MinorsPolicyRefused, readMinorsPolicy } from './minors-policy.ts'
 import { progressOn } from './progress.ts'
 import { printLine } from './terminal.ts'
+
+export interface ImportCommandOptions {
+  readonly tenant: TenantId
+  readonly assign: readonly Assignment[]
+  readonly labels: readonly string[]
+  readonly minors?: string
+  readonly json?: true
+  readonly careTeamOf: readonly PatientPattern[]
+  readonly encounterPractitioners?: boolean
+}
+
+export interface ImportCommandServices {
+  /** Opens the sealed store of one tenant. */
+  readonly openImporter: (tenant: TenantId) => Promise<Importer>
+}
 
 /** Imports files and directories, and prints the report. Exit code 1 after any fault. */
 export async function importFiles(

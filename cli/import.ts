@@ -1,26 +1,10 @@
 import { Command } from 'commander'
-import type { Importer } from '../fhir/importer.ts'
-import type { TenantId } from '../gateway/model/ids.ts'
-import { type Assignment, assignment } from './assignments.ts'
-import { type PatientPattern, patientPattern } from './care-team-option.ts'
+import { assignment } from './assignments.ts'
+import { patientPattern } from './care-team-option.ts'
 import { tenantOption } from './tenant-option.ts'
-
-export interface ImportCommandOptions {
-  readonly tenant: TenantId
-  readonly assign: readonly Assignment[]
-  readonly labels: readonly string[]
-  readonly minors?: string
-  readonly json?: true
-  readonly careTeamOf: readonly PatientPattern[]
-  readonly encounterPractitioners?: boolean
-}
+import type { ImportCommandOptions, ImportCommandServices } from './import-files.ts'
 
 const NO_FILES: readonly string[] = []
-
-export interface ImportCommandServices {
-  /** Opens the sealed store of one tenant. */
-  readonly openImporter: (tenant: TenantId) => Promise<Importer>
-}
 
 /** `phi import <path...> [--tenant T] [--assign USER=PRACTITIONER] [--labels FILE] [--minors FILE]`. Exit code 1 after any fault. */
 export function importCommand({ openImporter }: ImportCommandServices): Command {

@@ -10,8 +10,14 @@ import { columns } from '../directives/table.ts'
 import { NoStack, readStackFile } from '../infra/local/stack-file.ts'
 import { fetchToken, NoToken } from '../infra/local/token.ts'
 import { clinicTypeDefs } from '../schema/clinic.ts'
-import type { ExplainOptions } from './policy-explain.ts'
 import { printText } from './terminal.ts'
+
+export interface ExplainOptions {
+  readonly user?: string
+  readonly query?: string
+  readonly patient?: string
+  readonly purpose?: string
+}
 
 /** A failure that the user of the command can correct. */
 class NotExplained extends Error {}

@@ -1,11 +1,5 @@
 import { Command } from 'commander'
-
-export interface ExplainOptions {
-  readonly user?: string
-  readonly query?: string
-  readonly patient?: string
-  readonly purpose?: string
-}
+import type { ExplainOptions } from './policy-explain-run.ts'
 
 /** `phi policy explain RULE` works offline. `phi policy explain --user U --query FILE [--patient ID]` needs the running stack. */
 export function explainCommand(): Command {

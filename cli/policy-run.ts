@@ -10,8 +10,13 @@ import { grantRows, renderTable } from '../directives/table.ts'
 import { clinicLock, clinicTypeDefs } from '../schema/clinic.ts'
 import { renderMarkdown } from './policy-markdown.ts'
 import { renderPage } from './policy-page.ts'
-import type { TableOptions } from './policy.ts'
 import { printText } from './terminal.ts'
+
+export interface TableOptions {
+  readonly markdown?: true
+  readonly html?: true
+  readonly json?: true
+}
 
 /** Prints the compiled table in one of four forms. */
 export const printTable = reporting((options: TableOptions) => {

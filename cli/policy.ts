@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
 import { explainCommand } from './policy-explain.ts'
+import type { TableOptions } from './policy-run.ts'
 
 /**
  * `phi policy table|lock|diff` reads the shipped clinic's SDL without a running stack. Exit code 1 if the schema has faults, or
@@ -38,10 +39,4 @@ export function policyCommand(): Command {
       printDifference(revision, other)
     })
   return policy
-}
-
-export interface TableOptions {
-  readonly markdown?: true
-  readonly html?: true
-  readonly json?: true
 }
