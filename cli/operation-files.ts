@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type CompiledPolicy, compilePolicy } from '../directives/compile.ts'
-import type { EvolvingClient } from '../gateway/operations/contracts/evolution.ts'
+import type { EvolvingClient } from '../gateway/operations/contracts/evolving-client.ts'
 import { ContractRefused } from '../gateway/operations/contracts/contract-faults.ts'
 import { parseContractText } from '../gateway/operations/contracts/contract-text.ts'
 import { ManifestRefused, MAX_MANIFEST_BYTES, readManifest } from '../gateway/operations/persisted/manifest.ts'

@@ -1,6 +1,6 @@
 import type { Instant } from '../../model/ids.ts'
 import { type ContractFault, contractFaults, faultText } from './contract-faults.ts'
-import type { EvolvingClient } from './evolution.ts'
+import type { EvolvingClient } from './evolving-client.ts'
 import { proofFaultText } from './proof-fault-text.ts'
 import type { ProofFault, Prover } from './prove.ts'
 

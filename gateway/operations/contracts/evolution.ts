@@ -2,7 +2,6 @@ import { diff } from '@graphql-inspector/core'
 import { type DocumentNode, GraphQLError, type GraphQLSchema, parse } from 'graphql'
 import type { Contract } from '../../model/contract.ts'
 import type { Instant } from '../../model/ids.ts'
-import type { RegisteredOperation } from '../../model/registered-operation.ts'
 import type { CompiledPolicy } from '../../../directives/compile.ts'
 import { diffLocks, type LockDiff } from '../../../directives/lock-diff.ts'
 import type { Limits } from '../value-limits.ts'
@@ -12,13 +11,7 @@ import { type ProofFault, Prover } from './prove.ts'
 import { anyone } from './reach.ts'
 import { usedCoordinates } from './used-coordinates.ts'
 import { PolicyWidening, type Widening } from './widening.ts'
-
-/** A client with its operations, as the registry has them. */
-export interface EvolvingClient {
-  readonly client: string
-  readonly contract?: Contract
-  readonly operations: readonly Pick<RegisteredOperation, 'id' | 'name' | 'text'>[]
-}
+import type { EvolvingClient } from './evolving-client.ts'
 
 /** A change of a schema or policy, and everything that it could affect. */
 export interface EvolutionParts {
@@ -30,7 +23,7 @@ export interface EvolutionParts {
 }
 
 /** A change of the schema that can affect clients, as graphql-inspector classifies it. */
-export interface SchemaChange {
+interface SchemaChange {
   readonly criticality: 'BREAKING' | 'DANGEROUS'
   /** `FIELD_REMOVED`, `FIELD_ARGUMENT_ADDED`, ... */
   readonly type: string
@@ -56,7 +49,7 @@ export interface BrokenOperation extends OperationRef {
   readonly policyChanges: readonly PolicyChange[]
 }
 
-export interface WidenedOperation extends OperationRef {
+interface WidenedOperation extends OperationRef {
   readonly widenings: readonly Widening[]
 }
 

@@ -37,8 +37,8 @@ export class MeasuredTexts {
     return this.#once(this.#measuredBefore, text, () => {
       const measured = this.#before.measure(text)
       if ('refused' in measured) return measured
-      const { document: _, ...kept } = measured
-      return kept
+      const { footprint, pages, cost } = measured
+      return { footprint, pages, cost }
     })
   }
 

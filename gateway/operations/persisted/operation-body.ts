@@ -1,4 +1,4 @@
-import { GraphQLError, Kind, parse, type DocumentNode } from 'graphql'
+import { GraphQLError, Kind, OperationTypeNode, parse, type DocumentNode } from 'graphql'
 import { MAX_TEXT_BYTES } from '../../crypto/padded-text.ts'
 import { nestingRefusal } from '../document-nesting.ts'
 import { MAX_TOKENS } from '../operation-limits.ts'
@@ -32,7 +32,7 @@ export function readBody(text: string): BodyOperation | BodyFault {
   const [operation, second] = document.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION)
   if (operation === undefined) return { reason: 'NO_OPERATION' }
   if (second !== undefined) return { reason: 'SEVERAL_OPERATIONS' }
-  if (operation.operation === 'subscription') return { reason: 'SUBSCRIPTION' }
+  if (operation.operation === OperationTypeNode.SUBSCRIPTION) return { reason: 'SUBSCRIPTION' }
   if (operation.name === undefined) return { reason: 'ANONYMOUS' }
   return { name: operation.name.value, type: operation.operation }
 }

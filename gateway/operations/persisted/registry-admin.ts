@@ -11,7 +11,7 @@ import { checkClients, type ClientCheck, exceedingOperations } from '../contract
 import { ContractRefused } from '../contracts/contract-faults.ts'
 import { type ContractReport, contractReport } from '../contracts/contract-report.ts'
 import { admitContract } from '../contracts/contract-text.ts'
-import type { EvolvingClient } from '../contracts/evolution.ts'
+import type { EvolvingClient } from '../contracts/evolving-client.ts'
 import type { Prover } from '../contracts/prove.ts'
 import { type PublicationReport, publicationReport } from '../contracts/report.ts'
 import type { AdminRefusal } from './admin-refusal.ts'

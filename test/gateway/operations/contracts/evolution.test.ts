@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { compilePolicy } from '../../../../directives/compile.ts'
-import { type EvolvingClient, evolve } from '../../../../gateway/operations/contracts/evolution.ts'
+import { evolve } from '../../../../gateway/operations/contracts/evolution.ts'
+import type { EvolvingClient } from '../../../../gateway/operations/contracts/evolving-client.ts'
 import { DEFAULT_LIMITS } from '../../../../gateway/operations/value-limits.ts'
 import { clinicTypeDefs } from '../../../../schema/clinic.ts'
 import { changed, clinic, contractOf, faultsOf, NOW, operations, PAYER } from './fixtures.ts'

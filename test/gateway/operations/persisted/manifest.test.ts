@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
+import { operationId } from '../../../../gateway/model/operation-id.ts'
 import {
   manifestFaultText,
   ManifestRefused,
   MAX_MANIFEST_BYTES,
   MAX_MANIFEST_OPERATIONS,
-  operationId,
   readManifest,
 } from '../../../../gateway/operations/persisted/manifest.ts'
 
