@@ -206,8 +206,10 @@ describe('P10: urql with its exchange, and the ids of a manifest', () => {
   it('P10: of a partner sends ids by POST, and no text after a refusal', async () => {
     const run = registeredUrql(one.url, tokens.acme, 'acme', false)
     expect(nodesAt(await run(ACME['Members']), 'data', 'patients').length).toBeGreaterThan(0)
-    // revoked above
-    expect(at(await run(ACME['MemberByNumber'], { memberId: 'SUB-1' }), 'graphQLErrors', 0, 'extensions', 'code')).toBe(NOT_IN_LIST)
+    const of = { tenant: RIVERSIDE, client: 'acme' }
+    await decide('revoke', () => stack.admin.decisions.revoke(of, operationId('acme', 'ClaimById'), stack.admin.by))
+    const refused = await run(ACME['ClaimById'], { id: 'any' })
+    expect(at(refused, 'graphQLErrors', 0, 'extensions', 'code')).toBe(NOT_IN_LIST)
     expect(nodesAt(await run(ACME['Members']), 'data', 'patients').length).toBeGreaterThan(0)
     expect(one.sent).toEqual(['id', 'id', 'id'])
   })
