@@ -22,7 +22,7 @@ export const BEACON = 'beacon'
 export const RIVERSIDE = 'riverside' as TenantId
 
 /** What a request carried: `GET`, `id`, `text` or `text and id`. */
-export type Sent = 'GET' | 'id' | 'text' | 'text and id' | 'nothing'
+type Sent = 'GET' | 'id' | 'text' | 'text and id' | 'nothing'
 
 /** A process of the function behind an HTTP API, with services and caches of its own. */
 export interface Served {
