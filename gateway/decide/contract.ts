@@ -44,16 +44,29 @@ export function refuseByContract(
     : BEYOND
 }
 
+type Table = Pick<PolicyTable, 'roles' | 'phi' | 'records'>
+
 /**
  * The caller with the roles, purposes and knowledge of patients that its contract leaves. A contract of another client, or one that does
  * not admit the request, leaves no role. A caller without a contract is unchanged.
  */
-export function withinContract(caller: Caller, { roles }: Pick<PolicyTable, 'roles'>, now: Instant): Caller {
+export function withinContract(caller: Caller, table: Table, now: Instant): Caller {
   const { contract } = caller
   if (contract === undefined) return caller
   const isAdmitted = contract.client === caller.client && refuseOutsideContract(caller, now) === undefined
   const acting = isAdmitted ? actingRoles(caller) : new Set<Role>()
   const mayClaim = caller.mayClaim.filter((purpose) => contract.purposes.has(purpose))
-  const seesExistence = caller.seesExistence && [...acting].some((role) => roles.get(role)?.seesExistence === true)
+  const seesExistence =
+    caller.seesExistence &&
+    [...acting].some((role) => table.roles.get(role)?.seesExistence === true) &&
+    reachesPatients(caller, table, now)
   return { ...caller, roles: acting, mayClaim, seesExistence }
+}
+
+/** Whether the contract admits a field of a patient's own record. Otherwise the contract leaves no knowledge of patients. */
+function reachesPatients(caller: Narrowed, { phi, records }: Table, now: Instant): boolean {
+  const own = [...records.values()].filter(({ patient }) => patient === 'id').map(({ type }) => `${type}.`)
+  return [...phi.values()].some(
+    (field) => own.some((type) => field.path.startsWith(type)) && refuseByContract(field, caller, now) === undefined,
+  )
 }

@@ -9,10 +9,10 @@ import type { Asked, ModelContract } from './consent-model.ts'
 export const MARKS = ['R', 'V', 'NOPAT', 'NOAUTH', '?']
 export const LABELS = ['PSY', 'PSYTHPN', 'ETH', 'HIV', 'SEX', 'NEVER_HEARD_OF'] as Sensitivity[]
 export const FOOTINGS = ['CARE_TEAM', 'ORGANIZATION', 'SELF', 'PROXY', 'AUTHOR', 'BREAK_GLASS'] as Footing[]
-export const PURPOSES = ['TREAT', 'ETREAT', 'BTG', 'HPAYMT'] as PurposeOfUse[]
-export const ROLES = ['PHYSICIAN', 'NURSE'] as Role[]
-export const RECORDS = ['r1', 'r2', 'e1'] as RecordId[]
-export const ACTORS = ['Practitioner/1', 'Practitioner/2', 'Organization/1']
+const PURPOSES = ['TREAT', 'ETREAT', 'BTG', 'HPAYMT'] as PurposeOfUse[]
+const ROLES = ['PHYSICIAN', 'NURSE'] as Role[]
+const RECORDS = ['r1', 'r2', 'e1'] as RecordId[]
+const ACTORS = ['Practitioner/1', 'Practitioner/2', 'Organization/1']
 export const CONSENT_NOW = 1_000
 
 const some = <T>(of: readonly T[]) =>

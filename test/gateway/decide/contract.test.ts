@@ -285,6 +285,8 @@ describe('P10: the caller within its contract', () => {
     expect(narrow).toMatchObject({ roles: new Set(['PARTNER']), mayClaim: ['HPAYMT'], seesExistence: false })
     expect(withinContract(narrow, clinic.policy, NOW)).toEqual(narrow)
     expect(within(full)).toMatchObject({ roles: caller.roles, seesExistence: true })
+    const claims = new Set([...full.paths].filter((path) => path.startsWith('Claim.')))
+    expect(within({ ...full, paths: claims })).toMatchObject({ roles: caller.roles, seesExistence: false })
   })
 
   it.each<[string, Partial<Contract>]>([
