@@ -45,9 +45,4 @@ export default tseslint.config(
       '@typescript-eslint/dot-notation': 'off',
     },
   },
-  {
-    // this rule exceeds the stack on the recursive types of `graphql`, as `TypeInfo` returns them
-    files: ['gateway/operations/contracts/used-coordinates.ts'],
-    rules: { '@typescript-eslint/no-unsafe-class-instance-assignment': 'off' },
-  },
 )

@@ -1,11 +1,14 @@
 import {
+  type DirectiveNode,
   type DocumentNode,
+  type FieldNode,
   getNamedType,
   type GraphQLNamedType,
   type GraphQLSchema,
-  type GraphQLType,
   isAbstractType,
   isInputObjectType,
+  Kind,
+  type NamedTypeNode,
   TypeInfo,
   visit,
   visitWithTypeInfo,
@@ -18,15 +21,13 @@ import {
 export function usedCoordinates(schema: GraphQLSchema, document: DocumentNode): ReadonlySet<string> {
   const used = new Set<string>()
   const info = new TypeInfo(schema)
-  const addType = (of: GraphQLType | null | undefined): void => {
-    if (!of) return
-    const type = getNamedType(of)
-    if (used.has(type.name)) return
+  const addType = (type: GraphQLNamedType | undefined): void => {
+    if (type === undefined || used.has(type.name)) return
     used.add(type.name)
     if (!isInputObjectType(type)) return
     for (const field of Object.values(type.getFields())) {
       used.add(`${type.name}.${field.name}`)
-      addType(field.type)
+      addType(getNamedType(field.type))
     }
   }
   /** The types that have the current field. */
@@ -35,28 +36,28 @@ export function usedCoordinates(schema: GraphQLSchema, document: DocumentNode): 
     if (!parent) return []
     return isAbstractType(parent) ? [parent, ...schema.getPossibleTypes(parent)] : [parent]
   }
-  visit(
-    document,
-    visitWithTypeInfo(info, {
-      Field({ name, arguments: given = [] }) {
-        addType(info.getType())
-        for (const owner of owners()) {
-          addType(owner)
-          const coordinate = `${owner.name}.${name.value}`
-          used.add(coordinate)
-          for (const argument of given) used.add(`${coordinate}.${argument.name.value}`)
-        }
-      },
-      Argument() {
-        addType(info.getInputType())
-      },
-      Directive({ name }) {
-        used.add(`@${name.value}`)
-      },
-      NamedType({ name }) {
-        addType(schema.getType(name.value))
-      },
-    }),
-  )
+  const visitor = {
+    [Kind.FIELD]: ({ name, arguments: given = [] }: FieldNode): void => {
+      const type = info.getType()
+      if (type) addType(getNamedType(type))
+      for (const owner of owners()) {
+        addType(owner)
+        const coordinate = `${owner.name}.${name.value}`
+        used.add(coordinate)
+        for (const argument of given) used.add(`${coordinate}.${argument.name.value}`)
+      }
+    },
+    [Kind.ARGUMENT]: (): void => {
+      const type = info.getInputType()
+      if (type) addType(getNamedType(type))
+    },
+    [Kind.DIRECTIVE]: ({ name }: DirectiveNode): void => {
+      used.add(`@${name.value}`)
+    },
+    [Kind.NAMED_TYPE]: ({ name }: NamedTypeNode): void => {
+      addType(schema.getType(name.value))
+    },
+  }
+  visit(document, visitWithTypeInfo(info, visitor))
   return used
 }

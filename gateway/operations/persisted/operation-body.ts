@@ -1,4 +1,4 @@
-import { GraphQLError, Kind, OperationTypeNode, parse, type DocumentNode } from 'graphql'
+import { type DocumentNode, GraphQLError, Kind, OperationTypeNode, parse } from 'graphql'
 import { MAX_TEXT_BYTES } from '../../crypto/padded-text.ts'
 import { nestingRefusal } from '../document-nesting.ts'
 import { MAX_TOKENS } from '../operation-limits.ts'
@@ -34,5 +34,5 @@ export function readBody(text: string): BodyOperation | BodyFault {
   if (second !== undefined) return { reason: 'SEVERAL_OPERATIONS' }
   if (operation.operation === OperationTypeNode.SUBSCRIPTION) return { reason: 'SUBSCRIPTION' }
   if (operation.name === undefined) return { reason: 'ANONYMOUS' }
-  return { name: operation.name.value, type: operation.operation }
+  return { name: operation.name.value, type: operation.operation === OperationTypeNode.QUERY ? 'query' : 'mutation' }
 }

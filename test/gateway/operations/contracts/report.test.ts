@@ -25,6 +25,11 @@ function publication(changes: Partial<Publication> = {}, manifest = MANIFEST): P
   }
 }
 
+function unapproved(of: Publication): Publication {
+  const { client, contract: terms, policy, operations: proved } = of
+  return { client, contract: terms, policy, operations: proved }
+}
+
 it('P10: the report has contract, grants, operations and approval', () => {
   const report = publicationReport(publication())
   expect(report).toMatchObject({
@@ -71,8 +76,7 @@ it('P10: the Markdown is readable for a privacy officer', () => {
 
 it('P10: a refusal names for each operation the paths that exceed and why', () => {
   const manifest = operations({ a: 'query A($id: ID!) { patient(id: $id) { mrn gender ssn } }' })
-  const { approval: _, ...refused } = publication({}, manifest)
-  const report = publicationReport(refused)
+  const report = publicationReport(unapproved(publication({}, manifest)))
   expect(report.verdict).toBe('REFUSED')
   expect(report.operations[0]?.faults).toEqual([
     {
@@ -97,7 +101,7 @@ it('P10: a refusal names for each operation the paths that exceed and why', () =
 })
 
 it('a dry run is proved, not approved', () => {
-  const { approval: _, ...dry } = publication()
+  const dry = unapproved(publication())
   expect(publicationReport(dry).verdict).toBe('PROVED')
   expect(reportMarkdown(publicationReport(dry))).toContain('**Proved, not yet approved.**')
 })
