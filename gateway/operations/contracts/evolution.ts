@@ -40,7 +40,7 @@ interface OperationRef {
   readonly name: string
 }
 
-interface BrokenOperation extends OperationRef {
+export interface BrokenOperation extends OperationRef {
   /** The faults that the operation did not have before. */
   readonly faults: readonly ProofFault[]
   /** The changes of parts of the schema that the operation uses. */
