@@ -48,14 +48,18 @@ type Table = Pick<PolicyTable, 'roles' | 'phi' | 'records'>
 
 /**
  * The caller with the roles, purposes and knowledge of patients that its contract leaves. A contract of another client, or one that does
- * not admit the request, leaves no role. A caller without a contract is unchanged.
+ * not admit the request, leaves no role. A purpose needs a role of the contract that may claim it. A caller without a contract is unchanged.
  */
 export function withinContract(caller: Caller, table: Table, now: Instant): Caller {
   const { contract } = caller
   if (contract === undefined) return caller
-  const isAdmitted = contract.client === caller.client && refuseOutsideContract(caller, now) === undefined
-  const acting = isAdmitted ? actingRoles(caller) : new Set<Role>()
-  const mayClaim = caller.mayClaim.filter((purpose) => contract.purposes.has(purpose))
+  const left = actingRoles(caller)
+  const mayClaim = caller.mayClaim.filter(
+    (purpose) =>
+      contract.purposes.has(purpose) && [...left].some((role) => table.roles.get(role)?.mayClaim.includes(purpose) === true),
+  )
+  const isAdmitted = contract.client === caller.client && now < contract.expiresAt && mayClaim.includes(caller.purpose)
+  const acting = isAdmitted ? left : new Set<Role>()
   const seesExistence =
     caller.seesExistence &&
     [...acting].some((role) => table.roles.get(role)?.seesExistence === true) &&

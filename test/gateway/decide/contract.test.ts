@@ -293,6 +293,7 @@ describe('P10: the caller within its contract', () => {
     ['a contract of another client', { client: 'other' }],
     ['an expired contract', { expiresAt: NOW }],
     ['a contract for other purposes', { purposes: new Set(['TREAT']) }],
+    ['a contract with roles that may not claim the purpose', { roles: new Set(['FRONT_DESK' as Role]) }],
   ])('%s leaves no role', (_, change) => {
     expect(within({ ...full, ...change })).toMatchObject({ roles: new Set(), seesExistence: false })
   })

@@ -169,7 +169,7 @@ describe('P10: nothing beyond the contract opens, whatever operation arrives', (
     const answer = await process.ask('billing', 'query ($id: ID!) { viewer { roles mayClaim } patient(id: $id) { familyName } }', {
       id,
     })
-    expect(at(answer.data, 'viewer')).toEqual({ roles: [], mayClaim: ['HPAYMT'] })
+    expect(at(answer.data, 'viewer')).toEqual({ roles: [], mayClaim: [] })
     expect((await auditOf(clinic, answer)).map(({ roles }) => roles)).toEqual([[]])
   })
 
