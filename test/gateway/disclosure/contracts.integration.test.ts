@@ -177,7 +177,7 @@ describe('P10: nothing beyond the contract opens, whatever operation arrives', (
     const id = await admit('pages', [undefined])
     under({ maxPage: 4 })
     const answer = await process.ask('billing', CLAIMS, { id })
-    expect([answer.status, answer.errors[0]?.extensions['code']]).toEqual([400, 'BAD_USER_INPUT'])
+    expect([answer.status, answer.errors[0]?.extensions['code']]).toEqual([400, 'OPERATION_TOO_COSTLY'])
   })
 
   it('the plan of an operation says CONTRACT', async () => {

@@ -44,7 +44,7 @@ describe('the id of an operation', () => {
     ['a number', { documentId: 7 }],
     ['empty', { documentId: '' }],
     ['only the prefix', { doc_id: 'sha256:' }],
-    ['too long', { id: 'a'.repeat(129) }],
+    ['too long', { id: 'a'.repeat(257) }],
     ['a space', { id: 'a b' }],
     ['a line break', { id: 'a\n' }],
     ['another script', { documentId: 'ä' }],
