@@ -28,8 +28,6 @@ export default defineConfig({
   ...COMMON,
   test: {
     ...COMMON.test,
-    // Tests wait for services, processes and deadlines for a third of their time, so three workers keep two processors busy.
-    maxWorkers: 3,
     projects: [
       // Modules keep no state, so test files can share the loaded modules. This saves a third of the time.
       {
