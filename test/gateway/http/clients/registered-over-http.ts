@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { compilePolicy } from '../../../../directives/compile.ts'
 import { openImporter } from '../../../../gateway/admin/open-importer.ts'
 import { type OperationAdmin, openOperationAdmin } from '../../../../gateway/admin/operation-admin.ts'
+import type { AuditEntry } from '../../../../gateway/audit/entry.ts'
 import { composeGateway, openServices } from '../../../../gateway/compose.ts'
 import { fromEvent, toResult } from '../../../../gateway/http/lambda-event.ts'
 import type { TenantId } from '../../../../gateway/model/ids.ts'
@@ -35,6 +36,12 @@ export interface Served {
 /** The local stack with its demo clients, and two processes over the same tables. */
 export interface RegisteredStack {
   readonly processes: readonly [Served, Served]
+  /** The URL of the KMS stand-in. */
+  readonly kms: string
+  /** Starts a process with cold caches. It stops with the stack. */
+  another(): Promise<Served>
+  /** The audit records of a request. */
+  recordsOf(requestId: string): Promise<readonly AuditEntry[]>
   readonly admin: OperationAdmin
   token(user: string, client?: string): Promise<string>
   stop(): Promise<void>
@@ -52,12 +59,22 @@ export async function serveRegistered(): Promise<RegisteredStack> {
   await seedClients({ stage, openOperations, log })
   const admin = await openOperations(RIVERSIDE)
   const [one, other] = [await serve(stack), await serve(stack)]
+  const reader = openServices(stack.env, { events: () => undefined })
+  const served = [one, other]
   return {
     processes: [one, other],
+    kms: stack.env.AWS_ENDPOINT_URL_KMS,
+    another: async () => {
+      const process = await serve(stack)
+      served.push(process)
+      return process
+    },
+    recordsOf: (requestId) => reader.history.ofRequest(RIVERSIDE, requestId),
     admin,
     token: (user, client) => fetchToken(stack, user, undefined, client),
     stop: async () => {
-      for (const { stop } of [one, other]) await stop()
+      for (const { stop } of served) await stop()
+      reader.close()
       admin.close()
       await stack.stop()
       rmSync(dataFolder, { recursive: true, force: true })
