@@ -38,6 +38,20 @@ it('P10: a contract keeps its digest through its text, whatever the order of its
   expect(parseContract({ ...shuffled, expires: '2027-12-31T01:00:00+01:00' }).digest).toBe(contract.digest)
 })
 
+it('P10: no order of a list changes the digest', () => {
+  const lists = {
+    roles: ['PARTNER', 'BILLING'],
+    purposes: ['HPAYMT', 'HOPERAT'],
+    paths: ['Patient.mrn', 'Claim.total'],
+    categories: ['IDENTITY', 'FINANCIAL'],
+    sensitivities: ['SEX', 'HIV'],
+    networks: ['192.0.2.0/24', '10.0.0.0/8'],
+  }
+  for (const [name, list] of Object.entries(lists)) {
+    expect(contractOf({ [name]: list.toReversed() }).digest, name).toBe(contractOf({ [name]: list }).digest)
+  }
+})
+
 it('P10: every member is part of the digest', () => {
   const others = [
     { client: 'other' },

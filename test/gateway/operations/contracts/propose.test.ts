@@ -3,7 +3,8 @@ import type { Contract } from '../../../../gateway/model/contract.ts'
 import { contractFaults } from '../../../../gateway/operations/contracts/contract-faults.ts'
 import { contractJson } from '../../../../gateway/operations/contracts/contract-text.ts'
 import { DEFAULT_VALUES_PER_DAY, proposeContract, type ProposalTerms } from '../../../../gateway/operations/contracts/propose.ts'
-import type { Prover } from '../../../../gateway/operations/contracts/prove.ts'
+import { Prover } from '../../../../gateway/operations/contracts/prove.ts'
+import { DEFAULT_LIMITS } from '../../../../gateway/operations/value-limits.ts'
 import type { ManifestOperation } from '../../../../gateway/operations/persisted/manifest.ts'
 import type { PurposeOfUse, Role } from '../../../../directives/policy.ts'
 import { clinic, clinicProver, contractOf, dentalProver, faultsOf, NOW, operations, PAYER, without } from './fixtures.ts'
@@ -120,6 +121,16 @@ it('P10: an operation that the roles could never run is refused, and its paths a
     ['Invalid', 'GRAPHQL_VALIDATION_FAILED'],
     ['Closed', 'Query.breakGlassGrants'],
   ])
+})
+
+it('P10: keeps a role that only the cost of an operation needs', () => {
+  const manifest = operations({ a: 'query A { patients(first: 20) { edges { node { mrn } } } }' })
+  const limits = { ...DEFAULT_LIMITS, operation: { ...DEFAULT_LIMITS.operation, PARTNER: 10 } }
+  const prover = new Prover({ ...clinic, limits })
+  for (const roles of [rolesOf('PARTNER', 'BILLING'), rolesOf('BILLING', 'PARTNER')]) {
+    const { contract, refused } = proposeContract(prover, manifest, { ...TERMS, roles })
+    expect([[...contract.roles], refused]).toEqual([['BILLING'], []])
+  }
 })
 
 it('P10: a page size that a required variable sets counts as the default of the schema', () => {

@@ -91,6 +91,13 @@ it('P10: a grant counts only if a role of the contract may claim its purpose', (
   expect(proved('query A($id: ID!) { patient(id: $id) { mrn } }', { purposes: ['BTG'], roles: ['NURSE'] })).toEqual([])
 })
 
+it('P10: a grant of a purpose that no role may claim any more gives nothing', () => {
+  const roles = new Map([...clinic.policy.roles].map(([role, of]) => [role, { ...of, mayClaim: [] }]))
+  const prover = new Prover({ ...clinic, policy: { ...clinic.policy, roles }, limits: DEFAULT_LIMITS })
+  const number = 'query A { patientsByIdentifier(mrn: "1", first: 1) { edges { node { mrn } } } }'
+  expect(faultsOf(prover.prove(number, contractOf()))).toEqual(['Patient.mrn NO_GRANT'])
+})
+
 it('P10: the inputs of computed values and views are paths of a contract', () => {
   const age = 'query A($id: ID!) { client(id: $id) { age } }'
   const [operation] = [{ id: '1', name: 'A', text: age }]

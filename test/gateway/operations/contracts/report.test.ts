@@ -152,6 +152,7 @@ it('P8: no text of a client leaves its cell or its fence', () => {
   for (const markup of ['<img', '](b)', '![', '**f', 'www.g', 'https://h']) expect(escaped, markup).not.toContain(markup)
   const rows = outside.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('|  |') && line.includes('Approved'))
   for (const row of rows) expect(row.replaceAll('\\|', '').match(/\|/g), row).toHaveLength(3)
+  expect(outside).toContain('# Operations of x \\| y \\# Approved')
   // the JSON keeps the exact text
   expect((JSON.parse(JSON.stringify(report)) as typeof report).operations[0]?.text).toBe(body)
 })
