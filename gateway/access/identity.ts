@@ -124,6 +124,8 @@ function callerFrom(claims: TokenClaims, headers: Headers, policy: PolicyTable):
     purpose: purposeFrom(headers['x-purpose-of-use'], claims.purposes, mayClaim),
     mayClaim,
     seesExistence: roles.some(({ seesExistence }) => seesExistence),
+    // a scope without the role of the partner must not lift its restrictions
+    ...(named.some(({ kind }) => kind === 'PARTNER') && { isPartner: true }),
     sessionExpiresAt: expiresAt,
     mfa: claims.hasSecondFactor,
     ...(issuedAt !== undefined && { issuedAt }),

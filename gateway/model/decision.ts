@@ -29,6 +29,8 @@ export interface Caller {
   readonly study?: string | null
   /** Whether any of the roles may learn that a patient exists. */
   readonly seesExistence: boolean
+  /** Whether the token has a role of the kind PARTNER, also if its scopes exclude the role. */
+  readonly isPartner?: true
   /** The contract of the client. It only narrows. */
   readonly contract?: Contract
 }

@@ -3,9 +3,12 @@ import type { Contract } from '../../model/contract.ts'
 import type { Caller } from '../../model/decision.ts'
 import { isWithinNetworks } from './source-networks.ts'
 
-/** Whether any role of the caller has the kind PARTNER. Such a caller acts under a contract, whatever other roles it has. */
-export function isPartner({ roles }: Pick<Caller, 'roles'>, policy: Pick<PolicyTable, 'roles'>): boolean {
-  return [...roles].some((role) => policy.roles.get(role)?.kind === 'PARTNER')
+/**
+ * Whether the token of the caller has a role of the kind PARTNER. Such a caller acts under a contract, whatever other roles it has, and
+ * also if its scopes exclude the role.
+ */
+export function isPartner(caller: Pick<Caller, 'roles' | 'isPartner'>, policy: Pick<PolicyTable, 'roles'>): boolean {
+  return caller.isPartner === true || [...caller.roles].some((role) => policy.roles.get(role)?.kind === 'PARTNER')
 }
 
 /**
