@@ -48,7 +48,7 @@ async function idsOf(tenant: Tenant): Promise<IdFor> {
 
 /** Equal seeds yield equal runs. Set both variables for a longer or another run. */
 const SEED = Number(process.env['ORACLE_SEED'] ?? 20_261)
-const RUNS = Number(process.env['ORACLE_RUNS'] ?? 100)
+const RUNS = Number(process.env['ORACLE_RUNS'] ?? 150)
 
 /**
  * Sends generated questions to the clinic, and fails with the smallest question that the clinic and the oracle answer differently.
