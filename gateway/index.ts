@@ -37,6 +37,7 @@ export type { ComputedField, ComputedFields } from './disclosure/computed-fields
 export { tokenIdentity } from './access/identity.ts'
 export type { Headers, Identity, TokenIssuer } from './access/identity.ts'
 export { ClaimMap } from './access/claims.ts'
+export type { ScopeGrant } from './access/scope-limits.ts'
 export { type KeeperParts, type KeySet, type KeySetKeeper, SealedKeySets } from './access/issuer-key-sets.ts'
 export { IssuerKeysTable, type KeySetName, type StoredKeySet } from './store/issuer-keys.ts'
 export { type DigestSeal, KmsSeal } from './crypto/kms-seal.ts'

@@ -4,7 +4,7 @@ import { textsOf } from './claim-value.ts'
 import { isCovered, resourceScope, type ResourceScope } from './smart-scopes.ts'
 
 /** A configured scope, and the roles and purposes that a token needs it for. */
-interface ScopeGrant {
+export interface ScopeGrant {
   readonly scope: ResourceScope
   readonly roles?: readonly string[] | undefined
   readonly purposes?: readonly PurposeOfUse[] | undefined
