@@ -1,6 +1,8 @@
 import type { PolicyTable } from '../../../directives/policy.ts'
+import { withinContract } from '../../decide/contract.ts'
 import type { Contract } from '../../model/contract.ts'
 import type { Caller } from '../../model/decision.ts'
+import type { Instant } from '../../model/ids.ts'
 import { isWithinNetworks } from './source-networks.ts'
 
 /**
@@ -12,27 +14,16 @@ export function isPartner(caller: Pick<Caller, 'roles' | 'isPartner'>, policy: P
 }
 
 /**
- * Admits a caller under the contract of its client. The caller keeps the roles that the contract has. Undefined if the contract has
- * expired or does not have the source network, the purpose, or a role of the caller that may claim the purpose.
- *
- * @param now milliseconds since the epoch
+ * Admits a caller under the contract of its client: narrowed as `withinContract` says. Undefined if the contract leaves no role, or does
+ * not have the source network.
  */
 export function admit(
   caller: Caller,
   contract: Contract,
-  policy: Pick<PolicyTable, 'roles'>,
-  { sourceIp, now }: { readonly sourceIp: string | undefined; readonly now: number },
+  policy: Pick<PolicyTable, 'roles' | 'phi' | 'records'>,
+  { sourceIp, now }: { readonly sourceIp: string | undefined; readonly now: Instant },
 ): Caller | undefined {
-  if (contract.expiresAt <= now || !contract.purposes.has(caller.purpose)) return undefined
   if (!isWithinNetworks(sourceIp, contract.networks)) return undefined
-  const roles = [...caller.roles].filter((role) => contract.roles.has(role)).flatMap((role) => policy.roles.get(role) ?? [])
-  const claimable = new Set(roles.flatMap(({ mayClaim }) => mayClaim))
-  if (!claimable.has(caller.purpose)) return undefined
-  return {
-    ...caller,
-    roles: new Set(roles.map(({ role }) => role)),
-    mayClaim: caller.mayClaim.filter((purpose) => claimable.has(purpose) && contract.purposes.has(purpose)),
-    seesExistence: roles.some(({ seesExistence }) => seesExistence),
-    contract,
-  }
+  const admitted = withinContract({ ...caller, contract }, policy, now)
+  return admitted.roles.size > 0 ? admitted : undefined
 }

@@ -5,7 +5,7 @@ import type { GraphQLRequest, OperationId } from '../../http/graphql-request.ts'
 import type { Deadline } from '../../model/deadline.ts'
 import type { Caller } from '../../model/decision.ts'
 import { OperationsUnavailable } from '../../model/failures.ts'
-import type { RequestId } from '../../model/ids.ts'
+import type { Instant, RequestId } from '../../model/ids.ts'
 import type { RegisteredClient, RegisteredOperation } from '../../model/registered-operation.ts'
 import type { EventSink } from '../../telemetry/events.ts'
 import type { DocumentRefusal } from '../documents.ts'
@@ -181,7 +181,7 @@ export class OperationSelector {
     const contract = client?.contract
     if (contract === undefined) return caller
     const { policy, now } = this.#parts
-    const admitted = admit(caller, contract, policy, { sourceIp, now: now() })
+    const admitted = admit(caller, contract, policy, { sourceIp, now: now() as Instant })
     return admitted !== undefined && ('refused' in prepared || prepared.isWithin(contract)) ? admitted : undefined
   }
 
