@@ -118,7 +118,8 @@ class Oracle {
     if (rules.isPhi(path)) return this.#value(source, path, info)
     if (rules.embeds(path)) return new Place(source.ref, source.record, source.hidden, source, path)
     if (schema.recordTypes.includes(target.name)) return this.#toOne(source, path, target.name, info)
-    if (info.fieldName === 'id') return this.#question.caller.ids.encode(source.ref)
+    // a hidden record is left out of the answer, and a made-up id has no form that a study could encode
+    if (info.fieldName === 'id') return source.hidden === undefined ? this.#question.caller.ids.encode(source.ref) : ''
     if (info.fieldName === 'version') return 1
     return source.record?.metadata.open[info.fieldName] ?? (source.hidden && '')
   }
