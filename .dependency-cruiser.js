@@ -71,7 +71,14 @@ export default {
       ['gateway/', 'directives/', 'schema/', 'resolvers/', 'fhir/', 'infra/local/(stack-file|token|environment|users)\\.ts$'],
       'commands find the local stack through its file',
     ),
-    outside('infra', ['gateway/', 'directives/', 'schema/', 'resolvers/', 'fhir/', 'functions/(graphql|notary|tables)\\.ts$']),
+    outside('infra', [
+      'gateway/',
+      'directives/',
+      'schema/',
+      'resolvers/',
+      'fhir/',
+      'functions/(audit|graphql|notary|tables)\\.ts$',
+    ]),
     outside(
       'bench',
       ['gateway/index\\.ts$', 'schema/clinic\\.ts$', 'functions/graphql\\.ts$', 'infra/'],

@@ -1,56 +1,41 @@
-import type { Command } from 'commander'
-import type { AuditEntry } from '../gateway/audit/entry.ts'
-import type { TenantId } from '../gateway/model/ids.ts'
-import { openServices } from '../gateway/compose.ts'
-import { decodeNodeId } from '../gateway/model/node-id.ts'
-import { printLine } from './terminal.ts'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { accessFilterOptions } from './access-filter-options.ts'
+import type { ListFlags } from './audit-list-run.ts'
+import { tenantOption } from './tenant-option.ts'
+import { fromOption, toOption } from './time-option.ts'
 
-export interface ListOptions {
-  readonly tenant: TenantId
-  readonly request?: string
-  readonly patient?: string
-  readonly user?: string
-  readonly path?: string
-  readonly from?: number
-  readonly to?: number
-  readonly json?: true
+/** As many as a page of the auditor's API can have. */
+const DEFAULT_FIRST = 500
+
+/** `phi audit list`: the list `fieldAccesses` of the auditor's API. */
+export function listCommand(): Command {
+  const command = new Command('list')
+    .description('list field-level accesses, latest first. Each option narrows the list. The log records the review')
+    .option('--request <id>', 'the request id, from extensions.phi.requestId of the response')
+  return accessFilterOptions(command)
+    .option('--from <time>', 'the earliest time, inclusive: a year, month or day in UTC, or an RFC 3339 time', fromOption)
+    .option('--to <time>', 'the latest time, inclusive: all of that year, month or day, or an RFC 3339 time', toOption)
+    .addOption(new Option('--first <number>', 'the most accesses to list').argParser(countOption).default(DEFAULT_FIRST))
+    .option('--all', 'list all accesses')
+    .option('--tenant <tenant>', 'the tenant of the audit log', tenantOption, tenantOption('riverside'))
+    .option('--json', 'print one JSON object per line, with all members: input for a verifier')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  phi audit list --request kakjK50GAZyo7n57cmVxdWVz
+  phi audit list --patient AAECAwQFBgcICQoLDA0ODw --outcome DENIED MASKED
+  phi audit list --user physician --from 2026-11-28 --basis BREAK_GLASS
+  phi audit list --user physician --from 2026-11 --to 2026-11 --all --json`,
+    )
+    .action(async (flags: ListFlags, action: Command) => {
+      const { listAccesses } = await import('./audit-list-run.ts')
+      await listAccesses(flags, action)
+    })
 }
 
-/** Prints the entries that the options select, in time order. */
-export async function listEntries(options: ListOptions, command: Command): Promise<void> {
-  for (const entry of await entriesOf(options, command)) printLine(options.json === true ? JSON.stringify(entry) : line(entry))
-}
-
-async function entriesOf(options: ListOptions, command: Command): Promise<readonly AuditEntry[]> {
-  const { tenant, request, patient, user, path, from, to } = options
-  if ([request, patient, user, path].filter((subject) => subject !== undefined).length !== 1) {
-    command.error('error: specify exactly one of --request, --patient, --user and --path')
-  }
-  if (path !== undefined && (from === undefined || to === undefined)) {
-    command.error('error: --path requires --from and --to')
-  }
-  if (from !== undefined && to !== undefined && from > to) command.error('error: --from is later than --to')
-  const services = openServices(process.env)
-  const span = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) }
-  try {
-    if (request !== undefined) return await services.history.ofRequest(tenant, request)
-    if (patient !== undefined)
-      return await services.history.entriesBy('patient', tenant, decodeNodeId(patient)?.patient ?? patient, span)
-    if (path !== undefined && from !== undefined && to !== undefined) {
-      const { entries, examined } = await services.history.ofPath(tenant, path, { from, to })
-      printLine(`examined ${examined} audit items`, 'stderr')
-      return entries
-    }
-    return await services.history.entriesBy('user', tenant, user ?? '', span)
-  } finally {
-    services.close()
-  }
-}
-
-/** One line of text with the main fields: time, caller, outcome, field, patient and reason. */
-function line(entry: AuditEntry): string {
-  const { time, user, roles, purpose, action, outcome, path, view, reason, rule, basis, basisId, patient, count } = entry
-  const because = [reason, basis, basisId, rule, view === 'FULL' ? undefined : view].filter((part) => part !== undefined).join(' ')
-  const caller = roles.length === 0 ? user : `${user} (${roles.join(' ')})`
-  return `${time}  ${caller} ${purpose}  ${action} ${outcome}  ${path}${count === undefined ? '' : ` x${count}`}  ${patient ?? '-'}  ${because}`
+/** @throws InvalidArgumentError */
+function countOption(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Use a whole number from 1.')
+  return Number(text)
 }

@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
-import { NoSealedLog, openAuditObjects, StoredLog } from '../gateway/admin/audit-objects.ts'
-import { type NamedItem, proveItem } from '../gateway/admin/audit-proof.ts'
+import { openAuditObjects } from '../gateway/admin/audit-objects.ts'
+import { NoSealedLog, StoredLog } from '../gateway/oversight/log/stored-log.ts'
+import { type NamedItem, proveItem } from '../gateway/oversight/log/item-proof.ts'
 import type { AuditEntry } from '../gateway/audit/entry.ts'
+import { readRequestId } from '../gateway/audit/request-id.ts'
 import { POLICY_NAME } from '../gateway/audit/verify/layout.ts'
 import { openServices } from '../gateway/compose.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
@@ -24,6 +26,8 @@ const RECORD = /^([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\/([1-9]\d{0,7})(?:\/[1-9]
 export async function proveToFolder(subject: string, { tenant, out }: ProveFlags, command: Command): Promise<void> {
   const folder = new ExportFolder(out)
   if (!(await folder.isEmpty())) command.error('error: --out is not empty')
+  if (!RECORD.test(subject) && readRequestId(subject) === undefined)
+    command.error('error: this is no request id, and no address of a record: lane/sequence/index')
   const items = await itemsOf(tenant, subject)
   if (items.length === 0) command.error('error: the audit log has no such request or record')
   try {

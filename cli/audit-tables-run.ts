@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { TenantId } from '../gateway/model/ids.ts'
-import { NoSealedLog } from '../gateway/admin/audit-objects.ts'
+import { NoSealedLog } from '../gateway/oversight/log/stored-log.ts'
 import { openTableAdmin, type TableAdmin } from '../gateway/admin/audit-tables.ts'
 import type { Recount } from '../gateway/oversight/tables/recount.ts'
 import {

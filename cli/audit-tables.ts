@@ -7,7 +7,7 @@ export function rebuildCommand(): Command {
   return new Command('rebuild')
     .description('make the audit tables of a tenant anew from the sealed log, and compare their counts with the log')
     .option('--tenant <tenant>', 'the tenant of the audit log', tenantOption, tenantOption('riverside'))
-    .addHelpText('after', '\nQuestions get the answers of the part that is made, until it ends. Exit code: as phi audit recount.')
+    .addHelpText('after', '\nQuestions are refused until few items are missing. Exit code: as phi audit recount.')
     .action(async (flag: TenantFlag, command: Command) => {
       const { rebuild } = await import('./audit-tables-run.ts')
       await rebuild(flag, command)

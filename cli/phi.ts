@@ -40,7 +40,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const program = new Command('phi')
   .description('phi-gateway from the command line')
   .showHelpAfterError()
-  .addCommand(policyCommand())
+  .addCommand(policyCommand(onSystem))
   .addCommand(schemaCommand())
   .addCommand(tokenCommand())
   .addCommand(onSystem(importCommand({ openImporter })))

@@ -1,11 +1,10 @@
-import { isInterfaceType, isObjectType } from 'graphql'
 import { readFileSync } from 'node:fs'
 import * as z from 'zod'
 import { compilePolicy, type CompiledPolicy } from '../directives/compile.ts'
 import type { SchemaPath } from '../directives/coordinates.ts'
 import { PolicyFaults } from '../directives/fault.ts'
+import { grantLines } from '../directives/grant-lines.ts'
 import { grantInWords } from '../directives/grant-words.ts'
-import { readDirective } from '../directives/read-directives.ts'
 import { columns } from '../directives/table.ts'
 import { NoStack, readStackFile } from '../infra/local/stack-file.ts'
 import { fetchToken, NoToken } from '../infra/local/token.ts'
@@ -38,14 +37,13 @@ export async function printExplanation(rule: string | undefined, options: Explai
 function explainRule(rule: string): string {
   // unchecked: this makes no decisions, and only the gateway knows the sources of relationships
   const { schema, policy } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
-  const location = lineOf(schema, rule)
-  if (location === undefined) throw new NotExplained('The schema has no such rule. Use a name like Patient.birthDate#2.')
-  const { source, start, end, startToken } = location
+  const written = grantLines(schema).get(rule)
+  if (written === undefined) throw new NotExplained('The schema has no such rule. Use a name like Patient.birthDate#2.')
   const paths = [...policy.phi.values()].filter(({ grants }) => grants.some((grant) => grant.rule === rule))
-  const grant = paths[0]?.grants.find((written) => written.rule === rule)
+  const grant = paths[0]?.grants.find((one) => one.rule === rule)
   return [
-    `${source.name}:${startToken.line}`,
-    `  ${source.body.slice(start, end)}`,
+    `${written.source.name}:${written.line}`,
+    `  ${written.sdl}`,
     ...(grant === undefined ? [] : [grantInWords(grant)]),
     paths.length === 0 ? 'applies to no path: each field has its own grants' : 'applies to:',
     ...paths.map(({ path }) => `  ${path}${searchNote(policy, path)}`),
@@ -59,15 +57,6 @@ function searchNote({ searchable }: CompiledPolicy['policy'], path: SchemaPath):
   if (index === undefined) return ''
   const others = [index.path, ...index.with].filter((part) => part !== path)
   return others.length === 0 ? ', searchable' : `, searchable together with ${others.join(', ')}`
-}
-
-function lineOf(schema: CompiledPolicy['schema'], rule: string) {
-  const [, typeName = '', fieldName, ordinal] = /^(\w+)(?:\.(\w+))?#(\d+)$/.exec(rule) ?? []
-  const type = schema.getType(typeName)
-  if (!isObjectType(type) && !isInterfaceType(type)) return undefined
-  const definition = fieldName === undefined ? type : type.getFields()[fieldName]
-  const written = definition && readDirective(schema, definition, 'minimumNecessary')
-  return written?.find((line) => line.ordinal === Number(ordinal))?.node.loc
 }
 
 const text = z.string().nullable()

@@ -1,12 +1,15 @@
 import { Command, Option } from 'commander'
 import { explainCommand } from './policy-explain.ts'
+import { narrowCommand } from './policy-narrow.ts'
 import type { TableOptions } from './policy-run.ts'
 
 /**
  * `phi policy table|lock|diff` reads the shipped clinic's SDL without a running stack. Exit code 1 if the schema has faults, or
  * if `lock --check` finds a difference.
+ *
+ * @param onSystem makes a command one on a running system
  */
-export function policyCommand(): Command {
+export function policyCommand(onSystem: (command: Command) => Command = (command) => command): Command {
   const policy = new Command('policy').description('show and check the access policy of the schema')
   policy
     .command('table')
@@ -29,6 +32,7 @@ export function policyCommand(): Command {
       writeLock(check === true)
     })
   policy.addCommand(explainCommand())
+  policy.addCommand(onSystem(narrowCommand()))
   policy
     .command('diff')
     .description('show the access that a change widens and narrows')

@@ -1,5 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { KMSClient } from '@aws-sdk/client-kms'
+import { LambdaClient } from '@aws-sdk/client-lambda'
 import { randomBytes } from 'node:crypto'
 import * as z from 'zod'
 import { storedConsents } from './access/consents.ts'
@@ -23,14 +24,19 @@ import { AccessTable } from './store/access.ts'
 import { AutomaticQueryTable } from './store/automatic-queries.ts'
 import { BreakGlassTable } from './store/break-glass.ts'
 import { BudgetTable } from './store/budgets.ts'
+import { DisclosureTable } from './store/disclosures.ts'
 import { HistoryTable } from './store/history.ts'
 import { IssuerKeysTable } from './store/issuer-keys.ts'
 import { DynamoKeyTable } from './store/keys.ts'
 import { LeanDynamoDBClient } from './store/lean-client.ts'
+import { PatientAccessFunction } from './store/patient-access-function.ts'
+import type { PatientAccessSource } from './store/patient-access-source.ts'
 import { OWN_SOURCE } from './store/record-source.ts'
+import { SealedVersions } from './store/record-versions.ts'
 import { LocatorTable } from './store/record-locators.ts'
 import { RecordTable } from './store/records.ts'
 import { OperationTable } from './store/operations.ts'
+import { RecipientTable } from './store/recipients.ts'
 import { SealedSource } from './store/sealed-source.ts'
 import { SecurityTable } from './store/security.ts'
 import { SearchTable } from './store/search.ts'
@@ -81,6 +87,7 @@ const TABLES = {
     'PHI_TABLE_AUDIT',
     ({ writes, process, now, events }, table) => new LaneLog({ client: writes, table, process, now, events }),
   ),
+  recordHistory: tableIn('PHI_TABLE_HISTORY', ({ reads }, table) => new HistoryTable(reads, table)),
   history: tableIn('PHI_TABLE_AUDIT', ({ reads }, table) => new AuditHistory(reads, table)),
   sessions: tableIn('PHI_TABLE_SESSIONS', ({ reads }, table) => new SessionTable(reads, table)),
   issuerKeys: tableIn('PHI_TABLE_SESSIONS', ({ reads }, table) => new IssuerKeysTable(reads, table)),
@@ -89,6 +96,8 @@ const TABLES = {
   security: tableIn('PHI_TABLE_SECURITY', ({ writes }, table) => new SecurityTable(writes, table)),
   search: tableIn('PHI_TABLE_SEARCH', ({ reads }, table) => new SearchTable(reads, table)),
   operations: tableIn('PHI_TABLE_OPERATIONS', ({ reads }, table) => new OperationTable(reads, table)),
+  disclosures: tableIn('PHI_TABLE_DISCLOSURES', ({ reads }, table) => new DisclosureTable(reads, table)),
+  recipients: tableIn('PHI_TABLE_DISCLOSURES', ({ reads }, table) => new RecipientTable(reads, table)),
   automaticQueries: tableIn('PHI_TABLE_OPERATIONS', ({ reads }, table) => new AutomaticQueryTable(reads, table)),
 }
 type Tables = { readonly [Name in keyof typeof TABLES]: ReturnType<(typeof TABLES)[Name]['open']> }
@@ -112,6 +121,8 @@ const Environment = z.object({
   PHI_KMS_KEY_ID: name,
   PHI_TENANT_KMS_KEYS: TenantKmsKeys,
   PHI_PREFETCH_TENANTS: TenantNames,
+  /** The name or ARN of the audit function. */
+  PHI_AUDIT_FUNCTION: name.optional(),
   PHI_BREAK_GLASS_MINUTES: z.coerce.number().int().min(1).max(1_440).default(240),
 })
 const IssuerEnvironment = z.object({
@@ -138,8 +149,8 @@ export interface Services extends Tables {
   readonly kms: Kms
   readonly kmsKeysFor: (tenant: TenantId) => KmsKeys
   readonly keyring: Keyring
-  /** Opens the table of earlier record versions. A function has no such table, so no variable of the function names it. */
-  openHistory(table: string): HistoryTable
+  /** Answers who accessed a patient's record. Undefined without the audit function. */
+  readonly patientAccesses: PatientAccessSource | undefined
   /**
    * Opens connections, and loads the keys of the tenants in `PHI_PREFETCH_TENANTS`, before the first request. Never throws: a
    * request does again what failed here.
@@ -152,6 +163,9 @@ export interface Services extends Tables {
 const CONNECT_MS = 1_000
 const REQUEST_MS = 1_500
 const READ_ATTEMPTS = 3
+const ANSWER_MS = 5_000
+// the second one for a connection that the service closed. An answer that was lost leaves a second record of the answer
+const ANSWER_ATTEMPTS = 2
 
 /**
  * The services of a process, from its environment. The SDK reads region, credentials and endpoints itself.
@@ -166,6 +180,13 @@ export function openServices(env: Env, { now = Date.now, events }: { now?: Clock
   // a lane must see the answer to each attempt, and a retry of the SDK hides the first one
   const writes = quiet(new LeanDynamoDBClient({ maxAttempts: 1, requestHandler }))
   const kmsClient = quiet(new KMSClient({ maxAttempts: READ_ATTEMPTS, requestHandler }))
+  // an answer takes longer than a table, and the request has its own deadline
+  const lambdaHandler = { connectionTimeout: CONNECT_MS, requestTimeout: ANSWER_MS, throwOnRequestTimeout: true }
+  const { PHI_AUDIT_FUNCTION: auditFunction } = settings
+  const lambda =
+    auditFunction === undefined
+      ? undefined
+      : quiet(new LambdaClient({ maxAttempts: ANSWER_ATTEMPTS, requestHandler: lambdaHandler }))
   const kms = new AwsKms(kmsClient)
   const kmsKeysFor = kmsKeysOf(settings.PHI_TENANT_KMS_KEYS, settings.PHI_KMS_KEY_ID)
   const sink = events ?? operatorEvents({ stage: settings.PHI_STAGE, now })
@@ -183,14 +204,15 @@ export function openServices(env: Env, { now = Date.now, events }: { now?: Clock
     kms,
     kmsKeysFor,
     keyring,
-    openHistory: (table) => new HistoryTable(reads, table),
+    patientAccesses:
+      lambda === undefined || auditFunction === undefined ? undefined : new PatientAccessFunction(lambda, auditFunction),
     prefetch: async () => {
       const connecting = [reads, writes].map((client) => client.connect(AbortSignal.timeout(REQUEST_MS)))
       const loading = settings.PHI_PREFETCH_TENANTS.map((tenant) => keyring.purposeKey(tenant, 'access'))
       await Promise.allSettled([...connecting, ...loading])
     },
     close: () => {
-      for (const client of [reads, writes, kmsClient]) client.destroy()
+      for (const client of [reads, writes, kmsClient, lambda]) client?.destroy()
     },
   }
 }
@@ -243,6 +265,8 @@ export async function composeGateway(
     sources: new Map([[OWN_SOURCE, new SealedSource(services.records, services.keyring)]]),
     budgets: services.budgets,
     search: services.search,
+    ...(services.patientAccesses && { patientAccesses: services.patientAccesses }),
+    recordVersions: new SealedVersions(services.recordHistory, services.keyring),
     limits: LimitsEnvironment.parse(env).PHI_LIMITS,
     identity: (policy) => tokenIdentity(issuer, policy),
     sessions: (policy) => new TableSessions({ table: services.sessions, policy, settings: PHI_SESSIONS, now, events }),
@@ -254,7 +278,10 @@ export async function composeGateway(
       ...served,
       ...PHI_OPERATIONS,
     },
-    operationRegistry: { registrar: new OperationRegistrar({ table: services.operations, keyring, now }), cache: registry },
+    operationRegistry: {
+      registrar: new OperationRegistrar({ table: services.operations, recipients: services.recipients, keyring, now }),
+      cache: registry,
+    },
     keys: services.keyring,
     audit: { log: services.audit, process: services.process },
     events: services.events,

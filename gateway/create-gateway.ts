@@ -1,18 +1,15 @@
-import { randomBytes } from 'node:crypto'
-import { newRequestId } from './audit/request-id.ts'
 import { type CompiledPolicy, compilePolicy } from '../directives/compile.ts'
+import { admitSession, identify, negotiate, parse } from './caller-stages.ts'
 import { BudgetLeases } from './disclosure/budget-leases.ts'
 import { RefusalCounts } from './disclosure/refusal-counts.ts'
 import { viewFault } from './decide/view-inputs.ts'
 import { computedFault } from './disclosure/computed-fields.ts'
 import { SERVED_VIEWS } from './disclosure/views.ts'
-import { refusal } from './answer.ts'
 import { executableSchema } from './executable-schema.ts'
 import { OperationEngine } from './execution.ts'
 import {
   type CallerParts,
   type GatewayParts,
-  type ProcessParts,
   type RecordParts,
   type SchemaParts,
   type SubjectParts,
@@ -20,9 +17,6 @@ import {
 } from './gateway-parts.ts'
 import { namesOperation } from './http/graphql-request.ts'
 import type { HttpRequest, HttpResponse } from './http/messages.ts'
-import type { CredentialFault } from './model/credential-fault.ts'
-import { Deadline } from './model/deadline.ts'
-import { AuditUnavailable, Failure, MfaRequired, SessionExpired, Unauthenticated } from './model/failures.ts'
 import type { TenantId } from './model/ids.ts'
 import { ChangeTurns } from './mutations/change-turns.ts'
 import type { OperationAdministration } from './mutations/operation-administration.ts'
@@ -32,10 +26,11 @@ import type { PreparationCounter } from './operations/persisted/preparation-coun
 import { PreparedDocuments } from './operations/persisted/prepared-documents.ts'
 import { Prover } from './operations/contracts/prove.ts'
 import { RegistryAdmin } from './operations/persisted/registry-admin.ts'
-import { type Arrived, isRefusal, NO_VALUES, runStages, type Stages } from './pipeline.ts'
+import { runStages, type Stages } from './pipeline.ts'
+import { type Endpoint, handleRequest } from './request-handler.ts'
 import { selectOperation } from './select-operation.ts'
-import { admitSession, execute, identify, negotiate, parse, resolveSubject, settle } from './stages.ts'
-import { internalFault } from './telemetry/internal-fault.ts'
+import { SchemaRefused } from './schema-refused.ts'
+import { execute, resolveSubject, settle } from './stages.ts'
 
 /** The time for a request that comes without a deadline, in milliseconds. */
 const REQUEST_MS = 8_000
@@ -48,11 +43,6 @@ export interface Gateway {
   stop(): Promise<void>
   /** The work for the texts of operations so far. */
   readonly preparations: Readonly<PreparationCounter>
-}
-
-/** Schema and lock disagree, or the schema needs a part that this gateway does not have. */
-export class SchemaRefused extends Error {
-  override readonly name = 'SchemaRefused'
 }
 
 /**
@@ -99,8 +89,13 @@ export async function createGateway(given: GatewayParts): Promise<Gateway> {
     execute(engine, (request, operation) => openScope(services, { schema, policy }, request, operation)),
     settle({ events, stepUpSeconds }),
   ]
+  const endpoint: Endpoint = {
+    requestMs: REQUEST_MS,
+    isAnswered: (request) => isAnswered(request, operations),
+    run: (arrived) => runStages(stages, arrived),
+  }
   return {
-    handle: (request) => handle(request, stages, parts),
+    handle: (request) => handleRequest(request, endpoint, parts),
     prefetch: async () => await identity.prefetch?.(),
     stop: () => engine.stop(),
     preparations: documents.counter,
@@ -142,59 +137,7 @@ function compileServed({
   return compiled
 }
 
-type HandlingParts = Pick<CallerParts, 'authFailures' | 'operations'> & Required<ProcessParts>
-
-async function handle(request: HttpRequest, stages: Stages, parts: HandlingParts): Promise<HttpResponse> {
-  const { audit, authFailures, events, now } = parts
-  const started = now()
-  const requestId = newRequestId(audit.process, started, randomBytes)
-  const deadline = new Deadline(request.deadline ?? started + REQUEST_MS, { now, monotonic: () => performance.now() })
-  const counted: Arrived['counted'] = { values: NO_VALUES }
-  // flush the counters of earlier requests in the background; only a 401 waits for the flush
-  authFailures?.startFlush(deadline)
-  const response = await respond({ request, requestId, deadline, counted }, stages, parts)
-  const { status } = response
-  if (status === 401) await authFailures?.flush(deadline)
-  const { resolved, denied, unavailable } = status === 200 ? counted.values : NO_VALUES
-  // a withheld response discloses no value, but what it opened for its own use was opened
-  const { metadata, searched } = counted.values
-  const milliseconds = now() - started
-  events({ event: 'REQUEST', requestId, status, milliseconds, resolved, denied, unavailable, metadata, searched })
-  return response
-}
-
-async function respond(
-  arrived: Arrived,
-  stages: Stages,
-  { authFailures, events, operations }: HandlingParts,
-): Promise<HttpResponse> {
-  const { request, requestId, deadline } = arrived
-  if (!isAnswered(request, operations)) return refusal(requestId, request, 'BAD_REQUEST', 405)
-  try {
-    // Every service has a share of the time. If a stage hangs all the same, the request ends here without data: its accesses
-    // may not be recorded.
-    const end = await deadline.wait(
-      () => runStages(stages, arrived),
-      () => new AuditUnavailable(),
-    )
-    return isRefusal(end) ? refusal(requestId, request, end.refused, end.status) : end
-  } catch (error) {
-    const fault = credentialFault(error)
-    if (fault !== undefined) authFailures?.count(request.sourceIp, fault)
-    if (error instanceof Failure) return refusal(requestId, request, error.code)
-    events(internalFault(requestId, error))
-    return refusal(requestId, request, 'INTERNAL')
-  }
-}
-
 /** Only registered operations run by GET. */
 function isAnswered({ method, queryString = '' }: HttpRequest, operations: CallerParts['operations']): boolean {
   return method === 'POST' || (method === 'GET' && operations !== undefined && namesOperation(queryString))
-}
-
-/** The fault of a request that failed authentication or its session check; undefined for any other error. */
-function credentialFault(error: unknown): CredentialFault | undefined {
-  if (error instanceof Unauthenticated) return error.fault
-  if (error instanceof MfaRequired) return 'MFA_MISSING'
-  return error instanceof SessionExpired ? 'SESSION_EXPIRED' : undefined
 }

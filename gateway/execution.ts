@@ -8,7 +8,7 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled'
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema, isValueNode } from 'graphql'
+import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql'
 import { type AnswerError, isFailureCode } from './answer.ts'
 import type { RequestScope } from './disclosure/request-scope.ts'
 import { MESSAGES } from './model/failure-messages.ts'
@@ -17,6 +17,7 @@ import type { RequestId } from './model/ids.ts'
 import type { MutationScope } from './mutations/mutation-scope.ts'
 import { hasInvalidDate } from './operations/date-arguments.ts'
 import type { DocumentRefusal } from './operations/documents.ts'
+import { isFaultOfValue } from './operations/fault-of-value.ts'
 import { usesForbiddenNull } from './operations/null-variables.ts'
 import type { PreparedDocument } from './operations/persisted/prepared-document.ts'
 import type { EventSink } from './telemetry/events.ts'
@@ -183,12 +184,6 @@ function codeOf(cause: unknown, given: unknown): FailureCode {
   if (isFailureCode(given)) return given
   if (isFaultOfValue(cause)) return 'BAD_USER_INPUT'
   return given === 'INTERNAL_SERVER_ERROR' ? 'INTERNAL' : 'BAD_REQUEST'
-}
-
-/** Whether graphql refused a value of the client in the middle of the execution. Such an error names the value in the document. */
-function isFaultOfValue(cause: unknown): boolean {
-  if (!(cause instanceof GraphQLError) || cause.originalError !== undefined || cause.nodes === undefined) return false
-  return cause.nodes.length > 0 && cause.nodes.every(isValueNode)
 }
 
 const scopePlugin: ApolloServerPlugin<EngineContext> = {

@@ -16,7 +16,9 @@ import type { MutationPorts } from './mutations/mutation-scope.ts'
 import type { OperationParts } from './operations/persisted/adoption.ts'
 import type { RegistryParts } from './mutations/operation-administration.ts'
 import { DEFAULT_LIMITS, type Limits } from './operations/value-limits.ts'
+import type { PatientAccessSource, WorkforceDirectory } from './store/patient-access-source.ts'
 import type { RecordSource } from './store/record-source.ts'
+import type { RecordVersions } from './store/record-versions.ts'
 import type { SearchSource } from './store/search.ts'
 import type { EventSink } from './telemetry/events.ts'
 import { operatorEvents } from './telemetry/operator-events.ts'
@@ -79,6 +81,16 @@ export interface RecordParts {
   readonly keys: Keyring
 }
 
+/** The list of accesses that patients ask for. */
+export interface AccessHistoryParts {
+  /** Left out: `whoSawMyRecord` is unavailable. */
+  readonly patientAccesses?: PatientAccessSource
+  /** Earlier versions of records in the gateway's own store. Left out: under a limited relationship, no access is shown. */
+  readonly recordVersions?: RecordVersions
+  /** Names of members of the workforce. Left out: roles and organizations are shown. */
+  readonly workforce?: WorkforceDirectory
+}
+
 /** Services of mutations. */
 interface MutationParts {
   /** The registry of operations, for administrators. Left out: its queries and mutations fail. */
@@ -105,7 +117,14 @@ export interface GatewayAudit {
   readonly process: ProcessId
 }
 
-export interface GatewayParts extends SchemaParts, CallerParts, SubjectParts, RecordParts, MutationParts, ProcessParts {}
+export interface GatewayParts
+  extends SchemaParts,
+    CallerParts,
+    SubjectParts,
+    RecordParts,
+    AccessHistoryParts,
+    MutationParts,
+    ProcessParts {}
 
 export type WithDefaults<Parts, Defaulted extends keyof Parts> = Parts & Required<Pick<Parts, Defaulted>>
 

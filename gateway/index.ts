@@ -2,7 +2,8 @@
 // others. Other files may change without notice. `docs/your-own-schema.md` shows how the parts fit together.
 
 // the gateway
-export { createGateway, SchemaRefused } from './create-gateway.ts'
+export { createGateway } from './create-gateway.ts'
+export { SchemaRefused } from './schema-refused.ts'
 export type { Gateway } from './create-gateway.ts'
 export type { GatewayAudit, GatewayParts } from './gateway-parts.ts'
 export type { HttpRequest, HttpResponse } from './http/messages.ts'
@@ -30,6 +31,7 @@ export { operationMutations, operationQueries } from './mutations/registry-resol
 export type { RegistryCache, RegistryParts } from './mutations/operation-administration.ts'
 export { OperationRegistrar, type RegistrarParts } from './operations/persisted/registrar.ts'
 export { OperationTable } from './store/operations.ts'
+export { RecipientTable } from './store/recipients.ts'
 export { endSession, revokeClient, revokeUser } from './mutations/session-mutations.ts'
 export type { ComputedField, ComputedFields } from './disclosure/computed-fields.ts'
 

@@ -10,7 +10,7 @@ import { withInputs } from './disclosure/computed-fields.ts'
 import type { RequestLimits } from './disclosure/request-parts.ts'
 import { RequestScope } from './disclosure/request-scope.ts'
 import type { OpenedScope, ResolvedOperation } from './execution.ts'
-import type { CallerParts, ProcessParts, RecordParts, SchemaParts, WithDefaults } from './gateway-parts.ts'
+import type { AccessHistoryParts, CallerParts, ProcessParts, RecordParts, SchemaParts, WithDefaults } from './gateway-parts.ts'
 import type { Refusals } from './model/budget.ts'
 import type { Caller } from './model/decision.ts'
 import { OperationTooCostly, PhiBudgetExceeded } from './model/failures.ts'
@@ -28,6 +28,7 @@ import { OWN_SOURCE } from './store/record-source.ts'
 /** The parts of a gateway that each request uses. */
 export type ScopeServices = Required<ProcessParts & Pick<CallerParts, 'stepUpSeconds'> & Pick<SchemaParts, 'computed'>> &
   Omit<WithDefaults<RecordParts, 'limits'>, 'budgets'> &
+  AccessHistoryParts &
   Pick<RequestLimits, 'budgets'> & {
     /** Break-glass comes from the effective subject. */
     readonly mutations: Omit<MutationPorts, 'breakGlass'>
@@ -64,6 +65,9 @@ export function openScope(
     mutations: ports,
     turns,
     linkedTenants,
+    patientAccesses,
+    recordVersions,
+    workforce,
   } = services
   const asked = { document: prepared.document, name, variables }
   const now = services.now() as Instant
@@ -130,6 +134,9 @@ export function openScope(
     computed,
     ...(budgets && { budgets }),
     ...(search && { search }),
+    ...(patientAccesses && { patientAccesses }),
+    ...(recordVersions && { recordVersions }),
+    ...(workforce && { workforce }),
     maxInHour: limitOf(limits.hour, policy, asking),
     maxSearches: limitOf(limits.searches, policy, asking),
     maxRefusals: refusals.most,

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { AuditTables } from './oversight/tables/audit-tables.ts'
+import { TableWriter } from './oversight/tables/table-writer.ts'
 import { logTenants } from './oversight/tables/log-tenants.ts'
 import type { TenantId } from './model/ids.ts'
 import type { Clock } from './model/record.ts'
@@ -29,7 +29,7 @@ export function openTables(
   const { PHI_STAGE: stage } = Environment.parse(env)
   const sink = events ?? operatorEvents({ stage, now })
   const log = openObjects(env)
-  const auditTables = new AuditTables({ log, tables: openTableObjects(env), now })
+  const auditTables = new TableWriter({ log, tables: openTableObjects(env), now })
   let known: { readonly tenants: readonly TenantId[]; readonly at: number } | undefined
 
   const passOf = async (tenant: TenantId, until: number): Promise<boolean> => {

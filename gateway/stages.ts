@@ -1,58 +1,18 @@
 import { resolveEffectiveSubject } from './access/effective-subject.ts'
-import type { Identity } from './access/identity.ts'
-import type { Sessions } from './access/sessions.ts'
 import { type Answer, answer, draftOf, failure, responseOf, withLinks } from './answer.ts'
 import { NO_LINKS } from './disclosure/patient-links.ts'
 import type { PolicyTable } from '../directives/policy.ts'
 import type { Execution, OpenedScope, OperationEngine, ResolvedOperation } from './execution.ts'
 import type { CallerParts, ProcessParts, RecordParts, SubjectParts } from './gateway-parts.ts'
-import { parseBody, parseQueryString } from './http/graphql-request.ts'
-import { answerType, type HttpResponse, refusedByType } from './http/messages.ts'
-import { AuditUnavailable, Unauthenticated } from './model/failures.ts'
+import type { HttpResponse } from './http/messages.ts'
+import { AuditUnavailable } from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
-import type { Admitted, Arrived, Executed, Identified, Negotiated, Parsed, Refusal, Resolved, Selected, Stage } from './pipeline.ts'
+import type { Executed, Resolved, Selected, Stage } from './pipeline.ts'
 import type { EventSink } from './telemetry/events.ts'
 import { internalFault } from './telemetry/internal-fault.ts'
 
-/** Share of the request's time for authentication. */
-const IDENTITY_SHARE = 0.25
-/** Share of the time left after it, for the session. */
-const SESSION_SHARE = 0.2
 /** Share of the time left after that, for the study of a researcher. */
 const STUDY_SHARE = 0.3
-
-export const identify =
-  (identity: Identity): Stage<Arrived, Identified> =>
-  async (state) => {
-    const caller = await state.deadline.share(IDENTITY_SHARE).wait(
-      () => identity.callerOf(state.request.headers),
-      () => new Unauthenticated({ fault: 'KEYS_UNAVAILABLE' }),
-    )
-    return { ...state, caller }
-  }
-
-/** Checks that the session of the token has not ended. */
-export const admitSession =
-  (sessions: Sessions | undefined): Stage<Identified, Admitted> =>
-  async (state) => {
-    if (sessions === undefined) return { ...state, session: 'NOT_KEPT' }
-    await sessions.admit(state.caller, state.requestId, state.deadline.share(SESSION_SHARE))
-    return { ...state, session: 'ADMITTED' }
-  }
-
-/** Refuses media types before execution: a value in an answer that the client cannot read would be opened and recorded in vain. */
-export function negotiate(state: Admitted): Negotiated | Refusal {
-  const { headers, method } = state.request
-  const responseType = answerType(headers)
-  if (responseType === undefined) return { refused: 'BAD_REQUEST', status: 406 }
-  const status = refusedByType(headers, method)
-  return status === undefined ? { ...state, responseType } : { refused: 'BAD_REQUEST', status }
-}
-
-export function parse(state: Negotiated): Parsed {
-  const { method, body, queryString = '' } = state.request
-  return { ...state, body: method === 'GET' ? parseQueryString(queryString) : parseBody(body) }
-}
 
 type ResolvingParts = SubjectParts & Pick<RecordParts, 'keys'> & Required<Pick<ProcessParts, 'now'>>
 

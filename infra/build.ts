@@ -1,7 +1,7 @@
 import { cp, mkdir, rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
-import { bundleFunction, bundleGateway, bundleTables, SCHEMA_FILES } from './bundle.ts'
+import { bundleAudit, bundleFunction, bundleGateway, bundleTables, SCHEMA_FILES } from './bundle.ts'
 
 // `npm run build` bundles each function for Lambda, beside the files of its schema. It also builds the package
 // for deployments with a schema of their own.
@@ -18,6 +18,7 @@ await Promise.all([
   bundleFunction(new URL('dist/notary/', root), 'functions/notary.ts'),
   bundleFunction(new URL('dist/audit-changes/', root), 'functions/audit-changes.ts'),
   bundleTables(new URL('dist/tables/', root)),
+  bundleAudit(new URL('dist/audit/', root)),
   // includes all dependencies, because graphql-shield needs a patch that an installation of this package does not apply
   bundleGateway('gateway/index.ts', packaged),
   cp(new URL(SCHEMA_FILES['directives.graphql'], root), new URL('directives.graphql', packaged)),

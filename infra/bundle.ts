@@ -5,12 +5,14 @@ import { build, type BuildOptions, type Plugin } from 'esbuild'
 
 const root = new URL('../', import.meta.url)
 
-/** Files that the function reads through URLs like `new URL('./clinical/', import.meta.url)`, by their name beside the bundle. */
+/** Files that functions read through URLs like `new URL('./clinical/', import.meta.url)`, by their name beside the bundle. */
 export const SCHEMA_FILES = {
   clinical: 'schema/clinical/',
   'policy.lock': 'schema/policy.lock',
   'directives.graphql': 'directives/directives.graphql',
 } as const
+/** The files of the auditor's function: its own schema, and the clinical one, whose accesses the log has. */
+const AUDIT_SCHEMA_FILES = { ...SCHEMA_FILES, audit: 'schema/audit/' } as const
 
 /** The options of every bundle. */
 export const bundleOptions: BuildOptions = {
@@ -96,12 +98,8 @@ class SeveralCopies extends Error {
  * @throws SeveralCopies
  */
 export async function bundleFunction(output: URL, entry = 'functions/graphql.ts'): Promise<void> {
-  await rm(output, { recursive: true, force: true })
-  await mkdir(output, { recursive: true })
-  await Promise.all([
-    bundleGateway(entry, output),
-    ...Object.entries(SCHEMA_FILES).map(([name, from]) => cp(new URL(from, root), new URL(name, output), { recursive: true })),
-  ])
+  await emptyFolder(output)
+  await Promise.all([bundleGateway(entry, output), copyFiles(SCHEMA_FILES, output)])
 }
 
 /** The package of DuckDB's library for Lambda. It is another project, because npm installs no packages of other processors beside its own. */
@@ -118,12 +116,40 @@ class LibraryMissing extends Error {
  * Bundles the function that writes the audit tables, beside the library of DuckDB.
  *
  * @param library a folder with the files of one platform. The default is that of Lambda: Linux on arm64
- * @throws LibraryMissing
+ * @throws LibraryMissing, SeveralCopies
  */
 export async function bundleTables(output: URL, library: URL = LAMBDA_DUCKDB): Promise<void> {
-  await rm(output, { recursive: true, force: true })
-  await mkdir(output, { recursive: true })
-  await bundleGateway('functions/tables.ts', output)
+  await emptyFolder(output)
+  await Promise.all([bundleGateway('functions/tables.ts', output), copyLibrary(library, output)])
+}
+
+/**
+ * Bundles the function that answers auditors, beside the library of DuckDB and the files of both schemas.
+ *
+ * @param library as for `bundleTables`
+ * @returns the source files in the bundle, as paths within the project
+ * @throws LibraryMissing, SeveralCopies
+ */
+export async function bundleAudit(output: URL, library: URL = LAMBDA_DUCKDB): Promise<readonly string[]> {
+  await emptyFolder(output)
+  const [sources] = await Promise.all([
+    bundleGateway('functions/audit.ts', output),
+    copyLibrary(library, output),
+    copyFiles(AUDIT_SCHEMA_FILES, output),
+  ])
+  return sources
+}
+
+async function emptyFolder(folder: URL): Promise<void> {
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true })
+}
+
+async function copyFiles(files: Readonly<Record<string, string>>, output: URL): Promise<void> {
+  for (const [name, from] of Object.entries(files)) await cp(new URL(from, root), new URL(name, output), { recursive: true })
+}
+
+async function copyLibrary(library: URL, output: URL): Promise<void> {
   for (const file of DUCKDB_FILES)
     await cp(new URL(file, library), new URL(file, output)).catch((cause: unknown) => {
       throw new LibraryMissing('The library of DuckDB for Lambda is missing. Install it with: npm run install:arm64', { cause })
@@ -133,15 +159,19 @@ export async function bundleTables(output: URL, library: URL = LAMBDA_DUCKDB): P
 /**
  * Bundles an entry that contains the gateway as `index.mjs` with its parts.
  *
+ * @returns the source files in the bundle, as paths within the project
  * @throws SeveralCopies
  */
-export async function bundleGateway(entry: string, output: URL): Promise<void> {
+export async function bundleGateway(entry: string, output: URL): Promise<readonly string[]> {
   const { metafile } = await build({
     ...gatewayOptions,
     metafile: true,
+    absWorkingDir: fileURLToPath(root),
     entryPoints: { index: fileURLToPath(new URL(entry, root)) },
     outdir: fileURLToPath(output),
   })
-  const copies = Object.keys(metafile.inputs).filter((file) => /node_modules\/graphql\/version\.m?js$/.test(file))
+  const sources = Object.keys(metafile.inputs)
+  const copies = sources.filter((file) => /node_modules\/graphql\/version\.m?js$/.test(file))
   if (copies.length > 1) throw new SeveralCopies(copies.join(', '))
+  return sources
 }

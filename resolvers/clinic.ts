@@ -37,6 +37,7 @@ export const clinicResolvers: Resolvers = {
     patientByNameAndBirthDate: foundBy('Patient'),
     breakGlassGrants: async (_source, args, { mutations }, info) => await mutations.reviews.page(args, info),
     explainAccess: async (_source, args, { scope }, info) => await scope.explainAccess(args, info),
+    whoSawMyRecord: async (_source, args, { scope }, info) => await scope.whoSawMyRecord(args, info),
     ...operationQueries,
   },
   Mutation: mutationResolvers,

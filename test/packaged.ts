@@ -57,12 +57,17 @@ try {
   }
   console.log('the packaged function answers')
 
-  // the archive that is deployed, not the folder that it is made from
-  const archive = await membersOf(fileURLToPath(new URL('../.serverless/tables.zip', import.meta.url)))
-  for (const file of LIBRARY_FILES) assert.equal(processorOf(archive.get(`dist/tables/${file}`) ?? Buffer.alloc(0)), 'arm64')
-  assert.ok(archive.has('dist/tables/index.mjs'))
-  assert.ok([...archive.values()].reduce((sum, { length }) => sum + length, 0) < MAX_PACKAGE_BYTES)
-  console.log('the package of the tables has its library for arm64')
+  // the archives that are deployed, not the folders that they are made from
+  for (const name of ['tables', 'audit']) {
+    const archive = await membersOf(fileURLToPath(new URL(`../.serverless/${name}.zip`, import.meta.url)))
+    for (const file of LIBRARY_FILES) assert.equal(processorOf(archive.get(`dist/${name}/${file}`) ?? Buffer.alloc(0)), 'arm64')
+    assert.ok(archive.has(`dist/${name}/index.mjs`))
+    assert.ok([...archive.values()].reduce((sum, { length }) => sum + length, 0) < MAX_PACKAGE_BYTES)
+    if (name === 'audit')
+      for (const file of ['audit/query.graphql', 'clinical/patient.graphql', 'policy.lock', 'directives.graphql'])
+        assert.ok(archive.has(`dist/audit/${file}`))
+  }
+  console.log('the packages of tables and audit have their library for arm64, and audit has both schemas')
 
   // the package for other deployments has the same entry point as its sources, bundled
   const [built, source] = await Promise.all([

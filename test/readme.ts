@@ -44,7 +44,8 @@ function run(graphql: string): string[] {
   if (blocks.length === 0) return ['README.md has no ```bash block']
   // a failing command ends the shell, also within $( ) and in a pipe
   const script = ['set -eo pipefail', 'shopt -s inherit_errexit']
-  for (const { commands } of blocks) script.push(commands.replaceAll('http://127.0.0.1:4000/graphql', graphql), `echo '${MARK}'`)
+  for (const { commands } of blocks)
+    script.push(commands.replaceAll('http://127.0.0.1:4000/', new URL('/', graphql).href), `echo '${MARK}'`)
   const { stdout, stderr, status, error } = spawnSync('bash', ['-c', script.join('\n')], {
     cwd: root,
     encoding: 'utf8',

@@ -11,7 +11,7 @@ import type { PolicyTable } from '../../directives/policy.ts'
  * @source RFC 9470
  */
 export function rootsToStepUp(
-  policy: PolicyTable,
+  policy: Pick<PolicyTable, 'calls'>,
   roots: ReadonlySet<Coordinate>,
   caller: Caller,
   now: Instant,

@@ -1,15 +1,16 @@
 import type { Env } from '../compose.ts'
 import type { TenantId } from '../model/ids.ts'
-import { AuditTables, type TablePass } from '../oversight/tables/audit-tables.ts'
+import { TableWriter, type TablePass } from '../oversight/tables/table-writer.ts'
 import { recount, type Recount } from '../oversight/tables/recount.ts'
 import { openTableObjects } from '../store/open-tables.ts'
+import { NoSealedLog } from '../oversight/log/stored-log.ts'
 import { SealedItems } from '../oversight/tables/sealed-items.ts'
-import { NoSealedLog, openAuditObjects } from './audit-objects.ts'
+import { openAuditObjects } from './audit-objects.ts'
 
 /** Called with the number of items that are done and the number of all. */
 type Progress = (done: number, all: number) => void
 
-/** The work of an operator on the audit tables of a tenant. Errors are those of `AuditTables` and `recount`. */
+/** The work of an operator on the audit tables of a tenant. Errors are those of `TableWriter` and `recount`. */
 export interface TableAdmin {
   rebuild(tenant: TenantId, onProgress: Progress): Promise<TablePass>
   recount(tenant: TenantId, onProgress: Progress): Promise<Recount>
@@ -18,7 +19,7 @@ export interface TableAdmin {
 /** @throws NoSealedLog, ZodError */
 export function openTableAdmin(env: Env): TableAdmin {
   const parts = { log: openAuditObjects(env), tables: openTableObjects(env) }
-  const tables = new AuditTables({ ...parts, now: Date.now })
+  const tables = new TableWriter({ ...parts, now: Date.now })
   return {
     rebuild: async (tenant, onProgress) => {
       // tables that exist would be emptied, and there is nothing to make new ones from

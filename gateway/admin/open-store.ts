@@ -8,7 +8,6 @@ import type { SearchIndex } from '../../directives/policy.ts'
 import type { SourceResource, WithdrawnResource } from '../model/source.ts'
 import type { Study } from '../model/study.ts'
 import { type Env, openServices } from '../compose.ts'
-import { openHistoryTable } from './history-table.ts'
 import { type OperatorAct, operatorContext } from './operator-context.ts'
 import { type SourceBatch, SourceImport } from './source-import.ts'
 import { storedPatients } from './source-identifiers.ts'
@@ -54,7 +53,7 @@ export class UnknownTenant extends Error {
  * @param policy digest of the policy lock, for the audit
  * @param searchable the blind indexes of the schema (`searchIndexes` of its lock); without them, no search finds the records
  * @param keys whether a tenant without keys gets them, or is refused before anything is written
- * @throws UnknownTenant; ZodError or TypeError for a missing variable, KeyUnavailable, StoreUnavailable
+ * @throws UnknownTenant; ZodError for a missing variable, KeyUnavailable, StoreUnavailable
  */
 export async function openStore(
   tenant: TenantId,
@@ -65,14 +64,13 @@ export async function openStore(
 ): Promise<SealedStore> {
   const services = openServices(env)
   const { keyring, access } = services
-  const history = openHistoryTable(services, env)
   if (keys === 'create') await keyring.createTenant(tenant)
   else if (!(await keyring.hasTenant(tenant))) {
     services.close()
     throw new UnknownTenant()
   }
   const identifier = await keyring.purposeKey(tenant, 'identifier')
-  const writer = new RecordWriter({ ...services, searchable, history })
+  const writer = new RecordWriter({ ...services, searchable, history: services.recordHistory })
   const act: OperatorAct = { tenant, client: 'phi-import', operation: 'import', policy }
   const sourceImport = new SourceImport({ services, tenant, writer, context: () => operatorContext(services, act) })
   return {

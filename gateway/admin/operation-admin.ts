@@ -57,7 +57,7 @@ export async function openOperationAdmin(
 ): Promise<OperationAdmin> {
   const prover = new Prover({ ...compiled, limits: proofLimits(env) })
   const services = openServices(env)
-  const { keyring, operations: table, now, audit } = services
+  const { keyring, operations: table, recipients, now, audit } = services
   const isKnown = await keyring.hasTenant(tenant).catch((error: unknown) => {
     services.close()
     throw error
@@ -66,7 +66,7 @@ export async function openOperationAdmin(
     services.close()
     throw new UnknownTenant()
   }
-  const registrar = new OperationRegistrar({ table, keyring, now })
+  const registrar = new OperationRegistrar({ table, recipients, keyring, now })
   return {
     decisions: new RegistryAdmin({ registrar, prover, now }),
     by: `os:${userInfo().username}`,

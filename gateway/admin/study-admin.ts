@@ -10,7 +10,6 @@ import type { Instant, PatientId, TenantId } from '../model/ids.ts'
 import type { Membership } from '../model/record.ts'
 import { type Study, studyReference } from '../model/study.ts'
 import { type Env, openServices, type Services } from '../compose.ts'
-import { openHistoryTable } from './history-table.ts'
 import { operatorContext } from './operator-context.ts'
 
 /** The list of patients of a study has an id that the tenant does not know, or the id of an erased patient. */
@@ -62,12 +61,12 @@ const AT_ONCE = 100
  * operator's account.
  *
  * @param policy digest of the policy lock, for the audit
- * @throws ZodError or TypeError for a missing variable
+ * @throws ZodError for a missing variable
  */
 export function openStudyAdmin(tenant: TenantId, policy: string, env: Env): StudyAdmin {
   const services = openServices(env)
   const { keyring, access, now } = services
-  const writer = new RecordWriter({ ...services, history: openHistoryTable(services, env) })
+  const writer = new RecordWriter({ ...services, history: services.recordHistory })
   const studies = storedStudies(services)
   const deadline = (): Deadline => new Deadline(now() + WRITE_MS, { now, monotonic: () => performance.now() })
   const context = (study: string): AuditContext =>

@@ -95,14 +95,16 @@ function hex(item: Item, name: string): string {
   return Buffer.from(value).toString('hex')
 }
 
-function laneOf(key: string): Pick<ItemAddress, 'tenant' | 'lane'> {
+/** The tenant and the lane of a partition key. @throws TypeError */
+export function laneOf(key: string): Pick<ItemAddress, 'tenant' | 'lane'> {
   // neither part has the separator: a tenant is a name of letters, digits and -, a lane is base64url and a number
   const [tenant = '', lane = '', ...more] = key.split('#')
   if (tenant === '' || lane === '' || more.length > 0) throw new TypeError('an audit item has a malformed l')
   return { tenant, lane }
 }
 
-function sequenceOf(key: string): number {
+/** The number of a sort key. @throws TypeError */
+export function sequenceOf(key: string): number {
   const sequence = Number(key)
   if (!Number.isSafeInteger(sequence) || sequence < 1 || sequenceKey(sequence) !== key)
     throw new TypeError('an audit item has a malformed n')

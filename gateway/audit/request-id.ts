@@ -21,8 +21,15 @@ export function newRequestId(process: ProcessId, now: number, random: (size: num
   return Buffer.concat([Buffer.from(process, 'base64url'), time, random(PART)]).toString('base64url') as RequestId
 }
 
-/** The process and the time of a request id, or undefined when the text is none. */
-export function readRequestId(text: string): { id: RequestId; process: ProcessId; at: Instant } | undefined {
+/** A request id with the process that made it, and the time. */
+export interface RequestName {
+  readonly id: RequestId
+  readonly process: ProcessId
+  readonly at: Instant
+}
+
+/** The process and the time of a request id, or undefined if the text is none. */
+export function readRequestId(text: string): RequestName | undefined {
   const bytes = Buffer.from(text, 'base64url')
   if (bytes.length !== 3 * PART || bytes.toString('base64url') !== text) return undefined
   return {

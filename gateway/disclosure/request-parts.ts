@@ -8,7 +8,9 @@ import type { Deadline } from '../model/deadline.ts'
 import type { Caller } from '../model/decision.ts'
 import type { Instant, RequestId } from '../model/ids.ts'
 import type { Cost } from '../operations/cost.ts'
+import type { PatientAccessSource, WorkforceDirectory } from '../store/patient-access-source.ts'
 import type { RecordSource } from '../store/record-source.ts'
+import type { RecordVersions } from '../store/record-versions.ts'
 import type { SearchSource } from '../store/search.ts'
 import type { EventSink } from '../telemetry/events.ts'
 import type { AccessRecorder } from './access-recorder.ts'
@@ -57,6 +59,15 @@ export interface RecordAccess {
 /** Finds records by a value. Without a source, a search fails with StoreUnavailable. */
 export interface SearchAccess {
   readonly search?: SearchSource
+}
+
+/** Who accessed a patient's record. Without a source the question fails with StoreUnavailable. */
+export interface AccessHistory {
+  readonly patientAccesses?: PatientAccessSource
+  /** Earlier versions of records, whose labels decide too. Without them, no access is shown under a limited relationship. */
+  readonly recordVersions?: RecordVersions
+  /** Names of members of the workforce. Without it, roles and organizations are shown. */
+  readonly workforce?: WorkforceDirectory
 }
 
 /** The budgets of users, as one process knows them. */

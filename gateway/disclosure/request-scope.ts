@@ -6,7 +6,7 @@ import { createPlanner, type Planner } from '../operations/plan.ts'
 import { createShaper, pathBytes, type Shaper } from '../operations/record-shape.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Caller, Denial } from '../model/decision.ts'
-import { BadUserInput, type BudgetName } from '../model/failures.ts'
+import { BadUserInput, type BudgetName, Erased, OperationTooCostly } from '../model/failures.ts'
 import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import { type PatientId, type RecordId, recordKey, type RecordRef, type RequestId, type TenantId } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
@@ -17,6 +17,7 @@ import { AccessExplainer, type AccessPlan } from './explain-access.ts'
 import { FailureReasons } from './failure-reasons.ts'
 import { Notices } from './notices.ts'
 import { PhiBudget } from './phi-budget.ts'
+import { type AccessConnection, PatientAccesses, WHO_SAW, type WhoSawArguments } from './patient-accesses.ts'
 import { PatientLinks } from './patient-links.ts'
 import { PatientSearch } from './patient-search.ts'
 import { RecordVisibility } from './record-visibility.ts'
@@ -25,6 +26,7 @@ import { RecordLists } from './record-lists.ts'
 import { RecordLoader } from './record-loader.ts'
 import { RecordView, whereOf } from './record-view.ts'
 import type {
+  AccessHistory,
   OperationRules,
   RecordAccess,
   Recording,
@@ -45,6 +47,7 @@ export interface ScopeParts
     OperationRules,
     RecordAccess,
     SearchAccess,
+    AccessHistory,
     AttributeSources,
     RequestLimits,
     OperationText,
@@ -73,6 +76,8 @@ export class RequestScope {
   readonly #shaper: Shaper
   readonly #loader: RecordLoader
   readonly #explainer: AccessExplainer
+  readonly #patientAccesses: PatientAccesses
+  #askedWhoSaw = false
   readonly #searchBudget: SearchBudget
 
   constructor(parts: ScopeParts) {
@@ -112,6 +117,7 @@ export class RequestScope {
     const place = this.#place.bind(this)
     this.connections = new Connections({ ...shared, lists, searches, loader: this.#loader, recorder: this.recorder, plan, place })
     this.#explainer = new AccessExplainer(shared)
+    this.#patientAccesses = new PatientAccesses(shared)
   }
 
   /** The budget that this request exceeded. Nothing of its answer may leave then. */
@@ -185,6 +191,65 @@ export class RequestScope {
       this.errors.unavailable(`${info.parentType.name}.${info.fieldName}`, info.fieldName, info.path)
     } else return explained
     return null
+  }
+
+  /**
+   * Who accessed the record of a patient. Once in a request: aliases must not multiply its reads.
+   *
+   * @throws BadUserInput, OperationTooCostly
+   */
+  async whoSawMyRecord(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<AccessConnection | null> {
+    const asked = this.#patientAccesses.argumentsOf(args)
+    if (this.#askedWhoSaw) throw new OperationTooCostly()
+    this.#askedWhoSaw = true
+    const id = String(args['patientId'])
+    const type = [...this.#parts.policy.records.values()].find(({ patient }) => patient === 'id')?.type
+    const decoded = this.ids.decode(id)
+    const ref = decoded !== undefined && decoded.type === type ? decoded : this.#nowhere(id, type)
+    // the patient is found, hidden or unavailable as for any read of the record, at the same cost (P5)
+    const loaded = await this.#loader.load(ref, new Set(), { byId: true })
+    if (loaded.kind === 'UNAVAILABLE') this.errors.unavailable(WHO_SAW, recordKey(ref), info.path)
+    else if (loaded.kind === 'FOUND') return await this.#accessesOf(loaded.record, asked, info.path)
+    else {
+      if (loaded.kind === 'CLOSED') this.counter.denied++
+      this.errors.notFound(info.path, recordKey(ref))
+    }
+    return null
+  }
+
+  async #accessesOf(record: RecordView, asked: WhoSawArguments, place: Place): Promise<AccessConnection | null> {
+    const at = {
+      ...whereOf(record),
+      path: WHO_SAW as string as SchemaPath,
+      action: 'READ',
+      filter: JSON.stringify(asked.bound),
+    } as const
+    try {
+      // the record of an erased patient shows no labels, so that no access can be checked
+      if (record.version === 0) throw new Erased()
+      const page = await this.#patientAccesses.page(record, asked)
+      if (page === 'DENIED') {
+        const denial = { outcome: 'DENIED', reason: 'RELATIONSHIP', breakGlass: false } as const
+        this.counter.denied++
+        this.trail.record({ ...at, outcome: 'DENIED', reason: denial.reason })
+        this.errors.record(WHO_SAW, record.key, { outcome: 'DENIED', denial }, place)
+        return null
+      }
+      this.trail.record({ ...at, outcome: 'DISCLOSED', count: page.edges.length })
+      return page
+    } catch (error) {
+      if (error instanceof BadUserInput) throw error
+      if (error instanceof Erased) {
+        this.trail.record({ ...at, outcome: 'ERASED' })
+        this.errors.record(WHO_SAW, record.key, { outcome: 'ERASED' }, place)
+        return null
+      }
+      const reason = this.failures.classify(error, record.ref)
+      this.counter.unavailable++
+      this.trail.record({ ...at, outcome: 'UNAVAILABLE', reason })
+      this.errors.unavailable(WHO_SAW, record.key, place)
+      return null
+    }
   }
 
   /** Denies a root or an edge by role or purpose, whatever the record. */

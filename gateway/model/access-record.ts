@@ -4,8 +4,18 @@ import type { Refusal } from './decision.ts'
 import type { Instant, PatientId, RecordId } from './ids.ts'
 import type { RelationshipScope } from './record.ts'
 
-/** The outcome of an access: six distinct answers to a caller (P9), and WRITTEN for a write. */
-type Outcome = 'DISCLOSED' | 'MASKED' | 'DENIED' | 'ABSENT' | 'ERASED' | 'UNAVAILABLE' | 'WRITTEN'
+/**
+ * The outcome of an access: six distinct answers to a caller (P9), WRITTEN for a write, and REVIEWED for a query of the audit log, which
+ * discloses no field.
+ */
+export const OUTCOMES = ['DISCLOSED', 'MASKED', 'DENIED', 'ABSENT', 'ERASED', 'UNAVAILABLE', 'WRITTEN', 'REVIEWED'] as const
+export type Outcome = (typeof OUTCOMES)[number]
+
+/** The action of an access. REVIEW is a query of the audit log itself. */
+type AuditedAction = Action | 'REVIEW'
+
+/** The type that the paths of the auditor's API begin with: `AuditLog.fieldAccesses`. No schema of records has it. */
+export const REVIEWED_TYPE = 'AuditLog'
 
 /**
  * The reason for an outcome other than disclosure. `NOT_FOUND`: the patient does not exist, or the caller may not know of it.
@@ -29,7 +39,7 @@ export interface AccessRecord {
   readonly path: SchemaPath
   /** The paths written, if one record covers a whole FHIR record. */
   readonly paths?: readonly SchemaPath[]
-  readonly action: Action
+  readonly action: AuditedAction
   readonly view?: View
   readonly outcome: Outcome
   readonly reason?: OutcomeReason
@@ -44,4 +54,6 @@ export interface AccessRecord {
   readonly limits?: readonly RelationshipScope[]
   /** For an edge: the number of records that it returned. For a search: that of hidden patients. For a spent budget: that of requests. */
   readonly count?: number
+  /** For a review of the log: what was asked, as JSON text. It holds ids and times, and no value of a field. */
+  readonly filter?: string
 }

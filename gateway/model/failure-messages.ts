@@ -14,6 +14,8 @@ export const MESSAGES: Readonly<Record<FailureCode, string>> = {
   OPERATION_RESOLUTION_FAILURE: 'The operation to execute could not be determined.',
   BAD_REQUEST: 'The request is not valid.',
   BAD_USER_INPUT: 'An argument or a variable is not valid.',
+  FILTER_TOO_BROAD: 'The filter covers too much of the audit log. Narrow it by one of the arguments in `extensions.add`.',
+  AUDIT_LOG_UNAVAILABLE: 'The audit log cannot be read at the moment. Try again later.',
   OPERATION_TOO_COSTLY:
     'The operation asks for too much at once. Select less, or request smaller pages with `first` and continue with `after`.',
   PHI_BUDGET_EXCEEDED: 'You reached a limit of this hour or day. Try again later.',

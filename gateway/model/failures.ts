@@ -17,6 +17,8 @@ export const HTTP_STATUS = {
   OPERATION_RESOLUTION_FAILURE: 400,
   BAD_REQUEST: 400,
   BAD_USER_INPUT: 400,
+  FILTER_TOO_BROAD: 400,
+  AUDIT_LOG_UNAVAILABLE: 503,
   OPERATION_TOO_COSTLY: 400,
   PERSISTED_DOCUMENT_NOT_FOUND: 400,
   PERSISTED_DOCUMENT_ID_REQUIRED: 400,
@@ -96,6 +98,26 @@ export class AuditUnavailable extends Failure {
   readonly code = 'AUDIT_UNAVAILABLE'
   constructor(options?: ErrorOptions) {
     super('The access could not be recorded.', options)
+  }
+}
+
+/** A question to the audit log would read too much of it. `add` names the arguments, one of which narrows it enough. */
+export class FilterTooBroad extends Failure {
+  override readonly name = 'FilterTooBroad'
+  readonly code = 'FILTER_TOO_BROAD'
+  readonly add: readonly string[]
+  constructor(add: readonly string[], options?: ErrorOptions) {
+    super('The filter covers too much of the audit log.', options)
+    this.add = add
+  }
+}
+
+/** The audit log, or its tables, cannot be read at the moment. */
+export class AuditLogUnavailable extends Failure {
+  override readonly name = 'AuditLogUnavailable'
+  readonly code = 'AUDIT_LOG_UNAVAILABLE'
+  constructor(options?: ErrorOptions) {
+    super('The audit log cannot be read.', options)
   }
 }
 

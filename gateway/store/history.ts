@@ -1,15 +1,24 @@
 import { type DynamoDBClient, QueryCommand, type TransactWriteItem } from '@aws-sdk/client-dynamodb'
-import type { RecordRef, TenantId } from '../model/ids.ts'
-import { project, unavailableOnFailure } from './batch-get.ts'
+import type { PatientId, RecordRef, TenantId } from '../model/ids.ts'
+import { batchGet, type Key, project, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
 import type { StoredRecord } from './records.ts'
 
 /** Versions sort as texts. */
 const VERSION_DIGITS = 10
 
+/** One version of a record of a patient. */
+export interface RecordVersion extends Pick<RecordRef, 'type' | 'id'> {
+  readonly version: number
+}
+
+export const versionKey = ({ type, id, version }: RecordVersion): string =>
+  `${type}#${id}#${String(version).padStart(VERSION_DIGITS, '0')}`
+
 /** Earlier versions of records, with their original seal. Each is written with the version that replaces it, and never changed. */
 export class HistoryTable {
   readonly #client: DynamoDBClient
   readonly #table: string
+  readonly counter: RequestCounter = { requests: 0 }
 
   constructor(client: DynamoDBClient, table: string) {
     this.#client = client
@@ -38,10 +47,27 @@ export class HistoryTable {
     return item === undefined ? 0 : Number(item['sk']?.S?.slice(-VERSION_DIGITS))
   }
 
+  /**
+   * Returns the sealed manifests of earlier versions of one patient's records, by `versionKey`. A version that is missing is absent.
+   *
+   * @throws StoreUnavailable
+   */
+  async manifests(
+    tenant: TenantId,
+    patient: PatientId,
+    versions: readonly RecordVersion[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, Uint8Array>> {
+    const pk = `${tenant}#${patient}`
+    const keys = versions.map((version): Key => ({ pk, sk: versionKey(version) }))
+    const items = await batchGet(this.#client, this.counter, this.#table, keys, { attributes: ['m'], signal })
+    return new Map(items.map(({ sk, m }) => [sk?.S ?? '', m?.B ?? new Uint8Array()]))
+  }
+
   put(tenant: TenantId, { ref, manifest, fields }: StoredRecord, version: number): TransactWriteItem {
     const item: NonNullable<TransactWriteItem['Put']>['Item'] = {
       pk: { S: `${tenant}#${ref.patient}` },
-      sk: { S: `${ref.type}#${ref.id}#${String(version).padStart(VERSION_DIGITS, '0')}` },
+      sk: { S: versionKey({ ...ref, version }) },
       m: { B: manifest },
     }
     for (const [path, sealed] of fields) item[`f:${path.slice(path.indexOf('.') + 1)}`] = { B: sealed }

@@ -1,4 +1,4 @@
-import { S3Client } from '@aws-sdk/client-s3'
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { isAbsolute } from 'node:path'
 import * as z from 'zod'
 import type { ObjectStore } from '../model/object-store.ts'
@@ -23,21 +23,22 @@ const REQUEST_MS = 30_000
 const ATTEMPTS = 4
 
 /**
- * The objects of the sealed log. The SDK reads region, credentials and endpoint itself.
+ * The objects of the sealed log. The SDK reads region and endpoint itself.
  *
+ * @param client creates the client of a bucket. The default has the credentials of the process
  * @throws ZodError naming the variable that is missing or malformed
  */
-export function openObjects(env: Readonly<Record<string, string | undefined>>): ObjectStore {
+export function openObjects(env: Readonly<Record<string, string | undefined>>, client: () => S3Client = objectClient): ObjectStore {
   const { PHI_AUDIT_OBJECTS: place, PHI_AUDIT_OBJECTS_OWNER: owner } = ObjectsEnvironment.parse(env)
   const bucket = BUCKET.exec(place)?.[1]
   if (bucket === undefined) return new FolderObjects(place)
-  return new S3Objects(objectClient(), bucket, owner === '' ? undefined : owner)
+  return new S3Objects(client(), bucket, owner === '' ? undefined : owner)
 }
 
-/** A client of S3 that prints no names and sizes of objects. */
-export function objectClient(): S3Client {
+/** A client of S3 that prints no names and sizes of objects. @param credentials undefined: those of the process */
+export function objectClient(credentials?: S3ClientConfig['credentials']): S3Client {
   const requestHandler = { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS, throwOnRequestTimeout: true }
-  const client = new S3Client({ maxAttempts: ATTEMPTS, requestHandler })
+  const client = new S3Client({ maxAttempts: ATTEMPTS, requestHandler, ...(credentials && { credentials }) })
   client.middlewareStack.remove('loggerMiddleware')
   return client
 }

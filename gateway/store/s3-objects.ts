@@ -63,8 +63,18 @@ export class S3Objects implements ObjectStore {
       return { bytes: await Body.transformToByteArray(), version: ETag }
     } catch (cause) {
       if (cause instanceof NoSuchKey) return undefined
+      if (isRefused(cause) && (await this.#isMissing(name))) return undefined
       throw new StoreUnavailable({ cause })
     }
+  }
+
+  /**
+   * Whether a list without the object exists. S3 refuses to read a missing object if the role may list the names of a prefix only: the
+   * request to read has no prefix. An object that exists and is refused is in the list.
+   */
+  async #isMissing(name: string): Promise<boolean> {
+    for await (const found of this.list(name)) if (found === name) return false
+    return true
   }
 
   async *list(prefix: string, after?: string): AsyncIterable<string> {
@@ -88,6 +98,8 @@ export class S3Objects implements ObjectStore {
     return { Bucket: this.#bucket, ...(this.#owner !== undefined && { ExpectedBucketOwner: this.#owner }) }
   }
 }
+
+const isRefused = (cause: unknown): boolean => cause instanceof S3ServiceException && cause.name === 'AccessDenied'
 
 /** `tlog-tiles` requires the first two. */
 function contentTypeOf(name: string): string {

@@ -138,6 +138,8 @@ export type GatewayEvent =
       readonly files: number
       readonly milliseconds: number
     }
+  /** A question of an auditor got no answer, because the audit log or its tables could not be read. The question is recorded. */
+  | { readonly event: 'AUDIT_READ_FAILED'; readonly requestId: RequestId; readonly tenant: TenantId; readonly cause: string }
   /** The audit tables of a tenant end where they ended before. Without a tenant, no pass began. */
   | { readonly event: 'TABLES_FAILED'; readonly tenant?: TenantId; readonly cause: string }
   /** The stream of the audit table brought records, and all of them were examined. */
@@ -181,6 +183,19 @@ export function causeName(error: unknown): string {
     // a getter can throw
     return 'Error'
   }
+}
+
+/** An error has at most this many causes behind each other: a cause could be the error itself. */
+const MAX_CAUSES = 8
+
+/** The name of the error that began a chain of causes. Never throws. */
+export function originName(error: unknown): string {
+  let origin = error
+  for (let depth = 0; depth < MAX_CAUSES; depth++) {
+    if (!(origin instanceof Error) || !(origin.cause instanceof Error)) break
+    origin = origin.cause
+  }
+  return causeName(origin)
 }
 
 /** Whether a text is allowed as the cause of an event. */

@@ -67,6 +67,7 @@ const LINES: { readonly [Name in GatewayEvent['event']]: Line<Name> } = {
     level: 'info',
     fields: { tenant, added: number, behind: number, size: number, files: number, milliseconds: number },
   },
+  AUDIT_READ_FAILED: { level: 'error', fields: { requestId: request, tenant, cause } },
   TABLES_FAILED: { level: 'error', fields: { tenant, cause } },
   AUDIT_WATCHED: { level: 'info', fields: { records: number } },
   AUDIT_CHANGED: { level: 'critical', fields: { tenant, lane, what: word } },

@@ -37,6 +37,7 @@ export const METRICS = {
   AuditChanges: 'Count',
   TabledRecords: 'Count',
   TableFailures: 'Count',
+  AuditReadFailures: 'Count',
   UntabledItems: 'Count',
   WatchedRecords: 'Count',
 } as const
@@ -120,6 +121,8 @@ function countsOf(event: GatewayEvent): Counts {
       return { TabledRecords: event.added, UntabledItems: event.behind }
     case 'TABLES_FAILED':
       return { TableFailures: 1 }
+    case 'AUDIT_READ_FAILED':
+      return { AuditReadFailures: 1 }
     case 'AUDIT_WATCHED':
       return { WatchedRecords: event.records }
     case 'AUDIT_CHANGED':

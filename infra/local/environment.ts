@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { HISTORY_VARIABLE } from '../../gateway/admin/history-table.ts'
 import { CHECKPOINTS_VARIABLE } from '../../gateway/audit/notary/checkpoint-table.ts'
 import { TABLE_VARIABLES, type TableVariable } from '../../gateway/compose.ts'
 
@@ -7,8 +6,8 @@ const text = z.string().min(1)
 
 /** Strict: a variable of `infra/tables.yml` that the code does not read is a fault, and so is a missing one. */
 export const tableNames = z.strictObject(
-  Object.fromEntries([...TABLE_VARIABLES, HISTORY_VARIABLE, CHECKPOINTS_VARIABLE].map((variable) => [variable, text])) as Record<
-    TableVariable | typeof HISTORY_VARIABLE | typeof CHECKPOINTS_VARIABLE,
+  Object.fromEntries([...TABLE_VARIABLES, CHECKPOINTS_VARIABLE].map((variable) => [variable, text])) as Record<
+    TableVariable | typeof CHECKPOINTS_VARIABLE,
     typeof text
   >,
 )
@@ -30,11 +29,13 @@ export const stackEnvironment = z.object({
   PHI_AUDIENCE: text,
   PHI_JWKS_URI: text,
   PHI_OPERATIONS: text,
+  PHI_AUDIT_FUNCTION: text,
   AWS_REGION: text,
   AWS_ACCESS_KEY_ID: text,
   AWS_SECRET_ACCESS_KEY: text,
   AWS_ENDPOINT_URL_DYNAMODB: text,
   AWS_ENDPOINT_URL_KMS: text,
+  AWS_ENDPOINT_URL_LAMBDA: text,
 })
 
 export type StackEnvironment = Readonly<z.infer<typeof stackEnvironment>>
@@ -58,8 +59,11 @@ export interface StackParts {
   readonly jwksUri: string
   /** What first-party clients may send: the setting PHI_OPERATIONS. */
   readonly operations: object
+  /** The name of the audit function, which the gateway invokes. */
+  readonly auditFunction: string
   readonly dynamodb: string
   readonly kms: string
+  readonly lambda: string
 }
 
 export const environmentOf = (parts: StackParts): StackEnvironment => ({
@@ -76,11 +80,13 @@ export const environmentOf = (parts: StackParts): StackEnvironment => ({
   PHI_AUDIENCE: parts.audience,
   PHI_JWKS_URI: parts.jwksUri,
   PHI_OPERATIONS: JSON.stringify(parts.operations),
+  PHI_AUDIT_FUNCTION: parts.auditFunction,
   AWS_REGION: 'us-east-1',
   AWS_ACCESS_KEY_ID: 'local',
   AWS_SECRET_ACCESS_KEY: 'local',
   AWS_ENDPOINT_URL_DYNAMODB: parts.dynamodb,
   AWS_ENDPOINT_URL_KMS: parts.kms,
+  AWS_ENDPOINT_URL_LAMBDA: parts.lambda,
 })
 
 /** The developer's own sign-in to AWS: the SDK prefers it to the credentials above. */

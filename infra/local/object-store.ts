@@ -30,6 +30,8 @@ export interface ObjectStoreOptions {
   readonly now?: () => number
   /** The maximum number of keys on a page of ListObjectsV2. The default is that of S3. */
   readonly pageSize?: number
+  /** The refusal of a read of a missing object. S3 answers AccessDenied if the reader may not list the whole bucket. */
+  readonly missing?: 'NoSuchKey' | 'AccessDenied'
 }
 
 interface Version {
@@ -100,8 +102,8 @@ class Bucket {
   readonly #options: Required<ObjectStoreOptions>
   readonly #objects = new Map<string, Version[]>()
 
-  constructor({ bucket, retention = YEAR_MS, now = Date.now, pageSize = 1_000 }: ObjectStoreOptions) {
-    this.#options = { bucket, retention, now, pageSize }
+  constructor({ bucket, retention = YEAR_MS, now = Date.now, pageSize = 1_000, missing = 'NoSuchKey' }: ObjectStoreOptions) {
+    this.#options = { bucket, retention, now, pageSize, missing }
   }
 
   versions(key: string): readonly Buffer[] {
@@ -140,7 +142,7 @@ class Bucket {
 
   #get(key: string, id: string | null, response: ServerResponse): void {
     const version = id === null ? this.#current(key) : this.#versionOf(key, id)
-    if (version?.body === undefined) throw new S3Fault('NoSuchKey')
+    if (version?.body === undefined) throw new S3Fault(this.#options.missing)
     const { body, etag, type } = version
     response.writeHead(200, { etag, 'content-type': type, 'content-length': body.length, 'x-amz-version-id': version.id }).end(body)
   }

@@ -7,6 +7,7 @@ import { startEngine } from './engine.ts'
 import { enterEnvironment, environmentOf } from './environment.ts'
 import { AUDIENCE, type IdentityProvider, startIdentityProvider } from './identity-provider.ts'
 import { type KmsStandIn, startKms } from './kms.ts'
+import { type LambdaStandIn, startLambda } from './lambda.ts'
 import { freePort, LOOPBACK, requirePort } from './ports.ts'
 import { readStackFile, removeStackFile, type StackFile, writeStackFile } from './stack-file.ts'
 import { createTables, dropTables } from './tables.ts'
@@ -29,6 +30,7 @@ export interface Stack extends StackFile {
   readonly port: number
   readonly kms: KmsStandIn
   readonly identity: IdentityProvider
+  readonly lambda: LambdaStandIn
   /** A client for the setup of tables. The functions create their own client. */
   readonly dynamodb: DynamoDBClient
   stop(): Promise<void>
@@ -42,6 +44,8 @@ const LOG_KEYS = { ed25519: 'alias/phi-local-log-ed25519', mlDsa44: 'alias/phi-l
 const TENANT_KMS_KEYS = { lakeside: [LAKESIDE_KEY, KMS_KEY] }
 /** Unregistered texts of the portal are reported, and it registers queries by itself. Other first-party clients send any text. */
 const OPERATIONS = { modes: { [PORTAL_CLIENT]: 'log' }, register: [PORTAL_CLIENT] }
+/** The function that answers who accessed a patient's record. */
+export const AUDIT_FUNCTION = 'phi-gateway-local-audit'
 const DATABASE = 'dynamodb.sqlite'
 /** The folder of the sealed log. */
 const AUDIT_OBJECTS = 'audit-objects'
@@ -108,9 +112,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       }),
     ),
     track(startIdentityProvider({ port: identityPort, dataFolder, users })),
+    track(startLambda()),
   ])
-  const [data, kms, identity] = parts
-  if (data.status === 'rejected' || kms.status === 'rejected' || identity.status === 'rejected') {
+  const [data, kms, identity, lambda] = parts
+  if (data.status === 'rejected' || kms.status === 'rejected' || identity.status === 'rejected' || lambda.status === 'rejected') {
     await Promise.all(started.map((part) => part.stop()))
     throw parts.find((part) => part.status === 'rejected')?.reason
   }
@@ -130,8 +135,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     audience: AUDIENCE,
     jwksUri,
     operations: OPERATIONS,
+    auditFunction: AUDIT_FUNCTION,
     dynamodb: endpoint,
     kms: kms.value.endpoint,
+    lambda: lambda.value.endpoint,
   })
   const leaveEnvironment = enterEnvironment(env)
   const file: StackFile = { graphql: `http://${LOOPBACK}:${port}/graphql`, issuer, jwksUri, tokenEndpoint, clientSecrets, env }
@@ -142,6 +149,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     port,
     kms: kms.value,
     identity: identity.value,
+    lambda: lambda.value,
     dynamodb,
     stop: async () => {
       removeStackFile(dataFolder)

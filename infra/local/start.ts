@@ -5,7 +5,7 @@ import { type Handler, startHttpApi } from './api-gateway.ts'
 import { seedClients } from './demo/seed-clients.ts'
 import { seedOnce } from './seeding.ts'
 import { DATA_FOLDER } from './stack-file.ts'
-import { startStack } from './stack.ts'
+import { AUDIT_FUNCTION, startStack } from './stack.ts'
 import { tour } from './tour.ts'
 import { compilePolicy } from '../../directives/compile.ts'
 import { clinicLock, clinicTypeDefs } from '../../schema/clinic.ts'
@@ -33,13 +33,15 @@ async function start(): Promise<void> {
   stopOnSignal(stops)
   try {
     // import them only now: they read the environment when they are loaded, as on Lambda
-    const [{ handler }, notary, tables, { openImporter }, { openOperationAdmin }] = await Promise.all([
+    const [{ handler }, audit, notary, tables, { openImporter }, { openOperationAdmin }] = await Promise.all([
       import('../../functions/graphql.ts'),
+      import('../../functions/audit.ts'),
       import('../../functions/notary.ts'),
       import('../../functions/tables.ts'),
       import('../../gateway/admin/open-importer.ts'),
       import('../../gateway/admin/operation-admin.ts'),
     ])
+    stack.lambda.serve(AUDIT_FUNCTION, audit.handler)
     const seeded = await seedOnce({
       stack,
       dataFolder: DATA_FOLDER,
@@ -56,7 +58,15 @@ async function start(): Promise<void> {
       openOperations: (tenant) => openOperationAdmin(tenant, compiled, process.env),
       log,
     })
-    const api = await startHttpApi({ port, routes: { 'POST /graphql': handler, 'GET /graphql': handler, 'GET /health': health } })
+    const api = await startHttpApi({
+      port,
+      routes: {
+        'POST /graphql': handler,
+        'GET /graphql': handler,
+        'POST /audit/graphql': audit.handler as Handler,
+        'GET /health': health,
+      },
+    })
     const sealAndTable = async (): Promise<void> => {
       await notary.handler()
       await tables.handler()
@@ -68,7 +78,7 @@ async function start(): Promise<void> {
   }
   log(`\n${tour(DEMO_USERS, stack.graphql)}\n`)
   log(
-    `GraphQL at ${stack.graphql}, identity provider at ${stack.issuer}, data in ${relative('.', DATA_FOLDER) || '.'}. Press Ctrl-C to stop.`,
+    `GraphQL at ${stack.graphql}, for auditors at ${new URL('/audit/graphql', stack.graphql).href}, identity provider at ${stack.issuer}, data in ${relative('.', DATA_FOLDER) || '.'}. Press Ctrl-C to stop.`,
   )
   // this clock starts with the process
   log(`Ready in ${(performance.now() / 1000).toFixed(1)} s.`)

@@ -14,6 +14,11 @@ const FIRST_QUERY: Readonly<Record<string, string>> = {
 }
 /** The first operation of a machine client, by its id: a partner sends no text. */
 const FIRST_OPERATION: Readonly<Record<string, string>> = { acme: 'Members' }
+/** The first question of an auditor, and of a privacy officer, to the log. */
+const FIRST_QUESTION: Readonly<Record<string, string>> = {
+  AUDITOR: '{ fieldAccesses(filter: { userId: "physician" }, first: 5) { edges { node { at patientId path outcome reason } } } }',
+  PRIVACY_OFFICER: '{ fieldAccesses(filter: { userId: "auditor", action: REVIEW }) { edges { node { at path filter count } } } }',
+}
 const WHO_AM_I = '{ viewer { userId tenant roles purpose mayClaim } }'
 
 /** Lists the demo users, each with one command that you can run in the project folder. */
@@ -25,11 +30,11 @@ export function tour(users: readonly DemoUser[], graphql: string): string {
 
 function curl(user: DemoUser, graphql: string): string {
   const operation = FIRST_OPERATION[user.name]
-  const body = JSON.stringify(
-    operation === undefined ? { query: FIRST_QUERY[user.role] ?? WHO_AM_I } : { documentId: operationId(user.name, operation) },
-  )
+  const question = FIRST_QUESTION[user.role]
+  const query = question ?? FIRST_QUERY[user.role] ?? WHO_AM_I
+  const body = JSON.stringify(operation === undefined ? { query } : { documentId: operationId(user.name, operation) })
   return [
-    `curl -s ${graphql}`,
+    `curl -s ${question === undefined ? graphql : new URL('/audit/graphql', graphql).href}`,
     `-H "authorization: Bearer $(npm run --silent phi -- token ${user.name})"`,
     `-H 'content-type: application/json'`,
     `-d '${body}'`,

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { AuditTables } from '../../gateway/oversight/tables/audit-tables.ts'
+import { TableWriter } from '../../gateway/oversight/tables/table-writer.ts'
 import { readManifest } from '../../gateway/oversight/tables/manifest.ts'
 import { recount } from '../../gateway/oversight/tables/recount.ts'
 import { inScratch } from '../../gateway/oversight/tables/scratch.ts'
@@ -33,8 +33,8 @@ else await prepare()
 async function measure(): Promise<void> {
   try {
     execFileSync(process.execPath, [import.meta.filename, String(RECORDS), folder], { stdio: 'inherit' })
-    const auditTables = new AuditTables({ log, tables, now: () => NOON + 48 * HOUR_MS })
-    await timed('derived and compacted', () => auditTables.pass(TENANT, Number.POSITIVE_INFINITY))
+    const writer = new TableWriter({ log, tables, now: () => NOON + 48 * HOUR_MS })
+    await timed('derived and compacted', () => writer.pass(TENANT, Number.POSITIVE_INFINITY))
     await timed('recounted', () => recount({ log, tables }, TENANT))
     const { manifest } = await readManifest(tables, TENANT)
     const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0)

@@ -26,6 +26,21 @@ export const CAMPAIGNS: readonly Campaign[] = [
     size: { variable: 'PHI_TABLES_RUNS', full: '120' },
   },
   {
+    name: 'anomalies',
+    path: 'test/gateway/oversight/anomalies/simulated-clinic.integration.test.ts',
+    size: { variable: 'PHI_ANOMALY_CLINICS', full: '3' },
+  },
+  {
+    name: 'tail',
+    path: 'test/gateway/oversight/tables/no-blind-minute.integration.test.ts',
+    size: { variable: 'PHI_TAIL_RUNS', full: '60' },
+  },
+  {
+    name: 'filters',
+    path: 'test/gateway/oversight/tables/selected.property.test.ts',
+    size: { variable: 'PHI_FILTER_RUNS', full: '60' },
+  },
+  {
     name: 'alterations',
     path: 'test/gateway/audit/verify-log.test.ts',
     size: { variable: 'AUDIT_ALTERATIONS', full: '1000' },
@@ -39,6 +54,11 @@ export const CAMPAIGNS: readonly Campaign[] = [
     name: 'replay',
     path: 'test/gateway/audit/verify-replay.property.test.ts',
     size: { variable: 'PHI_REPLAY_RUNS', full: '5000' },
+  },
+  {
+    name: 'audit-exports',
+    path: 'test/gateway/oversight/exports/fhir.test.ts',
+    size: { variable: 'EXPORT_EVENTS', full: '10000' },
   },
   {
     name: 'changes',

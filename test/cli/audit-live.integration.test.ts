@@ -94,6 +94,10 @@ describe('P7: phi audit prove, over the tables of a running system', () => {
   it('P7: refuses an unknown request and a folder with files', async () => {
     expect(await run(proveCommand(), 'unknown', '--out', place('unknown'))).toMatchObject({
       code: 1,
+      error: 'error: this is no request id, and no address of a record: lane/sequence/index\n',
+    })
+    expect(await run(proveCommand(), 'A'.repeat(24), '--out', place('unknown'))).toMatchObject({
+      code: 1,
       error: 'error: the audit log has no such request or record\n',
     })
     expect(await run(proveCommand(), sealed.phi.requestId, '--out', place('request'))).toMatchObject({

@@ -58,8 +58,10 @@ describe('phi without a running stack', { timeout: 60_000 }, () => {
       audience: 'phi',
       jwksUri: free,
       operations: {},
+      auditFunction: 'audit',
       dynamodb: free,
       kms: free,
+      lambda: free,
     })
     writeStackFile(stale, { graphql: free, issuer: free, jwksUri: free, tokenEndpoint: free, clientSecrets: {}, env })
     const stderr = 'The local stack does not answer. If it no longer runs, start it with: npm start\n'

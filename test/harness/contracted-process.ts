@@ -1,4 +1,5 @@
 import { storedConsents } from '../../gateway/access/consents.ts'
+import { storedStudies } from '../../gateway/access/studies.ts'
 import { tokenIdentity } from '../../gateway/access/identity.ts'
 import { openServices } from '../../gateway/compose.ts'
 import { createGateway } from '../../gateway/create-gateway.ts'
@@ -41,6 +42,7 @@ export async function contractedProcess(
     resolvers: served.resolvers,
     relationships: served.relationships(services),
     breakGlass: served.breakGlass(services),
+    studies: storedStudies(services),
     consents: storedConsents({ table: services.access, keyring: services.keyring, events: services.events }),
     sources: new Map([[OWN_SOURCE, new SealedSource(services.records, services.keyring)]]),
     budgets: services.budgets,

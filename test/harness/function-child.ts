@@ -11,8 +11,16 @@ import type { Invocation, Invoked } from './function-process.ts'
 
 const root = new URL('../../', import.meta.url)
 const deployment = z.object({
-  functions: z.object({ graphql: z.object({ environment: z.object({ NODE_OPTIONS: z.string() }).loose() }).loose() }),
+  functions: z.record(z.string(), z.object({ environment: z.object({ NODE_OPTIONS: z.string().optional() }).loose() }).loose()),
 })
+
+/** The bundle of a function, and its name in serverless.yml. */
+interface BundledFunction {
+  readonly name: string
+  readonly bundle: URL
+}
+
+const GRAPHQL: BundledFunction = { name: 'graphql', bundle: new URL('dist/graphql/index.mjs', root) }
 
 /** The deployed function in its own process, with the options of serverless.yml. Engine, KMS and client run elsewhere. */
 export class FunctionChild {
@@ -30,15 +38,22 @@ export class FunctionChild {
     this.#ended.catch(() => undefined)
   }
 
-  /** Starts the bundle, which `infra/build.ts` wrote. The script is compiled, because the deployed process strips no types. */
-  static async start(folder: string, env: Stack['env'] & Readonly<Record<string, string>>): Promise<FunctionChild> {
+  /**
+   * Starts the bundle: by default the one that `infra/build.ts` wrote. The script is compiled, because the deployed process strips no
+   * types.
+   */
+  static async start(
+    folder: string,
+    env: Stack['env'] & Readonly<Record<string, string>>,
+    { name, bundle } = GRAPHQL,
+  ): Promise<FunctionChild> {
     const script = join(folder, 'function-process.mjs')
     const source = readFileSync(new URL('test/harness/function-process.ts', root), 'utf8')
     writeFileSync(script, transformSync(source, { loader: 'ts' }).code)
-    const { NODE_OPTIONS } = deployment.parse(readFragment(new URL('serverless.yml', root))).functions.graphql.environment
+    const { NODE_OPTIONS = '' } = deployment.parse(readFragment(new URL('serverless.yml', root))).functions[name]?.environment ?? {}
     const child = fork(script, {
       execArgv: [],
-      env: { ...env, NODE_OPTIONS, FUNCTION: new URL('dist/graphql/index.mjs', root).href },
+      env: { ...env, NODE_OPTIONS, FUNCTION: bundle.href },
       // each request prints a line for operators, which these tests ignore
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
@@ -49,9 +64,14 @@ export class FunctionChild {
 
   /** Sends a body as the user of a token. */
   async ask(body: string, token: string): Promise<Invoked> {
+    return await this.invoke(eventOf(body, token))
+  }
+
+  /** @throws Error if the process ends before it answers */
+  async invoke(event: Invocation['event']): Promise<Invoked> {
     const place = this.#place++
     const answer = new Promise<Invoked>((resolve) => this.#waiting.set(place, resolve))
-    this.#child.send({ place, event: eventOf(body, token) } satisfies Invocation)
+    this.#child.send({ place, event } satisfies Invocation)
     return await Promise.race([answer, this.#ended]).finally(() => this.#waiting.delete(place))
   }
 
@@ -60,8 +80,8 @@ export class FunctionChild {
     if (this.#child.pid !== undefined) setPriority(this.#child.pid, constants.priority.PRIORITY_LOW)
   }
 
-  kill(): void {
-    this.#child.kill()
+  kill(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): void {
+    this.#child.kill(signal)
   }
 }
 

@@ -8,6 +8,8 @@ export interface ServiceCall {
   readonly json: Readonly<Record<string, unknown>>
   /** The SDK's invocation id: equal for the SDK's own retries. */
   readonly invocation: string
+  /** The token of the session whose credentials signed the call. */
+  readonly sessionToken: string | undefined
   /** Whether the call names this table. */
   names(table: string): boolean
 }

@@ -69,6 +69,7 @@ function callOf(headers: IncomingMessage['headers'], body: string): ServiceCall 
     operation: target.slice(target.indexOf('.') + 1),
     body,
     invocation: String(headers['amz-sdk-invocation-id']),
+    sessionToken: headers['x-amz-security-token']?.toString(),
     get json() {
       return (json ??= JSON.parse(body) as ServiceCall['json'])
     },

@@ -33,6 +33,7 @@ const APART = [
   'test/hostile/campaign/**',
   'test/gateway/audit/{clones,frozen,history,lane,lane-campaign,lanes,verify}.integration.test.ts',
   'test/gateway/deadlines.integration.test.ts',
+  'test/functions/audit.integration.test.ts',
 ].map((files) => `--exclude=${files}`)
 const files = [...(given.length > 0 ? given : ['.integration.test.ts']), ...APART]
 const suite = spawn(

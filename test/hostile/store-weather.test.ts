@@ -79,6 +79,7 @@ describe('faults before DynamoDB', () => {
       body: '',
       json: { TransactItems: [] },
       invocation: '',
+      sessionToken: undefined,
       names: () => false,
     })
     const fates = async (seed: number, order: readonly string[]): Promise<Fault[]> => {

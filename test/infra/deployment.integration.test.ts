@@ -2,16 +2,21 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { automaticQueryKey, clientKey, clientListKey, operationKey } from '../../gateway/store/operation-keys.ts'
+import { RecipientTable } from '../../gateway/store/recipients.ts'
 import { METRICS, NAMESPACE } from '../../gateway/telemetry/operator-metrics.ts'
+import { ITEM_COLUMNS, RECORD_COLUMNS } from '../../gateway/oversight/tables/columns.ts'
 import { RIVERSIDE } from '../gateway/asking.ts'
 import { readFragment } from '../../infra/local/tables.ts'
+import { ResolvedTemplate } from './resolved-template.ts'
 
 const many = <T extends z.ZodType>(one: T) => z.union([one.transform((item) => [item]), z.array(one)])
 const statement = z.object({
   Sid: z.string().optional(),
   Effect: z.enum(['Allow', 'Deny']),
   Action: many(z.string()),
-  Resource: many(z.unknown()),
+  // a denial can name what it does not deny
+  Resource: many(z.unknown()).default([]),
+  NotResource: many(z.unknown()).optional(),
   Condition: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
 })
 const resources = z.object({
@@ -35,6 +40,7 @@ const source =
         ...fragment('alarms.yml'),
         ...fragment('audit-objects.yml'),
         ...fragment('audit-tables.yml'),
+        ...fragment('audit-api.yml'),
       }
     : template(packaged)
 
@@ -149,6 +155,23 @@ describe('the role of the GraphQL function has the least privileges', () => {
     })
   })
 
+  it('C20: adds the recipients of contracts in transactions, and neither reads nor writes anything else of the accountings', () => {
+    expect(on('DisclosuresTable')).toEqual([
+      expect.objectContaining({
+        Effect: 'Allow',
+        Action: ['dynamodb:PutItem'],
+        Condition: {
+          StringEquals: { 'dynamodb:EnclosingOperation': 'TransactWriteItems' },
+          Null: { 'dynamodb:LeadingKeys': 'false' },
+          'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['*##RECIPIENTS'] },
+        },
+      }),
+    ])
+    const { Put: put } = new RecipientTable(undefined as never, 'disclosures').put(RIVERSIDE, 'digest', 'text')
+    expect(put?.Item?.['pk']?.S).toMatch(/##RECIPIENTS$/)
+    expect(source['DisclosuresTable']?.Properties).not.toHaveProperty('TimeToLiveSpecification')
+  })
+
   it('has no wildcard in an action or a resource', () => {
     for (const one of statements.filter(({ Effect }) => Effect === 'Allow')) {
       expect(one.Action.join()).not.toContain('*')
@@ -195,7 +218,7 @@ describe('the role of the GraphQL function has the least privileges', () => {
   })
 
   it('uses the keys of the tables only through DynamoDB', () => {
-    for (const id of ['RecordsTableKey', 'KeysTableKey', 'AuditTableKey']) {
+    for (const id of ['RecordsTableKey', 'KeysTableKey', 'AuditTableKey', 'DisclosuresTableKey']) {
       expect(on(id)).toHaveLength(1)
       expect(on(id)[0]?.Action).toEqual(['kms:Decrypt'])
       expect(JSON.stringify(on(id)[0]?.Condition)).toContain('kms:ViaService')
@@ -264,20 +287,24 @@ describe('P7: the role of the function that writes tables', () => {
     expect(of('AuditTablesBucket')).toEqual(['s3:PutObject', 's3:GetObject', 's3:DeleteObject', 's3:ListBucket'])
   })
 
-  it('P7: has no right over tables, keys or the log, whatever another policy allows', () => {
-    expect(allows.flatMap(({ Action }) => Action).filter((action) => !/^(?:s3|logs):/.test(action))).toEqual([])
+  it('P7: has no right over tables, other keys or the log, whatever another policy allows', () => {
+    expect(allows.flatMap(({ Action }) => Action).filter((action) => !/^(?:s3|logs|kms):/.test(action))).toEqual([])
+    expect(of('AuditDataKey')).toEqual(['kms:Decrypt', 'kms:GenerateDataKey'])
+    expect(allows.filter(({ Action }) => Action.join().includes('kms:'))).toHaveLength(1)
     const denied = tables.filter(({ Effect, Condition }) => Effect === 'Deny' && Object.keys(Condition).length === 0)
-    expect(denied).toContainEqual(expect.objectContaining({ Action: ['dynamodb:*', 'kms:*'], Resource: ['*'] }))
+    expect(denied).toContainEqual(expect.objectContaining({ Action: ['dynamodb:*'], Resource: ['*'] }))
+    const keys = denied.filter(({ Action }) => Action.includes('kms:*'))
+    expect(keys.map(({ NotResource = [] }) => NotResource.filter((one) => !names(one, 'AuditDataKey')))).toEqual([[]])
     const kept = denied.filter((one) => one.Resource.some((resource) => names(resource, 'AuditBucket')))
     expect(kept.flatMap(({ Action }) => Action)).toEqual(
       expect.arrayContaining(['s3:PutObject', 's3:DeleteObject', 's3:DeleteObjectVersion', 's3:PutObjectRetention']),
     )
   })
 
-  it('P7: no other role reads or writes its bucket', () => {
+  it('P7: no other role reads or writes its bucket, except that of readers', () => {
     const others = Object.keys(source).filter((id) => /Policy$/.test(id) && source[id]?.Type === 'AWS::IAM::ManagedPolicy')
     expect(others.length).toBeGreaterThan(3)
-    for (const id of others.filter((one) => one !== 'TablesPolicy'))
+    for (const id of others.filter((one) => one !== 'TablesPolicy' && one !== 'AuditReaderPolicy'))
       expect(JSON.stringify(source[id])).not.toContain('AuditTablesBucket')
   })
 
@@ -319,6 +346,7 @@ describe('P7: the bucket of the sealed log', () => {
     for (const [role, id] of [
       ['NOTARY_ROLE_ARN', 'NotaryPolicy'],
       ['TABLES_ROLE_ARN', 'TablesPolicy'],
+      ['AUDIT_READER_ROLE_ARN', 'AuditReaderPolicy'],
     ] as const) {
       const given = documented.filter(({ Effect, Principal }) => Effect === 'Allow' && JSON.stringify(Principal).includes(role))
       const used = statementsOf(id).filter(
@@ -340,6 +368,71 @@ describe('P7: the bucket of the sealed log', () => {
   })
 })
 
+describe('Athena, over the audit tables', () => {
+  it('C28: has a table with the columns of the files, and a partition that a query must name', () => {
+    const types = {
+      TEXT: 'string',
+      TEXTS: 'array<string>',
+      NUMBER: 'bigint',
+      FLAG: 'boolean',
+      INSTANT: 'timestamp',
+      JSON: 'string',
+    }
+    const columns = Object.entries({ ...ITEM_COLUMNS, ...RECORD_COLUMNS })
+    expect(source['AuditAccessesTable']?.Properties['TableInput']).toMatchObject({
+      Name: 'accesses',
+      PartitionKeys: [{ Name: 'tenant_folder', Type: 'string' }],
+      Parameters: { 'projection.enabled': 'true', 'projection.tenant_folder.type': 'injected' },
+      StorageDescriptor: { Columns: columns.map(([name, kind]) => ({ Name: name.toLowerCase(), Type: types[kind] })) },
+    })
+    expect(columns.map(([name]) => name)).not.toContain('tenant_folder')
+    const template = (source['AuditAccessesTable']?.Properties['TableInput'] as { Parameters: Record<string, unknown> }).Parameters
+    expect(template['storage.location.template']).toEqual({ 'Fn::Sub': 's3://${AuditTablesBucket}/${!tenant_folder}/' })
+  })
+
+  it('C28: keeps results for a day, in one place and under one key, whatever a query asks for', () => {
+    expect(source['AuditWorkGroup']).toMatchObject({
+      Properties: {
+        WorkGroupConfiguration: {
+          EnforceWorkGroupConfiguration: true,
+          EngineVersion: { SelectedEngineVersion: 'Athena engine version 3' },
+          ResultConfiguration: { EncryptionConfiguration: { EncryptionOption: 'SSE_KMS' } },
+        },
+      },
+    })
+    const { BytesScannedCutoffPerQuery: cutoff } = source['AuditWorkGroup']?.Properties['WorkGroupConfiguration'] as Record<
+      string,
+      unknown
+    >
+    expect(Number(cutoff)).toBeGreaterThan(10_000_000)
+    expect(names(source['AuditWorkGroup'], 'AuditDataKey')).toBe(true)
+    expect(source['AuditResultsBucket']).toMatchObject({
+      Properties: {
+        LifecycleConfiguration: { Rules: [expect.objectContaining({ Status: 'Enabled', ExpirationInDays: 1 })] },
+        PublicAccessBlockConfiguration: { BlockPublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true },
+      },
+    })
+  })
+})
+
+describe('the policies of roles', () => {
+  it('fit into the length that IAM accepts', () => {
+    const template = new ResolvedTemplate()
+    const policies = template.ids.filter((id) => template.typeOf(id) === 'AWS::IAM::ManagedPolicy')
+    expect(policies.length).toBeGreaterThan(6)
+    // IAM counts no white space. A stage with a longer name needs some more
+    for (const id of policies) expect(JSON.stringify(template.propertiesOf(id)['PolicyDocument']).length).toBeLessThan(5_900)
+  })
+
+  it.runIf(packaged !== undefined)('C28: only API Gateway may invoke the function for auditors, by its own permission', () => {
+    const permissions = Object.values(source).filter(
+      ({ Type, Properties }) =>
+        Type === 'AWS::Lambda::Permission' && JSON.stringify(Properties['FunctionName']).includes('"AuditLambdaFunction"'),
+    )
+    expect(permissions.map(({ Properties }) => Properties['Principal'])).toEqual(['apigateway.amazonaws.com'])
+  })
+})
+
 describe('tables are protected against deletion and loss', () => {
   it.each([
     'RecordsTable',
@@ -354,6 +447,7 @@ describe('tables are protected against deletion and loss', () => {
     'SecurityTable',
     'SearchTable',
     'OperationsTable',
+    'DisclosuresTable',
   ])('%s', (id) => {
     expect(source[id]).toMatchObject({
       Properties: {

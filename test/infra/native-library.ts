@@ -1,4 +1,8 @@
-/** The native files of the function that writes tables. */
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+/** The native files of the functions that have DuckDB. */
 export const LIBRARY_FILES = ['duckdb.node', 'libduckdb.so']
 
 const ELF = Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1])
@@ -15,4 +19,11 @@ export function processorOf(library: Buffer): string {
   const processor = library.subarray(0, ELF.length).equals(ELF) ? PROCESSORS[library.readUInt16LE(18)] : undefined
   if (processor === undefined) throw new TypeError('a library is ELF of a known processor')
   return processor
+}
+
+/** The folder of the library for this machine. */
+export function ownLibrary(): URL {
+  const bindings = createRequire(createRequire(import.meta.url).resolve('@duckdb/node-api'))
+  const platform = `@duckdb/node-bindings-${process.platform}-${process.arch}/duckdb.node`
+  return pathToFileURL(`${dirname(createRequire(bindings.resolve('@duckdb/node-bindings')).resolve(platform))}/`)
 }

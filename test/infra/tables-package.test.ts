@@ -1,13 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
 import { bundleTables } from '../../infra/bundle.ts'
-import { LIBRARY_FILES, processorOf } from './native-library.ts'
+import { LIBRARY_FILES, ownLibrary, processorOf } from './native-library.ts'
 
 const root = new URL('../../', import.meta.url)
 const folder = mkdtempSync(join(tmpdir(), 'phi-tables-package-'))
@@ -19,11 +18,7 @@ const packagesOf = (file: string) => lock.parse(JSON.parse(readFileSync(new URL(
 
 beforeAll(async () => {
   // the library of this machine: the bundle itself is the same
-  const bindings = createRequire(createRequire(import.meta.url).resolve('@duckdb/node-api'))
-  const own = createRequire(bindings.resolve('@duckdb/node-bindings')).resolve(
-    `@duckdb/node-bindings-${process.platform}-${process.arch}/duckdb.node`,
-  )
-  await bundleTables(pathToFileURL(`${output}/`), pathToFileURL(`${dirname(own)}/`))
+  await bundleTables(pathToFileURL(`${output}/`), ownLibrary())
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

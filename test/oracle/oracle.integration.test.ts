@@ -4,7 +4,9 @@ import { chainedItems } from '../../gateway/audit/verify/item.ts'
 import { type ItemContent, itemText, type RecordMembers } from '../../gateway/audit/verify/item-text.ts'
 import { clinicLock } from '../../schema/clinic.ts'
 import { lockReplay, replayed, verdictText } from '../gateway/audit/replay-bench.ts'
+import { auditDesk } from '../gateway/oversight/audit-clinic.ts'
 import { agrees, type Clinic, openClinic, outcomesMet } from './agreement.ts'
+import { auditorAgrees } from './auditor-agreement.ts'
 import { type Answered, historyAgrees } from './history-agreement.ts'
 import { rulesOf } from './plain-rules.ts'
 import { READABLE } from './readable.ts'
@@ -48,6 +50,14 @@ describe('answers to generated questions equal the prediction from rules and dat
     'P2 P7: the audit by %s has the records that it has by request, and that the oracle expects',
     async (index) => {
       expect(await historyAgrees(clinic.running.services.history, index, await ask())).toBeGreaterThan(6)
+    },
+    PATIENCE_MS,
+  )
+
+  it(
+    'C10: fieldAccesses by request, patient and user has the patient, record, path and outcome of each access, once',
+    async () => {
+      expect(await auditorAgrees(auditDesk(clinic.running), await ask())).toBeGreaterThan(500)
     },
     PATIENCE_MS,
   )

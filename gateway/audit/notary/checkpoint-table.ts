@@ -146,12 +146,16 @@ export class CheckpointTable {
         ':to': { S: key(frontier.size - 1) },
       },
     })
-    return items.map((item) => ({
-      start: Number(textOf(item, 'n')),
-      end: numberOf(item, 'e'),
-      time: numberOf(item, 't'),
-      lanes: JSON.parse(textOf(item, 'la')) as Span['lanes'],
-    }))
+    return items.map(spanOf)
+  }
+
+  /** The spans that begin at this position or later, in order. */
+  async spansFrom(tenant: string, start: number): Promise<Span[]> {
+    const items = await this.#query({
+      KeyConditionExpression: 'l = :l AND n >= :n',
+      ExpressionAttributeValues: { ':l': { S: `${tenant}#SPAN` }, ':n': { S: key(start) } },
+    })
+    return items.map(spanOf)
   }
 
   /** The rounds that begin at this position or later, in order. */
@@ -261,6 +265,15 @@ export class CheckpointTable {
 
   async #query(input: Omit<QueryCommandInput, 'TableName'>): Promise<Item[]> {
     return await queryAll(this.#client, { ...input, TableName: this.#table, ConsistentRead: true })
+  }
+}
+
+function spanOf(item: Item): Span {
+  return {
+    start: Number(textOf(item, 'n')),
+    end: numberOf(item, 'e'),
+    time: numberOf(item, 't'),
+    lanes: JSON.parse(textOf(item, 'la')) as Span['lanes'],
   }
 }
 

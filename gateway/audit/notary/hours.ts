@@ -28,9 +28,7 @@ export const hourBefore = (hour: Hour): Hour => hourOf(startOf(hour) - HOUR_MS)
  */
 export function hoursAt(now: number, cursors: HourCursors): HourPlan {
   const open = hoursBetween(startOf(next(cursors.closed)), now + CLOCK_TOLERANCE_MS).slice(0, MAX_HOURS)
-  const growing = hoursBetween(now - HOUR_MS - LINGER_MS - CLOCK_TOLERANCE_MS, now + CLOCK_TOLERANCE_MS).filter(
-    (hour) => closesAt(hour) > now,
-  )
+  const growing = growingHours(now)
   const closing = open.filter((hour) => closesAt(hour) <= now)
   const again = reread(cursors.again, cursors.closed, now - AGAIN_MS)
   const last = reread(cursors.last, cursors.closed, now - LAST_MS)
@@ -52,6 +50,23 @@ function reread(cursor: Hour, closed: Hour, at: number): Hour[] {
     hours.push(hour)
   return hours
 }
+
+/**
+ * The hours with lanes that can hold items that are not sealed: those that are not closed, and those whose lanes may grow.
+ *
+ * @param cursors undefined for a tenant without a complete pass: the hours of two days
+ * @returns undefined for more hours than a pass reads: the notary has not run for two days
+ */
+export function unsealedHours(now: number, cursors: Pick<HourCursors, 'closed'> | undefined): readonly Hour[] | undefined {
+  const latest = now + CLOCK_TOLERANCE_MS
+  const first = cursors === undefined ? latest - (MAX_HOURS - 1) * HOUR_MS : startOf(next(cursors.closed))
+  if (latest - first > MAX_HOURS * HOUR_MS) return undefined
+  return [...new Set([...hoursBetween(first, latest), ...growingHours(now)])].sort()
+}
+
+/** The hours whose lanes may grow, whatever the cursors are. */
+const growingHours = (now: number): Hour[] =>
+  hoursBetween(now - HOUR_MS - LINGER_MS - CLOCK_TOLERANCE_MS, now + CLOCK_TOLERANCE_MS).filter((hour) => closesAt(hour) > now)
 
 /** The cursors of a tenant that was never read: its first hour is the next one to close. */
 export function cursorsBefore(first: Hour): HourCursors {

@@ -61,6 +61,11 @@ export class LaneReader {
     })
   }
 
+  /** All items after a sequence that are stored, in order, whether they continue the lane or not. At most about `limit`. */
+  async storedAfter(tenant: string, lane: string, sequence: number, limit: number): Promise<Item[]> {
+    return await this.#items(tenant, lane, sequence, limit)
+  }
+
   async #items(tenant: string, lane: string, after: number, limit: number): Promise<Item[]> {
     return await this.#query(
       {

@@ -1,4 +1,5 @@
 import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
+import { REVIEWED_TYPE } from '../../model/access-record.ts'
 import type { RelationshipScope } from '../../model/record.ts'
 import { MOST_FREQUENT_OUTCOME } from './item-members.ts'
 import { longPath } from './member-forms.ts'
@@ -58,6 +59,8 @@ export const claimedBasis = ({ b, bi, li, ls, rt, si }: Members, study: unknown)
 
 /** Outcomes of records that gave nothing. */
 const WITHOUT_DISCLOSURE: ReadonlySet<string> = new Set(['DENIED', 'ABSENT', 'ERASED', 'UNAVAILABLE', 'WRITTEN'])
+/** The outcome of a query of the log itself. A record of a field that claims it is malformed. */
+const REVIEWED = 'REVIEWED'
 
 /** The disclosure of a shape. NONE: the record gave nothing. MALFORMED: no gateway records such an outcome. */
 export function claimedAccess(shape: Members | string, recordType: string | undefined): ClaimedAccess | 'NONE' | 'MALFORMED' {
@@ -66,6 +69,7 @@ export function claimedAccess(shape: Members | string, recordType: string | unde
   const [outcome = '', view, ...more] = o.split(' ')
   if (more.length > 0) return 'MALFORMED'
   if (WITHOUT_DISCLOSURE.has(outcome)) return 'NONE'
+  if (outcome === REVIEWED) return a === 'REVIEW' && p.startsWith(`${REVIEWED_TYPE}.`) ? 'NONE' : 'MALFORMED'
   if ((outcome !== 'DISCLOSED' && outcome !== 'MASKED') || re !== undefined) return 'MALFORMED'
   if (ru !== null && typeof ru !== 'string') return 'MALFORMED'
   const path = longPath(p, recordType) as SchemaPath

@@ -128,7 +128,7 @@ export function contractText(contract: Omit<Contract, 'digest'>): string {
 }
 
 /** The text under the digest: RFC 8785. */
-function canonicalContract(contract: Omit<Contract, 'digest'>): string {
+export function canonicalContract(contract: Omit<Contract, 'digest'>): string {
   const text = canonicalize(contractJson(contract))
   if (text === undefined) throw new TypeError('A contract has a canonical form.')
   return text

@@ -6,6 +6,8 @@ import type { Clock } from '../../model/record.ts'
 import type { AppVersion, Approval, RegisteredClient, RegisteredOperation, VersionState } from '../../model/registered-operation.ts'
 import { clientKey, contractKey, operationKey } from '../../store/operation-keys.ts'
 import type { OperationTable } from '../../store/operations.ts'
+import type { RecipientTable } from '../../store/recipients.ts'
+import { canonicalContract } from '../contracts/contract-text.ts'
 import type { ClientOf } from './operation-registry.ts'
 import { publicationChanges, type PublishedOperation } from './publication.ts'
 import { changeRecord, type Changes, ClientEntry, refusal } from './registry-change.ts'
@@ -25,6 +27,8 @@ import { entryOf, withState } from './version-states.ts'
 
 export interface RegistrarParts {
   readonly table: OperationTable
+  /** The recipients of contracts, for the accounting of disclosures. */
+  readonly recipients: Pick<RecipientTable, 'put'>
   readonly keyring: Pick<Keyring, 'purposeKey'>
   readonly now: Clock
 }
@@ -79,7 +83,7 @@ export class OperationRegistrar {
   /** Puts a contract in force, instead of the former one. Adds the client if the tenant has no such client. */
   async contractChange(of: ClientOf, contract: Contract, approval: Approval): Promise<Changes> {
     if (contract.client !== of.client) return refusal('INVALID')
-    const { table } = this.#parts
+    const { table, recipients } = this.#parts
     const at = contractKey(of.tenant, of.client, contract.digest)
     const [entry, [agreed]] = await Promise.all([this.#entry(of), table.load([at])])
     const { contract: former, approval: formerApproval } = entry.content
@@ -90,7 +94,12 @@ export class OperationRegistrar {
       agreed === undefined ? [table.put({ key: at, sealed: sealContract(entry.key, of.tenant, at, { contract, approval }) })] : []
     return [
       {
-        writes: [...entry.next({ contract, approval }), ...writes],
+        writes: [
+          ...entry.next({ contract, approval }),
+          ...writes,
+          // also for a contract that comes into force again: it may be older than the accounting
+          recipients.put(of.tenant, contract.digest, canonicalContract(contract)),
+        ],
         record: changeRecord(of, 'CONTRACT', former === undefined ? 'CREATE' : 'UPDATE'),
       },
     ]

@@ -72,13 +72,49 @@ const RECORD_ENTRIES = Object.entries<Kind>(RECORD_COLUMNS)
 const isColumn = (name: string): boolean =>
   name !== 'others' && name !== 'position' && (Object.hasOwn(ITEM_COLUMNS, name) || Object.hasOwn(RECORD_COLUMNS, name))
 
+/** The names of all columns. */
+export const ALL_NAMES: readonly string[] = [...ITEM_ENTRIES, ...RECORD_ENTRIES].map(([name]) => name)
+
+/** Separates the texts of a list in `RECORD_SELECTION`. No name of a role or a path has a control character. */
+const UNIT_SEPARATOR = 31
+
+/**
+ * The columns of a SELECT whose rows `recordOf` reads. A list is one text, because a result of Athena has a list in a form that cannot be
+ * read back.
+ */
+export const RECORD_SELECTION = [...ITEM_ENTRIES, ...RECORD_ENTRIES]
+  .filter(([name]) => name !== 'position')
+  .map(([name, kind]) => (kind === 'TEXTS' ? `array_join("${name}", chr(${UNIT_SEPARATOR})) AS "${name}"` : `"${name}"`))
+  .join(', ')
+
+/** A row of `RECORD_SELECTION` as a record of an export. A null is an absent member. */
+export function recordOf(row: Readonly<Record<string, unknown>>): RecordMembers {
+  const members: Record<string, unknown> = {}
+  for (const [name, kind] of [...ITEM_ENTRIES, ...RECORD_ENTRIES]) {
+    const value = row[name]
+    if (value === null || value === undefined || name === 'position') continue
+    if (name === 'others') Object.assign(members, parsedText(value))
+    else members[name] = memberOf(kind, value)
+  }
+  return members
+}
+
+function memberOf(kind: Kind, value: unknown): unknown {
+  if (kind === 'JSON') return parsedText(value)
+  if (kind === 'TEXTS') return value === '' ? [] : asText(value).split(String.fromCharCode(UNIT_SEPARATOR))
+  return value instanceof Date ? value.toISOString() : value
+}
+
+const parsedText = (value: unknown): unknown => JSON.parse(asText(value))
+
 /** An item expands at most to this many characters. The writer's items have some ten thousand. */
 const MAX_EXPANDED = 16_777_216
 
 /** The place of an item in its log. */
 export interface ItemPlace {
   readonly tenant: string
-  readonly position: number
+  /** From 0. Absent for an item that is not sealed yet. */
+  readonly position?: number
   readonly lane: string
   readonly sequence: number
 }
@@ -169,4 +205,12 @@ export function itemSelection(file: string): string {
   const options = `columns = {${item}, 'r': 'STRUCT(${record})[]'}, maximum_object_size = ${4 * MAX_EXPANDED}`
   const unnested = `SELECT * EXCLUDE (r), unnest(r) AS r FROM read_ndjson(${file}, ${options})`
   return `SELECT ${selected(ITEM_ENTRIES, '')}, ${selected(RECORD_ENTRIES, 'r.')} FROM (${unnested})`
+}
+
+/** A SELECT of all columns without any row. */
+export function emptySelection(): string {
+  const types = [...ITEM_ENTRIES, ...RECORD_ENTRIES].map(
+    ([name, kind]) => `CAST(NULL AS ${kind === 'INSTANT' ? 'TIMESTAMP' : STORED[kind]}) AS "${name}"`,
+  )
+  return `SELECT ${types.join(', ')} WHERE false`
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import * as z from 'zod'
 import type { ObjectStore, PutCondition } from '../../model/object-store.ts'
 import { ManifestUnreadable } from './table-faults.ts'
@@ -65,6 +66,19 @@ export const dataPrefix = (tenant: string): string => `${tenant}/data/`
 export const fileName = (tenant: string, revision: number, sha256: string): string =>
   `${dataPrefix(tenant)}${String(revision).padStart(16, '0')}-${sha256.slice(0, 32)}.parquet`
 
+/** All files of questions to Athena. Each exists for one question. */
+export const questionPrefix = (tenant: string): string => `${tenant}/questions/`
+
+/** A new name for the file of a question. @param now milliseconds since the epoch, which the name has */
+export const questionName = (tenant: string, now: number): string =>
+  `${questionPrefix(tenant)}${String(now).padStart(16, '0')}-${randomBytes(16).toString('hex')}.parquet`
+
+/** The time in the name of a question's file, in milliseconds since the epoch; undefined for another name. */
+export function questionTime(name: string): number | undefined {
+  const [, digits] = /\/questions\/(\d{16})-[0-9a-f]{32}\.parquet$/.exec(name) ?? []
+  return digits === undefined ? undefined : Number(digits)
+}
+
 /** The revision in the name of a file; undefined for another name. */
 export function revisionIn(name: string): number | undefined {
   const [, digits] = /\/data\/(\d{16})-[0-9a-f]{32}\.parquet$/.exec(name) ?? []
@@ -74,7 +88,7 @@ export function revisionIn(name: string): number | undefined {
 const EMPTY: Manifest = { format: MANIFEST_FORMAT, revision: 0, size: 0, records: 0, files: [], replaced: [] }
 
 /** @throws ManifestUnreadable, StoreUnavailable */
-export async function readManifest(tables: ObjectStore, tenant: string): Promise<StoredManifest> {
+export async function readManifest(tables: Pick<ObjectStore, 'get'>, tenant: string): Promise<StoredManifest> {
   const stored = await tables.get(manifestName(tenant))
   if (stored === undefined) return { manifest: EMPTY, condition: { onlyIf: 'ABSENT' } }
   return { manifest: parsed(stored.bytes), condition: { onlyIf: { version: stored.version } } }

@@ -10,7 +10,7 @@ import type { ItemPlace } from './columns.ts'
 import { MalformedSegment, SegmentMissing } from './table-faults.ts'
 
 /** The records of an item take two bytes each at least, and the writer's items have 24 KB. */
-const MAX_RECORDS = 65_536
+export const MAX_RECORDS = 65_536
 
 /** The items at the positions `start` to `end - 1` of a log. */
 interface Segment {
@@ -19,7 +19,7 @@ interface Segment {
 }
 
 /** An item of the log with its records, in the order of `index`. */
-export interface SealedItem extends ItemPlace {
+export interface SealedItem extends Required<ItemPlace> {
   readonly records: readonly RecordMembers[]
   /** Milliseconds since the epoch. */
   readonly time: number

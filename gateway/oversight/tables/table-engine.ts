@@ -1,5 +1,7 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
-import { itemSelection } from './columns.ts'
+import type { SqlValue } from './audit-tables.ts'
+import { emptySelection, itemSelection } from './columns.ts'
+import { type TimeSpan, timeLiteral } from './time-span.ts'
 
 /** With one thread, DuckDB needs a third of the memory, and the order of rows is that of the input. */
 const SETTINGS = {
@@ -27,11 +29,16 @@ export class TableEngine {
     this.#connection = connection
   }
 
-  /** @param folder an absolute path. Its files are private to the caller */
-  static async open(folder: string): Promise<TableEngine> {
-    const instance = await DuckDBInstance.create(':memory:', { ...SETTINGS, temp_directory: folder })
+  /**
+   * @param folder an absolute path. Its files are private to the caller
+   * @param threads with more than one, the order of rows is undefined unless a statement has an ORDER BY
+   */
+  static async open(folder: string, threads: 1 | 2 = 1): Promise<TableEngine> {
+    const instance = await DuckDBInstance.create(':memory:', { ...SETTINGS, threads: String(threads), temp_directory: folder })
     const connection = await instance.connect()
     const engine = new TableEngine(instance, connection)
+    // the name of Trino
+    await connection.run('CREATE TEMP MACRO array_join(list, separator) AS array_to_string(list, separator)')
     await connection.run(`SET allowed_directories = [${quoted(folder)}]`)
     await connection.run('SET enable_external_access = false')
     await connection.run('SET lock_configuration = true')
@@ -54,6 +61,35 @@ export class TableEngine {
     return result.getRowObjectsJS()
   }
 
+  /**
+   * Makes the view `accesses` over the rows of Parquet files.
+   *
+   * @param span only records of this time are in the view
+   */
+  async view(parquet: readonly string[], span: TimeSpan): Promise<void> {
+    const rows = parquet.length === 0 ? `(${emptySelection()})` : `read_parquet([${parquet.map(quoted).join(', ')}])`
+    const within = `"time" BETWEEN ${timeLiteral(span.from)} AND ${timeLiteral(span.to)}`
+    await this.#connection.run(`CREATE OR REPLACE TEMP VIEW accesses AS SELECT * FROM ${rows} WHERE ${within}`)
+  }
+
+  /**
+   * The rows of a question over the view `accesses`. Numbers are numbers, times are Dates.
+   *
+   * @param sql a SELECT with a `?` for each value
+   * @throws TypeError for a number that is not exact
+   */
+  async ask(sql: string, values: readonly SqlValue[]): Promise<Readonly<Record<string, unknown>>[]> {
+    const result = await this.#connection.runAndReadAll(sql, [...values])
+    const rows = result.getRowObjectsJS()
+    for (const row of rows) for (const [name, value] of Object.entries(row)) if (typeof value === 'bigint') row[name] = exact(value)
+    return rows
+  }
+
+  /** Ends the statement that runs, which then fails. */
+  interrupt(): void {
+    this.#connection.interrupt()
+  }
+
   close(): void {
     this.#connection.closeSync()
     this.#instance.closeSync()
@@ -63,6 +99,12 @@ export class TableEngine {
     const [row] = await this.rows(`COPY (${selection}) TO ${quoted(parquet)} (FORMAT parquet, COMPRESSION zstd)`)
     return Number(row?.['Count'])
   }
+}
+
+function exact(value: bigint): number {
+  const number = Number(value)
+  if (!Number.isSafeInteger(number)) throw new TypeError('a number of the audit tables is not exact')
+  return number
 }
 
 /** A text of SQL. */

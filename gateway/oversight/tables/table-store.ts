@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RemovableObjects } from '../../model/object-store.ts'
-import { dataPrefix, fileName, type Manifest, revisionIn, type TableFile } from './manifest.ts'
+import { dataPrefix, fileName, type Manifest, questionPrefix, questionTime, revisionIn, type TableFile } from './manifest.ts'
 import { TableAltered } from './table-faults.ts'
 
 /** The place of rows in the log: a file of the manifest without its bytes. */
@@ -39,12 +39,28 @@ export async function storeTable(
  * @returns its path
  * @throws TableAltered if it is absent or has other bytes; StoreUnavailable
  */
-export async function fetchTable(tables: RemovableObjects, file: TableFile, folder: string): Promise<string> {
+export async function fetchTable(tables: Pick<RemovableObjects, 'get'>, file: TableFile, folder: string): Promise<string> {
   const stored = await tables.get(file.name)
   if (stored === undefined || digestOf(stored.bytes) !== file.sha256) throw new TableAltered()
   const path = join(folder, `${file.start}.parquet`)
   await writeFile(path, stored.bytes, { mode: 0o600 })
   return path
+}
+
+/** A question takes at most half a minute. A file that is older was left by a process that ended. */
+const QUESTION_MS = 3_600_000
+
+/**
+ * Removes the files that questions to Athena left behind.
+ *
+ * @param now milliseconds since the epoch
+ * @throws StoreUnavailable
+ */
+export async function removeQuestions(tables: RemovableObjects, tenant: string, now: number): Promise<void> {
+  for await (const name of tables.list(questionPrefix(tenant))) {
+    const time = questionTime(name)
+    if (time !== undefined && time + QUESTION_MS < now) await tables.remove(name)
+  }
 }
 
 /**

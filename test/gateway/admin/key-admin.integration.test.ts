@@ -2,6 +2,7 @@ import { type AttributeValue, BatchWriteItemCommand, GetItemCommand, ScanCommand
 import { CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms'
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { userInfo } from 'node:os'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -11,7 +12,6 @@ import { newRequestId } from '../../../gateway/audit/request-id.ts'
 import { envelopeKeyVersion } from '../../../gateway/crypto/envelope.ts'
 import { manifestKeyVersion } from '../../../gateway/crypto/manifest.ts'
 import { keyRotation } from '../../../gateway/admin/key-admin.ts'
-import { openHistoryTable } from '../../../gateway/admin/history-table.ts'
 import { RecordWriter } from '../../../gateway/store/record-writer.ts'
 import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
 import type { PatientId, RecordId } from '../../../gateway/model/ids.ts'
@@ -71,8 +71,10 @@ describe('phi keys', { timeout: 90_000 }, () => {
     expect(await ask(warm)).toEqual(before.answer)
     expect(await ask(await clinic.another())).toEqual(before.answer)
     expect(await recordBytes()).toEqual(before.records)
-    const span = { from: Date.now() - 600_000, to: Date.now() + 600_000 }
-    const written = async (path: string) => (await clinic.services.history.ofPath(RIVERSIDE, path, span)).entries
+    const written = async (path: string) =>
+      (await clinic.services.history.entriesBy('user', RIVERSIDE, `os:${userInfo().username}`)).filter(
+        (entry) => entry.path === path,
+      )
     const told = await written('#tenant-key')
     expect(told).toMatchObject([{ action: 'UPDATE', outcome: 'WRITTEN', client: 'phi-keys' }])
     expect(told[0]).not.toHaveProperty('patient')
@@ -132,7 +134,7 @@ describe('versions side by side', () => {
         values: new Map([['Observation.valueString' as SchemaPath, `note ${later}`]]),
         metadata: { open: {}, references: {}, date: new Date(Date.UTC(2040, 0, 1, 0, 0, later)).toISOString() },
       }
-      const writer = new RecordWriter({ ...services, history: openHistoryTable(services, clinic.stack.env) })
+      const writer = new RecordWriter({ ...services, history: services.recordHistory })
       await writer.write(context, { patient, records: [record], access: [] })
       return observation
     }

@@ -1,8 +1,5 @@
 import { DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { execPath } from 'node:process'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { AuditEntry } from '../../../gateway/audit/entry.ts'
 import { LaneLog } from '../../../gateway/audit/log.ts'
@@ -325,75 +322,5 @@ describe('P9: each outcome is recorded with its reason', () => {
       basis: 'CARE_TEAM',
     })
     expect(await ofPath(answer, 'Patient.gender')).toMatchObject({ outcome: 'DISCLOSED' })
-  })
-})
-
-describe('phi audit list', () => {
-  const phi = async (...args: string[]): Promise<{ code: number; out: string; error: string }> => {
-    const command = fileURLToPath(new URL('../../../cli/phi.ts', import.meta.url))
-    const env = { ...clinic.stack.env, PATH: '' }
-    return await new Promise((resolve) => {
-      execFile(execPath, [command, 'audit', 'list', ...args], { env }, (failure, out, error) =>
-        resolve({ code: failure === null ? 0 : Number(failure.code), out, error }),
-      )
-    })
-  }
-
-  it.each<[string, string[]]>([
-    ['without a subject', []],
-    ['with two subjects', ['--user', 'a', '--patient', 'b']],
-    ['with a field and no span of time', ['--path', 'Patient.birthDate', '--from', '2026-01-01']],
-    ['with an invalid time', ['--user', 'a', '--from', 'yesterday']],
-    ['with an invalid tenant', ['--user', 'a', '--tenant', 'No#Tenant']],
-    ['with an unknown option', ['--everything']],
-  ])('P7: %s: prints an error with the cause, and lists nothing', async (_, args) => {
-    const { code, out, error } = await phi(...args)
-    expect(code).toBe(1)
-    expect(out).toBe('')
-    expect(error).toMatch(/^error: /)
-  })
-
-  it('P7: --json prints each object of the history on one line; --patient takes a node id or a record id', async () => {
-    const answer = await askChart()
-    const entries = await recordsOf(answer)
-    const request = await phi('--request', answer.phi.requestId, '--json')
-    expect(request.code).toBe(0)
-    const lines = request.out.trimEnd().split('\n')
-    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(entries)
-
-    const [byNodeId, byRecordId] = await Promise.all([
-      phi('--patient', patient, '--json'),
-      phi('--patient', String(decodeNodeId(patient)?.patient), '--json'),
-    ])
-    expect(byNodeId.out).toBe(byRecordId.out)
-    for (const line of lines) expect(byNodeId.out).toContain(line)
-  })
-
-  it('P7: --path prints the accesses of one field in a time span, and the number of items read', async () => {
-    const from = new Date()
-    const answer = await askChart()
-    await ask('physician', 'query($id: ID!) { patient(id: $id) { familyName } }', { variables: { id: patient } })
-    const span = ['--from', from.toISOString(), '--to', new Date().toISOString()]
-    const { code, out, error } = await phi('--path', 'Patient.birthDate', ...span, '--json')
-    const entries = (await recordsOf(answer)).filter(({ path }) => path === 'Patient.birthDate')
-    expect({ code, error }).toEqual({ code: 0, error: 'examined 2 audit items\n' })
-    expect(
-      out
-        .trimEnd()
-        .split('\n')
-        .map((line) => JSON.parse(line) as unknown),
-    ).toEqual(entries)
-  })
-
-  it('P7: without --json each access is one line; a span without accesses prints nothing', async () => {
-    const answer = await askChart()
-    const [people, nobody] = await Promise.all([
-      phi('--request', answer.phi.requestId),
-      phi('--patient', patient, '--from', '2000-01-01', '--to', '2000-01-01'),
-    ])
-    expect(people.out.trimEnd().split('\n')).toHaveLength(4)
-    expect(people.out).toMatch(/ \(PHYSICIAN\) TREAT {2}READ DENIED {2}Patient\.ssn /)
-    expectNoPhi(people.out)
-    expect(nobody).toEqual({ code: 0, out: '', error: '' })
   })
 })

@@ -39,8 +39,8 @@ const change = async (query: string, variables: Record<string, unknown>) => resu
 const clients = async () => (rootOf(await ask(LIST)) as readonly { clientId: string }[]).map(({ clientId }) => clientId)
 /** As each request of the client reads it. */
 const contractPaths = async (client: string) => {
-  const { operations: table, keyring, now } = clinic.services
-  const registered = await new OperationRegistrar({ table, keyring, now }).client({ tenant: RIVERSIDE, client })
+  const { operations: table, recipients, keyring, now } = clinic.services
+  const registered = await new OperationRegistrar({ table, recipients, keyring, now }).client({ tenant: RIVERSIDE, client })
   return [...(registered?.contract?.paths ?? [])]
 }
 
@@ -182,9 +182,9 @@ describe('P10: the registry in the API', () => {
   })
 
   it('administers only the tenant of the caller', async () => {
-    const { operations: table, keyring, now } = clinic.services
+    const { operations: table, recipients, keyring, now } = clinic.services
     await change(APPROVE, { contract: contractFor('lab-6') })
-    expect(await new OperationRegistrar({ table, keyring, now }).clients(LAKESIDE)).toEqual([])
+    expect(await new OperationRegistrar({ table, recipients, keyring, now }).clients(LAKESIDE)).toEqual([])
   })
 })
 
@@ -362,10 +362,10 @@ describe('failures', () => {
 
   it('P13: makes this process read the client again after a change, and after a change that may be stored', async () => {
     const one = await clinic.another()
-    const { access, operations: table, keyring, events, now, audit } = one.services
+    const { access, operations: table, recipients, keyring, events, now, audit } = one.services
     const forgotten: string[] = []
     const registry = {
-      registrar: new OperationRegistrar({ table, keyring, now }),
+      registrar: new OperationRegistrar({ table, recipients, keyring, now }),
       cache: { forget: ({ client }: { client: string }) => void forgotten.push(client) },
     }
     const consents = storedConsents({ table: access, keyring, events })

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DeleteObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { DeleteObjectCommand, PutObjectCommand, S3Client, S3ServiceException } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { StoreUnavailable } from '../../../gateway/model/failures.ts'
 import type { ObjectStore } from '../../../gateway/model/object-store.ts'
@@ -40,6 +40,39 @@ afterAll(async () => {
   client.destroy()
   await bucket.stop()
   rmSync(folder, { recursive: true })
+})
+
+describe('C28: a reader that may list the names of one tenant only', () => {
+  it('C28: finds out that an object is missing, and takes no refusal for it', async () => {
+    const prefixed = await startObjectStore({ bucket: BUCKET, missing: 'AccessDenied' })
+    const reader = new S3Client({
+      endpoint: prefixed.endpoint,
+      region: 'us-east-1',
+      maxAttempts: 1,
+      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    })
+    try {
+      const store = new S3Objects(reader, BUCKET)
+      await store.put('riverside/manifest.json', bytes('{}'))
+      await store.put('riverside/manifest.json.old', bytes('{}'))
+      expect(await text(store, 'riverside/manifest.json')).toBe('{}')
+      expect(await text(store, 'riverside/manifest')).toBeUndefined()
+      expect(await text(store, 'lakeside/manifest.json')).toBeUndefined()
+      // S3 refuses reads, and lists what it refuses
+      reader.middlewareStack.add(
+        (next, context) => async (args) => {
+          if (context['commandName'] !== 'GetObjectCommand') return await next(args)
+          throw new S3ServiceException({ name: 'AccessDenied', $fault: 'client', $metadata: { httpStatusCode: 403 } })
+        },
+        { step: 'initialize' },
+      )
+      await expect(store.get('riverside/manifest.json')).rejects.toThrow(StoreUnavailable)
+      expect(await store.get('riverside/none.json')).toBeUndefined()
+    } finally {
+      reader.destroy()
+      await prefixed.stop()
+    }
+  })
 })
 
 describe.each<[string, () => ObjectStore]>([

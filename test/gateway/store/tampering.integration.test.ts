@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { AuditContext } from '../../../gateway/audit/entry.ts'
 import { newRequestId } from '../../../gateway/audit/request-id.ts'
-import { openHistoryTable } from '../../../gateway/admin/history-table.ts'
 import { RecordWriter } from '../../../gateway/store/record-writer.ts'
 import type { AccessFault } from '../../../gateway/telemetry/events.ts'
 import type { SchemaPath } from '../../../directives/coordinates.ts'
@@ -89,7 +88,7 @@ const writtenBy = (): AuditContext => ({
 
 /** Writes another version of a patient's record, as an import does. */
 async function update(id: string, values: Record<string, Json>): Promise<void> {
-  const writer = new RecordWriter({ ...clinic.services, history: openHistoryTable(clinic.services, clinic.stack.env) })
+  const writer = new RecordWriter({ ...clinic.services, history: clinic.services.recordHistory })
   const ref = refOf(id)
   await writer.write(writtenBy(), {
     patient: ref.patient,

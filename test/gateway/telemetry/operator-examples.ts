@@ -44,6 +44,7 @@ const ALL: { readonly [Name in GatewayEvent['event']]: Extract<GatewayEvent, { e
   AUDIT_LANE_FAULT: { event: 'AUDIT_LANE_FAULT', tenant, lane, sequence: 12, what: 'GAP' },
   WITNESS_FAILED: { event: 'WITNESS_FAILED', tenant, what: 'CONFLICT' },
   TABLES_PASS: { event: 'TABLES_PASS', tenant, added: 120, behind: 40, size: 4_711, files: 9, milliseconds: 800 },
+  AUDIT_READ_FAILED: { event: 'AUDIT_READ_FAILED', requestId: REQUEST, tenant, cause: 'AccessDenied' },
   TABLES_FAILED: { event: 'TABLES_FAILED', tenant, cause: 'MalformedSegment' },
   AUDIT_WATCHED: { event: 'AUDIT_WATCHED', records: 3 },
   AUDIT_CHANGED: { event: 'AUDIT_CHANGED', tenant, lane, what: 'REMOVE' },

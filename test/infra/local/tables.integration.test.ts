@@ -80,6 +80,7 @@ describe('tables of a local engine equal those of infra/tables.yml', () => {
       PHI_TABLE_SECURITY: 'phi-x-security',
       PHI_TABLE_SEARCH: 'phi-x-search',
       PHI_TABLE_OPERATIONS: 'phi-x-operations',
+      PHI_TABLE_DISCLOSURES: 'phi-x-disclosures',
     })
   })
 })

@@ -18,6 +18,7 @@ import { storedRegistry } from '../../../../gateway/operations/persisted/stored-
 import { AutomaticQueryTable } from '../../../../gateway/store/automatic-queries.ts'
 import type { Key } from '../../../../gateway/store/batch-get.ts'
 import { OperationTable } from '../../../../gateway/store/operations.ts'
+import { RecipientTable } from '../../../../gateway/store/recipients.ts'
 import { startEngine } from '../../../../infra/local/engine.ts'
 import { createTables, dropTables } from '../../../../infra/local/tables.ts'
 import { KillSwitch } from '../../../hostile/kill-switch.ts'
@@ -123,7 +124,8 @@ export class RegistryBench {
 
   registrar(): OperationRegistrar {
     const table = new OperationTable(this.#client, this.table)
-    return new OperationRegistrar({ table, keyring: this.#house.newRing(), now: this.now })
+    const recipients = new RecipientTable(this.#client, this.table)
+    return new OperationRegistrar({ table, recipients, keyring: this.#house.newRing(), now: this.now })
   }
 
   /** Commits changes in their order, each with its audit record. @throws VersionConflict */

@@ -164,9 +164,12 @@ describe('P7: files that no manifest lists are removed, and no others', () => {
       get: (name) => tables.get(name),
       remove: (name) => tables.remove(name),
       list: async function* (...args) {
-        await publishNext('kakjK50G.3')
-        slow = tablesOf(log, slowTables, () => time).pass(TENANT, always)
-        await stored
+        // the pass lists again, for files of questions
+        if (slow === undefined) {
+          await publishNext('kakjK50G.3')
+          slow = tablesOf(log, slowTables, () => time).pass(TENANT, always)
+          await stored
+        }
         yield* tables.list(...args)
       },
     }

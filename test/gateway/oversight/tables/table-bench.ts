@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { recordsOf } from '../../../../gateway/audit/verify/item-text.ts'
 import { parseSegmentLine } from '../../../../gateway/audit/verify/segment-line.ts'
 import type { ObjectStore, RemovableObjects } from '../../../../gateway/model/object-store.ts'
-import { AuditTables, type TableLimits } from '../../../../gateway/oversight/tables/audit-tables.ts'
+import { TableWriter, type TableLimits } from '../../../../gateway/oversight/tables/table-writer.ts'
 import { ITEM_COLUMNS, RECORD_COLUMNS } from '../../../../gateway/oversight/tables/columns.ts'
 import { type Manifest, readManifest } from '../../../../gateway/oversight/tables/manifest.ts'
 import { inScratch } from '../../../../gateway/oversight/tables/scratch.ts'
@@ -30,8 +30,8 @@ export async function publish(log: SealedLog, objects: ObjectStore): Promise<voi
   if (latest !== undefined) await objects.put(`${TENANT}/checkpoint`, latest)
 }
 
-export const tablesOf = (log: ObjectStore, tables: RemovableObjects, now: () => number, limits: TableLimits = SMALL): AuditTables =>
-  new AuditTables({ log, tables, now, limits })
+export const tablesOf = (log: ObjectStore, tables: RemovableObjects, now: () => number, limits: TableLimits = SMALL): TableWriter =>
+  new TableWriter({ log, tables, now, limits })
 
 type Row = Readonly<Record<string, unknown>>
 

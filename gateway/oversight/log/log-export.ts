@@ -1,5 +1,5 @@
-import { closesAt, type Hour } from '../audit/hour.ts'
-import { CLOCK_TOLERANCE_MS, HOUR_MS, LINGER_MS } from '../audit/verify/hour-limits.ts'
+import { closesAt, type Hour } from '../../audit/hour.ts'
+import { CLOCK_TOLERANCE_MS, HOUR_MS, LINGER_MS } from '../../audit/verify/hour-limits.ts'
 import {
   CHECKPOINTS,
   EXPORT_NAME,
@@ -15,8 +15,8 @@ import {
   segmentRange,
   TILE_WIDTH,
   tileName,
-} from '../audit/verify/layout.ts'
-import { NoSealedLog, type StoredLog, type TimedNote } from './audit-objects.ts'
+} from '../../audit/verify/layout.ts'
+import { NoSealedLog, type StoredLog, type TimedNote } from './stored-log.ts'
 
 /** An item is sealed at most this long after its time, in milliseconds: it may be stored when its hour closes, and the notary runs each minute. */
 const SEALED_WITHIN_MS = LINGER_MS + CLOCK_TOLERANCE_MS + 120_000
@@ -30,17 +30,34 @@ interface ExportSpan {
 /** Writes one file of an export. */
 export type WriteFile = (name: string, bytes: Uint8Array) => Promise<void>
 
-interface ExportedPart {
-  /** Number of items before the export and after it. */
+/** The part of a log between two checkpoints. */
+export interface LogPart {
+  /** Number of items before the part and after it. */
   readonly start: number
   readonly end: number
+  /** The note of the last checkpoint. */
+  readonly note: string
+  /** The names of its objects: the policy of the log, policy locks, registries of hours, tiles, checkpoints and segments. */
+  readonly names: () => AsyncIterable<string>
 }
 
 /**
- * Copies the part of a sealed log that holds all items of a span of time: segments, tiles, checkpoints, registries of hours, policy locks and the
- * policy of the log. `checkpoint` is written last, so that an interrupted export has none.
+ * Finds the part of a sealed log that holds all items of a span of time. It begins and ends at checkpoints. It also holds items of other
+ * times that were sealed in between.
  *
- * The part begins and ends at checkpoints. It also holds items of other times that were sealed in between.
+ * @throws NoSealedLog, StoreUnavailable
+ */
+export async function logPart(log: StoredLog, span: ExportSpan): Promise<LogPart> {
+  // read first: every item of these registries is sealed in the checkpoint that is read next
+  const hours: string[] = []
+  for await (const name of log.names(HOURS)) hours.push(name)
+  const { start, last } = await endsOf(log, span)
+  return { start: start?.size ?? 0, end: last.size, note: last.text, names: () => namesOf(log, hours, start, last) }
+}
+
+/**
+ * Copies the part of a sealed log that holds all items of a span of time. `checkpoint` is written last, so that an interrupted export has
+ * none.
  *
  * @param onProgress called after each segment, with the number of items that are copied and the number of all
  * @throws NoSealedLog, StoreUnavailable
@@ -50,34 +67,42 @@ export async function exportLog(
   span: ExportSpan,
   write: WriteFile,
   onProgress: (done: number, all: number) => void,
-): Promise<ExportedPart> {
-  // read first: every item of these registries is sealed in the checkpoint that is read next
-  const hours: string[] = []
-  for await (const name of log.names(HOURS)) hours.push(name)
-  const { start, last } = await endsOf(log, span)
-  const copy = async (name: string): Promise<void> => {
+): Promise<Pick<LogPart, 'start' | 'end'>> {
+  const { start, end, note, names } = await logPart(log, span)
+  for await (const name of names()) {
     const bytes = await log.read(name)
     if (bytes !== undefined) await write(name, bytes)
+    const segment = segmentRange(name)
+    if (segment !== undefined) onProgress(segment.end - start, end - start)
   }
+  await write(EXPORT_NAME, claimOf({ start, end }))
+  await write(LATEST_NAME, new TextEncoder().encode(note))
+  return { start, end }
+}
 
-  await copy(POLICY_NAME)
-  for await (const name of log.names(LOCKS)) await copy(name)
+/** The content of `export.json`: the positions that an export claims to hold. */
+export const claimOf = ({ start, end }: Pick<LogPart, 'start' | 'end'>): Uint8Array<ArrayBuffer> =>
+  new TextEncoder().encode(JSON.stringify({ start, end }))
+
+async function* namesOf(
+  log: StoredLog,
+  hours: readonly string[],
+  start: TimedNote | undefined,
+  last: TimedNote,
+): AsyncGenerator<string> {
+  const first = start?.size ?? 0
+  yield POLICY_NAME
+  yield* log.names(LOCKS)
   for (const name of hours) {
+    // safe: `hourIn` checks the form
     const hour = hourIn(name) as Hour | undefined
-    if (hour !== undefined && isCovered(hour, start, last)) await copy(name)
+    if (hour !== undefined && isCovered(hour, start, last)) yield name
   }
-  for (const name of tileNames(start?.size ?? 0, last.size)) await copy(name)
-  const [first, all] = [start?.size ?? 0, last.size - (start?.size ?? 0)]
+  yield* tileNames(first, last.size)
   const notes = log.names(CHECKPOINTS, `${CHECKPOINTS}${positionText(Math.max(0, first - 1))}`)
-  for await (const name of between(notes, noteSize, first, last.size)) await copy(name)
+  yield* between(notes, noteSize, first, last.size)
   const segments = log.names(SEGMENTS, `${SEGMENTS}${positionText(first)}`)
-  for await (const name of between(segments, (one) => segmentRange(one)?.end, first + 1, last.size)) {
-    await copy(name)
-    onProgress((segmentRange(name)?.end ?? first) - first, all)
-  }
-  await write(EXPORT_NAME, new TextEncoder().encode(JSON.stringify({ start: first, end: last.size })))
-  await write(LATEST_NAME, new TextEncoder().encode(last.text))
-  return { start: first, end: last.size }
+  yield* between(segments, (one) => segmentRange(one)?.end, first + 1, last.size)
 }
 
 async function endsOf(log: StoredLog, { from, to }: ExportSpan): Promise<{ start: TimedNote | undefined; last: TimedNote }> {

@@ -1,9 +1,11 @@
-import { gzipLines } from '../audit/verify/gzip-lines.ts'
-import { segmentName, type Tile, TILE_WIDTH, tileName } from '../audit/verify/layout.ts'
-import { inclusionRanges } from '../audit/verify/ranges.ts'
-import { proofHashes } from '../audit/verify/tile-proofs.ts'
-import { proofText } from '../audit/verify/tlog-proof.ts'
-import type { StoredLog, TimedNote } from './audit-objects.ts'
+import type { Deadline } from '../../model/deadline.ts'
+import { storeOverdue } from '../../model/failures.ts'
+import { gzipLines } from '../../audit/verify/gzip-lines.ts'
+import { segmentName, type Tile, TILE_WIDTH, tileName } from '../../audit/verify/layout.ts'
+import { inclusionRanges } from '../../audit/verify/ranges.ts'
+import { proofHashes } from '../../audit/verify/tile-proofs.ts'
+import { proofText } from '../../audit/verify/tlog-proof.ts'
+import type { StoredLog, TimedNote } from './stored-log.ts'
 
 const HASH_BYTES = 32
 
@@ -17,8 +19,14 @@ export interface NamedItem {
 
 /** A proof and the item that it is about. */
 export interface ItemProof {
+  /** The position of the item in the log, from 0. */
+  readonly position: number
+  /** The number of items in the tree that the proof is for. */
+  readonly size: number
   /** A C2SP `.tlog-proof`. */
   readonly proof: string
+  /** The signed checkpoint of that tree, which the proof contains. */
+  readonly checkpoint: string
   /** The line of the item, which the proof is checked with. */
   readonly line: string
 }
@@ -26,22 +34,31 @@ export interface ItemProof {
 /**
  * Proves that an item is in the sealed log, against the checkpoint of its round.
  *
+ * Two binary searches over the checkpoints find that round. If the item is not in it, the later rounds follow, one segment at a time.
+ *
+ * @param deadline none: the search goes on to the end of the log
  * @returns NOT_SEALED if no checkpoint includes the item yet
  * @throws StoreUnavailable
  */
-export async function proveItem(log: StoredLog, { lane, sequence, time }: NamedItem): Promise<ItemProof | 'NOT_SEALED'> {
+export async function proveItem(
+  log: StoredLog,
+  { lane, sequence, time }: NamedItem,
+  deadline?: Deadline,
+): Promise<ItemProof | 'NOT_SEALED'> {
   // a checkpoint that includes the item is not earlier than the item, but for the difference of two clocks
   const since = await log.noteSince(Math.floor(time / 1_000) - 300)
   if (since === undefined) return 'NOT_SEALED'
   const prefix = `{"l":"${lane}","n":${sequence},`
   let start = (await log.noteBefore(since.size))?.size ?? 0
   for (let note: TimedNote | undefined = since; note !== undefined; note = await log.noteFrom(note.size + 1)) {
+    if (deadline?.left === 0) throw storeOverdue()
     const found = await lineIn(log, segmentName(start, note.size), prefix)
     if (found !== undefined) {
       const index = start + found.place
       const ranges = inclusionRanges(index, { start: 0, end: note.size })
       const hashes = await proofHashes(ranges, note.size, (tile) => readTile(log, tile))
-      return { proof: proofText({ index, hashes, note: note.text }), line: `${found.line}\n` }
+      const proof = proofText({ index, hashes, note: note.text })
+      return { position: index, size: note.size, proof, checkpoint: note.text, line: `${found.line}\n` }
     }
     start = note.size
   }

@@ -1,0 +1,74 @@
+import type { Command } from 'commander'
+import type { TenantId } from '../gateway/model/ids.ts'
+import { accessFilter } from '../gateway/oversight/access-filter.ts'
+import { type AccessReview, reviewAccess } from '../gateway/oversight/reports/access-review.ts'
+import { reportExposure } from '../gateway/oversight/reports/exposure-report.ts'
+import { withAuditReview } from './audit-session.ts'
+import { exposureText } from './exposure-text.ts'
+import { reviewText } from './review-text.ts'
+import { printLine, printText } from './terminal.ts'
+
+export interface SpanFlags {
+  readonly tenant: TenantId
+  readonly from: number
+  readonly to: number
+}
+
+export interface ReviewFlags extends SpanFlags {
+  readonly role?: string
+  readonly json?: true
+}
+
+export interface ExposureFlags extends SpanFlags {
+  readonly patient?: string
+  readonly user?: string
+  readonly client?: string
+  readonly session?: string
+  readonly ip?: string
+  readonly path?: string
+  readonly json?: true
+}
+
+/** Prints an access review. */
+export async function printReview(flags: ReviewFlags, command: Command): Promise<void> {
+  const review = await reviewOf(flags, command)
+  if (flags.json === true) printLine(JSON.stringify(review))
+  else printText(reviewText(review))
+}
+
+/** The access review of a span, by one role or by all. */
+export async function reviewOf(flags: SpanFlags & Pick<ReviewFlags, 'role'>, command: Command): Promise<AccessReview> {
+  const { role: named, ...span } = flags
+  return await withAuditReview(flags, command, async (audit, { policy }) => {
+    const role = [...policy.roles.keys()].find((one) => one === named)
+    if (named !== undefined && role === undefined) command.error('error: the schema has no such --role')
+    const scope = { from: span.from, to: span.to, ...(role !== undefined && { role }) }
+    return await audit.ask({ field: 'accessReview', args: scope }, async (reading) => {
+      const answer = await reviewAccess(reading, scope)
+      return { answer, count: answer.grants.length }
+    })
+  })
+}
+
+/** Prints an exposure report. */
+export async function printExposure(flags: ExposureFlags, command: Command): Promise<void> {
+  const { patient, user, client, session, ip, path, json, from, to } = flags
+  const given = {
+    ...(patient !== undefined && { patientId: patient }),
+    ...(user !== undefined && { userId: user }),
+    ...(client !== undefined && { clientId: client }),
+    ...(session !== undefined && { sessionId: session }),
+    ...(ip !== undefined && { sourceIp: ip }),
+    ...(path !== undefined && { path }),
+  }
+  const report = await withAuditReview(flags, command, async (audit, { policy }) => {
+    const filter = accessFilter(policy, given, { from, to })
+    const question = { field: 'exposureReport', args: { filter: { ...given, from, to } }, patient: filter.patient }
+    return await audit.ask(question, async (reading) => {
+      const answer = await reportExposure(reading, filter, { from, to })
+      return { answer, count: answer.records }
+    })
+  })
+  if (json === true) printLine(JSON.stringify(report))
+  else printText(exposureText(report))
+}

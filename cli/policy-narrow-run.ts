@@ -1,0 +1,47 @@
+import type { Command } from 'commander'
+import { compilePolicy } from '../directives/compile.ts'
+import { PolicyFaults } from '../directives/fault.ts'
+import { diffLocks } from '../directives/lock-diff.ts'
+import { type EditedFile, narrowedFiles } from '../directives/sdl-edits.ts'
+import { narrowedBy } from '../gateway/oversight/reports/access-review.ts'
+import { clinicTypeDefs } from '../schema/clinic.ts'
+import { reviewOf, type SpanFlags } from './audit-reports-run.ts'
+import { compileClinic } from './operation-session.ts'
+import { printLine, printText } from './terminal.ts'
+import { unifiedDiff } from './unified-diff.ts'
+
+export interface NarrowFlags extends SpanFlags {
+  readonly role?: string
+}
+
+/** Prints a diff of the schema, and on stderr what it changes. */
+export async function printNarrowing(flags: NarrowFlags, command: Command): Promise<void> {
+  const review = await reviewOf(flags, command)
+  const compiled = compileClinic()
+  const narrowed = narrowedBy(compiled.schema, review)
+  const files = narrowedFiles(narrowed)
+  const left = narrowed.filter(({ change }) => change.kind === 'NONE')
+  if (review.attributedFrom === undefined) printLine('No record of this time was decided by the policy in force.', 'stderr')
+  else printLine(`The policy in force decides since ${review.attributedFrom}: a grant is unused since then.`, 'stderr')
+  for (const { grant } of left)
+    printLine(`${grant.source.name}:${grant.line} is left: nobody used a grant of ${grant.place}, and it needs one`, 'stderr')
+  const after = lockAfter(files, command)
+  const { widened, narrowed: rights, other } = diffLocks(compiled.lock, after)
+  // a fault of this command: to take roles away gives nobody a right
+  if (widened.length > 0) command.error('error: the change would widen access')
+  printLine(`${rights.length} rights end, ${other.length} lines of the lock change otherwise`, 'stderr')
+  printText(files.map(unifiedDiff).join(''))
+}
+
+/** The lock of the changed schema. Ends the command if the schema cannot be compiled. */
+function lockAfter(files: readonly EditedFile[], command: Command): string {
+  const edited = new Map(files.map(({ name, after }) => [name, after]))
+  try {
+    const sources = clinicTypeDefs().map(({ name, sdl }) => ({ name, sdl: edited.get(name) ?? sdl }))
+    return compilePolicy(sources, { relationships: 'unchecked' }).lock
+  } catch (error) {
+    if (!(error instanceof PolicyFaults)) throw error
+    printText(`${error.message}\n`, 'stderr')
+    return command.error('error: the narrowed schema has these faults: narrow one role at a time with --role')
+  }
+}

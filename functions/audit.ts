@@ -1,0 +1,34 @@
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
+import { isPatientAccessesEvent } from '../gateway/answer-patient-accesses.ts'
+import type { PatientAccessesAnswer } from '../gateway/audit/patient-accesses.ts'
+import { fromEvent, toResult } from '../gateway/http/lambda-event.ts'
+import { openAuditApi } from '../gateway/open-audit-api.ts'
+import { operatorEvents } from '../gateway/telemetry/operator-events.ts'
+import { reportProcessFaults } from '../gateway/telemetry/process-faults.ts'
+import { auditTypeDefs, clinicLock, clinicTypeDefs } from '../schema/clinic.ts'
+import { orLastResort } from './last-resort.ts'
+
+// Created once when the function starts. No request state is kept here: the next request belongs to another caller.
+const events = operatorEvents({ stage: process.env['PHI_STAGE'] ?? '', now: Date.now })
+reportProcessFaults(process, events)
+const schemas = { audit: auditTypeDefs(), clinical: clinicTypeDefs(), lock: clinicLock() }
+const api = openAuditApi(process.env, schemas, { events })
+await api.prefetch()
+
+/** Time that is left for sending the answer. */
+const MARGIN_MS = 500
+
+/**
+ * `POST /audit/graphql` of the HTTP API, and the question of the clinical function about one patient. The forms exclude each other: an
+ * event with the member `kind` is never taken for a request.
+ */
+export async function handler(
+  event: APIGatewayProxyEventV2 | Readonly<Record<string, unknown>>,
+  context: Context,
+): Promise<APIGatewayProxyStructuredResultV2 | PatientAccessesAnswer> {
+  if (isPatientAccessesEvent(event))
+    return await api.answerPatientAccesses(event, Date.now() + Math.max(0, context.getRemainingTimeInMillis() - MARGIN_MS))
+  // safe: API Gateway sends the other events, and a malformed one ends in the last resort
+  const answer = async () => toResult(await api.handle(fromEvent(event as APIGatewayProxyEventV2, context, Date.now())))
+  return await orLastResort(answer, events)
+}

@@ -1,0 +1,52 @@
+import { AuditHistory } from './audit/history.ts'
+import { CheckpointTable } from './audit/notary/checkpoint-table.ts'
+import { LaneReader } from './audit/notary/lane-reader.ts'
+import type { TenantId } from './model/ids.ts'
+import type { ObjectStore, RemovableObjects } from './model/object-store.ts'
+import type { Clock } from './model/record.ts'
+import type { AuditReader } from './oversight/audit-reader.ts'
+import { DisclosureBook } from './oversight/disclosures/disclosure-book.ts'
+import { IndexedAccesses } from './oversight/history/indexed-accesses.ts'
+import { type AthenaParts, AthenaTables } from './oversight/tables/athena-tables.ts'
+import { DuckDbTables } from './oversight/tables/duckdb-tables.ts'
+import { StoredLog } from './oversight/log/stored-log.ts'
+import type { TenantClients } from './oversight/tenant-clients.ts'
+import { LogTail } from './oversight/tables/log-tail.ts'
+import { readManifest } from './oversight/tables/manifest.ts'
+import type { Turns } from './oversight/tables/turns.ts'
+import { DisclosureTable } from './store/disclosures.ts'
+import { RecipientTable } from './store/recipients.ts'
+
+/** The services with the audit data of one tenant. Their credentials can be those of the tenant alone. */
+export interface ReaderServices {
+  readonly dynamodb: TenantClients['dynamodb']
+  /** The names of the tables. */
+  readonly names: { readonly audit: string; readonly checkpoints: string; readonly disclosures: string }
+  /** The sealed log. */
+  readonly log: ObjectStore
+  readonly tables: RemovableObjects
+  readonly athena?: Pick<AthenaParts, 'client' | 'names'>
+  /** Of the process, for all tenants. */
+  readonly turns: Turns
+  readonly now: Clock
+}
+
+/** The reader of one tenant's audit data. */
+export function openAuditReader(tenant: TenantId, services: ReaderServices): AuditReader {
+  const { dynamodb, names, log, tables, athena, turns, now } = services
+  const lanes = new LaneReader(dynamodb, names.audit)
+  const tail = new LogTail({ tenant, log, lanes, checkpoints: new CheckpointTable(dynamodb, names.checkpoints), now })
+  const beyond = athena && new AthenaTables({ tenant, tables, tail, turns, now, ...athena })
+  return {
+    tenant,
+    log: new StoredLog(log, tenant),
+    disclosures: new DisclosureBook(
+      new DisclosureTable(dynamodb, names.disclosures),
+      new RecipientTable(dynamodb, names.disclosures),
+      tenant,
+    ),
+    tableSize: async () => (await readManifest(tables, tenant)).manifest.size,
+    history: new IndexedAccesses(new AuditHistory(dynamodb, names.audit), tenant),
+    tables: new DuckDbTables({ tenant, tables, tail, turns, ...(beyond !== undefined && { beyond }) }),
+  }
+}

@@ -1,0 +1,152 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { TenantId } from '../../../../gateway/model/ids.ts'
+import type { RemovableObjects } from '../../../../gateway/model/object-store.ts'
+import { type DuckDbParts, DuckDbTables } from '../../../../gateway/oversight/tables/duckdb-tables.ts'
+import { TableWriter } from '../../../../gateway/oversight/tables/table-writer.ts'
+import { Turns } from '../../../../gateway/oversight/tables/turns.ts'
+import { FolderObjects } from '../../../../gateway/store/folder-objects.ts'
+import { FolderTables } from '../../../../gateway/store/folder-tables.ts'
+import { NOON } from '../../audit/examples.ts'
+import { laneOf } from '../../audit/sealed-log.ts'
+import { EVER, tabledOnly, within } from './question-bench.ts'
+import { emptyLog, HOUR_MS, publish, SMALL, TENANT } from './table-bench.ts'
+
+const COUNT = { sql: 'SELECT count(*) AS "n" FROM accesses', values: [], span: EVER }
+/** A statement that takes many seconds. */
+const ENDLESS = { sql: 'SELECT count(*) AS "n" FROM range(100000000000) AS a(x) WHERE x % 7 = 3', values: [], span: EVER }
+const ROWS = 96
+
+let folder: string
+let log: FolderObjects
+let tables: FolderTables
+const clock = { time: NOON + 60_000 }
+const writer = (): TableWriter => new TableWriter({ log, tables, now: () => clock.time, limits: SMALL })
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'phi-test-questions-'))
+  log = new FolderObjects(join(folder, 'log'))
+  tables = new FolderTables(join(folder, 'tables'))
+  const sealed = emptyLog()
+  for (const lane of ['kakjK50G.1', 'kakjK50G.2']) {
+    sealed.seal(laneOf(lane, 6, 8).items, NOON / 1_000 + 60)
+    await publish(sealed, log)
+    await writer().pass(TENANT, Number.POSITIVE_INFINITY)
+  }
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const tenant = TENANT as TenantId
+const tablesOf = (more: Partial<DuckDbParts> = {}): DuckDbTables =>
+  new DuckDbTables({ tenant, tables, tail: tabledOnly(log, tenant), turns: new Turns(), ...more })
+
+describe('P8: a question reads the files of its tenant and nothing else', () => {
+  it('P8: reads its own rows', async () => {
+    expect(await tablesOf().ask(COUNT, within(20_000))).toEqual({ rows: [{ n: ROWS }], examined: ROWS })
+  })
+
+  it.each([
+    ['a file elsewhere', "SELECT * FROM read_parquet('/etc/hostname')"],
+    ['a text elsewhere', "SELECT * FROM read_text('/etc/hostname')"],
+    ['a file elsewhere, as a table', "SELECT * FROM '/etc/hostname.csv'"],
+    ['a folder elsewhere', "SELECT * FROM glob('/etc/*')"],
+    ['the stored tables of all tenants', "SELECT * FROM read_parquet('TABLES/*/data/*.parquet')"],
+    ['the network', "SELECT * FROM read_parquet('https://127.0.0.1:9/x.parquet')"],
+    ['a database elsewhere', "ATTACH '/tmp/phi-asked.duckdb' AS other"],
+    ['an extension', 'INSTALL httpfs'],
+    ['a loaded extension', 'LOAD httpfs'],
+    ['a file that it writes', "COPY (SELECT * FROM accesses) TO '/tmp/phi-asked.parquet' (FORMAT parquet)"],
+    ['an export that it writes', "EXPORT DATABASE '/tmp/phi-asked'"],
+    ['its settings', 'SET enable_external_access = true'],
+    ['its settings, by a pragma', 'PRAGMA enable_external_access = true'],
+    ['its settings, reset', 'RESET lock_configuration'],
+    ['its settings, after a question', "SELECT 1; SET allowed_directories = ['/']"],
+    ['the environment', "SELECT getenv('HOME') AS home"],
+  ])('P8: refuses SQL that reaches %s', async (_what, sql) => {
+    const asked = { sql: sql.replace('TABLES', join(folder, 'tables')), values: [], span: EVER }
+    await expect(tablesOf().ask(asked, within(20_000))).rejects.toThrow(
+      /Permission Error|Invalid Input Error|Catalog Error|Cannot|does not exist/,
+    )
+    expect(readdirSync('/tmp').filter((name) => name.startsWith('phi-asked'))).toEqual([])
+  })
+
+  it('P8: takes a value as a value, whatever it holds', async () => {
+    for (const value of ["' OR 1=1 --", "physician'; DROP VIEW accesses; --", '?']) {
+      const asked = { sql: 'SELECT count(*) AS "n" FROM accesses WHERE "user" = ?', values: [value], span: EVER }
+      expect((await tablesOf().ask(asked, within(20_000))).rows).toEqual([{ n: 0 }])
+    }
+  })
+
+  it('P8: leaves no file behind, of an answer or of a failure', async () => {
+    const left = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith(`phi-tables-${process.pid}-`))
+    await tablesOf().ask(COUNT, within(20_000))
+    await expect(tablesOf().ask({ ...COUNT, sql: 'SELECT nothing' }, within(20_000))).rejects.toThrow()
+    expect(left()).toEqual([])
+  })
+})
+
+describe('P2: a question ends by its deadline, and takes its turn', () => {
+  it('P2: interrupts a statement, and then answers the next question', async () => {
+    const turns = new Turns()
+    const began = performance.now()
+    await expect(tablesOf({ turns }).ask(ENDLESS, within(1_500))).rejects.toMatchObject({ code: 'AUDIT_LOG_UNAVAILABLE' })
+    expect((await tablesOf({ turns }).ask(COUNT, within(20_000))).rows).toEqual([{ n: ROWS }])
+    expect(performance.now() - began).toBeLessThan(15_000)
+  })
+
+  it('P2: a question that waits past its deadline is refused and never runs', async () => {
+    const turns = new Turns()
+    const slow = tablesOf({ turns }).ask(ENDLESS, within(2_000))
+    let reads = 0
+    const counted: Pick<RemovableObjects, 'get'> = {
+      get: (name) => {
+        reads++
+        return tables.get(name)
+      },
+    }
+    await expect(tablesOf({ turns, tables: counted }).ask(COUNT, within(300))).rejects.toMatchObject({
+      code: 'AUDIT_LOG_UNAVAILABLE',
+    })
+    await expect(slow).rejects.toMatchObject({ code: 'AUDIT_LOG_UNAVAILABLE' })
+    await tablesOf({ turns }).ask(COUNT, within(20_000))
+    expect(reads).toBe(0)
+  })
+})
+
+describe('P7: tables that change while a question reads them', () => {
+  it('P7: begins again with the next manifest when a file is gone', async () => {
+    let gone = 0
+    const vanishing: Pick<RemovableObjects, 'get'> = {
+      get: async (name) => {
+        const object = await tables.get(name)
+        if (name.endsWith('.parquet') && gone === 0) {
+          gone++
+          // the hour is over: its files are replaced, and removed when 15 minutes are over
+          clock.time += 2 * HOUR_MS
+          await writer().pass(TENANT, Number.POSITIVE_INFINITY)
+          await tables.remove(name)
+          return undefined
+        }
+        return object
+      },
+    }
+    expect((await tablesOf({ tables: vanishing }).ask(COUNT, within(20_000))).rows).toEqual([{ n: ROWS }])
+    expect(gone).toBe(1)
+  })
+
+  it('P7: refuses tables with a file that stays missing, or has other bytes', async () => {
+    const missing: Pick<RemovableObjects, 'get'> = {
+      get: async (name) => (name.endsWith('.parquet') ? undefined : await tables.get(name)),
+    }
+    const altered: Pick<RemovableObjects, 'get'> = {
+      get: async (name) => {
+        const object = await tables.get(name)
+        return object && name.endsWith('.parquet') ? { ...object, bytes: object.bytes.slice(1) } : object
+      },
+    }
+    for (const faulty of [missing, altered])
+      await expect(tablesOf({ tables: faulty }).ask(COUNT, within(20_000))).rejects.toMatchObject({ code: 'AUDIT_LOG_UNAVAILABLE' })
+    expect(existsSync(join(folder, 'tables'))).toBe(true)
+  })
+})
