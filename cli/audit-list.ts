@@ -18,7 +18,7 @@ export function listCommand(): Command {
     .addOption(new Option('--first <number>', 'the most accesses to list').argParser(countOption).default(DEFAULT_FIRST))
     .option('--all', 'list all accesses')
     .option('--tenant <tenant>', 'the tenant of the audit log', tenantOption, tenantOption('riverside'))
-    .option('--json', 'print one JSON object per line, with all members: input for a verifier')
+    .option('--json', 'print one JSON object per line. By request, patient or user, it has the hashes that a verifier needs')
     .addHelpText(
       'after',
       `

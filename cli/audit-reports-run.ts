@@ -3,6 +3,7 @@ import type { TenantId } from '../gateway/model/ids.ts'
 import { accessFilter } from '../gateway/oversight/access-filter.ts'
 import { type AccessReview, reviewAccess } from '../gateway/oversight/reports/access-review.ts'
 import { reportExposure } from '../gateway/oversight/reports/exposure-report.ts'
+import { type AccessFilterFlags, filterOf } from './access-filter-options.ts'
 import { withAuditReview } from './audit-session.ts'
 import { exposureText } from './exposure-text.ts'
 import { reviewText } from './review-text.ts'
@@ -19,13 +20,9 @@ export interface ReviewFlags extends SpanFlags {
   readonly json?: true
 }
 
-export interface ExposureFlags extends SpanFlags {
-  readonly patient?: string
-  readonly user?: string
-  readonly client?: string
-  readonly session?: string
-  readonly ip?: string
-  readonly path?: string
+export interface ExposureFlags
+  extends SpanFlags,
+    Pick<AccessFilterFlags, 'patient' | 'user' | 'client' | 'session' | 'ip' | 'path'> {
   readonly json?: true
 }
 
@@ -52,15 +49,8 @@ export async function reviewOf(flags: SpanFlags & Pick<ReviewFlags, 'role'>, com
 
 /** Prints an exposure report. */
 export async function printExposure(flags: ExposureFlags, command: Command): Promise<void> {
-  const { patient, user, client, session, ip, path, json, from, to } = flags
-  const given = {
-    ...(patient !== undefined && { patientId: patient }),
-    ...(user !== undefined && { userId: user }),
-    ...(client !== undefined && { clientId: client }),
-    ...(session !== undefined && { sessionId: session }),
-    ...(ip !== undefined && { sourceIp: ip }),
-    ...(path !== undefined && { path }),
-  }
+  const { json, from, to } = flags
+  const given = filterOf(flags)
   const report = await withAuditReview(flags, command, async (audit, { policy }) => {
     const filter = accessFilter(policy, given, { from, to })
     const question = { field: 'exposureReport', args: { filter: { ...given, from, to } }, patient: filter.patient }

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { checkCommand } from './operations-check.ts'
 import { listCommand, showCommand, staleCommand } from './operations-list.ts'
+import { OPERATIONS_DESCRIPTION } from './operations-description.ts'
 import { proposeCommand } from './operations-propose.ts'
 import { contractCommand, publishCommand } from './operations-publish.ts'
 import { activateCommand, retireCommand, revokeCommand } from './operations-versions.ts'
@@ -13,7 +14,7 @@ import { activateCommand, retireCommand, revokeCommand } from './operations-vers
  */
 export function operationsCommand(onSystem: (command: Command) => Command, enterSystem: () => Promise<void>): Command {
   return new Command('operations')
-    .description('manage the operations and contracts of clients')
+    .description(OPERATIONS_DESCRIPTION)
     .addCommand(proposeCommand())
     .addCommand(onSystem(contractCommand()))
     .addCommand(onSystem(publishCommand()))

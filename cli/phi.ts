@@ -5,7 +5,7 @@ import { auditCommand } from './audit.ts'
 import { importCommand } from './import.ts'
 import type { ImportCommandServices } from './import-files.ts'
 import { keysCommand } from './keys.ts'
-import { operationsCommand } from './operations.ts'
+import { OPERATIONS_DESCRIPTION } from './operations-description.ts'
 import { policyCommand } from './policy.ts'
 import { schemaCommand } from './schema.ts'
 import { searchCommand } from './search.ts'
@@ -32,6 +32,13 @@ const openImporter: ImportCommandServices['openImporter'] = async (tenant) => {
   return await importer.openImporter(tenant, clinicLock(), 'existing')
 }
 
+/** The commands of operations compile the schema, which takes a second. They load only if the words name them. */
+async function operations(): Promise<Command> {
+  if (!process.argv.includes('operations')) return new Command('operations').description(OPERATIONS_DESCRIPTION)
+  const { operationsCommand } = await import('./operations.ts')
+  return operationsCommand(onSystem, enterSystem)
+}
+
 // `phi ... | head` closes the pipe early, which is not a failure
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1)
@@ -48,7 +55,7 @@ const program = new Command('phi')
   .addCommand(onSystem(keysCommand()))
   .addCommand(onSystem(searchCommand()))
   .addCommand(onSystem(studyCommand()))
-  .addCommand(operationsCommand(onSystem, enterSystem))
+  .addCommand(await operations())
 
 printThroughTerminal(program)
 

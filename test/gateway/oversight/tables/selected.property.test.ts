@@ -98,8 +98,8 @@ function startOf(at: string, interval: (typeof INTERVALS)[number]): string {
   return day.toISOString()
 }
 
-describe('C20: a summary counts the records that its filter selects', () => {
-  it('C20: by any dimensions and interval, each group with its patients, users, requests and times', async () => {
+describe('C10: a summary counts the records that its filter selects', () => {
+  it('C10: by any dimensions and interval, each group with its patients, users, requests and times', async () => {
     const question = fc.record({
       filter,
       groupBy: fc.shuffledSubarray([...DIMENSIONS], { maxLength: 3 }),

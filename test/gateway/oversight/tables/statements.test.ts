@@ -49,8 +49,8 @@ const texts: readonly { readonly name: string; readonly sql: string }[] = [
 const clauseOf = (text: string): string =>
   [...text.matchAll(/\b(SELECT|FROM|ON|WHERE|VALUES|GROUP BY|HAVING|ORDER BY|LIMIT)\b/g)].at(-1)?.[0] ?? ''
 
-describe('C20: each statement is in the SQL that DuckDB and Athena have in common', () => {
-  it('C20: parses with the grammar of Trino, which refuses the dialect of DuckDB', () => {
+describe('C10: each statement is in the SQL that DuckDB and Athena have in common', () => {
+  it('C10: parses with the grammar of Trino, which refuses the dialect of DuckDB', () => {
     expect(statements.length).toBeGreaterThan(50)
     const faults = texts.flatMap(({ name, sql }) => parser.validate(`${sql};`).map(({ message }) => `${name}: ${message}`))
     expect(faults).toEqual([])
@@ -63,7 +63,7 @@ describe('C20: each statement is in the SQL that DuckDB and Athena have in commo
       expect(parser.validate(`${dialect};`), dialect).not.toEqual([])
   }, 60_000)
 
-  it('C20: runs in DuckDB with its values', async () => {
+  it('C10: runs in DuckDB with its values', async () => {
     await overRecords(
       [[{ tenant: 'riverside', lane: 'l.1', sequence: 1, time: '2026-03-01T12:00:00.000Z', action: 'READ' }]],
       async (ask) => {
@@ -75,12 +75,12 @@ describe('C20: each statement is in the SQL that DuckDB and Athena have in commo
     )
   }, 60_000)
 
-  it('C20: has values in a WHERE only, which is where Athena accepts them', () => {
+  it('C10: has values in a WHERE only, which is where Athena accepts them', () => {
     for (const { name, sql } of texts)
       for (let at = sql.indexOf('?'); at >= 0; at = sql.indexOf('?', at + 1)) expect(clauseOf(sql.slice(0, at)), name).toBe('WHERE')
   })
 
-  it('C20: names its columns in small letters, as Athena returns them, or as a column of the tables', () => {
+  it('C10: names its columns in small letters, as Athena returns them, or as a column of the tables', () => {
     for (const { name, sql } of texts)
       for (const [, alias = ''] of sql.matchAll(/ AS "(\w+)"/g))
         expect(alias === alias.toLowerCase() || ALL_NAMES.includes(alias), `${name}: ${alias}`).toBe(true)
