@@ -77,7 +77,7 @@ export default {
       'schema/',
       'resolvers/',
       'fhir/',
-      'functions/(audit|graphql|notary|tables)\\.ts$',
+      'functions/(audit|delivery|graphql|notary|tables)\\.ts$',
     ]),
     outside(
       'bench',

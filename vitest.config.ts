@@ -1,8 +1,12 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
+import { LONG } from './test/campaigns/long.ts'
 
 /** These files replace modules or measure the memory of their process, so each one runs in its own process. */
 const ISOLATED = ['executable-schema', 'batch-get', 'keyring-memory'].map((name) => `test/gateway/**/${name}.test.ts`)
+
+/** `npm test` leaves these files out, by `--project=!long`. Without that option, Vitest runs every file. */
+const LONG_FILES = [...LONG]
 
 /** A worker runs a hundred files. With a small young generation, it would collect short-lived objects too often. */
 const SHARED_NODE = ['--max-semi-space-size=64']
@@ -32,9 +36,16 @@ export default defineConfig({
       // Modules keep no state, so test files can share the loaded modules. This saves a third of the time.
       {
         extends: true,
-        test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: ISOLATED, isolate: false, execArgv: SHARED_NODE },
+        test: {
+          name: 'shared',
+          include: ['test/**/*.test.ts'],
+          exclude: [...ISOLATED, ...LONG_FILES],
+          isolate: false,
+          execArgv: SHARED_NODE,
+        },
       },
-      { extends: true, test: { name: 'isolated', include: ISOLATED } },
+      { extends: true, test: { name: 'long', include: LONG_FILES, isolate: false, execArgv: SHARED_NODE } },
+      { extends: true, test: { name: 'isolated', include: ISOLATED, exclude: LONG_FILES } },
     ],
   },
 })

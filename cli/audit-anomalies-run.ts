@@ -48,7 +48,7 @@ async function answerOf(flags: AnomalyFlags, command: Command): Promise<Pick<Ano
       return await review.ask({ field: 'anomalies', args }, async ({ reader, anomalies: settings, now, deadline }) => {
         const until = Math.min(to, now)
         if (until - from > settings.maxDays * DAY_MS) throw new FilterTooBroad(['from', 'to'])
-        const { findings, classes } = await findAnomalies(reader.tables, { from, to: until }, settings, deadline)
+        const { findings, classes } = await findAnomalies(reader.tables, reader.workforce, { from, to: until }, settings, deadline)
         const wanted = findings.filter(({ kind, score }) => score >= minScore && (kinds === undefined || kinds.includes(kind)))
         return { answer: { findings: wanted, classes }, count: wanted.length }
       })

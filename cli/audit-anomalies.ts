@@ -15,6 +15,11 @@ const KIND_NAMES = [
   'MEMBERSHIP',
   'FIRST_USE',
   'PARTNER_HABITS',
+  'SELF',
+  'FAMILY',
+  'NEIGHBOR',
+  'CO_WORKER',
+  'VIP',
 ] as const
 
 /** `phi audit anomalies`: unusual patterns of accesses. */

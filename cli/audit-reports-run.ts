@@ -6,7 +6,7 @@ import { reportExposure } from '../gateway/oversight/reports/exposure-report.ts'
 import { type AccessFilterFlags, filterOf } from './access-filter-options.ts'
 import { withAuditReview } from './audit-session.ts'
 import { exposureText } from './exposure-text.ts'
-import { reviewText } from './review-text.ts'
+import { reviewText, signOffHint } from './review-text.ts'
 import { printLine, printText } from './terminal.ts'
 
 export interface SpanFlags {
@@ -30,7 +30,7 @@ export interface ExposureFlags
 export async function printReview(flags: ReviewFlags, command: Command): Promise<void> {
   const review = await reviewOf(flags, command)
   if (flags.json === true) printLine(JSON.stringify(review))
-  else printText(reviewText(review))
+  else printText(`${reviewText(review)}${signOffHint(review, flags)}`)
 }
 
 /** The access review of a span, by one role or by all. */

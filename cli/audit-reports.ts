@@ -1,5 +1,6 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { ExposureFlags, ReviewFlags } from './audit-reports-run.ts'
+import type { SignOffFlags, StatusFlags } from './audit-reviews-run.ts'
 import { tenantOption } from './tenant-option.ts'
 import { fromOption, toOption } from './time-option.ts'
 
@@ -11,6 +12,9 @@ const withSpan = (command: Command): Command =>
     .option('--tenant <tenant>', 'the tenant of the audit log', tenantOption, tenantOption('riverside'))
     .option('--json', 'print the report as one JSON object')
 
+/** The names of decisions, as in `AccessReviewDecision` of the schema. They are here so that `--help` loads no other code. */
+const DECISIONS = ['KEEP', 'NARROW', 'INVESTIGATE'] as const
+
 const RECORDED = 'The audit log records each use, under your account.'
 
 /** `phi audit review`: granted versus used. */
@@ -18,6 +22,13 @@ export function reviewCommand(): Command {
   return withSpan(new Command('review'))
     .description('compare the grants of the policy with their uses: unused grants, denials, users who read more than their peers')
     .option('--role <role>', 'one role; without it, all roles')
+    .addOption(new Option('--sign-off <decision>', 'sign the review that you read').choices(DECISIONS))
+    .option('--digest <digest>', 'with --sign-off: the digest at the end of the printed review')
+    .option('--note <text>', 'with --sign-off: the reason, up to 2,000 characters. Enter nothing about a patient')
+    .option(
+      '--finding <finding=decision...>',
+      'with --sign-off: the decision about one finding, by the rule of an unused grant or the user of an outlier',
+    )
     .addHelpText(
       'after',
       `
@@ -25,12 +36,43 @@ Examples:
   phi audit review --from 2026-10 --to 2026-10
   phi audit review --from 2026-07 --to 2026-09 --role BILLING
   phi policy narrow --from 2026-01 --to 2026-12 > narrow.diff
+  phi audit review --from 2026-10 --to 2026-10 --sign-off KEEP --digest 6d1f...
+  phi audit review --from 2026-10 --to 2026-10 --sign-off NARROW --digest 6d1f... --note 'billing no longer codes' --finding 'Claim.item#2=NARROW'
 
+A sign-off is refused if the review has changed since it was read, or if its span is not over: the log gets records up to 15 minutes late.
 ${RECORDED} The report has ids of users, and no patient.`,
     )
-    .action(async (flags: ReviewFlags, command: Command) => {
-      const { printReview } = await import('./audit-reports-run.ts')
-      await printReview(flags, command)
+    .action(async (flags: ReviewFlags & SignOffFlags, command: Command) => {
+      if (flags.signOff === undefined) {
+        const { printReview } = await import('./audit-reports-run.ts')
+        await printReview(flags, command)
+      } else {
+        const { signOff } = await import('./audit-reviews-run.ts')
+        await signOff(flags, command)
+      }
+    })
+}
+
+/** `phi audit reviews`: which access reviews are signed, due and overdue. */
+export function reviewsCommand(): Command {
+  return new Command('reviews')
+    .description('print the last periods that need an access review: OPEN, DUE, OVERDUE or SIGNED')
+    .option('--tenant <tenant>', 'the tenant of the audit log', tenantOption, tenantOption('riverside'))
+    .option('--json', 'print the status as one JSON object, with all sign-offs')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  phi audit reviews
+  phi audit reviews --tenant lakeside --json
+
+The setting PHI_ACCESS_REVIEWS states how often a review is due. Each sign-off is compared with its audit record.
+${RECORDED}
+Exit code: 0 if no review is overdue, 1 if one is, 2 if the question cannot be answered.`,
+    )
+    .action(async (flags: StatusFlags, command: Command) => {
+      const { printStatus } = await import('./audit-reviews-run.ts')
+      await printStatus(flags, command)
     })
 }
 

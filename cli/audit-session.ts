@@ -3,7 +3,7 @@ import type { CompiledPolicy } from '../directives/compile.ts'
 import { NoSealedLog } from '../gateway/oversight/log/stored-log.ts'
 import { type AuditReview, openAuditReview } from '../gateway/admin/audit-review.ts'
 import { UnknownTenant } from '../gateway/admin/open-store.ts'
-import { BadUserInput, FilterTooBroad } from '../gateway/model/failures.ts'
+import { BadUserInput, FilterTooBroad, VersionConflict } from '../gateway/model/failures.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
 import { compileClinic } from './operation-session.ts'
 
@@ -48,6 +48,7 @@ export async function withAuditReview<Result>(
     if (error instanceof UnknownTenant || error instanceof NoSealedLog) return refuse(error.message)
     if (error instanceof FilterTooBroad) return refuse(`this covers too much of the log. ${adviceOf(error)}`)
     if (error instanceof BadUserInput) return refuse('an option has a value that the policy or the log cannot have')
+    if (error instanceof VersionConflict) return refuse('what the command names has changed: read it again')
     throw error
   }
 }

@@ -22,10 +22,12 @@ export function keysCommand(): Command {
       }
     })
   const create = new Command('create')
-    .description('create the keys of a new tenant')
+    .description('create the keys of a new tenant, or the keys that a tenant lacks after an update of the gateway')
     .addArgument(tenantArgument())
     .action(async (tenant: TenantId) => {
-      printLine(`tenant ${await withAdmin((admin) => admin.create(tenant))}`)
+      const done = await withAdmin((admin) => admin.create(tenant))
+      const added = done === 'created' || done.length === 0 ? '' : `, added the keys for ${done.join(', ')}`
+      printLine(done === 'created' ? 'tenant created' : `tenant exists${added}`)
     })
   const rotate = new Command('rotate')
     .description('create a version of the tenant key, under the current KMS key of the tenant')

@@ -11,6 +11,7 @@ import { schemaCommand } from './schema.ts'
 import { searchCommand } from './search.ts'
 import { studyCommand } from './study.ts'
 import { tokenCommand } from './token.ts'
+import { workforceCommand } from './workforce.ts'
 import { printLine, printText, printThroughTerminal } from './terminal.ts'
 
 // Each command loads the code that it runs in its action, so that no command waits for the code of another one.
@@ -55,6 +56,7 @@ const program = new Command('phi')
   .addCommand(onSystem(keysCommand()))
   .addCommand(onSystem(searchCommand()))
   .addCommand(onSystem(studyCommand()))
+  .addCommand(onSystem(workforceCommand()))
   .addCommand(await operations())
 
 printThroughTerminal(program)

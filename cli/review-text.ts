@@ -1,4 +1,5 @@
 import { columns } from '../directives/table.ts'
+import type { TenantId } from '../gateway/model/ids.ts'
 import type { AccessReview, UnusedGrant } from '../gateway/oversight/reports/access-review.ts'
 
 /** Rows of a table that are printed. `--json` has all. */
@@ -28,6 +29,12 @@ export function reviewText(review: AccessReview): string {
     ),
     '\nThe SDL that narrows unused grants: phi policy narrow, with the same time\n',
   ].join('')
+}
+
+/** The digest of a review, and the command that signs it. */
+export function signOffHint({ from, to, role, digest }: AccessReview, { tenant }: { readonly tenant: TenantId }): string {
+  const words = ['--tenant', tenant, '--from', from, '--to', to, ...(role === undefined ? [] : ['--role', role])]
+  return `\nDigest of this review: ${digest}\nTo sign it: phi audit review ${words.join(' ')} --sign-off KEEP --digest ${digest}\n`
 }
 
 function usedGrants({ grants }: AccessReview): string {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Coordinate, SchemaPath } from './coordinates.ts'
 import type { ConsentPolicy, PhiPolicy, PolicyTable, RecordLabel } from './policy.ts'
 import { readCalls } from './calls.ts'
+import { lintComparisons, readComparisons } from './comparisons.ts'
 import { classifyInterfaces } from './classify-interfaces.ts'
 import { classifyObjects, type PhiSite } from './classify.ts'
 import { lintLabelNames, readConfidentiality } from './confidentiality.ts'
@@ -64,6 +65,7 @@ export function compilePolicy(sources: readonly SdlSource[], { relationships }: 
   classifyInterfaces(schema, classes, faults)
   for (const site of sites) lintSite(schema, site, faults)
   lintReferences(schema, sites, faults)
+  lintComparisons(schema, sites, records, faults)
   faults.throwIfAny()
 
   const policies = sites.map((site) => phiPolicy(schema, site)).filter((policy): policy is PhiPolicy => policy !== undefined)
@@ -76,6 +78,7 @@ export function compilePolicy(sources: readonly SdlSource[], { relationships }: 
     freeText: readFreeText(sites),
     reads: readReads(schema),
     searchable: readSearchable(schema, sites),
+    comparisons: readComparisons(schema, sites),
     calls,
     roles,
     consent,

@@ -41,7 +41,7 @@ export function lintFields(schema: GraphQLSchema, faults: FaultList): void {
       if (notPhi?.value?.because.trim() === '') {
         faults.add(notPhi.node, path, '@notPhi gives no reason.', 'because: the reason, as the compliance table prints it.')
       }
-      for (const directive of ['minimumNecessary', 'searchable', 'computed'] as const) {
+      for (const directive of ['minimumNecessary', 'searchable', 'workforceComparison', 'computed'] as const) {
         const [stray] = phi ? [] : readDirective(schema, field, directive)
         if (stray)
           faults.add(

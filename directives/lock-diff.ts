@@ -183,6 +183,9 @@ function factsOf({ kind, subject, values }: LockLine): readonly Fact[] {
     // an index opens nothing by itself: the grants decide which callers may search
     case 'searchable':
       return [allowed('searched alone', value('alone') !== 'no')]
+    // a token opens nothing, but it leaves the seal of its field
+    case 'comparison':
+      return [allowed(`compared with the workforce as ${value('as')}`, true)]
     case 'notice':
     case 'record':
     case 'notPhi':

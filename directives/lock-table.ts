@@ -150,6 +150,7 @@ function add(tables: Tables, { kind, subject }: LockLine, values: Values): boole
     case 'notice':
     case 'reads':
     case 'searchable':
+    case 'comparison':
     case 'notPhi':
       return true
   }

@@ -17,6 +17,7 @@ const KINDS = [
   'grant',
   'reads',
   'searchable',
+  'comparison',
   'notPhi',
 ] as const
 
@@ -82,6 +83,7 @@ export function renderLock(table: Omit<PolicyTable, 'digest'>, reads: ReadonlyMa
       ([path, { with: others, normalize, alone }]) =>
         `searchable ${path} normalize=${normalize} with=${list(others)} alone=${alone ? 'yes' : 'no'}`,
     ),
+    ...sorted(table.comparisons).map(([path, part]) => `comparison ${path} as=${part}`),
     ...sorted(table.notPhi).map(([coordinate, because]) => `notPhi ${coordinate} because=${JSON.stringify(because)}`),
   ]
   return `${lines.join('\n')}\n`

@@ -19,6 +19,9 @@ export type Action = 'READ' | 'SEARCH' | 'CREATE' | 'UPDATE' | 'DELETE' | 'EXPOR
 export type RoleKind = 'CLINICIAN' | 'STAFF' | 'RESEARCH' | 'PATIENT' | 'PARTNER' | 'OVERSIGHT'
 /** The form in which a text is indexed and compared: `gateway/crypto/normalization.ts`. */
 export type Normalization = 'CASE_AND_SPACE' | 'NAME' | 'DIGITS'
+/** What a field of a patient's own record is compared as with the workforce. */
+export const COMPARISON_PARTS = ['PATIENT_NUMBER', 'FAMILY_NAME', 'STREET_ADDRESS', 'POSTAL_CODE', 'PHONE'] as const
+export type ComparisonPart = (typeof COMPARISON_PARTS)[number]
 export type ConsentRule = 'REQUIRED' | 'HONOR_DENIAL'
 export type Category =
   | 'IDENTITY'
@@ -156,6 +159,8 @@ export interface PolicyTable {
   readonly reads: ReadonlyMap<string, SchemaPath>
   /** The blind indexes, by the path with `@searchable`. */
   readonly searchable: ReadonlyMap<SchemaPath, SearchIndex>
+  /** The fields with `@workforceComparison`, with what they are compared as. */
+  readonly comparisons: ReadonlyMap<SchemaPath, ComparisonPart>
   /** The root fields with `@mayCall`, which includes every mutation. */
   readonly calls: ReadonlyMap<Coordinate, CallPolicy>
   readonly roles: ReadonlyMap<Role, RolePolicy>

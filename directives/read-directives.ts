@@ -13,6 +13,7 @@ import {
 import type {
   Action,
   Category,
+  ComparisonPart,
   ConsentRule,
   Identifier,
   Normalization,
@@ -38,6 +39,7 @@ export interface DirectiveArguments {
     breakGlass: boolean
   }
   searchable: { normalize: Normalization; with?: readonly string[] | null; alone: boolean }
+  workforceComparison: { as: ComparisonPart }
   computed: { from: readonly string[] }
   freeText: Readonly<Record<string, never>>
   reads: { field: string }
@@ -55,6 +57,7 @@ export const DIRECTIVE_NAMES: readonly DirectiveName[] = [
   'notPhi',
   'minimumNecessary',
   'searchable',
+  'workforceComparison',
   'computed',
   'freeText',
   'reads',

@@ -1,8 +1,8 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
-import { isPatientAccessesEvent } from '../gateway/answer-patient-accesses.ts'
-import type { PatientAccessesAnswer } from '../gateway/audit/patient-accesses.ts'
+import { type AnswerAboutPatient, isQuestionAboutPatient } from '../gateway/answer-about-patient.ts'
 import { fromEvent, toResult } from '../gateway/http/lambda-event.ts'
 import { openAuditApi } from '../gateway/open-audit-api.ts'
+import { isReviewReminder } from '../gateway/remind-of-access-reviews.ts'
 import { operatorEvents } from '../gateway/telemetry/operator-events.ts'
 import { reportProcessFaults } from '../gateway/telemetry/process-faults.ts'
 import { auditTypeDefs, clinicLock, clinicTypeDefs } from '../schema/clinic.ts'
@@ -19,15 +19,19 @@ await api.prefetch()
 const MARGIN_MS = 500
 
 /**
- * `POST /audit/graphql` of the HTTP API, and the question of the clinical function about one patient. The forms exclude each other: an
- * event with the member `kind` is never taken for a request.
+ * `POST /audit/graphql` of the HTTP API, the question of the clinical function about one patient, and the daily reminder of access reviews.
+ * The forms exclude each other: an event with the member `kind` is never taken for a request.
  */
 export async function handler(
   event: APIGatewayProxyEventV2 | Readonly<Record<string, unknown>>,
   context: Context,
-): Promise<APIGatewayProxyStructuredResultV2 | PatientAccessesAnswer> {
-  if (isPatientAccessesEvent(event))
-    return await api.answerPatientAccesses(event, Date.now() + Math.max(0, context.getRemainingTimeInMillis() - MARGIN_MS))
+): Promise<APIGatewayProxyStructuredResultV2 | AnswerAboutPatient | undefined> {
+  const at = Date.now() + Math.max(0, context.getRemainingTimeInMillis() - MARGIN_MS)
+  if (isReviewReminder(event)) {
+    await api.remindOfAccessReviews(at)
+    return undefined
+  }
+  if (isQuestionAboutPatient(event)) return await api.answerAboutPatient(event, at)
   // safe: API Gateway sends the other events, and a malformed one ends in the last resort
   const answer = async () => toResult(await api.handle(fromEvent(event as APIGatewayProxyEventV2, context, Date.now())))
   return await orLastResort(answer, events)

@@ -14,6 +14,7 @@ import {
   OperationTooCostly,
   StoreUnavailable,
 } from './model/failures.ts'
+import type { RequestId } from './model/ids.ts'
 import type { AuditMutation, AuditWriting } from './oversight/audit-mutation.ts'
 import { AUDIT_MUTATIONS } from './oversight/audit-mutations.ts'
 import type { AuditReading, AuditRoot } from './oversight/audit-reader.ts'
@@ -32,6 +33,7 @@ export interface ReviewContext {
   readonly record: (access: AccessRecord) => void
   /** The caller. */
   readonly user: string
+  readonly requestId: RequestId
   /** Writes items with the record of the write in one transaction. */
   readonly commit: AuditWriting['commit']
 }
@@ -125,9 +127,9 @@ function written(field: string, { action, run }: AuditMutation<never>): RootReso
       throw new ReviewDenied()
     }
     try {
-      const { user: by, commit } = context
+      const { user: by, requestId, commit } = context
       // safe: graphql has coerced the arguments to the types of the schema
-      const answer = await run(args as never, { ...(await context.reading()), by, act, commit })
+      const answer = await run(args as never, { ...(await context.reading()), by, requestId, act, commit })
       const { value, patient, count, isStored } = answer
       const asked = { path, action: 'REVIEW', outcome: 'REVIEWED', count, ...(patient !== undefined && { patient }) } as const
       if (!isStored) context.record(asked)

@@ -24,11 +24,13 @@ import { AccessTable } from './store/access.ts'
 import { AutomaticQueryTable } from './store/automatic-queries.ts'
 import { BreakGlassTable } from './store/break-glass.ts'
 import { BudgetTable } from './store/budgets.ts'
+import { ComparisonTable } from './store/comparisons.ts'
 import { DisclosureTable } from './store/disclosures.ts'
 import { HistoryTable } from './store/history.ts'
 import { IssuerKeysTable } from './store/issuer-keys.ts'
 import { DynamoKeyTable } from './store/keys.ts'
 import { LeanDynamoDBClient } from './store/lean-client.ts'
+import { writeClient } from './store/write-client.ts'
 import { PatientAccessFunction } from './store/patient-access-function.ts'
 import type { PatientAccessSource } from './store/patient-access-source.ts'
 import { OWN_SOURCE } from './store/record-source.ts'
@@ -46,6 +48,8 @@ import type { EventSink } from './telemetry/events.ts'
 import { type TenantId, tenantId } from './model/ids.ts'
 import type { Clock } from './model/record.ts'
 import { isWithoutPatients } from './model/stage.ts'
+import { StoredWorkforce } from './store/stored-workforce.ts'
+import { WorkforceTable } from './store/workforce.ts'
 import { createGateway, type Gateway } from './create-gateway.ts'
 import type { SchemaParts } from './gateway-parts.ts'
 import { OperationSettings } from './operations/persisted/adoption.ts'
@@ -95,6 +99,8 @@ const TABLES = {
   // a retry of the SDK would count twice
   security: tableIn('PHI_TABLE_SECURITY', ({ writes }, table) => new SecurityTable(writes, table)),
   search: tableIn('PHI_TABLE_SEARCH', ({ reads }, table) => new SearchTable(reads, table)),
+  comparisons: tableIn('PHI_TABLE_COMPARISONS', ({ reads }, table) => new ComparisonTable(reads, table)),
+  workforceRows: tableIn('PHI_TABLE_WORKFORCE', ({ reads }, table) => new WorkforceTable(reads, table)),
   operations: tableIn('PHI_TABLE_OPERATIONS', ({ reads }, table) => new OperationTable(reads, table)),
   disclosures: tableIn('PHI_TABLE_DISCLOSURES', ({ reads }, table) => new DisclosureTable(reads, table)),
   recipients: tableIn('PHI_TABLE_DISCLOSURES', ({ reads }, table) => new RecipientTable(reads, table)),
@@ -177,8 +183,7 @@ export function openServices(env: Env, { now = Date.now, events }: { now?: Clock
   // without the last option, the client only logs a warning for an overdue request and continues to wait
   const requestHandler = { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS, throwOnRequestTimeout: true }
   const reads = quiet(new LeanDynamoDBClient({ maxAttempts: READ_ATTEMPTS, requestHandler }))
-  // a lane must see the answer to each attempt, and a retry of the SDK hides the first one
-  const writes = quiet(new LeanDynamoDBClient({ maxAttempts: 1, requestHandler }))
+  const writes = quiet(writeClient(requestHandler))
   const kmsClient = quiet(new KMSClient({ maxAttempts: READ_ATTEMPTS, requestHandler }))
   // an answer takes longer than a table, and the request has its own deadline
   const lambdaHandler = { connectionTimeout: CONNECT_MS, requestTimeout: ANSWER_MS, throwOnRequestTimeout: true }
@@ -266,6 +271,7 @@ export async function composeGateway(
     budgets: services.budgets,
     search: services.search,
     ...(services.patientAccesses && { patientAccesses: services.patientAccesses }),
+    workforce: new StoredWorkforce(services.workforceRows, services.keyring),
     recordVersions: new SealedVersions(services.recordHistory, services.keyring),
     limits: LimitsEnvironment.parse(env).PHI_LIMITS,
     identity: (policy) => tokenIdentity(issuer, policy),

@@ -13,6 +13,7 @@ import { Trail } from './audit/trail.ts'
 import { admitSession, identify, negotiate, parse } from './caller-stages.ts'
 import type { CallerParts, ProcessParts } from './gateway-parts.ts'
 import type { HttpRequest, HttpResponse } from './http/messages.ts'
+import { isCertainlyLonger, isWithin } from './http/response-size.ts'
 import { REVIEWED_TYPE } from './model/access-record.ts'
 import { MESSAGES } from './model/failure-messages.ts'
 import { Failure, type FailureCode, FilterTooBroad } from './model/failures.ts'
@@ -23,6 +24,7 @@ import { isFaultOfValue } from './operations/fault-of-value.ts'
 import { rootCalls } from './operations/root-calls.ts'
 import type { AnomalySettings } from './oversight/anomalies/anomaly-settings.ts'
 import type { AuditReader } from './oversight/audit-reader.ts'
+import type { AccessReviewSettings } from './oversight/reviews/review-settings.ts'
 import { isRefusal, type Parsed, type Refusal } from './pipeline.ts'
 import { type Endpoint, handleRequest } from './request-handler.ts'
 import { originName } from './telemetry/events.ts'
@@ -48,6 +50,7 @@ export interface AuditApiParts extends Required<ProcessParts>, Pick<CallerParts,
   /** Opens the audit data of one tenant, and of no other. */
   readonly openReader: (tenant: TenantId) => Promise<AuditReader>
   readonly anomalies: AnomalySettings
+  readonly reviewSettings: AccessReviewSettings
   readonly introspection: boolean
   /** The maximum age of the sign-in for mutations that need a recent one, in seconds. */
   readonly stepUpSeconds: number
@@ -59,6 +62,10 @@ const REQUEST_MS = 25_000
 const READ_SHARE = 0.8
 /** Root fields in one operation: each reads the log. */
 const MAX_ROOTS = 4
+/** Root fields that ask the tables many questions, or about a whole span: each at most once in an operation. */
+const ONCE: ReadonlySet<string> = new Set(['anomalies', 'accessReview', 'exposureReport', 'integrity'])
+/** The limit of Lambda is 6 MB. */
+const MAX_BODY = 5 * 1024 * 1024
 /** Mutations in one operation: after a failure, it is clear what was written. */
 const MAX_MUTATIONS = 1
 
@@ -117,6 +124,7 @@ async function answerQuery(parts: AuditApiParts, served: Served, state: Parsed):
   const mutations = isMutation ? called.reduce((sum, { count }) => sum + count, 0) : 0
   // before anything is written
   if (mutations > MAX_MUTATIONS) return { refused: 'OPERATION_TOO_COSTLY' }
+  if (called.some(({ field, count }) => count > 1 && ONCE.has(field))) return { refused: 'OPERATION_TOO_COSTLY' }
   if (hasInvalidDate(served.schema, operation, body.variables ?? {})) return { refused: 'BAD_USER_INPUT' }
   const context = auditContext(state, {
     operation: operation.name?.value,
@@ -124,7 +132,7 @@ async function answerQuery(parts: AuditApiParts, served: Served, state: Parsed):
     persisted: false,
     policy: parts.policy.digest,
   })
-  const { audit, now, policy, anomalies, events } = parts
+  const { audit, now, policy, anomalies, reviewSettings, events } = parts
   const trail = new Trail({
     log: audit.log,
     context,
@@ -154,11 +162,12 @@ async function answerQuery(parts: AuditApiParts, served: Served, state: Parsed):
   const contextValue: ReviewContext = {
     isPermitted,
     user: caller.user,
+    requestId,
     left: isMutation ? MAX_MUTATIONS : MAX_ROOTS,
     reading: async () => {
       reader ??= parts.openReader(caller.tenant)
       const { clinicalSchema: schema } = parts
-      return { reader: await reader, policy, schema, anomalies, now: asOf, deadline: reading, isPermitted }
+      return { reader: await reader, policy, schema, anomalies, reviewSettings, now: asOf, deadline: reading, isPermitted }
     },
     record: (access) => trail.record(access),
     commit: (writes, access) => trail.commit(writes, access),
@@ -180,7 +189,11 @@ async function answerQuery(parts: AuditApiParts, served: Served, state: Parsed):
   const [first] = faults
   if (first !== undefined) return responseOf(failure(requestId, first.code, [first.error]), responseType)
   const extensions = { phi: { requestId, receipt: receipt.text ?? null } }
-  return responseOf({ status: 200, body: JSON.stringify({ data: result.data, extensions }) }, responseType)
+  const answer = { data: result.data, extensions }
+  // the text of a much longer answer would exhaust the memory of the process
+  const text = isCertainlyLonger(answer, MAX_BODY) ? undefined : JSON.stringify(answer)
+  if (text === undefined || !isWithin(text, MAX_BODY)) return responseOf(failure(requestId, 'OPERATION_TOO_COSTLY'), responseType)
+  return responseOf({ status: 200, body: text }, responseType)
 }
 
 const permits = (call: CallPolicy | undefined, roles: ReadonlySet<Role>): boolean =>

@@ -14,6 +14,7 @@ export type { BudgetAccount, Refusals } from './model/budget.ts'
 export { BudgetTable } from './store/budgets.ts'
 export { SearchTable, type SearchHit, type SearchSource, type SearchTerm } from './store/search.ts'
 export { searchIndexes } from '../directives/searchable.ts'
+export { workforceComparison } from '../directives/comparisons.ts'
 
 // the schema: its policy and the text of its lock
 export { compilePolicy } from '../directives/compile.ts'

@@ -8,9 +8,9 @@ import { tokenIdentity } from './access/identity.ts'
 import { SessionSettings } from './access/session-limits.ts'
 import { TableSessions } from './access/sessions.ts'
 import { LaneLog } from './audit/log.ts'
+import { CheckpointTable } from './audit/notary/checkpoint-table.ts'
 import { newProcessId } from './audit/request-id.ts'
-import { answerPatientAccesses } from './answer-patient-accesses.ts'
-import type { AnswerPatientAccesses } from './audit/patient-accesses.ts'
+import { answerAboutPatient } from './answer-about-patient.ts'
 import { type AuditApi, type AuditApiParts, createAuditApi } from './create-audit-api.ts'
 import { jsonOf } from './json-setting.ts'
 import type { TenantId } from './model/ids.ts'
@@ -18,12 +18,15 @@ import type { Clock } from './model/record.ts'
 import { isWithoutPatients } from './model/stage.ts'
 import { AnomalySettings } from './oversight/anomalies/anomaly-settings.ts'
 import type { AuditReader } from './oversight/audit-reader.ts'
+import { AccessReviewSettings } from './oversight/reviews/review-settings.ts'
 import { openTenantClients } from './oversight/open-tenant-clients.ts'
 import { openAuditReader } from './open-audit-reader.ts'
 import type { AthenaNames } from './oversight/tables/athena-tables.ts'
 import { Turns } from './oversight/tables/turns.ts'
+import { type RemindOfAccessReviews, remindOfAccessReviews } from './remind-of-access-reviews.ts'
 import { SchemaRefused } from './schema-refused.ts'
 import { LeanDynamoDBClient } from './store/lean-client.ts'
+import { writeClient } from './store/write-client.ts'
 import { BUCKET, openObjects } from './store/open-objects.ts'
 import { openTableObjects } from './store/open-tables.ts'
 import { SecurityTable } from './store/security.ts'
@@ -39,12 +42,20 @@ const Environment = z.object({
   PHI_TABLE_SESSIONS: name,
   PHI_TABLE_SECURITY: name,
   PHI_TABLE_DISCLOSURES: name,
+  PHI_TABLE_COMPARISONS: name,
+  PHI_TABLE_WORKFORCE: name,
   PHI_ISSUER: z.url(),
   PHI_AUDIENCE: name,
   PHI_JWKS_URI: z.url(),
   PHI_CLAIMS: jsonOf('PHI_CLAIMS').pipe(ClaimMap),
   PHI_SESSIONS: jsonOf('PHI_SESSIONS').pipe(SessionSettings),
   PHI_ANOMALIES: jsonOf('PHI_ANOMALIES').pipe(AnomalySettings),
+  /** Tenants beside those that the stream of the audit table named, with commas between them. */
+  PHI_NOTARY_TENANTS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter((tenant) => tenant !== '')),
+  PHI_ACCESS_REVIEWS: jsonOf('PHI_ACCESS_REVIEWS').pipe(AccessReviewSettings),
 })
 
 const CONNECT_MS = 1_000
@@ -73,10 +84,12 @@ function athenaNames(env: Readonly<Record<string, string | undefined>>): AthenaN
   return { workGroup, database, catalog: 'AwsDataCatalog', table: 'accesses', bucket: BUCKET.exec(place)?.[1] ?? '' }
 }
 
-/** The two forms of events that the audit function answers. */
+/** The three forms of events that the audit function answers. */
 export interface AuditFunction extends AuditApi {
   /** Answers the clinical function about one patient. */
-  readonly answerPatientAccesses: AnswerPatientAccesses
+  readonly answerAboutPatient: ReturnType<typeof answerAboutPatient>
+  /** Reports overdue access reviews, once a day. */
+  readonly remindOfAccessReviews: RemindOfAccessReviews
 }
 
 /**
@@ -95,8 +108,7 @@ export function openAuditApi(
   const requestHandler = { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS, throwOnRequestTimeout: true }
   // these have the function's own role, which reads no audit data
   const reads = new LeanDynamoDBClient({ maxAttempts: READ_ATTEMPTS, requestHandler })
-  // a lane must see the answer to each attempt
-  const writes = new LeanDynamoDBClient({ maxAttempts: 1, requestHandler })
+  const writes = writeClient(requestHandler)
   for (const client of [reads, writes]) client.middlewareStack.remove('loggerMiddleware')
   // unchecked: this decides no access, and only the gateway knows the sources of relationships
   const { policy, lock: compiled, schema: clinicalSchema } = compilePolicy(clinical, { relationships: 'unchecked' })
@@ -108,8 +120,13 @@ export function openAuditApi(
   openObjects(env)
   openTableObjects(env)
   const turns = new Turns()
-  const { PHI_TABLE_AUDIT: audited, PHI_TABLE_CHECKPOINTS: checkpoints, PHI_TABLE_DISCLOSURES: disclosures } = settings
-  const names = { audit: audited, checkpoints, disclosures }
+  const names = {
+    audit: settings.PHI_TABLE_AUDIT,
+    checkpoints: settings.PHI_TABLE_CHECKPOINTS,
+    disclosures: settings.PHI_TABLE_DISCLOSURES,
+    comparisons: settings.PHI_TABLE_COMPARISONS,
+    workforce: settings.PHI_TABLE_WORKFORCE,
+  }
   const inAthena = athenaNames(env)
   const openReader = async (tenant: TenantId): Promise<AuditReader> => {
     const { dynamodb, s3, athena: client } = await clients.clientsOf(tenant)
@@ -133,10 +150,19 @@ export function openAuditApi(
     audit: { log: new LaneLog({ client: writes, table: settings.PHI_TABLE_AUDIT, process, now, events: sink }), process },
     openReader,
     anomalies: settings.PHI_ANOMALIES,
+    reviewSettings: settings.PHI_ACCESS_REVIEWS,
     stepUpSeconds: settings.PHI_SESSIONS.stepUpSeconds,
     introspection: isWithoutPatients(settings.PHI_STAGE),
     events: sink,
     now,
   }
-  return { ...createAuditApi(parts), answerPatientAccesses: answerPatientAccesses(parts) }
+  const tenants = async (): Promise<readonly string[]> => {
+    const registered = await new CheckpointTable(reads, settings.PHI_TABLE_CHECKPOINTS).tenants()
+    return [...new Set([...settings.PHI_NOTARY_TENANTS, ...registered.map(({ tenant }) => tenant)])]
+  }
+  return {
+    ...createAuditApi(parts),
+    answerAboutPatient: answerAboutPatient(parts),
+    remindOfAccessReviews: remindOfAccessReviews({ ...parts, tenants }),
+  }
 }

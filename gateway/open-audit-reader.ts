@@ -10,18 +10,22 @@ import { IndexedAccesses } from './oversight/history/indexed-accesses.ts'
 import { type AthenaParts, AthenaTables } from './oversight/tables/athena-tables.ts'
 import { DuckDbTables } from './oversight/tables/duckdb-tables.ts'
 import { StoredLog } from './oversight/log/stored-log.ts'
+import { SignOffBook } from './oversight/reviews/sign-off-book.ts'
 import type { TenantClients } from './oversight/tenant-clients.ts'
 import { LogTail } from './oversight/tables/log-tail.ts'
-import { readManifest } from './oversight/tables/manifest.ts'
 import type { Turns } from './oversight/tables/turns.ts'
+import { TokenRelations } from './oversight/workforce/token-relations.ts'
+import { unavailableOnFailure } from './store/batch-get.ts'
+import { ComparisonTable } from './store/comparisons.ts'
 import { DisclosureTable } from './store/disclosures.ts'
 import { RecipientTable } from './store/recipients.ts'
+import { WorkforceTable } from './store/workforce.ts'
 
 /** The services with the audit data of one tenant. Their credentials can be those of the tenant alone. */
 export interface ReaderServices {
   readonly dynamodb: TenantClients['dynamodb']
   /** The names of the tables. */
-  readonly names: { readonly audit: string; readonly checkpoints: string; readonly disclosures: string }
+  readonly names: Readonly<Record<'audit' | 'checkpoints' | 'disclosures' | 'comparisons' | 'workforce', string>>
   /** The sealed log. */
   readonly log: ObjectStore
   readonly tables: RemovableObjects
@@ -35,18 +39,29 @@ export interface ReaderServices {
 export function openAuditReader(tenant: TenantId, services: ReaderServices): AuditReader {
   const { dynamodb, names, log, tables, athena, turns, now } = services
   const lanes = new LaneReader(dynamodb, names.audit)
-  const tail = new LogTail({ tenant, log, lanes, checkpoints: new CheckpointTable(dynamodb, names.checkpoints), now })
+  const checkpoints = new CheckpointTable(dynamodb, names.checkpoints)
+  const tail = new LogTail({ tenant, log, lanes, checkpoints, now })
+  const history = new IndexedAccesses(new AuditHistory(dynamodb, names.audit), tenant)
+  const disclosures = new DisclosureTable(dynamodb, names.disclosures)
   const beyond = athena && new AthenaTables({ tenant, tables, tail, turns, now, ...athena })
   return {
     tenant,
     log: new StoredLog(log, tenant),
-    disclosures: new DisclosureBook(
-      new DisclosureTable(dynamodb, names.disclosures),
-      new RecipientTable(dynamodb, names.disclosures),
+    disclosures: new DisclosureBook(disclosures, new RecipientTable(dynamodb, names.disclosures), tenant),
+    signOffs: new SignOffBook(disclosures, history, tenant),
+    workforce: new TokenRelations(
+      new WorkforceTable(dynamodb, names.workforce),
+      new ComparisonTable(dynamodb, names.comparisons),
       tenant,
     ),
-    tableSize: async () => (await readManifest(tables, tenant)).manifest.size,
-    history: new IndexedAccesses(new AuditHistory(dynamodb, names.audit), tenant),
+    logBegan: async () => await firstSealed(checkpoints, tenant),
+    history,
     tables: new DuckDbTables({ tenant, tables, tail, turns, ...(beyond !== undefined && { beyond }) }),
   }
+}
+
+/** @throws StoreUnavailable */
+async function firstSealed(checkpoints: CheckpointTable, tenant: TenantId): Promise<number | undefined> {
+  const seconds = await unavailableOnFailure(checkpoints.firstTime(tenant))
+  return seconds === undefined ? undefined : seconds * 1000
 }

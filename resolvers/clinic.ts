@@ -38,6 +38,7 @@ export const clinicResolvers: Resolvers = {
     breakGlassGrants: async (_source, args, { mutations }, info) => await mutations.reviews.page(args, info),
     explainAccess: async (_source, args, { scope }, info) => await scope.explainAccess(args, info),
     whoSawMyRecord: async (_source, args, { scope }, info) => await scope.whoSawMyRecord(args, info),
+    disclosuresOfMyRecord: async (_source, args, { scope }, info) => await scope.disclosuresOfMyRecord(args, info),
     ...operationQueries,
   },
   Mutation: mutationResolvers,

@@ -1,6 +1,7 @@
 import type { TimedAccess } from '../audit/entry.ts'
 import { ItemPacker } from '../audit/item-packer.ts'
 import type { KeyAct, KeyChanger, KeyChanges } from '../crypto/key-changes.ts'
+import type { KeyUse } from '../crypto/key-table.ts'
 import { KeyRotation } from '../crypto/key-rotation.ts'
 import { VersionConflict } from '../model/failures.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
@@ -10,14 +11,20 @@ import { operatorContext } from './operator-context.ts'
 
 export interface KeyAdmin {
   readonly rotation: KeyRotation
-  /** Creates the keys of a new tenant. @throws KeyUnavailable, StoreUnavailable */
-  create(tenant: TenantId): Promise<'created' | 'exists'>
+  /**
+   * Creates the keys of a new tenant. A tenant that exists gets the purpose keys that it lacks.
+   *
+   * @returns the uses of the added keys, for a tenant that exists
+   * @throws KeyUnavailable, StoreUnavailable; for a tenant that exists, the errors of `KeyRotation.addMissingUses`
+   */
+  create(tenant: TenantId): Promise<'created' | readonly KeyUse[]>
   close(): void
 }
 
 /** The path of a changed key in the audit. No path of a schema begins with `#`. */
 const PATHS: Readonly<Record<KeyAct, SchemaPath>> = {
   ROTATE: '#tenant-key' as SchemaPath,
+  ADD_USE: '#purpose-key' as SchemaPath,
   REWRAP: '#patient-key.wrapping' as SchemaPath,
   RENEW_USE: '#purpose-key' as SchemaPath,
   RENEW_PATIENT: '#patient-key' as SchemaPath,
@@ -32,10 +39,11 @@ const DEADLINE_MS = 30_000
  */
 export function keyAdmin(policy: string, env: Env): KeyAdmin {
   const services = openServices(env)
+  const rotation = keyRotation(services, policy)
   return {
-    rotation: keyRotation(services, policy),
+    rotation,
     async create(tenant) {
-      if (await services.keyring.hasTenant(tenant)) return 'exists'
+      if (await services.keyring.hasTenant(tenant)) return await rotation.addMissingUses(tenant)
       await services.keyring.createTenant(tenant)
       return 'created'
     },
@@ -68,7 +76,7 @@ function recordOf(act: KeyAct, { patients }: KeyChanges, at: Instant): TimedAcce
   const [only] = act === 'RENEW_PATIENT' ? patients : []
   return {
     path: PATHS[act],
-    action: 'UPDATE',
+    action: act === 'ADD_USE' ? 'CREATE' : 'UPDATE',
     outcome: 'WRITTEN',
     at,
     ...(only && { patient: only.patient }),

@@ -1,3 +1,4 @@
+import { workforceComparison } from '../../directives/comparisons.ts'
 import { lockDigest } from '../../directives/compile.ts'
 import { searchIndexes } from '../../directives/searchable.ts'
 import type { TenantId } from '../model/ids.ts'
@@ -13,5 +14,5 @@ import { openStore, type SealedStore } from './open-store.ts'
  */
 export async function openImporter(tenant: TenantId, lock: string, keys: 'create' | 'existing'): Promise<SealedStore> {
   refuseProduction(process.env)
-  return await openStore(tenant, lockDigest(lock), process.env, searchIndexes(lock), keys)
+  return await openStore(tenant, lockDigest(lock), process.env, searchIndexes(lock), keys, workforceComparison(lock))
 }

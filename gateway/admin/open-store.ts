@@ -2,6 +2,7 @@ import { consentsChange } from '../access/consents.ts'
 import { membershipChanges } from '../access/memberships.ts'
 import { derivedId } from '../crypto/tokens.ts'
 import { RecordWriter } from '../store/record-writer.ts'
+import type { Comparison } from '../../directives/comparisons.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId, TenantId } from '../model/ids.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
@@ -53,6 +54,8 @@ export class UnknownTenant extends Error {
  * @param policy digest of the policy lock, for the audit
  * @param searchable the blind indexes of the schema (`searchIndexes` of its lock); without them, no search finds the records
  * @param keys whether a tenant without keys gets them, or is refused before anything is written
+ * @param comparison the fields that leave comparison tokens (`workforceComparison` of the lock); without it, no patient is compared with
+ *   the workforce
  * @throws UnknownTenant; ZodError for a missing variable, KeyUnavailable, StoreUnavailable
  */
 export async function openStore(
@@ -61,6 +64,7 @@ export async function openStore(
   env: Env,
   searchable: readonly SearchIndex[] = [],
   keys: 'create' | 'existing' = 'create',
+  comparison?: Comparison,
 ): Promise<SealedStore> {
   const services = openServices(env)
   const { keyring, access } = services
@@ -70,7 +74,7 @@ export async function openStore(
     throw new UnknownTenant()
   }
   const identifier = await keyring.purposeKey(tenant, 'identifier')
-  const writer = new RecordWriter({ ...services, searchable, history: services.recordHistory })
+  const writer = new RecordWriter({ ...services, searchable, comparison, history: services.recordHistory })
   const act: OperatorAct = { tenant, client: 'phi-import', operation: 'import', policy }
   const sourceImport = new SourceImport({ services, tenant, writer, context: () => operatorContext(services, act) })
   return {

@@ -10,7 +10,13 @@ import { openTableObjects } from '../store/open-tables.ts'
 import { openAuditObjects } from './audit-objects.ts'
 
 const name = z.string().min(1)
-const Environment = z.object({ PHI_TABLE_AUDIT: name, PHI_TABLE_CHECKPOINTS: name, PHI_TABLE_DISCLOSURES: name })
+const Environment = z.object({
+  PHI_TABLE_AUDIT: name,
+  PHI_TABLE_CHECKPOINTS: name,
+  PHI_TABLE_DISCLOSURES: name,
+  PHI_TABLE_COMPARISONS: name,
+  PHI_TABLE_WORKFORCE: name,
+})
 
 /**
  * The audit data of one tenant, for a command of an operator.
@@ -22,8 +28,14 @@ export function openOperatorReader(
   env: Env,
   now: Clock,
 ): { readonly reader: AuditReader; readonly close: () => void } {
-  const { PHI_TABLE_AUDIT: audit, PHI_TABLE_CHECKPOINTS: checkpoints, PHI_TABLE_DISCLOSURES: disclosures } = Environment.parse(env)
-  const names = { audit, checkpoints, disclosures }
+  const settings = Environment.parse(env)
+  const names = {
+    audit: settings.PHI_TABLE_AUDIT,
+    checkpoints: settings.PHI_TABLE_CHECKPOINTS,
+    disclosures: settings.PHI_TABLE_DISCLOSURES,
+    comparisons: settings.PHI_TABLE_COMPARISONS,
+    workforce: settings.PHI_TABLE_WORKFORCE,
+  }
   const requestHandler = { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true }
   const dynamodb = new LeanDynamoDBClient({ maxAttempts: 3, requestHandler })
   dynamodb.middlewareStack.remove('loggerMiddleware')

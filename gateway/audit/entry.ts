@@ -88,6 +88,7 @@ export interface AuditEntry extends ChainedRecord {
   readonly operationHash?: string
   readonly persisted: boolean
   readonly count?: number
+  readonly finding?: string
   readonly filter?: string
   readonly policy: string
 }

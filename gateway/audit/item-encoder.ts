@@ -111,15 +111,16 @@ const digits = (number: number): number => (number < 10 ? 1 : number < 100 ? 2 :
 
 // The members of each object are in the order of their names: RFC 8785, section 3.2.3. JSON.stringify leaves out undefined ones.
 
-function shapeText({ action, count, filter, outcome, path, paths, reason, recordType, rule, view }: AccessRecord): string {
+function shapeText({ action, count, filter, finding, outcome, path, paths, reason, recordType, rule, view }: AccessRecord): string {
   const o = view === undefined ? outcome : `${outcome} ${view}`
   const p = shortPath(path, recordType)
-  const isUsual =
-    action === 'READ' && count === undefined && o === MOST_FREQUENT_OUTCOME && paths === undefined && filter === undefined
-  if (isUsual && reason === undefined && rule === `${path}#1`) return JSON.stringify(p)
+  const isUsual = action === 'READ' && count === undefined && o === MOST_FREQUENT_OUTCOME && paths === undefined
+  if (isUsual && filter === undefined && finding === undefined && reason === undefined && rule === `${path}#1`)
+    return JSON.stringify(p)
   return JSON.stringify({
     a: action === 'READ' ? undefined : action,
     filter: wellFormed(filter),
+    finding: wellFormed(finding),
     n: count,
     o: o === MOST_FREQUENT_OUTCOME ? undefined : o,
     p,

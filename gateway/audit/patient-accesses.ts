@@ -12,15 +12,15 @@ export const MAX_ACCESSES = 5_000
 /** Maximum length of an answer, in bytes. Lambda refuses more than 6 MB. */
 export const MAX_ANSWER_BYTES = 5_500_000
 
-const text = z.string().max(2_048)
-const time = z.int().min(0).max(253_402_300_799_999)
+export const text = z.string().max(2_048)
+export const time = z.int().min(0).max(253_402_300_799_999)
 
 /** The place of a record in the log: the latest time first, then lane, sequence and index. */
-const Position = z.strictObject({ time, lane: text.min(1), sequence: z.int().min(1), index: z.int().min(0) })
+export const Position = z.strictObject({ time, lane: text.min(1), sequence: z.int().min(1), index: z.int().min(0) })
 export type LogPosition = Readonly<z.infer<typeof Position>>
 
-export const PatientAccessesQuestion = z.strictObject({
-  kind: z.literal(PATIENT_ACCESSES),
+/** The members of each question about one patient. */
+export const ABOUT_PATIENT = {
   tenant: text.refine((name) => tenantId(name) !== undefined),
   /** A patient id: 16 bytes as base64url. */
   patient: z.string().regex(/^[\w-]{22}$/),
@@ -29,11 +29,27 @@ export const PatientAccessesQuestion = z.strictObject({
   to: time,
   /** Of the clinical request that asks. The record of the answer names it. */
   requestId: z.string().regex(/^[\w-]{24}$/),
-  limit: z.int().min(1).max(MAX_ACCESSES),
   /** The answer begins after this position. */
   after: Position.optional(),
+}
+
+export const PatientAccessesQuestion = z.strictObject({
+  kind: z.literal(PATIENT_ACCESSES),
+  ...ABOUT_PATIENT,
+  limit: z.int().min(1).max(MAX_ACCESSES),
 })
 export type PatientAccessesQuestion = Readonly<z.infer<typeof PatientAccessesQuestion>>
+
+/** The value of an access. A record that is left out is not in the log. `paths` has the fields of a search by values. */
+export const AccessedValue = {
+  recordType: text.optional(),
+  recordId: text.optional(),
+  path: text,
+  paths: z.array(text).max(500).optional(),
+}
+
+/** Why a question has no answer. */
+export const REFUSED = ['BAD_REQUEST', 'UNAVAILABLE'] as const
 
 /** A field-level record, with the members that a patient's list needs. */
 const PatientAccess = z.strictObject({
@@ -51,10 +67,7 @@ const PatientAccess = z.strictObject({
   /** Whether the client read under a partner's contract. */
   contract: z.literal(true).optional(),
   purpose: text,
-  recordType: text.optional(),
-  recordId: text.optional(),
-  path: text,
-  paths: z.array(text).max(500).optional(),
+  ...AccessedValue,
   action: text,
   outcome: text,
   listed: z.boolean(),
@@ -70,9 +83,6 @@ export const PatientAccessesAnswer = z.discriminatedUnion('kind', [
     /** Where the next answer begins: after this position. Absent at the end of the span. */
     next: Position.optional(),
   }),
-  z.strictObject({ kind: z.literal('REFUSED'), code: z.enum(['BAD_REQUEST', 'UNAVAILABLE']) }),
+  z.strictObject({ kind: z.literal('REFUSED'), code: z.enum(REFUSED) }),
 ])
 export type PatientAccessesAnswer = Readonly<z.infer<typeof PatientAccessesAnswer>>
-
-/** Answers one question. The event is what a caller of the function sent. */
-export type AnswerPatientAccesses = (event: unknown, deadline: number) => Promise<PatientAccessesAnswer>

@@ -11,7 +11,7 @@ import type { PurposeKey } from './tenant-keys.ts'
 /** The place of an access item: its table and its full primary key, as stored. */
 export interface AccessItemPlace {
   /** Defaults to the access table. An item of one table does not open in another. */
-  readonly table?: 'access' | 'break-glass' | 'keys' | 'records' | 'operations'
+  readonly table?: 'access' | 'break-glass' | 'keys' | 'records' | 'operations' | 'workforce'
   readonly tenant: TenantId
   readonly pk: string
   readonly sk: string

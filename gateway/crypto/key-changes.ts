@@ -20,9 +20,10 @@ export interface KeyChanges {
  * A change of keys:
  * - ROTATE adds a version of the tenant key.
  * - REWRAP wraps patient keys under the newest tenant key.
+ * - ADD_USE adds the first version of purpose keys that a newer version of the gateway needs.
  * - RENEW_USE and RENEW_PATIENT add a version of a purpose key or of a patient key.
  */
-export type KeyAct = 'ROTATE' | 'REWRAP' | 'RENEW_USE' | 'RENEW_PATIENT'
+export type KeyAct = 'ROTATE' | 'ADD_USE' | 'REWRAP' | 'RENEW_USE' | 'RENEW_PATIENT'
 
 /** Port that changes wrapped keys. */
 export interface KeyChanger {

@@ -3,7 +3,7 @@ import { IntegrityFailure, KeyUnavailable, VersionConflict } from '../model/fail
 import type { PatientId, TenantId } from '../model/ids.ts'
 import type { Clock } from '../model/record.ts'
 import type { KeyAct, KeyChanger, KeyChanges, PatientKeyChange } from './key-changes.ts'
-import { type KeyTable, type KeyUse, newestVersion, type PatientKeyItem, type TenantKeyItem } from './key-table.ts'
+import { KEY_USES, type KeyTable, type KeyUse, newestVersion, type PatientKeyItem, type TenantKeyItem } from './key-table.ts'
 import { contextOf, type KmsKeys, openTenantKey } from './kms-keys.ts'
 import type { Kms } from './kms.ts'
 import type { RandomBytes } from './parts.ts'
@@ -84,6 +84,32 @@ export class KeyRotation {
       })
       return { version, after: { versions: [...before.versions, { version, wrapped, kmsKey }], uses } }
     })
+  }
+
+  /**
+   * Adds the purpose keys that the tenant lacks, because it is older than their use. A process that has the keys of the tenant in memory
+   * finds them within five minutes.
+   *
+   * @returns the uses that got a key
+   * @throws the errors of `rotate`
+   */
+  async addMissingUses(tenant: TenantId): Promise<readonly KeyUse[]> {
+    const { tenant: item } = await this.#parts.table.load(tenant, { tenantItem: true, patients: [] })
+    const missing = KEY_USES.filter((use) => item?.uses.every((one) => one.use !== use) === true)
+    if (missing.length === 0) return []
+    await this.#changeTenant(tenant, 'ADD_USE', async (before) => {
+      const tenantKeyVersion = newestVersion(before.versions)
+      const wrapWith = wrapKeyIn(await this.#wrapKeysOf(tenant, before, [{ tenantKeyVersion }]), tenantKeyVersion)
+      const version = 1
+      const added = missing
+        .filter((use) => before.uses.every((one) => one.use !== use))
+        .map((use) => {
+          const wrapped = newWrappedKey(wrapWith, { tenant, holder: { use }, tenantKeyVersion, version }, this.#random)
+          return { use, version, tenantKeyVersion, wrapped, sealsFrom: 0 }
+        })
+      return { version, after: { ...before, uses: [...before.uses, ...added] } }
+    })
+    return missing
   }
 
   /**

@@ -1,7 +1,19 @@
 import type { PatientId, TenantId } from '../model/ids.ts'
 
 /** The purposes of a tenant's own keys. Each use has a separate, versioned key, wrapped under the tenant key. */
-export type KeyUse = 'access' | 'cursor' | 'lookup' | 'identifier' | 'pseudonym' | 'index'
+export type KeyUse = 'access' | 'cursor' | 'lookup' | 'identifier' | 'pseudonym' | 'index' | 'comparison'
+
+// every tenant gets a key for each use: the `Record` type makes the compiler require a new use here
+const USES: Readonly<Record<KeyUse, true>> = {
+  access: true,
+  cursor: true,
+  lookup: true,
+  identifier: true,
+  pseudonym: true,
+  index: true,
+  comparison: true,
+}
+export const KEY_USES = Object.keys(USES) as readonly KeyUse[]
 
 /** One version of a tenant key, wrapped by KMS under `kmsKey`. */
 export interface WrappedTenantKey {

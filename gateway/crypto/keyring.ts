@@ -4,6 +4,7 @@ import type { PatientId, TenantId } from '../model/ids.ts'
 import type { Clock } from '../model/record.ts'
 import { AgingCache } from './aging-cache.ts'
 import {
+  KEY_USES,
   type KeyTable,
   type KeyUse,
   type LoadedKeys,
@@ -32,16 +33,6 @@ export interface KeyringLimits {
 const LIMITS: KeyringLimits = { tenantAge: 300_000, patientAge: 60_000, tenants: 100, patients: 2_000 }
 
 type Handles = ReadonlyMap<PatientId, PatientKeyHandle>
-
-// every tenant gets a key for each use: the `Record` type makes the compiler require a new use here
-const USES: Readonly<Record<KeyUse, true>> = {
-  access: true,
-  cursor: true,
-  lookup: true,
-  identifier: true,
-  pseudonym: true,
-  index: true,
-}
 
 export interface KeyringParts {
   readonly kms: Kms
@@ -122,7 +113,7 @@ export class Keyring {
     const { key, wrapped } = await this.#kms.generateDataKey(kmsKey, contextOf(tenant, version))
     const wrapWith = wrapKeyFrom(key)
     key.fill(0)
-    const uses = (Object.keys(USES) as KeyUse[]).map((use) => {
+    const uses = KEY_USES.map((use) => {
       const place = { tenant, holder: { use }, tenantKeyVersion: version, version: 1 }
       return { use, version: 1, tenantKeyVersion: version, wrapped: newWrappedKey(wrapWith, place, this.#random), sealsFrom: 0 }
     })

@@ -41,16 +41,37 @@ function comparePositions(one: LogPosition, other: LogPosition): number {
 /** The accesses of one patient by request. A request can leave several items of the log, with those of other requests between them. */
 export class RequestGroups {
   readonly #groups = new Map<string, PatientAccess[]>()
+  readonly #accesses: PatientAccess[] = []
 
   /** @param accesses in the order of the log, after those that were added before */
   add(accesses: readonly PatientAccess[]): void {
     for (const access of accesses) {
       if (!isAccess(access)) continue
+      this.#accesses.push(access)
       const { requestId } = access
       const group = this.#groups.get(requestId)
       if (group === undefined) this.#groups.set(requestId, [access])
       else group.push(access)
     }
+  }
+
+  /**
+   * The accesses before the first one of a request that may continue, and the place where they end. Undefined if the request was not added,
+   * or if nothing is before it.
+   */
+  before(requestId: string): { readonly groups: RequestGroups; readonly end: LogPosition } | undefined {
+    const whole = this.#accesses.slice(
+      0,
+      Math.max(
+        0,
+        this.#accesses.findIndex((access) => access.requestId === requestId),
+      ),
+    )
+    const last = whole.at(-1)
+    if (last === undefined) return undefined
+    const groups = new RequestGroups()
+    groups.add(whole)
+    return { groups, end: positionOf(last) }
   }
 
   /** The accesses of each request, in the order of the first of them. */

@@ -1,16 +1,17 @@
 import { type CursorBound, openCursor, sealCursor } from '../crypto/cursor.ts'
 import { type LogPosition, MAX_ACCESSES } from '../audit/patient-accesses.ts'
 import type { Coordinate } from '../../directives/coordinates.ts'
-import { dateSpan } from '../model/date-span.ts'
 import { BadUserInput, keyOverdue, StoreUnavailable } from '../model/failures.ts'
 import type { Json } from '../model/record.ts'
 import { type AccessRow, inOrder, RequestGroups, rowOf } from './access-rows.ts'
 import { categoryInWords, purposeInWords, reasonInWords } from './access-words.ts'
+import type { OwnRecordQuestion } from './own-record-questions.ts'
 import { PageCursor } from './page-cursor.ts'
 import { pageSize } from './record-lists.ts'
 import type { RecordView } from './record-view.ts'
 import type { AccessHistory, RecordAccess, RequestIdentity } from './request-parts.ts'
 import { ShownAccesses, type ShownParts } from './shown-accesses.ts'
+import { spanOf } from './question-span.ts'
 
 interface PatientAccessParts
   extends ShownParts,
@@ -18,7 +19,7 @@ interface PatientAccessParts
     Pick<RecordAccess, 'ids' | 'keyring'>,
     AccessHistory {}
 
-export const WHO_SAW = 'Query.whoSawMyRecord' as Coordinate
+const WHO_SAW = 'Query.whoSawMyRecord' as Coordinate
 
 /** Answers of the audit function that one page may take. Nearly always one has all of the span. */
 const MAX_ANSWERS = 4
@@ -57,7 +58,8 @@ interface PageStart {
 }
 
 /** Answers who accessed a patient's record. The caller is known to act as the patient or for the patient. */
-export class PatientAccesses {
+export class PatientAccesses implements OwnRecordQuestion<WhoSawArguments, AccessConnection> {
+  readonly coordinate = WHO_SAW
   readonly #parts: PatientAccessParts
 
   constructor(parts: PatientAccessParts) {
@@ -67,15 +69,19 @@ export class PatientAccesses {
   /** @throws BadUserInput for arguments that no patient makes valid */
   argumentsOf(args: Readonly<Record<string, unknown>>): WhoSawArguments {
     const { after } = args
-    const [from, to] = [spanOf(args['from']), spanOf(args['to'])]
-    if (from.from > to.end - 1 || (after !== undefined && after !== null && typeof after !== 'string')) throw new BadUserInput()
+    const { from, to, bound } = spanOf(args)
+    if (after !== undefined && after !== null && typeof after !== 'string') throw new BadUserInput()
     return {
-      from: Math.max(0, from.from),
-      to: Math.max(0, to.end - 1),
+      from,
+      to,
       size: pageSize(args['first'], this.#parts.caller),
       after: typeof after === 'string' ? after : undefined,
-      bound: [String(args['from']), String(args['to'])],
+      bound,
     }
+  }
+
+  countOf({ edges }: AccessConnection): number {
+    return edges.length
   }
 
   /**
@@ -84,7 +90,7 @@ export class PatientAccesses {
    * @returns DENIED if the caller is neither the patient nor acts for the patient
    * @throws BadUserInput for a cursor of another list; StoreUnavailable, KeyUnavailable, IntegrityFailure, Erased
    */
-  async page(patient: RecordView, { from, to, size, after, bound }: WhoSawArguments): Promise<AccessConnection | 'DENIED'> {
+  async answer(patient: RecordView, { from, to, size, after, bound }: WhoSawArguments): Promise<AccessConnection | 'DENIED'> {
     const { caller, ids, keyring, deadline } = this.#parts
     const key = await deadline.wait(() => keyring.purposeKey(caller.tenant, 'cursor'), keyOverdue)
     const bounds: CursorBound = {
@@ -120,7 +126,8 @@ export class PatientAccesses {
         },
         get endCursor() {
           if (isFull || rest === undefined) return edges.at(-1)?.cursor ?? null
-          return seal(rest, page.at(-1)?.requestId ?? '')
+          // the rest of a request of this page is a row of a later page
+          return seal(rest, start?.shown ?? '')
         },
       },
       mayBeIncomplete: true,
@@ -153,7 +160,14 @@ export class PatientAccesses {
       // the last request of an answer can continue in the next one
       const last = answer.accesses.at(-1)?.requestId
       const isWhole = rows.length > size && rows.slice(0, size).every((row) => row.requestId !== last)
-      if (after === undefined || isWhole || answers === MAX_ANSWERS) return { rows, rest: after }
+      if (after === undefined || isWhole) return { rows, rest: after }
+      if (answers === MAX_ANSWERS) {
+        // the next page has the whole of a request that continues after what was read
+        const whole = groups.before(last ?? '')
+        return whole === undefined
+          ? { rows, rest: after }
+          : { rows: await this.#shownRows(whole.groups, shown, size), rest: whole.end }
+      }
       answer = await ask()
     }
   }
@@ -201,13 +215,6 @@ export class PatientAccesses {
       breakGlass: bases.has('BREAK_GLASS'),
     }
   }
-}
-
-/** @throws BadUserInput */
-function spanOf(text: unknown): NonNullable<ReturnType<typeof dateSpan>> {
-  const span = typeof text === 'string' ? dateSpan(text) : undefined
-  if (span === undefined) throw new BadUserInput()
-  return span
 }
 
 /** The position as a list of one length: the last entry fills it up. */

@@ -16,12 +16,15 @@ import { type DisclosureCounter, newDisclosureCounter } from './disclosure-count
 import { AccessExplainer, type AccessPlan } from './explain-access.ts'
 import { FailureReasons } from './failure-reasons.ts'
 import { Notices } from './notices.ts'
+import { OwnRecordQuestions } from './own-record-questions.ts'
 import { PhiBudget } from './phi-budget.ts'
 import { type AccessConnection, PatientAccesses } from './patient-accesses.ts'
 import { PatientLinks } from './patient-links.ts'
 import { PatientSearch } from './patient-search.ts'
 import { RecordVisibility } from './record-visibility.ts'
 import type { PublicIds } from '../access/public-ids.ts'
+import type { RecordDisclosures } from './disclosed-entries.ts'
+import { DisclosuresOfRecord } from './record-disclosures.ts'
 import { RecordLists } from './record-lists.ts'
 import { RecordLoader } from './record-loader.ts'
 import { RecordView, whereOf } from './record-view.ts'
@@ -39,7 +42,6 @@ import { ResponseErrors } from './response-errors.ts'
 import { type AnswerPlace, ResponseSize } from './response-size.ts'
 import { SearchBudget } from './search-budget.ts'
 import { MissingDecisionError } from './missing-decision.ts'
-import { WhoSawMyRecord } from './who-saw-my-record.ts'
 
 type Place = GraphQLResolveInfo['path']
 
@@ -77,7 +79,9 @@ export class RequestScope {
   readonly #shaper: Shaper
   readonly #loader: RecordLoader
   readonly #explainer: AccessExplainer
-  readonly #whoSaw: WhoSawMyRecord
+  readonly #accesses: PatientAccesses
+  readonly #disclosures: DisclosuresOfRecord
+  readonly #questions: OwnRecordQuestions
   readonly #searchBudget: SearchBudget
 
   constructor(parts: ScopeParts) {
@@ -117,7 +121,9 @@ export class RequestScope {
     const place = this.#place.bind(this)
     this.connections = new Connections({ ...shared, lists, searches, loader: this.#loader, recorder: this.recorder, plan, place })
     this.#explainer = new AccessExplainer(shared)
-    this.#whoSaw = new WhoSawMyRecord({ ...shared, accesses: new PatientAccesses(shared), loader: this.#loader })
+    this.#accesses = new PatientAccesses(shared)
+    this.#disclosures = new DisclosuresOfRecord(shared)
+    this.#questions = new OwnRecordQuestions({ ...shared, loader: this.#loader })
   }
 
   /** The budget that this request exceeded. Nothing of its answer may leave then. */
@@ -192,7 +198,15 @@ export class RequestScope {
 
   /** The accesses to the record of a patient. @throws BadUserInput, OperationTooCostly for a second question in a request */
   async whoSawMyRecord(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<AccessConnection | null> {
-    return await this.#whoSaw.answer(args, (id) => this.#patientOf(id), info.path)
+    return await this.#questions.answer(this.#accesses, args, (id) => this.#patientOf(id), info.path)
+  }
+
+  /** The disclosures of a patient's information to others. @throws as `whoSawMyRecord` */
+  async disclosuresOfMyRecord(
+    args: Readonly<Record<string, unknown>>,
+    info: GraphQLResolveInfo,
+  ): Promise<RecordDisclosures | null> {
+    return await this.#questions.answer(this.#disclosures, args, (id) => this.#patientOf(id), info.path)
   }
 
   /** Denies a root or an edge by role or purpose, whatever the record. */

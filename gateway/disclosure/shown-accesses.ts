@@ -27,11 +27,14 @@ export interface ShownParts
 /** The relationships of the patient, and of a person who acts for the patient. No other opens a list of accesses. */
 const OWN: ReadonlySet<string> = new Set(['SELF', 'PROXY'])
 /** Roots that show who accessed a record, or who may. */
-const HISTORY_ROOTS: ReadonlySet<string> = new Set(['Query.whoSawMyRecord', 'Query.explainAccess'])
+const HISTORY_ROOTS: ReadonlySet<string> = new Set(['Query.whoSawMyRecord', 'Query.disclosuresOfMyRecord', 'Query.explainAccess'])
 /** A patient has fewer records of a type. The rest of a longer list cannot be checked. */
 const MAX_RECORDS = 100_000
 /** Records whose last version is looked up at the same time. */
 const PARALLEL = 50
+
+/** The record and the fields of an access. */
+export type Accessed = Pick<PatientAccess, 'recordType' | 'recordId' | 'path' | 'paths'>
 
 type SubjectsOf = (key: string) => readonly ConsentSubject[] | undefined
 
@@ -57,7 +60,7 @@ export class ShownAccesses {
   readonly #patient: RecordRef
   readonly #relationships: ReadonlySet<Relationship>
   /** Whether each relationship of the caller has limits. A record that cannot be checked is then left out. */
-  readonly #isLimited: boolean
+  readonly isLimited: boolean
   readonly #present = new Map<string, Present>()
   /** The features of each version of a checked record. Undefined: accesses of the record are left out. */
   readonly #checked = new Map<string, readonly ConsentSubject[] | undefined>()
@@ -67,7 +70,7 @@ export class ShownAccesses {
     this.#attributes = attributes
     this.#patient = patient
     this.#relationships = own
-    this.#isLimited = [...own].every((name) => attributes.limits?.has(name) === true)
+    this.isLimited = [...own].every((name) => attributes.limits?.has(name) === true)
   }
 
   /**
@@ -98,7 +101,7 @@ export class ShownAccesses {
    *
    * @throws StoreUnavailable, KeyUnavailable
    */
-  async check(accesses: readonly PatientAccess[]): Promise<void> {
+  async check(accesses: readonly Accessed[]): Promise<void> {
     const wanted = new Map<string, Pick<RecordRef, 'type' | 'id'>>()
     for (const { recordType, recordId } of accesses) {
       if (recordType === undefined || recordId === undefined) continue
@@ -126,10 +129,10 @@ export class ShownAccesses {
   }
 
   /** Whether the caller may know of an access by the present labels of its record. Only then are earlier versions read. */
-  mayBeShown(access: PatientAccess): boolean {
+  mayBeShown(access: Accessed): boolean {
     const subjectsOf = (key: string): readonly ConsentSubject[] | undefined => {
       const present = this.#present.get(key)
-      if (present === undefined) return this.#isLimited ? undefined : []
+      if (present === undefined) return this.isLimited ? undefined : []
       return present.kind === 'OPEN' ? [present.subject] : undefined
     }
     return this.#categories(access, subjectsOf) !== undefined
@@ -139,12 +142,12 @@ export class ShownAccesses {
    * The categories of an access that the caller may know of; undefined if the caller may not. Its record must have been checked. Empty for
    * an access to the record as a whole.
    */
-  shown(access: PatientAccess): readonly string[] | undefined {
+  shown(access: Accessed): readonly string[] | undefined {
     return this.#categories(access, (key) => this.#checked.get(key))
   }
 
   /** @param subjectsOf the features of the versions of a record that decide; undefined if it is not shown */
-  #categories(access: PatientAccess, subjectsOf: SubjectsOf): readonly string[] | undefined {
+  #categories(access: Accessed, subjectsOf: SubjectsOf): readonly string[] | undefined {
     const { policy } = this.#parts
     const { recordType, recordId, path, paths = [] } = access
     const fields = [path, ...paths].flatMap((one) => policy.phi.get(one as SchemaPath) ?? [])
@@ -152,16 +155,19 @@ export class ShownAccesses {
     const isPatient = type === this.#patient.type
     if (fields.length === 0) {
       if (policy.classes.get(path as Coordinate) === 'ROOT') {
-        if (this.#isLimited) return undefined
+        if (this.isLimited) return undefined
         return HISTORY_ROOTS.has(path) ? [ACCESS_HISTORY] : []
       }
-      if (path !== `${type}.id`) return undefined
+      // a field that the policy in force no longer has is shown with its record
+      const isFormer = !this.isLimited && policy.records.has(type) && !policy.classes.has(path as Coordinate)
+      if (path !== `${type}.id` && !isFormer) return undefined
       const some = [...policy.phi.values()].find((field) => field.path.startsWith(`${type}.`))
       if (some === undefined) return undefined
       const known = this.#known(type, recordId, [some], subjectsOf)
+      if (isFormer && path !== `${type}.id`) return known === undefined ? undefined : []
       if (known === undefined || !isPatient) return known
       // under limits, only accesses to information are shown
-      return this.#isLimited ? undefined : []
+      return this.isLimited ? undefined : []
     }
     return this.#known(type, recordId, fields, subjectsOf)
   }
@@ -175,7 +181,7 @@ export class ShownAccesses {
   ): readonly string[] | undefined {
     // a search by a value of another record does not name the record. Safe: it is only compared with ids of records
     const id = (recordId as RecordId | undefined) ?? (type === this.#patient.type ? this.#patient.id : undefined)
-    if (id === undefined && this.#isLimited) return undefined
+    if (id === undefined && this.isLimited) return undefined
     const subjects = id === undefined ? [{ id: this.#patient.id, labels: new Set<never>() }] : subjectsOf(keyOf({ type, id }))
     if (subjects === undefined) return undefined
     const known = fields.filter((field) => subjects.every((subject) => this.#mayKnow(type, field, subject)))
@@ -245,7 +251,7 @@ export class ShownAccesses {
       if (policy.records.get(ref.type)?.source !== OWN_SOURCE) continue
       const present = this.#presentOf(ref)
       if (present.kind === 'OPEN') last.set(keyOf(ref), present.version - 1)
-      else if (present.kind === 'REMOVED' && !this.#isLimited && this.#holding(ref.type).length > 0)
+      else if (present.kind === 'REMOVED' && !this.isLimited && this.#holding(ref.type).length > 0)
         removed.push({ ...ref, patient: this.#patient.patient })
     }
     for (let start = 0; start < removed.length; start += PARALLEL) {
@@ -266,7 +272,7 @@ export class ShownAccesses {
     const present = this.#presentOf(ref)
     const known = versions.filter((subject) => subject !== undefined)
     if (present.kind === 'CLOSED') return undefined
-    if (this.#isLimited) {
+    if (this.isLimited) {
       const isOwn = this.#parts.policy.records.get(ref.type)?.source === OWN_SOURCE
       const isWhole = isOwn && this.#parts.recordVersions !== undefined && known.length === versions.length
       return isWhole && present.kind === 'OPEN' ? [present.subject, ...known] : undefined

@@ -54,6 +54,11 @@ export interface AccessRecord {
   readonly limits?: readonly RelationshipScope[]
   /** For an edge: the number of records that it returned. For a search: that of hidden patients. For a spent budget: that of requests. */
   readonly count?: number
-  /** For a review of the log: what was asked, as JSON text. It holds ids and times, and no value of a field. */
+  /** For a review of a break-glass grant: APPROPRIATE, INAPPROPRIATE or FOLLOW_UP. */
+  readonly finding?: string
+  /**
+   * For a review of the log: what was asked, as JSON text. For a sign-off of an access review: what was signed. It holds ids, names of the
+   * schema and times, and no value of a field.
+   */
   readonly filter?: string
 }

@@ -63,7 +63,7 @@ export class GrantWriter {
     }
   }
 
-  async #commit({ change, grant, items }: PreparedGrant, at: At): Promise<void> {
+  async #commit({ change, grant, items }: PreparedGrant | PreparedReview, at: At): Promise<void> {
     const { trail } = this.#parts
     const { patient, id } = grant
     try {
@@ -76,6 +76,8 @@ export class GrantWriter {
         outcome: 'WRITTEN',
         basis: 'BREAK_GLASS',
         basisId: id,
+        // without the note, which can have PHI
+        ...(change === 'REVIEWED' && 'review' in grant && { finding: grant.review.finding }),
       }
       await trail.commit(items, record as AccessRecord)
     } catch (error) {

@@ -1,11 +1,14 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import type { AccessRecord } from '../model/access-record.ts'
+import type { RequestId } from '../model/ids.ts'
 import type { AuditReading, Reviewed } from './audit-reader.ts'
 
 /** One mutation of the auditor's API. */
 export interface AuditWriting extends AuditReading {
   /** The caller. */
   readonly by: string
+  /** The request. Its audit records have this id. */
+  readonly requestId: RequestId
   /** Path and action of the audit record: `AuditLog.recordDisclosure`, CREATE. */
   readonly act: Pick<AccessRecord, 'path' | 'action'>
   /**

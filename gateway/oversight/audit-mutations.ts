@@ -11,6 +11,7 @@ import {
   withdrawAccountingRequest,
   withdrawDisclosure,
 } from './disclosures/accounting-roots.ts'
+import { signOffAccessReview } from './reviews/sign-off-act.ts'
 
 /** The fields of `Mutation` of the auditor's API by name. The schema types the arguments. */
 export const AUDIT_MUTATIONS: Readonly<Record<string, AuditMutation<never>>> = {
@@ -24,4 +25,5 @@ export const AUDIT_MUTATIONS: Readonly<Record<string, AuditMutation<never>>> = {
   withdrawAccountingRequest,
   giveAccounting,
   describeStudy,
+  signOffAccessReview,
 }

@@ -5,9 +5,12 @@ import type { Instant, TenantId } from '../model/ids.ts'
 import type { AccessAddress } from './access-address.ts'
 import type { AccessFilter } from './access-filter.ts'
 import type { AnomalySettings } from './anomalies/anomaly-settings.ts'
+import type { WorkforceRelations } from './anomalies/relations.ts'
 import type { DisclosureBook } from './disclosures/disclosure-book.ts'
 import type { StoredLog } from './log/stored-log.ts'
 import type { AccessPage, PageRequest, RecordedAccess } from './recorded-access.ts'
+import type { AccessReviewSettings } from './reviews/review-settings.ts'
+import type { SignOffBook } from './reviews/sign-off-book.ts'
 import type { AuditTables } from './tables/audit-tables.ts'
 
 /** The records of one tenant that the indexes of the log find: by patient, user or request. They are fresh to the second. */
@@ -32,10 +35,14 @@ export interface AuditReader {
   readonly tables: AuditTables
   /** The objects of the sealed log. */
   readonly log: StoredLog
-  /** The number of items that the Parquet files hold. @throws ManifestUnreadable, StoreUnavailable */
-  readonly tableSize: () => Promise<number>
+  /** The time of the first sealed item, in milliseconds since the epoch; undefined if nothing is sealed. @throws StoreUnavailable */
+  readonly logBegan: () => Promise<number | undefined>
   /** The accounting of disclosures. */
   readonly disclosures: DisclosureBook
+  /** The sign-offs of access reviews. */
+  readonly signOffs: SignOffBook
+  /** The patients that users of the workforce know. */
+  readonly workforce: WorkforceRelations
 }
 
 /** One request to the auditor's API. */
@@ -47,6 +54,8 @@ export interface AuditReading {
   readonly schema: GraphQLSchema
   /** The thresholds of anomalies. */
   readonly anomalies: AnomalySettings
+  /** When access reviews are due. */
+  readonly reviewSettings: AccessReviewSettings
   readonly now: Instant
   readonly deadline: Deadline
   /** Whether the caller may call another root field. */

@@ -14,6 +14,7 @@ import { fieldAccesses } from './field-accesses.ts'
 import { accessReview } from './reports/access-review.ts'
 import { exposureReport } from './reports/exposure-report.ts'
 import { integrity } from './reports/integrity-report.ts'
+import { accessReviewSignOffs, accessReviewStatus } from './reviews/review-roots.ts'
 
 /** The root fields of the auditor's API by name. The schema types the arguments. */
 export const AUDIT_ROOTS: Readonly<Record<string, AuditRoot<never>>> = {
@@ -21,6 +22,8 @@ export const AUDIT_ROOTS: Readonly<Record<string, AuditRoot<never>>> = {
   fieldAccesses,
   accessSummary,
   accessReview,
+  accessReviewSignOffs,
+  accessReviewStatus,
   exposureReport,
   integrity,
   anomalies,

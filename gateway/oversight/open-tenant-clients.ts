@@ -14,6 +14,8 @@ const ReaderEnvironment = z.object({
   PHI_TABLE_AUDIT: name,
   PHI_TABLE_CHECKPOINTS: name,
   PHI_TABLE_DISCLOSURES: name,
+  PHI_TABLE_COMPARISONS: name,
+  PHI_TABLE_WORKFORCE: name,
   PHI_AUDIT_OBJECTS: bucket,
   PHI_AUDIT_TABLES: bucket,
   /** The bucket of Athena's results. */
@@ -40,6 +42,8 @@ export function openTenantClients(env: Readonly<Record<string, string | undefine
       auditTable: table(named.PHI_TABLE_AUDIT),
       checkpointsTable: table(named.PHI_TABLE_CHECKPOINTS),
       disclosuresTable: table(named.PHI_TABLE_DISCLOSURES),
+      comparisonsTable: table(named.PHI_TABLE_COMPARISONS),
+      workforceTable: table(named.PHI_TABLE_WORKFORCE),
       log: bucketIn(named.PHI_AUDIT_OBJECTS),
       tables: bucketIn(named.PHI_AUDIT_TABLES),
       results: bucketIn(named.PHI_AUDIT_RESULTS),

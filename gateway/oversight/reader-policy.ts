@@ -7,6 +7,8 @@ export interface AuditPlaces {
   readonly auditTable: string
   readonly checkpointsTable: string
   readonly disclosuresTable: string
+  readonly comparisonsTable: string
+  readonly workforceTable: string
   /** The bucket of the sealed log. */
   readonly log: string
   /** The bucket of the audit tables. */
@@ -40,7 +42,8 @@ export const MAX_SESSION_POLICY = 2_048
  */
 export function readerPolicy(tenant: TenantId, places: AuditPlaces): ReaderPolicy {
   if (tenantId(tenant) === undefined) throw new TypeError('not the name of a tenant')
-  const { partition, auditTable, checkpointsTable, disclosuresTable, log, tables, results } = places
+  const { partition, auditTable, checkpointsTable, disclosuresTable, comparisonsTable, workforceTable, log, tables, results } =
+    places
   const bucket = (name: string): string => `arn:${partition}:s3:::${name}`
   const own = `${tenant}/*`
   return {
@@ -49,7 +52,7 @@ export function readerPolicy(tenant: TenantId, places: AuditPlaces): ReaderPolic
       {
         Effect: 'Allow',
         Action: ['dynamodb:Query', 'dynamodb:GetItem', 'dynamodb:BatchGetItem'],
-        Resource: [auditTable, `${auditTable}/index/*`, checkpointsTable, disclosuresTable],
+        Resource: [auditTable, `${auditTable}/index/*`, checkpointsTable, disclosuresTable, comparisonsTable, workforceTable],
         Condition: {
           // without a key, the next condition would hold for every request
           Null: { 'dynamodb:LeadingKeys': 'false' },

@@ -16,6 +16,7 @@ const ledger = (tenant: TenantId, patient: string): string => `${tenant}#${patie
 const given = (tenant: TenantId, patient: string, number: number): string => `${tenant}#${patient}#GIVEN#${numbered(number)}`
 // no patient id is empty
 const requests = (tenant: TenantId): string => `${tenant}##REQUESTS`
+const signOffs = (tenant: TenantId): string => `${tenant}##ACCESS_REVIEWS`
 const studies = (tenant: TenantId): string => `${tenant}##STUDIES`
 
 /** The numbered text of a list that only grows. */
@@ -25,7 +26,7 @@ export interface NumberedText {
 }
 
 /**
- * The accounting of disclosures. Entries of a ledger are never changed and never deleted: each has the next number, so that of two
+ * The accounting of disclosures, and the sign-offs of access reviews. Entries of a ledger are never changed and never deleted: each has the next number, so that of two
  * writers one fails. Writes happen only in a transaction with their audit record. Reads are consistent. Each read throws StoreUnavailable.
  */
 export class DisclosureTable {
@@ -40,10 +41,17 @@ export class DisclosureTable {
 
   /** The entries of a patient's ledger, in order. A missing number is a removed entry. @throws StoreUnavailable */
   async entries(tenant: TenantId, patient: string, signal?: AbortSignal): Promise<readonly NumberedText[]> {
-    const items = await this.#query(ledger(tenant, patient), signal)
-    const entries = items.map((item) => ({ number: Number(item['sk']?.S), text: item['e']?.S ?? '' }))
-    if (entries.some(({ number }, place) => number !== place + 1)) throw new StoreUnavailable()
-    return entries
+    return numberedTexts(await this.#query(ledger(tenant, patient), signal))
+  }
+
+  /** The sign-offs of access reviews of a tenant, in order. A missing number is a removed sign-off. @throws StoreUnavailable */
+  async signOffs(tenant: TenantId, signal?: AbortSignal): Promise<readonly NumberedText[]> {
+    return numberedTexts(await this.#query(signOffs(tenant), signal))
+  }
+
+  /** Returns the write of a sign-off. It fails if there is one with this number. */
+  addSignOff(tenant: TenantId, { number, text }: NumberedText): DisclosureWrite {
+    return this.#putOnce(signOffs(tenant), numbered(number), { e: { S: text } })
   }
 
   /** Returns the write of an entry. It fails if the ledger has one with this number. */
@@ -110,4 +118,11 @@ export class DisclosureTable {
     } while (next !== undefined)
     return items
   }
+}
+
+/** @throws StoreUnavailable if a number is missing */
+function numberedTexts(items: readonly Item[]): readonly NumberedText[] {
+  const entries = items.map((item) => ({ number: Number(item['sk']?.S), text: item['e']?.S ?? '' }))
+  if (entries.some(({ number }, place) => number !== place + 1)) throw new StoreUnavailable()
+  return entries
 }

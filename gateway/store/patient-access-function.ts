@@ -1,4 +1,5 @@
 import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda'
+import type * as z from 'zod'
 import {
   type LogPosition,
   MAX_ANSWER_BYTES,
@@ -6,9 +7,16 @@ import {
   PatientAccessesAnswer,
   type PatientAccessesQuestion,
 } from '../audit/patient-accesses.ts'
+import { PATIENT_DISCLOSURES, PatientDisclosuresAnswer, type PatientDisclosuresQuestion } from '../audit/patient-disclosures.ts'
 import type { Deadline } from '../model/deadline.ts'
-import { storeOverdue, StoreUnavailable } from '../model/failures.ts'
-import type { PatientAccessPage, PatientAccessQuestion, PatientAccessSource } from './patient-access-source.ts'
+import { FilterTooBroad, storeOverdue, StoreUnavailable } from '../model/failures.ts'
+import type {
+  PatientAccessPage,
+  PatientAccessQuestion,
+  PatientAccessSource,
+  PatientDisclosurePage,
+  PatientDisclosureQuestion,
+} from './patient-access-source.ts'
 
 /** Without its message and cause: an answer can quote the log. */
 class AnswerRefused extends Error {
@@ -27,14 +35,28 @@ export class PatientAccessFunction implements PatientAccessSource {
   }
 
   async accesses(question: PatientAccessQuestion, deadline: Deadline): Promise<PatientAccessPage> {
-    const asked: PatientAccessesQuestion = { kind: PATIENT_ACCESSES, ...question }
-    const payload = await deadline.wait(() => this.#invoke(asked, deadline.signal), storeOverdue)
-    const answer = parsed(payload)
+    const answer = await this.#ask({ kind: PATIENT_ACCESSES, ...question }, PatientAccessesAnswer, deadline)
     if (answer.kind === 'REFUSED') throw refused()
     return checked(question, answer)
   }
 
-  async #invoke(question: PatientAccessesQuestion, abortSignal: AbortSignal): Promise<Uint8Array> {
+  async disclosures(question: PatientDisclosureQuestion, deadline: Deadline): Promise<PatientDisclosurePage> {
+    const answer = await this.#ask({ kind: PATIENT_DISCLOSURES, ...question }, PatientDisclosuresAnswer, deadline)
+    if (answer.kind !== 'REFUSED') return checkedDisclosures(question, answer)
+    throw answer.code === 'TOO_LARGE' ? new FilterTooBroad(['from', 'to']) : refused()
+  }
+
+  /** @throws StoreUnavailable */
+  async #ask<Answer>(
+    question: PatientAccessesQuestion | PatientDisclosuresQuestion,
+    form: z.ZodType<Answer>,
+    deadline: Deadline,
+  ): Promise<Answer> {
+    const payload = await deadline.wait(() => this.#invoke(question, deadline.signal), storeOverdue)
+    return parsed(payload, form)
+  }
+
+  async #invoke(question: object, abortSignal: AbortSignal): Promise<Uint8Array> {
     const command = new InvokeCommand({
       FunctionName: this.#name,
       InvocationType: 'RequestResponse',
@@ -53,7 +75,7 @@ export class PatientAccessFunction implements PatientAccessSource {
 }
 
 /** @throws StoreUnavailable */
-function parsed(payload: Uint8Array): PatientAccessesAnswer {
+function parsed<Answer>(payload: Uint8Array, form: z.ZodType<Answer>): Answer {
   if (payload.length > MAX_ANSWER_BYTES) throw refused()
   let json: unknown
   try {
@@ -61,7 +83,7 @@ function parsed(payload: Uint8Array): PatientAccessesAnswer {
   } catch {
     throw refused()
   }
-  const answer = PatientAccessesAnswer.safeParse(json)
+  const answer = form.safeParse(json)
   if (!answer.success) throw refused()
   return answer.data
 }
@@ -79,6 +101,25 @@ function checked(
   }
   if (accesses.length > limit || (next !== undefined && (next.time > latest || isSame(next, after)))) throw refused()
   return { accesses, ...(next !== undefined && { next }) }
+}
+
+/** @throws StoreUnavailable for an answer with anything that was not asked for */
+function checkedDisclosures(question: PatientDisclosureQuestion, answer: PatientDisclosurePage): PatientDisclosurePage {
+  const { tenant, patient, from, to, after, entered: isAsked } = question
+  const { terms, disclosures, entered, protocols, next } = answer
+  const latest = Math.min(to, after?.time ?? to)
+  const isInSpan = disclosures.every(
+    ({ terms: place, values }) => place < terms.length && values.every(({ at }) => at >= from && at <= latest),
+  )
+  const isOwn = answer.tenant === tenant && answer.patient === patient
+  // a list that names a protocol without its text would have neither
+  const named = new Set(protocols.map(({ protocol }) => protocol.protocol))
+  const isComplete = [...terms, ...entered].every(({ insteadOf }) => insteadOf === undefined || named.has(insteadOf))
+  const isContinued = next === undefined || (next.time <= latest && next.time >= from && !isSame(next, after))
+  const isEntered =
+    entered.length === 0 || (isAsked && entered.every(({ at, repeated }) => at <= to && (repeated?.last ?? at) >= from))
+  if (!isOwn || !isInSpan || !isComplete || !isContinued || !isEntered) throw refused()
+  return answer
 }
 
 /** An answer that ends where it began would be asked for again and again. */

@@ -8,10 +8,14 @@ import type { PatientKeys } from '../crypto/patient-keys.ts'
 import { KeyUnavailable, VersionConflict } from '../model/failures.ts'
 import type { Instant, PatientId, RecordRef, TenantId } from '../model/ids.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
+import type { Comparison } from '../../directives/comparisons.ts'
 import type { Clock, NewRecord } from '../model/record.ts'
 import type { WriteResult } from '../model/source-result.ts'
 import type { AccessChange, AccessTable } from './access.ts'
 import { ChartWriter } from './chart-writer.ts'
+import { ComparisonWriter } from './comparison-writer.ts'
+import type { ComparisonTable } from './comparisons.ts'
+import type { DerivedWriter } from './derived-rows.ts'
 import type { HistoryTable } from './history.ts'
 import type { DynamoKeyTable } from './keys.ts'
 import { RecordUnits } from './record-units.ts'
@@ -50,6 +54,9 @@ export interface WriterParts {
   readonly search: SearchTable
   /** The blind indexes of the schema. Without them, no search finds the written records. */
   readonly searchable?: readonly SearchIndex[]
+  readonly comparisons: ComparisonTable
+  /** The fields that leave comparison tokens. Without it, no written patient is compared with the workforce. */
+  readonly comparison?: Comparison | undefined
   readonly keys: DynamoKeyTable
   readonly keyring: Keyring
   readonly audit: AuditLog
@@ -101,13 +108,7 @@ export class RecordWriter {
   async #writeOnce(context: AuditContext, batch: PatientBatch, packer: ItemPacker, done: WriteTally): Promise<ReadonlySet<string>> {
     const { tenant } = context
     const charts = await this.#openCharts(tenant, batch)
-    const search = new SearchWriter(
-      this.#parts.search,
-      await this.#parts.keyring.purposeKey(tenant, 'index'),
-      tenant,
-      this.#parts.searchable ?? [],
-    )
-    const of = new RecordUnits(this.#parts, tenant, search)
+    const of = new RecordUnits(this.#parts, tenant, await this.#derivedWriters(tenant))
     const { units, unchanged } = await this.#units(tenant, charts, batch, of)
     const access = batch.access.filter((change) => charts.has(change.patient))
     units.push(...accessUnits(batch.patient, access, this.#now()))
@@ -127,6 +128,14 @@ export class RecordWriter {
       next = next.slice(group.length)
     }
     return unchanged
+  }
+
+  /** @throws KeyUnavailable */
+  async #derivedWriters(tenant: TenantId): Promise<readonly DerivedWriter[]> {
+    const { keyring, search, searchable = [], comparisons, comparison } = this.#parts
+    const writer = new SearchWriter(search, await keyring.purposeKey(tenant, 'index'), tenant, searchable)
+    if (comparison === undefined) return [writer]
+    return [writer, new ComparisonWriter(comparisons, await keyring.purposeKey(tenant, 'comparison'), tenant, comparison)]
   }
 
   /** Opens the chart of the patient, and those that records or access leave. The chart of an erased patient has nothing left to remove. */

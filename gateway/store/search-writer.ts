@@ -1,20 +1,14 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
-import type { PatientKeys } from '../crypto/patient-keys.ts'
-import { SealedRecord } from '../crypto/sealed-record.ts'
 import { partsOf, searchKey, searchToken } from '../crypto/blind-index.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { RecordRef, TenantId } from '../model/ids.ts'
-import { IntegrityFailure } from '../model/failures.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
-import type { Json } from '../model/record.ts'
-import type { StoredRecord } from './records.ts'
-import type { SearchRow, SearchTable, SearchTerm } from './search.ts'
-
-type ValueOf = (path: SchemaPath) => unknown
+import { type DerivedWriter, rowChanges, type ValueOf } from './derived-rows.ts'
+import type { SearchRow, SearchTable } from './search.ts'
 
 /** Writes the search entries of a tenant's records. */
-export class SearchWriter {
+export class SearchWriter implements DerivedWriter<SearchRow> {
   readonly #table: SearchTable
   readonly #key: PurposeKey<'index'>
   readonly #tenant: TenantId
@@ -27,66 +21,30 @@ export class SearchWriter {
     this.#indexes = indexes
   }
 
-  /** The paths that the entries of a record type are made of. */
   paths({ type }: RecordRef): readonly SchemaPath[] {
     return [...new Set(this.#of(type).flatMap(partsOf))]
   }
 
-  /**
-   * Returns the writes of a record's entries, and the removals of its former entries. Entries that stay are written again, so that an
-   * entry that was removed, or that is missing because its index is newer, exists afterwards.
-   *
-   * @param before the values of the earlier version; undefined for a new record
-   * @throws KeyUnavailable
-   */
-  write(ref: RecordRef, after: ValueOf, before?: ValueOf): TransactWriteItem[] {
-    const now = this.#terms(ref, after)
-    const old = before === undefined ? new Map<string, SearchTerm>() : this.#terms(ref, before)
-    return [
-      ...[...now.values()].map((term) => this.#table.put(this.#tenant, term, ref)),
-      ...[...old].filter(([name]) => !now.has(name)).map(([, term]) => this.#table.remove(this.#tenant, term, ref)),
-    ]
+  write(ref: RecordRef, after: ValueOf | undefined, before?: ValueOf): TransactWriteItem[] {
+    const rowsOf = (valueOf: ValueOf | undefined) => (valueOf === undefined ? [] : this.rows(ref, valueOf))
+    return rowChanges(this.#table, rowsOf(after), rowsOf(before))
   }
 
-  /** Returns the rows that the table must have for a record. @throws KeyUnavailable */
   rows(ref: RecordRef, valueOf: ValueOf): SearchRow[] {
-    return [...this.#terms(ref, valueOf).values()].map((term) => this.#table.row(this.#tenant, term, ref))
+    return this.#of(ref.type).flatMap((index) => {
+      const key = searchKey(index, valueOf)
+      if (key === undefined) return []
+      const token = searchToken(this.#key, this.#tenant, index, key)
+      return [this.#table.row(this.#tenant, { paths: partsOf(index), token }, ref)]
+    })
   }
 
-  #terms({ type }: RecordRef, valueOf: ValueOf): Map<string, SearchTerm> {
-    const terms = new Map<string, SearchTerm>()
-    for (const index of this.#of(type)) {
-      const key = searchKey(index, valueOf)
-      if (key === undefined) continue
-      const token = searchToken(this.#key, this.#tenant, index, key)
-      terms.set(`${index.path} ${token}`, { paths: partsOf(index), token })
-    }
-    return terms
+  /** A row of a type without an index follows from no record. */
+  recordOf({ patient, id, type }: SearchRow): RecordRef | undefined {
+    return type !== undefined && this.#of(type).length > 0 ? { patient, id, type } : undefined
   }
 
   #of(type: string): readonly SearchIndex[] {
     return this.#indexes.filter(({ path }) => path.startsWith(`${type}.`))
   }
-}
-
-/**
- * Opens the values from which the search entries of a stored record are made. Without them, the entries cannot be removed. No request
- * counts these openings.
- *
- * @throws IntegrityFailure
- */
-export function valuesOf(
-  keys: PatientKeys,
-  tenant: TenantId,
-  { ref, manifest, fields }: StoredRecord,
-  paths: readonly SchemaPath[],
-): ReadonlyMap<SchemaPath, Json> {
-  const record = SealedRecord.open(keys, { tenant, ...ref }, manifest, { fields: 0, metadata: 0 })
-  const values = new Map<SchemaPath, Json>()
-  for (const path of paths) {
-    const sealed = fields.get(path)
-    if (sealed !== undefined) values.set(path, record.openField(path, sealed))
-    else if (record.verdict(path, sealed) !== 'ABSENT') throw new IntegrityFailure()
-  }
-  return values
 }

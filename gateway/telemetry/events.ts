@@ -140,8 +140,28 @@ export type GatewayEvent =
     }
   /** A question of an auditor got no answer, because the audit log or its tables could not be read. The question is recorded. */
   | { readonly event: 'AUDIT_READ_FAILED'; readonly requestId: RequestId; readonly tenant: TenantId; readonly cause: string }
+  /** So many periods of a tenant have no signed access review, and their due days are over. Once a day. */
+  | { readonly event: 'ACCESS_REVIEW_OVERDUE'; readonly tenant: TenantId; readonly count: number }
+  /** Nobody knows whether an access review of a tenant is overdue. Without a tenant, that of none is known. */
+  | { readonly event: 'ACCESS_REVIEWS_UNREAD'; readonly tenant?: TenantId; readonly cause: string }
   /** The audit tables of a tenant end where they ended before. Without a tenant, no pass began. */
   | { readonly event: 'TABLES_FAILED'; readonly tenant?: TenantId; readonly cause: string }
+  /**
+   * A pass over the delivery of a tenant's log to a receiver. `items` and `batches` were acknowledged. `behind` counts the sealed items that
+   * are left, and `lag` is how long the oldest of them has been sealed, in seconds.
+   */
+  | {
+      readonly event: 'DELIVERY_PASS'
+      readonly receiver: string
+      readonly tenant: TenantId
+      readonly items: number
+      readonly batches: number
+      readonly behind: number
+      readonly lag: number
+      readonly milliseconds: number
+    }
+  /** The delivery of a tenant's log ends where it ended before. Without a tenant, nothing is delivered to anyone. */
+  | { readonly event: 'DELIVERY_FAILED'; readonly receiver?: string; readonly tenant?: TenantId; readonly cause: string }
   /** The stream of the audit table brought records, and all of them were examined. */
   | { readonly event: 'AUDIT_WATCHED'; readonly records: number }
   /** An item of the audit table was changed or removed. No code of this system does either. */

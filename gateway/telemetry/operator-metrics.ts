@@ -38,8 +38,13 @@ export const METRICS = {
   TabledRecords: 'Count',
   TableFailures: 'Count',
   AuditReadFailures: 'Count',
+  OverdueAccessReviews: 'Count',
+  UnreadAccessReviews: 'Count',
   UntabledItems: 'Count',
   WatchedRecords: 'Count',
+  DeliveredItems: 'Count',
+  DeliveryLag: 'Seconds',
+  DeliveryFailures: 'Count',
 } as const
 
 type Counts = Partial<Record<keyof typeof METRICS, number>>
@@ -121,8 +126,16 @@ function countsOf(event: GatewayEvent): Counts {
       return { TabledRecords: event.added, UntabledItems: event.behind }
     case 'TABLES_FAILED':
       return { TableFailures: 1 }
+    case 'DELIVERY_PASS':
+      return { DeliveredItems: event.items, DeliveryLag: event.lag }
+    case 'DELIVERY_FAILED':
+      return { DeliveryFailures: 1 }
     case 'AUDIT_READ_FAILED':
       return { AuditReadFailures: 1 }
+    case 'ACCESS_REVIEW_OVERDUE':
+      return { OverdueAccessReviews: event.count }
+    case 'ACCESS_REVIEWS_UNREAD':
+      return { UnreadAccessReviews: 1 }
     case 'AUDIT_WATCHED':
       return { WatchedRecords: event.records }
     case 'AUDIT_CHANGED':

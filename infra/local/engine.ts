@@ -119,7 +119,8 @@ async function answers(endpoint: string, giveUp: AbortSignal): Promise<boolean> 
     } catch {
       // not listening yet
     }
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    // the engine takes about 50 ms to listen, and an attempt takes a millisecond of this process
+    await new Promise((resolve) => setTimeout(resolve, 15))
   }
   return false
 }

@@ -25,6 +25,8 @@ export const stackEnvironment = z.object({
   PHI_NOTARY_TENANTS: z.string(),
   PHI_AUDIT_OBJECTS: text,
   PHI_AUDIT_TABLES: text,
+  PHI_SIEM: z.string().default(''),
+  PHI_SIEM_POSITIONS: text,
   PHI_ISSUER: text,
   PHI_AUDIENCE: text,
   PHI_JWKS_URI: text,
@@ -54,6 +56,10 @@ export interface StackParts {
   readonly auditObjects: string
   /** The folder of the audit tables, an absolute path. */
   readonly auditTables: string
+  /** The receivers of the audit log: the setting PHI_SIEM. Empty: nothing is delivered. */
+  readonly siem: string
+  /** The folder of the delivered positions, an absolute path. */
+  readonly siemPositions: string
   readonly issuer: string
   readonly audience: string
   readonly jwksUri: string
@@ -76,6 +82,8 @@ export const environmentOf = (parts: StackParts): StackEnvironment => ({
   PHI_NOTARY_TENANTS: parts.tenants.join(','),
   PHI_AUDIT_OBJECTS: parts.auditObjects,
   PHI_AUDIT_TABLES: parts.auditTables,
+  PHI_SIEM: parts.siem,
+  PHI_SIEM_POSITIONS: parts.siemPositions,
   PHI_ISSUER: parts.issuer,
   PHI_AUDIENCE: parts.audience,
   PHI_JWKS_URI: parts.jwksUri,

@@ -1,6 +1,7 @@
 import {
   createCipheriv,
   createDecipheriv,
+  createHmac,
   createPrivateKey,
   createPublicKey,
   createSecretKey,
@@ -19,9 +20,10 @@ import { writePrivateFile } from './private-file.ts'
 /** The state of a key, as in KMS. `Denied` simulates a key policy that does not name the caller. */
 export type KeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Denied'
 
-/** The algorithm of a key, as in KMS. Keys of the last two sign; they do not encrypt. */
-export type KeySpec = 'SYMMETRIC_DEFAULT' | 'ECC_NIST_EDWARDS25519' | 'ML_DSA_44'
-type SigningSpec = Exclude<KeySpec, 'SYMMETRIC_DEFAULT'>
+/** The algorithm of a key, as in KMS. A key encrypts, computes MACs (HMAC_256) or signs; it does nothing else. */
+export const KEY_SPECS = ['SYMMETRIC_DEFAULT', 'HMAC_256', 'ECC_NIST_EDWARDS25519', 'ML_DSA_44'] as const
+export type KeySpec = (typeof KEY_SPECS)[number]
+type SigningSpec = Exclude<KeySpec, 'SYMMETRIC_DEFAULT' | 'HMAC_256'>
 export const SIGNING_ALGORITHMS = { ECC_NIST_EDWARDS25519: 'ED25519_SHA_512', ML_DSA_44: 'ML_DSA_SHAKE_256' } as const
 
 export interface MasterKey {
@@ -29,7 +31,7 @@ export interface MasterKey {
   readonly spec: KeySpec
   readonly alias?: string
   readonly createdAt: number
-  /** The secret of an encrypting key, the private key of a signing one. */
+  /** The secret of a key that encrypts or computes MACs, the private key of a signing one. */
   readonly material: KeyObject
   state: KeyState
 }
@@ -51,7 +53,7 @@ const stored = z.strictObject({
     z.strictObject({
       id: z.uuid(),
       // files of older versions hold only symmetric keys
-      spec: z.enum(['SYMMETRIC_DEFAULT', 'ECC_NIST_EDWARDS25519', 'ML_DSA_44']).default('SYMMETRIC_DEFAULT'),
+      spec: z.enum(KEY_SPECS).default('SYMMETRIC_DEFAULT'),
       alias: z.string().optional(),
       createdAt: z.number(),
       material: z.base64(),
@@ -72,8 +74,7 @@ export class MasterKeys {
     if (text === undefined) return
     for (const { alias, material, ...key } of stored.parse(JSON.parse(text)).keys) {
       const bytes = Buffer.from(material, 'base64')
-      const secret =
-        key.spec === 'SYMMETRIC_DEFAULT' ? createSecretKey(bytes) : createPrivateKey({ key: bytes, format: 'der', type: 'pkcs8' })
+      const secret = isSigning(key.spec) ? createPrivateKey({ key: bytes, format: 'der', type: 'pkcs8' }) : createSecretKey(bytes)
       this.#keys.set(key.id, { ...key, material: secret, ...(alias !== undefined && { alias }) })
     }
   }
@@ -91,7 +92,7 @@ export class MasterKeys {
       spec,
       ...(alias !== undefined && { alias }),
       createdAt: Date.now(),
-      material: spec === 'SYMMETRIC_DEFAULT' ? createSecretKey(randomBytes(32)) : newPrivateKey(spec),
+      material: isSigning(spec) ? newPrivateKey(spec) : createSecretKey(randomBytes(32)),
       state: 'Enabled',
     }
     this.#keys.set(key.id, key)
@@ -114,11 +115,13 @@ export class MasterKeys {
     if (this.#file === undefined) return
     const keys = [...this.#keys.values()].map(({ material, ...key }) => ({
       ...key,
-      material: (key.spec === 'SYMMETRIC_DEFAULT' ? material.export() : exportedKey(material)).toString('base64'),
+      material: (isSigning(key.spec) ? exportedKey(material) : material.export()).toString('base64'),
     }))
     writePrivateFile(this.#file, JSON.stringify({ keys }, null, 2))
   }
 }
+
+export const isSigning = (spec: KeySpec): spec is SigningSpec => Object.hasOwn(SIGNING_ALGORITHMS, spec)
 
 const newPrivateKey = (spec: SigningSpec): KeyObject =>
   spec === 'ML_DSA_44' ? generateKeyPairSync('ml-dsa-44').privateKey : generateKeyPairSync('ed25519').privateKey
@@ -130,6 +133,9 @@ export const publicKeyOf = ({ material }: MasterKey): Buffer => createPublicKey(
 
 /** The raw signature over a message. As in KMS, two ML-DSA signatures of one message differ. */
 export const signatureOf = ({ material }: MasterKey, message: Buffer): Buffer => signWith(null, message, material)
+
+/** HMAC-SHA-256 over a message. */
+export const macOf = ({ material }: MasterKey, message: Buffer): Buffer => createHmac('sha256', material).update(message).digest()
 
 /** Returns a blob in the format at `HEADER_BYTES`, with the context as additional authenticated data. */
 export function seal(key: MasterKey, plaintext: Buffer, context: EncryptionContext): Buffer {

@@ -1,13 +1,25 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { refuseProductionIfNamed } from '../../gateway/model/stage.ts'
 import { readBody } from './body.ts'
+import {
+  createKeyInput,
+  decryptInput,
+  describeKeyInput,
+  encryptInput,
+  generateDataKeyInput,
+  generateMacInput,
+  keyInput,
+  signInput,
+} from './kms-inputs.ts'
 import { type Interference, Interferences } from './kms-interference.ts'
 import {
   arnOf,
+  isSigning,
   type KeySpec,
   type KeyState,
+  macOf,
   type MasterKey,
   MasterKeys,
   open,
@@ -46,7 +58,7 @@ export interface KmsOptions {
   readonly port?: number
   /** Aliases to create at the start, each with a key of its own, for instance `alias/phi-local`. */
   readonly aliases?: readonly string[]
-  /** Aliases to create at the start, each with a key that signs, by the algorithm of the key. */
+  /** Aliases to create at the start, each with a key of that algorithm, which signs or computes MACs. */
   readonly signing?: Readonly<Record<string, Exclude<KeySpec, 'SYMMETRIC_DEFAULT'>>>
 }
 
@@ -131,48 +143,11 @@ function requestedKey(keys: MasterKeys, input: unknown): MasterKey | undefined {
   return KeyId === undefined ? CiphertextBlob && keys.keyOf(CiphertextBlob) : keys.find(KeyId)
 }
 
-const bytes = z.base64().transform((text) => Buffer.from(text, 'base64'))
-const context = z.record(z.string(), z.string()).default({})
-const keyId = z.string().min(1).max(2048)
-
-const generateDataKeyInput = z
-  .object({
-    KeyId: keyId,
-    EncryptionContext: context,
-    KeySpec: z.enum(['AES_256', 'AES_128']).optional(),
-    NumberOfBytes: z.int().min(1).max(1024).optional(),
-  })
-  // the service requires exactly one of the two
-  .refine((input) => (input.KeySpec === undefined) !== (input.NumberOfBytes === undefined))
-const encryptInput = z.object({
-  KeyId: keyId,
-  EncryptionContext: context,
-  Plaintext: bytes.refine((b) => b.length >= 1 && b.length <= 4096),
-})
-const decryptInput = z.object({
-  KeyId: keyId.optional(),
-  EncryptionContext: context,
-  CiphertextBlob: bytes.refine((b) => b.length >= 1),
-})
-const createKeyInput = z.object({
-  KeySpec: z.enum(['SYMMETRIC_DEFAULT', 'ECC_NIST_EDWARDS25519', 'ML_DSA_44']).default('SYMMETRIC_DEFAULT'),
-  KeyUsage: z.enum(['ENCRYPT_DECRYPT', 'SIGN_VERIFY']).default('ENCRYPT_DECRYPT'),
-})
-const signInput = z.object({
-  KeyId: keyId,
-  // the other types take digests, which no code here signs
-  MessageType: z.literal('RAW').default('RAW'),
-  Message: bytes.refine((b) => b.length >= 1 && b.length <= 4096),
-  SigningAlgorithm: z.enum(['ED25519_SHA_512', 'ML_DSA_SHAKE_256']),
-})
-const keyInput = z.object({ KeyId: keyId.optional(), CiphertextBlob: bytes.optional() })
-const describeKeyInput = z.object({ KeyId: keyId })
-
 function operate(keys: MasterKeys, operation: string, body: unknown): object {
   switch (operation) {
     case 'CreateKey': {
       const { KeySpec, KeyUsage } = parse(createKeyInput, body)
-      if ((KeySpec === 'SYMMETRIC_DEFAULT') !== (KeyUsage === 'ENCRYPT_DECRYPT')) throw new KmsFault('ValidationException')
+      if (KeyUsage !== usageOf(KeySpec)) throw new KmsFault('ValidationException')
       return { KeyMetadata: metadata(keys.create(undefined, KeySpec)) }
     }
     case 'DescribeKey': {
@@ -202,6 +177,12 @@ function operate(keys: MasterKeys, operation: string, body: unknown): object {
       if (!plaintext) throw new KmsFault('InvalidCiphertextException')
       return { KeyId: arnOf(key), Plaintext: plaintext.toString('base64'), EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' }
     }
+    case 'GenerateMac': {
+      const input = parse(generateMacInput, body)
+      const key = usable(required(keys.find(input.KeyId)))
+      if (key.spec !== 'HMAC_256') throw new KmsFault('InvalidKeyUsageException')
+      return { KeyId: arnOf(key), Mac: macOf(key, input.Message).toString('base64'), MacAlgorithm: input.MacAlgorithm }
+    }
     case 'Sign': {
       const input = parse(signInput, body)
       const key = usable(signing(required(keys.find(input.KeyId))))
@@ -224,8 +205,10 @@ function operate(keys: MasterKeys, operation: string, body: unknown): object {
   }
 }
 
-const algorithmOf = ({ spec }: MasterKey): string | undefined =>
-  spec === 'SYMMETRIC_DEFAULT' ? undefined : SIGNING_ALGORITHMS[spec]
+const algorithmOf = ({ spec }: MasterKey): string | undefined => (isSigning(spec) ? SIGNING_ALGORITHMS[spec] : undefined)
+
+const usageOf = (spec: KeySpec): 'ENCRYPT_DECRYPT' | 'GENERATE_VERIFY_MAC' | 'SIGN_VERIFY' =>
+  isSigning(spec) ? 'SIGN_VERIFY' : spec === 'HMAC_256' ? 'GENERATE_VERIFY_MAC' : 'ENCRYPT_DECRYPT'
 
 function encrypting(key: MasterKey): MasterKey {
   if (key.spec !== 'SYMMETRIC_DEFAULT') throw new KmsFault('InvalidKeyUsageException')
@@ -233,7 +216,7 @@ function encrypting(key: MasterKey): MasterKey {
 }
 
 function signing(key: MasterKey): MasterKey {
-  if (key.spec === 'SYMMETRIC_DEFAULT') throw new KmsFault('InvalidKeyUsageException')
+  if (!isSigning(key.spec)) throw new KmsFault('InvalidKeyUsageException')
   return key
 }
 
@@ -266,9 +249,10 @@ function metadata(key: MasterKey): object {
     KeyState: key.state === 'Denied' ? 'Enabled' : key.state,
     KeySpec: key.spec,
     KeyManager: 'CUSTOMER',
-    ...(key.spec === 'SYMMETRIC_DEFAULT'
-      ? { KeyUsage: 'ENCRYPT_DECRYPT', EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'] }
-      : { KeyUsage: 'SIGN_VERIFY', SigningAlgorithms: [algorithmOf(key)] }),
+    KeyUsage: usageOf(key.spec),
+    ...(key.spec === 'SYMMETRIC_DEFAULT' && { EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'] }),
+    ...(key.spec === 'HMAC_256' && { MacAlgorithms: ['HMAC_SHA_256'] }),
+    ...(isSigning(key.spec) && { SigningAlgorithms: [algorithmOf(key)] }),
   }
 }
 

@@ -13,7 +13,7 @@ export interface Seeding extends Pick<SeedOptions, 'openImporter' | 'log'> {
 
 const LAKESIDE_PATIENTS = 10
 /** Increase it with every change of the stored format. Data of another format can be neither read nor overwritten. */
-const FORMAT = 7
+const FORMAT = 8
 
 /** The data folder has a format that this version of the stack cannot read. */
 export class OtherFormat extends Error {

@@ -40,6 +40,8 @@ const STAGE = 'local'
 const KMS_KEY = 'alias/phi-local'
 const LAKESIDE_KEY = 'alias/phi-lakeside'
 const LOG_KEYS = { ed25519: 'alias/phi-local-log-ed25519', mlDsa44: 'alias/phi-local-log-ml-dsa-44' }
+/** The key for digests of ids, for receivers of the audit log outside of the boundary. */
+const SIEM_KEY = 'alias/phi-local-siem'
 /** In older data folders, the first tenant key of lakeside is under the shared key. */
 const TENANT_KMS_KEYS = { lakeside: [LAKESIDE_KEY, KMS_KEY] }
 /** Unregistered texts of the portal are reported, and it registers queries by itself. Other first-party clients send any text. */
@@ -51,6 +53,8 @@ const DATABASE = 'dynamodb.sqlite'
 const AUDIT_OBJECTS = 'audit-objects'
 /** The folder of the tables that are derived from it. */
 const AUDIT_TABLES = 'audit-tables'
+/** The folder of the positions up to which the log was delivered. */
+const SIEM_POSITIONS = 'siem-positions'
 /** All files of a stack. `fresh` deletes only these, so that a wrong folder loses no other files. */
 const DATA_FILES = [
   DATABASE,
@@ -62,6 +66,7 @@ const DATA_FILES = [
   'seeded.json',
   AUDIT_OBJECTS,
   AUDIT_TABLES,
+  SIEM_POSITIONS,
 ]
 
 /** A stack already runs on this data folder. */
@@ -108,7 +113,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       startKms({
         file: join(dataFolder, 'kms.json'),
         aliases: [KMS_KEY, LAKESIDE_KEY],
-        signing: { [LOG_KEYS.ed25519]: 'ECC_NIST_EDWARDS25519', [LOG_KEYS.mlDsa44]: 'ML_DSA_44' },
+        signing: {
+          [LOG_KEYS.ed25519]: 'ECC_NIST_EDWARDS25519',
+          [LOG_KEYS.mlDsa44]: 'ML_DSA_44',
+          [SIEM_KEY]: 'HMAC_256',
+        },
       }),
     ),
     track(startIdentityProvider({ port: identityPort, dataFolder, users })),
@@ -131,6 +140,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     tenants: [...new Set(users.map(({ tenant }) => tenant))],
     auditObjects: join(dataFolder, AUDIT_OBJECTS),
     auditTables: join(dataFolder, AUDIT_TABLES),
+    siem: process.env['PHI_SIEM'] ?? '',
+    siemPositions: join(dataFolder, SIEM_POSITIONS),
     issuer,
     audience: AUDIENCE,
     jwksUri,

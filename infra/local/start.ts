@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { DEMO_USERS } from './users.ts'
 import { type Handler, startHttpApi } from './api-gateway.ts'
 import { seedClients } from './demo/seed-clients.ts'
+import { seedWorkforce } from './demo/seed-workforce.ts'
 import { seedOnce } from './seeding.ts'
 import { DATA_FOLDER } from './stack-file.ts'
 import { AUDIT_FUNCTION, startStack } from './stack.ts'
@@ -10,7 +11,7 @@ import { tour } from './tour.ts'
 import { compilePolicy } from '../../directives/compile.ts'
 import { clinicLock, clinicTypeDefs } from '../../schema/clinic.ts'
 
-// `npm start [-- --fresh] [--patients N]` starts the whole system on this machine. PORT and PHI_DATA come from the environment.
+// `npm start [-- --fresh] [--patients N]` starts the whole system on this machine. PORT, PHI_DATA and PHI_SIEM come from the environment.
 
 const DEFAULT_PORT = 4000
 const DEFAULT_PATIENTS = 60
@@ -33,14 +34,18 @@ async function start(): Promise<void> {
   stopOnSignal(stops)
   try {
     // import them only now: they read the environment when they are loaded, as on Lambda
-    const [{ handler }, audit, notary, tables, { openImporter }, { openOperationAdmin }] = await Promise.all([
-      import('../../functions/graphql.ts'),
-      import('../../functions/audit.ts'),
-      import('../../functions/notary.ts'),
-      import('../../functions/tables.ts'),
-      import('../../gateway/admin/open-importer.ts'),
-      import('../../gateway/admin/operation-admin.ts'),
-    ])
+    const [{ handler }, audit, notary, tables, delivery, { openImporter }, { openOperationAdmin }, { openWorkforceAdmin }] =
+      await Promise.all([
+        import('../../functions/graphql.ts'),
+        import('../../functions/audit.ts'),
+        import('../../functions/notary.ts'),
+        import('../../functions/tables.ts'),
+        // a setting that is not complete stops the start, with its fault
+        stack.env.PHI_SIEM === '' ? undefined : import('../../functions/delivery.ts'),
+        import('../../gateway/admin/open-importer.ts'),
+        import('../../gateway/admin/operation-admin.ts'),
+        import('../../gateway/admin/workforce-admin.ts'),
+      ])
     stack.lambda.serve(AUDIT_FUNCTION, audit.handler)
     const seeded = await seedOnce({
       stack,
@@ -58,6 +63,10 @@ async function start(): Promise<void> {
       openOperations: (tenant) => openOperationAdmin(tenant, compiled, process.env),
       log,
     })
+    await seedWorkforce({
+      stage: stack.env.PHI_STAGE,
+      openWorkforce: (tenant) => openWorkforceAdmin(tenant, compiled.policy.digest, process.env),
+    })
     const api = await startHttpApi({
       port,
       routes: {
@@ -70,6 +79,7 @@ async function start(): Promise<void> {
     const sealAndTable = async (): Promise<void> => {
       await notary.handler()
       await tables.handler()
+      await delivery?.handler()
     }
     stops.unshift(() => api.stop(), everyMinute(sealAndTable))
   } catch (error) {

@@ -52,6 +52,9 @@ const template = z.strictObject({
   Resources: z.record(z.string(), resource),
 })
 
+/** The file of the tables, which takes longer to parse than the tables take to create. It is read once. */
+let fragment: z.infer<typeof template> | undefined
+
 type TableDefinition = CreateTableCommandInput & { readonly TableName: string }
 
 /** The short forms of CloudFormation's intrinsic functions as data: `!GetAtt Key.Arn` is `{ 'Fn::GetAtt': 'Key.Arn' }`. */
@@ -83,7 +86,8 @@ export function readFragment(file: URL): unknown {
  * @throws Error if a table has no variable, or a variable no table
  */
 export function tableDefinitions(stage: string): ReadonlyMap<string, TableDefinition> {
-  const { Environment, OperatorEnvironment, Resources } = template.parse(readFragment(new URL('../tables.yml', import.meta.url)))
+  fragment ??= template.parse(readFragment(new URL('../tables.yml', import.meta.url)))
+  const { Environment, OperatorEnvironment, Resources } = fragment
   const references = Object.entries({ ...Environment, ...OperatorEnvironment })
   const referenced = new Set(references.map(([, { Ref }]) => Ref))
   if (Object.keys(Resources).some((id) => !referenced.has(id))) throw new Error('infra/tables.yml has a table without a variable.')

@@ -18,8 +18,8 @@ import {
 import { CountedRounds } from '../harness/counted-rounds.ts'
 
 // `npm run bench:audit-history [records]`: the rounds of requests and the time of a first page by patient, user and request, in a log of
-// 1,000,000 field records of 2,000 patients and 200 users over 30 days. The embedded engine takes many minutes to store so many. With
-// fewer records, by default 120,000, patients, users and hours are fewer in proportion: each of them has as many records as in the whole.
+// 1,000,000 field records of 2,000 patients and 200 users over 30 days. With fewer records, patients, users and hours are fewer in
+// proportion: each of them has as many records as in the whole.
 
 /** A question, with the rounds of requests and the median time of its first page in milliseconds. */
 export interface HistoryTime {
@@ -29,9 +29,11 @@ export interface HistoryTime {
   readonly ms: number
 }
 
-const RECORDS_OF_ITEM = 8
+/** A chart with sixteen fields. */
+const RECORDS_OF_ITEM = 16
 const WHOLE = { records: 1_000_000, patients: 2_000, users: 200, hours: 30 * 24 }
-const DEFAULT_RECORDS = 120_000
+/** Hours that are written at a time, while the next ones are prepared. */
+const WRITERS = 4
 const HOUR_MS = 3_600_000
 /** The lanes of an hour. */
 const LANES = 2
@@ -75,6 +77,7 @@ async function fill(
 ): Promise<string[]> {
   const ofLane = Math.ceil(records / RECORDS_OF_ITEM / hours / LANES)
   const chosen: string[] = []
+  const writing = new Set<Promise<void>>()
   for (let hour = 0; hour < hours; hour++) {
     const lanes = Array.from({ length: LANES }, (_, lane) => {
       const first = (hour * LANES + lane) * ofLane
@@ -90,9 +93,12 @@ async function fill(
       })
       return laneOfRequests(requests)
     })
-    await write(lanes)
+    if (writing.size >= WRITERS) await Promise.race(writing)
+    const written = write(lanes).finally(() => writing.delete(written))
+    writing.add(written)
     chosen.push(...lanes.slice(0, 1).flatMap(({ requestIds }) => requestIds[hour % ofLane] ?? []))
   }
+  await Promise.all(writing)
   return chosen
 }
 
@@ -123,4 +129,4 @@ async function timeOf(
   return { question, rounds, records, ms: Math.round(times.sort((one, other) => one - other)[Math.floor(RUNS / 2)] ?? 0) }
 }
 
-if (import.meta.main) console.table(await historyTimes(Number(process.argv[2] ?? DEFAULT_RECORDS)))
+if (import.meta.main) console.table(await historyTimes(Number(process.argv[2] ?? WHOLE.records)))

@@ -36,6 +36,11 @@ export const CAMPAIGNS: readonly Campaign[] = [
     size: { variable: 'PHI_TAIL_RUNS', full: '60' },
   },
   {
+    name: 'delivery',
+    path: 'test/gateway/oversight/delivery/delivery.integration.test.ts',
+    size: { variable: 'PHI_DELIVERY_BATCHES', full: '1000' },
+  },
+  {
     name: 'filters',
     path: 'test/gateway/oversight/tables/selected.property.test.ts',
     size: { variable: 'PHI_FILTER_RUNS', full: '60' },
@@ -79,6 +84,16 @@ export const CAMPAIGNS: readonly Campaign[] = [
     name: 'registry',
     path: 'test/gateway/operations/persisted/registry-size.integration.test.ts',
     size: { variable: 'REGISTERED_OPERATIONS', full: '10000' },
+  },
+  {
+    name: 'consents',
+    path: 'test/gateway/decide/consent.test.ts',
+    size: { variable: 'CONSENT_REQUESTS', full: '1000000' },
+  },
+  {
+    name: 'any-text',
+    path: 'test/hostile/any-input.integration.test.ts',
+    size: { variable: 'ANY_TEXTS', full: '20000' },
   },
   { name: 'oracle', path: 'test/oracle/oracle.integration.test.ts', size: { variable: 'ORACLE_RUNS', full: '2000' } },
   {

@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { auditCommand } from '../../cli/audit.ts'
 import { ExportFolder } from '../../cli/export-folder.ts'
 import { VerifyPool } from '../../cli/verify-pool.ts'
 import { exportLog } from '../../gateway/oversight/log/log-export.ts'
@@ -17,9 +16,8 @@ import type { TenantId } from '../../gateway/model/ids.ts'
 import { FolderObjects } from '../../gateway/store/folder-objects.ts'
 import { NOON } from '../gateway/audit/examples.ts'
 import { laneOf, sealedByTime } from '../gateway/audit/sealed-log.ts'
+import { runCommand } from './run-command.ts'
 
-const run = promisify(execFile)
-const phi = new URL('../../cli/phi.ts', import.meta.url).pathname
 const HOUR_MS = 3_600_000
 
 /** Three hours with lanes of their own, and a lane over the end of an hour. */
@@ -61,11 +59,14 @@ async function exported(name: string, span: { from?: number; to?: number }): Pro
   )
   return target
 }
-async function phiVerify(name: string, ...options: string[]): Promise<{ code: number; output: string }> {
-  const child = await run(process.execPath, [phi, 'audit', 'verify', join(folder, name), ...options]).catch(
-    (error: unknown) => error as { code: number; stdout: string; stderr: string },
+const phi = async (...words: string[]) =>
+  await runCommand(
+    auditCommand((command) => command),
+    words,
   )
-  return { code: 'code' in child ? child.code : 0, output: child.stdout + child.stderr }
+async function phiVerify(name: string, ...options: string[]): Promise<{ code: number; output: string }> {
+  const { code, stdout, stderr } = await phi('verify', join(folder, name), ...options)
+  return { code, output: stdout + stderr }
 }
 
 describe('P7: an export', () => {
@@ -168,13 +169,11 @@ describe('P7: a proof', () => {
     const name = join(folder, 'one')
     writeFileSync(`${name}.tlog-proof`, proven.proof)
     writeFileSync(`${name}.item.json`, proven.line)
-    const { stdout } = await run(process.execPath, [phi, 'audit', 'verify-proof', `${name}.tlog-proof`, '--policy', ownPolicy])
-    expect(stdout).toMatch(
+    const verify = async () => await phi('verify-proof', `${name}.tlog-proof`, '--policy', ownPolicy)
+    expect((await verify()).stdout).toMatch(
       /4 field records, item kakjK50G\.11\/4 of phi\.example\.com\/audit\/riverside, sealed by 2026-03-01T.*, 2 witnesses/,
     )
     writeFileSync(`${name}.item.json`, readFileSync(`${name}.item.json`, 'utf8').replace('TREAT', 'HRESC'))
-    await expect(
-      run(process.execPath, [phi, 'audit', 'verify-proof', `${name}.tlog-proof`, '--policy', ownPolicy]),
-    ).rejects.toMatchObject({ code: 1 })
+    expect(await verify()).toMatchObject({ code: 1 })
   })
 })

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
-import { environmentOf, tableNames } from '../../infra/local/environment.ts'
-import { writeStackFile } from '../../infra/local/stack-file.ts'
+import { writeStaleStack } from './stale-stack.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'phi-no-stack-'))
@@ -33,6 +32,7 @@ describe('phi without a running stack', { timeout: 60_000 }, () => {
     [['study', 'list', '--tenant', 'riverside']],
     [['operations', 'list', '--tenant', 'riverside']],
     [['operations', 'check', '--tenant', 'riverside']],
+    [['workforce', 'list', '--tenant', 'riverside']],
     [['import', '.']],
   ])('%j fails with the cause and the remedy', async (words) => {
     expect(await phi(...words)).toEqual({ code: 1, stdout: '', stderr: message })
@@ -44,26 +44,7 @@ describe('phi without a running stack', { timeout: 60_000 }, () => {
 
   it.concurrent('fails if the file of a stack is left over from one that has ended', async () => {
     const stale = mkdtempSync(join(folder, 'stale-'))
-    const free = 'http://127.0.0.1:9'
-    const env = environmentOf({
-      stage: 'local',
-      tables: tableNames.parse(Object.fromEntries(Object.keys(tableNames.shape).map((name) => [name, 'table']))),
-      kmsKeyId: 'key',
-      tenantKmsKeys: {},
-      logKeys: { ed25519: 'key', mlDsa44: 'key' },
-      tenants: ['riverside'],
-      auditObjects: stale,
-      auditTables: stale,
-      issuer: free,
-      audience: 'phi',
-      jwksUri: free,
-      operations: {},
-      auditFunction: 'audit',
-      dynamodb: free,
-      kms: free,
-      lambda: free,
-    })
-    writeStackFile(stale, { graphql: free, issuer: free, jwksUri: free, tokenEndpoint: free, clientSecrets: {}, env })
+    writeStaleStack(stale)
     const stderr = 'The local stack does not answer. If it no longer runs, start it with: npm start\n'
     expect(await phiIn(stale, 'import', '.')).toEqual({ code: 1, stdout: '', stderr })
   })

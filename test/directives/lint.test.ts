@@ -7,6 +7,7 @@ import { connection, faultsOf, GRANT, NOT_PHI, PHI, sdl } from './clinic-fixture
 /** One faulty schema: its name, the SDL, the place of the fault, and a part of the message. */
 type Case = readonly [name: string, sdl: string, path: string, line: number, says: RegExp]
 
+const COMPARED = '@workforceComparison(as: PHONE)'
 const visit = (type: string) => `type Visit @record { note: String ${PHI} } ${type}`
 
 const FIELDS: readonly Case[] = [
@@ -308,6 +309,59 @@ const NAMES: readonly Case[] = [
     /not a stored text/,
   ],
   ['an index over what is not PHI', sdl(`a: String ${NOT_PHI} @searchable`), 'Person.a', 3, /@searchable is on/],
+  [
+    'a comparison of what is not PHI',
+    sdl(`a: String ${NOT_PHI} ${COMPARED}`),
+    'Person.a',
+    3,
+    /@workforceComparison is on a field without/,
+  ],
+  ['a comparison of a number', sdl(`a: Int ${PHI} ${COMPARED}`), 'Person.a', 3, /not a stored text/],
+  ['a comparison of a list of numbers', sdl(`a: [Float!] ${PHI} ${COMPARED}`), 'Person.a', 3, /not a stored text/],
+  [
+    'a comparison of what is computed',
+    sdl(`b: String ${PHI}\n  a: String ${PHI} ${COMPARED} @computed(from: ["Person.b"])`),
+    'Person.a',
+    4,
+    /not a stored text/,
+  ],
+  ['a comparison of a composite', sdl(`a: Tag ${PHI} ${COMPARED}`, 'type Tag { b: String }'), 'Person.a', 3, /not a stored text/],
+  [
+    'a comparison inside a composite',
+    sdl(`a: Tag ${PHI}`, `type Tag { b: String ${COMPARED} }`),
+    'Tag.b',
+    5,
+    /@workforceComparison is inside a composite/,
+  ],
+  [
+    "a comparison of a record that is not the patient's own",
+    sdl(`visits: VisitConnection ${PHI}`, `type Visit @record { note: String ${PHI} ${COMPARED} } ${connection('Visit')}`),
+    'Visit.note',
+    5,
+    /not of the patient's own record/,
+  ],
+  [
+    'two fields that are compared as one part',
+    sdl(`a: String ${PHI} ${COMPARED}\nb: String ${PHI} ${COMPARED}`),
+    'Person.b',
+    4,
+    /PHONE\) is on Person\.a too/,
+  ],
+  [
+    'a street without a postal code',
+    sdl(`a: [String!] ${PHI} @workforceComparison(as: STREET_ADDRESS)`),
+    'Person.a',
+    3,
+    /no token without POSTAL_CODE/,
+  ],
+  [
+    'a postal code without a street',
+    sdl(`a: String ${PHI} @workforceComparison(as: POSTAL_CODE)`),
+    'Person.a',
+    3,
+    /no token without STREET_ADDRESS/,
+  ],
+  ['a comparison as a part that does not exist', sdl(`a: String ${PHI} @workforceComparison(as: EMAIL)`), 'Person.a', 3, /EMAIL/],
   ['a compound with an unknown path', sdl(`a: String ${PHI} @searchable(with: ["Person.b"])`), 'Person.a', 3, /with:.*Person\.b/],
   [
     'a value derived from an unknown path',

@@ -199,6 +199,19 @@ describe('the diff separates widening from narrowing changes', () => {
     })
   })
 
+  it('a comparison with the workforce widens, its removal narrows, and another part of it does both', () => {
+    const [plain, phone] = [lockOf(`a: String ${PHI}`), lockOf(`a: String ${PHI} @workforceComparison(as: PHONE)`)]
+    expect(phone.split('\n').filter((line) => !plain.includes(line))).toEqual(['comparison Person.a as=PHONE'])
+    const change = (part: string, arrow: string) => `Person.a compared with the workforce as ${part}: ${arrow}`
+    expect(diff(plain, phone)).toEqual({ widened: [change('PHONE', 'none -> yes')], narrowed: [], other: [] })
+    expect(diff(phone, plain)).toEqual({ widened: [], narrowed: [change('PHONE', 'yes -> none')], other: [] })
+    expect(diff(phone, lockOf(`a: String ${PHI} @workforceComparison(as: FAMILY_NAME)`))).toEqual({
+      widened: [change('FAMILY_NAME', 'none -> yes')],
+      narrowed: [change('PHONE', 'yes -> none')],
+      other: [],
+    })
+  })
+
   it('a category or a reason is neither', () => {
     const found = diff(lockOf(grant(nurse)), lockOf(`a: String @phi(category: CLINICAL) ${nurse}`))
     expect(found).toMatchObject({ widened: [], narrowed: [] })

@@ -80,8 +80,8 @@ describe('C21: the schema change that narrows grants', () => {
     const sdl = clinicTypeDefs().map((source) => ({
       ...source,
       sdl: source.sdl.replace(
-        '    @searchable\n    @minimumNecessary(roles: [PHYSICIAN, NURSE])',
-        '    @searchable # by number\n    @minimumNecessary(roles: [PHYSICIAN, NURSE]) @minimumNecessary(roles: [NURSE])',
+        '    @workforceComparison(as: PATIENT_NUMBER)\n    @minimumNecessary(roles: [PHYSICIAN, NURSE])',
+        '    @workforceComparison(as: PATIENT_NUMBER) # by number\n    @minimumNecessary(roles: [PHYSICIAN, NURSE]) @minimumNecessary(roles: [NURSE])',
       ),
     }))
     const { schema, lock } = compilePolicy(sdl, { relationships: 'unchecked' })

@@ -11,7 +11,7 @@ import { indexKey } from '../../gateway/audit/item.ts'
 import { AUDIENCE, ISSUER, startIssuer, type TokenParts } from '../gateway/access/issuer.ts'
 import { type GuardedAudit, startGuardedAudit } from '../harness/guarded-audit.ts'
 import { type RunningClinic, runClinic } from '../harness/running-clinic.ts'
-import { HANG, refuse } from '../hostile/faults.ts'
+import { DROP_ANSWER, HANG, refuse } from '../hostile/faults.ts'
 
 let clinic: RunningClinic
 let audit: GuardedAudit
@@ -20,7 +20,12 @@ let clinical: Awaited<ReturnType<RunningClinic['another']>>
 beforeAll(async () => {
   clinic = await runClinic({ riverside: 3, lakeside: 1 })
   issuer = await startIssuer()
-  const own = { PHI_ISSUER: ISSUER, PHI_AUDIENCE: AUDIENCE, PHI_JWKS_URI: issuer.jwksUri }
+  const own = {
+    PHI_ISSUER: ISSUER,
+    PHI_AUDIENCE: AUDIENCE,
+    PHI_JWKS_URI: issuer.jwksUri,
+    PHI_ACCESS_REVIEWS: '{"begins":"2026-01-01"}',
+  }
   clinical = await clinic.another({ env: own })
   audit = await startGuardedAudit(clinic, {
     env: own,
@@ -149,13 +154,21 @@ describe('C28: the packaged function for auditors, with every request to AWS dec
     vi.stubEnv('AWS_ENDPOINT_URL_DYNAMODB', audit.env.AWS_ENDPOINT_URL_DYNAMODB)
     try {
       const { template } = audit.guard
-      const arn = (variable: 'PHI_TABLE_AUDIT' | 'PHI_TABLE_CHECKPOINTS' | 'PHI_TABLE_DISCLOSURES'): string =>
-        template.arnOf('AuditTable').replace(template.nameOf('AuditTable'), clinic.stack.env[variable])
+      const arn = (
+        variable:
+          | 'PHI_TABLE_AUDIT'
+          | 'PHI_TABLE_CHECKPOINTS'
+          | 'PHI_TABLE_DISCLOSURES'
+          | 'PHI_TABLE_COMPARISONS'
+          | 'PHI_TABLE_WORKFORCE',
+      ): string => template.arnOf('AuditTable').replace(template.nameOf('AuditTable'), clinic.stack.env[variable])
       const places = {
         partition: 'aws',
         auditTable: arn('PHI_TABLE_AUDIT'),
         checkpointsTable: arn('PHI_TABLE_CHECKPOINTS'),
         disclosuresTable: arn('PHI_TABLE_DISCLOSURES'),
+        comparisonsTable: arn('PHI_TABLE_COMPARISONS'),
+        workforceTable: arn('PHI_TABLE_WORKFORCE'),
         log: template.nameOf('AuditBucket'),
         tables: template.nameOf('AuditTablesBucket'),
         results: template.nameOf('AuditResultsBucket'),
@@ -364,5 +377,69 @@ describe('P2: with a service down', () => {
     audit.play(undefined)
     // another process answers the next question
     expect(edgesOf(await ask(await tokenFor('AUDITOR'), BY_USER, { id: 'physician' })).length).toBeGreaterThan(0)
+  })
+})
+
+describe('C21: the sign-off of an access review, with a service down', () => {
+  const MONTH = { from: '2026-01', to: '2026-01' }
+  const REVIEW = 'query ($from: DateTime!, $to: DateTime!) { accessReview(from: $from, to: $to) { digest } }'
+  const SIGN = 'mutation ($input: AccessReviewSignOffInput!) { signOffAccessReview(input: $input) { id requestId } }'
+  const officer = async () => await tokenFor('PRIVACY_OFFICER')
+  const sign = async (note: string): Promise<Answer> => {
+    const { data } = await ask(await officer(), REVIEW, MONTH)
+    const { digest } = data?.['accessReview'] as { digest: string }
+    return await ask(await officer(), SIGN, { input: { ...MONTH, digest, decision: 'KEEP', note } })
+  }
+  const stored = async (): Promise<number> => {
+    const key = { ':pk': { S: 'riverside##ACCESS_REVIEWS' } }
+    const input = { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: key, ConsistentRead: true }
+    const { Count } = await clinic.stack.dynamodb.send(
+      new QueryCommand({ TableName: clinic.stack.env.PHI_TABLE_DISCLOSURES, ...input }),
+    )
+    return Count ?? 0
+  }
+  const recorded = async ({ requestId }: Answer): Promise<string[]> =>
+    (await clinic.services.history.ofRequest('riverside' as TenantId, requestId)).map(({ path, outcome }) => `${path} ${outcome}`)
+  const RECORD = ['AuditLog.signOffAccessReview WRITTEN']
+
+  it('C21: with the log refusing writes: neither a sign-off nor a record', async () => {
+    audit.play(({ operation }) => (operation === 'TransactWriteItems' ? refuse('AccessDeniedException') : { kind: 'PASS' }))
+    const { data } = await ask(await officer(), REVIEW, MONTH)
+    expect(data).toBeUndefined()
+    audit.play(undefined)
+    const review = await ask(await officer(), REVIEW, MONTH)
+    const { digest } = review.data?.['accessReview'] as { digest: string }
+    audit.play(({ operation }) => (operation === 'TransactWriteItems' ? refuse('AccessDeniedException') : { kind: 'PASS' }))
+    const answer = await ask(await officer(), SIGN, { input: { ...MONTH, digest, decision: 'KEEP', note: 'refused' } })
+    audit.play(undefined)
+    expectNothing(answer, 503, 'AUDIT_UNAVAILABLE')
+    expect([await stored(), await recorded(answer)]).toEqual([0, []])
+    audit.kill()
+  })
+
+  it('C21: with a lost answer to the write: both are stored, and a repeated call finds them', async () => {
+    await sign('warm up')
+    const before = await stored()
+    let lost = 0
+    audit.play(({ operation, body }) => {
+      const isSignOff = operation === 'TransactWriteItems' && body.includes('ACCESS_REVIEWS')
+      return isSignOff && lost++ === 0 ? DROP_ANSWER : { kind: 'PASS' }
+    })
+    const answer = await sign('once')
+    audit.play(undefined)
+    const again = await sign('once')
+    expect([lost > 0, await stored()]).toEqual([true, before + 1])
+    const { requestId } = again.data?.['signOffAccessReview'] as { requestId: string }
+    expect(await recorded({ ...answer, requestId })).toEqual(RECORD)
+  })
+
+  it('C21: the daily reminder reads each tenant with its own session, and every request of it is allowed', async () => {
+    const before = audit.guard.decided.length
+    expect(await audit.invoke({ kind: 'REVIEW_REMINDER' })).toBeUndefined()
+    const decided = audit.guard.decided.slice(before)
+    expect(decided.filter((one) => !one.startsWith('Allowed '))).toEqual([])
+    expect(decided.some((one) => one.includes('AuditRole dynamodb:Query'))).toBe(true)
+    const policies = audit.sts.sessions.map(({ policy }) => policy)
+    for (const tenant of ['riverside', 'lakeside']) expect(policies.some((policy) => policy.includes(`${tenant}#*`))).toBe(true)
   })
 })

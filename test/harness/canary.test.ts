@@ -27,7 +27,7 @@ const marker = (path: string): string => canary.patient.markers.byPath.get(path)
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'phi-canary-'))
-  canary = await Canary.seed(() => Promise.resolve(STORE))
+  canary = new Canary(await Canary.write(() => Promise.resolve(STORE)))
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 

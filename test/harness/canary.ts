@@ -50,20 +50,20 @@ export class Canary {
   /** The recorded output, by the kind of place. */
   readonly #kept = new Map<string, string[]>()
 
-  private constructor(patient: CanaryPatient) {
+  constructor(patient: CanaryPatient) {
     this.patient = patient
     const self = patient.records.find(({ ref }) => (ref.id as string) === patient.patient)
     if (self === undefined) throw new TypeError('the schema has no patient')
     this.id = encodeNodeId(self.ref)
   }
 
-  /** Writes the canary patient as an import would. */
-  static async seed(openStore: (tenant: TenantId) => Promise<SealedStore>): Promise<Canary> {
+  /** Writes a canary patient as an import would. */
+  static async write(openStore: (tenant: TenantId) => Promise<SealedStore>): Promise<CanaryPatient> {
     const store = await openStore(CANARY)
     try {
       const patient = canaryPatient(compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' }), store.idFor)
       await store.write(patient)
-      return new Canary(patient)
+      return patient
     } finally {
       await store.close()
     }

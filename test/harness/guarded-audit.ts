@@ -19,6 +19,8 @@ const TABLES = {
   AuditTable: 'PHI_TABLE_AUDIT',
   CheckpointsTable: 'PHI_TABLE_CHECKPOINTS',
   DisclosuresTable: 'PHI_TABLE_DISCLOSURES',
+  ComparisonsTable: 'PHI_TABLE_COMPARISONS',
+  WorkforceTable: 'PHI_TABLE_WORKFORCE',
   SessionsTable: 'PHI_TABLE_SESSIONS',
   SecurityTable: 'PHI_TABLE_SECURITY',
   RecordsTable: 'PHI_TABLE_RECORDS',
@@ -36,6 +38,8 @@ export interface GuardedAudit {
   readonly env: RunningClinic['stack']['env'] & Readonly<Record<string, string>>
   /** Faults of DynamoDB, for calls that IAM allows. */
   play(script: Script | undefined): void
+  /** Invokes the function with an event that does not come from API Gateway. */
+  invoke(event: Readonly<Record<string, unknown>>): Promise<unknown>
   /** Ends the process at once. The next request starts another. */
   kill(): void
   stop(): Promise<void>
@@ -81,10 +85,11 @@ export async function startGuardedAudit(
   proxy.play(script)
 
   let child: Promise<FunctionChild> | undefined
-  const handler: Handler = async (event) => {
+  const running = async (): Promise<FunctionChild> => {
     child ??= FunctionChild.start(folder, env, { name: 'audit', bundle: new URL('index.mjs', bundle) })
-    return (await (await child).invoke(event)).result
+    return await child
   }
+  const handler: Handler = async (event) => (await (await running()).invoke(event)).result
   const api = await startHttpApi({ port: 0, routes: { ...routes, 'POST /audit/graphql': handler }, timeoutMs: 29_000 })
   const kill = (): void => {
     child?.then((one) => one.kill('SIGKILL')).catch(() => undefined)
@@ -99,6 +104,7 @@ export async function startGuardedAudit(
     play: (next) => {
       faults = next
     },
+    invoke: async (event) => (await (await running()).invoke(event)).result,
     kill,
     stop: async () => {
       kill()

@@ -1,31 +1,23 @@
-import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { openImporter } from '../../gateway/admin/open-importer.ts'
-import { seedDemo } from '../../infra/local/demo/seed.ts'
+import { rmSync } from 'node:fs'
 import { DEMO_USERS } from '../../infra/local/users.ts'
-import { lockDigest } from '../../directives/compile.ts'
-import { searchIndexes } from '../../directives/searchable.ts'
 import { composeGateway, openServices, type Services } from '../../gateway/compose.ts'
 import type { Gateway } from '../../gateway/create-gateway.ts'
 import type { HttpRequest, HttpResponse } from '../../gateway/http/messages.ts'
-import { openStore } from '../../gateway/admin/open-store.ts'
 import { operatorEvents } from '../../gateway/telemetry/operator-events.ts'
-import { startStack, type Stack } from '../../infra/local/stack.ts'
+import type { Stack } from '../../infra/local/stack.ts'
 import { fetchToken } from '../../infra/local/token.ts'
 import { clinic } from '../../resolvers/clinic.ts'
 import { clinicLock, clinicTypeDefs } from '../../schema/clinic.ts'
 import { clinic as compiled } from '../gateway/decide/clinic-policy.ts'
-import { kmsInWeather } from '../hostile/suite-weather.ts'
 import type { GatewayEvent } from '../../gateway/telemetry/events.ts'
 import type { TenantId } from '../../gateway/model/ids.ts'
 import type { Clock } from '../../gateway/model/record.ts'
 import { listenToUrls } from './asked-urls.ts'
-import { Canary, type CanaryAsk, CANARY_USERS } from './canary.ts'
+import { Canary, type CanaryAsk } from './canary.ts'
 import { replayAudit } from './replayed-audit.ts'
 import { contractFor } from './contracts.ts'
 import { MemoryOperations } from './operation-registry.ts'
+import { startSeeded } from './seeded-system.ts'
 
 /** An answer in the form that a client reads. */
 export interface ClinicAnswer {
@@ -99,21 +91,8 @@ const PARTNERS = DEMO_USERS.filter(({ role }) => role === 'PARTNER').map(({ tena
 }))
 
 export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<RunningClinic> {
-  const dataFolder = mkdtempSync(join(tmpdir(), 'phi-test-'))
-  // an engine that all tests share, like DynamoDB Local, needs distinct table names
-  const users = [...DEMO_USERS, ...CANARY_USERS]
-  const stack = await startStack({ dataFolder, port: 0, namespace: `test-${randomUUID()}`, users })
-  const weather = await kmsInWeather(stack.env.AWS_ENDPOINT_URL_KMS)
-  const [canary] = await Promise.all([
-    Canary.seed((tenant) => openStore(tenant, lockDigest(clinicLock()), stack.env, searchIndexes(clinicLock()))),
-    seedDemo({
-      stage: stack.env.PHI_STAGE,
-      openImporter: (tenant) => openImporter(tenant, clinicLock(), 'create'),
-      riverside,
-      lakeside,
-      log: () => undefined,
-    }),
-  ])
+  const { stack, dataFolder, canary: patient, stop: stopStack } = await startSeeded({ riverside, lakeside })
+  const canary = new Canary(patient)
   const silence = listenToUrls((url) => canary.asked(url))
   // the events of the canary's own requests are searched, but are not events of the suite
   let aside = false
@@ -204,8 +183,7 @@ export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<
       } finally {
         silence()
         for (const part of opened) await part.stop()
-        await weather.stop()
-        await stack.stop()
+        await stopStack()
       }
       canary.search(dataFolder)
       rmSync(dataFolder, { recursive: true, force: true })

@@ -4,22 +4,37 @@ import { findMarkers } from './canary-markers.ts'
 
 // Runs before each test file. The output of the file's process must not contain values of the canary patient (P8).
 
-const printed: string[] = []
+type Print = (...given: unknown[]) => unknown
+
+/** The output of the process since the start of the file, and the functions that record it. */
+interface Output {
+  readonly printed: string[]
+  readonly recording: WeakSet<Print>
+}
+
+/** Files that share a process share its output. A further function around each file's would format every line once more. */
+const OUTPUT = Symbol.for('phi-gateway: output of the test process')
+const shared = globalThis as unknown as { [OUTPUT]: Output | undefined }
+const { printed, recording } = (shared[OUTPUT] ??= { printed: [], recording: new WeakSet() })
+printed.length = 0
+
+function recorded(print: Print, of: object, text: (given: readonly unknown[]) => string): Print {
+  if (recording.has(print)) return print
+  const record: Print = (...given) => {
+    printed.push(text(given))
+    return print.apply(of, given)
+  }
+  recording.add(record)
+  return record
+}
 
 for (const stream of [process.stdout, process.stderr]) {
-  const write = stream.write.bind(stream) as (...given: unknown[]) => boolean
-  stream.write = (...given: unknown[]): boolean => {
-    const [chunk] = given
-    printed.push(typeof chunk === 'string' ? chunk : Buffer.from(chunk as Uint8Array).toString('latin1'))
-    return write(...given)
-  }
+  stream.write = recorded(Reflect.get(stream, 'write') as Print, stream, ([chunk]) =>
+    typeof chunk === 'string' ? chunk : Buffer.from(chunk as Uint8Array).toString('latin1'),
+  ) as typeof stream.write
 }
 for (const method of ['debug', 'dir', 'error', 'info', 'log', 'table', 'trace', 'warn'] as const) {
-  const print = console[method].bind(console) as (...given: unknown[]) => void
-  console[method] = (...given: unknown[]): void => {
-    printed.push(format(...given))
-    print(...given)
-  }
+  console[method] = recorded(Reflect.get(console, method) as Print, console, (given) => format(...given))
 }
 
 afterAll(async () => {

@@ -12,6 +12,9 @@ import { SEED_VARIABLE } from './suite-weather.ts'
 
 const { schema } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
 
+/** Generated texts of a request. */
+const TEXTS = Number(process.env['ANY_TEXTS'] ?? 60)
+
 let clinic: RunningClinic
 let id: string
 let cursor: string
@@ -280,7 +283,7 @@ describe('no input of a client is a fault of the gateway', () => {
       fc.asyncProperty(bodies, async (body) => {
         expect(await faultsOf('physician', body)).toEqual([])
       }),
-      { numRuns: 150 },
+      { numRuns: TEXTS },
     )
   })
 })

@@ -13,9 +13,13 @@ const RIVERSIDE = 'riverside' as TenantId
 /** One name is a part of the other, or both have a part in common. */
 const OTHERS = ['riverside-2', 'river', 'riversid', 'lakeside', '']
 
-const [audit, checkpoints, disclosures] = ['AuditTable', 'CheckpointsTable', 'DisclosuresTable'].map((id) =>
-  template.arnOf(id),
-) as [string, string, string]
+const [audit, checkpoints, disclosures, comparisons, workforce] = [
+  'AuditTable',
+  'CheckpointsTable',
+  'DisclosuresTable',
+  'ComparisonsTable',
+  'WorkforceTable',
+].map((id) => template.arnOf(id)) as [string, string, string, string, string]
 const [log, tables, results] = ['AuditBucket', 'AuditTablesBucket', 'AuditResultsBucket'].map((id) => template.arnOf(id)) as [
   string,
   string,
@@ -26,6 +30,8 @@ const places = {
   auditTable: audit,
   checkpointsTable: checkpoints,
   disclosuresTable: disclosures,
+  comparisonsTable: comparisons,
+  workforceTable: workforce,
   log: template.nameOf('AuditBucket'),
   tables: template.nameOf('AuditTablesBucket'),
   results: template.nameOf('AuditResultsBucket'),
@@ -72,6 +78,9 @@ const requestsOf = (tenant: string): SimulatedRequest[] => [
   keyed('Query', checkpoints, [`${tenant}#SPAN`]),
   keyed('Query', disclosures, [`${tenant}#p-1`]),
   keyed('BatchGetItem', disclosures, [`${tenant}##RECIPIENTS`]),
+  keyed('Query', comparisons, [`${tenant}#STREET#token`]),
+  keyed('BatchGetItem', comparisons, [`${tenant}#FAMILY_NAME#token`]),
+  keyed('Query', workforce, [`${tenant}#WORKFORCE`]),
   object('GetObject', log, `${tenant}/checkpoint`),
   object('GetObject', log, `${tenant}/segments/0-5000.ndjson.gz`),
   listed(log, `${tenant}/checkpoints/`),
@@ -97,6 +106,7 @@ const COMMON: readonly SimulatedRequest[] = [
   { action: 's3:GetBucketLocation', resource: results, context: viaAthena },
   { action: 'kms:Decrypt', resource: template.arnOf('AuditTableKey'), context: viaDynamoDB },
   { action: 'kms:Decrypt', resource: template.arnOf('DisclosuresTableKey'), context: viaDynamoDB },
+  { action: 'kms:Decrypt', resource: template.arnOf('WorkforceTableKey'), context: viaDynamoDB },
   { action: 'kms:Decrypt', resource: template.arnOf('AuditDataKey'), context: viaS3 },
   { action: 'kms:GenerateDataKey', resource: template.arnOf('AuditDataKey'), context: viaS3 },
 ]
@@ -118,19 +128,21 @@ const RIVERSIDE_LANE = [laneKey(RIVERSIDE, 'p1')]
 function refusedRequests(): SimulatedRequest[] {
   const ofOthers = OTHERS.flatMap(requestsOf)
   const mixed = [...READS.map((action) => keyed(action, audit, [...RIVERSIDE_LANE, laneKey('lakeside', 'p1')]))]
-  const withoutKeys = [audit, `${audit}/index/byUser`, checkpoints, disclosures].flatMap((resource) =>
+  const withoutKeys = [audit, `${audit}/index/byUser`, checkpoints, disclosures, comparisons, workforce].flatMap((resource) =>
     READS.filter((action) => action === 'Query' || !resource.includes('/index/')).map((action) => ({
       action: `dynamodb:${action}`,
       resource,
     })),
   )
-  const own = [audit, checkpoints, disclosures].flatMap((table) => WRITES.map((action) => keyed(action, table, RIVERSIDE_LANE)))
-  const scans = [audit, checkpoints, `${audit}/index/byUser`].flatMap((resource) =>
+  const own = [audit, checkpoints, disclosures, comparisons, workforce].flatMap((table) =>
+    WRITES.map((action) => keyed(action, table, RIVERSIDE_LANE)),
+  )
+  const scans = [audit, checkpoints, comparisons, workforce, `${audit}/index/byUser`].flatMap((resource) =>
     ['Scan', 'PartiQLSelect'].map((action) => ({ action: `dynamodb:${action}`, resource })),
   )
   const others = allTables
     .map((id) => template.arnOf(id))
-    .filter((arn) => ![audit, checkpoints, disclosures].includes(arn))
+    .filter((arn) => ![audit, checkpoints, disclosures, comparisons, workforce].includes(arn))
     .flatMap((table) => [...READS, ...WRITES].map((action) => keyed(action, table, ['riverside#patient-1'])))
   const tenants = READS.map((action) => keyed(action, checkpoints, ['TENANTS']))
   const lists = [log, tables].flatMap((bucket) => [
@@ -238,7 +250,9 @@ describe('C28: a session of the role of readers', () => {
     expect(await answersTo(requests, reader())).toEqual(allAnswer(false, requests))
   })
 
-  it('C28: the evaluator finds each condition that is left out, and each tenant that becomes a wildcard', async () => {
+  it('C28: the evaluator finds each condition that is left out, and each tenant that becomes a wildcard', {
+    timeout: 60_000,
+  }, async () => {
     const requests = refusedRequests()
     const isCaught = async (policies: SimulatedPolicies): Promise<boolean> => {
       for (const request of requests) {
@@ -342,6 +356,18 @@ describe('C28: the role of the function for auditors', () => {
     expect(await answersTo(requests, role)).toEqual(allAnswer(true, requests))
   })
 
+  it('C28: reads the names of tenants for the daily reminder, and nothing else of the table of checkpoints', async () => {
+    const names = [keyed('Query', checkpoints, ['TENANTS'])]
+    expect(await answersTo(names, role)).toEqual(allAnswer(true, names))
+    const requests = [
+      ...['Query', 'Scan'].map((action) => ({ action: `dynamodb:${action}`, resource: checkpoints })),
+      ...[['riverside#HEAD'], ['TENANTS', 'riverside#HEAD'], ['TENANTS#'], ['']].map((keys) => keyed('Query', checkpoints, keys)),
+      ...['GetItem', 'BatchGetItem', ...WRITES].map((action) => keyed(action, checkpoints, ['TENANTS'])),
+      keyed('Query', `${checkpoints}/index/any`, ['TENANTS']),
+    ]
+    expect(await answersTo(requests, role)).toEqual(allAnswer(false, requests))
+  })
+
   it('C28: reads no audit data, record, key or object by itself, and uses no key of a tenant', async () => {
     const requests = [
       { action: 'dynamodb:PutItem', resource: audit, context: { 'dynamodb:LeadingKeys': RIVERSIDE_LANE } },
@@ -421,6 +447,7 @@ describe('P7: the key of a bucket in a second account', () => {
     for (const [role, seals] of [
       ['NotaryRole', true],
       ['TablesRole', false],
+      ['DeliveryRole', false],
       ['AuditReaderRole', false],
     ] as const) {
       expect([role, await uses(role, 'Decrypt'), await uses(role, 'GenerateDataKey')]).toEqual([role, true, seals])
@@ -432,7 +459,7 @@ describe('P7: the key of a bucket in a second account', () => {
 })
 
 describe('P7: the key of segments and tables', () => {
-  it('P7: is used by notary, tables and readers only, through S3 and for the three buckets', () => {
+  it('P7: is used by notary, tables, delivery and readers only, through S3 and for the three buckets', () => {
     const { Statement } = template.propertiesOf('AuditDataKey')['KeyPolicy'] as { Statement: Record<string, unknown>[] }
     const uses = Statement.filter(({ Action }) =>
       /Decrypt|Encrypt|GenerateDataKey|Sign|CreateGrant|kms:\*/.test(JSON.stringify(Action)),
@@ -447,6 +474,14 @@ describe('P7: the key of segments and tables', () => {
         Condition: {
           StringEquals: { 'kms:CallerAccount': ACCOUNT, ...viaS3, 'kms:EncryptionContext:aws:s3:arn': [log, tables, results] },
         },
+      },
+      {
+        Sid: 'OpenLogThroughS3',
+        Effect: 'Allow',
+        Principal: { AWS: template.arnOf('DeliveryRole') },
+        Action: 'kms:Decrypt',
+        Resource: '*',
+        Condition: { StringEquals: { 'kms:CallerAccount': ACCOUNT, ...viaS3, 'kms:EncryptionContext:aws:s3:arn': log } },
       },
     ])
   })
@@ -479,5 +514,80 @@ describe('P7: the key of segments and tables', () => {
       ]
       expect(await answersTo(others, policies)).toEqual(allAnswer(false, others))
     }
+  })
+})
+
+describe('C28: the role that delivers to a SIEM', () => {
+  const stream = `arn:aws:firehose:${REGION}:${ACCOUNT}:deliverystream/audit`
+  // the parameters are those of a deployment from the fragments
+  const deployed = new ResolvedTemplate('', { siem: '[{}]', siemStreamArns: stream })
+  const role = (policies = deployed.policiesOf('DeliveryRole')): SimulatedPolicies => ({
+    principal: deployed.arnOf('DeliveryRole'),
+    policies,
+  })
+  const own = [log, deployed.arnOf('SiemPositionsBucket'), deployed.arnOf('AuditDataKey'), deployed.arnOf('SiemDigestKey')] as const
+  const [bucket, positions, dataKey, digestKey] = own
+  const mac = { 'kms:MacAlgorithm': 'HMAC_SHA_256' }
+  const given: SimulatedRequest[] = [
+    object('GetObject', bucket, 'riverside/segments/0-5000.ndjson.gz'),
+    { action: 's3:ListBucket', resource: bucket },
+    object('GetObject', positions, 'riverside/soc.json'),
+    object('PutObject', positions, 'riverside/soc.json'),
+    { action: 's3:ListBucket', resource: positions },
+    { action: 'firehose:PutRecordBatch', resource: stream },
+    { action: 'kms:Decrypt', resource: dataKey, context: viaS3 },
+    { action: 'kms:GenerateMac', resource: digestKey, context: mac },
+  ]
+
+  it('C28: reads the sealed log, keeps positions, sends to the named streams and derives digest keys', async () => {
+    expect(await answersTo(given, role())).toEqual(allAnswer(true, given))
+  })
+
+  it('C28: may do nothing else: no table, other key, other bucket, other stream or change of the log', async () => {
+    const requests: SimulatedRequest[] = [
+      ...allTables.flatMap((id) =>
+        [...READS, ...WRITES].map((action) => keyed(action, template.arnOf(id), ['riverside#patient-1'])),
+      ),
+      ...[...allKeys, 'SiemDigestKey'].flatMap((id) =>
+        KEY_USES.flatMap((use) => [{}, viaS3].map((context) => ({ action: `kms:${use}`, resource: deployed.arnOf(id), context }))),
+      ),
+      ...allKeys
+        .filter((id) => id !== 'SiemDigestKey')
+        .map((id) => ({ action: 'kms:GenerateMac', resource: template.arnOf(id), context: mac })),
+      ...['PutObject', 'DeleteObject', 'DeleteObjectVersion', 'PutObjectRetention'].map((action) =>
+        object(action, bucket, 'riverside/checkpoint'),
+      ),
+      object('DeleteObject', positions, 'riverside/soc.json'),
+      ...[tables, results].flatMap((one) =>
+        ['GetObject', 'PutObject'].map((action) => object(action, one, 'riverside/manifest.json')),
+      ),
+      { action: 'firehose:PutRecordBatch', resource: `${stream}-2` },
+      { action: 'firehose:PutRecord', resource: stream },
+      { action: 'firehose:DescribeDeliveryStream', resource: stream },
+      { action: 'sts:AssumeRole', resource: template.arnOf('AuditReaderRole') },
+    ]
+    const isGiven = (one: SimulatedRequest): boolean => given.some((other) => JSON.stringify(other) === JSON.stringify(one))
+    const refused = requests.filter((one) => !isGiven(one))
+    expect(await answersTo(refused, role())).toEqual(allAnswer(false, refused))
+  })
+
+  it('C28: is denied records and keys of tenants, whatever another policy allows', async () => {
+    const everything = {
+      name: 'everything',
+      policy: { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] },
+    }
+    for (const request of [
+      { action: 'kms:Decrypt', resource: template.arnOf('TenantKey') },
+      keyed('GetItem', template.arnOf('RecordsTable'), ['x']),
+      keyed('GetItem', template.arnOf('KeysTable'), ['x']),
+      object('PutObject', bucket, 'riverside/checkpoint'),
+    ])
+      expect(await simulate(request, role([...deployed.policiesOf('DeliveryRole'), everything]))).toBe('ExplicitlyDenied')
+  })
+
+  it('C28: may do nothing at all in a deployment without a receiver', async () => {
+    expect(new ResolvedTemplate('').policiesOf('DeliveryRole')).toEqual([])
+    const requests = given.filter(({ action }) => !action.startsWith('kms:'))
+    expect(await answersTo(requests, role([]))).toEqual(allAnswer(false, requests))
   })
 })

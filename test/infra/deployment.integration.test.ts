@@ -41,6 +41,7 @@ const source =
         ...fragment('audit-objects.yml'),
         ...fragment('audit-tables.yml'),
         ...fragment('audit-api.yml'),
+        ...fragment('siem.yml'),
       }
     : template(packaged)
 
@@ -120,6 +121,14 @@ describe('the role of the GraphQL function has the least privileges', () => {
 
   it('P11: queries the search table by one value at a time, and can neither list nor change it', () => {
     expect(allowed('SearchTable')).toEqual(['dynamodb:Query'])
+  })
+
+  it('reads names of the workforce by user, and neither lists the workforce nor uses comparison tokens of patients', () => {
+    expect(statementsOf('GraphqlWorkforcePolicy').map(({ Effect, Action, Resource }) => ({ Effect, Action, Resource }))).toEqual([
+      { Effect: 'Allow', Action: ['dynamodb:BatchGetItem'], Resource: [{ 'Fn::GetAtt': 'WorkforceTable.Arn' }] },
+      { Effect: 'Allow', Action: ['kms:Decrypt'], Resource: [{ 'Fn::GetAtt': 'WorkforceTableKey.Arn' }] },
+    ])
+    expect([...on('WorkforceTable'), ...on('ComparisonsTable')]).toEqual([])
   })
 
   it('P10: writes the registry only in transactions, and outside of them only automatic queries', () => {
@@ -346,6 +355,7 @@ describe('P7: the bucket of the sealed log', () => {
     for (const [role, id] of [
       ['NOTARY_ROLE_ARN', 'NotaryPolicy'],
       ['TABLES_ROLE_ARN', 'TablesPolicy'],
+      ['DELIVERY_ROLE_ARN', 'DeliveryPolicy'],
       ['AUDIT_READER_ROLE_ARN', 'AuditReaderPolicy'],
     ] as const) {
       const given = documented.filter(({ Effect, Principal }) => Effect === 'Allow' && JSON.stringify(Principal).includes(role))
@@ -433,6 +443,26 @@ describe('the policies of roles', () => {
   })
 })
 
+describe('the delivery to a SIEM', () => {
+  it('costs nothing in a deployment without a receiver: all of it but an empty role has the condition', () => {
+    const own = Object.entries(source).filter(([id]) => /^(?:Delivery|Siem)/.test(id))
+    expect(own.length).toBeGreaterThan(8)
+    expect(own.filter(([, { Condition }]) => !/^HasSiem(?:Streams)?$/.test(Condition ?? '')).map(([id]) => id)).toEqual([
+      'DeliveryRole',
+    ])
+  })
+
+  it('C28: derives digest keys by its role alone, and the key in KMS does nothing else', () => {
+    expect(source['SiemDigestKey']?.Properties).toMatchObject({ KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' })
+    const uses = keyPolicy
+      .parse(source['SiemDigestKey']?.Properties)
+      .KeyPolicy.Statement.filter((one) =>
+        one.Action.some((action) => /kms:(?:\*|.*Mac|.*crypt|.*Generate|CreateGrant)/.test(action)),
+      )
+    expect(uses).toEqual([expect.objectContaining({ Sid: 'DeriveDigestKeys', Action: ['kms:GenerateMac'] })])
+  })
+})
+
 describe('tables are protected against deletion and loss', () => {
   it.each([
     'RecordsTable',
@@ -448,6 +478,8 @@ describe('tables are protected against deletion and loss', () => {
     'SearchTable',
     'OperationsTable',
     'DisclosuresTable',
+    'ComparisonsTable',
+    'WorkforceTable',
   ])('%s', (id) => {
     expect(source[id]).toMatchObject({
       Properties: {
@@ -489,9 +521,9 @@ describe('alarms for operators', () => {
     for (const name of named) expect(Object.keys(METRICS)).toContain(name)
   })
 
-  it('P7: a notary and tables without data are a breach, and no other metric is', () => {
+  it('P7: a notary, tables and a delivery without data are a breach, and no other metric is', () => {
     const breaching = alarms.filter(([, { TreatMissingData }]) => TreatMissingData === 'breaching').map(([id]) => id)
-    expect(breaching).toEqual(['NotaryLagAlarm', 'TablesBehindAlarm'])
+    expect(breaching.toSorted()).toEqual(['DeliveryBehindAlarm', 'NotaryLagAlarm', 'TablesBehindAlarm'])
     expect(source['NotaryLagAlarm']).toMatchObject({ Properties: { MetricName: 'NotaryLag', Threshold: 120 } })
     expect(source['TablesBehindAlarm']).toMatchObject({
       Properties: { MetricName: 'UntabledItems', Statistic: 'Maximum', DatapointsToAlarm: 15, EvaluationPeriods: 15 },
@@ -510,7 +542,7 @@ describe('alarms for operators', () => {
     ])
   })
 
-  it('P6, P7: fire at the first integrity failure, broken glass, forged or changed item, fork, late item, faulty or fenced lane, unrecorded access, missing key, spent budget and fault', () => {
+  it('P6, P7: fire at the first integrity failure, broken glass, forged or changed item, fork, late item, faulty or fenced lane, unrecorded access, missing key, spent budget, overdue access review and fault', () => {
     const atOnce = alarms.filter(([, { Threshold }]) => Threshold === 0).flatMap(([, properties]) => metricsOf(properties))
     expect(atOnce.toSorted()).toEqual([
       'AuditChanges',
@@ -525,6 +557,8 @@ describe('alarms for operators', () => {
       'LanesFenced',
       'LateItems',
       'LogForks',
+      'OverdueAccessReviews',
+      'UnreadAccessReviews',
     ])
   })
 

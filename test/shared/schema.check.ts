@@ -36,6 +36,7 @@ const ADDED_TYPES = [
   'BreakGlassGrantConnection',
   'BreakGlassGrantEdge',
   'BreakGlassRenewal',
+  'DisclosureRecipient',
   'ExceedingOperation',
   'FaultyContract',
   'Mutation',
@@ -46,10 +47,15 @@ const ADDED_TYPES = [
   'RecordAccessConnection',
   'RecordAccessEdge',
   'RecordAccessKind',
+  'RecordDisclosure',
+  'RecordDisclosures',
   'RegisteredClient',
   'RegisteredOperation',
   'RegisteredVersion',
   'RegistryChange',
+  'RepeatedDisclosure',
+  'ResearchProtocol',
+  'StudyContact',
 ]
 
 const { schema } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })

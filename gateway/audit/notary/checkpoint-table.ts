@@ -136,6 +136,20 @@ export class CheckpointTable {
     )
   }
 
+  /** Notes that a lane is not sealed beyond its end, because its next item does not continue it. It stays noted. */
+  async addFault(tenant: string, hour: Hour, lane: string): Promise<void> {
+    await this.#putOnce({ l: { S: `${tenant}#FAULTS` }, n: { S: lane }, hr: { S: hour } })
+  }
+
+  /** The lanes that once had an item that did not continue them, each with its hour. */
+  async faults(tenant: string): Promise<Map<string, Hour>> {
+    const items = await this.#query({
+      KeyConditionExpression: 'l = :l',
+      ExpressionAttributeValues: { ':l': { S: `${tenant}#FAULTS` } },
+    })
+    return new Map(items.map((item) => [textOf(item, 'n'), textOf(item, 'hr') as Hour]))
+  }
+
   /** The spans of a round, in order. */
   async spans(tenant: string, { start, frontier }: Pick<Round, 'start' | 'frontier'>): Promise<Span[]> {
     const items = await this.#query({
@@ -147,6 +161,16 @@ export class CheckpointTable {
       },
     })
     return items.map(spanOf)
+  }
+
+  /** The time of the first span, in seconds since the epoch; undefined if nothing is sealed. */
+  async firstTime(tenant: string): Promise<number | undefined> {
+    const [item] = await this.#query({
+      KeyConditionExpression: 'l = :l',
+      ExpressionAttributeValues: { ':l': { S: `${tenant}#SPAN` } },
+      Limit: 1,
+    })
+    return item && numberOf(item, 't')
   }
 
   /** The spans that begin at this position or later, in order. */

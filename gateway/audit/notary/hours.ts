@@ -51,17 +51,25 @@ function reread(cursor: Hour, closed: Hour, at: number): Hour[] {
   return hours
 }
 
+/** The hours whose lanes can hold items that are not sealed. */
+export interface UnsealedHours {
+  /** Those that are not closed, and those whose lanes may grow. */
+  readonly open: readonly Hour[]
+  /** Those that are closed, and that the notary will read again. Only an item that was stored after the close is not sealed. */
+  readonly closed: readonly Hour[]
+}
+
 /**
- * The hours with lanes that can hold items that are not sealed: those that are not closed, and those whose lanes may grow.
- *
- * @param cursors undefined for a tenant without a complete pass: the hours of two days
- * @returns undefined for more hours than a pass reads: the notary has not run for two days
+ * @param cursors undefined for a tenant without a complete pass: the hours of two days are open
+ * @returns undefined for more open hours than a pass reads: the notary has not run for two days
  */
-export function unsealedHours(now: number, cursors: Pick<HourCursors, 'closed'> | undefined): readonly Hour[] | undefined {
+export function unsealedHours(now: number, cursors: Pick<HourCursors, 'closed' | 'last'> | undefined): UnsealedHours | undefined {
   const latest = now + CLOCK_TOLERANCE_MS
   const first = cursors === undefined ? latest - (MAX_HOURS - 1) * HOUR_MS : startOf(next(cursors.closed))
   if (latest - first > MAX_HOURS * HOUR_MS) return undefined
-  return [...new Set([...hoursBetween(first, latest), ...growingHours(now)])].sort()
+  const open = new Set([...hoursBetween(first, latest), ...growingHours(now)])
+  const closed = cursors === undefined ? [] : hoursBetween(startOf(next(cursors.last)), startOf(cursors.closed))
+  return { open: [...open].sort(), closed: closed.filter((hour) => !open.has(hour)) }
 }
 
 /** The hours whose lanes may grow, whatever the cursors are. */

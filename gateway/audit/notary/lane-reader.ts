@@ -1,6 +1,7 @@
 import type { DynamoDBClient, QueryCommandInput } from '@aws-sdk/client-dynamodb'
+import { AuditReads } from '../audit-reads.ts'
 import type { Hour } from '../hour.ts'
-import { type Item, laneKey, registryKey, sequenceKey } from '../item.ts'
+import { type Item, laneKey, laneOf, registryKey, sequenceKey } from '../item.ts'
 import { queryAll } from '../query-all.ts'
 import { continuing, type LaneEnd, type LaneFault, type SealedItem } from './sealed-item.ts'
 
@@ -64,6 +65,13 @@ export class LaneReader {
   /** All items after a sequence that are stored, in order, whether they continue the lane or not. At most about `limit`. */
   async storedAfter(tenant: string, lane: string, sequence: number, limit: number): Promise<Item[]> {
     return await this.#items(tenant, lane, sequence, limit)
+  }
+
+  /** Of some lanes, those with an item directly after a sequence. */
+  async continued(tenant: string, ends: ReadonlyMap<string, number>): Promise<string[]> {
+    const keys = [...ends].map(([lane, end]): Item => ({ l: { S: laneKey(tenant, lane) }, n: { S: sequenceKey(end + 1) } }))
+    const items = await new AuditReads(this.#client, this.#table).get(keys, undefined, ['l'])
+    return items.map(({ l }) => laneOf(l?.S ?? '').lane)
   }
 
   async #items(tenant: string, lane: string, after: number, limit: number): Promise<Item[]> {

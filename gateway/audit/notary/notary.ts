@@ -67,7 +67,7 @@ export class Notary {
         if (++races === RACES) return false
         continue
       }
-      late += this.#report(tenant, lanes, items, cursors.closed)
+      late += await this.#report(tenant, lanes, items, cursors.closed)
       if (outcome === 'COMPLETE') {
         await this.#close(tenant, plan.closing, lanes)
         break
@@ -83,11 +83,21 @@ export class Notary {
     return true
   }
 
-  /** @returns the number of items in lanes of hours that were closed before */
-  #report(tenant: TenantId, lanes: readonly LaneState[], items: readonly { readonly lane: string }[], closed: Hour): number {
-    for (const { lane, end, fault } of lanes) {
-      if (fault !== undefined)
-        this.#parts.events({ event: 'AUDIT_LANE_FAULT', tenant, lane, sequence: end.sequence + 1, what: fault })
+  /**
+   * Reports and notes faults: before an hour is closed, its faulty lanes are noted, so that readers know of items that are never sealed.
+   *
+   * @returns the number of items in lanes of hours that were closed before
+   */
+  async #report(
+    tenant: TenantId,
+    lanes: readonly LaneState[],
+    items: readonly { readonly lane: string }[],
+    closed: Hour,
+  ): Promise<number> {
+    for (const { hour, lane, end, fault } of lanes) {
+      if (fault === undefined) continue
+      this.#parts.events({ event: 'AUDIT_LANE_FAULT', tenant, lane, sequence: end.sequence + 1, what: fault })
+      await this.#parts.table.addFault(tenant, hour, lane)
     }
     const ended = new Set(lanes.filter(({ hour }) => hour <= closed).map(({ lane }) => lane))
     return items.filter(({ lane }) => ended.has(lane)).length

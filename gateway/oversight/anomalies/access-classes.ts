@@ -1,12 +1,12 @@
 import * as z from 'zod'
 import type { Deadline } from '../../model/deadline.ts'
-import { AuditLogUnavailable, FilterTooBroad } from '../../model/failures.ts'
 import type { AccessFilter } from '../access-filter.ts'
-import type { AuditTables } from '../tables/audit-tables.ts'
+import type { OpenTables } from '../tables/audit-tables.ts'
 import type { AccessAggregates } from './aggregates.ts'
 import { type AccessClass, explanationOf, type KnownReasons } from './explained-access.ts'
 import type { Finding } from './finding.ts'
-import { type Condition, EXPLANATIONS, MAX_ROWS, sqlTime } from './statements.ts'
+import { askRows } from './rows.ts'
+import { type Condition, EXPLANATIONS, sqlTime } from './statements.ts'
 
 const number = z.union([z.number(), z.bigint()]).transform(Number)
 const Group = z.object({
@@ -43,7 +43,7 @@ export function knownReasons({ grantUses, partnerHours, span }: AccessAggregates
  * @throws FilterTooBroad, AuditLogUnavailable, StoreUnavailable
  */
 export async function classesOf(
-  tables: AuditTables,
+  tables: OpenTables,
   aggregates: AccessAggregates,
   findings: readonly Finding[],
   deadline: Deadline,
@@ -52,11 +52,7 @@ export async function classesOf(
   const known = knownReasons(aggregates)
   const groups = async (selected?: Condition): Promise<readonly z.infer<typeof Group>[]> => {
     const values = selected?.values ?? []
-    const { rows } = await tables.ask({ sql: EXPLANATIONS(selected), values, span: { from, to } }, deadline)
-    if (rows.length > MAX_ROWS) throw new FilterTooBroad(['from', 'to'])
-    const parsed = z.array(Group).safeParse(rows)
-    if (!parsed.success) throw new AuditLogUnavailable({ cause: parsed.error })
-    return parsed.data
+    return (await askRows(tables, Group, { sql: EXPLANATIONS(selected), values, span: { from, to } }, deadline)).rows
   }
   const selected = conditionOf(findings)
   const all = await groups()

@@ -1,9 +1,10 @@
 import * as z from 'zod'
 import type { Deadline } from '../../model/deadline.ts'
 import { AuditLogUnavailable, FilterTooBroad } from '../../model/failures.ts'
-import type { AuditTables, SqlValue } from '../tables/audit-tables.ts'
+import type { OpenTables, SqlValue } from '../tables/audit-tables.ts'
 import type { AnomalySettings } from './anomaly-settings.ts'
 import { DAY_MS, localDay, localOffset, startOfDay } from './local-day.ts'
+import type { RelatedReads } from './related-reads.ts'
 import {
   BASES,
   BREAK_GLASS,
@@ -98,6 +99,7 @@ export interface AccessAggregates {
   readonly rules: { readonly before: readonly RuleUse[]; readonly judged: readonly RuleUse[] }
   readonly partnerHours: readonly PartnerHour[]
   readonly partnerPaths: readonly z.infer<typeof PartnerPath>[]
+  readonly related: RelatedReads
   /** Records that the questions read, of the one that read most. */
   readonly examined: number
 }
@@ -110,16 +112,16 @@ export function judgedSpan(from: number, to: number, { timeZone, baselineDays }:
 }
 
 /**
- * Asks the tables for the aggregates, one question after the other: each may take the memory of the engine.
+ * Asks the tables for the aggregates of all users, one question after the other: each may take the memory of the engine.
  *
  * @throws FilterTooBroad if an answer has too many rows; AuditLogUnavailable for an answer of another form; StoreUnavailable
  */
 export async function readAggregates(
-  tables: AuditTables,
+  tables: OpenTables,
   judged: JudgedSpan,
   settings: AnomalySettings,
   deadline: Deadline,
-): Promise<AccessAggregates> {
+): Promise<Omit<AccessAggregates, 'related'>> {
   const { offset, from, to, baselineFrom } = judged
   const all = { from: baselineFrom, to }
   const before = { from: baselineFrom, to: from - 1 }

@@ -31,7 +31,13 @@ export const anomalies: AuditRoot<Arguments> = async (args, { reader, anomalies:
   if (until - from > settings.maxDays * DAY_MS) throw new FilterTooBroad(['from', 'to'])
   const list = listDigest(reader.tenant, 'anomalies', { from: args.from, to: args.to, kinds: kinds ?? null, minScore })
   const position = typeof after === 'string' ? positionIn(list, after) : undefined
-  const { findings, classes, aggregates } = await findAnomalies(reader.tables, { from, to: until }, settings, deadline)
+  const { findings, classes, aggregates } = await findAnomalies(
+    reader.tables,
+    reader.workforce,
+    { from, to: until },
+    settings,
+    deadline,
+  )
   const wanted = findings.filter(
     ({ kind, score }) => score >= minScore && (kinds === null || kinds === undefined || kinds.includes(kind)),
   )

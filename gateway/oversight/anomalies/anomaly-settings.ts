@@ -80,6 +80,32 @@ export const AnomalySettings = z.strictObject({
       adopters: z.int().min(2).default(3),
     })
     .prefault({}),
+  /** Reads of family members, neighbors and colleagues without a named membership. */
+  related: z
+    .strictObject({
+      /** Values in a role that works by memberships, or by break-glass without a review. */
+      values: count.default(3),
+      /** A role works without memberships if more than this share of it does. */
+      peers: share.default(0.1),
+      /** The usual values of a patient on a day: this share of the role's patients and days stays within. */
+      usual: z.number().min(0.5).max(1).default(0.95),
+      /** A day of a care team explains one usual day of work on the patient, this number of days before or after. */
+      careDays: z.int().min(0).max(30).default(14),
+      /** Usual days of work on one patient in the span, in a role that works without memberships. */
+      family: positive.default(3.5),
+      coWorker: positive.default(4),
+      neighbor: positive.default(4),
+    })
+    .prefault({}),
+  vip: z
+    .strictObject({
+      /** As `related.neighbor`, for a person of public interest. */
+      times: positive.default(3.5),
+      /** Users without a membership who read the person within `days` days. */
+      readers: z.int().min(2).default(8),
+      days: z.int().min(1).max(14).default(3),
+    })
+    .prefault({}),
   partner: z
     .strictObject({
       /** Records a day against the partner's own days. */

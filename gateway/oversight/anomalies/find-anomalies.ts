@@ -6,6 +6,8 @@ import { type AccessAggregates, judgedSpan, readAggregates } from './aggregates.
 import type { AnomalySettings } from './anomaly-settings.ts'
 import type { Finding } from './finding.ts'
 import { KINDS_OF_ANOMALY } from './kinds-of-anomaly.ts'
+import { readRelated } from './related-reads.ts'
+import type { WorkforceRelations } from './relations.ts'
 
 /** Findings with a lower score are no suspicion: only a question with a lower `minScore` returns them. */
 export const THRESHOLD = 0.5
@@ -28,14 +30,21 @@ export interface Anomalies {
  */
 export async function findAnomalies(
   tables: AuditTables,
+  workforce: WorkforceRelations,
   { from, to }: { readonly from: number; readonly to: number },
   settings: AnomalySettings,
   deadline: Deadline,
 ): Promise<Anomalies> {
-  const aggregates = await readAggregates(tables, judgedSpan(from, to, settings), settings, deadline)
-  const findings = findingsIn(aggregates, settings)
-  const classes = await classesOf(tables, aggregates, suspicions(findings), deadline)
-  return { findings, classes, aggregates }
+  const judged = judgedSpan(from, to, settings)
+  return await tables.opened({ from: judged.baselineFrom, to: judged.to }, deadline, async (opened) => {
+    const ofUsers = await readAggregates(opened, judged, settings, deadline)
+    const users = new Set(ofUsers.days.flatMap(({ user_id, day }) => (day < judged.firstDay ? [] : [user_id])))
+    const { related, examined } = await readRelated(opened, workforce, users, judged, settings.related.careDays, deadline)
+    const aggregates = { ...ofUsers, related, examined: Math.max(ofUsers.examined, examined) }
+    const findings = findingsIn(aggregates, settings)
+    const classes = await classesOf(opened, aggregates, suspicions(findings), deadline)
+    return { findings, classes, aggregates }
+  })
 }
 
 /** All findings of aggregates, the highest score first. Equal scores are in the order of time. */

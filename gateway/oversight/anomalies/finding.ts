@@ -13,6 +13,11 @@ export const ANOMALY_KINDS = [
   'MEMBERSHIP',
   'FIRST_USE',
   'PARTNER_HABITS',
+  'SELF',
+  'FAMILY',
+  'NEIGHBOR',
+  'CO_WORKER',
+  'VIP',
 ] as const
 export type AnomalyKind = (typeof ANOMALY_KINDS)[number]
 

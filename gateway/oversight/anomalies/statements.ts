@@ -71,14 +71,15 @@ SELECT user_id, day, count(*) AS searches, sum(CASE WHEN unfound > found THEN un
   FROM accesses WHERE action = 'SEARCH' GROUP BY 1, 2, 3
 ) AS requests GROUP BY 1, 2 ${LIMIT}`
 
-/** The values that each break-glass grant opened, and its first review. */
+/** The values that each break-glass grant opened, and its first review with a final finding. */
 export const BREAK_GLASS: Statement = () => `
 SELECT u.grant_id, u.user_id, u.patient, u.records, u.first_at, u.last_at, v.reviewed_at FROM (
   SELECT basisId AS grant_id, "user" AS user_id, patient, count(*) AS records, ${FIRST_LAST}
   FROM accesses WHERE basis = 'BREAK_GLASS' AND ${GRANTED} AND basisId IS NOT NULL GROUP BY 1, 2, 3
 ) AS u LEFT JOIN (
   SELECT basisId AS grant_id, min("time") AS reviewed_at
-  FROM accesses WHERE path = 'Mutation.reviewBreakGlass' AND outcome = 'WRITTEN' GROUP BY 1
+  FROM accesses WHERE path = 'Mutation.reviewBreakGlass' AND outcome = 'WRITTEN'
+    AND (others IS NULL OR others NOT LIKE '%"finding":"FOLLOW_UP"%') GROUP BY 1
 ) AS v ON v.grant_id = u.grant_id ${LIMIT}`
 
 /**
@@ -129,6 +130,34 @@ export const PARTNER_PATHS: Statement = (offset) => `
 SELECT "user" AS user_id, path, ${day(offset)} AS day, count(*) AS records
 FROM accesses WHERE contract IS NOT NULL AND ${GRANTED} GROUP BY 1, 2, 3 ${LIMIT}`
 
+const marks = (count: number): string => Array.from({ length: count }, () => '?').join(', ')
+/** Accesses that name a membership. A study, a consent and break-glass are no care of a team. */
+const BY_CARE_TEAM = `basisId IS NOT NULL AND basis NOT IN ('STUDY', 'CONSENT', 'BREAK_GLASS')`
+
+/**
+ * The values of some patients that each user read on each day, by basis. Values: the patients, then the users.
+ *
+ * @param users left out: of all users
+ */
+export const RELATED_READS = (offset: number, patients: number, users?: number): string => `
+SELECT "user" AS user_id, patient, ${day(offset)} AS day, coalesce(basis, '') AS basis,
+  CASE WHEN basis = 'BREAK_GLASS' THEN basisId END AS grant_id, CASE WHEN basisId IS NULL THEN 0 ELSE 1 END AS is_named,
+  count(*) AS records, ${FIRST_LAST}
+FROM accesses WHERE ${GRANTED} AND ${STAFF} AND patient IN (${marks(patients)})${users === undefined ? '' : ` AND "user" IN (${marks(users)})`}
+GROUP BY 1, 2, 3, 4, 5, 6 ${LIMIT}`
+
+/** The days on which a member of a care team read some patients. Values: the patients. */
+export const CARE_DAYS = (offset: number, patients: number): string => `
+SELECT patient, ${day(offset)} AS day
+FROM accesses WHERE ${GRANTED} AND ${STAFF} AND ${BY_CARE_TEAM} AND patient IN (${marks(patients)}) GROUP BY 1, 2 ${LIMIT}`
+
+/** The number of days on which each user read a patient without a membership, by the number of values. */
+export const HANDLINGS: Statement = (offset) => `
+SELECT user_id, records, count(*) AS days FROM (
+  SELECT "user" AS user_id, patient, ${day(offset)} AS day, count(*) AS records
+  FROM accesses WHERE ${GRANTED} AND ${STAFF} AND basisId IS NULL AND patient IS NOT NULL GROUP BY 1, 2, 3
+) AS handled GROUP BY 1, 2 ${LIMIT}`
+
 /** The values of a filter of a finding, as a condition. Each is a `?`. */
 export interface Condition {
   readonly sql: string
@@ -149,12 +178,14 @@ GROUP BY 1, 2, 3, 4, 5, 6 ${LIMIT}`
 
 /** Every statement, for a test that parses each with the grammar of Trino. */
 export const ANOMALY_STATEMENTS: readonly string[] = [
-  ...[ROLES, DAYS, HABITS, HOURS, DENIALS, SEARCHES, BREAK_GLASS, BASES, PARTNER_HOURS, PARTNER_PATHS].flatMap((statement) => [
-    statement(-300),
-    statement(330),
-  ]),
+  ...[ROLES, DAYS, HABITS, HOURS, DENIALS, SEARCHES, BREAK_GLASS, BASES, HANDLINGS, PARTNER_HOURS, PARTNER_PATHS].flatMap(
+    (statement) => [statement(-300), statement(330)],
+  ),
   MEMBERSHIPS(-300, 3),
   RULES(0),
+  RELATED_READS(-300, 2),
+  RELATED_READS(330, 2, 3),
+  CARE_DAYS(-300, 2),
   EXPLANATIONS(),
   EXPLANATIONS({ sql: `a."user" = ? AND a."time" BETWEEN CAST(? AS TIMESTAMP) AND CAST(? AS TIMESTAMP)`, values: [] }),
 ]

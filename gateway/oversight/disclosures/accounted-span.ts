@@ -1,6 +1,6 @@
 import { BadUserInput } from '../../model/failures.ts'
 import { timesOf } from '../audit-times.ts'
-import { ACCOUNTED_YEARS, dayOf, yearsBefore } from './calendar.ts'
+import { ACCOUNTED_YEARS, dayOf, yearsBefore } from '../../model/accounting/calendar.ts'
 
 /** The span of an accounting: at most six years back. @throws BadUserInput */
 export function accountedSpan(

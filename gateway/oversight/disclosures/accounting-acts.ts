@@ -1,6 +1,15 @@
 import { BadUserInput } from '../../model/failures.ts'
 import { accountingHtml } from './accounting-html.ts'
-import { ACCOUNTED_YEARS, dayOf, daysAfter, dueOn, endOfDay, isFree, ORAL_DAYS, yearsBefore } from './calendar.ts'
+import {
+  ACCOUNTED_YEARS,
+  dayOf,
+  daysAfter,
+  dueOn,
+  endOfDay,
+  isFree,
+  ORAL_DAYS,
+  yearsBefore,
+} from '../../model/accounting/calendar.ts'
 import { type ChangedLedger, changeLedger, found, type LedgerWriting, listed } from './change-ledger.ts'
 import { disclosureContent, type DisclosureInput } from './disclosure-input.ts'
 import { enteredText, enteredTime, optionalText } from './entered-text.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { dayOf } from './calendar.ts'
+import { dayOf } from '../../model/accounting/calendar.ts'
 import { UNPRINTABLE } from './entered-text.ts'
 import type { IndividualAccounting, IndividualEntry } from './individual-accounting.ts'
 import type { ResearchProtocol } from './accounting.ts'

@@ -7,7 +7,7 @@ import { entryId } from './entry-id.ts'
 import { forIndividual, type IndividualAccounting } from './individual-accounting.ts'
 import { type EnteredDisclosure, holds, inForce, type RequestState, type Suspension } from './ledger.ts'
 import type { StudyDisclosures } from './ledger-entry.ts'
-import { frequencyOf } from './repeated.ts'
+import { frequencyOf } from '../../model/accounting/repeated.ts'
 
 // The types of `schema/audit/accounting.graphql`.
 

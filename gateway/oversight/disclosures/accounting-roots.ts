@@ -12,7 +12,7 @@ import {
   suspensionPayload,
   type Texts,
 } from './accounting-payloads.ts'
-import { endOfDay } from './calendar.ts'
+import { endOfDay } from '../../model/accounting/calendar.ts'
 import { found, listed } from './change-ledger.ts'
 import { type DisclosureInput, type StudyInput, studyFacts } from './disclosure-input.ts'
 import type { ListedRequest } from './disclosure-book.ts'

@@ -1,4 +1,4 @@
-import { dayOf } from './calendar.ts'
+import { dayOf } from '../../model/accounting/calendar.ts'
 import type { IndividualAccounting, IndividualEntry } from './individual-accounting.ts'
 import type { ResearchProtocol } from './accounting.ts'
 

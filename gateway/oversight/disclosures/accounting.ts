@@ -4,7 +4,7 @@ import { entryId } from './entry-id.ts'
 import { type EnteredDisclosure, holds, inForce, type Ledger, type Suspension } from './ledger.ts'
 import type { DisclosureContent, DisclosureRecipient, StudyContact, StudyDisclosures } from './ledger-entry.ts'
 import { type Decision, describe, type LoggedGroup, ruleOf } from './logged-disclosures.ts'
-import { isNamed, type Repeated, summarized } from './repeated.ts'
+import { isNamed, type Repeated, summarized } from '../../model/accounting/repeated.ts'
 
 /** One entry of an accounting. Times are milliseconds since the epoch. @source 45 CFR 164.528(b)(2) */
 export interface AccountingEntry {
@@ -85,10 +85,45 @@ const PROTOCOL_INDIVIDUALS = 50
 
 /** The disclosures of a patient within a span. @source 45 CFR 164.528(a) and (b) */
 export function accountingOf(facts: AccountingFacts): Accounting {
+  const { patient, from, to, now, studies } = facts
+  const { open, suspended, exclusions, decisions } = accountedEntries(facts)
+  const listed = new Set(open.flatMap(({ entry }) => insteadOf(entry, studies) ?? []))
+  return {
+    patient,
+    from,
+    to,
+    at: now,
+    entries: summarized(
+      open.flatMap(({ entry }) => (insteadOf(entry, studies) === undefined ? [entry] : [])),
+      ({ basis }) => BASES[basis].isSummarized,
+    ),
+    protocols: protocolsOf(facts, listed).map(({ protocol }) => protocol),
+    exclusions: [...exclusions].map(([exclusion, count]) => ({ exclusion, count })),
+    suspended,
+    decisions,
+  }
+}
+
+/** An entry, with the accesses that it is made from if the log has it. */
+interface AccountedEntry {
+  readonly entry: AccountingEntry
+  readonly group?: LoggedGroup
+}
+
+/** Each disclosure as an entry of its own, before summaries and protocols replace entries. */
+interface AccountedEntries {
+  /** Without those that a suspension leaves out. */
+  readonly open: readonly AccountedEntry[]
+  readonly suspended: readonly SuspendedDisclosures[]
+  readonly exclusions: ReadonlyMap<Exclusion, number>
+  readonly decisions: readonly OpenDecision[]
+}
+
+export function accountedEntries(facts: AccountingFacts): AccountedEntries {
   const { patient, from, to, now, ledger, studies } = facts
   const exclusions = new Map<Exclusion, number>()
   const decisions = new Map<string, OpenDecision>()
-  const logged = facts.groups.flatMap((group): AccountingEntry[] => {
+  const logged = facts.groups.flatMap((group): AccountedEntry[] => {
     const rule = ruleOf(group, facts.policy, studies)
     if (rule.decide !== undefined) addDecision(decisions, rule.decide, group)
     if (rule.kind === 'EXCLUDED') {
@@ -97,35 +132,40 @@ export function accountingOf(facts: AccountingFacts): Accounting {
     }
     const entry = loggedEntry(facts, group, rule.basis)
     if (!entry.isRecipientKnown) addDecision(decisions, 'RECIPIENT_UNKNOWN', group)
-    return [entry]
+    return [{ entry, group }]
   })
-  const entered = [...ledger.disclosures.values()].flatMap((disclosure): AccountingEntry[] => {
+  const entered = [...ledger.disclosures.values()].flatMap((disclosure): AccountedEntry[] => {
     const { content } = inForce(disclosure)
     const { at, last = at, basis, count } = content
     if (disclosure.withdrawn !== undefined || at > to || last < from) return []
     const exclusion = exclusionOf(basis, at)
     if (exclusion !== undefined) exclusions.set(exclusion, (exclusions.get(exclusion) ?? 0) + count)
-    return exclusion === undefined && isCounted(basis) ? [enteredEntry(patient, disclosure, content, basis)] : []
+    return exclusion === undefined && isCounted(basis) ? [{ entry: enteredEntry(patient, disclosure, content, basis) }] : []
   })
-  const { open, suspended } = suspensionsOf([...logged, ...entered], ledger, now)
-  const isInProtocol = ({ basis, protocol }: AccountingEntry): boolean =>
-    basis === 'RESEARCH' && protocol !== undefined && isListedAsProtocol(studies.get(protocol))
-  const listed = new Set(open.filter(isInProtocol).map(({ protocol }) => protocol))
-  const overlaps = (study: StudyDisclosures): boolean => study.from <= to && (study.to ?? Number.POSITIVE_INFINITY) >= from
-  const protocols = [...studies.values()].filter(
-    (study) => isListedAsProtocol(study) && (listed.has(study.protocol) || (study.mayIncludeAnyone && overlaps(study))),
-  )
-  return {
-    patient,
-    from,
-    to,
-    at: now,
-    entries: summarized(open.filter((entry) => !isInProtocol(entry))),
-    protocols: protocols.map(protocolOf),
-    exclusions: [...exclusions].map(([exclusion, count]) => ({ exclusion, count })),
-    suspended,
-    decisions: [...decisions.values()],
-  }
+  return { ...suspensionsOf([...logged, ...entered], ledger, now), exclusions, decisions: [...decisions.values()] }
+}
+
+/** The protocol that an accounting lists instead of an entry; undefined for an entry that it lists. @source 45 CFR 164.528(b)(4) */
+export const insteadOf = (
+  { basis, protocol }: AccountingEntry,
+  studies: ReadonlyMap<string, StudyDisclosures>,
+): string | undefined =>
+  basis === 'RESEARCH' && protocol !== undefined && isListedAsProtocol(studies.get(protocol)) ? protocol : undefined
+
+/**
+ * The protocols of an accounting.
+ *
+ * @param listed the protocols that replace entries of the patient
+ * @returns `isForAnyone`: every patient's accounting of this time has it
+ */
+export function protocolsOf(
+  { from, to, studies }: Pick<AccountingFacts, 'from' | 'to' | 'studies'>,
+  listed: ReadonlySet<string>,
+): readonly { readonly protocol: ResearchProtocol; readonly isForAnyone: boolean }[] {
+  return [...studies.values()].filter(isListedAsProtocol).flatMap((study) => {
+    const isForAnyone = study.mayIncludeAnyone && study.from <= to && (study.to ?? Number.POSITIVE_INFINITY) >= from
+    return isForAnyone || listed.has(study.protocol) ? [{ protocol: protocolOf(study), isForAnyone }] : []
+  })
 }
 
 const isListedAsProtocol = (study: StudyDisclosures | undefined): boolean =>
@@ -206,19 +246,19 @@ function enteredEntry(
  * @source 45 CFR 164.528(a)(2)
  */
 function suspensionsOf(
-  entries: readonly AccountingEntry[],
+  entries: readonly AccountedEntry[],
   { suspensions }: Ledger,
   now: number,
-): { readonly open: readonly AccountingEntry[]; readonly suspended: readonly SuspendedDisclosures[] } {
+): Pick<AccountedEntries, 'open' | 'suspended'> {
   const holding = [...suspensions.values()].filter((suspension) => holds(suspension, now))
-  const suspensionOf = ({ recipient, source, basis }: AccountingEntry): Suspension | undefined =>
+  const suspensionOf = ({ entry: { recipient, source, basis } }: AccountedEntry): Suspension | undefined =>
     source === 'LOG' || BASES[basis].isSuspended ? holding.find(({ agency }) => isNamed(recipient.name, agency)) : undefined
   return {
     open: entries.filter((entry) => suspensionOf(entry) === undefined),
     // one that matches nothing is listed too: its name may be misspelled
     suspended: holding.map((suspension) => ({
       suspension,
-      entries: entries.filter((entry) => suspensionOf(entry) === suspension),
+      entries: entries.filter((entry) => suspensionOf(entry) === suspension).map(({ entry }) => entry),
     })),
   }
 }

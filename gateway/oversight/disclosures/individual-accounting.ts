@@ -1,6 +1,6 @@
 import type { Accounting, AccountingEntry, ResearchProtocol } from './accounting.ts'
 import type { DisclosureRecipient } from './ledger-entry.ts'
-import { frequencyOf } from './repeated.ts'
+import { frequencyOf } from '../../model/accounting/repeated.ts'
 
 /** An entry as the individual receives it. Times are milliseconds since the epoch. */
 export interface IndividualEntry {
@@ -36,11 +36,18 @@ export const forIndividual = ({ patient, from, to, at, entries, protocols }: Acc
   protocols,
 })
 
+/** The recipient as the individual sees it. */
+export const recipientForIndividual = ({
+  recipient,
+  isRecipientKnown,
+}: Pick<AccountingEntry, 'recipient' | 'isRecipientKnown'>): DisclosureRecipient =>
+  isRecipientKnown ? recipient : { name: `${UNKNOWN_RECIPIENT}${recipient.name}` }
+
 function individualEntry(entry: AccountingEntry): IndividualEntry {
-  const { at, recipient, isRecipientKnown, description, purpose, statement, repeated } = entry
+  const { at, description, purpose, statement, repeated } = entry
   return {
     at,
-    recipient: isRecipientKnown ? recipient : { name: `${UNKNOWN_RECIPIENT}${recipient.name}` },
+    recipient: recipientForIndividual(entry),
     description,
     purpose,
     ...(statement !== undefined && { statement }),

@@ -1,4 +1,4 @@
-import { dueOn, endOfDay, extendedDueOn } from './calendar.ts'
+import { dueOn, endOfDay, extendedDueOn } from '../../model/accounting/calendar.ts'
 import type { DisclosureContent, LedgerEntry } from './ledger-entry.ts'
 
 /** A version of a disclosure that was entered. */

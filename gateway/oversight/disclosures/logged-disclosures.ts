@@ -1,5 +1,6 @@
 import type { SchemaPath } from '../../../directives/coordinates.ts'
-import type { Category, PolicyTable, Role } from '../../../directives/policy.ts'
+import type { PolicyTable, Role } from '../../../directives/policy.ts'
+import { describedAs } from '../../model/accounting/information.ts'
 import type { RecordedAccess } from '../recorded-access.ts'
 import type { Exclusion } from './bases.ts'
 import type { StudyDisclosures } from './ledger-entry.ts'
@@ -21,19 +22,28 @@ export interface LoggedGroup {
   readonly paths: ReadonlySet<string>
 }
 
+const isByConsent = ({ basis }: Pick<RecordedAccess, 'basis'>): boolean => basis === 'CONSENT'
+
+/** Equal for the accesses of one group. */
+export const groupKey = (access: Pick<RecordedAccess, 'requestId' | 'basis'>): string =>
+  groupKeyOf({ requestId: access.requestId, byConsent: isByConsent(access) })
+
+export const groupKeyOf = ({ requestId, byConsent }: Pick<LoggedGroup, 'requestId' | 'byConsent'>): string =>
+  JSON.stringify([requestId, byConsent])
+
 /** Collects the accesses of a patient into groups. Accesses that gave nothing are left out. */
 export class LoggedGroups {
   readonly #groups = new Map<string, LoggedGroup & { at: number; readonly paths: Set<string> }>()
 
-  add({ time, requestId, user, client, contract, roles, purpose, study, basis, path, outcome }: RecordedAccess): void {
+  add(access: RecordedAccess): void {
+    const { time, requestId, user, client, contract, roles, purpose, study, path, paths = [path], outcome } = access
     if (outcome !== 'DISCLOSED' && outcome !== 'MASKED') return
-    const byConsent = basis === 'CONSENT'
     const at = Date.parse(time)
-    const key = JSON.stringify([requestId, byConsent])
+    const key = groupKey(access)
     const known = this.#groups.get(key)
     if (known !== undefined) {
       known.at = Math.min(known.at, at)
-      known.paths.add(path)
+      for (const one of paths) known.paths.add(one)
       return
     }
     this.#groups.set(key, {
@@ -45,8 +55,9 @@ export class LoggedGroups {
       roles,
       purpose,
       ...(study !== undefined && { study }),
-      byConsent,
-      paths: new Set([path]),
+      byConsent: isByConsent(access),
+      // a search by values names their fields in `paths`
+      paths: new Set(paths),
     })
   }
 
@@ -115,26 +126,6 @@ function outsideRule({ purpose, byConsent }: LoggedGroup, study: StudyDisclosure
   }
 }
 
-/** The kinds of information in plain words. */
-const WORDS: Readonly<Record<Category, string>> = {
-  IDENTITY: 'name and identifying numbers',
-  DEMOGRAPHIC: 'date of birth and other personal details',
-  CONTACT: 'address and contact details',
-  CLINICAL: 'diagnoses, allergies, procedures, visits and other clinical information',
-  MEDICATION: 'medications',
-  LABORATORY: 'test results and measurements',
-  NOTE: 'notes and documents',
-  COVERAGE: 'insurance coverage',
-  FINANCIAL: 'bills and claims',
-  CARE_TEAM: 'members of the care team',
-}
-/** A path that the policy in force no longer has. */
-const OTHER = 'other information of the record'
-
-/** The kinds of information of paths, as a brief description. @source 45 CFR 164.528(b)(2)(iii) */
-export function describe(paths: Iterable<string>, { phi }: Pick<PolicyTable, 'phi'>): string {
-  const categories = new Set([...paths].map((path) => phi.get(path as SchemaPath)?.category))
-  const known = (Object.keys(WORDS) as Category[]).filter((category) => categories.has(category)).map((category) => WORDS[category])
-  const words = [...known, ...(categories.has(undefined) ? [OTHER] : [])].join('; ')
-  return words.charAt(0).toUpperCase() + words.slice(1)
-}
+/** The kinds of information of paths, as a brief description. */
+export const describe = (paths: Iterable<string>, { phi }: Pick<PolicyTable, 'phi'>): string =>
+  describedAs([...paths].map((path) => phi.get(path as SchemaPath)?.category))

@@ -5,7 +5,6 @@ import type { AccessHistory } from '../audit-reader.ts'
 import type { AccessPosition } from '../recorded-access.ts'
 import { type Accounting, accountingOf } from './accounting.ts'
 import type { DisclosureBook } from './disclosure-book.ts'
-import { forIndividual, type IndividualAccounting } from './individual-accounting.ts'
 import type { Ledger } from './ledger.ts'
 import { type LoggedGroup, LoggedGroups } from './logged-disclosures.ts'
 
@@ -29,7 +28,8 @@ export interface AccountingSpan {
 const PAGE = 2_000
 /** The most records that one accounting reads. A patient with more of them needs several spans. */
 const MAX_ACCESSES = 500_000
-const GAVE = new Set(['DISCLOSED', 'MASKED'] as const)
+/** The outcomes that gave information. */
+export const GAVE = new Set(['DISCLOSED', 'MASKED'] as const)
 
 /**
  * Computes the accounting of a patient from the log and the ledger. Nothing is written.
@@ -53,10 +53,6 @@ export async function readAccounting(
   const studies = new Map([...versions].map(([protocol, { facts }]) => [protocol, facts]))
   return accountingOf({ patient, from, to, now, policy, groups, ledger: entered, studies, recipients })
 }
-
-/** The accounting of a patient in the form for the individual, which a patient can get. @public @throws as `readAccounting` */
-export const accountingFor = async (reading: AccountingReading, span: AccountingSpan): Promise<IndividualAccounting> =>
-  forIndividual(await readAccounting(reading, span))
 
 async function readGroups(history: AccessHistory, span: AccountingSpan, deadline: Deadline): Promise<readonly LoggedGroup[]> {
   const groups = new LoggedGroups()

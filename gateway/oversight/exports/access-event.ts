@@ -40,6 +40,9 @@ const RESULTS: Readonly<Record<string, Result>> = {
   UNAVAILABLE: 'FAILED',
 }
 
+/** The accesses of one event: an event of this many has some 200 KB, and transports limit the size of an event. */
+const MAX_ACCESSES = 500
+
 /**
  * The events of an item. An item has the records of one request about one patient, so most items are one event. Refused and failed
  * accesses are events of their own: an event has one outcome.
@@ -50,12 +53,17 @@ export function accessEvents(item: ExportItem, partnerRoles: ReadonlySet<string>
   const groups = Map.groupBy(item, (entry) =>
     JSON.stringify([entry.requestId, entry.patient, activityOf(entry, partnerRoles), resultOf(entry)]),
   )
-  return [...groups.values()].flatMap((entries) => {
+  return [...groups.values()].flatMap(chunks).flatMap((entries) => {
     const [first] = entries
     if (first === undefined) return []
     return [{ id: eventId(first), activity: activityOf(first, partnerRoles), result: resultOf(first), first, entries }]
   })
 }
+
+const chunks = (entries: readonly ExportRecord[]): readonly (readonly ExportRecord[])[] =>
+  Array.from({ length: Math.ceil(entries.length / MAX_ACCESSES) }, (_, at) =>
+    entries.slice(at * MAX_ACCESSES, (at + 1) * MAX_ACCESSES),
+  )
 
 function activityOf(entry: ExportRecord, partnerRoles: ReadonlySet<string>): Activity {
   return isDisclosure(entry, partnerRoles) ? 'DISCLOSE' : ownValue(ACTIVITIES, entry.action, 'OTHER')

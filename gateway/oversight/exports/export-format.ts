@@ -19,22 +19,28 @@ export function exported(
   batches: AsyncIterable<readonly ExportRecord[]>,
   options: ExportOptions,
 ): AsyncIterable<string> {
+  return texts(format, batches, itemText(format, options))
+}
+
+/**
+ * The text of one item in a format: whole lines, without the header of CSV. It depends on the item and the options alone.
+ *
+ * @throws TypeError for options that are not valid
+ */
+export function itemText(format: ExportFormat, options: ExportOptions): (item: ExportItem) => string {
   checkExportOptions(options)
-  return texts(format, batches, options)
+  const { identifiers } = options
+  const digests = identifiers === 'PLAIN' ? undefined : new IdentifierDigests(identifiers.digestKey)
+  return (item) => textOf(format, digests === undefined ? item : outsideBoundary(item, digests), options)
 }
 
 async function* texts(
   format: ExportFormat,
   batches: AsyncIterable<readonly ExportRecord[]>,
-  options: ExportOptions,
+  textOfItem: (item: ExportItem) => string,
 ): AsyncGenerator<string> {
-  const { identifiers } = options
-  const digests = identifiers === 'PLAIN' ? undefined : new IdentifierDigests(identifiers.digestKey)
   if (format === 'csv') yield csvHeader()
-  for await (const items of itemBatches(batches)) {
-    const shown = items.map((item) => (digests === undefined ? item : outsideBoundary(item, digests)))
-    yield shown.map((item) => textOf(format, item, options)).join('')
-  }
+  for await (const items of itemBatches(batches)) yield items.map(textOfItem).join('')
 }
 
 function textOf(format: ExportFormat, item: ExportItem, options: ExportOptions): string {

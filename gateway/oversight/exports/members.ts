@@ -58,6 +58,8 @@ export const MEMBERS = {
   since: 'REMOVE',
   limits: 'REMOVE',
   count: 'FIELD',
+  // about the conduct of a user
+  finding: 'REMOVE',
   // it names patients and users
   filter: 'REMOVE',
   succeeds: 'KEEP',

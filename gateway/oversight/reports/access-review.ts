@@ -8,6 +8,7 @@ import type { TimeArguments } from '../audit-times.ts'
 import { type PathSearches, type RoleUse, type RuleUses, usesByRule } from './grant-uses.ts'
 import { type PeerOutlier, peerOutliers } from './peer-outliers.ts'
 import { type ReportSpan, reportSpan, timeOf } from './report-span.ts'
+import { reviewDigest } from './review-digest.ts'
 import { MAX_USERS, type ReviewFacet, reviewQuestion } from './review-statements.ts'
 import type { Statement } from '../tables/statements/statement.ts'
 import { numberIn, requiredText, requiredTime, type Row, textIn } from './row-values.ts'
@@ -41,6 +42,7 @@ export interface AccessReview {
   readonly neverUsed: readonly UnusedGrant[]
   readonly denials: readonly DenialReview[]
   readonly outliers: readonly PeerOutlier[]
+  readonly digest: string
 }
 
 interface PolicyRecords {
@@ -88,11 +90,16 @@ interface DenialReview {
 
 /** `accessReview`: the grants of the policy in force beside their uses. Control C21. */
 export const accessReview: AuditRoot<Arguments> = async ({ role: named, ...times }, reading) => {
-  const span = reportSpan(times)
-  const role = typeof named === 'string' ? [...reading.policy.roles.keys()].find((one) => one === named) : undefined
-  if (typeof named === 'string' && role === undefined) throw new BadUserInput()
-  const review = await reviewAccess(reading, { ...span, ...(role !== undefined && { role }) })
+  const review = await reviewAccess(reading, { ...reportSpan(times), ...roleOf(reading.policy, named) })
   return { value: review, count: review.grants.length + review.denials.length + review.outliers.length }
+}
+
+/** The role of a scope: all roles if none is named. @throws BadUserInput for a role that the policy does not have */
+export function roleOf({ roles }: PolicyTable, named: string | null | undefined): Pick<ReviewScope, 'role'> {
+  if (named === null || named === undefined) return {}
+  const role = [...roles.keys()].find((one) => one === named)
+  if (role === undefined) throw new BadUserInput()
+  return { role }
 }
 
 /**
@@ -112,7 +119,7 @@ export async function reviewAccess({ reader, policy, schema, deadline }: ReviewP
   const uses = usesByRule(policy, reviewed, rowsOf('USE'), searchesIn(rowsOf('SEARCH')))
   const lines = grantLines(schema)
   const inForce = policies.find((one) => one.inForce)
-  return {
+  const review = {
     from: timeOf(from),
     to: timeOf(to),
     ...(role !== undefined && { role }),
@@ -128,6 +135,7 @@ export async function reviewAccess({ reader, policy, schema, deadline }: ReviewP
       .toSorted((one, other) => other.records - one.records),
     outliers: outliersAmong(rowsOf('USER'), rowsOf('PATIENTS'), rowsOf('SOLE')),
   }
+  return { ...review, digest: reviewDigest(review) }
 }
 
 /** The narrowed grants of a review: what `phi policy narrow` prints. */

@@ -31,19 +31,20 @@ export const integrity: AuditRoot<TimeArguments> = async (given, reading) => {
 
 /** The parts of a reading for a report of the log. */
 export type IntegrityParts = Pick<AuditReading, 'now' | 'deadline'> & {
-  readonly reader: Pick<AuditReading['reader'], 'log' | 'tables' | 'tableSize'>
+  readonly reader: Pick<AuditReading['reader'], 'log' | 'tables'>
 }
 
 /** @throws FilterTooBroad for a span that the tables refuse; AuditLogUnavailable, StoreUnavailable */
 export async function reportIntegrity(
-  { reader: { log, tables, tableSize }, now, deadline }: IntegrityParts,
+  { reader: { log, tables }, now, deadline }: IntegrityParts,
   span: ReportSpan,
 ): Promise<IntegrityReport> {
-  const { rows } = await tables.ask({ sql: SEALED_ITEMS, values: [], span }, deadline)
+  // before the items are counted, so that no counted item is missing that the checkpoint has
+  const latest = await log.latest()
+  const { rows, tableSize } = await tables.ask({ sql: SEALED_ITEMS, values: [], span }, deadline)
   const [row = {}] = rows
   const oldest = timeIn(row, 'oldest')
   const policy = await policyOf(log)
-  const latest = await log.latest()
   return {
     from: timeOf(span.from),
     to: timeOf(span.to),
@@ -52,7 +53,7 @@ export async function reportIntegrity(
     unsealedItems: numberIn(row, 'unsealed'),
     ...(oldest !== undefined && { oldestUnsealed: timeOf(oldest) }),
     records: numberIn(row, 'records'),
-    tableSize: await tableSize(),
+    tableSize,
     verification: await verifySpan(log, policy, span, deadline),
   }
 }

@@ -94,7 +94,7 @@ byrole AS (SELECT counts.*, role FROM counts CROSS JOIN UNNEST(roles) AS t(role)
 reached AS (SELECT DISTINCT "user", patient FROM accesses
 WHERE ${GAVE} AND action <> 'REVIEW' AND patient IS NOT NULL AND purpose IN (${marks(comparedPurposes)})),
 searches AS (SELECT roles, paths, purpose, "time" FROM accesses WHERE policy = ? AND action = 'SEARCH' AND paths IS NOT NULL)
-SELECT * FROM (${row('POLICY', { policy: 'policy', ...counted, ...TIMES })} FROM counts GROUP BY policy ORDER BY records DESC LIMIT ${MAX_POLICIES})
+SELECT * FROM (${row('POLICY', { policy: 'policy', ...counted, ...TIMES })} FROM counts GROUP BY policy ORDER BY records DESC, policy LIMIT ${MAX_POLICIES})
 UNION ALL
 ${row('USE', {
   rule: 'rule',

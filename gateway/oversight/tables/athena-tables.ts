@@ -16,14 +16,14 @@ import type { RemovableObjects } from '../../model/object-store.ts'
 import type { Clock } from '../../model/record.ts'
 import { athenaLiteral, athenaName } from './athena-literal.ts'
 import { athenaRows } from './athena-rows.ts'
-import type { AuditTables, TableAnswer, TableQuestion } from './audit-tables.ts'
+import type { AuditTables, OpenTables, TableAnswer, TableQuestion } from './audit-tables.ts'
 import { ALL_NAMES } from './columns.ts'
 import type { LogTail, Tail } from './log-tail.ts'
 import { type Manifest, questionName } from './manifest.ts'
 import { filesOf, withManifest } from './question-files.ts'
 import { inScratch } from './scratch.ts'
 import { quoted, TableEngine } from './table-engine.ts'
-import { timeLiteral } from './time-span.ts'
+import { isWithin, type TimeSpan, timeLiteral } from './time-span.ts'
 import type { Turns } from './turns.ts'
 
 /** The names of a deployment. */
@@ -66,32 +66,53 @@ export class AthenaTables implements AuditTables {
   }
 
   async ask(question: TableQuestion, deadline: Deadline): Promise<TableAnswer> {
+    return await this.opened(question.span, deadline, async (tables) => await tables.ask(question, deadline))
+  }
+
+  async opened<Result>(span: TimeSpan, deadline: Deadline, work: (tables: OpenTables) => Promise<Result>): Promise<Result> {
     const late = (): Error => new AuditLogUnavailable()
     return await deadline.wait(
-      () => withManifest(this.#parts.tables, this.#parts.tenant, (manifest) => this.#answer(question, manifest, deadline)),
+      () => withManifest(this.#parts.tables, this.#parts.tenant, (manifest) => this.#over(manifest, span, deadline, work)),
       late,
     )
   }
 
-  async #answer(question: TableQuestion, manifest: Manifest, deadline: Deadline): Promise<TableAnswer> {
+  /** The tail is stored for the first question that a query can hold. */
+  async #over<Result>(
+    manifest: Manifest,
+    span: TimeSpan,
+    deadline: Deadline,
+    work: (tables: OpenTables) => Promise<Result>,
+  ): Promise<Result> {
     const { tables, tenant, now } = this.#parts
-    const files = filesOf(manifest, question.span)
     const name = questionName(tenant, now())
-    const names = files.map((file) => file.name)
-    // before the tail is read and written
-    if (Buffer.byteLength(this.#text(question, [...names, name])) > MAX_QUERY) throw new FilterTooBroad(['from', 'to'])
-    const { records, rows } = await this.#storeTail(manifest.size, question, name, deadline)
+    let stored: Promise<Tail> | undefined
     try {
-      const read = rows > 0 ? [...names, name] : names
-      const answer = await this.#run(this.#text(question, read), question, deadline)
-      return { rows: answer, examined: files.reduce((sum, file) => sum + file.rows, records) }
+      return await work({
+        ask: async (question) => {
+          if (!isWithin(question.span, span)) throw new RangeError('a question is within the span that was opened')
+          const files = filesOf(manifest, question.span)
+          const names = files.map((file) => file.name)
+          // before the tail is read and written
+          if (Buffer.byteLength(this.#text(question, [...names, name])) > MAX_QUERY) throw new FilterTooBroad(['from', 'to'])
+          const tail = await (stored ??= this.#storeTail(manifest.size, span, name, deadline))
+          const rows = await this.#run(this.#text(question, tail.rows > 0 ? [...names, name] : names), question, deadline)
+          return { rows, examined: files.reduce((sum, file) => sum + file.rows, tail.records), tableSize: manifest.size }
+        },
+      })
     } finally {
       // the function that writes the tables removes what a failure leaves
-      if (rows > 0) await tables.remove(name).catch(() => undefined)
+      const hasTail =
+        stored !== undefined &&
+        (await stored.then(
+          ({ rows }) => rows > 0,
+          () => false,
+        ))
+      if (hasTail) await tables.remove(name).catch(() => undefined)
     }
   }
 
-  async #storeTail(size: number, { span }: TableQuestion, name: string, deadline: Deadline): Promise<Tail> {
+  async #storeTail(size: number, span: TimeSpan, name: string, deadline: Deadline): Promise<Tail> {
     const { tables, tail, turns } = this.#parts
     return await turns.run(
       () =>

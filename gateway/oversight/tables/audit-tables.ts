@@ -21,10 +21,27 @@ export interface TableAnswer {
   readonly rows: readonly Readonly<Record<string, unknown>>[]
   /** The number of records in the files and items that the question read. */
   readonly examined: number
+  /** The number of items in the files of the tables. The others are sealed later, or not yet in them. */
+  readonly tableSize: number
 }
 
-/** The Parquet tables of one tenant, with all records that the log holds when the question begins. */
-export interface AuditTables {
-  /** @throws FilterTooBroad for a span that is too long; AuditLogUnavailable, StoreUnavailable */
+/** Tables that are open: each answer is about the same state of the log. */
+export interface OpenTables {
+  /**
+   * @param question with a span within the one that was opened
+   * @throws FilterTooBroad for a question that takes too much memory; AuditLogUnavailable, StoreUnavailable
+   */
   ask(question: TableQuestion, deadline: Deadline): Promise<TableAnswer>
+}
+
+/** The Parquet tables of one tenant, with all records that the log holds when a question begins. */
+export interface AuditTables extends OpenTables {
+  /**
+   * Opens the records of a span once, for several questions. They wait for each other. The questions of other openings wait for all of
+   * them, so the work asks the opened tables only.
+   *
+   * @param work begins again, over another state, if this engine cannot answer one of its questions. It changes nothing outside
+   * @throws FilterTooBroad for a span that is too long; AuditLogUnavailable, StoreUnavailable; the error of the work
+   */
+  opened<Result>(span: TimeSpan, deadline: Deadline, work: (tables: OpenTables) => Promise<Result>): Promise<Result>
 }

@@ -4,13 +4,14 @@ import type { Deadline } from '../../model/deadline.ts'
 import { AuditLogUnavailable, FilterTooBroad } from '../../model/failures.ts'
 import type { TenantId } from '../../model/ids.ts'
 import type { RemovableObjects } from '../../model/object-store.ts'
-import type { AuditTables, TableAnswer, TableQuestion } from './audit-tables.ts'
+import type { AuditTables, OpenTables, TableAnswer, TableQuestion } from './audit-tables.ts'
 import type { LogTail } from './log-tail.ts'
 import type { Manifest } from './manifest.ts'
 import { fetchTables, filesOf, withManifest } from './question-files.ts'
 import { inScratch } from './scratch.ts'
 import { TableEngine } from './table-engine.ts'
-import type { Turns } from './turns.ts'
+import { isWithin, type TimeSpan } from './time-span.ts'
+import { Turns } from './turns.ts'
 
 /** 128 MB of Parquet have about 30 million records. The function has twice as much disk for them, and DuckDB has 384 MB more. */
 const MAX_BYTES = 134_217_728
@@ -29,7 +30,7 @@ export interface DuckDbParts {
   readonly maxBytes?: number
 }
 
-/** The Parquet tables of one tenant, in DuckDB in this process. Each question has a folder of its own, and DuckDB can read no other. */
+/** The Parquet tables of one tenant, in DuckDB in this process. Each opening has a folder of its own, and DuckDB can read no other. */
 export class DuckDbTables implements AuditTables {
   readonly #parts: DuckDbParts
 
@@ -38,48 +39,67 @@ export class DuckDbTables implements AuditTables {
   }
 
   async ask(question: TableQuestion, deadline: Deadline): Promise<TableAnswer> {
-    const { tables, tenant, turns, beyond } = this.#parts
-    const answer = await turns.run(
-      async () =>
-        await withManifest(tables, tenant, async (manifest) => {
-          const bytes = filesOf(manifest, question.span).reduce((sum, file) => sum + file.bytes, 0)
-          if (bytes > (this.#parts.maxBytes ?? MAX_BYTES)) return 'BEYOND'
-          return await inScratch(async (folder) => await this.#answer(question, manifest, folder, deadline))
-        }),
-      deadline,
-    )
-    if (answer !== 'BEYOND') return answer
-    if (beyond === undefined) throw new FilterTooBroad(['from', 'to'])
-    return await beyond.ask(question, deadline)
+    return await this.opened(question.span, deadline, async (tables) => await tables.ask(question, deadline))
   }
 
-  async #answer(
-    { sql, values, span }: TableQuestion,
+  async opened<Result>(span: TimeSpan, deadline: Deadline, work: (tables: OpenTables) => Promise<Result>): Promise<Result> {
+    const { tables, tenant, turns, beyond } = this.#parts
+    try {
+      return await turns.run(
+        async () =>
+          await withManifest(tables, tenant, async (manifest) => {
+            const bytes = filesOf(manifest, span).reduce((sum, file) => sum + file.bytes, 0)
+            if (bytes > (this.#parts.maxBytes ?? MAX_BYTES)) throw new TooMuch()
+            return await inScratch(async (folder) => await this.#over(manifest, span, folder, deadline, work))
+          }),
+        deadline,
+      )
+    } catch (cause) {
+      if (!(cause instanceof TooMuch)) throw cause
+      if (beyond === undefined) throw new FilterTooBroad(['from', 'to'])
+      return await beyond.opened(span, deadline, work)
+    }
+  }
+
+  async #over<Result>(
     manifest: Manifest,
+    span: TimeSpan,
     folder: string,
     deadline: Deadline,
-  ): Promise<TableAnswer | 'BEYOND'> {
+    work: (tables: OpenTables) => Promise<Result>,
+  ): Promise<Result> {
     const files = filesOf(manifest, span)
-    const paths = await fetchTables(this.#parts.tables, files, folder)
+    const fetched = await fetchTables(this.#parts.tables, files, folder)
+    const paths = new Map(files.map((file, at) => [file, fetched[at]]))
     const [lines, parquet] = [join(folder, 'tail.ndjson'), join(folder, 'tail.parquet')]
     const tail = await this.#parts.tail.write(manifest.size, span, lines)
     return await interrupted(folder, deadline, async (engine) => {
-      if (tail.rows > 0) paths.push(parquet)
       if (tail.rows > 0) await engine.tableOf(lines, parquet)
       await rm(lines)
-      await engine.view(paths, span)
-      const rows = await engine.ask(sql, values)
-      return { rows, examined: files.reduce((sum, file) => sum + file.rows, tail.records) }
+      // the view is that of one question
+      const views = new Turns()
+      const answer = async ({ sql, values, span: part }: TableQuestion): Promise<TableAnswer> => {
+        if (!isWithin(part, span)) throw new RangeError('a question is within the span that was opened')
+        const read = filesOf(manifest, part)
+        const parts = read.flatMap((file) => paths.get(file) ?? [])
+        await engine.view(tail.rows > 0 ? [...parts, parquet] : parts, part)
+        const rows = await engine.ask(sql, values)
+        return { rows, examined: read.reduce((sum, file) => sum + file.rows, tail.records), tableSize: manifest.size }
+      }
+      return await work({
+        ask: async (question, until) => await views.run(async () => await answer(question), until),
+      })
     })
   }
 }
 
-/** Work of an engine, whose statement is interrupted at the deadline. */
-async function interrupted<T>(
-  folder: string,
-  deadline: Deadline,
-  work: (engine: TableEngine) => Promise<T>,
-): Promise<T | 'BEYOND'> {
+/** The question needs more memory or disk than DuckDB has here. */
+class TooMuch extends Error {
+  override readonly name = 'TooMuch'
+}
+
+/** Work of an engine, whose statement is interrupted at the deadline. @throws TooMuch, AuditLogUnavailable; the error of the work */
+async function interrupted<T>(folder: string, deadline: Deadline, work: (engine: TableEngine) => Promise<T>): Promise<T> {
   const engine = await TableEngine.open(folder, 2)
   // an interrupt between two statements is lost: the next one ends the second
   const timer = setInterval(() => {
@@ -89,7 +109,7 @@ async function interrupted<T>(
     return await work(engine)
   } catch (cause) {
     if (deadline.left === 0) throw new AuditLogUnavailable({ cause })
-    if (cause instanceof Error && cause.message.startsWith('Out of Memory')) return 'BEYOND'
+    if (cause instanceof Error && cause.message.startsWith('Out of Memory')) throw new TooMuch()
     throw cause
   } finally {
     clearInterval(timer)

@@ -17,8 +17,8 @@ export interface TailParts {
   readonly tenant: TenantId
   /** The sealed log. */
   readonly log: Pick<ObjectStore, 'get' | 'list'>
-  readonly lanes: Pick<LaneReader, 'registry' | 'storedAfter'>
-  readonly checkpoints: Pick<CheckpointTable, 'cursors' | 'sealedEnds' | 'spansFrom'>
+  readonly lanes: Pick<LaneReader, 'continued' | 'registry' | 'storedAfter'>
+  readonly checkpoints: Pick<CheckpointTable, 'cursors' | 'faults' | 'sealedEnds' | 'spansFrom'>
   readonly now: Clock
 }
 
@@ -44,19 +44,23 @@ const BUFFERED = 1_048_576
  * Reads the items of a log that are in no table: those of segments after the tables, and those of lanes that are in no segment.
  *
  * **No item is missed.** Take an item that was acknowledged before the question, of a lane of the hour H. It was registered with its lane.
- * The steps of `write` read in this order: (1) the size S of the tables, before; (2) the published size P; (3) the closed hours; (4) the
- * sealed ends and the registries of the hours that are not closed; (5) the spans that begin at P or later; (6) the lanes.
+ * The steps of `write` read in this order: (1) the size S of the tables, before; (2) the published size P; (3) the closed hours, then the
+ * lanes with a fault; (4) the sealed ends and the registries of the hours that are open, that the notary will read again, or that have a
+ * lane with a fault; then the items directly after these ends, in lanes of closed hours; (5) the spans that begin at P or later; (6) the
+ * lanes that are open, have a fault, or go on after their ends.
  *
- * - If the item was sealed before (4) read the end of its lane, or H was closed before (3), it has a position. Below S it is in the tables,
- *   below P in a segment, because a segment is stored before its checkpoint. From P on, its span was stored with its end or before the
- *   close, so (5) finds it, and (6) reads its lane from there on. Rounds begin at spans, so no span begins before P and ends after it.
- * - Otherwise H is open in (3), (4) finds its lane, and the sequence of the item is after the end: (6) reads it.
+ * - If the item was sealed before (4) read the end of its lane, it has a position. Below S it is in the tables, below P in a segment,
+ *   because a segment is stored before its checkpoint. From P on, its span was stored with its end, so (5) finds it, and (6) reads its
+ *   lane from there on. Rounds begin at spans, so no span begins before P and ends after it.
+ * - Otherwise (4) finds its lane, and the sequence of the item is after the end. If H is open, (6) reads the lane. If H is closed, the item
+ *   came late, or it is behind a fault. The lane of a late item has an item directly after the end, and the notary noted a fault
+ *   before it closed H: (6) reads the lane in both cases.
  *
  * **No item is read twice.** An item below S or P was sealed before (4), so its sequence is not after the end, and spans from P on begin
  * after it. Repeats within the tail are removed by lane and sequence.
  *
- * **Late items.** An item that is stored after its hour was closed is found when the notary seals it, which is one hour or one day after
- * the close (`docs/notary.md`, "Hours"). So is an item behind a gap of a lane of a closed hour.
+ * **The bound.** The notary reads the lanes of an hour for the last time a day after the close. This reader does so until then. No item is
+ * later on AWS: DynamoDB refuses the signature of a writer whose clock is wrong by more than the tolerance (`writeClient`).
  */
 export class LogTail {
   readonly #parts: TailParts
@@ -104,15 +108,26 @@ export class LogTail {
     const { tenant, checkpoints, lanes, now } = this.#parts
     const hours = unsealedHours(now(), await checkpoints.cursors(tenant))
     if (hours === undefined) throw new AuditLogUnavailable()
+    const faults = await checkpoints.faults(tenant)
+    const open = new Set(hours.open)
     const read = await Promise.all(
-      hours.map(async (hour) => {
+      [...new Set([...open, ...hours.closed, ...faults.values()])].map(async (hour) => {
         const [ends, registered] = await Promise.all([checkpoints.sealedEnds(tenant, hour), lanes.registry(tenant, hour)])
-        return registered.map(({ lane }) => ({ lane, end: ends.get(lane)?.sequence ?? 0 }))
+        return registered.map(({ lane }) => ({
+          lane,
+          end: ends.get(lane)?.sequence ?? 0,
+          grows: open.has(hour) || faults.has(lane),
+        }))
       }),
     )
-    const starts = new Map<string, number>()
-    // a lane that is registered in two hours is sealed up to the later end
-    for (const { lane, end } of read.flat()) starts.set(lane, Math.max(end, starts.get(lane) ?? 0))
+    const [starts, ended] = [new Map<string, number>(), new Map<string, number>()]
+    const growing = new Set(read.flat().flatMap(({ lane, grows }) => (grows ? [lane] : [])))
+    for (const { lane, end } of read.flat()) {
+      const known = growing.has(lane) ? starts : ended
+      // a lane that is registered in two hours is sealed up to the later end
+      known.set(lane, Math.max(end, known.get(lane) ?? 0))
+    }
+    for (const lane of await lanes.continued(tenant, ended)) starts.set(lane, ended.get(lane) ?? 0)
     for (const { lanes: ofSpan } of await checkpoints.spansFrom(tenant, published))
       for (const { lane, first } of ofSpan) starts.set(lane, Math.min(first - 1, starts.get(lane) ?? Number.MAX_SAFE_INTEGER))
     return starts

@@ -4,6 +4,9 @@ export interface TimeSpan {
   readonly to: number
 }
 
+/** Whether a span is a part of another one. */
+export const isWithin = (part: TimeSpan, whole: TimeSpan): boolean => part.from >= whole.from && part.to <= whole.to
+
 /** The times that SQL and the log write with four digits of a year. */
 const MAX_TIME = Date.parse('9999-12-31T23:59:59.999Z')
 

@@ -1,12 +1,12 @@
 import { type AttributeValue, BatchWriteItemCommand, GetItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms'
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { keysCommand } from '../../../cli/keys.ts'
 import type { AuditContext } from '../../../gateway/audit/entry.ts'
 import { newRequestId } from '../../../gateway/audit/request-id.ts'
 import { envelopeKeyVersion } from '../../../gateway/crypto/envelope.ts'
@@ -16,6 +16,7 @@ import { RecordWriter } from '../../../gateway/store/record-writer.ts'
 import type { SchemaPath, TypeName } from '../../../directives/coordinates.ts'
 import type { PatientId, RecordId } from '../../../gateway/model/ids.ts'
 import { decodeNodeId } from '../../../gateway/model/node-id.ts'
+import { runCommand } from '../../cli/run-command.ts'
 import { type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
 import { at, first, nodesAt, patientsOf, RIVERSIDE } from '../asking.ts'
 
@@ -31,12 +32,10 @@ beforeAll(async () => {
 })
 afterAll(() => clinic.stop())
 
-const environment = (): NodeJS.ProcessEnv => ({ ...process.env, ...clinic.stack.env })
+/** Runs a command in this process, whose environment is that of the stack. */
 async function phi(...words: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, ['cli/phi.ts', 'keys', ...words], {
-    cwd: ROOT,
-    env: environment(),
-  })
+  const { code, stdout } = await runCommand(keysCommand(), words)
+  expect(code).toBe(0)
   return stdout
 }
 
@@ -65,7 +64,7 @@ describe('phi keys', { timeout: 90_000 }, () => {
     expect(await phi('rewrap', 'riverside')).toBe(`rewrapped 0, already ${PATIENTS}, refused 0\n`)
     expect(await phi('list', 'riverside')).toBe(
       'version 1  alias/phi-local  purpose keys 0, patient keys 0\n' +
-        `version 2  alias/phi-local  purpose keys 6, patient keys ${PATIENTS}\n`,
+        `version 2  alias/phi-local  purpose keys 7, patient keys ${PATIENTS}\n`,
     )
     later = 61_000
     expect(await ask(warm)).toEqual(before.answer)
@@ -95,7 +94,7 @@ describe('phi keys', { timeout: 90_000 }, () => {
       await clinic.stack.dynamodb.send(new BatchWriteItemCommand({ RequestItems: { [clinic.stack.env.PHI_TABLE_KEYS]: puts } }))
     }
     await phi('rotate', 'riverside')
-    const killed = spawn(process.execPath, ['cli/phi.ts', 'keys', 'rewrap', 'riverside'], { cwd: ROOT, env: environment() })
+    const killed = spawn(process.execPath, ['cli/phi.ts', 'keys', 'rewrap', 'riverside'], { cwd: ROOT, env: process.env })
     killed.stderr.once('data', () => killed.kill('SIGKILL'))
     await once(killed, 'exit')
     const [, rewrapped = '', already = ''] =

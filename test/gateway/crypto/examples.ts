@@ -3,6 +3,7 @@ import { sealPatientAccess } from '../../../gateway/crypto/patient-access.ts'
 import { sealGrantChunk, sealGrantManifest } from '../../../gateway/crypto/grant-manifest.ts'
 import { sealAccessItem } from '../../../gateway/crypto/access-seal.ts'
 import { searchToken } from '../../../gateway/crypto/blind-index.ts'
+import { comparisonTokens } from '../../../gateway/crypto/comparison-tokens.ts'
 import { sealCursor } from '../../../gateway/crypto/cursor.ts'
 import { aadPrefix, fieldAad } from '../../../gateway/crypto/record-binding.ts'
 import { SealedRecord, sealRecord } from '../../../gateway/crypto/sealed-record.ts'
@@ -66,6 +67,7 @@ export function examples(): ReadonlyMap<string, string> {
     ['cursor', sealCursor(purposeKey('cursor'), bound, ['2024-01-01', 3], countingRandom())],
     ['subject-token', subjectToken(purposeKey('lookup'), 'Practitioner/123')],
     ['derived-id', derivedId(purposeKey('identifier'), PLACE.type, '42')],
+    ['comparison-token', comparisonTokens(purposeKey('comparison'), tenant, { familyName: 'Stone' })[0]?.token ?? ''],
     ['search-token', searchToken(purposeKey('index'), tenant, name, ['stone', '1984-02-29'])],
   ])
 }

@@ -209,7 +209,7 @@ describe('a tenant', () => {
     const first = house.table.tenants.get(RIVERSIDE)
     await house.ring.createTenant(RIVERSIDE)
     expect(house.table.tenants.get(RIVERSIDE)).toBe(first)
-    const uses: KeyUse[] = ['access', 'cursor', 'lookup', 'identifier', 'pseudonym', 'index']
+    const uses: KeyUse[] = ['access', 'cursor', 'lookup', 'identifier', 'pseudonym', 'index', 'comparison']
     const keys = await Promise.all(
       uses.map(async (use) => (await house.ring.purposeKey(RIVERSIDE, use)).key.export().toString('hex')),
     )

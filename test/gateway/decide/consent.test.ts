@@ -41,6 +41,9 @@ function verdictOf(of: Asked & { readonly footing: Footing }) {
   )
 }
 
+/** Generated requests of each property. */
+const REQUESTS = Number(process.env['CONSENT_REQUESTS'] ?? 4_000)
+
 const recipientOf = (reference: string | undefined) => ({ name: 'Acme', address: 'Elm Street 1', ...(reference && { reference }) })
 
 describe('P3: the verdict of consents', () => {
@@ -55,10 +58,10 @@ describe('P3: the verdict of consents', () => {
         seen.set(expected, (seen.get(expected) ?? 0) + 1)
         expect(verdictOf(of).kind).toBe(expected)
       }),
-      { numRuns: 20_000 },
+      { numRuns: REQUESTS },
     )
-    // the property must cover each verdict
-    for (const verdict of ['OPEN', 'CLOSED', 'UNKNOWN']) expect(seen.get(verdict)).toBeGreaterThan(50)
+    // the property must cover each verdict: the rarest is 1 in 150 requests
+    for (const verdict of ['OPEN', 'CLOSED', 'UNKNOWN']) expect(seen.get(verdict)).toBeGreaterThan(REQUESTS / 400)
   })
 
   it('a further denial opens nothing, a further permission closes nothing, and an outage opens nothing that is closed without consents', () => {
@@ -73,7 +76,7 @@ describe('P3: the verdict of consents', () => {
         if (more.effect === 'DENY') expect(!after || open(of)).toBe(true)
         else expect(after || !open(of)).toBe(true)
       }),
-      { numRuns: 10_000 },
+      { numRuns: REQUESTS / 2 },
     )
   })
 
@@ -107,8 +110,8 @@ describe('P3: the verdict of consents', () => {
         seen.set(`${without} ${under}`, (seen.get(`${without} ${under}`) ?? 0) + 1)
         if (under === 'OPEN') expect(without).toBe('OPEN')
       }),
-      { numRuns: 20_000 },
+      { numRuns: REQUESTS },
     )
-    for (const pair of ['OPEN OPEN', 'OPEN CLOSED']) expect(seen.get(pair)).toBeGreaterThan(50)
+    for (const pair of ['OPEN OPEN', 'OPEN CLOSED']) expect(seen.get(pair)).toBeGreaterThan(REQUESTS / 400)
   })
 })

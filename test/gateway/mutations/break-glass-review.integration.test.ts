@@ -106,7 +106,14 @@ describe('C02: each break-glass grant waits for a review', () => {
       note: NOTE,
     })
     const [record] = (await auditOf(clinic, answer)).filter(({ path }) => path === 'Mutation.reviewBreakGlass')
-    expect(record).toMatchObject({ action: 'UPDATE', outcome: 'WRITTEN', recordId: refOf(id).id, patient: refOf(ada).patient })
+    expect(record).toMatchObject({
+      action: 'UPDATE',
+      outcome: 'WRITTEN',
+      recordId: refOf(id).id,
+      patient: refOf(ada).patient,
+      finding: 'APPROPRIATE',
+    })
+    expect(JSON.stringify(record)).not.toContain(NOTE)
     expect(idsOf(await list())).not.toContain(id)
     expect(idsOf(await list(true))).toContain(id)
     const before = await queued(id)

@@ -6,7 +6,7 @@ import { type AuditAnswer, type AuditDesk, auditDesk } from './audit-clinic.ts'
 let clinic: RunningClinic
 let desk: AuditDesk
 beforeAll(async () => {
-  clinic = await runClinic()
+  clinic = await runClinic({ riverside: 2, lakeside: 1 })
   desk = auditDesk(clinic)
   await clinic.ask('physician', '{ patients(first: 2) { edges { node { id familyName birthDate ssn } } } }')
   await clinic.ask('nurse', '{ patients(first: 1) { edges { node { id familyName } } } }')

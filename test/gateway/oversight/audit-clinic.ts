@@ -16,6 +16,8 @@ export interface AuditAnswer {
 export interface AuditDesk {
   ask(user: string, query: string, variables?: Record<string, unknown>, headers?: Record<string, string>): Promise<AuditAnswer>
   readonly events: readonly GatewayEvent[]
+  /** The daily look at access reviews. */
+  remind(): Promise<void>
 }
 
 /** The auditor's API over the tables of a running clinic, in this process. */
@@ -28,6 +30,7 @@ export function auditDesk(
   const api = openAuditApi({ ...clinic.stack.env, ...env }, schemas, { now, events: (event) => void events.push(event) })
   return {
     events,
+    remind: async () => await api.remindOfAccessReviews(now() + 10_000),
     ask: async (user, query, variables, headers) => {
       const response = await api.handle(await clinic.requestOf(user, query, variables, headers))
       const {

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { newRequestId } from '../../../gateway/audit/request-id.ts'
-import type { AnswerPatientAccesses } from '../../../gateway/audit/patient-accesses.ts'
 import type { RecordRef } from '../../../gateway/model/ids.ts'
-import { openAuditApi } from '../../../gateway/open-audit-api.ts'
+import { type AuditFunction, openAuditApi } from '../../../gateway/open-audit-api.ts'
 import { RecordWriter } from '../../../gateway/store/record-writer.ts'
 import type { GatewayEvent } from '../../../gateway/telemetry/events.ts'
 import { AUDIT_FUNCTION } from '../../../infra/local/stack.ts'
@@ -31,7 +30,7 @@ const ANSWER_MS = 8_000
 
 /** The audit function over the tables of a clinic, as the gateway invokes it. */
 export interface ServedAudit {
-  readonly answer: AnswerPatientAccesses
+  readonly answer: AuditFunction['answerAboutPatient']
   readonly events: readonly GatewayEvent[]
   /** Serves another function under the name, until `restore`. */
   replace(handler: (event: Readonly<Record<string, unknown>>) => Promise<unknown>): void
@@ -42,11 +41,11 @@ export function serveAudit(clinic: RunningClinic): ServedAudit {
   const events: GatewayEvent[] = []
   const schemas = { audit: auditTypeDefs(), clinical: clinicTypeDefs(), lock: clinicLock() }
   const api = openAuditApi(clinic.stack.env, schemas, { events: (event) => void events.push(event) })
-  const genuine = async (event: unknown) => await api.answerPatientAccesses(event, Date.now() + ANSWER_MS)
+  const genuine = async (event: unknown) => await api.answerAboutPatient(event, Date.now() + ANSWER_MS)
   const { lambda } = clinic.stack
   lambda.serve(AUDIT_FUNCTION, genuine)
   return {
-    answer: api.answerPatientAccesses,
+    answer: api.answerAboutPatient,
     events,
     replace: (handler) => lambda.serve(AUDIT_FUNCTION, handler),
     restore: () => lambda.serve(AUDIT_FUNCTION, genuine),

@@ -102,6 +102,8 @@ describe('P8: the log prints events and nothing else', () => {
         'PROCESS_WARNING',
         'NOTARY_PASS',
         'TABLES_PASS',
+        'DELIVERY_PASS',
+        'ACCESS_REVIEW_OVERDUE',
         'AUDIT_WATCHED',
       ]),
     )

@@ -81,6 +81,8 @@ describe('tables of a local engine equal those of infra/tables.yml', () => {
       PHI_TABLE_SEARCH: 'phi-x-search',
       PHI_TABLE_OPERATIONS: 'phi-x-operations',
       PHI_TABLE_DISCLOSURES: 'phi-x-disclosures',
+      PHI_TABLE_COMPARISONS: 'phi-x-comparisons',
+      PHI_TABLE_WORKFORCE: 'phi-x-workforce',
     })
   })
 })

@@ -41,6 +41,7 @@ async function evolved(after: typeof clinic, clients: readonly EvolvingClient[] 
 
 const MRN = '  mrn: String\n    @phi(category: IDENTITY, identifier: MRN)\n'
 const PARTNER_MRN = `    @searchable
+    @workforceComparison(as: PATIENT_NUMBER)
     @minimumNecessary(roles: [PHYSICIAN, NURSE])
     @minimumNecessary(roles: [PATIENT], purposes: [PATRQT], relationship: SELF)
     @minimumNecessary(roles: [PROXY], purposes: [PATRQT], relationship: PROXY)

@@ -6,6 +6,7 @@ import { knownReasons } from '../../../../gateway/oversight/anomalies/access-cla
 import { AnomalySettings } from '../../../../gateway/oversight/anomalies/anomaly-settings.ts'
 import { explainAccess } from '../../../../gateway/oversight/anomalies/explained-access.ts'
 import { type Anomalies, findAnomalies, suspicions } from '../../../../gateway/oversight/anomalies/find-anomalies.ts'
+import type { WorkforceRelations } from '../../../../gateway/oversight/anomalies/relations.ts'
 import type { AuditTables } from '../../../../gateway/oversight/tables/audit-tables.ts'
 import type { RecordedAccess } from '../../../../gateway/oversight/recorded-access.ts'
 import { localTime, TIME_ZONE } from './simulator/calendar.ts'
@@ -24,7 +25,7 @@ const doctors = [0, 1, 2].map((at): Member => ({ user: `physician-${at}`, role: 
 const partner: Member = { user: 'partner', role: 'PARTNER', purpose: 'HPAYMT', contract: 'ab'.repeat(32) }
 const patient: Member = { user: 'patient', role: 'PATIENT', purpose: 'PATRQT' }
 
-/** Usual days of clerks, physicians, a partner and a patient, and on the last day a night, a new grant, break-glass and strangers. */
+/** Usual days of clerks, physicians, a partner and a patient, and on the last day a night, a new grant, a relative, break-glass and strangers. */
 function traffic(): Request[] {
   const usual = Array.from({ length: 16 }, (_, day) => [
     ...clerks.flatMap((member, at) =>
@@ -55,8 +56,9 @@ function traffic(): Request[] {
       accesses: disclosed('p-8', OWN, { basis: 'SELF', basisId: 'p-8' }),
     },
   ]).flat()
-  const [clerk, doctor, colleague] = [clerks[1], doctors[0], doctors[1]]
-  if (clerk === undefined || doctor === undefined || colleague === undefined) throw new Error('the clinic has people')
+  const [clerk, doctor, colleague, relative] = [clerks[1], ...doctors]
+  if (clerk === undefined || doctor === undefined || colleague === undefined || relative === undefined)
+    throw new Error('the clinic has people')
   const emergency = (member: Member, grant: string): Request => ({
     at: localTime(14, 12),
     member: { ...member, purpose: 'BTG' },
@@ -89,16 +91,31 @@ function traffic(): Request[] {
         accesses: stranger(`s-${at}`),
       }),
     ),
+    { at: localTime(15, 11), member: relative, operation: 'Chart', accesses: disclosed('p-6', CHART, BY_ORGANIZATION) },
     emergency(doctor, 'reviewed'),
     emergency(colleague, 'waiting'),
     {
       at: localTime(15, 9),
       member: { user: 'privacy', role: 'PRIVACY_OFFICER', purpose: 'HOPERAT' },
       operation: 'Review',
-      accesses: [review('p-7', 'reviewed')],
+      accesses: [review('p-7', 'reviewed', 'APPROPRIATE'), review('p-7', 'waiting', 'FOLLOW_UP')],
     },
     { at: localTime(15, 2.5), member: partner, operation: 'Export', accesses: disclosed('p-3', PARTNER, BY_ORGANIZATION) },
   ]
+}
+
+/** The third physician lives with a patient, the first one in the street of another, and the third clerk is a patient. */
+const workforce: WorkforceRelations = {
+  of: async () =>
+    await Promise.resolve({
+      relations: [
+        { user: 'physician-2', patient: 'p-6', kind: 'FAMILY', shared: new Set(['ADDRESS', 'STREET']) },
+        { user: 'physician-0', patient: 'p-0', kind: 'NEIGHBOR', shared: new Set(['STREET']) },
+        { user: 'billing-2', patient: 'p-8', kind: 'SELF', shared: new Set(['PATIENT']) },
+      ],
+      workers: new Set(),
+      vips: new Set(),
+    }),
 }
 
 let folder: string
@@ -107,7 +124,7 @@ let answer: Anomalies
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'phi-anomalies-'))
   tables = await writeTraffic(traffic(), new SeededRandom(7), folder)
-  answer = await findAnomalies(tables, JUDGED, settings, longDeadline())
+  answer = await findAnomalies(tables, workforce, JUDGED, settings, longDeadline())
 }, 120_000)
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -127,9 +144,11 @@ describe('C22: accesses of a small clinic', () => {
     const found = answer.findings.filter(({ score }) => score >= 0.5).map(({ kind, user }) => `${kind} ${user}`)
     expect(found.toSorted()).toEqual([
       'DENIALS physician-1',
+      'FAMILY physician-2',
       'FIRST_USE physician-0',
       'OFF_HOURS billing-1',
       'PARTNER_HABITS partner',
+      'SELF billing-2',
     ])
   })
 

@@ -31,6 +31,7 @@ export function aggregates(change: Partial<AccessAggregates> = {}): AccessAggreg
     rules: { before: [], judged: [] },
     partnerHours: [],
     partnerPaths: [],
+    related: { relations: [], workers: new Set(), vips: new Set(), reads: [], careDays: [], handlings: [] },
     examined: 0,
     ...change,
   }

@@ -6,8 +6,16 @@ import { robustZ, spreadOf } from '../../../../gateway/oversight/anomalies/robus
 describe('C22: thresholds and the numbers behind them', () => {
   it('C22: every threshold has a default, and a setting that is not known is refused', () => {
     expect(AnomalySettings.parse({})).toMatchObject({ baselineDays: 60, maxDays: 31, volume: { own: 6 }, reviewDays: 7 })
+    expect(AnomalySettings.parse({ related: { family: 5 } }).related).toMatchObject({ family: 5, neighbor: 4, careDays: 14 })
     expect(AnomalySettings.parse({ volume: { own: 3 } }).volume).toEqual({ own: 3, peers: 2.5, least: 60 })
-    for (const wrong of [{ volum: {} }, { volume: { own: 0 } }, { timeZone: 'Mars/Olympus' }, { baselineDays: 3 }])
+    for (const wrong of [
+      { volum: {} },
+      { volume: { own: 0 } },
+      { related: { usual: 0 } },
+      { vip: { readers: 1 } },
+      { timeZone: 'Mars/Olympus' },
+      { baselineDays: 3 },
+    ])
       expect(AnomalySettings.safeParse(wrong).success).toBe(false)
   })
 

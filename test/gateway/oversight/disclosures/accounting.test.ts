@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { type Accounting, accountingOf } from '../../../../gateway/oversight/disclosures/accounting.ts'
 import { type Basis, BASES, BASIS_NAMES, exclusionOf } from '../../../../gateway/oversight/disclosures/bases.ts'
 import { forIndividual } from '../../../../gateway/oversight/disclosures/individual-accounting.ts'
-import { frequencyOf } from '../../../../gateway/oversight/disclosures/repeated.ts'
+import { frequencyOf } from '../../../../gateway/model/accounting/repeated.ts'
 import { access, ACME, at, entered, facts, NOW, study, without, withoutContract, workforce } from './facts.ts'
 
 const counts = ({ exclusions }: Accounting): Record<string, number> =>

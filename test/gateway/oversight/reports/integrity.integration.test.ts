@@ -12,7 +12,6 @@ import {
 } from '../../../../gateway/oversight/reports/integrity-report.ts'
 import { reportSpan } from '../../../../gateway/oversight/reports/report-span.ts'
 import { DuckDbTables } from '../../../../gateway/oversight/tables/duckdb-tables.ts'
-import { readManifest } from '../../../../gateway/oversight/tables/manifest.ts'
 import { Turns } from '../../../../gateway/oversight/tables/turns.ts'
 import { TableWriter } from '../../../../gateway/oversight/tables/table-writer.ts'
 import { FolderObjects } from '../../../../gateway/store/folder-objects.ts'
@@ -64,7 +63,6 @@ async function reportOf(
     reader: {
       tables: new DuckDbTables({ tenant, tables, tail: tabledOnly(objects, tenant), turns: new Turns() }),
       log: new StoredLog(objects, tenant),
-      tableSize: async () => (await readManifest(tables, TENANT)).manifest.size,
     },
     now: now as Instant,
     deadline: inAMinute(),

@@ -18,7 +18,7 @@ const SPAN = { from: '2026-01-01', to: '2027-12-31' }
 const CHART = '{ patients(first: 1) { edges { node { id familyName birthDate ssn mrn } } } }'
 
 beforeAll(async () => {
-  clinic = await runClinic()
+  clinic = await runClinic({ riverside: 2, lakeside: 1 })
   desk = auditDesk(clinic)
   const { data } = await clinic.ask('physician', CHART)
   seen = (data as { patients: { edges: { node: Record<string, string | null> }[] } }).patients.edges[0]?.node ?? {}

@@ -89,7 +89,7 @@ const leftTails = (): string[] =>
 
 describe('C10: Athena and DuckDB answer from the same rows', () => {
   it('C10: with the files of the manifest and the tail of the log, and of this tenant only', async () => {
-    expect(await adapter.ask(COUNT, within(20_000))).toEqual({ rows: [{ n: 102 }], examined: 102 })
+    expect(await adapter.ask(COUNT, within(20_000))).toEqual({ rows: [{ n: 102 }], examined: 102, tableSize: 90 })
     const [query] = athena.queries.slice(-1)
     const { manifest } = await readManifest(tables, tenant)
     for (const { name } of manifest.files) expect(query?.sql).toContain(`'s3://audit-tables/${name}'`)
@@ -119,7 +119,20 @@ describe('C10: Athena and DuckDB answer from the same rows', () => {
     expect((await adapter.ask(question, within(20_000))).rows).toEqual([{ n: 30 }])
     expect((await duckDb.ask(question, within(20_000))).rows).toEqual([{ n: 30 }])
     const before = { ...COUNT, span: { from: 0, to: 1_000 } }
-    expect(await adapter.ask(before, within(20_000))).toEqual({ rows: [{ n: 0 }], examined: 12 })
+    expect(await adapter.ask(before, within(20_000))).toMatchObject({ rows: [{ n: 0 }], examined: 12 })
+  })
+
+  it('P7: several questions on one opening have one state of the log, and one file of its tail', async () => {
+    const asked = athena.queries.length
+    const answers = await adapter.opened(EVER, within(20_000), async (opened) => {
+      const before = await opened.ask(COUNT, within(20_000))
+      expect(leftTails()).toHaveLength(1)
+      return [before, await opened.ask(COUNT, within(20_000))]
+    })
+    expect(answers[0]).toEqual(answers[1])
+    const [one, other] = athena.queries.slice(asked).map(({ sql }) => sql)
+    expect(one).toBe(other)
+    expect(leftTails()).toEqual([])
   })
 
   it('C10: DuckDB hands over a question with more Parquet than fits, and refuses it without Athena', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TenantId } from '../../../../gateway/model/ids.ts'
 import type { RemovableObjects } from '../../../../gateway/model/object-store.ts'
+import type { AuditTables } from '../../../../gateway/oversight/tables/audit-tables.ts'
 import { type DuckDbParts, DuckDbTables } from '../../../../gateway/oversight/tables/duckdb-tables.ts'
 import { TableWriter } from '../../../../gateway/oversight/tables/table-writer.ts'
 import { Turns } from '../../../../gateway/oversight/tables/turns.ts'
@@ -43,7 +44,7 @@ const tablesOf = (more: Partial<DuckDbParts> = {}): DuckDbTables =>
 
 describe('P8: a question reads the files of its tenant and nothing else', () => {
   it('P8: reads its own rows', async () => {
-    expect(await tablesOf().ask(COUNT, within(20_000))).toEqual({ rows: [{ n: ROWS }], examined: ROWS })
+    expect(await tablesOf().ask(COUNT, within(20_000))).toEqual({ rows: [{ n: ROWS }], examined: ROWS, tableSize: 12 })
   })
 
   it.each([
@@ -84,6 +85,76 @@ describe('P8: a question reads the files of its tenant and nothing else', () => 
     await expect(tablesOf().ask({ ...COUNT, sql: 'SELECT nothing' }, within(20_000))).rejects.toThrow()
     expect(left()).toEqual([])
   })
+})
+
+describe('P7: several questions on one opening have one state of the log', () => {
+  it('P7: while items are sealed, derived and compacted between two of them', async () => {
+    const [own, growing] = [new FolderObjects(join(folder, 'growing-log')), new FolderTables(join(folder, 'growing-tables'))]
+    const sealed = emptyLog()
+    const derive = async (lane: string): Promise<void> => {
+      sealed.seal(laneOf(lane, 6, 8).items, NOON / 1_000 + 60)
+      await publish(sealed, own)
+      const limits = { log: own, tables: growing, now: () => NOON + 2 * HOUR_MS, limits: SMALL }
+      await new TableWriter(limits).pass(TENANT, Number.POSITIVE_INFINITY)
+    }
+    await derive('kakjK50G.1')
+    const read: string[] = []
+    const counted: Pick<RemovableObjects, 'get'> = {
+      get: async (name) => {
+        read.push(name)
+        return await growing.get(name)
+      },
+    }
+    const opening = tablesOf({ tables: counted, tail: tabledOnly(own, tenant) })
+    const answers = await opening.opened(EVER, within(20_000), async (opened) => {
+      const before = await opened.ask(COUNT, within(20_000))
+      await derive('kakjK50G.2')
+      return [before, await opened.ask(COUNT, within(20_000))]
+    })
+    const asked = { rows: [{ n: ROWS / 2 }], examined: ROWS / 2, tableSize: 6 }
+    expect(answers).toEqual([asked, asked])
+    // the manifest and each file once, for both questions
+    expect(read).toHaveLength(new Set(read).size)
+    expect(await opening.ask(COUNT, within(20_000))).toEqual({ rows: [{ n: ROWS }], examined: ROWS, tableSize: 12 })
+  })
+
+  it('P7: each question has the records of its own span, also if they are asked at once', async () => {
+    const [early, late] = [
+      { ...COUNT, span: { from: 0, to: NOON - 1 } },
+      { ...COUNT, span: { from: NOON, to: EVER.to } },
+    ]
+    const both = await tablesOf().opened(
+      EVER,
+      within(20_000),
+      async (opened) => await Promise.all([early, late, early].map(async (asked) => await opened.ask(asked, within(20_000)))),
+    )
+    const [none, all] = [
+      { rows: [{ n: 0 }], examined: 0 },
+      { rows: [{ n: ROWS }], examined: ROWS },
+    ]
+    expect(both).toMatchObject([none, all, none])
+    const beyond = tablesOf().opened(late.span, within(20_000), async (opened) => await opened.ask(early, within(20_000)))
+    await expect(beyond).rejects.toThrow(RangeError)
+  })
+
+  it('P2: begins the whole work again elsewhere, if one of its questions takes too much memory', async () => {
+    const texts =
+      'SELECT max(length(t)) AS "n" FROM (SELECT string_agg(repeat(chr(x::INT % 90 + 33), 9000)) AS t FROM range(400000) AS a(x))'
+    let works = 0
+    const work: Parameters<DuckDbTables['opened']>[2] = async (opened) => {
+      works++
+      await opened.ask(COUNT, within(60_000))
+      return (await opened.ask({ ...COUNT, sql: texts }, within(60_000))).rows
+    }
+    await expect(tablesOf().opened(EVER, within(60_000), work)).rejects.toMatchObject({ code: 'FILTER_TOO_BROAD' })
+    const answer = { rows: [{ n: 1 }], examined: 1, tableSize: 1 }
+    const beyond: AuditTables = {
+      ask: async () => await Promise.resolve(answer),
+      opened: async (_span, _deadline, again) => await again({ ask: async () => await Promise.resolve(answer) }),
+    }
+    expect(await tablesOf({ beyond }).opened(EVER, within(60_000), work)).toEqual(answer.rows)
+    expect(works).toBe(3)
+  }, 60_000)
 })
 
 describe('P2: a question ends by its deadline, and takes its turn', () => {

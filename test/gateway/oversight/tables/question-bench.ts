@@ -39,9 +39,10 @@ export const questionsOf = (tenant: TenantId, log: LogServices, more: Partial<Du
 
 /** A log whose tables hold all of it, so that no service has a tail. */
 export function tabledOnly(objects: Pick<ObjectStore, 'get' | 'list'>, tenant: TenantId): LogTail {
-  const nothing = { registry: () => Promise.resolve([]), storedAfter: () => Promise.resolve([]) }
-  const noSpans = { cursors: () => Promise.resolve(undefined), sealedEnds: () => Promise.resolve(new Map()) }
-  const checkpoints = { ...noSpans, spansFrom: () => Promise.resolve([]) }
+  const none = () => Promise.resolve([])
+  const nothing = { registry: none, storedAfter: none, continued: none }
+  const [noMap, cursors] = [() => Promise.resolve(new Map()), () => Promise.resolve(undefined)]
+  const checkpoints = { cursors, faults: noMap, sealedEnds: noMap, spansFrom: none }
   return new LogTail({ tenant, log: objects, lanes: nothing, checkpoints, now: Date.now })
 }
 

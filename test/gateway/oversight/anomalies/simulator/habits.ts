@@ -15,6 +15,7 @@ import {
   SUMMARY,
   VITALS,
 } from './fields.ts'
+import { type Known, knownTraffic } from './known-traffic.ts'
 import type { SeededRandom } from './random.ts'
 import { idOf, isAtWork, isOnVacation, type PanelPatient, type Staff, type Worker } from './staff.ts'
 import {
@@ -39,6 +40,7 @@ interface Clinic {
   readonly requests: Request[]
   /** Visits whose claims the billing office still makes, by day. */
   readonly claims: Map<number, string[]>
+  readonly known: Known
   /** Numbers of made-up ids. */
   made: number
 }
@@ -48,14 +50,16 @@ interface Clinic {
  * break-glass and its reviews, weekends, evenings, vacations and who covers them, new employees, the end of months, a week of flu,
  * mistyped searches, wrong patients, stale links, a study, partners with jobs at night, retries and one new version of an operation.
  */
-export function usualTraffic(random: SeededRandom, staff: Staff): Request[] {
-  const clinic: Clinic = { random, staff, requests: [], claims: new Map(), made: 0 }
+export function usualTraffic(random: SeededRandom, staff: Staff, known: Known): Request[] {
+  const clinic: Clinic = { random, staff, requests: [], claims: new Map(), known, made: 0 }
   for (let day = 0; day < DAYS; day++) {
     if (isWorkday(day)) {
       visits(clinic, day)
       desk(clinic, day)
       billing(clinic, day)
       research(clinic, day)
+      for (const { at, member, operation, accesses } of knownTraffic(random, staff, known, day))
+        add(clinic, at, member, operation, accesses)
     } else {
       weekend(clinic, day)
     }
@@ -68,7 +72,10 @@ export function usualTraffic(random: SeededRandom, staff: Staff): Request[] {
   return clinic.requests
 }
 
-function add({ requests }: Clinic, at: number, member: Member, operation: string, accesses: Request['accesses']): void {
+/** Adds a request, unless it is about the member's own record: a colleague does it. */
+function add({ requests, staff }: Clinic, at: number, member: Member, operation: string, accesses: Request['accesses']): void {
+  const own = staff.town.ownRecords.get(member.user)
+  if (own !== undefined && accesses.some(({ patient }) => patient === own)) return
   requests.push({ at: Math.round(at), member, operation, accesses })
 }
 

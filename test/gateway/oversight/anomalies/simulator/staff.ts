@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { BASELINE_DAYS, isWorkday, JUDGED_DAYS, localTime } from './calendar.ts'
 import type { SeededRandom } from './random.ts'
+import { settle, type Town } from './town.ts'
 import type { Member } from './traffic.ts'
 
 /** A member of the workforce with habits. */
@@ -40,6 +41,7 @@ export interface Staff {
   readonly panels: ReadonlyMap<string, readonly PanelPatient[]>
   /** Patients of the clinic that are in no panel. */
   readonly others: readonly string[]
+  readonly town: Town
 }
 
 /** The sizes of a clinic. */
@@ -91,7 +93,7 @@ export function hireStaff(random: SeededRandom, size: ClinicSize): Staff {
   // one of each group begins in the judged days
   const starts = (at: number): Partial<Worker> => (at === 0 ? { starts: BASELINE_DAYS + random.int(3, 15), vacations: [] } : {})
   const physicians = group(size.physicians, (at) => worker('PHYSICIAN', 'TREAT', `physician-${at}`, { isLate: at % 3 === 0 }))
-  return {
+  const staff = {
     physicians,
     clinicNurses: group(size.clinicNurses, (at) => worker('NURSE', 'TREAT', `nurse-${at}`, starts(at))),
     wardNurses: group(size.wardNurses, (at) => worker('NURSE', 'TREAT', `ward-nurse-${at}`, { isOnWard: true })),
@@ -99,13 +101,16 @@ export function hireStaff(random: SeededRandom, size: ClinicSize): Staff {
     billing: group(size.billing, (at) => worker('BILLING', 'HPAYMT', `billing-${at}`, starts(at))),
     researchers: group(size.researchers, (at) => worker('RESEARCHER', 'HRESCH', `researcher-${at}`)),
     privacyOfficers: group(2, (at) => worker('PRIVACY_OFFICER', 'HOPERAT', `privacy-${at}`, { vacations: [] })),
-    partners: Array.from({ length: size.partners }, (_, at) => ({
-      user: `partner-${at}`,
-      role: 'PARTNER',
-      purpose: 'HPAYMT',
-      contract: createHash('sha256').update(`contract ${at}`).digest('hex'),
-    })),
-    portalUsers: Array.from({ length: 60 }, (_, at) => ({ user: `patient-${at}`, role: 'PATIENT', purpose: 'PATRQT' })),
+    partners: Array.from(
+      { length: size.partners },
+      (_, at): Member => ({
+        user: `partner-${at}`,
+        role: 'PARTNER',
+        purpose: 'HPAYMT',
+        contract: createHash('sha256').update(`contract ${at}`).digest('hex'),
+      }),
+    ),
+    portalUsers: Array.from({ length: 60 }, (_, at): Member => ({ user: `patient-${at}`, role: 'PATIENT', purpose: 'PATRQT' })),
     panels: new Map(
       physicians.map(({ user }) => [
         user,
@@ -114,6 +119,15 @@ export function hireStaff(random: SeededRandom, size: ClinicSize): Staff {
     ),
     others: Array.from({ length: 800 }, (_, at) => idOf('other', at)),
   }
+  const { clinicNurses, wardNurses, frontDesk, billing, researchers, privacyOfficers, panels, others } = staff
+  const users = [physicians, clinicNurses, wardNurses, frontDesk, billing, researchers, privacyOfficers].flat()
+  const patients = [...[...panels.values()].flatMap((panel) => panel.map(({ id }) => id)), ...others]
+  const town = settle(
+    random,
+    users.map(({ user }) => user),
+    patients,
+  )
+  return { ...staff, town }
 }
 
 function vacationsIn(random: SeededRandom, from: number, days: number, chance: number): number[] {

@@ -115,7 +115,7 @@ export const overBudget = (): AccessRecord => ({
 })
 
 /** The review of a break-glass grant. */
-export const review = (patient: string, grant: string): AccessRecord => ({
+export const review = (patient: string, grant: string, finding?: string): AccessRecord => ({
   patient,
   recordType: 'BreakGlassGrant' as TypeName,
   recordId: grant,
@@ -124,4 +124,5 @@ export const review = (patient: string, grant: string): AccessRecord => ({
   outcome: 'WRITTEN',
   basis: 'BREAK_GLASS',
   basisId: grant,
+  ...(finding !== undefined && { finding }),
 })

@@ -1,6 +1,4 @@
-import { BASES, type CountedBasis } from './bases.ts'
 import { dayOf } from './calendar.ts'
-import type { DisclosureRecipient } from './ledger-entry.ts'
 
 /** Several disclosures to one recipient for one purpose. `last` is in milliseconds since the epoch. @source 45 CFR 164.528(b)(3) */
 export interface Repeated {
@@ -10,24 +8,28 @@ export interface Repeated {
 
 interface Summarizable {
   readonly at: number
-  readonly recipient: DisclosureRecipient
-  readonly basis: CountedBasis
+  readonly recipient: { readonly name: string; readonly address?: string | undefined }
   readonly purpose: string
-  readonly statement?: string
+  readonly statement?: string | undefined
   readonly description: string
-  readonly repeated?: Repeated
+  readonly repeated?: Repeated | undefined
 }
 
 /**
  * The entries, the earliest first. Several disclosures to one recipient for one purpose become one entry: the first of them in full, the
  * number of all, and the date of the last.
+ *
+ * @param isSummarized whether an entry may become a part of another one
  */
-export function summarized<Entry extends Summarizable>(entries: readonly Entry[]): readonly Entry[] {
+export function summarized<Entry extends Summarizable>(
+  entries: readonly Entry[],
+  isSummarized: (entry: Entry) => boolean,
+): readonly Entry[] {
   const groups = new Map<string, Entry[]>()
   for (const [place, entry] of entries.toSorted((one, other) => one.at - other.at).entries()) {
-    const { recipient, basis, purpose, statement } = entry
+    const { recipient, purpose, statement } = entry
     const names = [recipient.name, recipient.address ?? '', purpose, statement ?? ''].map(plain)
-    const key = JSON.stringify(BASES[basis].isSummarized ? names : place)
+    const key = JSON.stringify(isSummarized(entry) ? names : place)
     const group = groups.get(key)
     if (group === undefined) groups.set(key, [entry])
     else group.push(entry)

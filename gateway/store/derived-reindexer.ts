@@ -1,19 +1,17 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import type { Keyring } from '../crypto/keyring.ts'
 import { SealedRecord } from '../crypto/sealed-record.ts'
-import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import { IntegrityFailure, KeyUnavailable, VersionConflict } from '../model/failures.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId, RecordRef, TenantId } from '../model/ids.ts'
 import { BUSY_READS, retryOptimisticRead } from '../model/optimistic-read.ts'
-import type { SearchIndex } from '../../directives/policy.ts'
 import type { DynamoKeyTable } from './keys.ts'
 import { IndexWriter } from './index-writer.ts'
 import type { RecordTable } from './records.ts'
-import type { SearchRow, SearchTable } from './search.ts'
-import { SearchWriter, valuesOf } from './search-writer.ts'
+import { type DerivedRow, type DerivedTable, type DerivedWriter, rowName } from './derived-rows.ts'
+import { valuesOf } from './derived-values.ts'
 
-/** Numbers of search rows by result. */
+/** Numbers of derived rows by result. */
 export interface ReindexCounts {
   /** Correct rows. */
   sound: number
@@ -29,23 +27,24 @@ export interface ReindexCounts {
 export interface ReindexChange {
   readonly patient: PatientId
   readonly what: 'WRITTEN' | 'REMOVED'
-  readonly rows: readonly SearchRow[]
+  readonly rows: readonly DerivedRow[]
   readonly items: readonly TransactWriteItem[]
 }
 
-export interface ReindexerParts {
+export interface ReindexerParts<Row extends DerivedRow> {
   readonly records: RecordTable
-  readonly search: SearchTable
   readonly keys: DynamoKeyTable
   readonly keyring: Keyring
-  readonly searchable: readonly SearchIndex[]
+  readonly table: DerivedTable<Row>
+  /** @throws KeyUnavailable if the tenant has no key for the rows */
+  readonly writerOf: (tenant: TenantId) => Promise<DerivedWriter<Row>>
   /** Commits a change as a whole. @throws VersionConflict if a record changed in the meantime */
   readonly commit: (tenant: TenantId, change: ReindexChange) => Promise<void>
 }
 
 /** The expected rows of a patient, and the stored manifests of the records from which they follow. */
-interface ExpectedRows {
-  readonly rows: ReadonlyMap<string, SearchRow>
+interface ExpectedRows<Row> {
+  readonly rows: ReadonlyMap<string, Row>
   /** By `Type#id`; undefined if the patient's keys were destroyed, because no record opens any more. */
   readonly manifests: ReadonlyMap<string, Uint8Array> | undefined
 }
@@ -55,14 +54,14 @@ const TRIES = 5
 const ROWS_AT_ONCE = 40
 
 /**
- * Compares the search table of a tenant with its records while the gateway reads and writes. Writes missing rows and removes
+ * Compares a table of derived rows with the records of a tenant while the gateway reads and writes. Writes missing rows and removes
  * rows without a matching value. Each change requires that its record is unchanged. You can stop a run at any time: the next
  * run skips correct rows.
  */
-export class SearchReindexer {
-  readonly #parts: ReindexerParts
+export class DerivedReindexer<Row extends DerivedRow> {
+  readonly #parts: ReindexerParts<Row>
 
-  constructor(parts: ReindexerParts) {
+  constructor(parts: ReindexerParts<Row>) {
     this.#parts = parts
   }
 
@@ -71,19 +70,19 @@ export class SearchReindexer {
    * @throws KeyUnavailable if the tenant has no keys; StoreUnavailable, AuditUnavailable
    */
   async reindex(tenant: TenantId, onProgress: (counts: ReindexCounts) => void): Promise<ReindexCounts> {
-    const key = await this.#parts.keyring.purposeKey(tenant, 'index')
+    const writer = await this.#parts.writerOf(tenant)
     const counts = { sound: 0, written: 0, removed: 0, refused: 0 }
     const refused = new Set<PatientId>()
     for await (const page of this.#parts.keys.pages(tenant)) {
       for (const patient of page.keys()) {
-        if (!(await this.#withRetries(() => this.#complete(tenant, key, patient, counts)))) refused.add(patient)
+        if (!(await this.#withRetries(() => this.#complete(tenant, writer, patient, counts)))) refused.add(patient)
       }
       counts.refused = refused.size
       onProgress({ ...counts })
     }
-    for await (const page of this.#parts.search.pages(tenant)) {
-      for (const [patient, rows] of Map.groupBy(page, (row) => row.hit.patient)) {
-        if (!(await this.#withRetries(() => this.#scrub(tenant, key, patient, rows, counts)))) refused.add(patient)
+    for await (const page of this.#parts.table.pages(tenant)) {
+      for (const [patient, rows] of Map.groupBy(page, (row) => row.patient)) {
+        if (!(await this.#withRetries(() => this.#scrub(tenant, writer, patient, rows, counts)))) refused.add(patient)
       }
       counts.refused = refused.size
       onProgress({ ...counts })
@@ -105,54 +104,52 @@ export class SearchReindexer {
     return false
   }
 
-  async #complete(tenant: TenantId, key: PurposeKey<'index'>, patient: PatientId, counts: ReindexCounts): Promise<void> {
-    const expected = await this.#expectedRows(tenant, key, patient)
+  async #complete(tenant: TenantId, writer: DerivedWriter<Row>, patient: PatientId, counts: ReindexCounts): Promise<void> {
+    const expected = await this.#expectedRows(tenant, writer, patient)
     const rows = [...expected.rows.values()]
-    const present = await this.#parts.search.present(rows)
-    const missing = rows.filter((row) => !present.has(nameOf(row)))
-    await this.#commit(tenant, patient, expected, 'WRITTEN', missing)
+    const present = await this.#parts.table.present(rows)
+    const missing = rows.filter((row) => !present.has(rowName(row)))
+    await this.#commit(tenant, patient, writer, expected, 'WRITTEN', missing)
     counts.sound += rows.length - missing.length
     counts.written += missing.length
   }
 
   async #scrub(
     tenant: TenantId,
-    key: PurposeKey<'index'>,
+    writer: DerivedWriter<Row>,
     patient: PatientId,
-    rows: readonly SearchRow[],
+    rows: readonly Row[],
     counts: ReindexCounts,
   ): Promise<void> {
     // the records are read after the rows, so that a row written in between is expected
-    const expected = await this.#expectedRows(tenant, key, patient)
-    const wrong = rows.filter((row) => !expected.rows.has(nameOf(row)))
-    await this.#commit(tenant, patient, expected, 'REMOVED', wrong)
+    const expected = await this.#expectedRows(tenant, writer, patient)
+    const wrong = rows.filter((row) => !expected.rows.has(rowName(row)))
+    await this.#commit(tenant, patient, writer, expected, 'REMOVED', wrong)
     counts.removed += wrong.length
   }
 
   async #commit(
     tenant: TenantId,
     patient: PatientId,
-    { manifests }: ExpectedRows,
+    writer: DerivedWriter<Row>,
+    { manifests }: ExpectedRows<Row>,
     what: ReindexChange['what'],
-    all: readonly SearchRow[],
+    all: readonly Row[],
   ): Promise<void> {
-    const { records, search, commit } = this.#parts
+    const { records, table, commit } = this.#parts
     for (let start = 0; start < all.length; start += ROWS_AT_ONCE) {
       const rows = all.slice(start, start + ROWS_AT_ONCE)
       const refs = new Map<string, RecordRef>()
-      // a row of a type without an index follows from no record, so no record can guard it
-      for (const { hit, type } of rows) {
-        if (type !== undefined && this.#indexed(type)) refs.set(`${type}#${hit.id}`, { ...hit, type })
+      // a row that follows from no record has no record to guard it
+      for (const row of rows) {
+        const ref = writer.recordOf(row)
+        if (ref !== undefined) refs.set(`${ref.type}#${ref.id}`, ref)
       }
       const guards =
         manifests === undefined ? [] : [...refs].map(([name, ref]) => records.unchanged(tenant, ref, manifests.get(name)))
-      const items = rows.map((row) => (what === 'WRITTEN' ? search.putRow(row) : search.removeRow(row)))
+      const items = rows.map((row) => (what === 'WRITTEN' ? table.putRow(row) : table.removeRow(row)))
       await commit(tenant, { patient, what, rows, items: [...guards, ...items] })
     }
-  }
-
-  #indexed(type: TypeName): boolean {
-    return this.#parts.searchable.some(({ path }) => path.startsWith(`${type}.`))
   }
 
   /**
@@ -160,15 +157,14 @@ export class SearchReindexer {
    *
    * @throws IntegrityFailure if records and index disagree at each read; KeyUnavailable, StoreUnavailable
    */
-  async #expectedRows(tenant: TenantId, key: PurposeKey<'index'>, patient: PatientId): Promise<ExpectedRows> {
-    const { records, search, keyring, searchable } = this.#parts
-    const rows = new Map<string, SearchRow>()
+  async #expectedRows(tenant: TenantId, writer: DerivedWriter<Row>, patient: PatientId): Promise<ExpectedRows<Row>> {
+    const { records, keyring } = this.#parts
+    const rows = new Map<string, Row>()
     const manifests = new Map<string, Uint8Array>()
     const keys = (await keyring.patientKeys(tenant, [patient], 'always')).get(patient)
     if (keys?.erased === true) return { rows, manifests: undefined }
     // if only the keys are missing, the records still exist, and the condition on them keeps their rows
     if (keys === undefined) return { rows, manifests }
-    const writer = new SearchWriter(search, key, tenant, searchable)
     const read = async () => {
       const index = await IndexWriter.open(records, keys, { tenant, patient }, false)
       const listed = [...index.versions()].map(([name, version]) => ({ ref: named(patient, name), name, version }))
@@ -195,13 +191,11 @@ export class SearchReindexer {
     for (const record of stored) {
       const values = valuesOf(keys, tenant, record, writer.paths(record.ref))
       manifests.set(`${record.ref.type}#${record.ref.id}`, record.manifest)
-      for (const row of writer.rows(record.ref, (path) => values.get(path))) rows.set(nameOf(row), row)
+      for (const row of writer.rows(record.ref, (path) => values.get(path))) rows.set(rowName(row), row)
     }
     return { rows, manifests }
   }
 }
-
-const nameOf = ({ pk, sk }: SearchRow): string => `${pk} ${sk}`
 
 function named(patient: PatientId, name: string): RecordRef {
   const mark = name.indexOf('#')

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { dueOn, endOfDay, extendedDueOn, isFree, yearsBefore } from '../../../../gateway/oversight/disclosures/calendar.ts'
+import { dueOn, endOfDay, extendedDueOn, isFree, yearsBefore } from '../../../../gateway/model/accounting/calendar.ts'
 import { ledgerOf, LedgerAltered, stateOf } from '../../../../gateway/oversight/disclosures/ledger.ts'
 import type { LedgerEntry } from '../../../../gateway/oversight/disclosures/ledger-entry.ts'
-import { at, entered, NOW } from './facts.ts'
+import { at, entered, NOW } from '../../oversight/disclosures/facts.ts'
 
 describe('C20: the time for an accounting', () => {
   it.each([
