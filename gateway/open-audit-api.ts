@@ -20,7 +20,7 @@ import { AnomalySettings } from './oversight/anomalies/anomaly-settings.ts'
 import type { AuditReader } from './oversight/audit-reader.ts'
 import { AccessReviewSettings } from './oversight/reviews/review-settings.ts'
 import { openTenantClients } from './oversight/open-tenant-clients.ts'
-import { openAuditReader } from './open-audit-reader.ts'
+import { openAuditReader, ReaderTables, readerTables } from './open-audit-reader.ts'
 import type { AthenaNames } from './oversight/tables/athena-tables.ts'
 import { Turns } from './oversight/tables/turns.ts'
 import { type RemindOfAccessReviews, remindOfAccessReviews } from './remind-of-access-reviews.ts'
@@ -37,13 +37,9 @@ import { operatorEvents } from './telemetry/operator-events.ts'
 const name = z.string().min(1)
 const Environment = z.object({
   PHI_STAGE: name,
-  PHI_TABLE_AUDIT: name,
-  PHI_TABLE_CHECKPOINTS: name,
+  ...ReaderTables,
   PHI_TABLE_SESSIONS: name,
   PHI_TABLE_SECURITY: name,
-  PHI_TABLE_DISCLOSURES: name,
-  PHI_TABLE_COMPARISONS: name,
-  PHI_TABLE_WORKFORCE: name,
   PHI_ISSUER: z.url(),
   PHI_AUDIENCE: name,
   PHI_JWKS_URI: z.url(),
@@ -120,13 +116,7 @@ export function openAuditApi(
   openObjects(env)
   openTableObjects(env)
   const turns = new Turns()
-  const names = {
-    audit: settings.PHI_TABLE_AUDIT,
-    checkpoints: settings.PHI_TABLE_CHECKPOINTS,
-    disclosures: settings.PHI_TABLE_DISCLOSURES,
-    comparisons: settings.PHI_TABLE_COMPARISONS,
-    workforce: settings.PHI_TABLE_WORKFORCE,
-  }
+  const names = readerTables(settings)
   const inAthena = athenaNames(env)
   const openReader = async (tenant: TenantId): Promise<AuditReader> => {
     const { dynamodb, s3, athena: client } = await clients.clientsOf(tenant)

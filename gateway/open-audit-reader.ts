@@ -1,3 +1,4 @@
+import * as z from 'zod'
 import { AuditHistory } from './audit/history.ts'
 import { CheckpointTable } from './audit/notary/checkpoint-table.ts'
 import { LaneReader } from './audit/notary/lane-reader.ts'
@@ -20,6 +21,26 @@ import { ComparisonTable } from './store/comparisons.ts'
 import { DisclosureTable } from './store/disclosures.ts'
 import { RecipientTable } from './store/recipients.ts'
 import { WorkforceTable } from './store/workforce.ts'
+
+const name = z.string().min(1)
+
+/** The settings that name the tables of a reader, for the environment of a function or command. */
+export const ReaderTables = {
+  PHI_TABLE_AUDIT: name,
+  PHI_TABLE_CHECKPOINTS: name,
+  PHI_TABLE_DISCLOSURES: name,
+  PHI_TABLE_COMPARISONS: name,
+  PHI_TABLE_WORKFORCE: name,
+} as const
+
+/** The names of the tables of a reader. */
+export const readerTables = (settings: Readonly<Record<keyof typeof ReaderTables, string>>): ReaderServices['names'] => ({
+  audit: settings.PHI_TABLE_AUDIT,
+  checkpoints: settings.PHI_TABLE_CHECKPOINTS,
+  disclosures: settings.PHI_TABLE_DISCLOSURES,
+  comparisons: settings.PHI_TABLE_COMPARISONS,
+  workforce: settings.PHI_TABLE_WORKFORCE,
+})
 
 /** The services with the audit data of one tenant. Their credentials can be those of the tenant alone. */
 export interface ReaderServices {

@@ -2,21 +2,14 @@ import * as z from 'zod'
 import type { Env } from '../compose.ts'
 import type { TenantId } from '../model/ids.ts'
 import type { Clock } from '../model/record.ts'
-import { openAuditReader } from '../open-audit-reader.ts'
+import { openAuditReader, ReaderTables, readerTables } from '../open-audit-reader.ts'
 import type { AuditReader } from '../oversight/audit-reader.ts'
 import { Turns } from '../oversight/tables/turns.ts'
 import { LeanDynamoDBClient } from '../store/lean-client.ts'
 import { openTableObjects } from '../store/open-tables.ts'
 import { openAuditObjects } from './audit-objects.ts'
 
-const name = z.string().min(1)
-const Environment = z.object({
-  PHI_TABLE_AUDIT: name,
-  PHI_TABLE_CHECKPOINTS: name,
-  PHI_TABLE_DISCLOSURES: name,
-  PHI_TABLE_COMPARISONS: name,
-  PHI_TABLE_WORKFORCE: name,
-})
+const Environment = z.object(ReaderTables)
 
 /**
  * The audit data of one tenant, for a command of an operator.
@@ -28,14 +21,7 @@ export function openOperatorReader(
   env: Env,
   now: Clock,
 ): { readonly reader: AuditReader; readonly close: () => void } {
-  const settings = Environment.parse(env)
-  const names = {
-    audit: settings.PHI_TABLE_AUDIT,
-    checkpoints: settings.PHI_TABLE_CHECKPOINTS,
-    disclosures: settings.PHI_TABLE_DISCLOSURES,
-    comparisons: settings.PHI_TABLE_COMPARISONS,
-    workforce: settings.PHI_TABLE_WORKFORCE,
-  }
+  const names = readerTables(Environment.parse(env))
   const requestHandler = { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true }
   const dynamodb = new LeanDynamoDBClient({ maxAttempts: 3, requestHandler })
   dynamodb.middlewareStack.remove('loggerMiddleware')

@@ -525,8 +525,8 @@ describe('C28: the role that delivers to a SIEM', () => {
     principal: deployed.arnOf('DeliveryRole'),
     policies,
   })
-  const own = [log, deployed.arnOf('SiemPositionsBucket'), deployed.arnOf('AuditDataKey'), deployed.arnOf('SiemDigestKey')] as const
-  const [bucket, positions, dataKey, digestKey] = own
+  const own = ['AuditBucket', 'SiemPositionsBucket', 'AuditDataKey', 'SiemDigestKey'].map((id) => deployed.arnOf(id))
+  const [bucket, positions, dataKey, digestKey] = own as [string, string, string, string]
   const mac = { 'kms:MacAlgorithm': 'HMAC_SHA_256' }
   const given: SimulatedRequest[] = [
     object('GetObject', bucket, 'riverside/segments/0-5000.ndjson.gz'),

@@ -5,10 +5,9 @@ import type { OpenTables } from '../tables/audit-tables.ts'
 import type { AccessAggregates } from './aggregates.ts'
 import { type AccessClass, explanationOf, type KnownReasons } from './explained-access.ts'
 import type { Finding } from './finding.ts'
-import { askRows } from './rows.ts'
+import { number, Questions } from './rows.ts'
 import { type Condition, EXPLANATIONS, sqlTime } from './statements.ts'
 
-const number = z.union([z.number(), z.bigint()]).transform(Number)
 const Group = z.object({
   basis: z.string().nullable(),
   is_named: number,
@@ -50,10 +49,9 @@ export async function classesOf(
 ): Promise<AccessClasses> {
   const { from, to } = aggregates.span
   const known = knownReasons(aggregates)
-  const groups = async (selected?: Condition): Promise<readonly z.infer<typeof Group>[]> => {
-    const values = selected?.values ?? []
-    return (await askRows(tables, Group, { sql: EXPLANATIONS(selected), values, span: { from, to } }, deadline)).rows
-  }
+  const questions = new Questions(tables, deadline)
+  const groups = async (selected?: Condition): Promise<readonly z.infer<typeof Group>[]> =>
+    await questions.ask(Group, EXPLANATIONS(selected), { from, to }, selected?.values)
   const selected = conditionOf(findings)
   const all = await groups()
   const within = selected === undefined ? [] : await groups(selected)

@@ -1,10 +1,10 @@
 import * as z from 'zod'
 import type { Deadline } from '../../model/deadline.ts'
-import { AuditLogUnavailable, FilterTooBroad } from '../../model/failures.ts'
-import type { OpenTables, SqlValue } from '../tables/audit-tables.ts'
+import type { OpenTables } from '../tables/audit-tables.ts'
 import type { AnomalySettings } from './anomaly-settings.ts'
 import { DAY_MS, localDay, localOffset, startOfDay } from './local-day.ts'
 import type { RelatedReads } from './related-reads.ts'
+import { at, number, Questions } from './rows.ts'
 import {
   BASES,
   BREAK_GLASS,
@@ -12,7 +12,6 @@ import {
   DENIALS,
   HABITS,
   HOURS,
-  MAX_ROWS,
   MEMBERSHIPS,
   PARTNER_HOURS,
   PARTNER_PATHS,
@@ -21,8 +20,6 @@ import {
   SEARCHES,
 } from './statements.ts'
 
-const number = z.union([z.number(), z.bigint()]).transform(Number)
-const at = z.date().transform((time) => time.getTime())
 const text = z.string()
 const ofUser = { user_id: text, day: text }
 const span = { first_at: at, last_at: at }
@@ -126,42 +123,28 @@ export async function readAggregates(
   const all = { from: baselineFrom, to }
   const before = { from: baselineFrom, to: from - 1 }
   const now = { from, to }
-  let examined = 0
-  const ask = async <Row>(
-    row: z.ZodType<Row>,
-    sql: string,
-    within: { readonly from: number; readonly to: number },
-    values: readonly SqlValue[] = [],
-  ): Promise<readonly Row[]> => {
-    const answer = await tables.ask({ sql, values, span: within }, deadline)
-    examined = Math.max(examined, answer.examined)
-    if (answer.rows.length > MAX_ROWS) throw new FilterTooBroad(['from', 'to'])
-    const rows = z.array(row).safeParse(answer.rows)
-    // the issues of the schema name columns and no value, and stay inside
-    if (!rows.success) throw new AuditLogUnavailable({ cause: rows.error })
-    return rows.data
-  }
+  const questions = new Questions(tables, deadline)
   const { age, gap, others } = settings.membership
-  const rules = await ask(RuleUse, RULES(from), all)
+  const rules = await questions.ask(RuleUse, RULES(from), all)
   return {
     span: judged,
-    roles: await ask(Role, ROLES(offset), all),
-    days: await ask(UserDay, DAYS(offset), all),
-    habits: await ask(Habit, HABITS(offset), before),
-    hours: await ask(UserHour, HOURS(offset), now),
-    denials: await ask(Denials, DENIALS(offset), all),
-    searches: await ask(Searches, SEARCHES(offset), all),
-    grantUses: await ask(GrantUse, BREAK_GLASS(offset), all),
+    roles: await questions.ask(Role, ROLES(offset), all),
+    days: await questions.ask(UserDay, DAYS(offset), all),
+    habits: await questions.ask(Habit, HABITS(offset), before),
+    hours: await questions.ask(UserHour, HOURS(offset), now),
+    denials: await questions.ask(Denials, DENIALS(offset), all),
+    searches: await questions.ask(Searches, SEARCHES(offset), all),
+    grantUses: await questions.ask(GrantUse, BREAK_GLASS(offset), all),
     // from half of the thresholds on, so that a lower `minScore` has something to show
-    memberships: await ask(Membership, MEMBERSHIPS(offset, others), all, [
+    memberships: await questions.ask(Membership, MEMBERSHIPS(offset, others), all, [
       judged.firstDay,
       Math.floor(gap / 2),
       Math.floor(age / 2),
     ]),
-    bases: await ask(BasisDay, BASES(offset), all),
+    bases: await questions.ask(BasisDay, BASES(offset), all),
     rules: { before: rules.filter(({ is_judged }) => is_judged === 0), judged: rules.filter(({ is_judged }) => is_judged > 0) },
-    partnerHours: await ask(PartnerHour, PARTNER_HOURS(offset), all),
-    partnerPaths: await ask(PartnerPath, PARTNER_PATHS(offset), all),
-    examined,
+    partnerHours: await questions.ask(PartnerHour, PARTNER_HOURS(offset), all),
+    partnerPaths: await questions.ask(PartnerPath, PARTNER_PATHS(offset), all),
+    examined: questions.examined,
   }
 }

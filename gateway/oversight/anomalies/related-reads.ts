@@ -1,13 +1,11 @@
 import * as z from 'zod'
 import type { Deadline } from '../../model/deadline.ts'
-import type { OpenTables, SqlValue } from '../tables/audit-tables.ts'
+import type { OpenTables } from '../tables/audit-tables.ts'
 import { DAY_MS } from './local-day.ts'
 import type { Relation, Relations, WorkforceRelations } from './relations.ts'
-import { askRows } from './rows.ts'
+import { at, number, Questions } from './rows.ts'
 import { CARE_DAYS, HANDLINGS, RELATED_READS } from './statements.ts'
 
-const number = z.union([z.number(), z.bigint()]).transform(Number)
-const at = z.date().transform((time) => time.getTime())
 const text = z.string()
 
 const PatientRead = z.object({
@@ -73,32 +71,24 @@ export async function readRelated(
   const known: Relations = await workforce.of(users, deadline)
   const { relations, workers, vips } = known
   const byAll = new Set([...workers, ...vips])
-  let examined = 0
-  const ask = async <Row>(
-    row: z.ZodType<Row>,
-    sql: string,
-    span: { readonly from: number; readonly to: number },
-    values: readonly SqlValue[] = [],
-  ): Promise<readonly Row[]> => {
-    const answer = await askRows(tables, row, { sql, values, span }, deadline)
-    examined = Math.max(examined, answer.examined)
-    return answer.rows
-  }
+  const questions = new Questions(tables, deadline)
   const now = { from, to }
   const reads: PatientRead[] = []
   for (const patients of chunksOf([...byAll]))
-    reads.push(...(await ask(PatientRead, RELATED_READS(offset, patients.length), now, patients)))
+    reads.push(...(await questions.ask(PatientRead, RELATED_READS(offset, patients.length), now, patients)))
   for (const { pairs, patients, users: some } of pairChunks(relations.filter(({ patient }) => !byAll.has(patient)))) {
     const values = [...patients, ...some]
-    const rows = await ask(PatientRead, RELATED_READS(offset, patients.size, some.size), now, values)
+    const rows = await questions.ask(PatientRead, RELATED_READS(offset, patients.size, some.size), now, values)
     reads.push(...rows.filter((read) => pairs.has(pairOf(read.user_id, read.patient))))
   }
-  if (reads.length === 0) return { related: { ...known, reads, careDays: [], handlings: [] }, examined }
+  if (reads.length === 0) return { related: { ...known, reads, careDays: [], handlings: [] }, examined: questions.examined }
   const careDays: z.infer<typeof CareDay>[] = []
   for (const patients of chunksOf([...new Set(reads.map(({ patient }) => patient))]))
-    careDays.push(...(await ask(CareDay, CARE_DAYS(offset, patients.length), { from: from - care * DAY_MS, to }, patients)))
-  const handlings = await ask(Handling, HANDLINGS(offset), { from: baselineFrom, to: from - 1 })
-  return { related: { ...known, reads, careDays, handlings }, examined }
+    careDays.push(
+      ...(await questions.ask(CareDay, CARE_DAYS(offset, patients.length), { from: from - care * DAY_MS, to }, patients)),
+    )
+  const handlings = await questions.ask(Handling, HANDLINGS(offset), { from: baselineFrom, to: from - 1 })
+  return { related: { ...known, reads, careDays, handlings }, examined: questions.examined }
 }
 
 export const pairOf = (user: string, patient: string): string => `${user}\n${patient}`
