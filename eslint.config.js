@@ -4,6 +4,7 @@ import tseslint from 'typescript-eslint'
 export default tseslint.config(
   {
     ignores: [
+      'infra/npm/starter/**',
       'node_modules/',
       'dist/',
       '.local/',

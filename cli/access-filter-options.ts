@@ -1,7 +1,9 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { isIP } from 'node:net'
 import { PURPOSES_OF_USE } from '../directives/policy.ts'
 import { OUTCOMES, type Outcome } from '../gateway/model/access-record.ts'
 import type { FilterArguments } from '../gateway/oversight/access-filter.ts'
+import { patientText } from './patient-option.ts'
 
 const ACTIONS = ['READ', 'SEARCH', 'CREATE', 'UPDATE', 'DELETE', 'EXPORT', 'REVIEW']
 
@@ -27,11 +29,11 @@ export interface AccessFilterFlags {
 /** Adds the options that select accesses, except for times. */
 export const accessFilterOptions = (command: Command): Command =>
   command
-    .option('--patient <id>', 'the patient id, from the API or from a record')
+    .option('--patient <id>', 'the patient id, from the API or from a record', patientText)
     .option('--user <id>', 'the user id, which is the subject of the token')
     .option('--client <id>', 'the client id')
     .option('--session <id>', 'the session id')
-    .option('--ip <address>', 'the source address')
+    .option('--ip <address>', 'the source address', addressOption)
     .option('--path <path>', 'the field, such as Patient.birthDate')
     .option('--category <category>', 'all fields of a category, such as LABORATORY')
     .addOption(new Option('--outcome <outcome...>', 'one of these outcomes').choices(OUTCOMES))
@@ -42,6 +44,12 @@ export const accessFilterOptions = (command: Command): Command =>
     .addOption(new Option('--listed', 'only records that a list led to').conflicts('asked'))
     .option('--asked', 'only records that were requested by their id')
     .option('--persisted', 'only registered operations')
+
+/** @throws InvalidArgumentError */
+export function addressOption(text: string): string {
+  if (isIP(text) === 0) throw new InvalidArgumentError('Use an IPv4 or IPv6 address: 203.0.113.9.')
+  return text
+}
 
 /** The argument `filter` of the auditor's API. */
 export function filterOf(flags: AccessFilterFlags): Omit<FilterArguments, 'from' | 'to'> {

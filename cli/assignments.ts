@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { DEMO_USERS } from '../infra/local/users.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
+import { unknownText } from './choices.ts'
 
 /** Assigns a user to a practitioner, so that the user can read the imported records. */
 export interface Assignment {
@@ -39,8 +40,10 @@ export function assignments(all: readonly Assignment[], tenant: TenantId): Reado
     const demoUser = DEMO_USERS.find(({ name, tenant: home }) => name === user && home === tenant)
     const fhirUser = demoUser?.fhirUser ?? (FHIR_USER.test(user) ? user : undefined)
     if (fhirUser === undefined) {
+      const known = DEMO_USERS.filter((one) => one.tenant === tenant && one.fhirUser !== undefined).map(({ name }) => name)
+      const words = { noun: 'user with a FHIR identity', nouns: 'users with one', of: 'the tenant', option: '--assign' }
       throw new InvalidArgumentError(
-        'A user of --assign has no FHIR identity. Use a demo user of the tenant that has one, or a FHIR identity like Practitioner/ID.',
+        `${unknownText(user, { ...words, known })} A FHIR identity, such as Practitioner/ID, is possible, too.`,
       )
     }
     byPractitioner.set(practitioner, [...(byPractitioner.get(practitioner) ?? []), fhirUser])

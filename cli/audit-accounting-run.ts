@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import * as z from 'zod'
 import { type DisclosureAdmin, disclosureAdmin } from '../gateway/admin/disclosure-admin.ts'
@@ -6,12 +5,16 @@ import type { TenantId } from '../gateway/model/ids.ts'
 import { accountingHtml } from '../gateway/oversight/disclosures/accounting-html.ts'
 import { accountingText } from '../gateway/oversight/disclosures/accounting-text.ts'
 import { BASIS_NAMES } from '../gateway/oversight/disclosures/bases.ts'
-import { dayOf } from '../gateway/model/accounting/calendar.ts'
+import { ACCOUNTED_YEARS, dayOf, yearsBefore } from '../gateway/model/accounting/calendar.ts'
 import { entryId } from '../gateway/oversight/disclosures/entry-id.ts'
 import { forIndividual } from '../gateway/oversight/disclosures/individual-accounting.ts'
 import { inForce } from '../gateway/oversight/disclosures/ledger.ts'
+import { counted } from '../gateway/model/counted.ts'
 import { withAuditReview } from './audit-session.ts'
+import { readInputText, writeNewFile } from './files.ts'
+import { Refused } from './refused.ts'
 import { printLine, printText } from './terminal.ts'
+import { fromOption, requireOrder, toOption } from './time-option.ts'
 
 export interface AccountingOptions {
   readonly tenant: TenantId
@@ -45,13 +48,16 @@ export async function printAccounting(
   { tenant, patient, from, to, html, json }: AccountingOptions,
   command: Command,
 ): Promise<void> {
+  const begin = fromOption(from)
+  requireOrder(begin, toOption(to))
+  requireAccounted(begin)
   await withAdmin(tenant, command, async (admin) => {
     const accounting = await admin.accounting(patient, { from, to })
     const given = forIndividual(accounting)
-    if (html !== undefined) writeNew(html, accountingHtml(given), command)
+    if (html !== undefined) writeNewFile(html, '--html', accountingHtml(given))
     if (json === true) printLine(JSON.stringify(accounting))
     else if (html === undefined) printText(accountingText(given))
-    else printLine(`written: ${given.entries.length} entries`)
+    else printLine(`written: ${counted(given.entries.length, 'entry', 'entries')}`)
     if (accounting.decisions.length > 0 && json !== true)
       printLine('The log leaves decisions to the privacy officer. See them with --json.', 'stderr')
   })
@@ -74,7 +80,7 @@ export async function listDisclosures({ tenant, patient: id, json }: DisclosureO
 
 /** Enters the disclosure of a file. */
 export async function recordFromFile(file: string, { tenant, patient }: DisclosureOptions, command: Command): Promise<void> {
-  const input = readInput(file, command)
+  const input = disclosureIn(file, command)
   await withAdmin(tenant, command, async (admin) => {
     printLine(`entered: ${await admin.record(patient, input)}`)
   })
@@ -107,13 +113,8 @@ async function withAdmin(tenant: TenantId, command: Command, act: (admin: Disclo
   })
 }
 
-function readInput(file: string, command: Command): z.infer<typeof DisclosureFile> {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch {
-    return command.error('error: the file cannot be read')
-  }
+function disclosureIn(file: string, command: Command): z.infer<typeof DisclosureFile> {
+  const text = readInputText(file, '<file>')
   try {
     return DisclosureFile.parse(JSON.parse(text))
   } catch {
@@ -121,11 +122,13 @@ function readInput(file: string, command: Command): z.infer<typeof DisclosureFil
   }
 }
 
-function writeNew(file: string, text: string, command: Command): void {
-  try {
-    // no file is replaced, and no other account reads it
-    writeFileSync(file, text, { flag: 'wx', mode: 0o600 })
-  } catch {
-    command.error('error: the file exists, or cannot be written')
-  }
+/** @throws Refused with the earliest day if the time begins before it, or is not over */
+function requireAccounted(from: number): void {
+  const now = Date.now()
+  const first = yearsBefore(dayOf(now), ACCOUNTED_YEARS)
+  if (from < Date.parse(first))
+    throw new Refused(
+      `--from is more than ${ACCOUNTED_YEARS} years back, which an accounting does not cover. Use --from ${first} or a later day.`,
+    )
+  if (from > now) throw new Refused('--from is in the future. Use a time that has begun.')
 }

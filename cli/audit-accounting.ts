@@ -1,13 +1,19 @@
 import { Command } from 'commander'
 import type { AccountingOptions, DisclosureOptions } from './audit-accounting-run.ts'
-import { tenantOption } from './tenant-option.ts'
+import { patientText } from './patient-option.ts'
+import { tenantOfProject } from './tenant-option.ts'
+import { timeText } from './time-option.ts'
 
 /** `phi audit accounting`: the disclosures of a patient (45 CFR 164.528). */
 export function accountingCommand(): Command {
   return ofTenant('accounting', 'print the accounting of disclosures of a patient, in the form for the individual')
-    .requiredOption('--patient <id>', 'the patient id, from the API or from the log')
-    .requiredOption('--from <time>', 'the earliest time, at most six years back: a year, month or day in UTC, or an RFC 3339 time')
-    .requiredOption('--to <time>', 'the latest time: all of that year, month or day, or an RFC 3339 time')
+    .requiredOption('--patient <id>', 'the patient id, from the API or from the log', patientText)
+    .requiredOption(
+      '--from <time>',
+      'the earliest time, at most six years back: a year, month or day in UTC, or an RFC 3339 time',
+      timeText,
+    )
+    .requiredOption('--to <time>', 'the latest time: all of that year, month or day, or an RFC 3339 time', timeText)
     .option('--html <file>', 'write a document for paper to a new file, which only your account can read')
     .option('--json', 'print what the privacy officer sees: exclusions, suspensions and open decisions, too')
     .addHelpText(
@@ -29,7 +35,7 @@ The command computes an accounting, and gives none: the mutation giveAccounting 
 /** `phi audit disclosures list|record|requests`. */
 export function disclosuresCommand(onSystem: (command: Command) => Command): Command {
   const list = ofTenant('list', 'print the disclosures of a patient that were entered, with former versions')
-    .requiredOption('--patient <id>', 'the patient id, from the API or from the log')
+    .requiredOption('--patient <id>', 'the patient id, from the API or from the log', patientText)
     .option('--json', 'print one JSON object per line, with all members')
     .action(async (options: DisclosureOptions, command: Command) => {
       const { listDisclosures } = await import('./audit-accounting-run.ts')
@@ -37,7 +43,7 @@ export function disclosuresCommand(onSystem: (command: Command) => Command): Com
     })
   const record = ofTenant('record', 'enter a disclosure that was made elsewhere')
     .argument('<file>', 'JSON with the members of DisclosureInput of the auditor’s API')
-    .requiredOption('--patient <id>', 'the patient id, from the API or from the log')
+    .requiredOption('--patient <id>', 'the patient id, from the API or from the log', patientText)
     .addHelpText(
       'after',
       `
@@ -76,6 +82,4 @@ Examples:
 }
 
 const ofTenant = (name: string, description: string): Command =>
-  new Command(name)
-    .description(description)
-    .option('--tenant <tenant>', 'the tenant of the patient', tenantOption, tenantOption('riverside'))
+  new Command(name).description(description).addOption(tenantOfProject('the tenant of the patient'))

@@ -5,6 +5,7 @@ import { nodeOf } from '../gateway/oversight/anomalies/anomalies.ts'
 import { type Anomalies, findAnomalies } from '../gateway/oversight/anomalies/find-anomalies.ts'
 import type { AnomalyKind, Finding } from '../gateway/oversight/anomalies/finding.ts'
 import { DAY_MS } from '../gateway/oversight/anomalies/local-day.ts'
+import { counted } from '../gateway/model/counted.ts'
 import { withAuditReview } from './audit-session.ts'
 import { printLine } from './terminal.ts'
 
@@ -33,7 +34,7 @@ export async function printAnomalies(flags: AnomalyFlags, command: Command): Pro
   for (const finding of findings) printLine(line(finding))
   const { explained, unexplained, suspicious } = classes
   printLine(
-    `${number(findings.length)} findings; of the accesses that disclosed a value, ${number(suspicious)} are suspicious, ` +
+    `${counted(findings.length, 'finding')}; of the accesses that disclosed a value, ${counted(suspicious, 'is', 'are')} suspicious, ` +
       `${number(unexplained)} unexplained and ${number(explained)} explained`,
   )
 }

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { AnomalyFlags } from './audit-anomalies-run.ts'
-import { tenantOption } from './tenant-option.ts'
+import { tenantOfProject } from './tenant-option.ts'
 import { fromOption, toOption } from './time-option.ts'
 
 /** The names of the kinds, as in `AnomalyKind` of the schema. They are here so that `--help` loads no other code. */
@@ -30,7 +30,7 @@ export function anomaliesCommand(): Command {
     .requiredOption('--to <time>', 'the latest time, inclusive: all of that year, month or day, or an RFC 3339 time', toOption)
     .addOption(new Option('--kind <kind...>', 'findings of these kinds only').choices(KIND_NAMES))
     .option('--min-score <score>', 'findings of at least this score; 0.5 is the threshold of each kind', scoreOption, 0.5)
-    .option('--tenant <tenant>', 'the tenant of the audit log', tenantOption, tenantOption('riverside'))
+    .addOption(tenantOfProject('the tenant of the audit log'))
     .option('--json', 'print one JSON object per line: the findings, then the accesses by class')
     .addHelpText(
       'after',

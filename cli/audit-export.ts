@@ -3,7 +3,7 @@ import { EXPORT_FORMATS, type ExportFormat } from '../gateway/oversight/exports/
 import { accessFilterOptions } from './access-filter-options.ts'
 import type { ExportRecordsFlags } from './audit-export-records-run.ts'
 import type { ExportFlags } from './audit-export-run.ts'
-import { tenantOption } from './tenant-option.ts'
+import { tenantOfProject } from './tenant-option.ts'
 import { fromOption, toOption } from './time-option.ts'
 
 type Flags = ExportFlags & Omit<ExportRecordsFlags, 'format'> & { readonly format?: ExportFormat }
@@ -15,7 +15,7 @@ export function exportCommand(): Command {
     .addOption(new Option('--format <format>', 'write accesses in this format. Without it: the sealed log').choices(EXPORT_FORMATS))
     .option('--from <time>', 'the earliest time of an access: a year, month or day in UTC, or an RFC 3339 time', fromOption)
     .option('--to <time>', 'the latest time of an access: all of that year, month or day, or an RFC 3339 time', toOption)
-    .option('--tenant <tenant>', 'the tenant of the audit log', tenantOption, tenantOption('riverside'))
+    .addOption(tenantOfProject('the tenant of the audit log'))
     .requiredOption('--out <path>', 'a folder that is empty or does not exist. With --format: a file that does not exist')
     .option('--digest-key <file>', 'with --format: a key of at least 32 bytes. Ids of patients and records become keyed digests')
     .option('--gateway <url>', 'with --format: the URL of the gateway, which begins the names of its codes')

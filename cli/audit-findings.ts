@@ -1,4 +1,5 @@
 import type { CheckpointFinding, LogFinding, ReplayFinding } from '../gateway/audit/verify/findings.ts'
+import { counted } from '../gateway/model/counted.ts'
 
 const ITEM: Readonly<Record<string, string>> = {
   ALTERED: 'its hash is not that of its text',
@@ -58,9 +59,9 @@ export function findingLine(finding: LogFinding): string {
     case 'LOCK_ALTERED':
       return `${finding.name} has another content than its name states`
     case 'LANE_MISSING':
-      return `Lane ${finding.lane} is missing: ${finding.declared ?? 0} items are declared`
+      return `Lane ${finding.lane} is missing: ${counted(finding.declared ?? 0, 'item is', 'items are')} declared`
     case 'CUT_SHORT':
-      return `Lane ${finding.lane} ends at item ${finding.held ?? 0}: ${finding.declared ?? 0} are declared`
+      return `Lane ${finding.lane} ends at item ${finding.held ?? 0}: ${counted(finding.declared ?? 0, 'is', 'are')} declared`
     case 'WENT_ON':
       return `Lane ${finding.lane} went on to item ${finding.held}: lane ${finding.successor} names item ${finding.declared} as its end`
     case 'FORKED':
@@ -135,6 +136,6 @@ function segmentFault({
 }: Extract<LogFinding, { kind: 'SEGMENT_MISSING' | 'SEGMENT_OVERLAP' | 'SEGMENT_FORM' }>): string {
   return [
     ...(line === undefined ? [] : [`line ${line} is malformed`]),
-    ...(count === undefined ? [] : [`${count} items for ${end - start} positions`]),
+    ...(count === undefined ? [] : [`${counted(count, 'item')} for ${counted(end - start, 'position')}`]),
   ].join(', ')
 }

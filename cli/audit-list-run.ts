@@ -8,6 +8,8 @@ import { accessPage } from '../gateway/oversight/access-page.ts'
 import type { AccessPosition, RecordedAccess } from '../gateway/oversight/recorded-access.ts'
 import { type AccessFilterFlags, filterOf } from './access-filter-options.ts'
 import { withAuditReview } from './audit-session.ts'
+import { emptyText, MALFORMED_REQUEST, requireCategory } from './known-values.ts'
+import { Refused } from './refused.ts'
 import { printLine } from './terminal.ts'
 
 export interface ListFlags extends AccessFilterFlags {
@@ -26,20 +28,21 @@ const PAGE = 500
 /** Prints the accesses that the options select, latest first. */
 export async function listAccesses(flags: ListFlags, command: Command): Promise<void> {
   const { request } = flags
-  if (request !== undefined && readRequestId(request) === undefined)
-    command.error('error: --request is no request id. Copy extensions.phi.requestId of the response')
+  if (request !== undefined && readRequestId(request) === undefined) throw new Refused(MALFORMED_REQUEST)
   await withAuditReview(flags, command, async (review, { policy }) => {
-    if (flags.category !== undefined && !hasCategory(policy, flags.category))
-      command.error('error: the schema has no field of this --category')
-    await printAccesses(review, policy, flags)
+    requireCategory(flags.category, policy)
+    const printed = await printAccesses(review, policy, flags)
+    if (printed === 0) printLine(await emptyText({ review, policy, flags }), 'stderr')
   })
 }
 
-async function printAccesses(review: AuditReview, policy: PolicyTable, flags: ListFlags): Promise<void> {
+/** Returns the number of printed accesses. */
+async function printAccesses(review: AuditReview, policy: PolicyTable, flags: ListFlags): Promise<number> {
   const { first, all, json, request: requestId, from, to } = flags
   const given = { ...filterOf(flags), ...(requestId !== undefined && { requestId }) }
   const filter = accessFilter(policy, given, { from, to })
   let left = all === true ? Number.POSITIVE_INFINITY : first
+  let printed = 0
   let after: AccessPosition | undefined
   do {
     const request = { first: Math.min(PAGE, left), ...(after && { after }) }
@@ -49,14 +52,13 @@ async function printAccesses(review: AuditReview, policy: PolicyTable, flags: Li
       return { answer, count: answer.accesses.length }
     })
     for (const access of page.accesses) printLine(json === true ? JSON.stringify(access) : line(access))
+    printed += page.accesses.length
     left -= page.accesses.length
     after = page.next
   } while (after !== undefined && left > 0)
   if (after !== undefined) printLine('More accesses follow. List them with --all.', 'stderr')
+  return printed
 }
-
-const hasCategory = (policy: PolicyTable, category: string): boolean =>
-  [...policy.phi.values()].some((phi) => phi.category === category)
 
 /** One line of text with the main fields: time, caller, outcome, field, patient and reason. */
 function line(access: RecordedAccess): string {

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { accessFilterOptions } from './access-filter-options.ts'
 import type { ListFlags } from './audit-list-run.ts'
-import { tenantOption } from './tenant-option.ts'
+import { tenantOfProject } from './tenant-option.ts'
 import { fromOption, toOption } from './time-option.ts'
 
 /** As many as a page of the auditor's API can have. */
@@ -17,7 +17,7 @@ export function listCommand(): Command {
     .option('--to <time>', 'the latest time, inclusive: all of that year, month or day, or an RFC 3339 time', toOption)
     .addOption(new Option('--first <number>', 'the most accesses to list').argParser(countOption).default(DEFAULT_FIRST))
     .option('--all', 'list all accesses')
-    .option('--tenant <tenant>', 'the tenant of the audit log', tenantOption, tenantOption('riverside'))
+    .addOption(tenantOfProject('the tenant of the audit log'))
     .option('--json', 'print one JSON object per line. By request, patient or user, it has the hashes that a verifier needs')
     .addHelpText(
       'after',

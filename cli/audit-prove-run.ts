@@ -7,7 +7,12 @@ import { readRequestId } from '../gateway/audit/request-id.ts'
 import { POLICY_NAME } from '../gateway/audit/verify/layout.ts'
 import { openServices } from '../gateway/compose.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
+import { counted } from '../gateway/model/counted.ts'
+import { SEALED_SOON } from './audit-session.ts'
 import { ExportFolder } from './export-folder.ts'
+import { requireEmptyFolder } from './files.ts'
+import { noRequestText } from './known-values.ts'
+import { Refused } from './refused.ts'
 import { printLine } from './terminal.ts'
 
 export interface ProveFlags {
@@ -24,17 +29,25 @@ const RECORD = /^([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\/([1-9]\d{0,7})(?:\/[1-9]
 
 /** Writes the proofs of a request or record to a folder, each with its item beside it. */
 export async function proveToFolder(subject: string, { tenant, out }: ProveFlags, command: Command): Promise<void> {
-  const folder = new ExportFolder(out)
-  if (!(await folder.isEmpty())) command.error('error: --out is not empty')
-  if (!RECORD.test(subject) && readRequestId(subject) === undefined)
-    command.error('error: this is no request id, and no address of a record: lane/sequence/index')
+  const isRecord = RECORD.test(subject)
+  if (!isRecord && readRequestId(subject) === undefined)
+    throw new Refused(
+      'this is no request id, and no address of a record. Copy extensions.phi.requestId of the response, or write lane/sequence/index.',
+    )
   const items = await itemsOf(tenant, subject)
-  if (items.length === 0) command.error('error: the audit log has no such request or record')
+  if (items.length === 0)
+    throw new Refused(
+      isRecord
+        ? `the log of ${tenant} has no such record. Copy lane, sequence and index from \`phi audit list --json\`.`
+        : noRequestText(subject, tenant),
+    )
+  requireEmptyFolder(out, '--out')
+  const folder = new ExportFolder(out)
   try {
     await prove(new StoredLog(openAuditObjects(process.env), tenant), items, folder)
   } catch (error) {
     if (!(error instanceof NoSealedLog)) throw error
-    command.error(`error: ${error.message}`)
+    command.error(`error: ${error.message} ${SEALED_SOON}`)
   }
 }
 
@@ -72,7 +85,7 @@ async function prove(log: StoredLog, items: readonly NamedItem[], folder: Export
   }
   const policy = await log.read(POLICY_NAME)
   if (written > 0 && policy !== undefined) await folder.write(POLICY_NAME, policy)
-  printLine(`${written} of ${items.length} items proven. Each file shows all records of its item.`)
+  printLine(`${written} of ${counted(items.length, 'item')} proven. Each file shows all records of its item.`)
 }
 
 function notSealed({ lane, sequence, time }: NamedItem): string {

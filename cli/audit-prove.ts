@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { tenantOption } from './tenant-option.ts'
+import { tenantOfProject } from './tenant-option.ts'
 import type { ProveFlags } from './audit-prove-run.ts'
 import type { VerifyProofFlags } from './audit-verify-proof.ts'
 
@@ -8,7 +8,7 @@ export function proveCommand(): Command {
   return new Command('prove')
     .description('write a proof for each item of a request, or for the item of a record, that anyone can verify offline')
     .argument('<request-or-record>', 'a request id, or the address of a record: lane/sequence or lane/sequence/index')
-    .option('--tenant <tenant>', 'the tenant of the audit log', tenantOption, tenantOption('riverside'))
+    .addOption(tenantOfProject('the tenant of the audit log'))
     .requiredOption('--out <dir>', 'a folder that is empty or does not exist')
     .addHelpText(
       'after',

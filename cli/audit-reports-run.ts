@@ -6,6 +6,7 @@ import { reportExposure } from '../gateway/oversight/reports/exposure-report.ts'
 import { type AccessFilterFlags, filterOf } from './access-filter-options.ts'
 import { withAuditReview } from './audit-session.ts'
 import { exposureText } from './exposure-text.ts'
+import { emptyText, requireRole } from './known-values.ts'
 import { reviewText, signOffHint } from './review-text.ts'
 import { printLine, printText } from './terminal.ts'
 
@@ -37,8 +38,8 @@ export async function printReview(flags: ReviewFlags, command: Command): Promise
 export async function reviewOf(flags: SpanFlags & Pick<ReviewFlags, 'role'>, command: Command): Promise<AccessReview> {
   const { role: named, ...span } = flags
   return await withAuditReview(flags, command, async (audit, { policy }) => {
+    requireRole(named, policy)
     const role = [...policy.roles.keys()].find((one) => one === named)
-    if (named !== undefined && role === undefined) command.error('error: the schema has no such --role')
     const scope = { from: span.from, to: span.to, ...(role !== undefined && { role }) }
     return await audit.ask({ field: 'accessReview', args: scope }, async (reading) => {
       const answer = await reviewAccess(reading, scope)
@@ -54,10 +55,12 @@ export async function printExposure(flags: ExposureFlags, command: Command): Pro
   const report = await withAuditReview(flags, command, async (audit, { policy }) => {
     const filter = accessFilter(policy, given, { from, to })
     const question = { field: 'exposureReport', args: { filter: { ...given, from, to } }, patient: filter.patient }
-    return await audit.ask(question, async (reading) => {
+    const found = await audit.ask(question, async (reading) => {
       const answer = await reportExposure(reading, filter, { from, to })
       return { answer, count: answer.records }
     })
+    if (found.records === 0) printLine(await emptyText({ review: audit, policy, flags }), 'stderr')
+    return found
   })
   if (json === true) printLine(JSON.stringify(report))
   else printText(exposureText(report))

@@ -1,7 +1,9 @@
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { addressOption } from './access-filter-options.ts'
 import type { ExposureFlags, ReviewFlags } from './audit-reports-run.ts'
 import type { SignOffFlags, StatusFlags } from './audit-reviews-run.ts'
-import { tenantOption } from './tenant-option.ts'
+import { patientText } from './patient-option.ts'
+import { tenantOfProject } from './tenant-option.ts'
 import { fromOption, toOption } from './time-option.ts'
 
 /** Adds the options that both reports have. */
@@ -9,7 +11,7 @@ const withSpan = (command: Command): Command =>
   command
     .requiredOption('--from <time>', 'the earliest time, inclusive: a year, month or day in UTC, or an RFC 3339 time', fromOption)
     .requiredOption('--to <time>', 'the latest time, inclusive: all of that year, month or day, or an RFC 3339 time', toOption)
-    .option('--tenant <tenant>', 'the tenant of the audit log', tenantOption, tenantOption('riverside'))
+    .addOption(tenantOfProject('the tenant of the audit log'))
     .option('--json', 'print the report as one JSON object')
 
 /** The names of decisions, as in `AccessReviewDecision` of the schema. They are here so that `--help` loads no other code. */
@@ -23,7 +25,7 @@ export function reviewCommand(): Command {
     .description('compare the grants of the policy with their uses: unused grants, denials, users who read more than their peers')
     .option('--role <role>', 'one role; without it, all roles')
     .addOption(new Option('--sign-off <decision>', 'sign the review that you read').choices(DECISIONS))
-    .option('--digest <digest>', 'with --sign-off: the digest at the end of the printed review')
+    .option('--digest <digest>', 'with --sign-off: the digest at the end of the printed review', digestOption)
     .option('--note <text>', 'with --sign-off: the reason, up to 2,000 characters. Enter nothing about a patient')
     .option(
       '--finding <finding=decision...>',
@@ -53,11 +55,18 @@ ${RECORDED} The report has ids of users, and no patient.`,
     })
 }
 
+/** @throws InvalidArgumentError */
+function digestOption(text: string): string {
+  if (!/^[0-9a-f]{64}$/.test(text))
+    throw new InvalidArgumentError('Copy the 64 characters at the end of the review that `phi audit review` prints.')
+  return text
+}
+
 /** `phi audit reviews`: which access reviews are signed, due and overdue. */
 export function reviewsCommand(): Command {
   return new Command('reviews')
     .description('print the last periods that need an access review: OPEN, DUE, OVERDUE or SIGNED')
-    .option('--tenant <tenant>', 'the tenant of the audit log', tenantOption, tenantOption('riverside'))
+    .addOption(tenantOfProject('the tenant of the audit log'))
     .option('--json', 'print the status as one JSON object, with all sign-offs')
     .addHelpText(
       'after',
@@ -80,11 +89,11 @@ Exit code: 0 if no review is overdue, 1 if one is, 2 if the question cannot be a
 export function exposureCommand(): Command {
   return withSpan(new Command('exposure'))
     .description('report what was acquired and what was attempted, for the assessment of a breach (45 CFR 164.402(2))')
-    .option('--patient <id>', 'the patient id, from the API or from a record')
+    .option('--patient <id>', 'the patient id, from the API or from a record', patientText)
     .option('--user <id>', 'the user id, which is the subject of the token')
     .option('--client <id>', 'the client id')
     .option('--session <id>', 'the session id')
-    .option('--ip <address>', 'the address that requests came from')
+    .option('--ip <address>', 'the address that requests came from', addressOption)
     .option('--path <path>', 'the field, such as Patient.birthDate')
     .addHelpText(
       'after',

@@ -5,7 +5,9 @@ import { type AuditReview, openAuditReview } from '../gateway/admin/audit-review
 import { UnknownTenant } from '../gateway/admin/open-store.ts'
 import { BadUserInput, FilterTooBroad, VersionConflict } from '../gateway/model/failures.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
-import { compileClinic } from './operation-session.ts'
+import { compileProject } from './operation-session.ts'
+import { unknownTenantText } from './tenant-check.ts'
+import { requireOrder } from './time-option.ts'
 
 /** The options of a command on the audit log of a tenant. Times are milliseconds since the epoch. */
 export interface AuditFlags {
@@ -13,6 +15,9 @@ export interface AuditFlags {
   readonly from?: number
   readonly to?: number
 }
+
+/** The next step if a tenant has no sealed log. */
+export const SEALED_SOON = 'The notary seals the log each minute: run the command again in two minutes.'
 
 /** The options that a question can lack, by their arguments in the auditor's API. */
 const OPTION_OF: Readonly<Record<string, string>> = {
@@ -35,8 +40,8 @@ export async function withAuditReview<Result>(
   exitCode = 1,
 ): Promise<Result> {
   const refuse = (message: string): never => command.error(`error: ${message}`, { exitCode })
-  if (from !== undefined && to !== undefined && from > to) refuse('--from is later than --to')
-  const compiled = compileClinic()
+  requireOrder(from, to, exitCode)
+  const compiled = compileProject()
   try {
     const review = await openAuditReview(tenant, compiled, process.env)
     try {
@@ -45,10 +50,13 @@ export async function withAuditReview<Result>(
       review.close()
     }
   } catch (error) {
-    if (error instanceof UnknownTenant || error instanceof NoSealedLog) return refuse(error.message)
+    if (error instanceof UnknownTenant) return refuse(unknownTenantText(tenant, process.env))
+    if (error instanceof NoSealedLog) return refuse(`${error.message} ${SEALED_SOON}`)
     if (error instanceof FilterTooBroad) return refuse(`this covers too much of the log. ${adviceOf(error)}`)
-    if (error instanceof BadUserInput) return refuse('an option has a value that the policy or the log cannot have')
-    if (error instanceof VersionConflict) return refuse('what the command names has changed: read it again')
+    if (error instanceof BadUserInput)
+      return refuse('an option has a value that the policy or the log cannot have. See the forms with --help')
+    if (error instanceof VersionConflict)
+      return refuse('the named review or record changed in the meantime. Read it again, then run the command again')
     throw error
   }
 }

@@ -5,6 +5,7 @@ import { type AccessCount, countAccesses } from '../gateway/oversight/access-sum
 import type { Dimension, Interval } from '../gateway/oversight/tables/statements/count-accesses.ts'
 import { type AccessFilterFlags, filterOf } from './access-filter-options.ts'
 import { withAuditReview } from './audit-session.ts'
+import { emptyText, requireCategory } from './known-values.ts'
 import { printLine } from './terminal.ts'
 
 export interface SummaryFlags extends AccessFilterFlags {
@@ -25,12 +26,15 @@ export async function printSummary(flags: SummaryFlags, command: Command): Promi
   const interval = flags.interval?.toUpperCase() as Interval | undefined
   const given = filterOf(flags)
   const counts = await withAuditReview(flags, command, async (review, { policy }) => {
+    requireCategory(flags.category, policy)
     const filter = accessFilter(policy, given, { from, to })
     const args = { filter: { ...given, from, to }, groupBy, interval }
-    return await review.ask({ field: 'accessSummary', args, patient: filter.patient }, async ({ reader, deadline }) => {
+    const found = await review.ask({ field: 'accessSummary', args, patient: filter.patient }, async ({ reader, deadline }) => {
       const answer = await countAccesses({ tables: reader.tables, policy }, { filter, groupBy, interval }, deadline)
       return { answer, count: answer.length }
     })
+    if (found.every(({ accesses }) => accesses === 0)) printLine(await emptyText({ review, policy, flags }), 'stderr')
+    return found
   })
   if (json === true) for (const count of counts) printLine(JSON.stringify(membersOf(count)))
   else for (const line of tableOf(counts, groupBy, interval)) printLine(line)

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { accessFilterOptions } from './access-filter-options.ts'
 import type { SummaryFlags } from './audit-summary-run.ts'
-import { tenantOption } from './tenant-option.ts'
+import { tenantOfProject } from './tenant-option.ts'
 import { fromOption, toOption } from './time-option.ts'
 
 const INTERVALS = ['hour', 'day', 'week', 'month', 'year']
@@ -19,7 +19,7 @@ export function summaryCommand(): Command {
     .option('--group-by <dimensions>', `with commas between: ${DIMENSIONS.join(', ')}`, dimensionsOption, [])
     .addOption(new Option('--interval <interval>', 'counts for each interval, in UTC. A week begins on Monday').choices(INTERVALS))
   return accessFilterOptions(command)
-    .option('--tenant <tenant>', 'the tenant of the audit log', tenantOption, tenantOption('riverside'))
+    .addOption(tenantOfProject('the tenant of the audit log'))
     .option('--json', 'print one JSON object per line')
     .addHelpText(
       'after',

@@ -10,6 +10,8 @@ import {
   SegmentMissing,
   TableAltered,
 } from '../gateway/oversight/tables/table-faults.ts'
+import { counted } from '../gateway/model/counted.ts'
+import { SEALED_SOON } from './audit-session.ts'
 import { positionProgress } from './position-progress.ts'
 import { printLine } from './terminal.ts'
 
@@ -47,7 +49,8 @@ async function withTables<T>(
   } catch (error) {
     progress.stop()
     if (!FAULTS.some((fault) => error instanceof fault)) throw error
-    return command.error(`error: ${(error as Error).message}`, { exitCode: CANNOT_COUNT })
+    const step = error instanceof NoSealedLog ? ` ${SEALED_SOON}` : ''
+    return command.error(`error: ${(error as Error).message}${step}`, { exitCode: CANNOT_COUNT })
   } finally {
     progress.stop()
   }
@@ -56,8 +59,8 @@ async function withTables<T>(
 function report({ size, logSize, records, differences }: Recount): void {
   const isEqual = differences.length === 0
   if (!isEqual) process.exitCode = DIFFERENT
-  const verdict = isEqual ? 'the tables equal the log' : `${number(differences.length)} counts differ`
-  printLine(`${number(records)} field records in ${number(size)} of ${number(logSize)} sealed items: ${verdict}`)
+  const verdict = isEqual ? 'the tables equal the log' : counted(differences.length, 'count differs', 'counts differ')
+  printLine(`${counted(records, 'field record')} in ${number(size)} of ${counted(logSize, 'sealed item')}: ${verdict}`)
   for (const { start, end, path, outcome, inTables, inLog } of differences.slice(0, MAX_PRINTED))
     printLine(`positions ${start} to ${end}: ${path} ${outcome}, ${number(inTables)} in the tables, ${number(inLog)} in the log`)
 }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { readFile } from 'node:fs/promises'
 import { verifyProof } from '../gateway/audit/verify/tlog-proof.ts'
-import { policyOf } from './audit-policy.ts'
+import { counted } from '../gateway/model/counted.ts'
+import { fileText, policyOf } from './audit-policy.ts'
 import { printLine } from './terminal.ts'
 
 export interface VerifyProofFlags {
@@ -20,7 +21,7 @@ export async function verifyProofs(
 ): Promise<void> {
   const policy = await policyOf(undefined, file, command)
   for (const proof of files) {
-    const verdict = await verifyProof(await text(proof), await text(proof.replace(/\.tlog-proof$/, '.item.json')), policy)
+    const verdict = await verifyProof(fileText(proof, '<proof>'), await text(proof.replace(/\.tlog-proof$/, '.item.json')), policy)
     if (verdict.outcome === 'REFUSED') process.exitCode = REFUSED
     printLine(json === true ? JSON.stringify({ proof, ...verdict }) : verdictLine(proof, verdict))
   }
@@ -35,5 +36,5 @@ function verdictLine(proof: string, verdict: Awaited<ReturnType<typeof verifyPro
   const { records, item, checkpoint, cosignatures } = verdict
   const sealed = new Date(checkpoint.time * 1_000).toISOString()
   const witnesses = new Set(cosignatures.map(({ witness }) => witness)).size
-  return `${proof}: ${records.length} field records, item ${item.lane}/${item.sequence} of ${checkpoint.origin}, sealed by ${sealed}, ${witnesses} witnesses`
+  return `${proof}: ${counted(records.length, 'field record')}, item ${item.lane}/${item.sequence} of ${checkpoint.origin}, sealed by ${sealed}, ${counted(witnesses, 'witness', 'witnesses')}`
 }

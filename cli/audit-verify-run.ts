@@ -3,9 +3,11 @@ import { availableParallelism } from 'node:os'
 import { firstBadItem, type LogReport, replayLine, reportLine } from '../gateway/audit/verify/log-report.ts'
 import { UnknownLog, verifyLog, type VerifyOptions } from '../gateway/audit/verify/verify-log.ts'
 import { lockDigest } from '../directives/compile.ts'
+import { counted } from '../gateway/model/counted.ts'
 import { findingLine } from './audit-findings.ts'
 import { CANNOT_VERIFY, fileText, policyOf } from './audit-policy.ts'
 import { ExportFolder } from './export-folder.ts'
+import { namesIn } from './files.ts'
 import { positionProgress } from './position-progress.ts'
 import { printLine } from './terminal.ts'
 import { VerifyPool } from './verify-pool.ts'
@@ -28,9 +30,10 @@ export async function verifyFolder(
   { policy: policyFile, checkpoints, lock, json }: VerifyFlags,
   command: Command,
 ): Promise<void> {
+  namesIn(dir, '<dir>', { exitCode: CANNOT_VERIFY })
   const policy = await policyOf(new ExportFolder(dir), policyFile, command)
-  const kept = checkpoints === undefined ? undefined : await fileText(checkpoints, command)
-  const reviewed = lock && new Set(await Promise.all(lock.map(async (file) => lockDigest(await fileText(file, command)))))
+  const kept = checkpoints === undefined ? undefined : fileText(checkpoints, '--checkpoints')
+  const reviewed = lock && new Set(lock.map((file) => lockDigest(fileText(file, '--lock'))))
   const report = await verified(dir, { policy, ...(kept !== undefined && { kept }), ...(reviewed && { reviewed }) }, command)
   if (json === true) printLine(JSON.stringify(report))
   else print(report, policyFile !== undefined)
@@ -57,7 +60,10 @@ async function verified(
     })
   } catch (error) {
     if (!(error instanceof UnknownLog)) throw error
-    return command.error('error: the folder has no log that the policy names', { exitCode: CANNOT_VERIFY })
+    return command.error(
+      'error: the folder has no log that the policy names. Check the path of the folder, and the file of --policy.',
+      { exitCode: CANNOT_VERIFY },
+    )
   } finally {
     progress.stop()
     await pool?.close()
@@ -69,11 +75,15 @@ function print(report: LogReport, hasOwnPolicy: boolean): void {
   printLine(reportLine(report))
   printLine(replayLine(report))
   printLine(`${report.origin}: positions ${from.size} to ${to.size}, sealed ${timeOf(from)} to ${timeOf(to)}`)
-  if (kept.given > 0) printLine(`${kept.verified} of ${kept.given} kept checkpoints hold`)
+  if (kept.given > 0) printLine(`${kept.verified} of ${counted(kept.given, 'kept checkpoint holds', 'kept checkpoints hold')}`)
   if (late.count > 0)
-    printLine(`${late.count} items were sealed late: the first is ${late.items[0]?.lane ?? ''}/${late.items[0]?.sequence ?? 0}`)
+    printLine(
+      `${counted(late.count, 'item was', 'items were')} sealed late: the first is ${late.items[0]?.lane ?? ''}/${late.items[0]?.sequence ?? 0}`,
+    )
   if (unwitnessed.length > 0)
-    printLine(`${unwitnessed.length} checkpoints lack the quorum: the first has size ${unwitnessed[0] ?? 0}`)
+    printLine(
+      `${counted(unwitnessed.length, 'checkpoint lacks', 'checkpoints lack')} the quorum: the first has size ${unwitnessed[0] ?? 0}`,
+    )
   if (!hasOwnPolicy) printLine('The keys are those in the export. To trust no file of the operator, specify --policy.', 'stderr')
   if (findingCount === 0) return
   const bad = firstBadItem(findings)
@@ -83,7 +93,7 @@ function print(report: LogReport, hasOwnPolicy: boolean): void {
   const others = findings.filter((finding) => finding !== bad && !gaps.includes(finding))
   for (const finding of others.slice(0, MAX_PRINTED)) printLine(findingLine(finding))
   const left = findingCount - (bad === undefined || gaps.includes(bad) ? 0 : 1) - gaps.length - Math.min(others.length, MAX_PRINTED)
-  if (left > 0) printLine(`${left} more findings: use --json`)
+  if (left > 0) printLine(`${counted(left, 'more finding')}: use --json`)
 }
 
 const timeOf = ({ size, time }: LogReport['from']): string =>

@@ -41,11 +41,6 @@ export class ExportFolder implements LogSource {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 })
     await writeFile(file, bytes, { flag: 'wx', mode: 0o600 })
   }
-
-  /** Whether the folder does not exist or has no file. */
-  async isEmpty(): Promise<boolean> {
-    return ((await readdir(this.#folder).catch(nothing)) ?? []).length === 0
-  }
 }
 
 function nothing(error: unknown): undefined {

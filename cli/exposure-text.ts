@@ -1,4 +1,5 @@
 import { columns } from '../directives/table.ts'
+import { counted } from '../gateway/model/counted.ts'
 import type { ExposureCount, ExposureReport } from '../gateway/oversight/reports/exposure-report.ts'
 
 /** Rows of a table that are printed. `--json` has up to 500. */
@@ -9,8 +10,8 @@ export function exposureText(report: ExposureReport): string {
   const { patients, records, acquired, attempted, earliest, latest } = report
   return [
     `Exposure report, ${report.from} to ${report.to}\n`,
-    `${number(records)} records: ${number(acquired)} acquired, ${number(attempted)} only attempted${earliest === undefined ? '' : `; ${earliest} to ${latest ?? earliest}`}\n`,
-    `${number(patients.acquired)} patients with acquired records, ${number(patients.attemptedOnly)} other ids\n`,
+    `${counted(records, 'record')}: ${number(acquired)} acquired, ${number(attempted)} only attempted${earliest === undefined ? '' : `; ${earliest} to ${latest ?? earliest}`}\n`,
+    `${counted(patients.acquired, 'patient')} with acquired records, ${counted(patients.attemptedOnly, 'other id')}\n`,
     '\nSafe Harbor classes, 45 CFR 164.514(b)(2)(i)\n',
     table(
       ['class', 'acquired', 'in a masking view', 'attempted', 'patients'],
@@ -33,10 +34,10 @@ export function exposureText(report: ExposureReport): string {
         means,
       ]),
     ),
-    ...counted('Categories', report.categories.length, report.categories),
-    ...counted('Users', report.users.total, report.users.rows),
-    ...counted('Purposes', report.purposes.total, report.purposes.rows),
-    ...counted('Days', report.days.total, report.days.rows),
+    ...countsTable('Categories', report.categories.length, report.categories),
+    ...countsTable('Users', report.users.total, report.users.rows),
+    ...countsTable('Purposes', report.purposes.total, report.purposes.rows),
+    ...countsTable('Days', report.days.total, report.days.rows),
     '\nSources\n',
     table(
       ['address', 'client', 'application', 'acquired', 'attempted', 'patients', 'first', 'last'],
@@ -67,7 +68,7 @@ export function exposureText(report: ExposureReport): string {
   ].join('')
 }
 
-const counted = (title: string, total: number, rows: readonly ExposureCount[]): readonly string[] => [
+const countsTable = (title: string, total: number, rows: readonly ExposureCount[]): readonly string[] => [
   `\n${title}\n`,
   table(
     ['', 'acquired', 'attempted', 'patients'],

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
 import { sensitivities } from '../directives/sensitivities.ts'
 import type { Importer } from '../fhir/importer.ts'
@@ -6,13 +5,15 @@ import { CodeListRefused, UnknownSensitivity, codeLabels } from '../fhir/labels.
 import { UnknownTenant } from '../gateway/admin/open-store.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
 import { StageRefused, refuseProduction } from '../gateway/model/stage.ts'
-import { clinicLock } from '../schema/clinic.ts'
+import { projectLock } from '../schema/project.ts'
 import { type Assignment, assignments, usersOf } from './assignments.ts'
 import type { PatientPattern } from './care-team-option.ts'
+import { readInputText, requireReadable } from './files.ts'
 import { jsonReport, summary } from './import-report.ts'
 import { type ImportOptions, runImport } from './import-run.ts'
 import { MinorsPolicyRefused, readMinorsPolicy } from './minors-policy.ts'
 import { progressOn } from './progress.ts'
+import { unknownTenantText } from './tenant-check.ts'
 import { printLine } from './terminal.ts'
 
 export interface ImportCommandOptions {
@@ -37,9 +38,10 @@ export async function importFiles(
   openImporter: ImportCommandServices['openImporter'],
   command: Command,
 ): Promise<void> {
+  for (const path of paths) requireReadable(path, '<path>')
   const ready = readyToImport(options, command)
   const importer = await openImporter(options.tenant).catch((failure: unknown) => {
-    if (failure instanceof UnknownTenant) command.error(`error: ${failure.message}`)
+    if (failure instanceof UnknownTenant) command.error(`error: ${unknownTenantText(options.tenant, process.env)}`)
     throw failure
   })
   const progress = progressOn({ stream: process.stderr, now: Date.now })
@@ -68,10 +70,10 @@ function readyToImport(
       encounterPractitioners,
       users: new Set([...assigned.values(), usersOf(tenant)].flat()),
       labels: codeLabels(
-        sensitivities(clinicLock()),
-        labels.map((file) => textOf(file, '--labels')),
+        sensitivities(projectLock()),
+        labels.map((file) => readInputText(file, '--labels')),
       ),
-      ...(minors !== undefined && { minors: readMinorsPolicy(textOf(minors, '--minors')) }),
+      ...(minors !== undefined && { minors: readMinorsPolicy(readInputText(minors, '--minors')) }),
     }
   } catch (failure) {
     const isCorrectable = [StageRefused, InvalidArgumentError, CodeListRefused, UnknownSensitivity, MinorsPolicyRefused].some(
@@ -79,14 +81,5 @@ function readyToImport(
     )
     if (isCorrectable && failure instanceof Error) command.error(`error: ${failure.message}`)
     throw failure
-  }
-}
-
-/** @throws InvalidArgumentError */
-function textOf(file: string, option: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    throw new InvalidArgumentError(`Cannot read the file of ${option}. Check its path.`)
   }
 }

@@ -1,3 +1,4 @@
+import { counted } from '../gateway/model/counted.ts'
 import type { NodeId } from '../gateway/model/ids.ts'
 import type { WriteCounts } from '../gateway/model/source-result.ts'
 import type { EntryPlace } from '../fhir/source-units.ts'
@@ -50,10 +51,10 @@ export interface ImportReport {
 export function* summary(report: ImportReport): Generator<string> {
   const { created, updated, unchanged, removed, moved } = report.written
   const sources = [
-    ...(report.bundles > 0 || report.resources === 0 ? [several(report.bundles, 'bundle')] : []),
-    ...(report.resources > 0 ? [several(report.resources, 'single resource')] : []),
+    ...(report.bundles > 0 || report.resources === 0 ? [counted(report.bundles, 'bundle')] : []),
+    ...(report.resources > 0 ? [counted(report.resources, 'single resource')] : []),
   ]
-  yield `${several(report.patients, 'patient')} from ${sources.join(' and ')}`
+  yield `${counted(report.patients, 'patient')} from ${sources.join(' and ')}`
   yield `entries: ${entriesLine(report.entries)}`
   yield `records: ${counts(report.records)}`
   yield `created ${created}, updated ${updated}, unchanged ${unchanged}`
@@ -64,22 +65,22 @@ export function* summary(report: ImportReport): Generator<string> {
   if (report.unassigned.size > 0) {
     yield 'practitioners on care teams without an assigned user (assign one with --assign USER=PRACTITIONER):'
     for (const [practitioner, patients] of [...report.unassigned].sort(byCount))
-      yield `  ${practitioner}  ${several(patients, 'patient')}`
+      yield `  ${practitioner}  ${counted(patients, 'patient')}`
   }
   for (const practitioner of report.unused)
     yield `no care team of these files has the practitioner of --assign (check the id): ${practitioner}`
   if (report.matchesNone) yield 'no patient of these files matches --care-team-of (check the ids)'
   if (report.unreadable > 0)
-    yield `no clinician can read ${several(report.unreadable, 'patient')}: no assigned user is on the care team. Assign a user to a practitioner of the care team with --assign USER=PRACTITIONER, or add the assigned users to it with --care-team-of 'Patient/*'.`
+    yield `no clinician can read ${counted(report.unreadable, 'patient')}: no assigned user is on the care team. Assign a user to a practitioner of the care team with --assign USER=PRACTITIONER, or add the assigned users to it with --care-team-of 'Patient/*'.`
   if (report.closed > 0)
-    yield `closed to everybody but the patient, proxies and break-glass, because a consent is not understood: ${several(report.closed, 'patient')}`
+    yield `closed to everybody but the patient, proxies and break-glass, because a consent is not understood: ${counted(report.closed, 'patient')}`
   for (const { patient, by } of report.replaced) yield `the patient record ${patient} is replaced by ${by}`
   if (report.passedOver.size > 0) yield `files that are not read: ${counts(report.passedOver)}`
   if (report.missingPages > 0)
-    yield `${several(report.missingPages, 'bundle')} with one page of several, without the next page. Export all pages, and import them.`
+    yield `${counted(report.missingPages, 'bundle')} with one page of several, without the next page. Export all pages, and import them.`
   for (const { reason, ...place } of report.faults) yield `fault: ${placeText(place)}, ${reason}`
   if (report.faults.length > 0)
-    yield `${several(report.faults.length, 'fault')}; everything else was imported. Correct the faults and run the import again.`
+    yield `${counted(report.faults.length, 'fault')}; everything else was imported. Correct the faults and run the import again.`
 }
 
 /** The report as one line of JSON, with the entries of each file. */
@@ -106,8 +107,6 @@ function placeText({ file, line, entry, inner = [] }: EntryPlace): string {
   const within = inner.map((index) => `, entry ${index} within`).join('')
   return `${file}${line === undefined ? '' : `, line ${line}`}${entry === undefined ? '' : `, entry ${entry}${within}`}`
 }
-
-const several = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
 export function counts(all: ReadonlyMap<string, number>): string {
   const sorted = [...all].sort(byCount)

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { assignment } from './assignments.ts'
 import { patientPattern } from './care-team-option.ts'
-import { tenantOption } from './tenant-option.ts'
+import { tenantOfProject } from './tenant-option.ts'
 import type { ImportCommandOptions, ImportCommandServices } from './import-files.ts'
 
 const NO_FILES: readonly string[] = []
@@ -11,7 +11,7 @@ export function importCommand({ openImporter }: ImportCommandServices): Command 
   return new Command('import')
     .description('import FHIR R4 bundles: JSON files, .gz, .zip, or directories of them')
     .argument('<path...>', 'files or directories')
-    .option('--tenant <tenant>', 'the tenant of the patients', tenantOption, tenantOption('riverside'))
+    .addOption(tenantOfProject('the tenant of the patients'))
     .option('--assign <user=practitioner>', 'assign a user to a practitioner; can be repeated', assignment, [])
     .option(
       '--care-team-of <patients>',

@@ -1,6 +1,6 @@
 import { lockDigest } from '../directives/compile.ts'
 import { type KeyAdmin, keyAdmin } from '../gateway/admin/key-admin.ts'
-import { clinicLock } from '../schema/clinic.ts'
+import { projectLock } from '../schema/project.ts'
 
 /** The keys of the system that the environment names. The caller closes it. */
-export const openKeyAdmin = (): KeyAdmin => keyAdmin(lockDigest(clinicLock()), process.env)
+export const openKeyAdmin = (): KeyAdmin => keyAdmin(lockDigest(projectLock()), process.env)

@@ -2,7 +2,7 @@ import { Argument, Command, Option } from 'commander'
 import type { KeyRotation, RenewableUse } from '../gateway/crypto/key-rotation.ts'
 import type { KeyAdmin } from '../gateway/admin/key-admin.ts'
 import type { PatientId, TenantId } from '../gateway/model/ids.ts'
-import { decodeNodeId } from '../gateway/model/node-id.ts'
+import { patientOption } from './patient-option.ts'
 import { tenantOption } from './tenant-option.ts'
 import { printLine } from './terminal.ts'
 
@@ -23,7 +23,7 @@ export function keysCommand(): Command {
     })
   const create = new Command('create')
     .description('create the keys of a new tenant, or the keys that a tenant lacks after an update of the gateway')
-    .addArgument(tenantArgument())
+    .addArgument(new Argument('<name>', 'the name of the tenant').argParser(tenantOption))
     .action(async (tenant: TenantId) => {
       const done = await withAdmin((admin) => admin.create(tenant))
       const added = done === 'created' || done.length === 0 ? '' : `, added the keys for ${done.join(', ')}`
@@ -50,7 +50,8 @@ export function keysCommand(): Command {
     .option('--patient <id>', 'the patient id, from the API or from a record', patientOption)
     .addOption(new Option('--use <use>', 'the use of the key').choices(['access', 'cursor']))
     .action(async (tenant: TenantId, { patient, use }: RenewOptions, command: Command) => {
-      if ((patient === undefined) === (use === undefined)) command.error('error: specify exactly one of --patient and --use')
+      if ((patient === undefined) === (use === undefined))
+        command.error('error: specify exactly one of --patient and --use (access or cursor)')
       const version = await withRotation(async (rotation) => {
         if (patient !== undefined) return await rotation.renewPatient(tenant, patient)
         return await rotation.renewUse(tenant, use ?? 'access')
@@ -79,5 +80,3 @@ async function withAdmin<T>(work: (admin: KeyAdmin) => Promise<T>): Promise<T> {
 }
 
 const tenantArgument = (): Argument => new Argument('<tenant>', 'the tenant of the keys').argParser(tenantOption)
-
-const patientOption = (text: string): PatientId => decodeNodeId(text)?.patient ?? (text as PatientId)

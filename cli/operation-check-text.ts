@@ -3,6 +3,7 @@ import { faultText } from '../gateway/operations/contracts/contract-faults.ts'
 import type { BrokenOperation, Evolution } from '../gateway/operations/contracts/evolution.ts'
 import { proofFaultText } from '../gateway/operations/contracts/proof-fault-text.ts'
 import type { Widening } from '../gateway/operations/contracts/widening.ts'
+import { counted } from '../gateway/model/counted.ts'
 
 type Operation = Pick<BrokenOperation, 'client' | 'id' | 'name'>
 
@@ -17,7 +18,7 @@ export function checkLines({ clients, operations, refused, contracts, policyDige
       ...indented(operation.faults.map(({ message }) => message)),
     ]),
     ...contracts.flatMap(({ client, faults }) => [`contract of ${client}`, ...indented(faults.map(({ message }) => message))]),
-    `${operations} operations of ${clients} clients under policy ${policyDigest.slice(0, 12)}: ${refused.length} refused, ${contracts.length} contracts with faults`,
+    `${counted(operations, 'operation')} of ${counted(clients, 'client')} under policy ${policyDigest.slice(0, 12)}: ${refused.length} refused, ${counted(contracts.length, 'contract')} with faults`,
   ]
 }
 
@@ -35,7 +36,7 @@ export function evolutionLines({ operations, broken, widened, refusedBefore, con
     ...widened.flatMap((operation) => [`widens   ${nameOf(operation)}`, ...indented(operation.widenings.map(wideningText))]),
     ...refusedBefore.map((operation) => `refused before  ${nameOf(operation)}`),
     ...contracts.flatMap(({ client, faults }) => [`contract of ${client}`, ...indented(faults.map(faultText))]),
-    `${operations} operations: ${broken.length} would break, ${widened.length} would give more, ${refusedBefore.length} are refused already, ${contracts.length} contracts would have faults`,
+    `${counted(operations, 'operation')}: ${broken.length} would break, ${widened.length} would give more, ${counted(refusedBefore.length, 'is', 'are')} refused already, ${counted(contracts.length, 'contract')} would have faults`,
   ]
 }
 

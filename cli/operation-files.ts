@@ -1,52 +1,47 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type CompiledPolicy, compilePolicy } from '../directives/compile.ts'
 import type { EvolvingClient } from '../gateway/operations/contracts/evolving-client.ts'
 import { ContractRefused } from '../gateway/operations/contracts/contract-faults.ts'
 import { parseContractText } from '../gateway/operations/contracts/contract-text.ts'
 import { ManifestRefused, MAX_MANIFEST_BYTES, readManifest } from '../gateway/operations/persisted/manifest.ts'
+import { namesIn, readInputText, requireFolder, writeNewFile } from './files.ts'
 import { OperationsRefused } from './operation-session.ts'
+import { Refused } from './refused.ts'
 
-/** Reads a manifest or a contract. @throws OperationsRefused */
+/** Reads a manifest or a contract. @throws Refused */
 export function readText(file: string): string {
-  try {
-    if (statSync(file).size <= MAX_MANIFEST_BYTES) return readFileSync(file, 'utf8')
-  } catch {
-    throw new OperationsRefused(['Cannot read the file. Check its path.'])
-  }
-  throw new OperationsRefused(['The file is too large.'])
+  const text = readInputText(file, '<file>')
+  if (Buffer.byteLength(text) <= MAX_MANIFEST_BYTES) return text
+  throw new Refused(
+    `${file} (<file>) has more than ${MAX_MANIFEST_BYTES.toLocaleString('en-US')} bytes. Divide the manifest into several.`,
+  )
 }
 
 /**
  * Writes the files of a report. Existing files stay: someone may have changed or signed them.
  *
- * @throws OperationsRefused
+ * @throws Refused
  */
 export function writeReport(folder: string, files: Readonly<Record<string, string>>): void {
-  try {
-    mkdirSync(folder, { recursive: true })
-    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text, { flag: 'wx' })
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new OperationsRefused([
-      code === 'EEXIST'
-        ? 'The folder of --out already has a report. Choose another folder.'
-        : 'Cannot write to the folder of --out.',
-    ])
-  }
+  requireFolder(folder, '--out')
+  for (const [name, text] of Object.entries(files)) writeNewFile(join(folder, name), '--out', text)
 }
 
 /**
  * Reads the clients of a folder: a subfolder for each, with `manifest.json` and, if the client has a contract, `contract.json`.
  *
- * @throws OperationsRefused
+ * @throws OperationsRefused, Refused
  */
 export function readClients(folder: string): readonly EvolvingClient[] {
-  const names = namesIn(folder).filter((name) => namesIn(join(folder, name)).includes('manifest.json'))
-  if (names.length === 0) throw new OperationsRefused(['The folder of --files has no client: no subfolder with a manifest.json.'])
+  const names = namesIn(folder, '--files').filter((name) => existsSync(join(folder, name, 'manifest.json')))
+  if (names.length === 0)
+    throw new Refused(
+      `${folder} (--files) has no client. Name a folder with a subfolder for each client, which has a manifest.json.`,
+    )
   return names.map((name) => {
     try {
-      const hasContract = namesIn(join(folder, name)).includes('contract.json')
+      const hasContract = existsSync(join(folder, name, 'contract.json'))
       const contract = hasContract ? parseContractText(readText(join(folder, name, 'contract.json'))) : undefined
       const operations = readManifest(readText(join(folder, name, 'manifest.json')))
       return { client: contract?.client ?? name, ...(contract && { contract }), operations }
@@ -57,18 +52,10 @@ export function readClients(folder: string): readonly EvolvingClient[] {
   })
 }
 
-/** Compiles the schema files of a folder. @throws OperationsRefused, PolicyFaults */
+/** Compiles the schema files of a folder. @throws Refused, PolicyFaults */
 export function compileFolder(folder: string): CompiledPolicy {
-  const files = namesIn(folder).filter((name) => name.endsWith('.graphql'))
-  if (files.length === 0) throw new OperationsRefused(['The folder of --schema has no .graphql file.'])
+  const files = namesIn(folder, '--schema').filter((name) => name.endsWith('.graphql'))
+  if (files.length === 0) throw new Refused(`${folder} (--schema) has no .graphql file. Name the folder of the changed schema.`)
   const sources = files.map((name) => ({ name: `${basename(folder)}/${name}`, sdl: readText(join(folder, name)) }))
   return compilePolicy(sources, { relationships: 'unchecked' })
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder).toSorted()
-  } catch {
-    return []
-  }
 }

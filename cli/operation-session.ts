@@ -5,7 +5,8 @@ import type { TenantId } from '../gateway/model/ids.ts'
 import { type AdminRefusal, adminRefusalText } from '../gateway/operations/persisted/admin-refusal.ts'
 import { type CompiledPolicy, compilePolicy } from '../directives/compile.ts'
 import { PolicyFaults } from '../directives/fault.ts'
-import { clinicTypeDefs } from '../schema/clinic.ts'
+import { projectTypeDefs } from '../schema/project.ts'
+import { unknownTenantText } from './tenant-check.ts'
 import { printLine } from './terminal.ts'
 
 /** A command on operations is refused. The lines say what to do. */
@@ -25,9 +26,9 @@ export function admitted<T extends { readonly refused?: undefined }>(decision: T
 }
 
 /** Compiles the schema of the project. */
-export const compileClinic = (): CompiledPolicy =>
+export const compileProject = (): CompiledPolicy =>
   // unchecked: this makes no decisions, and only the gateway knows the sources of relationships
-  compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
+  compilePolicy(projectTypeDefs(), { relationships: 'unchecked' })
 
 /** Runs a command, and prints its refusal with exit code 1. */
 export async function reporting(act: () => void | Promise<void>): Promise<void> {
@@ -45,7 +46,7 @@ export async function reporting(act: () => void | Promise<void>): Promise<void> 
 /** Runs a command on the registry of a tenant. */
 export async function withAdmin(tenant: TenantId, act: (admin: OperationAdmin) => Promise<void>): Promise<void> {
   await reporting(async () => {
-    const admin = await openOperationAdmin(tenant, compileClinic(), process.env)
+    const admin = await openOperationAdmin(tenant, compileProject(), process.env)
     try {
       await act(admin)
     } finally {
@@ -56,7 +57,7 @@ export async function withAdmin(tenant: TenantId, act: (admin: OperationAdmin) =
 
 function linesOf(failure: unknown): readonly string[] | undefined {
   if (failure instanceof OperationsRefused) return failure.lines
-  if (failure instanceof UnknownTenant) return [failure.message]
+  if (failure instanceof UnknownTenant) return [unknownTenantText('', process.env)]
   if (failure instanceof PolicyFaults) return failure.message.split('\n')
   if (failure instanceof VersionConflict)
     return ['Another administrator changed the client in the meantime. Run the command again.']

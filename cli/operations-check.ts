@@ -7,7 +7,7 @@ import type { EvolvingClient } from '../gateway/operations/contracts/evolving-cl
 import { Prover } from '../gateway/operations/contracts/prove.ts'
 import { compileFolder, readClients } from './operation-files.ts'
 import { checkLines, evolutionLines } from './operation-check-text.ts'
-import { compileClinic, OperationsRefused, reporting, withAdmin } from './operation-session.ts'
+import { compileProject, OperationsRefused, reporting, withAdmin } from './operation-session.ts'
 import { tenantOption } from './tenant-option.ts'
 import { printLine, printText } from './terminal.ts'
 
@@ -23,7 +23,7 @@ interface CheckOptions {
  *
  * @param enterSystem enters the environment of a running system. A check of files needs none
  */
-export function checkCommand(enterSystem: () => Promise<void>): Command {
+export function checkCommand(enterSystem: (command: Command) => Promise<void>): Command {
   return new Command('check')
     .description('prove all operations of all clients against the schema, or against a changed one')
     .option('--tenant <tenant>', 'the tenant whose clients are checked', tenantOption)
@@ -34,7 +34,7 @@ export function checkCommand(enterSystem: () => Promise<void>): Command {
     )
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExit code: 1 if an operation or a contract is refused, or would be.')
-    .action(async ({ tenant, files, schema, json }: CheckOptions) => {
+    .action(async ({ tenant, files, schema, json }: CheckOptions, command: Command) => {
       const check = async (clients: readonly EvolvingClient[]): Promise<void> => {
         const { isGood, lines, report } = await checkOf(clients, schema)
         if (json) printText(`${JSON.stringify(report, null, 2)}\n`)
@@ -46,10 +46,10 @@ export function checkCommand(enterSystem: () => Promise<void>): Command {
         return
       }
       if (tenant === undefined) {
-        await reporting(() => Promise.reject(new OperationsRefused(['Give --tenant or --files.'])))
+        await reporting(() => Promise.reject(new OperationsRefused(['Give --tenant, or --files with the folder of clients.'])))
         return
       }
-      await enterSystem()
+      await enterSystem(command)
       await withAdmin(tenant, async ({ decisions }) => check(await decisions.evolvingClients(tenant)))
     })
 }
@@ -61,7 +61,7 @@ interface Checked {
 }
 
 async function checkOf(clients: readonly EvolvingClient[], schemaFolder: string | undefined): Promise<Checked> {
-  const [before, limits, now] = [compileClinic(), proofLimits(process.env), Date.now() as Instant]
+  const [before, limits, now] = [compileProject(), proofLimits(process.env), Date.now() as Instant]
   if (schemaFolder === undefined) {
     const report = checkClients(new Prover({ ...before, limits }), clients, now)
     return { isGood: isSound(report), lines: checkLines(report), report }

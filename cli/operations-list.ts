@@ -4,6 +4,8 @@ import type { OperationUse, OperationUses } from '../gateway/model/operation-use
 import type { RegisteredClient, RegisteredOperation } from '../gateway/model/registered-operation.ts'
 import { contractJson } from '../gateway/operations/contracts/contract-text.ts'
 import { DAY_MS, operationHash, staleOperations } from '../gateway/operations/persisted/registry-admin.ts'
+import { counted } from '../gateway/model/counted.ts'
+import { unknownClient, unknownOperation } from './known-operations.ts'
 import { OperationsRefused, withAdmin } from './operation-session.ts'
 import { wholeOption } from './operations-propose.ts'
 import { usesOrUnknown } from './operations-versions.ts'
@@ -24,7 +26,7 @@ export function listCommand(): Command {
       await withAdmin(tenant, async ({ decisions }) => {
         const all = await decisions.list(tenant)
         const clients = all.filter(({ client }) => only === undefined || client === only)
-        if (only !== undefined && clients.length === 0) throw unknownClient()
+        if (only !== undefined && clients.length === 0) throw unknownClient(only, all)
         if (json) {
           printJson(clients.map(clientJson))
           return
@@ -43,9 +45,9 @@ export function showCommand(): Command {
     .action(async (id: string | undefined, { tenant, client, json }: ListOptions & { readonly client: string }) => {
       await withAdmin(tenant, async (admin) => {
         const details = await admin.decisions.show({ tenant, client })
-        if (details === undefined) throw unknownClient()
+        if (details === undefined) throw unknownClient(client, await admin.decisions.list(tenant))
         const operations = details.operations.filter((operation) => id === undefined || operation.id === id)
-        if (id !== undefined && operations.length === 0) throw new OperationsRefused(['The client has no such operation.'])
+        if (id !== undefined && operations.length === 0) throw unknownOperation(id, details.operations)
         const uses = await usesOrUnknown(admin)
         const shown = operations.map((operation) => ({ operation, use: useOf(uses, client, operation) }))
         if (json) {
@@ -69,9 +71,14 @@ export function staleCommand(): Command {
       await withAdmin(tenant, async (admin) => {
         const from = Date.now() - days * DAY_MS
         const uses = await usesOrUnknown(admin, from)
-        if (uses?.until === undefined) throw new OperationsRefused(['The uses of the operations are not known.'])
+        if (uses?.until === undefined)
+          throw new OperationsRefused([
+            'The uses of the operations are not known. Run the command again when the audit tables can be read.',
+          ])
+        const all = await admin.decisions.list(tenant)
+        if (only !== undefined && !all.some(({ client }) => client === only)) throw unknownClient(only, all)
         const stale: { client: string; id: string; name: string; approvedAt: string }[] = []
-        for (const { client } of await admin.decisions.list(tenant)) {
+        for (const { client } of all) {
           const details = only === undefined || client === only ? await admin.decisions.show({ tenant, client }) : undefined
           const found = details === undefined ? [] : staleOperations(details, uses, from)
           stale.push(...found.map(({ id, name, approval }) => ({ client, id, name, approvedAt: timeText(approval.at) })))
@@ -93,9 +100,6 @@ function ofTenant(name: string, description: string): Command {
     .option('--json', 'print JSON')
 }
 
-const unknownClient = (): OperationsRefused =>
-  new OperationsRefused(['The tenant has no such client. List its clients with: phi operations list --tenant TENANT'])
-
 const timeText = (time: number): string => new Date(time).toISOString()
 const printJson = (value: unknown): void => printText(`${JSON.stringify(value, null, 2)}\n`)
 
@@ -111,7 +115,7 @@ function clientLines({ client, contract, approval, apps }: RegisteredClient): re
   const terms =
     contract === undefined
       ? 'no contract'
-      : `contract ${contract.digest.slice(0, 12)} of ${contract.paths.size} paths until ${timeText(contract.expiresAt)}`
+      : `contract ${contract.digest.slice(0, 12)} of ${counted(contract.paths.size, 'path')} until ${timeText(contract.expiresAt)}`
   const by = approval === undefined ? '' : `, approved by ${approval.by} at ${timeText(approval.at)}`
   const versions = Object.entries(apps).flatMap(([app, states]) =>
     Object.entries(states).map(([version, state]) => `  ${app} ${version}  ${state}`),
@@ -138,7 +142,8 @@ const operationJson = ({ operation: { approval, revoked, ...operation }, use }: 
 
 function operationLines({ operation, use }: Shown, isKnown: boolean): readonly string[] {
   const { id, name, versions, approval, revoked } = operation
-  const used = use === undefined ? (isKnown ? 'not used' : 'use not known') : `${use.requests} requests, last ${timeText(use.last)}`
+  const used =
+    use === undefined ? (isKnown ? 'not used' : 'use not known') : `${counted(use.requests, 'request')}, last ${timeText(use.last)}`
   const end = revoked === undefined ? '' : `, revoked by ${revoked.by} at ${timeText(revoked.at)}`
   return [
     `${id}  ${name}  ${used}`,

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import type { PolicyTable } from '../directives/policy.ts'
 import { type ProposalTerms, proposeContract } from '../gateway/operations/contracts/propose.ts'
 import { ContractRefused } from '../gateway/operations/contracts/contract-faults.ts'
 import { contractText, parseContract } from '../gateway/operations/contracts/contract-text.ts'
@@ -10,8 +11,10 @@ import { ManifestRefused, readManifest } from '../gateway/operations/persisted/m
 import { adminRefusalText } from '../gateway/operations/persisted/admin-refusal.ts'
 import { proofLimits } from '../gateway/admin/operation-admin.ts'
 import type { Instant } from '../gateway/model/ids.ts'
+import { counted } from '../gateway/model/counted.ts'
+import { chosen } from './choices.ts'
 import { readText, writeReport } from './operation-files.ts'
-import { compileClinic, OperationsRefused, reporting } from './operation-session.ts'
+import { compileProject, OperationsRefused, reporting } from './operation-session.ts'
 import { printLine } from './terminal.ts'
 import { fromOption } from './time-option.ts'
 
@@ -53,7 +56,8 @@ export function proposeCommand(): Command {
 }
 
 function propose(text: string, options: ProposeOptions): void {
-  const { schema, policy } = compileClinic()
+  const { schema, policy } = compileProject()
+  requirePartnerTerms(options, policy)
   const prover = new Prover({ schema, policy, limits: proofLimits(process.env) })
   try {
     const operations = readManifest(text)
@@ -68,7 +72,9 @@ function propose(text: string, options: ProposeOptions): void {
       'report.json': `${JSON.stringify(report, null, 2)}\n`,
     })
     const { roles, purposes, paths } = contract
-    printLine(`${operations.length - refused.length} operations need ${paths.size} paths as ${[...roles, ...purposes].join(' ')}`)
+    printLine(
+      `${counted(operations.length - refused.length, 'operation needs', 'operations need')} ${counted(paths.size, 'path')} as ${[...roles, ...purposes].join(' ')}`,
+    )
     if (report.verdict === 'REFUSED') {
       throw new OperationsRefused([
         'No contract with these roles, purposes and pages admits some operations. The contract is without them:',
@@ -79,6 +85,17 @@ function propose(text: string, options: ProposeOptions): void {
     if (error instanceof ManifestRefused || error instanceof ContractRefused) throw new OperationsRefused(error.message.split('\n'))
     throw error
   }
+}
+
+/** @throws Refused with the roles of partners, and the purposes of these roles */
+function requirePartnerTerms({ role: roles, purpose: purposes }: ProposeOptions, policy: PolicyTable): void {
+  const partners = [...policy.roles.values()].filter(({ kind }) => kind === 'PARTNER')
+  const known = partners.map(({ role }) => role)
+  for (const role of roles)
+    chosen(role, { noun: 'role of a partner', nouns: 'roles of partners', of: 'the schema', known, option: '--role' })
+  const mayClaim = partners.filter(({ role }) => roles.length === 0 || roles.includes(role)).flatMap((one) => one.mayClaim)
+  const words = { noun: 'purpose of use', nouns: 'purposes of use', of: 'the role', option: '--purpose' }
+  for (const purpose of purposes) chosen(purpose, { ...words, known: mayClaim })
 }
 
 function termsOf(options: ProposeOptions): ProposalTerms {

@@ -5,6 +5,7 @@ import { contractChangeText } from '../gateway/operations/contracts/contract-dif
 import { type ContractReport, contractReportMarkdown } from '../gateway/operations/contracts/contract-report.ts'
 import type { PublicationReport } from '../gateway/operations/contracts/report.ts'
 import { reportMarkdown } from '../gateway/operations/contracts/report-markdown.ts'
+import { counted } from '../gateway/model/counted.ts'
 import { readText, writeReport } from './operation-files.ts'
 import { admitted, OperationsRefused, withAdmin } from './operation-session.ts'
 import { tenantOption } from './tenant-option.ts'
@@ -88,7 +89,7 @@ function writing(name: string, description: string): Command {
 }
 
 const proved = ({ operations, contractDigest }: PublicationReport): string =>
-  `${operations.length} operations proved under ${contractDigest === undefined ? 'no contract' : `contract ${contractDigest}`}`
+  `${counted(operations.length, 'operation')} proved under ${contractDigest === undefined ? 'no contract' : `contract ${contractDigest}`}`
 
 function reportTo(out: string | undefined, report: PublicationReport | ContractReport, markdown: string): void {
   if (out !== undefined) writeReport(out, { 'report.md': markdown, 'report.json': `${JSON.stringify(report, null, 2)}\n` })
@@ -97,7 +98,9 @@ function reportTo(out: string | undefined, report: PublicationReport | ContractR
 function printContract({ widened, narrowed, exceeding, operations }: ContractReport): void {
   for (const change of widened) printLine(`widened   ${contractChangeText(change)}`)
   for (const change of narrowed) printLine(`narrowed  ${contractChangeText(change)}`)
-  printLine(`${operations} registered operations, of which ${exceeding.length} exceed the contract`)
+  printLine(
+    `${counted(operations, 'registered operation')}, of which ${counted(exceeding.length, 'exceeds', 'exceed')} the contract`,
+  )
   for (const { name, id, faults } of exceeding) {
     printLine(`${name} (${id}) will fail:`)
     for (const { message } of faults) printLine(`  ${message}`)

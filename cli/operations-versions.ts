@@ -3,6 +3,7 @@ import type { TenantId } from '../gateway/model/ids.ts'
 import type { OperationAdmin } from '../gateway/admin/operation-admin.ts'
 import type { OperationUses } from '../gateway/model/operation-use.ts'
 import { DAY_MS, DEFAULT_USE_DAYS } from '../gateway/operations/persisted/registry-admin.ts'
+import { requireClient } from './known-operations.ts'
 import { admitted, withAdmin } from './operation-session.ts'
 import { wholeOption } from './operations-propose.ts'
 import { tenantOption } from './tenant-option.ts'
@@ -22,7 +23,9 @@ interface OfVersion extends OfClient {
 export function activateCommand(): Command {
   return ofVersion('activate', 'serve the operations of a version from now on').action(
     async ({ tenant, client, app, version }: OfVersion) => {
-      await withAdmin(tenant, async ({ decisions, commit }) => {
+      await withAdmin(tenant, async (admin) => {
+        const { decisions, commit } = admin
+        await requireClient(admin, tenant, { client, app, version })
         const { changes } = admitted(await decisions.activate({ tenant, client }, { app, version }))
         await commit('activate', changes)
         printLine(changes.length === 0 ? 'already active' : 'active')
@@ -40,6 +43,7 @@ export function retireCommand(): Command {
     .action(async (options: OfVersion & { readonly days: number; readonly force?: true }) => {
       const { tenant, client, app, version, days, force = false } = options
       await withAdmin(tenant, async (admin) => {
+        await requireClient(admin, tenant, { client, app, version })
         const uses = await usesOrUnknown(admin, Date.now() - days * DAY_MS)
         const request = { uses, days, isForced: force }
         const { changes } = admitted(await admin.decisions.retire({ tenant, client }, { app, version }, request))
@@ -54,7 +58,9 @@ export function revokeCommand(): Command {
   return ofClient('revoke', 'refuse an operation in all versions, for good; takes effect within 30 seconds')
     .argument('<id>', 'the id of the operation')
     .action(async (id: string, { tenant, client }: OfClient) => {
-      await withAdmin(tenant, async ({ decisions, by, commit }) => {
+      await withAdmin(tenant, async (admin) => {
+        const { decisions, by, commit } = admin
+        await requireClient(admin, tenant, { client, id })
         const { changes } = admitted(await decisions.revoke({ tenant, client }, id, by))
         await commit('revoke', changes)
         printLine(changes.length === 0 ? 'already revoked' : 'revoked')

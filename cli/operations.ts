@@ -12,7 +12,10 @@ import { activateCommand, retireCommand, revokeCommand } from './operations-vers
  * @param onSystem makes a command one on a running system
  * @param enterSystem does so for an action
  */
-export function operationsCommand(onSystem: (command: Command) => Command, enterSystem: () => Promise<void>): Command {
+export function operationsCommand(
+  onSystem: (command: Command) => Command,
+  enterSystem: (command: Command) => Promise<void>,
+): Command {
   return new Command('operations')
     .description(OPERATIONS_DESCRIPTION)
     .addCommand(proposeCommand())

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import * as z from 'zod'
 import { compilePolicy, type CompiledPolicy } from '../directives/compile.ts'
 import type { SchemaPath } from '../directives/coordinates.ts'
@@ -6,9 +5,14 @@ import { PolicyFaults } from '../directives/fault.ts'
 import { grantLines } from '../directives/grant-lines.ts'
 import { grantInWords } from '../directives/grant-words.ts'
 import { columns } from '../directives/table.ts'
-import { NoStack, readStackFile } from '../infra/local/stack-file.ts'
-import { fetchToken, NoToken } from '../infra/local/token.ts'
-import { clinicTypeDefs } from '../schema/clinic.ts'
+import type { StackFile } from '../infra/local/stack-file.ts'
+import { START_COMMAND } from '../infra/local/start-command.ts'
+import { fetchToken } from '../infra/local/token.ts'
+import { projectTypeDefs } from '../schema/project.ts'
+import { unknownText } from './choices.ts'
+import { readInputText } from './files.ts'
+import { Refused } from './refused.ts'
+import { stackOf } from './stack-user.ts'
 import { printText } from './terminal.ts'
 
 export interface ExplainOptions {
@@ -18,16 +22,12 @@ export interface ExplainOptions {
   readonly purpose?: string
 }
 
-/** A failure that the user of the command can correct. */
-class NotExplained extends Error {}
-
-/** Prints the explanation of a rule, or of the decisions on an operation. Exit code 1 on failure. */
+/** Prints the explanation of a rule, or of the decisions on an operation. @throws Refused, NoStack, NoToken */
 export async function printExplanation(rule: string | undefined, options: ExplainOptions): Promise<void> {
   try {
     printText(rule === undefined ? await explainOperation(options) : explainRule(rule))
   } catch (error) {
-    const isCorrectable = [NotExplained, PolicyFaults, NoStack, NoToken].some((kind) => error instanceof kind)
-    if (!isCorrectable || !(error instanceof Error)) throw error
+    if (!(error instanceof PolicyFaults)) throw error
     printText(`${error.message}\n`, 'stderr')
     process.exitCode = 1
   }
@@ -36,9 +36,10 @@ export async function printExplanation(rule: string | undefined, options: Explai
 /** The SDL line with its location, the grant in words, and the paths that the rule applies to. */
 function explainRule(rule: string): string {
   // unchecked: this makes no decisions, and only the gateway knows the sources of relationships
-  const { schema, policy } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
-  const written = grantLines(schema).get(rule)
-  if (written === undefined) throw new NotExplained('The schema has no such rule. Use a name like Patient.birthDate#2.')
+  const { schema, policy } = compilePolicy(projectTypeDefs(), { relationships: 'unchecked' })
+  const rules = grantLines(schema)
+  const written = rules.get(rule)
+  if (written === undefined) throw new Refused(unknownRuleText(rule, [...rules.keys()]))
   const paths = [...policy.phi.values()].filter(({ grants }) => grants.some((grant) => grant.rule === rule))
   const grant = paths[0]?.grants.find((one) => one.rule === rule)
   return [
@@ -49,6 +50,13 @@ function explainRule(rule: string): string {
     ...paths.map(({ path }) => `  ${path}${searchNote(policy, path)}`),
     '',
   ].join('\n')
+}
+
+/** A field without a number is given its own rules. */
+function unknownRuleText(given: string, rules: readonly string[]): string {
+  const own = rules.filter((rule) => rule.startsWith(`${given}#`))
+  if (own.length > 0) return `a rule has a number. The rules of ${given} are: ${own.join(', ')}.`
+  return unknownText(given, { noun: 'rule', of: 'the schema', known: rules, option: '<rule>', list: 'phi policy table' })
 }
 
 /** Marks a searchable value, and names the values that a search must combine with it. Full read access includes the search. */
@@ -91,20 +99,19 @@ const EXPLAIN = `query ($query: String!, $patient: ID) { explainAccess(query: $q
   purpose assumed paths { path action outcome view reason rule at dependsOn breakGlass consentCouldClose } } }`
 
 async function explainOperation({ user, query, patient, purpose }: ExplainOptions): Promise<string> {
-  if (user === undefined || query === undefined) throw new NotExplained('Specify a rule, or --user and --query.')
-  const stack = readStackFile()
+  if (user === undefined || query === undefined)
+    throw new Refused('specify a rule, such as Patient.birthDate#2, or --user and --query.')
+  const operation = readInputText(query, '--query')
+  const stack = await stackOf({ user, purpose }, '--user')
   const token = await fetchToken(stack, user, purpose)
-  const response = await fetch(stack.graphql, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-    body: JSON.stringify({ query: EXPLAIN, variables: { query: operationIn(query), patient } }),
-    signal: AbortSignal.timeout(15_000),
-  })
+  const response = await ask(stack, token, { query: operation, patient })
   const { data, errors = [] } = Answer.parse(await response.json())
   const plan = data?.explainAccess
   if (!plan) {
     const codes = errors.map(({ extensions }) => extensions.code).join(' ')
-    throw new NotExplained(`The gateway did not explain the operation: ${codes}. Correct the operation or the options.`)
+    throw new Refused(
+      `the gateway did not explain the operation: ${codes}. Correct the operation in --query, --patient or --purpose.`,
+    )
   }
   const rows = plan.paths.map(({ path, action, outcome, view, reason, rule, at, dependsOn, breakGlass, consentCouldClose }) => [
     path,
@@ -123,10 +130,24 @@ async function explainOperation({ user, query, patient, purpose }: ExplainOption
   return `for ${plan.purpose}\n${columns([['path', 'action', 'outcome', 'view or reason', 'rule', ''], ...rows])}${assumed}`
 }
 
-function operationIn(file: string): string {
+const ANSWERS_MS = 15_000
+
+async function ask(
+  { graphql }: Pick<StackFile, 'graphql'>,
+  token: string,
+  variables: { readonly query: string; readonly patient: string | undefined },
+): Promise<Response> {
   try {
-    return readFileSync(file, 'utf8')
+    return await fetch(graphql, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      body: JSON.stringify({ query: EXPLAIN, variables }),
+      signal: AbortSignal.timeout(ANSWERS_MS),
+    })
   } catch (cause) {
-    throw new NotExplained('Cannot read the file with the operation. Check the path in --query.', { cause })
+    throw new Refused(
+      `the gateway at ${graphql} did not answer. Check that the local stack still runs, or start it again with \`${START_COMMAND}\`.`,
+      { cause },
+    )
   }
 }

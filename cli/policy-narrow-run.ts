@@ -4,9 +4,10 @@ import { PolicyFaults } from '../directives/fault.ts'
 import { diffLocks } from '../directives/lock-diff.ts'
 import { type EditedFile, narrowedFiles } from '../directives/sdl-edits.ts'
 import { narrowedBy } from '../gateway/oversight/reports/access-review.ts'
-import { clinicTypeDefs } from '../schema/clinic.ts'
+import { projectTypeDefs } from '../schema/project.ts'
+import { counted } from '../gateway/model/counted.ts'
 import { reviewOf, type SpanFlags } from './audit-reports-run.ts'
-import { compileClinic } from './operation-session.ts'
+import { compileProject } from './operation-session.ts'
 import { printLine, printText } from './terminal.ts'
 import { unifiedDiff } from './unified-diff.ts'
 
@@ -17,7 +18,7 @@ export interface NarrowFlags extends SpanFlags {
 /** Prints a diff of the schema, and on stderr what it changes. */
 export async function printNarrowing(flags: NarrowFlags, command: Command): Promise<void> {
   const review = await reviewOf(flags, command)
-  const compiled = compileClinic()
+  const compiled = compileProject()
   const narrowed = narrowedBy(compiled.schema, review)
   const files = narrowedFiles(narrowed)
   const left = narrowed.filter(({ change }) => change.kind === 'NONE')
@@ -29,7 +30,10 @@ export async function printNarrowing(flags: NarrowFlags, command: Command): Prom
   const { widened, narrowed: rights, other } = diffLocks(compiled.lock, after)
   // a fault of this command: to take roles away gives nobody a right
   if (widened.length > 0) command.error('error: the change would widen access')
-  printLine(`${rights.length} rights end, ${other.length} lines of the lock change otherwise`, 'stderr')
+  printLine(
+    `${counted(rights.length, 'right ends', 'rights end')}, ${counted(other.length, 'line of the lock changes', 'lines of the lock change')} otherwise`,
+    'stderr',
+  )
   printText(files.map(unifiedDiff).join(''))
 }
 
@@ -37,7 +41,7 @@ export async function printNarrowing(flags: NarrowFlags, command: Command): Prom
 function lockAfter(files: readonly EditedFile[], command: Command): string {
   const edited = new Map(files.map(({ name, after }) => [name, after]))
   try {
-    const sources = clinicTypeDefs().map(({ name, sdl }) => ({ name, sdl: edited.get(name) ?? sdl }))
+    const sources = projectTypeDefs().map(({ name, sdl }) => ({ name, sdl: edited.get(name) ?? sdl }))
     return compilePolicy(sources, { relationships: 'unchecked' }).lock
   } catch (error) {
     if (!(error instanceof PolicyFaults)) throw error

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { NarrowFlags } from './policy-narrow-run.ts'
-import { tenantOption } from './tenant-option.ts'
+import { tenantOfProject } from './tenant-option.ts'
 import { fromOption, toOption } from './time-option.ts'
 
 /** `phi policy narrow`: the change of the schema that takes grants from roles that did not use them. */
@@ -10,7 +10,7 @@ export function narrowCommand(): Command {
     .requiredOption('--from <time>', 'the earliest time, inclusive: a year, month or day in UTC, or an RFC 3339 time', fromOption)
     .requiredOption('--to <time>', 'the latest time, inclusive: all of that year, month or day, or an RFC 3339 time', toOption)
     .option('--role <role>', 'narrow the grants of one role')
-    .option('--tenant <tenant>', 'the tenant of the audit log', tenantOption, tenantOption('riverside'))
+    .addOption(tenantOfProject('the tenant of the audit log'))
     .addHelpText(
       'after',
       `

@@ -1,13 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { relative } from 'node:path'
 import { compilePolicy, type CompiledPolicy } from '../directives/compile.ts'
 import { PolicyFaults } from '../directives/fault.ts'
 import { diffLocks, renderDiff } from '../directives/lock-diff.ts'
 import { LockUnreadable } from '../directives/lock.ts'
 import type { PolicyTable } from '../directives/policy.ts'
 import { grantRows, renderTable } from '../directives/table.ts'
-import { clinicLock, clinicTypeDefs } from '../schema/clinic.ts'
+import { openProject, projectLock, projectTypeDefs, ProjectRefused, writeProjectLock } from '../schema/project.ts'
 import { renderMarkdown } from './policy-markdown.ts'
 import { renderPage } from './policy-page.ts'
 import { printText } from './terminal.ts'
@@ -20,20 +19,20 @@ export interface TableOptions {
 
 /** Prints the compiled table in one of four forms. */
 export const printTable = reporting((options: TableOptions) => {
-  printText(tableAs(options, compileClinic().policy))
+  printText(tableAs(options, compileProject().policy))
 })
 
 /** Writes the policy lock of the schema, or compares it with the committed one. */
 export const writeLock = reporting((isCheck: boolean) => {
-  const { lock } = compileClinic()
+  const { lock } = compileProject()
   if (isCheck) checkLock(lock)
-  else writeFileSync(new URL('../schema/policy.lock', import.meta.url), lock)
+  else writeProjectLock(lock)
 })
 
 /** Prints the access that a change widens and narrows. */
 export const printDifference = reporting((revision?: string, other?: string) => {
-  const before = revision === undefined ? clinicLock() : lockAt(revision)
-  const after = other === undefined ? compileClinic().lock : lockAt(other)
+  const before = revision === undefined ? projectLock() : lockAt(revision)
+  const after = other === undefined ? compileProject().lock : lockAt(other)
   printText(renderDiff(diffLocks(before, after)) || 'no difference\n')
 })
 
@@ -46,16 +45,16 @@ function tableAs({ markdown, html, json }: TableOptions, table: PolicyTable): st
 /** A failure that the user of the command can correct. */
 class Refused extends Error {}
 
-function compileClinic(): CompiledPolicy {
+function compileProject(): CompiledPolicy {
   // unchecked: this makes no decisions, and only the gateway knows the sources of relationships
-  return compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
+  return compilePolicy(projectTypeDefs(), { relationships: 'unchecked' })
 }
 
 function checkLock(lock: string): void {
-  const committed = clinicLock()
+  const committed = projectLock()
   if (committed === lock) return
   throw new Refused(
-    `schema/policy.lock does not match the SDL:\n${renderDiff(diffLocks(committed, lock))}Review the difference, then update the lock with: phi policy lock`,
+    `${lockName()} does not match the SDL:\n${renderDiff(diffLocks(committed, lock))}Review the difference, then update the lock with: phi policy lock`,
   )
 }
 
@@ -65,16 +64,22 @@ const REVISION = /^[A-Za-z0-9_@][A-Za-z0-9_./@{}^~-]*$/
 function lockAt(revision: string): string {
   if (!REVISION.test(revision)) throw new Refused('Invalid revision. Use a branch, a tag or a commit, for instance HEAD~1.')
   try {
-    return execFileSync('git', ['show', `${revision}:./schema/policy.lock`], {
-      cwd: fileURLToPath(new URL('..', import.meta.url)),
+    return execFileSync('git', ['show', `${revision}:./${lockName()}`], {
+      cwd: openProject().folder,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     })
   } catch (error) {
-    throw new Refused('Git has no schema/policy.lock at that revision. List its revisions with: git log schema/policy.lock', {
+    throw new Refused(`Git has no ${lockName()} at that revision. List its revisions with: git log ${lockName()}`, {
       cause: error,
     })
   }
+}
+
+/** The path of the lock within the project. */
+function lockName(): string {
+  const { folder, lock } = openProject()
+  return relative(folder, lock)
 }
 
 /** Runs a command and prints its failures as text, without a stack trace. */
@@ -83,7 +88,8 @@ function reporting<Args extends unknown[]>(run: (...args: Args) => void): (...ar
     try {
       run(...args)
     } catch (error) {
-      if (!(error instanceof Refused || error instanceof PolicyFaults || error instanceof LockUnreadable)) throw error
+      const isCorrectable = [Refused, PolicyFaults, LockUnreadable, ProjectRefused].some((kind) => error instanceof kind)
+      if (!isCorrectable || !(error instanceof Error)) throw error
       printText(`${error.message}\n`, 'stderr')
       process.exitCode = 1
     }

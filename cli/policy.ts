@@ -4,7 +4,7 @@ import { narrowCommand } from './policy-narrow.ts'
 import type { TableOptions } from './policy-run.ts'
 
 /**
- * `phi policy table|lock|diff` reads the shipped clinic's SDL without a running stack. Exit code 1 if the schema has faults, or
+ * `phi policy table|lock|diff` reads the SDL of the project without a running stack. Exit code 1 if the schema has faults, or
  * if `lock --check` finds a difference.
  *
  * @param onSystem makes a command one on a running system
@@ -25,7 +25,7 @@ export function policyCommand(onSystem: (command: Command) => Command = (command
     })
   policy
     .command('lock')
-    .description('write schema/policy.lock')
+    .description('write the policy lock')
     .option('--check', 'write nothing; print the differences and exit with code 1')
     .action(async ({ check }: { check?: true }) => {
       const { writeLock } = await import('./policy-run.ts')

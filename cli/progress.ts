@@ -1,5 +1,6 @@
 import { SingleBar } from 'cli-progress'
 import type { Clock } from '../gateway/model/record.ts'
+import { counted } from '../gateway/model/counted.ts'
 
 /** The progress of a long command. It shows counts only, and never names a patient or a file (P8). */
 export interface Progress {
@@ -24,16 +25,21 @@ export function progressOn({ stream, now }: ProgressOutput): Progress {
 
 function bar(stream: NodeJS.WritableStream): Progress {
   const single = new SingleBar({
-    format: '{bar} {percentage}%  {patients} patients, {records} records, {duration_formatted}',
+    format: '{bar} {percentage}%  {patients}, {records}, {duration_formatted}',
     stream,
     hideCursor: true,
   })
   return {
-    start: (totalBytes) => single.start(totalBytes, 0, { patients: 0, records: 0 }),
-    update: ({ doneBytes, patients, records }) => single.update(doneBytes, { patients, records }),
+    start: (totalBytes) => single.start(totalBytes, 0, texts({ patients: 0, records: 0 })),
+    update: ({ doneBytes, patients, records }) => single.update(doneBytes, texts({ patients, records })),
     stop: () => single.stop(),
   }
 }
+
+const texts = ({ patients, records }: { readonly patients: number; readonly records: number }) => ({
+  patients: counted(patients, 'patient'),
+  records: counted(records, 'record'),
+})
 
 function lines(stream: NodeJS.WritableStream, now: Clock): Progress {
   let total = 0
@@ -47,7 +53,7 @@ function lines(stream: NodeJS.WritableStream, now: Clock): Progress {
       if (now() - written < LINE_EVERY_MS) return
       written = now()
       const percent = total === 0 ? 100 : Math.floor((100 * doneBytes) / total)
-      stream.write(`${percent}%  ${patients} patients, ${records} records\n`)
+      stream.write(`${percent}%  ${counted(patients, 'patient')}, ${counted(records, 'record')}\n`)
     },
     stop: () => undefined,
   }

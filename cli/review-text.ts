@@ -1,6 +1,7 @@
 import { columns } from '../directives/table.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
 import type { AccessReview, UnusedGrant } from '../gateway/oversight/reports/access-review.ts'
+import { counted } from '../gateway/model/counted.ts'
 
 /** Rows of a table that are printed. `--json` has all. */
 const MAX_PRINTED = 50
@@ -11,8 +12,8 @@ export function reviewText(review: AccessReview): string {
   const inForce = policies.find((one) => one.inForce)
   return [
     `Access review of ${role ?? 'all roles'}, ${from} to ${to}\n`,
-    `Policy in force: ${policy}, ${number(inForce?.records ?? 0)} records${attributedFrom === undefined ? '' : ` since ${attributedFrom}`}\n`,
-    ...(others === 0 ? [] : [`Another policy decided ${number(others)} records: they are attributed to no grant.\n`]),
+    `Policy in force: ${policy}, ${counted(inForce?.records ?? 0, 'record')}${attributedFrom === undefined ? '' : ` since ${attributedFrom}`}\n`,
+    ...(others === 0 ? [] : [`Decided by another policy, and attributed to no grant: ${counted(others, 'record')}\n`]),
     '\nUsed grants\n',
     usedGrants(review),
     '\nGrants that a role did not use\n',

@@ -3,32 +3,22 @@ import { DATA_FOLDER, NoStack, readStackFile, type StackFile } from '../infra/lo
 
 const STACK_ANSWERS_MS = 5_000
 
+/**
+ * The stack that runs on this machine. Every command that needs it finds it here.
+ *
+ * @throws NoStack, also for the file of a stack that has ended
+ */
+export async function runningStack(dataFolder = DATA_FOLDER): Promise<StackFile> {
+  const stack = readStackFile(dataFolder)
+  try {
+    await fetch(stack.env.AWS_ENDPOINT_URL_DYNAMODB, { method: 'HEAD', signal: AbortSignal.timeout(STACK_ANSWERS_MS) })
+  } catch (cause) {
+    throw new NoStack('ENDED', { cause })
+  }
+  return stack
+}
+
 /** Sets the environment to that of the stack on this machine. @throws NoStack */
 export async function enterRunningStack(dataFolder = DATA_FOLDER): Promise<void> {
-  const { env } = runningStack(dataFolder)
-  await refuseStaleStack(env.AWS_ENDPOINT_URL_DYNAMODB)
-  enterEnvironment(env)
-}
-
-/** @throws NoStack */
-function runningStack(dataFolder: string): StackFile {
-  try {
-    return readStackFile(dataFolder)
-  } catch (cause) {
-    throw new NoStack(
-      'No local stack is running. Start it with: npm start, or set PHI_STAGE and the PHI_TABLE_ variables of a deployment.',
-      { cause },
-    )
-  }
-}
-
-/** A stack that was killed leaves its file. @throws NoStack */
-async function refuseStaleStack(endpoint: string): Promise<void> {
-  try {
-    await fetch(endpoint, { method: 'HEAD', signal: AbortSignal.timeout(STACK_ANSWERS_MS) })
-  } catch (cause) {
-    throw new NoStack('The local stack does not answer. If it no longer runs, start it with: npm start', {
-      cause,
-    })
-  }
+  enterEnvironment((await runningStack(dataFolder)).env)
 }

@@ -4,7 +4,7 @@ import { searchIndexes } from '../directives/searchable.ts'
 import { searchAdmin } from '../gateway/admin/search-admin.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
 import type { ReindexCounts } from '../gateway/store/derived-reindexer.ts'
-import { clinicLock } from '../schema/clinic.ts'
+import { projectLock } from '../schema/project.ts'
 import { printLine } from './terminal.ts'
 
 /** Exit code if an entry was corrected. Expect it after a change of the schema, and at no other time. */
@@ -12,7 +12,7 @@ const CORRECTED = 3
 
 /** Compares the search entries and the comparison tokens of a tenant with its records, corrects them, and prints the counts. */
 export async function reindex(tenant: TenantId): Promise<void> {
-  const lock = clinicLock()
+  const lock = projectLock()
   const derived = { searchable: searchIndexes(lock), comparison: workforceComparison(lock) }
   const admin = searchAdmin(lockDigest(lock), process.env, derived)
   try {

@@ -4,13 +4,11 @@ import { decodeNodeId } from '../gateway/model/node-id.ts'
 import { isProtocol, type Study } from '../gateway/model/study.ts'
 
 const MESSAGES = {
-  FILE: 'Cannot read the file of the study. Check its path.',
   JSON: 'The file of the study is not valid JSON. Correct its syntax.',
   SHAPE: 'The file does not describe a study. See docs/research.md for its format.',
   PERIOD: 'The study ends before it begins. Correct `since` or `until`.',
   PATIENT: 'is not a patient id. Use the id that the API returns for a patient.',
   UNKNOWN_PATIENT: 'is not a patient of the tenant. Check the id and --tenant.',
-  UNKNOWN_STUDY: 'The tenant has no study of that name. List its studies with: phi study list --tenant TENANT',
 } as const
 
 /** The study is refused. The message is fixed text, without an id or any other input (P8). */

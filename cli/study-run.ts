@@ -1,11 +1,13 @@
-import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { lockDigest } from '../directives/compile.ts'
 import { openStudyAdmin, type StudyAdmin, UnknownSubject } from '../gateway/admin/study-admin.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
 import { StageRefused, refuseProduction } from '../gateway/model/stage.ts'
 import type { Study } from '../gateway/model/study.ts'
-import { clinicLock } from '../schema/clinic.ts'
+import { projectLock } from '../schema/project.ts'
+import { type Choices, unknownText } from './choices.ts'
+import { readInputText } from './files.ts'
+import { Refused } from './refused.ts'
 import { readStudyFile, StudyRefused } from './study-file.ts'
 import { printLine } from './terminal.ts'
 
@@ -20,7 +22,7 @@ export async function listStudies(tenant: TenantId, command: Command): Promise<v
 /** Creates or replaces the study of a file. */
 export async function putStudy(tenant: TenantId, file: string, command: Command): Promise<void> {
   await withAdmin(tenant, command, async (admin) => {
-    const { study, patients } = readStudyFile(textOf(file))
+    const { study, patients } = readStudyFile(readInputText(file, '<file>'))
     const { given, unchanged, ended } = await admin.put(study, patients)
     return [`memberships added ${given}, unchanged ${unchanged}, ended ${ended}`]
   })
@@ -30,7 +32,7 @@ export async function putStudy(tenant: TenantId, file: string, command: Command)
 export async function endStudy(tenant: TenantId, protocol: string, command: Command): Promise<void> {
   await withAdmin(tenant, command, async (admin) => {
     const done = await admin.end(protocol)
-    if (done === 'UNKNOWN') throw new StudyRefused('UNKNOWN_STUDY')
+    if (done === 'UNKNOWN') throw new Refused(unknownText(protocol, studyChoices(await admin.list())))
     return [done === 'ENDED' ? 'ended' : 'already ended']
   })
 }
@@ -42,7 +44,7 @@ async function withAdmin(
 ): Promise<void> {
   try {
     refuseProduction(process.env)
-    const admin = openStudyAdmin(tenant, lockDigest(clinicLock()), process.env)
+    const admin = openStudyAdmin(tenant, lockDigest(projectLock()), process.env)
     try {
       for (const line of await act(admin)) printLine(line)
     } finally {
@@ -55,14 +57,14 @@ async function withAdmin(
   }
 }
 
-/** @throws StudyRefused */
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    throw new StudyRefused('FILE')
-  }
-}
+const studyChoices = (studies: readonly Study[]): Choices => ({
+  noun: 'study',
+  nouns: 'studies',
+  of: 'the tenant',
+  known: studies.map(({ protocol }) => protocol),
+  option: '<protocol>',
+  list: 'phi study list --tenant TENANT',
+})
 
 function lineOf({ protocol, title, researchers, since, until }: Study): string {
   const from = since === undefined ? '' : `from ${new Date(since).toISOString()} `

@@ -7,16 +7,9 @@ export function tokenCommand(): Command {
     .description('print an access token for a demo user of the local stack')
     .argument('<user>', 'a demo user: physician, billing, acme, ...')
     .option('--purpose <purpose>', 'the purpose of use to claim, for instance TREAT')
-    .action(async (user: string, { purpose }: { purpose?: string }, command: Command) => {
-      const [{ readStackFile }, { fetchToken, NoToken }] = await Promise.all([
-        import('../infra/local/stack-file.ts'),
-        import('../infra/local/token.ts'),
-      ])
-      try {
-        printLine(await fetchToken(readStackFile(), user, purpose))
-      } catch (failure) {
-        if (failure instanceof NoToken) command.error(`error: ${failure.message}`)
-        throw failure
-      }
+    .addHelpText('after', '\nExample:\n  phi token physician --purpose TREAT')
+    .action(async (user: string, { purpose }: { purpose?: string }) => {
+      const [{ stackOf }, { fetchToken }] = await Promise.all([import('./stack-user.ts'), import('../infra/local/token.ts')])
+      printLine(await fetchToken(await stackOf({ user, purpose }, '<user>'), user, purpose))
     })
 }

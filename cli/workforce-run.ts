@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { lockDigest } from '../directives/compile.ts'
 import { UnknownTenant } from '../gateway/admin/open-store.ts'
@@ -10,13 +9,15 @@ import {
   type WorkforceCounts,
 } from '../gateway/admin/workforce-admin.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
-import { clinicLock } from '../schema/clinic.ts'
+import { projectLock } from '../schema/project.ts'
+import { readInput } from './files.ts'
+import { unknownTenantText } from './tenant-check.ts'
 import { printLine } from './terminal.ts'
 import { readWorkforceFile, WorkforceRefused } from './workforce-file.ts'
 
 /** Makes the workforce of a tenant equal to a file, and prints the counts. */
 export async function importWorkforce(tenant: TenantId, file: string, command: Command): Promise<void> {
-  await withAdmin(tenant, command, async (admin) => linesOf(await admin.put(readWorkforceFile(bytesOf(file, command)))))
+  await withAdmin(tenant, command, async (admin) => linesOf(await admin.put(readWorkforceFile(readInput(file, '<file>')))))
 }
 
 /** Prints the workforce of a tenant: users, names, and the kinds of values to compare. */
@@ -32,24 +33,15 @@ async function withAdmin(
   command: Command,
   act: (admin: WorkforceAdmin) => Promise<readonly string[]>,
 ): Promise<void> {
-  const admin = openWorkforceAdmin(tenant, lockDigest(clinicLock()), process.env)
+  const admin = openWorkforceAdmin(tenant, lockDigest(projectLock()), process.env)
   try {
     for (const line of await act(admin)) printLine(line)
   } catch (failure) {
-    const isExpected =
-      failure instanceof WorkforceRefused || failure instanceof UnknownTenant || failure instanceof ComparisonKeyMissing
-    if (isExpected) command.error(`error: ${failure.message}`)
+    if (failure instanceof UnknownTenant) command.error(`error: ${unknownTenantText(tenant, process.env)}`)
+    if (failure instanceof WorkforceRefused || failure instanceof ComparisonKeyMissing) command.error(`error: ${failure.message}`)
     throw failure
   } finally {
     admin.close()
-  }
-}
-
-function bytesOf(file: string, command: Command): Uint8Array {
-  try {
-    return readFileSync(file)
-  } catch {
-    return command.error('error: Cannot read the file. Check its path.')
   }
 }
 

@@ -1,6 +1,7 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import { type AnswerAboutPatient, isQuestionAboutPatient } from '../gateway/answer-about-patient.ts'
-import { fromEvent, toResult } from '../gateway/http/lambda-event.ts'
+import { corsFrom } from '../gateway/cors-setting.ts'
+import { answerEvent } from '../gateway/http/lambda-event.ts'
 import { openAuditApi } from '../gateway/open-audit-api.ts'
 import { isReviewReminder } from '../gateway/remind-of-access-reviews.ts'
 import { operatorEvents } from '../gateway/telemetry/operator-events.ts'
@@ -11,6 +12,7 @@ import { orLastResort } from './last-resort.ts'
 // Created once when the function starts. No request state is kept here: the next request belongs to another caller.
 const events = operatorEvents({ stage: process.env['PHI_STAGE'] ?? '', now: Date.now })
 reportProcessFaults(process, events)
+const cors = corsFrom(process.env)
 const schemas = { audit: auditTypeDefs(), clinical: clinicTypeDefs(), lock: clinicLock() }
 const api = openAuditApi(process.env, schemas, { events })
 await api.prefetch()
@@ -19,7 +21,7 @@ await api.prefetch()
 const MARGIN_MS = 500
 
 /**
- * `POST /audit/graphql` of the HTTP API, the question of the clinical function about one patient, and the daily reminder of access reviews.
+ * `/audit/graphql` of the HTTP API (POST and OPTIONS), the question of the clinical function about one patient, and the daily reminder of access reviews.
  * The forms exclude each other: an event with the member `kind` is never taken for a request.
  */
 export async function handler(
@@ -33,6 +35,7 @@ export async function handler(
   }
   if (isQuestionAboutPatient(event)) return await api.answerAboutPatient(event, at)
   // safe: API Gateway sends the other events, and a malformed one ends in the last resort
-  const answer = async () => toResult(await api.handle(fromEvent(event as APIGatewayProxyEventV2, context, Date.now())))
-  return await orLastResort(answer, events)
+  const answer = async () =>
+    await answerEvent((request) => api.handle(request), event as APIGatewayProxyEventV2, context, Date.now())
+  return await orLastResort(answer, event, { events, cors })
 }

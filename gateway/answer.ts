@@ -1,8 +1,10 @@
 import type { AuditReceipt } from './audit/trail.ts'
-import { MESSAGES } from './model/failure-messages.ts'
+import { type ErrorText, MESSAGES } from './model/failure-messages.ts'
+import type { FailureDetail } from './model/failure-detail.ts'
 import type { Notice } from './disclosure/notices.ts'
 import type { FoundLinks } from './disclosure/patient-links.ts'
 import type { RequestScope } from './disclosure/request-scope.ts'
+import { budgetDetail, type BudgetName } from './model/limit-details.ts'
 import { type FailureCode, HTTP_STATUS } from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
 import { answerType, type HttpRequest, type HttpResponse } from './http/messages.ts'
@@ -27,10 +29,10 @@ export interface Answer {
 /** The text of a body. Without links, it has no member for them. */
 type WithReceipt = (receipt: string | null, links?: FoundLinks['links']) => string
 
-/** An answer that waits for its receipt, or the code of the failure that takes its place. */
+/** An answer that waits for its receipt, or the failure that takes its place. */
 export type Draft =
   | { readonly kind: 'ANSWER'; readonly withReceipt: WithReceipt }
-  | { readonly kind: 'FAILURE'; readonly code: FailureCode; readonly budget?: unknown }
+  | { readonly kind: 'FAILURE'; readonly error: AnswerError }
 
 /** Characters of a receipt, for the size of a body. */
 const RECEIPT = '-'.repeat(43)
@@ -39,14 +41,14 @@ const RECEIPT = '-'.repeat(43)
  * The answer to an executed operation, measured before its audit is settled: a body beyond the limit does not leave, and the audit then
  * says so.
  */
-export function draftOf(scope: RequestScope, data: unknown, thrown: readonly AnswerError[]): Draft {
+export function draftOf(scope: RequestScope, data: unknown, thrown: readonly AnswerError[], text: ErrorText): Draft {
   const { counter, errors: responseErrors, exceeded, size } = scope
   // even if a resolver caught the error: a client cannot distinguish a withheld value from an absent one
-  if (exceeded !== undefined) return { kind: 'FAILURE', code: 'PHI_BUDGET_EXCEEDED', budget: exceeded }
-  if (size.isExceeded) return { kind: 'FAILURE', code: 'OPERATION_TOO_COSTLY' }
+  if (exceeded !== undefined) return { kind: 'FAILURE', error: budgetSpent(exceeded, text) }
+  if (size.isExceeded) return { kind: 'FAILURE', error: tooLarge(size.max, text) }
   const fatal = thrown.find(({ extensions }) => HTTP_STATUS[extensions.code] !== 200)
-  if (fatal !== undefined) return { kind: 'FAILURE', code: fatal.extensions.code, budget: fatal.extensions['budget'] }
-  const errors = [...thrown, ...responseErrors.errors()]
+  if (fatal !== undefined) return { kind: 'FAILURE', error: withoutPath(fatal) }
+  const errors = [...thrown, ...responseErrors.errors(text)]
   const { resolved, denied } = counter
   const phi = { requestId: scope.requestId, resolved, masked: responseErrors.masked(), denied }
   const notices = scope.notices.all()
@@ -56,7 +58,7 @@ export function draftOf(scope: RequestScope, data: unknown, thrown: readonly Ans
     if (isWithin(withReceipt(RECEIPT), size.max)) return { kind: 'ANSWER', withReceipt }
   }
   size.exceed()
-  return { kind: 'FAILURE', code: 'OPERATION_TOO_COSTLY' }
+  return { kind: 'FAILURE', error: tooLarge(size.max, text) }
 }
 
 interface BodyParts {
@@ -81,12 +83,12 @@ function linksText(links: FoundLinks['links']): string {
 }
 
 /** Adds the links of patients, which are found while the audit is stored. An answer that is too large with them does not leave. */
-export function withLinks(draft: Draft, links: FoundLinks['links'], maxBytes: number): Draft {
+export function withLinks(draft: Draft, links: FoundLinks['links'], maxBytes: number, text: ErrorText): Draft {
   if (draft.kind === 'FAILURE' || (links !== 'UNKNOWN' && links.length === 0)) return draft
   const withReceipt: WithReceipt = (receipt) => draft.withReceipt(receipt, links)
   return isWithin(withReceipt(RECEIPT), maxBytes)
     ? { kind: 'ANSWER', withReceipt }
-    : { kind: 'FAILURE', code: 'OPERATION_TOO_COSTLY' }
+    : { kind: 'FAILURE', error: tooLarge(maxBytes, text) }
 }
 
 /** The JSON text of an object without its last bracket. */
@@ -94,26 +96,40 @@ const opened = (value: object): string => JSON.stringify(value).slice(0, -1)
 
 /** The answer to an executed operation. It needs the receipt, which proves that every access was recorded (P2). */
 export function answer(requestId: RequestId, draft: Draft, receipt: AuditReceipt): Answer {
-  if (draft.kind === 'FAILURE') {
-    return draft.code === 'PHI_BUDGET_EXCEEDED' ? budgetSpent(requestId, draft.budget) : failure(requestId, draft.code)
-  }
-  return { status: 200, body: draft.withReceipt(receipt.text ?? null) }
+  return draft.kind === 'FAILURE'
+    ? failure(requestId, [draft.error])
+    : { status: 200, body: draft.withReceipt(receipt.text ?? null) }
 }
 
-/** An answer without data. It names the budget that is spent. */
-function budgetSpent(requestId: RequestId, budget: unknown): Answer {
+/** An entry without a place in the answer. */
+export const entryOf = (code: FailureCode, text: ErrorText, detail?: FailureDetail): AnswerError => ({
+  message: text(code, detail),
+  extensions: { code },
+})
+
+/** The entry names the budget that is spent. */
+function budgetSpent(budget: BudgetName, text: ErrorText): AnswerError {
   const code = 'PHI_BUDGET_EXCEEDED'
-  return failure(requestId, code, [{ message: MESSAGES[code], extensions: { code, budget } }])
+  return { message: text(code, budgetDetail(budget)), extensions: { code, budget } }
 }
 
-/** An answer without data: fixed text by code, and the request id. */
-export function failure(requestId: RequestId, code: FailureCode, errors?: readonly AnswerError[]): Answer {
-  const given = errors ?? [{ message: MESSAGES[code], extensions: { code } }]
-  return {
-    status: HTTP_STATUS[code],
-    body: JSON.stringify({ errors: given, extensions: { phi: { requestId } } }),
-    code: given[0]?.extensions.code ?? code,
-  }
+/** The entry for a response of more than `max` bytes. */
+export const tooLarge = (max: number, text: ErrorText): AnswerError =>
+  entryOf(
+    'OPERATION_TOO_COSTLY',
+    text,
+    `The response would have more than ${max} bytes. Select fewer fields, or request smaller pages with \`first\`. The setting is \`answer.bytes\` of \`PHI_LIMITS\`.`,
+  )
+
+/** The answer as a whole is refused, so the entry has no place in it. */
+function withoutPath({ message, extensions: { code, budget } }: AnswerError): AnswerError {
+  return { message, extensions: { code, ...(code === 'PHI_BUDGET_EXCEEDED' && { budget }) } }
+}
+
+/** An answer without data. The first error sets the status. */
+export function failure(requestId: RequestId, errors: readonly [AnswerError, ...AnswerError[]]): Answer {
+  const { code } = errors[0].extensions
+  return { status: HTTP_STATUS[code], body: JSON.stringify({ errors, extensions: { phi: { requestId } } }), code }
 }
 
 /** An answer as an HTTP response. */
@@ -131,13 +147,9 @@ export function responseOf({ status, body, code }: Answer, type: string, stepUpS
 }
 
 /** A refusal as an HTTP response, without data. Its media type is JSON if the client accepts no type that the gateway has. */
-export function refusal(
-  requestId: RequestId,
-  request: HttpRequest,
-  code: FailureCode,
-  status: number = HTTP_STATUS[code],
-): HttpResponse {
-  return responseOf({ ...failure(requestId, code), status }, answerType(request.headers) ?? 'application/json')
+export function refusal(requestId: RequestId, request: HttpRequest, error: AnswerError, status?: number): HttpResponse {
+  const answered = failure(requestId, [error])
+  return responseOf({ ...answered, status: status ?? answered.status }, answerType(request.headers) ?? 'application/json')
 }
 
 /**

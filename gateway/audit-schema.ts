@@ -3,6 +3,7 @@ import type { GraphQLSchema } from 'graphql'
 import { readCalls } from '../directives/calls.ts'
 import type { Coordinate, SchemaPath } from '../directives/coordinates.ts'
 import { FaultList } from '../directives/fault.ts'
+import { publicSchema } from '../directives/public-schema.ts'
 import { parseSources, type SdlSource } from '../directives/parse-sources.ts'
 import type { CallPolicy, PolicyTable } from '../directives/policy.ts'
 import { type AccessRecord, REVIEWED_TYPE } from './model/access-record.ts'
@@ -20,6 +21,8 @@ import { AUDIT_MUTATIONS } from './oversight/audit-mutations.ts'
 import type { AuditReading, AuditRoot } from './oversight/audit-reader.ts'
 import { AUDIT_ROOTS } from './oversight/audit-roots.ts'
 import { SchemaRefused } from './schema-refused.ts'
+
+const MANY_ROOTS = 'The operation selects too many root fields. Send the other root fields in requests of their own.'
 
 /** What a root field of the auditor's API gets from its request. */
 export interface ReviewContext {
@@ -68,7 +71,7 @@ export function auditSchema(
       if (!calls.has(`${type}.${field}` as Coordinate) || resolvers[type][field] === undefined || !declared.includes(field))
         throw new SchemaRefused(`${field}: a root field of the auditor's API has @mayCall and an implementation`)
   }
-  return { schema: addResolversToSchema({ schema, resolvers }), calls }
+  return { schema: addResolversToSchema({ schema: publicSchema(schema), resolvers }), calls }
 }
 
 const resolversOf = <Root>(
@@ -95,7 +98,7 @@ type RootResolver = (source: unknown, args: Readonly<Record<string, unknown>>, c
 
 function reviewed(field: string, root: AuditRoot<never>): RootResolver {
   return async (_, args, context) => {
-    if (--context.left < 0) throw new OperationTooCostly()
+    if (--context.left < 0) throw new OperationTooCostly({ detail: MANY_ROOTS })
     const asked = reviewOf(field, args)
     if (!context.isPermitted(field)) {
       // a caller without the role could write any text into the log
@@ -103,7 +106,8 @@ function reviewed(field: string, root: AuditRoot<never>): RootResolver {
       context.record({ path, action, outcome: 'DENIED', reason: 'ROLE' })
       throw new ReviewDenied()
     }
-    if (asked.filter.length > MAX_ASKED) throw new BadUserInput()
+    if (asked.filter.length > MAX_ASKED)
+      throw new BadUserInput({ detail: `The arguments have more than ${MAX_ASKED} characters as JSON.` })
     try {
       // safe: graphql has coerced the arguments to the types of the schema
       const { value, patient, count } = await root(args as never, await context.reading())
@@ -121,7 +125,7 @@ function written(field: string, { action, run }: AuditMutation<never>): RootReso
   const path = `${REVIEWED_TYPE}.${field}` as SchemaPath
   const act = { path, action } as const
   return async (_, args, context) => {
-    if (--context.left < 0) throw new OperationTooCostly()
+    if (--context.left < 0) throw new OperationTooCostly({ detail: MANY_ROOTS })
     if (!context.isPermitted(field)) {
       context.record({ ...act, outcome: 'DENIED', reason: 'ROLE' })
       throw new ReviewDenied()

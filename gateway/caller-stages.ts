@@ -1,7 +1,7 @@
 import type { Identity } from './access/identity.ts'
 import type { Sessions } from './access/sessions.ts'
 import { parseBody, parseQueryString } from './http/graphql-request.ts'
-import { answerType, refusedByType } from './http/messages.ts'
+import { answerType, refusedByType, typeDetail } from './http/messages.ts'
 import { Unauthenticated } from './model/failures.ts'
 import type { Admitted, Arrived, Identified, Negotiated, Parsed, Refusal, Stage } from './pipeline.ts'
 
@@ -34,9 +34,10 @@ export const admitSession =
 export function negotiate(state: Admitted): Negotiated | Refusal {
   const { headers, method } = state.request
   const responseType = answerType(headers)
-  if (responseType === undefined) return { refused: 'BAD_REQUEST', status: 406 }
   const status = refusedByType(headers, method)
-  return status === undefined ? { ...state, responseType } : { refused: 'BAD_REQUEST', status }
+  if (responseType !== undefined && status === undefined) return { ...state, responseType }
+  const refusedStatus = status ?? 406
+  return { refused: 'BAD_REQUEST', status: refusedStatus, detail: () => typeDetail(headers, refusedStatus, method) }
 }
 
 export function parse(state: Negotiated): Parsed {

@@ -33,7 +33,7 @@ import { LeanDynamoDBClient } from './store/lean-client.ts'
 import { writeClient } from './store/write-client.ts'
 import { PatientAccessFunction } from './store/patient-access-function.ts'
 import type { PatientAccessSource } from './store/patient-access-source.ts'
-import { OWN_SOURCE } from './store/record-source.ts'
+import { OWN_SOURCE, type RecordSource } from './store/record-source.ts'
 import { SealedVersions } from './store/record-versions.ts'
 import { LocatorTable } from './store/record-locators.ts'
 import { RecordTable } from './store/records.ts'
@@ -47,7 +47,7 @@ import { StudyTable } from './store/studies.ts'
 import type { EventSink } from './telemetry/events.ts'
 import { type TenantId, tenantId } from './model/ids.ts'
 import type { Clock } from './model/record.ts'
-import { isWithoutPatients } from './model/stage.ts'
+import { isLocal, isWithoutPatients } from './model/stage.ts'
 import { StoredWorkforce } from './store/stored-workforce.ts'
 import { WorkforceTable } from './store/workforce.ts'
 import { createGateway, type Gateway } from './create-gateway.ts'
@@ -59,6 +59,7 @@ import { OperationRegistrar } from './operations/persisted/registrar.ts'
 import { storedRegistry } from './operations/persisted/stored-registry.ts'
 import { DEFAULT_LIMITS, LimitsText } from './operations/value-limits.ts'
 import { operatorEvents } from './telemetry/operator-events.ts'
+import { corsFrom } from './cors-setting.ts'
 import { jsonOf } from './json-setting.ts'
 import { kmsKeysOf, TenantKmsKeys } from './tenant-kms-keys.ts'
 
@@ -227,10 +228,13 @@ function openTables(parts: TableParts, names: Readonly<Record<TableVariable, str
   return Object.fromEntries(opened) as Tables
 }
 
-/** A schema with its resolvers, and the sources of a caller's attributes over the services of a process. */
-export interface ServedSchema extends Pick<SchemaParts, 'typeDefs' | 'resolvers' | 'lock'> {
+/** A schema with its resolvers, and the sources of records and of a caller's attributes over the services of a process. */
+export interface ServedSchema extends Pick<SchemaParts, 'typeDefs' | 'resolvers' | 'lock' | 'computed'> {
   readonly relationships: (services: Services) => RelationshipRegistry
-  readonly breakGlass: (services: Services) => BreakGlassSource
+  /** Left out: no caller can use break-glass. */
+  readonly breakGlass?: (services: Services) => BreakGlassSource
+  /** By the name in `@record(source:)`, beside the gateway's own store, `dynamodb`. */
+  readonly sources?: (services: Services) => ReadonlyMap<string, RecordSource>
 }
 
 /** The operations that a gateway serves by id. */
@@ -249,12 +253,13 @@ export interface ServedOperations {
 export async function composeGateway(
   services: Services,
   env: Env,
-  { relationships, breakGlass, ...schema }: ServedSchema,
+  { relationships, breakGlass, sources, ...schema }: ServedSchema,
   served?: ServedOperations,
 ): Promise<Gateway> {
   const { PHI_OPERATIONS } = OperationsEnvironment.parse(env)
   const { PHI_ISSUER, PHI_AUDIENCE, PHI_JWKS_URI, PHI_CLAIMS, PHI_SESSIONS } = IssuerEnvironment.parse(env)
   const { events, keyring, now } = services
+  const cors = corsFrom(env)
   const registry = storedRegistry({ table: services.operations, keyring, now })
   const keeper = new SealedKeySets(
     { table: services.issuerKeys, seal: services.digestSeal, now, events },
@@ -264,10 +269,10 @@ export async function composeGateway(
   return await createGateway({
     ...schema,
     relationships: relationships(services),
-    breakGlass: breakGlass(services),
+    ...(breakGlass && { breakGlass: breakGlass(services) }),
     studies: storedStudies(services),
     consents: storedConsents({ table: services.access, keyring: services.keyring, events: services.events }),
-    sources: new Map([[OWN_SOURCE, new SealedSource(services.records, services.keyring)]]),
+    sources: new Map([...(sources?.(services) ?? []), [OWN_SOURCE, new SealedSource(services.records, services.keyring)]]),
     budgets: services.budgets,
     search: services.search,
     ...(services.patientAccesses && { patientAccesses: services.patientAccesses }),
@@ -288,11 +293,13 @@ export async function composeGateway(
       registrar: new OperationRegistrar({ table: services.operations, recipients: services.recipients, keyring, now }),
       cache: registry,
     },
+    ...(cors && { cors }),
     keys: services.keyring,
     audit: { log: services.audit, process: services.process },
     events: services.events,
     now: services.now,
     introspection: isWithoutPatients(services.stage),
+    detailedErrors: isLocal(services.stage),
   })
 }
 

@@ -6,20 +6,22 @@ import type { CallPolicy, PolicyTable, Role } from '../directives/policy.ts'
 import type { Identity } from './access/identity.ts'
 import type { Sessions } from './access/sessions.ts'
 import { rootsToStepUp } from './access/step-up.ts'
-import { type AnswerError, failure, responseOf } from './answer.ts'
+import { type AnswerError, entryOf, failure, responseOf, tooLarge } from './answer.ts'
 import { auditContext } from './audit-context.ts'
 import { auditSchema, type ReviewContext } from './audit-schema.ts'
 import { Trail } from './audit/trail.ts'
 import { admitSession, identify, negotiate, parse } from './caller-stages.ts'
-import type { CallerParts, ProcessParts } from './gateway-parts.ts'
+import type { BrowserParts, CallerParts, ProcessParts } from './gateway-parts.ts'
 import type { HttpRequest, HttpResponse } from './http/messages.ts'
 import { isCertainlyLonger, isWithin } from './http/response-size.ts'
 import { REVIEWED_TYPE } from './model/access-record.ts'
-import { MESSAGES } from './model/failure-messages.ts'
+import { type ErrorText, errorText } from './model/failure-messages.ts'
 import { Failure, type FailureCode, FilterTooBroad } from './model/failures.ts'
 import type { Instant, TenantId } from './model/ids.ts'
 import { hasInvalidDate } from './operations/date-arguments.ts'
 import { Documents } from './operations/documents.ts'
+import { operationDetail } from './operations/operation-detail.ts'
+import { dateDetail, valueDetail } from './operations/value-detail.ts'
 import { isFaultOfValue } from './operations/fault-of-value.ts'
 import { rootCalls } from './operations/root-calls.ts'
 import type { AnomalySettings } from './oversight/anomalies/anomaly-settings.ts'
@@ -38,7 +40,7 @@ export interface AuditApi {
   prefetch(): Promise<void>
 }
 
-export interface AuditApiParts extends Required<ProcessParts>, Pick<CallerParts, 'authFailures'> {
+export interface AuditApiParts extends Required<ProcessParts>, BrowserParts, Pick<CallerParts, 'authFailures'> {
   /** The schema of the API. */
   readonly typeDefs: readonly SdlSource[]
   /** The policy of the clinical schema. Its roles are those of the callers. */
@@ -66,6 +68,11 @@ const MAX_ROOTS = 4
 const ONCE: ReadonlySet<string> = new Set(['anomalies', 'accessReview', 'exposureReport', 'integrity'])
 /** The limit of Lambda is 6 MB. */
 const MAX_BODY = 5 * 1024 * 1024
+const NEEDS_QUERY = 'The body has no `query`. Send the text of an operation: this endpoint has no registered operations.'
+const MANY_MUTATIONS = 'An operation calls one mutation at most. Send the other mutations in requests of their own.'
+const onceDetail = (field: string): string =>
+  `An operation selects \`${field}\` once at most. Send the other selections in requests of their own.`
+
 /** Mutations in one operation: after a failure, it is clear what was written. */
 const MAX_MUTATIONS = 1
 
@@ -81,7 +88,9 @@ export function createAuditApi(parts: AuditApiParts): AuditApi {
   const stages = [identify(identity), admitSession(sessions), negotiate] as const
   const endpoint: Endpoint = {
     requestMs: REQUEST_MS,
+    methods: ['POST'],
     isAnswered: ({ method }) => method === 'POST',
+    methodsDetail: 'Send the text of an operation by POST, as JSON. This endpoint has no registered operations.',
     run: async (arrived) => {
       const [identifyCaller, admit, negotiateTypes] = stages
       const identified = await identifyCaller(arrived)
@@ -107,13 +116,15 @@ interface Served {
 
 async function answerQuery(parts: AuditApiParts, served: Served, state: Parsed): Promise<HttpResponse | Refusal> {
   const { requestId, caller, body, responseType, deadline } = state
+  const text = errorText(parts.detailedErrors)
   // this endpoint has no registered operations
-  if (body.query === undefined) return { refused: 'BAD_REQUEST' }
-  const document = served.documents.read(body.query)
-  if ('refused' in document) return document
+  if (body.query === undefined) return { refused: 'BAD_REQUEST', detail: NEEDS_QUERY }
+  const { query } = body
+  const document = served.documents.read(query)
+  if ('refused' in document) return { refused: document.refused, detail: () => served.documents.detailOf(query) }
   const operation = getOperationAST(document, body.operationName)
   if (operation === undefined || operation === null || operation.operation === OperationTypeNode.SUBSCRIPTION)
-    return { refused: 'OPERATION_RESOLUTION_FAILURE' }
+    return { refused: 'OPERATION_RESOLUTION_FAILURE', detail: () => operationDetail(document, body.operationName) }
   const isMutation = operation.operation === OperationTypeNode.MUTATION
   const rootType = served.schema.getRootType(operation.operation)
   const asked = { document, name: body.operationName, variables: body.variables ?? {} }
@@ -123,9 +134,12 @@ async function answerQuery(parts: AuditApiParts, served: Served, state: Parsed):
   })
   const mutations = isMutation ? called.reduce((sum, { count }) => sum + count, 0) : 0
   // before anything is written
-  if (mutations > MAX_MUTATIONS) return { refused: 'OPERATION_TOO_COSTLY' }
-  if (called.some(({ field, count }) => count > 1 && ONCE.has(field))) return { refused: 'OPERATION_TOO_COSTLY' }
-  if (hasInvalidDate(served.schema, operation, body.variables ?? {})) return { refused: 'BAD_USER_INPUT' }
+  if (mutations > MAX_MUTATIONS) return { refused: 'OPERATION_TOO_COSTLY', detail: MANY_MUTATIONS }
+  const repeated = called.find(({ field, count }) => count > 1 && ONCE.has(field))
+  if (repeated !== undefined) return { refused: 'OPERATION_TOO_COSTLY', detail: () => onceDetail(repeated.field) }
+  const variables = body.variables ?? {}
+  if (hasInvalidDate(served.schema, operation, variables))
+    return { refused: 'BAD_USER_INPUT', detail: () => dateDetail(served.schema, operation, variables) }
   const context = auditContext(state, {
     operation: operation.name?.value,
     operationHash: createHash('sha256').update(body.query).digest('hex'),
@@ -151,7 +165,7 @@ async function answerQuery(parts: AuditApiParts, served: Served, state: Parsed):
       trail.record({ path, action: isMutation ? 'UPDATE' : 'REVIEW', outcome: 'DENIED', reason: 'STEP_UP' })
     }
     await trail.settle()
-    return responseOf(failure(requestId, 'STEP_UP_REQUIRED'), responseType, parts.stepUpSeconds)
+    return responseOf(failure(requestId, [entryOf('STEP_UP_REQUIRED', text)]), responseType, parts.stepUpSeconds)
   }
   const isPermitted = (field: string): boolean =>
     caller.isPartner !== true &&
@@ -179,7 +193,8 @@ async function answerQuery(parts: AuditApiParts, served: Served, state: Parsed):
     ...(body.operationName !== undefined && { operationName: body.operationName }),
     ...(body.variables && { variableValues: { ...body.variables } }),
   })
-  const faults = (result.errors ?? []).map((error) => faultOf(error))
+  const valueFault = (error: GraphQLError) => valueDetail(served.schema, operation, variables, error)
+  const faults = (result.errors ?? []).map((error) => faultOf(error, text, valueFault))
   const internal = faults.find(({ code }) => code === 'INTERNAL')
   if (internal !== undefined) events(internalFault(requestId, internal.cause))
   const unread = faults.find(({ code }) => code === 'AUDIT_LOG_UNAVAILABLE')
@@ -187,13 +202,14 @@ async function answerQuery(parts: AuditApiParts, served: Served, state: Parsed):
     events({ event: 'AUDIT_READ_FAILED', requestId, tenant: caller.tenant, cause: originName(unread.cause) })
   const receipt = await trail.settle()
   const [first] = faults
-  if (first !== undefined) return responseOf(failure(requestId, first.code, [first.error]), responseType)
+  if (first !== undefined) return responseOf(failure(requestId, [first.error]), responseType)
   const extensions = { phi: { requestId, receipt: receipt.text ?? null } }
   const answer = { data: result.data, extensions }
   // the text of a much longer answer would exhaust the memory of the process
-  const text = isCertainlyLonger(answer, MAX_BODY) ? undefined : JSON.stringify(answer)
-  if (text === undefined || !isWithin(text, MAX_BODY)) return responseOf(failure(requestId, 'OPERATION_TOO_COSTLY'), responseType)
-  return responseOf({ status: 200, body: text }, responseType)
+  const serialized = isCertainlyLonger(answer, MAX_BODY) ? undefined : JSON.stringify(answer)
+  if (serialized === undefined || !isWithin(serialized, MAX_BODY))
+    return responseOf(failure(requestId, [tooLarge(MAX_BODY, text)]), responseType)
+  return responseOf({ status: 200, body: serialized }, responseType)
 }
 
 const permits = (call: CallPolicy | undefined, roles: ReadonlySet<Role>): boolean =>
@@ -205,15 +221,16 @@ interface Fault {
   readonly cause: unknown
 }
 
-/** A fault of an operation as clients see it: fixed text by code, and the place in the answer. */
-function faultOf(thrown: GraphQLError): Fault {
+/** A fault of an operation as clients see it: a text by code, and the place in the answer. */
+function faultOf(thrown: GraphQLError, text: ErrorText, valueFault: (error: GraphQLError) => string | undefined): Fault {
   const { originalError: cause, path } = thrown
   // graphql refused a variable, which has no place in the answer, or an argument
   const isOfVariable = cause === undefined || (cause instanceof GraphQLError && path === undefined)
   const isOfValue = isOfVariable || isFaultOfValue(cause)
   const code = cause instanceof Failure ? cause.code : isOfValue ? 'BAD_USER_INPUT' : 'INTERNAL'
+  const detail = cause instanceof Failure ? cause.detail : isOfValue ? () => valueFault(thrown) : undefined
   const error = {
-    message: MESSAGES[code],
+    message: text(code, detail),
     ...(path && { path }),
     extensions: { code, ...(cause instanceof FilterTooBroad && { add: cause.add }) },
   }

@@ -1,3 +1,4 @@
+import { publicSchema } from '../directives/public-schema.ts'
 import { type CompiledPolicy, compilePolicy } from '../directives/compile.ts'
 import { admitSession, identify, negotiate, parse } from './caller-stages.ts'
 import { BudgetLeases } from './disclosure/budget-leases.ts'
@@ -53,7 +54,7 @@ export interface Gateway {
 export async function createGateway(given: GatewayParts): Promise<Gateway> {
   const parts = withDefaults(given)
   const { schema, policy } = compileServed(parts)
-  const { events, introspection, stepUpSeconds } = parts
+  const { events, introspection, stepUpSeconds, detailedErrors } = parts
   const sessions = parts.sessions?.(policy)
   const identity = parts.identity(policy)
   const { budgets: source, ...counted } = parts
@@ -72,8 +73,8 @@ export async function createGateway(given: GatewayParts): Promise<Gateway> {
     turns: new ChangeTurns(),
     linkedTenants: new Set<TenantId>(),
   }
-  const executable = executableSchema(schema, policy, parts.resolvers)
-  const engine = new OperationEngine({ schema: executable, introspection, events })
+  const executable = executableSchema(publicSchema(schema), policy, parts.resolvers)
+  const engine = new OperationEngine({ schema: executable, introspection, events, detailedErrors })
   await engine.start()
   const { operations, audit, now } = parts
   const documents = new PreparedDocuments({ executable, schema, policy, introspection, monotonic: () => performance.now() })
@@ -87,11 +88,13 @@ export async function createGateway(given: GatewayParts): Promise<Gateway> {
     selectOperation({ selector, audit, now, policy: policy.digest }),
     resolveSubject(policy, parts),
     execute(engine, (request, operation) => openScope(services, { schema, policy }, request, operation)),
-    settle({ events, stepUpSeconds }),
+    settle({ events, stepUpSeconds, detailedErrors }),
   ]
   const endpoint: Endpoint = {
     requestMs: REQUEST_MS,
+    methods: operations === undefined ? ['POST'] : ['GET', 'POST'],
     isAnswered: (request) => isAnswered(request, operations),
+    methodsDetail: METHODS,
     run: (arrived) => runStages(stages, arrived),
   }
   return {
@@ -136,6 +139,9 @@ function compileServed({
   if (unserved !== undefined) throw new SchemaRefused(unserved)
   return compiled
 }
+
+const METHODS =
+  'Send the text of an operation by POST, as JSON. GET runs a registered operation only: its URL has the parameter `documentId` and no `query`.'
 
 /** Only registered operations run by GET. */
 function isAnswered({ method, queryString = '' }: HttpRequest, operations: CallerParts['operations']): boolean {

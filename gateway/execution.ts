@@ -8,13 +8,16 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled'
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql'
+import { type DocumentNode, getOperationAST, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql'
 import { type AnswerError, isFailureCode } from './answer.ts'
 import type { RequestScope } from './disclosure/request-scope.ts'
-import { MESSAGES } from './model/failure-messages.ts'
-import { AuditUnavailable, Failure, type FailureCode, PhiBudgetExceeded } from './model/failures.ts'
+import type { FailureDetail } from './model/failure-detail.ts'
+import { type ErrorText, errorText } from './model/failure-messages.ts'
+import { AuditUnavailable, Failure, type FailureCode, PhiBudgetExceeded, RequestRefused } from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
 import type { MutationScope } from './mutations/mutation-scope.ts'
+import { operationDetail } from './operations/operation-detail.ts'
+import { dateDetail, valueDetail } from './operations/value-detail.ts'
 import { hasInvalidDate } from './operations/date-arguments.ts'
 import type { DocumentRefusal } from './operations/documents.ts'
 import { isFaultOfValue } from './operations/fault-of-value.ts'
@@ -67,6 +70,7 @@ export interface EngineParts {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
   readonly events: EventSink
+  readonly detailedErrors: boolean
 }
 
 /** Apollo hashes the text of each request, and reads nothing else of it: the document comes from its store. */
@@ -76,6 +80,8 @@ const NO_TEXT = '#'
 interface CurrentRequest {
   readonly requestId: RequestId
   readonly document: DocumentNode
+  readonly operationName: string | undefined
+  readonly variables: Readonly<Record<string, unknown>>
 }
 
 const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing }
@@ -88,9 +94,13 @@ export class OperationEngine {
   readonly #apollo: ApolloServer<EngineContext>
   readonly #current = new AsyncLocalStorage<CurrentRequest>()
   readonly #events: EventSink
+  readonly #schema: GraphQLSchema
+  readonly #text: ErrorText
 
-  constructor({ schema, introspection, events }: EngineParts) {
+  constructor({ schema, introspection, events, detailedErrors }: EngineParts) {
     this.#events = events
+    this.#schema = schema
+    this.#text = errorText(detailedErrors)
     this.#apollo = new ApolloServer<EngineContext>({
       schema,
       introspection,
@@ -132,7 +142,7 @@ export class OperationEngine {
     { prepared, operationName, variables }: PreparedRequest,
     open: OpenScope,
   ): Promise<Execution> {
-    if ('refused' in prepared) return { scope: undefined, data: undefined, errors: [errorOf(prepared)] }
+    if ('refused' in prepared) return { scope: undefined, data: undefined, errors: [this.#refusal(prepared)] }
     const { document } = prepared
     let scope: RequestScope | undefined
     const contextValue: EngineContext = {
@@ -147,9 +157,8 @@ export class OperationEngine {
       ...(operationName !== undefined && { operationName }),
       ...(variables && { variables: { ...variables } }),
     }
-    const response = await this.#current.run({ requestId, document }, () =>
-      this.#apollo.executeOperation(request, { contextValue }),
-    )
+    const current = { requestId, document, operationName, variables: variables ?? {} }
+    const response = await this.#current.run(current, () => this.#apollo.executeOperation(request, { contextValue }))
     if (response.body.kind !== 'single') throw new AuditUnavailable()
     const { data, errors = [] } = response.body.singleResult
     // `#format` gives each error its code
@@ -165,12 +174,21 @@ export class OperationEngine {
     }
     const { locations, path } = formatted
     const budget = cause instanceof PhiBudgetExceeded && { budget: cause.budget }
-    return { message: MESSAGES[code], ...(locations && { locations }), ...(path && { path }), extensions: { code, ...budget } }
+    const message = this.#text(code, cause instanceof Failure ? cause.detail : () => this.#valueDetail(code, cause))
+    return { message, ...(locations && { locations }), ...(path && { path }), extensions: { code, ...budget } }
   }
-}
 
-function errorOf({ refused: code, locations }: DocumentRefusal): AnswerError {
-  return { message: MESSAGES[code], ...(locations && { locations }), extensions: { code } }
+  /** The detail of a value that graphql refused. */
+  #valueDetail(code: FailureCode, cause: unknown): string | undefined {
+    const current = this.#current.getStore()
+    const operation = current && getOperationAST(current.document, current.operationName)
+    if (!operation || code !== 'BAD_USER_INPUT') return undefined
+    return valueDetail(this.#schema, operation, current.variables, cause instanceof GraphQLError ? cause : undefined)
+  }
+
+  #refusal({ refused: code, locations, detail }: DocumentRefusal): AnswerError {
+    return { message: this.#text(code, detail), ...(locations && { locations }), extensions: { code } }
+  }
 }
 
 /** The thrown error. Apollo recognizes a resolver's error by its path, and a refusal before execution has none. */
@@ -186,15 +204,21 @@ function codeOf(cause: unknown, given: unknown): FailureCode {
   return given === 'INTERNAL_SERVER_ERROR' ? 'INTERNAL' : 'BAD_REQUEST'
 }
 
+const NULL_DETAIL =
+  'A variable is null where the schema allows no null. Leave the variable out, so that the default applies, or send a value.'
+
 const scopePlugin: ApolloServerPlugin<EngineContext> = {
   requestDidStart: () =>
     Promise.resolve({
       didResolveOperation({ contextValue, document, operation, request, schema }) {
         // Apollo calls this for a missing operation and for an operation type that the schema does not have, too
-        if (operation === undefined || !schema.getRootType(operation.operation)) throw coded('OPERATION_RESOLUTION_FAILURE')
+        if (operation === undefined || !schema.getRootType(operation.operation))
+          throw coded('OPERATION_RESOLUTION_FAILURE', () => operationDetail(document, request.operationName))
         const variables = request.variables ?? {}
-        if (usesForbiddenNull(schema, document, operation, variables) || hasInvalidDate(schema, operation, variables))
-          throw coded('BAD_USER_INPUT')
+        if (usesForbiddenNull(schema, document, operation, variables))
+          throw coded('BAD_USER_INPUT', () => valueDetail(schema, operation, variables) ?? NULL_DETAIL)
+        if (hasInvalidDate(schema, operation, variables))
+          throw coded('BAD_USER_INPUT', () => dateDetail(schema, operation, variables))
         const { scope, mutations, refused } = contextValue.open({ name: operation.name?.value, variables })
         contextValue.scope = scope
         contextValue.mutations = mutations
@@ -204,8 +228,9 @@ const scopePlugin: ApolloServerPlugin<EngineContext> = {
     }),
 }
 
-function coded(code: FailureCode): GraphQLError {
-  return new GraphQLError(MESSAGES[code], { extensions: { code } })
+/** Apollo keeps an error of graphql as it is, and the failure within it. */
+function coded(code: FailureCode, detail?: FailureDetail): GraphQLError {
+  return new GraphQLError(code, { extensions: { code }, originalError: new RequestRefused(code, { detail }) })
 }
 
 function nothing(): void {

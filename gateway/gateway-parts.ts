@@ -8,6 +8,7 @@ import type { ProcessId } from './audit/request-id.ts'
 import type { Keyring } from './crypto/keyring.ts'
 import type { SdlSource } from '../directives/parse-sources.ts'
 import type { PolicyTable } from '../directives/policy.ts'
+import type { CorsPolicy } from './http/cors.ts'
 import type { ComputedFields } from './disclosure/computed-fields.ts'
 import type { BudgetSource } from './disclosure/budget-source.ts'
 import type { Clock } from './model/record.ts'
@@ -91,6 +92,12 @@ export interface AccessHistoryParts {
   readonly workforce?: WorkforceDirectory
 }
 
+/** Web pages that call the gateway. */
+export interface BrowserParts {
+  /** Created by `corsPolicy`. Left out: a browser lets no page of another origin call. */
+  readonly cors?: CorsPolicy
+}
+
 /** Services of mutations. */
 interface MutationParts {
   /** The registry of operations, for administrators. Left out: its queries and mutations fail. */
@@ -104,6 +111,11 @@ interface MutationParts {
 
 /** The process around the requests. */
 export interface ProcessParts {
+  /**
+   * Whether the messages of errors name the fault of a request: fields, types, headers and limits. For a developer's machine only.
+   * Default: no, messages are fixed text.
+   */
+  readonly detailedErrors?: boolean
   readonly audit: GatewayAudit
   /** Receives operators' events. Default: the console, one JSON object a line. */
   readonly events?: EventSink
@@ -124,6 +136,7 @@ export interface GatewayParts
     RecordParts,
     AccessHistoryParts,
     MutationParts,
+    BrowserParts,
     ProcessParts {}
 
 export type WithDefaults<Parts, Defaulted extends keyof Parts> = Parts & Required<Pick<Parts, Defaulted>>
@@ -131,12 +144,13 @@ export type WithDefaults<Parts, Defaulted extends keyof Parts> = Parts & Require
 /** Fills in the defaults. A part without a default may still be missing: its feature is then closed. */
 export function withDefaults(
   parts: GatewayParts,
-): WithDefaults<GatewayParts, 'computed' | 'events' | 'introspection' | 'limits' | 'now' | 'stepUpSeconds'> {
+): WithDefaults<GatewayParts, 'computed' | 'detailedErrors' | 'events' | 'introspection' | 'limits' | 'now' | 'stepUpSeconds'> {
   const { now = Date.now } = parts
   return {
     ...parts,
     now,
     computed: parts.computed ?? {},
+    detailedErrors: parts.detailedErrors ?? false,
     events: parts.events ?? operatorEvents({ stage: UNNAMED_STAGE, now }),
     introspection: parts.introspection ?? false,
     limits: parts.limits ?? DEFAULT_LIMITS,

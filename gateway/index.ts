@@ -1,5 +1,5 @@
 // The entry of the package: the parts that a deployment needs to run a schema of its own. It is the only file that re-exports
-// others. Other files may change without notice. `docs/your-own-schema.md` shows how the parts fit together.
+// others. Other files may change without notice. `docs/create-gateway.md` shows how the parts fit together.
 
 // the gateway
 export { createGateway } from './create-gateway.ts'
@@ -7,6 +7,7 @@ export { SchemaRefused } from './schema-refused.ts'
 export type { Gateway } from './create-gateway.ts'
 export type { GatewayAudit, GatewayParts } from './gateway-parts.ts'
 export type { HttpRequest, HttpResponse } from './http/messages.ts'
+export { corsPolicy, type CorsPolicy } from './http/cors.ts'
 export { UnprotectedField } from './executable-schema.ts'
 export { type AnswerLimits, DEFAULT_LIMITS, type Limits, type ValueLimits } from './operations/value-limits.ts'
 export type { BudgetSource } from './disclosure/budget-source.ts'
@@ -77,13 +78,20 @@ export type {
 } from './store/record-source.ts'
 export type { OpeningCounter } from './crypto/sealed-field.ts'
 export { SealedSource } from './store/sealed-source.ts'
+export {
+  type UpstreamEntry,
+  type UpstreamQuestion,
+  type UpstreamRecord,
+  upstreamSource,
+  type UpstreamSystem,
+} from './store/upstream-source.ts'
 export { RecordTable } from './store/records.ts'
 export { AccessTable } from './store/access.ts'
 export { type ListedPage, type ListFilter, type ListPosition, type ListRequest, newestFirst } from './model/list.ts'
 export { IntegrityFailure, KeyUnavailable, StoreUnavailable } from './model/failures.ts'
 export type { Json, Membership, MembershipPeriod, NewRecord, RecordMetadata, RelationshipScope } from './model/record.ts'
 export { encodeNodeId, decodeNodeId } from './model/node-id.ts'
-export { recordKey, tenantId } from './model/ids.ts'
+export { idOfUuid, recordKey, tenantId, uuidOf } from './model/ids.ts'
 export type { SchemaPath, TypeName } from '../directives/coordinates.ts'
 export type {
   Instant,
@@ -97,6 +105,7 @@ export type {
 } from './model/ids.ts'
 
 // keys, audit, and the services of a process over AWS
+export type { ServedSchema } from './compose.ts'
 export { openServices, type Env, type Services } from './compose.ts'
 export { openStore, type SealedStore } from './admin/open-store.ts'
 export {

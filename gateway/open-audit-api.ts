@@ -12,10 +12,11 @@ import { CheckpointTable } from './audit/notary/checkpoint-table.ts'
 import { newProcessId } from './audit/request-id.ts'
 import { answerAboutPatient } from './answer-about-patient.ts'
 import { type AuditApi, type AuditApiParts, createAuditApi } from './create-audit-api.ts'
+import { corsFrom } from './cors-setting.ts'
 import { jsonOf } from './json-setting.ts'
 import type { TenantId } from './model/ids.ts'
 import type { Clock } from './model/record.ts'
-import { isWithoutPatients } from './model/stage.ts'
+import { isLocal, isWithoutPatients } from './model/stage.ts'
 import { AnomalySettings } from './oversight/anomalies/anomaly-settings.ts'
 import type { AuditReader } from './oversight/audit-reader.ts'
 import { AccessReviewSettings } from './oversight/reviews/review-settings.ts'
@@ -124,6 +125,7 @@ export function openAuditApi(
     const athena = inAthena && { client, names: inAthena }
     return openAuditReader(tenant, { dynamodb, names, log, tables, turns, now, ...(athena && { athena }) })
   }
+  const cors = corsFrom(env)
   const parts: AuditApiParts = {
     typeDefs: audit,
     policy,
@@ -138,11 +140,13 @@ export function openAuditApi(
     }),
     authFailures: new AuthFailureCounter({ table: new SecurityTable(writes, settings.PHI_TABLE_SECURITY), now, events: sink }),
     audit: { log: new LaneLog({ client: writes, table: settings.PHI_TABLE_AUDIT, process, now, events: sink }), process },
+    ...(cors && { cors }),
     openReader,
     anomalies: settings.PHI_ANOMALIES,
     reviewSettings: settings.PHI_ACCESS_REVIEWS,
     stepUpSeconds: settings.PHI_SESSIONS.stepUpSeconds,
     introspection: isWithoutPatients(settings.PHI_STAGE),
+    detailedErrors: isLocal(settings.PHI_STAGE),
     events: sink,
     now,
   }

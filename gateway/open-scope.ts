@@ -19,6 +19,7 @@ import type { ChangeTurns } from './mutations/change-turns.ts'
 import { BREAK_GLASS_FIELD } from './mutations/mutation-resolvers.ts'
 import { type MutationPorts, MutationScope } from './mutations/mutation-scope.ts'
 import { exceeds } from './operations/cost.ts'
+import { costDetail, pageDetail } from './operations/cost-detail.ts'
 import { exceedsPage } from './operations/page-sizes.ts'
 import { rootCalls } from './operations/root-calls.ts'
 import { limitOf } from './operations/value-limits.ts'
@@ -26,7 +27,9 @@ import type { Resolved } from './pipeline.ts'
 import { OWN_SOURCE } from './store/record-source.ts'
 
 /** The parts of a gateway that each request uses. */
-export type ScopeServices = Required<ProcessParts & Pick<CallerParts, 'stepUpSeconds'> & Pick<SchemaParts, 'computed'>> &
+export type ScopeServices = Required<
+  Omit<ProcessParts, 'detailedErrors'> & Pick<CallerParts, 'stepUpSeconds'> & Pick<SchemaParts, 'computed'>
+> &
   Omit<WithDefaults<RecordParts, 'limits'>, 'budgets'> &
   AccessHistoryParts &
   Pick<RequestLimits, 'budgets'> & {
@@ -36,6 +39,8 @@ export type ScopeServices = Required<ProcessParts & Pick<CallerParts, 'stepUpSec
     /** The tenants in which this process read a linked patient. */
     readonly linkedTenants: Set<TenantId>
   }
+
+const TWO_GRANTS = 'An operation opens one patient by break-glass at most. Send the other patients in requests of their own.'
 
 /** Share of the request's time for reading. The rest is for the audit of the values that were read or unavailable. */
 const READ_SHARE = 0.7
@@ -80,10 +85,12 @@ export function openScope(
   const { sources: attributes, ids } = request.subject
   const maxInOperation = limitOf(limits.operation, policy, asking)
   const maxCost = { values: maxInOperation, places: limits.answer.places }
-  if (exceeds(schema, policy, asked, maxCost)) throw new OperationTooCostly()
-  if (rootCalls(schema, asked, BREAK_GLASS_FIELD) > 1) throw new OperationTooCostly()
+  if (exceeds(schema, policy, asked, maxCost))
+    throw new OperationTooCostly({ detail: () => costDetail(schema, policy, asked, maxCost) })
+  if (rootCalls(schema, asked, BREAK_GLASS_FIELD) > 1) throw new OperationTooCostly({ detail: TWO_GRANTS })
   const { contract } = caller
-  if (contract !== undefined && exceedsPage(schema, asked, contract.maxPage)) throw new OperationTooCostly()
+  if (contract !== undefined && exceedsPage(schema, asked, contract.maxPage))
+    throw new OperationTooCostly({ detail: () => pageDetail(schema, asked, contract.maxPage) })
   const { paths, roots, coordinates } = prepared.footprint(name, variables)
   const wanted = [...withInputs(policy, paths, caller)]
   const grantable = new Set(wanted.filter((path) => refuseBeforeRecord(policy.phi.get(path), caller) === undefined))

@@ -5,6 +5,7 @@ import type { GraphQLRequest } from './http/graphql-request.ts'
 import type { answerType, HttpRequest, HttpResponse } from './http/messages.ts'
 import type { Deadline } from './model/deadline.ts'
 import type { Caller } from './model/decision.ts'
+import type { FailureDetail } from './model/failure-detail.ts'
 import type { FailureCode } from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
 import type { SelectedOperation } from './operations/persisted/operation-selector.ts'
@@ -59,6 +60,7 @@ export interface Refusal {
   readonly refused: FailureCode
   /** HTTP status; left out, that of the code. */
   readonly status?: number
+  readonly detail?: FailureDetail | undefined
 }
 
 /** Returns the next state, or refuses the request. A thrown Failure refuses it too. */

@@ -28,9 +28,9 @@ export const selectOperation =
     const { sourceIp, method } = request
     const selected = await parts.selector.select({ caller, body, isGet: method === 'GET', sourceIp, requestId, deadline })
     if ('refused' in selected) {
-      const { refused, status, recorded } = selected
+      const { refused, status, detail, recorded } = selected
       if (recorded !== undefined) await recordRefusal(parts, state, recorded)
-      return { refused, ...(status !== undefined && { status }) }
+      return { refused, detail, ...(status !== undefined && { status }) }
     }
     return { ...state, caller: selected.caller, operation: selected }
   }

@@ -1,10 +1,11 @@
 import { resolveEffectiveSubject } from './access/effective-subject.ts'
-import { type Answer, answer, draftOf, failure, responseOf, withLinks } from './answer.ts'
+import { type Answer, answer, draftOf, entryOf, failure, responseOf, withLinks } from './answer.ts'
 import { NO_LINKS } from './disclosure/patient-links.ts'
 import type { PolicyTable } from '../directives/policy.ts'
 import type { Execution, OpenedScope, OperationEngine, ResolvedOperation } from './execution.ts'
 import type { CallerParts, ProcessParts, RecordParts, SubjectParts } from './gateway-parts.ts'
 import type { HttpResponse } from './http/messages.ts'
+import { type ErrorText, errorText } from './model/failure-messages.ts'
 import { AuditUnavailable } from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
 import type { Executed, Resolved, Selected, Stage } from './pipeline.ts'
@@ -45,19 +46,27 @@ export const execute =
     return { ...state, execution }
   }
 
-type SettlingParts = Required<Pick<ProcessParts, 'events'> & Pick<CallerParts, 'stepUpSeconds'>>
+type SettlingParts = Required<Pick<ProcessParts, 'events' | 'detailedErrors'> & Pick<CallerParts, 'stepUpSeconds'>>
 
 /** Measures the answer, waits for the audit of the operation, then answers with its receipt (P2). */
 export const settle =
-  ({ events, stepUpSeconds }: SettlingParts): Stage<Executed, HttpResponse> =>
+  ({ events, stepUpSeconds, detailedErrors }: SettlingParts): Stage<Executed, HttpResponse> =>
   async ({ requestId, responseType, execution }) =>
-    responseOf(await answerOf(requestId, execution, events), responseType, stepUpSeconds)
+    responseOf(await answerOf(requestId, execution, events, errorText(detailedErrors)), responseType, stepUpSeconds)
 
-async function answerOf(requestId: RequestId, { scope, data, errors }: Execution, events: EventSink): Promise<Answer> {
+async function answerOf(
+  requestId: RequestId,
+  { scope, data, errors }: Execution,
+  events: EventSink,
+  text: ErrorText,
+): Promise<Answer> {
   // no resolver ran: the document or its variables were refused
-  if (scope === undefined) return failure(requestId, errors[0]?.extensions.code ?? 'INTERNAL', errors)
+  if (scope === undefined) {
+    const [first = entryOf('INTERNAL', text), ...others] = errors
+    return failure(requestId, [first, ...others])
+  }
   try {
-    const draft = draftOf(scope, data, errors)
+    const draft = draftOf(scope, data, errors, text)
     if (scope.size.isExceeded) {
       scope.trail.withhold('SIZE')
       scope.budget.giveBack()
@@ -70,10 +79,10 @@ async function answerOf(requestId: RequestId, { scope, data, errors }: Execution
     ])
     for (const access of accesses) scope.trail.record(access)
     const receipt = accesses.length > 0 ? await scope.trail.settle() : settled
-    return answer(requestId, withLinks(draft, links, scope.size.max), receipt)
+    return answer(requestId, withLinks(draft, links, scope.size.max, text), receipt)
   } catch (error) {
-    if (error instanceof AuditUnavailable) return failure(requestId, 'AUDIT_UNAVAILABLE')
+    if (error instanceof AuditUnavailable) return failure(requestId, [entryOf('AUDIT_UNAVAILABLE', text)])
     events(internalFault(requestId, error))
-    return failure(requestId, 'INTERNAL')
+    return failure(requestId, [entryOf('INTERNAL', text)])
   }
 }

@@ -33,7 +33,7 @@ export const bundleOptions: BuildOptions = {
 }
 
 /** Apollo Server imports these plugins only if they are enabled. `gateway/execution.ts` disables each of them. */
-const disabledPlugins: Plugin = {
+export const disabledPlugins: Plugin = {
   name: 'disabled-plugins',
   setup: (build) => {
     const namespace = 'disabled'
@@ -49,7 +49,7 @@ const disabledPlugins: Plugin = {
  * Modules of Node are loaded with `require`. An `import` reads every property of the module, and a property of `node:http`
  * loads the implementation of `fetch` and of web sockets, which the gateway does not use.
  */
-const requiredBuiltins: Plugin = {
+export const requiredBuiltins: Plugin = {
   name: 'required-builtins',
   setup: (build) => {
     const namespace = 'builtin'
@@ -76,7 +76,7 @@ const duckdbLibrary: Plugin = {
 }
 
 /** The options of the bundles that contain the gateway. They make the cold start shorter (bench/README.md). */
-const gatewayOptions = {
+export const gatewayOptions = {
   ...bundleOptions,
   // Parts that a process may never load are files of their own, such as the providers of credentials for places other than
   // Lambda. In a single file, each module that such a part imports is wrapped into a function.

@@ -1,51 +1,25 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { NoStack, readStackFile } from '../infra/local/stack-file.ts'
+import { documentBlocks, outputFaults } from './documented-commands.ts'
 
 // `node test/readme.ts`: runs the README's own commands against the running stack, or starts one (PORT) and stops it. Each ```bash
-// block runs unchanged, all in one shell, in order. Hidden comments after a block state its expected output: `<!-- expect: text
-// -->`, `<!-- expect: /pattern/ -->`, `<!-- expect not: ... -->`.
+// block runs unchanged, all in one shell, in order. Hidden comments after a block state its expected output.
 
-interface Block {
-  readonly line: number
-  readonly commands: string
-  readonly expected: readonly { readonly what: string; readonly not: boolean }[]
-}
-
-const FENCE = /^```bash\n(.*?)^```\n((?:<!--.*?-->\n)*)/gms
-const EXPECTATION = /<!-- expect( not)?: (.+?) -->/g
 /** Separates the outputs of blocks; no command prints it. */
 const MARK = '=== end of block'
 const DEADLINE_MS = 120_000
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
-const blocks = [...readme.matchAll(FENCE)].map(
-  ({ index, 1: commands = '', 2: comments = '' }): Block => ({
-    line: readme.slice(0, index).split('\n').length + 1,
-    commands,
-    expected: [...comments.matchAll(EXPECTATION)].map(([, not, what = '']) => ({ what, not: not !== undefined })),
-  }),
-)
-
-/** The faults in the output of a block; empty if the output matches the README. */
-function faultsOf({ line, expected }: Block, output: string | undefined): string[] {
-  if (output === undefined) return [`README.md:${line}: a command failed, or one before it did`]
-  return expected.flatMap(({ what, not }) => {
-    const pattern = /^\/(.*)\/$/s.exec(what)?.[1]
-    const found = pattern === undefined ? output.includes(what) : new RegExp(pattern).test(output)
-    return found === not ? [`README.md:${line}: ${not ? 'printed what it must not' : 'did not print'}: ${what}\n${output}`] : []
-  })
-}
+const blocks = documentBlocks(new URL('../README.md', import.meta.url)).filter(({ language }) => language === 'bash')
 
 function run(graphql: string): string[] {
   if (blocks.length === 0) return ['README.md has no ```bash block']
   // a failing command ends the shell, also within $( ) and in a pipe
   const script = ['set -eo pipefail', 'shopt -s inherit_errexit']
-  for (const { commands } of blocks)
-    script.push(commands.replaceAll('http://127.0.0.1:4000/', new URL('/', graphql).href), `echo '${MARK}'`)
+  for (const { text } of blocks)
+    script.push(text.replaceAll('http://127.0.0.1:4000/', new URL('/', graphql).href), `echo '${MARK}'`)
   const { stdout, stderr, status, error } = spawnSync('bash', ['-c', script.join('\n')], {
     cwd: root,
     encoding: 'utf8',
@@ -54,7 +28,7 @@ function run(graphql: string): string[] {
   })
   if (error !== undefined) return [`bash: ${error.message}`]
   const outputs = stdout.split(`${MARK}\n`).slice(0, -1)
-  const faults = blocks.flatMap((block, index) => faultsOf(block, outputs[index]))
+  const faults = blocks.flatMap((block, index) => outputFaults('README.md', block, outputs[index]))
   return status === 0 ? faults : [...faults, `bash ended with ${String(status)}\n${stderr}`]
 }
 

@@ -7,6 +7,7 @@ import {
   type Services,
   tokenIdentity,
   type TokenIssuer,
+  upstreamSource,
 } from '../../gateway/index.ts'
 import { dentalComputed } from './computed.ts'
 import { PracticeServer } from './practice-server.ts'
@@ -31,7 +32,7 @@ export async function dentalGateway({ services, issuer, roster, practiceServer }
     relationships: new Map([['SAME_PRACTICE' as Relationship, samePractice(roster)]]),
     sources: new Map<string, RecordSource>([
       ['dynamodb', new SealedSource(services.records, services.keyring)],
-      ['practiceServer', new PracticeServer(practiceServer)],
+      ['practiceServer', upstreamSource(new PracticeServer(practiceServer))],
     ]),
     computed: dentalComputed,
     identity: (policy) => tokenIdentity(issuer, policy),

@@ -1,22 +1,14 @@
 import * as z from 'zod'
 import {
-  type Deadline,
-  type FoundRecord,
   IntegrityFailure,
-  type Json,
-  type ListedPage,
-  type ListPosition,
-  type ListRequest,
-  type LoadOptions,
-  newestFirst,
   type PatientId,
   type RecordId,
-  type RecordRef,
-  type OpeningCounter,
-  type RecordSource,
-  type SchemaPath,
   StoreUnavailable,
-  type TenantId,
+  type UpstreamEntry,
+  type UpstreamQuestion,
+  type UpstreamRecord,
+  type UpstreamSystem,
+  uuidOf,
 } from '../../gateway/index.ts'
 
 // The practice server keeps treatments and has a REST API. Its ids of clients and treatments are UUIDs: 16 bytes, like the ids
@@ -34,65 +26,44 @@ const Listed = z.object({
 /** A client with more pages of treatments gets an error, not an incomplete list. */
 const MAX_PAGES = 50
 
-/** Loads treatments from the practice server at `url`. */
-export class PracticeServer implements RecordSource {
+/** Treatments of the practice server at `url`. */
+export class PracticeServer implements UpstreamSystem {
   readonly #url: URL
 
   constructor(url: URL) {
     this.#url = url
   }
 
-  async load(
-    tenant: TenantId,
-    refs: readonly RecordRef[],
-    paths: ReadonlySet<SchemaPath>,
-    { deadline }: LoadOptions,
-  ): Promise<readonly FoundRecord[]> {
-    const wanted = new Map(refs.map((ref) => [uuidOf(ref.id), ref]))
-    // the server returns only the requested fields, and `paths` has only granted ones
-    const fields = [...paths].map(fieldOf)
-    const treatmentsAsked = refs.map(({ patient, id }) => ({ client: uuidOf(patient), id: uuidOf(id) }))
-    const { treatments } = await this.#ask(Found, 'treatments/query', { tenant, treatments: treatmentsAsked, fields }, deadline)
-    return treatments.flatMap((treatment) => {
-      const ref = wanted.get(treatment.id)
-      // drop treatments that were not requested, and those of another client
-      if (ref === undefined || uuidOf(ref.patient) !== treatment.client) return []
-      return [found(ref, treatment.version, valuesOf(treatment, paths))]
-    })
+  /** The server returns only the requested fields, and `fields` has only granted ones. */
+  async load({ tenant, records, fields, signal }: UpstreamQuestion): Promise<readonly UpstreamRecord[]> {
+    const asked = records.map(({ patient, id }) => ({ client: uuidOf(patient), id: uuidOf(id) }))
+    const { treatments } = await this.#ask(Found, 'treatments/query', { tenant, treatments: asked, fields }, signal)
+    return treatments.map(({ id, client, version, ...values }) => ({
+      id: treatmentIdOf(id),
+      patient: clientIdOf(client),
+      version,
+      values: textsOf(values),
+    }))
   }
 
   /** Reads all pages, because the server returns the oldest treatments first. An incomplete list is an error. */
-  async list(
-    tenant: TenantId,
-    { patient, size, after, filter }: ListRequest,
-    _counter: OpeningCounter,
-    deadline: Deadline,
-  ): Promise<ListedPage> {
-    const entries: { position: ListPosition; version: number }[] = []
+  async list({ tenant, patient, signal }: Parameters<UpstreamSystem['list']>[0]): Promise<readonly UpstreamEntry[]> {
+    const entries: UpstreamEntry[] = []
     let page: number | undefined = 0
     for (let pages = 0; page !== undefined; pages++) {
       if (pages === MAX_PAGES) throw new StoreUnavailable()
       const question = { tenant, client: uuidOf(patient), page }
-      const listed: z.infer<typeof Listed> = await this.#ask(Listed, 'treatments/list', question, deadline)
-      for (const { id, version, performedOn } of listed.treatments) {
-        entries.push({ position: { date: momentOf(performedOn), id: treatmentIdOf(id) }, version })
-      }
+      const listed: z.infer<typeof Listed> = await this.#ask(Listed, 'treatments/list', question, signal)
+      for (const { id, version, performedOn } of listed.treatments)
+        entries.push({ id: treatmentIdOf(id), version, date: performedOn })
       page = listed.next
       if (page === undefined && entries.length !== listed.total) throw new IntegrityFailure()
     }
-    const { since = -Infinity, until = Infinity, code, category } = filter
-    const matching = entries
-      .filter(({ position }) => after === undefined || newestFirst(after, position) < 0)
-      .filter(({ position }) => Date.parse(position.date) >= since && Date.parse(position.date) < until)
-      // treatments have neither a code nor a category, so such a filter matches none
-      .filter(() => code === undefined && category === undefined)
-      .toSorted((a, b) => newestFirst(a.position, b.position))
-    // treatments have no sensitivities, so no item is left out
-    return { items: matching.slice(0, size), leftOut: [], more: matching.length > size }
+    return entries
   }
 
   /** @throws StoreUnavailable if there is no valid answer; the error contains neither the request nor the response */
-  async #ask<Answer>(shape: z.ZodType<Answer>, path: string, question: object, deadline: Deadline): Promise<Answer> {
+  async #ask<Answer>(shape: z.ZodType<Answer>, path: string, question: object, signal: AbortSignal): Promise<Answer> {
     let answer: unknown
     try {
       const response = await fetch(new URL(path, this.#url), {
@@ -101,7 +72,7 @@ export class PracticeServer implements RecordSource {
         body: JSON.stringify(question),
         redirect: 'error',
         // the deadline of the gateway's request ends this request too
-        signal: deadline.signal,
+        signal,
       })
       if (response.ok) answer = await response.json()
     } catch (cause) {
@@ -113,52 +84,15 @@ export class PracticeServer implements RecordSource {
   }
 }
 
-function found(ref: RecordRef, version: number, values: ReadonlyMap<SchemaPath, Json>): FoundRecord {
-  return {
-    ref,
-    open: (counter) => {
-      counter.metadata++
-      return {
-        version,
-        metadata: { open: {}, references: {} },
-        maxBytes: (path) => {
-          const value = values.get(path)
-          return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value))
-        },
-        value: (path) => {
-          const value = values.get(path)
-          if (value !== undefined) counter.fields++
-          return value
-        },
-      }
-    },
-  }
+/** Every value of a treatment is text; anything else violates the contract with the server. */
+function textsOf(values: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  const present = Object.entries(values).filter(([, value]) => value !== undefined && value !== null)
+  for (const [, value] of present) if (typeof value !== 'string') throw new IntegrityFailure()
+  return Object.fromEntries(present) as Readonly<Record<string, string>>
 }
-
-/** Returns the requested values that are present, and drops everything else. */
-function valuesOf(treatment: Readonly<Record<string, unknown>>, paths: ReadonlySet<SchemaPath>): ReadonlyMap<SchemaPath, Json> {
-  const values = new Map<SchemaPath, Json>()
-  for (const path of paths) {
-    const value = treatment[fieldOf(path)]
-    // every value of this type is text; anything else violates the contract with the server
-    if (typeof value === 'string') values.set(path, value)
-    else if (value !== undefined && value !== null) throw new IntegrityFailure()
-  }
-  return values
-}
-
-/** The server's name of a field: `tooth` for `Treatment.tooth`. */
-const fieldOf = (path: SchemaPath): string => path.slice(path.indexOf('.') + 1)
-
-const momentOf = (date: string): string => new Date(date).toISOString()
 
 /** The gateway's id for a treatment's or client's UUID. */
 export const treatmentIdOf = (uuid: string): RecordId => bytesOf(uuid) as RecordId
 export const clientIdOf = (uuid: string): PatientId => bytesOf(uuid) as PatientId
 
 const bytesOf = (uuid: string): string => Buffer.from(uuid.replaceAll('-', ''), 'hex').toString('base64url')
-
-function uuidOf(id: RecordId | PatientId): string {
-  const hex = Buffer.from(id, 'base64url').toString('hex')
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
-}

@@ -76,9 +76,12 @@ export type ClaimMap = z.infer<typeof ClaimMap>
 export class ClaimsUnfit extends Error {
   override readonly name = 'ClaimsUnfit'
   readonly fault: CredentialFault
-  constructor(fault: CredentialFault = 'CLAIMS') {
-    super()
+  /** The path of the claim at fault, as the claim map names it. */
+  readonly claim: string | undefined
+  constructor(fault: CredentialFault = 'CLAIMS', claim?: string, options?: ErrorOptions) {
+    super(undefined, options)
     this.fault = fault
+    this.claim = claim
   }
 }
 
@@ -129,23 +132,28 @@ const BACKDATING_MS = 300_000
  * Reads the claims of a verified token with the claim map of its issuer. Values are mapped first. Only values that remain have
  * limits: a token may have any number of groups without a role, of any length.
  *
- * @throws ZodError, ClaimsUnfit if a claim is missing, too long, not well-formed or of the wrong type, or the token has another
+ * @throws ClaimsUnfit, ZodError if a claim is missing, too long, not well-formed or of the wrong type, or the token has another
  *   audience
  */
 export function readClaims(payload: unknown, map: ClaimMap, audience: string): TokenClaims {
   const claims = Payload.parse(payload)
-  const required = <T>(path: string, form: z.ZodType<T>): T => form.parse(singleOf(claimAt(claims, path)))
+  const required = <T>(path: string, form: z.ZodType<T>): T => {
+    const read = form.safeParse(singleOf(claimAt(claims, path)))
+    if (!read.success) throw new ClaimsUnfit('CLAIMS', path, { cause: read.error })
+    return read.data
+  }
   const optional = <T>(path: string, form: z.ZodType<T>): T | undefined =>
     claimAt(claims, path) === undefined ? undefined : required(path, form)
   const texts = (path: string): readonly string[] => textsOf(claimAt(claims, path))
 
-  if (!texts(map.audience).includes(audience)) throw new ClaimsUnfit('AUDIENCE')
+  if (!texts(map.audience).includes(audience)) throw new ClaimsUnfit('AUDIENCE', map.audience)
   const subject = required(map.subject, id)
   const client = optional(map.client, id)
   const isMachine = subject === client || (map.machine !== undefined && claimAt(claims, map.machine.claim) === map.machine.is)
   const expiresAt = required('exp', seconds)
   const issuedAt = optional('iat', seconds)
-  if (isMachine && (client === undefined || livesTooLong(expiresAt, issuedAt, optional('nbf', seconds)))) throw new ClaimsUnfit()
+  if (isMachine && (client === undefined || livesTooLong(expiresAt, issuedAt, optional('nbf', seconds))))
+    throw new ClaimsUnfit('CLAIMS', 'exp')
   const tenant = tenantFrom(required(map.tenant, name), map)
   const bases = own(map.fhirBases, tenant) ?? []
   const fhirUser = optional(map.fhirUser, Reference)
@@ -185,8 +193,8 @@ function livesTooLong(expiresAt: Instant, issuedAt: Instant | undefined, notBefo
   return expiresAt - issuedAt > MACHINE_LIFETIME_MS + backdating
 }
 
-function tenantFrom(claim: string, { tenants }: ClaimMap): TenantId {
+function tenantFrom(claim: string, { tenants, tenant: path }: ClaimMap): TenantId {
   const tenant = tenantId((tenants === undefined ? claim : own(tenants, claim)) ?? '')
-  if (tenant === undefined) throw new ClaimsUnfit()
+  if (tenant === undefined) throw new ClaimsUnfit('CLAIMS', path)
   return tenant
 }

@@ -6,6 +6,7 @@ import { claimAt } from './claim-value.ts'
 import { ClaimMap, readClaims, type TokenClaims } from './claims.ts'
 import type { KeySetKeeper } from './issuer-key-sets.ts'
 import { IssuerKeyCache } from './jwks.ts'
+import { claimDetail, NO_SESSION, purposeDetail, roleDetail } from './token-detail.ts'
 import { tokenFault } from './token-fault.ts'
 import { tokenOf } from './token-text.ts'
 import { TokenVerifier } from './token-verifier.ts'
@@ -81,7 +82,7 @@ export function tokenIdentity(options: TokenIssuer, policy: PolicyTable): Identi
       try {
         claims = readClaims(await verified(token), map, audience)
       } catch (cause) {
-        throw new Unauthenticated({ cause, fault: tokenFault(cause) })
+        throw new Unauthenticated({ cause, fault: tokenFault(cause), detail: claimDetail(cause) })
       }
       // the issuer's clock may be at most one minute ahead
       const latest = now() + CLOCK_TOLERANCE_MS
@@ -109,7 +110,7 @@ function callerFrom(claims: TokenClaims, headers: Headers, policy: PolicyTable):
   // a role that the schema does not define grants nothing, so it is dropped here
   const named = claims.roles.flatMap((role) => policy.roles.get(role as Role) ?? [])
   const roles = named.filter(({ role }) => scopedRoles?.has(role) ?? true)
-  if (roles.length === 0) throw new Unauthenticated({ fault: 'CLAIMS' })
+  if (roles.length === 0) throw new Unauthenticated({ fault: 'CLAIMS', detail: () => roleDetail(policy, named.length > 0) })
   // scopes only narrow: a token that needs a second factor without them needs it with them
   if (named.some(({ mfa }) => mfa) && !claims.hasSecondFactor) throw new MfaRequired()
   const mayClaim = [...new Set(roles.flatMap((role) => role.mayClaim))].filter(
@@ -148,7 +149,7 @@ function sessionOf({ isMachine, session, authTime, tokenId, issuedAt }: TokenCla
   if (tokenId !== undefined) return `jti:${tokenId}`
   if (issuedAt !== undefined) return `iat:${issuedAt}`
   // without any of these, a session of this token could not be distinguished from an ended one
-  throw new Unauthenticated({ fault: 'CLAIMS' })
+  throw new Unauthenticated({ fault: 'CLAIMS', detail: NO_SESSION })
 }
 
 /**
@@ -169,6 +170,6 @@ function purposeFrom(
   mayClaim: readonly PurposeOfUse[],
 ): PurposeOfUse {
   const purpose = mayClaim.find((name) => (claimed === undefined ? (named?.includes(name) ?? true) : name === claimed))
-  if (purpose === undefined) throw new BadRequest()
+  if (purpose === undefined) throw new BadRequest({ detail: () => purposeDetail(claimed !== undefined, mayClaim) })
   return purpose
 }

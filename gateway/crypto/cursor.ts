@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { CURSOR_DETAIL } from '../model/limit-details.ts'
 import { BadUserInput, IntegrityFailure } from '../model/failures.ts'
 import type { Caller } from '../model/decision.ts'
 import type { Coordinate } from '../../directives/coordinates.ts'
@@ -51,7 +52,7 @@ export function openCursor(key: PurposeKey<'cursor'>, bound: CursorBound, text: 
     if (!openWith) throw new IntegrityFailure()
     return fromPaddedText(openEnvelope(openWith, cursorAad(bound, version), bytes))
   } catch (cause) {
-    if (cause instanceof IntegrityFailure) throw new BadUserInput({ cause })
+    if (cause instanceof IntegrityFailure) throw new BadUserInput({ cause, detail: CURSOR_DETAIL })
     throw cause
   }
 }

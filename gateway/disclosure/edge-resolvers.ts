@@ -1,6 +1,7 @@
 import type { TypeName } from '../../directives/coordinates.ts'
 import { type RecordId, recordKey } from '../model/ids.ts'
 import { decoyId } from './decoy.ts'
+import { idDetail } from '../model/limit-details.ts'
 import { BadUserInput } from '../model/failures.ts'
 import type { ReadResolver } from './leaf-resolvers.ts'
 import { RecordView } from './record-view.ts'
@@ -10,7 +11,7 @@ import { RecordView } from './record-view.ts'
 /** A root `client(id: ID!): Client`. Without a type it is `node(id: ID!): Node`. */
 export function recordById(type?: string): ReadResolver {
   return async (_source, { id }, { scope }, info) => {
-    if (typeof id !== 'string') throw new BadUserInput()
+    if (typeof id !== 'string') throw new BadUserInput({ detail: idDetail('id') })
     return await scope.byId(id, type as TypeName | undefined, info)
   }
 }

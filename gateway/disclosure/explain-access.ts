@@ -70,7 +70,7 @@ export class AccessExplainer {
     { query, operationName }: Readonly<Record<string, unknown>>,
     patient: RecordRef | undefined,
   ): Promise<AccessPlan | 'NOT_FOUND' | 'UNAVAILABLE'> {
-    if (typeof query !== 'string') throw new BadUserInput()
+    if (typeof query !== 'string') throw new BadUserInput({ detail: '`query` is the text of an operation.' })
     if (this.#asked) throw new OperationRefused('OPERATION_TOO_COSTLY')
     this.#asked = true
     const { policy, caller, trail, maxCost: most } = this.#parts

@@ -1,4 +1,5 @@
 import { type DateSpan, dateSpan } from '../model/date-span.ts'
+import { DATE_FORMS } from '../model/limit-details.ts'
 import { BadUserInput } from '../model/failures.ts'
 import type { ListFilter } from '../model/list.ts'
 import type { Json } from '../model/record.ts'
@@ -20,7 +21,7 @@ export function listFilter(args: Readonly<Record<string, unknown>>): ListFilter 
 
 function given(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined
-  if (typeof value !== 'string') throw new BadUserInput()
+  if (typeof value !== 'string') throw new BadUserInput({ detail: 'An argument of the filter is no text.' })
   return value
 }
 
@@ -35,6 +36,6 @@ export const filterBound = ({ since, until, code, category }: ListFilter): Json 
 /** An argument includes all of what it names: the filter ends after the day, month or year of `until`. */
 function spanOf(text: string): DateSpan {
   const span = dateSpan(text)
-  if (span === undefined) throw new BadUserInput()
+  if (span === undefined) throw new BadUserInput({ detail: `\`since\` or \`until\` is no date or time. ${DATE_FORMS}` })
   return span
 }

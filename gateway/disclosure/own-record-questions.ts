@@ -58,7 +58,10 @@ export class OwnRecordQuestions {
   ): Promise<Answer | null> {
     const { loader, counter, errors } = this.#parts
     const asked = question.argumentsOf(args)
-    if (this.#isAsked) throw new OperationTooCostly()
+    if (this.#isAsked)
+      throw new OperationTooCostly({
+        detail: 'An operation asks one question about the own record at most. Send the other questions in requests of their own.',
+      })
     this.#isAsked = true
     const ref = patientOf(String(args['patientId']))
     // the patient is found, hidden or unavailable as for any read of the record, at the same cost (P5)
@@ -101,7 +104,8 @@ export class OwnRecordQuestions {
       return answer
     } catch (error) {
       if (error instanceof BadUserInput || error instanceof OperationTooCostly) throw error
-      if (error instanceof FilterTooBroad) throw new OperationTooCostly()
+      if (error instanceof FilterTooBroad)
+        throw new OperationTooCostly({ detail: 'The span has too many accesses. Choose a shorter span.' })
       if (error instanceof Erased) {
         trail.record({ ...at, outcome: 'ERASED' })
         errors.record(coordinate, record.key, { outcome: 'ERASED' }, place)

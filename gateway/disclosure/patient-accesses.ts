@@ -1,6 +1,7 @@
 import { type CursorBound, openCursor, sealCursor } from '../crypto/cursor.ts'
 import { type LogPosition, MAX_ACCESSES } from '../audit/patient-accesses.ts'
 import type { Coordinate } from '../../directives/coordinates.ts'
+import { CURSOR_DETAIL } from '../model/limit-details.ts'
 import { BadUserInput, keyOverdue, StoreUnavailable } from '../model/failures.ts'
 import type { Json } from '../model/record.ts'
 import { type AccessRow, inOrder, RequestGroups, rowOf } from './access-rows.ts'
@@ -70,7 +71,7 @@ export class PatientAccesses implements OwnRecordQuestion<WhoSawArguments, Acces
   argumentsOf(args: Readonly<Record<string, unknown>>): WhoSawArguments {
     const { after } = args
     const { from, to, bound } = spanOf(args)
-    if (after !== undefined && after !== null && typeof after !== 'string') throw new BadUserInput()
+    if (after !== undefined && after !== null && typeof after !== 'string') throw new BadUserInput({ detail: CURSOR_DETAIL })
     return {
       from,
       to,
@@ -225,9 +226,9 @@ function textOf({ position: { time, lane, sequence, index }, shown }: PageStart)
 
 /** @throws BadUserInput */
 function startOf(value: Json): PageStart {
-  if (!Array.isArray(value)) throw new BadUserInput()
+  if (!Array.isArray(value)) throw new BadUserInput({ detail: CURSOR_DETAIL })
   const [time, lane, sequence, index, shown] = value as readonly Json[]
   const isPosition = typeof time === 'number' && typeof sequence === 'number' && typeof index === 'number'
-  if (!isPosition || typeof lane !== 'string' || typeof shown !== 'string') throw new BadUserInput()
+  if (!isPosition || typeof lane !== 'string' || typeof shown !== 'string') throw new BadUserInput({ detail: CURSOR_DETAIL })
   return { position: { time, lane, sequence, index }, shown }
 }

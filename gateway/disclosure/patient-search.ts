@@ -4,6 +4,7 @@ import { type CursorBound, openCursor, sealCursor } from '../crypto/cursor.ts'
 import type { Placement } from '../audit/item-draft.ts'
 import { lookupToken } from '../crypto/tokens.ts'
 import type { AccessRecord, OutcomeReason } from '../model/access-record.ts'
+import { CURSOR_DETAIL } from '../model/limit-details.ts'
 import { BadUserInput, keyOverdue, OperationTooCostly, PhiBudgetExceeded } from '../model/failures.ts'
 import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId } from '../model/ids.ts'
@@ -197,6 +198,6 @@ export class PatientSearch {
 
 /** A position among patients: an id, or the cursor that hides it. */
 function position(value: unknown): string {
-  if (typeof value !== 'string') throw new BadUserInput()
+  if (typeof value !== 'string') throw new BadUserInput({ detail: CURSOR_DETAIL })
   return value
 }

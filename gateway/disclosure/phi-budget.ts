@@ -1,8 +1,8 @@
+import type { BudgetName } from '../model/limit-details.ts'
 import type { PurposeOfUse } from '../../directives/policy.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { Caller } from '../model/decision.ts'
-import type { BudgetName } from '../model/failures.ts'
 import type { BudgetClient, BudgetHolder, BudgetLeases, BudgetUser } from './budget-leases.ts'
 
 /** UNKNOWN: a count cannot be read, and the values can wait. */

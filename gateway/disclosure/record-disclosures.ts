@@ -32,7 +32,8 @@ export class DisclosuresOfRecord implements OwnRecordQuestion<QuestionSpan, Reco
   argumentsOf(args: Readonly<Record<string, unknown>>): QuestionSpan {
     const { now } = this.#parts
     const { from, to, bound } = spanOf(args)
-    if (from > now || from < Date.parse(yearsBefore(dayOf(now), ACCOUNTED_YEARS))) throw new BadUserInput()
+    if (from > now || from < Date.parse(yearsBefore(dayOf(now), ACCOUNTED_YEARS)))
+      throw new BadUserInput({ detail: `\`from\` is in the future, or more than ${ACCOUNTED_YEARS} years ago.` })
     return { from, to: Math.min(to, now), bound }
   }
 
@@ -55,7 +56,8 @@ export class DisclosuresOfRecord implements OwnRecordQuestion<QuestionSpan, Reco
     const disclosures = shownDisclosures(parts, shown)
     const { entries, protocols } = disclosures
     const isTooLarge = entries.length > MAX_ENTRIES || Buffer.byteLength(JSON.stringify(disclosures)) > MAX_BYTES
-    if (isTooLarge || protocols.length > MAX_ENTRIES) throw new OperationTooCostly()
+    if (isTooLarge || protocols.length > MAX_ENTRIES)
+      throw new OperationTooCostly({ detail: 'The span has too many disclosures. Choose a shorter span.' })
     return { from: timeOf(from), to: timeOf(to), at: timeOf(this.#parts.now), ...disclosures, mayBeIncomplete: true }
   }
 
@@ -66,7 +68,8 @@ export class DisclosuresOfRecord implements OwnRecordQuestion<QuestionSpan, Reco
     const pages: PatientDisclosurePage[] = []
     let after: PatientDisclosurePage['next']
     do {
-      if (pages.length === MAX_ANSWERS) throw new OperationTooCostly()
+      if (pages.length === MAX_ANSWERS)
+        throw new OperationTooCostly({ detail: 'The span has too many disclosures. Choose a shorter span.' })
       // disclosures without a record are in the first answer, and cannot be checked for a proxy with limits
       const asked = { ...question, entered: pages.length === 0 && !isLimited, ...(after !== undefined && { after }) }
       const page = await patientAccesses.disclosures(asked, deadline.share(ANSWER_SHARE))

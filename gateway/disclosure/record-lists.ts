@@ -2,6 +2,7 @@ import type { AttributeSources, SubjectAttributes } from '../access/attribute-lo
 import { type CursorBound, openCursor, sealCursor } from '../crypto/cursor.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import type { Caller } from '../model/decision.ts'
+import { firstDetail, CURSOR_DETAIL } from '../model/limit-details.ts'
 import { BadUserInput, keyOverdue, storeOverdue, StoreUnavailable } from '../model/failures.ts'
 import type { Coordinate, TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId, RecordRef } from '../model/ids.ts'
@@ -169,18 +170,19 @@ function inOneOrder(lists: readonly (readonly PatientId[])[], limit: number): Pa
 }
 
 function openPosition(value: Json): ListPosition {
-  if (!Array.isArray(value)) throw new BadUserInput()
+  if (!Array.isArray(value)) throw new BadUserInput({ detail: CURSOR_DETAIL })
   return { date: text(value[0]), id: text(value[1]) as RecordId }
 }
 
 /** @throws BadUserInput beyond the limit of a page, or that of the caller's contract */
 export function pageSize(first: unknown, { contract }: Pick<Caller, 'contract'>): number {
   const most = Math.min(MAX_PAGE, contract?.maxPage ?? MAX_PAGE)
-  if (typeof first !== 'number' || !Number.isInteger(first) || first < 1 || first > most) throw new BadUserInput()
+  if (typeof first !== 'number' || !Number.isInteger(first) || first < 1 || first > most)
+    throw new BadUserInput({ detail: () => firstDetail(first, most) })
   return first
 }
 
 function text(value: unknown): string {
-  if (typeof value !== 'string') throw new BadUserInput()
+  if (typeof value !== 'string') throw new BadUserInput({ detail: CURSOR_DETAIL })
   return value
 }

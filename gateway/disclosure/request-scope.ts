@@ -6,7 +6,8 @@ import { createPlanner, type Planner } from '../operations/plan.ts'
 import { createShaper, pathBytes, type Shaper } from '../operations/record-shape.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Caller, Denial } from '../model/decision.ts'
-import { BadUserInput, type BudgetName } from '../model/failures.ts'
+import { idDetail, type BudgetName } from '../model/limit-details.ts'
+import { BadUserInput } from '../model/failures.ts'
 import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import { type PatientId, type RecordId, recordKey, type RecordRef, type RequestId, type TenantId } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
@@ -272,7 +273,7 @@ export class RequestScope {
   #nowhere(id: string, type: TypeName | undefined): RecordRef {
     const { policy } = this.#parts
     const name = type ?? [...policy.records.values()].find(({ patient }) => patient === 'id')?.type
-    if (name === undefined) throw new BadUserInput()
+    if (name === undefined) throw new BadUserInput({ detail: idDetail('id') })
     const digest = createHash('sha256').update(id).digest().toString('base64url', 0, 16)
     return { type: name, patient: digest as PatientId, id: digest as RecordId }
   }

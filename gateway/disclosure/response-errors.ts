@@ -2,7 +2,7 @@ import type { GraphQLResolveInfo } from 'graphql'
 import type { Refusal } from '../model/decision.ts'
 import type { FailureCode } from '../model/failures.ts'
 import type { View } from '../../directives/policy.ts'
-import { MESSAGES } from '../model/failure-messages.ts'
+import { type ErrorText, fixedText } from '../model/failure-messages.ts'
 import type { PathOutcome } from './path-outcome.ts'
 
 type ResponsePath = GraphQLResolveInfo['path']
@@ -92,9 +92,9 @@ export class ResponseErrors {
   }
 
   /** The entries of `errors`, in the order of their first occurrence. */
-  errors(): ResponseError[] {
+  errors(text: ErrorText = fixedText): ResponseError[] {
     return [...this.#errors.values()].map(({ extra, records, places }) => ({
-      message: MESSAGES[extra.code],
+      message: text(extra.code),
       path: flatten(places[0]),
       extensions: extra.code === 'NOT_FOUND' ? extra : { ...extra, count: records.size, paths: places.map(flatten) },
     }))

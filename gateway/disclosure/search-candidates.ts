@@ -16,6 +16,8 @@ import type { Deciding } from './record-visibility.ts'
 import type { OperationRules, RecordAccess, Recording, RequestIdentity, SearchAccess } from './request-parts.ts'
 import type { WantedTerm } from './search-terms.ts'
 
+const MANY_HITS = 'Too many records have the searched value. Send a further argument, so that fewer records match.'
+
 /** A record that the search table lists under a term. */
 export interface CandidateHit {
   readonly term: WantedTerm
@@ -143,7 +145,7 @@ export class SearchCandidates {
     const found = await Promise.all(lookedUp.map(async (term) => ({ term, hits: await this.#hits(term) })))
     const byPatient = new Map<PatientId, CandidateHit[]>()
     for (const { term, hits } of found) {
-      if (hits.length > MAX_LISTED) throw new OperationTooCostly()
+      if (hits.length > MAX_LISTED) throw new OperationTooCostly({ detail: MANY_HITS })
       for (const { patient, id } of hits) {
         const own = byPatient.get(patient) ?? []
         byPatient.set(patient, own)
@@ -189,7 +191,7 @@ export class SearchCandidates {
         if (verdict.kind === 'HIDDEN' && attributes?.damage === undefined) hidden.push({ patient, denial: verdict.denial })
         else asked.set(patient, hits)
       }
-      if (countOf(asked) > most) throw new OperationTooCostly()
+      if (countOf(asked) > most) throw new OperationTooCostly({ detail: MANY_HITS })
     }
     return { asked, hidden }
   }

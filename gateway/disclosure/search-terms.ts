@@ -46,7 +46,10 @@ const indexesOf = ({ searchable }: Searched, values: ReadonlyMap<SchemaPath, unk
 export function checkSearch(policy: Searched, values: ReadonlyMap<SchemaPath, unknown>): void {
   const indexes = indexesOf(policy, values)
   const isTooFew = ({ path, with: others, alone }: SearchIndex): boolean => !alone && values.size < [path, ...others].length + 1
-  if (indexes.length === 0 || indexes.some(isTooFew)) throw new BadUserInput()
+  if (indexes.length === 0 || indexes.some(isTooFew))
+    throw new BadUserInput({
+      detail: 'No search index has exactly these arguments. docs/search.md lists the combinations that may be searched.',
+    })
 }
 
 /**
@@ -64,7 +67,11 @@ export function searchTerms(
   const covered = new Set(indexes.flatMap(partsOf))
   const term = (index: SearchIndex, use: WantedTerm['use']): WantedTerm => {
     const parts = searchKey(index, (path) => values.get(path))
-    if (parts === undefined) throw new BadUserInput()
+    if (parts === undefined)
+      throw new BadUserInput({
+        detail:
+          'An argument of the search is empty, too long, or has no letter or digit. Send the whole value as the record has it.',
+      })
     return {
       index,
       use,

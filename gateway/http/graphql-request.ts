@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { BadRequest, BadUserInput } from '../model/failures.ts'
+import { HALF_OF_A_PAIR, jsonDetail, lengthDetail, membersOf, NO_OPERATION, shapeDetail } from './body-detail.ts'
 import { operationId } from '../model/operation-id.ts'
 
 /** The member of a request that holds the id of an operation. Each is the form of some clients. */
@@ -49,14 +50,16 @@ type Body = z.infer<typeof Body>
  *   anything of the body (P8)
  */
 export function parseBody(text: string): GraphQLRequest {
-  if (text.length > MAX_BODY || !text.isWellFormed()) throw new BadRequest()
-  const body = Body.safeParse(parseJson(text))
-  if (!body.success) throw new BadRequest()
+  if (text.length > MAX_BODY) throw new BadRequest({ detail: () => lengthDetail('body', text.length, MAX_BODY) })
+  if (!text.isWellFormed()) throw new BadRequest({ detail: HALF_OF_A_PAIR })
+  const json = parseJson(text, 'The body')
+  const body = Body.safeParse(json)
+  if (!body.success) throw new BadRequest({ detail: () => shapeDetail(json, body.error) })
   const { operationName, variables, extensions } = body.data
   // only an escape can give half of a pair to a well-formed text; the query is checked where it is parsed
   if (SURROGATE_ESCAPE.test(text)) {
-    if (!isWellFormed([operationName, extensions])) throw new BadRequest()
-    if (!isWellFormed(variables)) throw new BadUserInput()
+    if (!isWellFormed([operationName, extensions])) throw new BadRequest({ detail: HALF_OF_A_PAIR })
+    if (!isWellFormed(variables)) throw new BadUserInput({ detail: HALF_OF_A_PAIR })
   }
   return requestOf(body.data)
 }
@@ -67,19 +70,20 @@ export function parseBody(text: string): GraphQLRequest {
  * @throws BadRequest, also for a parameter that is given twice; BadUserInput as `parseBody`. Neither repeats anything of the URL (P8)
  */
 export function parseQueryString(text: string): GraphQLRequest {
-  if (text.length > MAX_QUERY_STRING) throw new BadRequest()
+  if (text.length > MAX_QUERY_STRING)
+    throw new BadRequest({ detail: () => lengthDetail('query string', text.length, MAX_QUERY_STRING) })
   const members = new Map<string, unknown>()
   for (const parameter of text.split('&').filter((part) => part !== '')) {
     const [name = '', ...rest] = parameter.split('=')
     const [key, value] = [decoded(name), decoded(rest.join('='))]
-    if (members.has(key)) throw new BadRequest()
-    members.set(key, key === 'variables' || key === 'extensions' ? parseJson(value) : value)
+    if (members.has(key)) throw new BadRequest({ detail: 'A parameter of the URL is given twice. Send each once.' })
+    members.set(key, key === 'variables' || key === 'extensions' ? parseJson(value, `The parameter \`${key}\``) : value)
   }
   const body = Body.safeParse(Object.fromEntries(members))
-  if (!body.success) throw new BadRequest()
+  if (!body.success) throw new BadRequest({ detail: () => shapeDetail({}, body.error) })
   const { variables, extensions } = body.data
-  if (!isWellFormed(extensions)) throw new BadRequest()
-  if (!isWellFormed(variables)) throw new BadUserInput()
+  if (!isWellFormed(extensions)) throw new BadRequest({ detail: HALF_OF_A_PAIR })
+  if (!isWellFormed(variables)) throw new BadUserInput({ detail: HALF_OF_A_PAIR })
   return requestOf(body.data)
 }
 
@@ -103,16 +107,18 @@ function requestOf({ query, operationName, variables, extensions, ...body }: Bod
   }
   const ids = Object.entries(forms).flatMap(([form, id]) => (typeof id === 'string' ? [{ form: form as IdForm, id }] : []))
   const text = query === null || query === '' ? undefined : query
-  if (ids.length > 1 || (ids.length === 0 && text === undefined)) throw new BadRequest()
+  if (ids.length > 1) throw new BadRequest({ detail: () => `The request has several ids: ${membersOf(ids)}. Send one.` })
+  if (ids.length === 0 && text === undefined) throw new BadRequest({ detail: NO_OPERATION })
   return { query: text, id: ids[0], operationName: operationName ?? undefined, variables: variables ?? undefined }
 }
 
-function parseJson(text: string): unknown {
+/** @param holder the part of the request that holds the text */
+function parseJson(text: string, holder: string): unknown {
   try {
     return JSON.parse(text)
-  } catch {
+  } catch (error) {
     // the parser's message quotes the text
-    throw new BadRequest()
+    throw new BadRequest({ detail: () => jsonDetail(holder, text, error) })
   }
 }
 
@@ -121,7 +127,7 @@ function decoded(part: string): string {
   try {
     return decodeURIComponent(part.replaceAll('+', ' '))
   } catch {
-    throw new BadRequest()
+    throw new BadRequest({ detail: 'The URL has an escape that is not UTF-8. Encode its parameters with `encodeURIComponent`.' })
   }
 }
 

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
+import { compress, contentCoding, MIN_COMPRESSED_BYTES } from './content-encoding.ts'
 import type { HttpRequest, HttpResponse } from './messages.ts'
-import { belongsInBase64 } from './response-size.ts'
+import { belongsInBase64, mostCarriedBytes } from './response-size.ts'
 
 /** Part of the function's time that is reserved for sending the response. */
 const MARGIN_MS = 500
@@ -33,9 +34,45 @@ function decoded(base64: string): string {
   return isUtf8(bytes) ? bytes.toString('utf8') : ''
 }
 
-/** Converts a response into the result of the function. Its body is text, or base64 if a long text would exceed Lambda's limit. */
-export function toResult({ status, headers, body }: HttpResponse): APIGatewayProxyStructuredResultV2 {
+/**
+ * Converts a response into the result of the function. The body is compressed if the client accepts it, because an HTTP API compresses
+ * nothing. Otherwise it is text, or base64 if a long text would exceed Lambda's limit.
+ *
+ * @param request the headers of the request
+ */
+export async function toResult(
+  { status, headers, body }: HttpResponse,
+  { headers: asked }: Pick<HttpRequest, 'headers'>,
+): Promise<APIGatewayProxyStructuredResultV2> {
+  if (body === '') return { statusCode: status, headers: { ...headers }, body, isBase64Encoded: false }
+  const varying = { ...headers, vary: [headers['vary'], 'Accept-Encoding'].filter((name) => name !== undefined).join(', ') }
+  const coding = contentCoding(asked['accept-encoding'])
+  const bytes = Buffer.byteLength(body)
+  if (coding !== undefined && bytes >= MIN_COMPRESSED_BYTES) {
+    const compressed = await compress(body, coding)
+    // in base64, a text that does not compress could exceed Lambda's limit
+    if (mostCarriedBytes(compressed.length) < bytes) {
+      const encoded = { ...varying, 'content-encoding': coding }
+      return { statusCode: status, headers: encoded, body: compressed.toString('base64'), isBase64Encoded: true }
+    }
+  }
   const isBase64Encoded = belongsInBase64(body)
   const carried = isBase64Encoded ? Buffer.from(body).toString('base64') : body
-  return { statusCode: status, headers: { ...headers }, body: carried, isBase64Encoded }
+  return { statusCode: status, headers: varying, body: carried, isBase64Encoded }
+}
+
+/**
+ * Answers an event of an HTTP API.
+ *
+ * @param handle answers the request
+ * @param now milliseconds since the epoch
+ */
+export async function answerEvent(
+  handle: (request: HttpRequest) => Promise<HttpResponse>,
+  event: APIGatewayProxyEventV2,
+  context: Context,
+  now: number,
+): Promise<APIGatewayProxyStructuredResultV2> {
+  const request = fromEvent(event, context, now)
+  return await toResult(await handle(request), request)
 }

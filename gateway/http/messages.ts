@@ -29,7 +29,7 @@ type AnswerType = (typeof ANSWER_TYPES)[number]
  */
 export function answerType({ accept }: HttpRequest['headers']): AnswerType | undefined {
   if (accept === undefined || accept.trim() === '') return ANSWER_TYPES[0]
-  const ranges = accept.split(',').map(parseMediaType)
+  const ranges = accept.split(',').map(parseWeighted)
   // the most specific range wins: `application/json;q=0, */*` accepts everything except JSON
   const accepted = ANSWER_TYPES.flatMap((type) => {
     const matches = [type, 'application/*', '*/*'].flatMap((name, breadth) =>
@@ -48,7 +48,7 @@ export function answerType({ accept }: HttpRequest['headers']): AnswerType | und
  * page can make a browser send them without a CORS preflight.
  */
 function isBodyTypeSupported({ 'content-type': type, 'content-encoding': encoding }: HttpRequest['headers']): boolean {
-  const { essence, charset = UTF_8 } = parseMediaType(type ?? '')
+  const { essence, charset = UTF_8 } = parseWeighted(type ?? '')
   return essence === 'application/json' && charset === UTF_8 && ['', 'identity'].includes((encoding ?? '').trim().toLowerCase())
 }
 
@@ -63,10 +63,28 @@ export function refusedByType(headers: HttpRequest['headers'], method = 'POST'):
   return isBodyTypeSupported(headers) ? undefined : 415
 }
 
+/** The detail of a request that `refusedByType` refuses. */
+export function typeDetail(
+  { 'content-type': type, 'content-encoding': encoding }: HttpRequest['headers'],
+  status: 406 | 415,
+  method?: string,
+): string {
+  if (status === 406 && method === 'GET')
+    return `A GET needs the header \`accept: ${ANSWER_TYPES[1]}\`. Without it, a link could run an operation.`
+  if (status === 406) return `The header \`accept\` excludes every type of the answer. Send one of: ${ANSWER_TYPES.join(', ')}.`
+  if (type === undefined || type === '') return 'The header `content-type` is missing. Send `content-type: application/json`.'
+  return encoding !== undefined && parseWeighted(type).essence === 'application/json'
+    ? 'The header `content-encoding` is not supported for this body. Send JSON in UTF-8, uncompressed, without this header.'
+    : 'The header `content-type` is not JSON in UTF-8. Send `content-type: application/json`. Forms and plain text are refused, because a page of another site can send them.'
+}
+
 const UTF_8 = 'utf-8'
 
-/** Parses `application/json; charset="UTF-8"; q=0.9` into lower case. An invalid quality counts as 0: unknown means no. */
-function parseMediaType(text: string): { essence: string; charset: string | undefined; quality: number } {
+/**
+ * Parses an element of `Accept`, `Accept-Encoding` or `Content-Type`, such as `application/json; charset="UTF-8"; q=0.9`, into lower
+ * case. An invalid quality counts as 0: unknown means no.
+ */
+export function parseWeighted(text: string): { essence: string; charset: string | undefined; quality: number } {
   const [essence = '', ...rest] = text.split(';').map((part) => part.trim().toLowerCase())
   const parameters = new Map(
     rest.map((part) => {

@@ -1,7 +1,11 @@
 // One named error for each failure that a caller can act on. Messages are fixed text: an error never carries a value,
-// an id or an input (P8). The underlying error is in `cause`, which is for engineers and never leaves the process.
+// an id or an input (P8). The underlying error is in `cause`, which is for engineers and never leaves the process. Only the local
+// stage shows the `detail` of a failure.
 
 import type { CredentialFault } from './credential-fault.ts'
+import { credentialDetail } from './credential-detail.ts'
+import { budgetDetail, type BudgetName } from './limit-details.ts'
+import type { FailureDetail } from './failure-detail.ts'
 
 /** Every code that a client can receive, with its HTTP status. */
 export const HTTP_STATUS = {
@@ -38,8 +42,32 @@ export const HTTP_STATUS = {
 
 export type FailureCode = keyof typeof HTTP_STATUS
 
+export interface FailureOptions extends ErrorOptions {
+  readonly detail?: FailureDetail | undefined
+}
+
 export abstract class Failure extends Error {
   abstract readonly code: FailureCode
+  readonly #detail: FailureDetail | undefined
+  constructor(message?: string, options?: FailureOptions) {
+    super(message, options)
+    this.#detail = options?.detail
+  }
+
+  /** See `ErrorText`. A getter, because a log that prints an error prints its properties. */
+  get detail(): FailureDetail | undefined {
+    return this.#detail
+  }
+}
+
+/** Refuses a request by a code that needs no class of its own. */
+export class RequestRefused extends Failure {
+  override readonly name = 'RequestRefused'
+  readonly code: FailureCode
+  constructor(code: FailureCode, options?: FailureOptions) {
+    super('The request is refused.', options)
+    this.code = code
+  }
 }
 
 /** Sealed data does not match its record binding: it was moved, altered, removed or rolled back (P6). */
@@ -106,7 +134,7 @@ export class FilterTooBroad extends Failure {
   override readonly name = 'FilterTooBroad'
   readonly code = 'FILTER_TOO_BROAD'
   readonly add: readonly string[]
-  constructor(add: readonly string[], options?: ErrorOptions) {
+  constructor(add: readonly string[], options?: FailureOptions) {
     super('The filter covers too much of the audit log.', options)
     this.add = add
   }
@@ -136,8 +164,8 @@ export class Unauthenticated extends Failure {
   readonly code = 'UNAUTHENTICATED'
   /** For counting only. It never leaves the process. */
   readonly fault: CredentialFault
-  constructor({ fault = 'OTHER', ...options }: ErrorOptions & { readonly fault?: CredentialFault } = {}) {
-    super('Authentication is required.', options)
+  constructor({ fault = 'OTHER', detail, ...options }: FailureOptions & { readonly fault?: CredentialFault } = {}) {
+    super('Authentication is required.', { ...options, detail: detail ?? credentialDetail(fault) })
     this.fault = fault
   }
 }
@@ -146,7 +174,7 @@ export class Unauthenticated extends Failure {
 export class BadUserInput extends Failure {
   override readonly name = 'BadUserInput'
   readonly code = 'BAD_USER_INPUT'
-  constructor(options?: ErrorOptions) {
+  constructor(options?: FailureOptions) {
     super('An argument is not valid.', options)
   }
 }
@@ -155,7 +183,7 @@ export class BadUserInput extends Failure {
 export class BadRequest extends Failure {
   override readonly name = 'BadRequest'
   readonly code = 'BAD_REQUEST'
-  constructor(options?: ErrorOptions) {
+  constructor(options?: FailureOptions) {
     super('The request is not valid.', options)
   }
 }
@@ -164,7 +192,7 @@ export class BadRequest extends Failure {
 export class SessionExpired extends Failure {
   override readonly name = 'SessionExpired'
   readonly code = 'SESSION_EXPIRED'
-  constructor(options?: ErrorOptions) {
+  constructor(options?: FailureOptions) {
     super('The session has ended.', options)
   }
 }
@@ -191,7 +219,7 @@ export class OperationsUnavailable extends Failure {
 export class MfaRequired extends Failure {
   override readonly name = 'MfaRequired'
   readonly code = 'MFA_REQUIRED'
-  constructor(options?: ErrorOptions) {
+  constructor(options?: FailureOptions) {
     super('A second factor is required.', options)
   }
 }
@@ -203,24 +231,18 @@ export class MfaRequired extends Failure {
 export class OperationTooCostly extends Failure {
   override readonly name = 'OperationTooCostly'
   readonly code = 'OPERATION_TOO_COSTLY'
-  constructor(options?: ErrorOptions) {
+  constructor(options?: FailureOptions) {
     super('The operation asks for too much at once.', options)
   }
 }
-
-/**
- * An hourly budget of a user: values received, values searched by, refusals, or patients that the user opened by break-glass. `DAY`: the
- * values that a client with a contract received within a day.
- */
-export type BudgetName = 'VALUES' | 'SEARCHES' | 'REFUSALS' | 'BREAK_GLASS' | 'DAY'
 
 /** The user has used up a budget of this hour, or the client its budget of this day. */
 export class PhiBudgetExceeded extends Failure {
   override readonly name = 'PhiBudgetExceeded'
   readonly code = 'PHI_BUDGET_EXCEEDED'
   readonly budget: BudgetName
-  constructor(budget: BudgetName, options?: ErrorOptions) {
-    super('A budget is spent.', options)
+  constructor(budget: BudgetName, options?: FailureOptions) {
+    super('A budget is spent.', { ...options, detail: options?.detail ?? budgetDetail(budget) })
     this.budget = budget
   }
 }

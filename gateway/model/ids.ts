@@ -33,3 +33,16 @@ const TENANT = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 export function tenantId(text: string): TenantId | undefined {
   return TENANT.test(text) ? (text as TenantId) : undefined
 }
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i
+
+/** The id of the record that another system names by a random UUID (version 4), or undefined for another text. */
+export function idOfUuid(text: string): RecordId | undefined {
+  return UUID.test(text) ? (Buffer.from(text.replaceAll('-', ''), 'hex').toString('base64url') as RecordId) : undefined
+}
+
+/** The UUID of an id, in lower case. */
+export function uuidOf(id: RecordId | PatientId): string {
+  const hex = Buffer.from(id, 'base64url').toString('hex')
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}

@@ -9,6 +9,9 @@ export class StageRefused extends Error {
   }
 }
 
+/** Whether the stage is the stack of one machine. A missing stage is not local. */
+export const isLocal = (stage: string | undefined): boolean => stage === 'local'
+
 /** Whether a stage is known to have no data of real patients. */
 export const isWithoutPatients = (stage: string | undefined): boolean => WITHOUT_PATIENTS.has(stage ?? '')
 

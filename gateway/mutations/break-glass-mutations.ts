@@ -5,6 +5,7 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { lookupToken } from '../crypto/tokens.ts'
 import type { AccessRecord } from '../model/access-record.ts'
 import type { Deadline } from '../model/deadline.ts'
+import { idDetail, textDetail, minutesDetail } from '../model/limit-details.ts'
 import { BadUserInput, Failure, keyOverdue, OperationTooCostly, PhiBudgetExceeded, VersionConflict } from '../model/failures.ts'
 import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
 import type { Instant, PatientId, RecordRef } from '../model/ids.ts'
@@ -78,13 +79,17 @@ export class BreakGlassMutations {
     const { caller, policy, now, maxPatients } = this.#parts
     const port = this.#port()
     // the operation is refused before its execution if it has two calls; this holds for a schema that names the field differently
-    if (this.#isRequested) throw new OperationTooCostly()
+    if (this.#isRequested)
+      throw new OperationTooCostly({
+        detail: 'An operation opens one patient by break-glass at most. Send the other patients in requests of their own.',
+      })
     this.#isRequested = true
     const { patientId, minutes } = args
     const reason = typeof args['reason'] === 'string' ? args['reason'].trim() : ''
-    if (typeof patientId !== 'string' || reason === '' || reason.length > MAX_REASON) throw new BadUserInput()
+    if (typeof patientId !== 'string' || reason === '' || reason.length > MAX_REASON)
+      throw new BadUserInput({ detail: textDetail('reason', MAX_REASON) })
     if (typeof minutes !== 'number' || !Number.isInteger(minutes) || minutes < 1 || minutes > port.maxMinutes) {
-      throw new BadUserInput()
+      throw new BadUserInput({ detail: () => minutesDetail(minutes, port.maxMinutes) })
     }
     const ref = this.#parts.ids.decode(patientId)
     const isPatient = ref !== undefined && policy.records.get(ref.type)?.patient === 'id' && (ref.patient as string) === ref.id
@@ -124,12 +129,15 @@ export class BreakGlassMutations {
     const { id, finding } = args
     const reviews = this.#reviews()
     const note = typeof args['note'] === 'string' && args['note'].trim() !== '' ? args['note'].trim() : undefined
-    if (!isFinding(finding) || (note?.length ?? 0) > MAX_NOTE) throw new BadUserInput()
+    if (!isFinding(finding) || (note?.length ?? 0) > MAX_NOTE) throw new BadUserInput({ detail: textDetail('note', MAX_NOTE) })
     const review = async ({ patient, id: grant }: RecordRef, deadline: Deadline): Promise<PreparedReview | undefined> => {
       const prepared = await reviews.prepareReview(caller, patient, grant, { finding, note }, now, deadline)
       if (prepared === 'OWN') throw new OwnGrant()
       // an active grant cannot be reviewed yet; a reviewer can end it
-      if (prepared === 'OPEN') throw new BadUserInput()
+      if (prepared === 'OPEN')
+        throw new BadUserInput({
+          detail: 'The grant is still active, and a review needs an ended one. End it with `endBreakGlass`.',
+        })
       if (prepared === 'FINAL') throw new FinalFinding()
       return prepared
     }
@@ -218,6 +226,6 @@ export class BreakGlassMutations {
 const isFinding = (value: unknown): value is Finding => FINDINGS.has(value)
 
 function grantId(id: unknown): string {
-  if (typeof id !== 'string') throw new BadUserInput()
+  if (typeof id !== 'string') throw new BadUserInput({ detail: idDetail('id') })
   return id
 }

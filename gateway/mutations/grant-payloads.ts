@@ -1,6 +1,7 @@
 import type { GraphQLResolveInfo } from 'graphql'
 import type { BreakGlassGrant, Renewal, ReviewedGrant } from '../access/break-glass-port.ts'
 import type { Deadline } from '../model/deadline.ts'
+import { pageDetail } from '../model/limit-details.ts'
 import { BadUserInput, Failure, storeOverdue } from '../model/failures.ts'
 import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import type { RecordId } from '../model/ids.ts'
@@ -129,7 +130,8 @@ function renewalsResolver(parts: PayloadParts, grant: ReviewedGrant): RenewalsRe
   const at = { patient: grant.patient, recordType: GRANT, recordId: grant.id, path, action: 'READ' } as const
   const pages = new Map<string, Promise<readonly Renewal[]>>()
   return async ({ first, skip }, _context, info) => {
-    if (!isCount(first) || first < 1 || first > MAX_PAGE || !isCount(skip)) throw new BadUserInput()
+    if (!isCount(first) || first < 1 || first > MAX_PAGE || !isCount(skip))
+      throw new BadUserInput({ detail: () => pageDetail(first, skip) })
     if (grant.renewalCount === 0) return []
     const name = `${first} ${skip}`
     const page = pages.get(name) ?? deadline.wait(() => grant.renewals({ first, skip }, deadline), storeOverdue)

@@ -2,6 +2,7 @@ import type { Trail } from '../audit/trail.ts'
 import type { FailureReasons } from '../disclosure/failure-reasons.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { Caller } from '../model/decision.ts'
+import { textDetail } from '../model/limit-details.ts'
 import { BadUserInput, storeOverdue, StoreUnavailable } from '../model/failures.ts'
 import type { AppVersion } from '../model/registered-operation.ts'
 import type { AdminRefusal } from '../operations/persisted/admin-refusal.ts'
@@ -79,7 +80,8 @@ export class RegistryMutations {
   async publish({ clientId, manifest, app, version, dryRun }: Args): Promise<ChangePayload> {
     const of = this.#clientOf(clientId)
     const isVersioned = app !== undefined && app !== null
-    if (isVersioned !== (version !== undefined && version !== null)) throw new BadUserInput()
+    if (isVersioned !== (version !== undefined && version !== null))
+      throw new BadUserInput({ detail: '`app` and `version` belong together. Send both, or none.' })
     const request = {
       manifest: textOf(manifest),
       by: this.#parts.caller.user,
@@ -155,14 +157,15 @@ export class RegistryMutations {
 
   #clientOf(client: unknown): ClientOf {
     const id = textOf(client)
-    if (id.length > MAX_CLIENT || /\p{C}/u.test(id)) throw new BadUserInput()
+    if (id.length > MAX_CLIENT || /\p{C}/u.test(id)) throw new BadUserInput({ detail: textDetail('clientId', MAX_CLIENT) })
     return { tenant: this.#parts.caller.tenant, client: id }
   }
 }
 
 /** @throws BadUserInput */
 function textOf(value: unknown): string {
-  if (typeof value !== 'string' || value === '' || !value.isWellFormed()) throw new BadUserInput()
+  if (typeof value !== 'string' || value === '' || !value.isWellFormed())
+    throw new BadUserInput({ detail: 'A text of the mutation is empty, or has half of a surrogate pair.' })
   return value
 }
 

@@ -5,6 +5,7 @@ import { contractText } from '../operations/contracts/contract-text.ts'
 import type { PublicationReport } from '../operations/contracts/report.ts'
 import { reportMarkdown } from '../operations/contracts/report-markdown.ts'
 import { type AdminRefusal, adminRefusalText } from '../operations/persisted/admin-refusal.ts'
+import { pageDetail } from '../model/limit-details.ts'
 import { BadUserInput } from '../model/failures.ts'
 import { MAX_PAGE } from '../model/list.ts'
 import type { AppVersion, RegisteredClient, RegisteredOperation, VersionState } from '../model/registered-operation.ts'
@@ -209,7 +210,8 @@ const reportMembers = <Report>(
 
 /** @throws BadUserInput */
 function pageOf<T>(items: readonly T[], { first, skip }: Args): readonly T[] {
-  if (!isCount(first) || first < 1 || first > MAX_PAGE || !isCount(skip)) throw new BadUserInput()
+  if (!isCount(first) || first < 1 || first > MAX_PAGE || !isCount(skip))
+    throw new BadUserInput({ detail: () => pageDetail(first, skip) })
   return items.slice(skip, skip + first)
 }
 

@@ -7,6 +7,7 @@ import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import type { AccessRecord } from '../model/access-record.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { Caller } from '../model/decision.ts'
+import { firstDetail, CURSOR_DETAIL } from '../model/limit-details.ts'
 import { BadUserInput, Failure, keyOverdue, storeOverdue, StoreUnavailable } from '../model/failures.ts'
 import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
 import { MAX_PAGE } from '../model/list.ts'
@@ -62,7 +63,8 @@ export class ReviewQueue {
    */
   async page({ first, after, reviewed }: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<GrantPage | null> {
     const { caller, deadline, keyring, errors, recorder } = this.#parts
-    if (typeof first !== 'number' || !Number.isInteger(first) || first < 1 || first > MAX_PAGE) throw new BadUserInput()
+    if (typeof first !== 'number' || !Number.isInteger(first) || first < 1 || first > MAX_PAGE)
+      throw new BadUserInput({ detail: () => firstDetail(first, MAX_PAGE) })
     const isReviewed = reviewed === true
     const path = `${info.parentType.name}.${info.fieldName}` as SchemaPath
     const bound: CursorBound = { caller, coordinate: path as string as Coordinate, filter: { isReviewed } }
@@ -116,6 +118,6 @@ export class ReviewQueue {
 
 function positionIn(key: PurposeKey<'cursor'>, bound: CursorBound, after: string): string {
   const position = openCursor(key, bound, after)
-  if (typeof position !== 'string') throw new BadUserInput()
+  if (typeof position !== 'string') throw new BadUserInput({ detail: CURSOR_DETAIL })
   return position
 }

@@ -1,5 +1,6 @@
 import type { SessionWrite, Sessions } from '../access/sessions.ts'
 import type { AccessRecord } from '../model/access-record.ts'
+import { textDetail } from '../model/limit-details.ts'
 import { BadUserInput, StoreUnavailable } from '../model/failures.ts'
 import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import type { RequestScope } from '../disclosure/request-scope.ts'
@@ -33,7 +34,8 @@ async function revoke(
   field: string,
   id: unknown,
 ): Promise<boolean> {
-  if (typeof id !== 'string' || id === '' || id.length > MAX_ID) throw new BadUserInput()
+  if (typeof id !== 'string' || id === '' || id.length > MAX_ID)
+    throw new BadUserInput({ detail: textDetail(subject === 'USER' ? 'userId' : 'clientId', MAX_ID) })
   const sessions = sessionsOf(mutations)
   return await commitWrite(scope, sessions, sessions.revocation(scope.caller, subject, id), {
     path: `Mutation.${field}` as SchemaPath,

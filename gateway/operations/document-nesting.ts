@@ -5,7 +5,7 @@ import { MAX_TOKENS } from './operation-limits.ts'
  * Brackets of any kind within each other. The parser calls itself for each of them, and 4,000 tokens can exceed its stack. A document of
  * 16 nested fields with lists and objects as arguments needs fewer than 60.
  */
-const MAX_BRACKETS = 200
+export const MAX_BRACKETS = 200
 
 const OPENING: ReadonlySet<string> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L])
 const CLOSING: ReadonlySet<string> = new Set([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R])

@@ -9,14 +9,16 @@ import {
   specifiedRules,
   validate,
 } from 'graphql'
+import type { FailureDetail } from '../model/failure-detail.ts'
 import type { FailureCode } from '../model/failures.ts'
 import { invalidDateLiteral } from './date-arguments.ts'
+import { documentDetail } from './document-detail.ts'
 import { nestingRefusal } from './document-nesting.ts'
 import { DocumentStore } from './document-store.ts'
 import { isWithinLimits, MAX_TOKENS } from './operation-limits.ts'
 import { newPreparationCounter, type PreparationCounter } from './persisted/preparation-counter.ts'
 
-/** The refusal of a document. It follows from the text and the schema alone, and holds no part of the text (P8). */
+/** The refusal of a document. It follows from the text and the schema alone. Only its detail holds a part of the text (P8). */
 export interface DocumentRefusal {
   readonly refused: Extract<
     FailureCode,
@@ -24,6 +26,7 @@ export interface DocumentRefusal {
   >
   /** The places of the first fault in the text. */
   readonly locations?: NonNullable<GraphQLError['locations']>
+  readonly detail?: FailureDetail
 }
 
 /** How long a refusal is remembered. */
@@ -63,6 +66,11 @@ export class Documents {
   /** The number of remembered refusals. */
   get refusals(): number {
     return this.#refused.size
+  }
+
+  /** The detail of a refusal. It is built from the text when it is shown, because a remembered refusal holds no part of it. */
+  detailOf(text: string): string | undefined {
+    return documentDetail(this.#schema, text, this.#rules)
   }
 
   read(text: string): DocumentNode | DocumentRefusal {

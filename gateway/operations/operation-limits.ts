@@ -24,7 +24,10 @@ const MAX_FIELDS = 4_000
  *
  * @param document parsed, and not validated
  */
-export function isWithinLimits(document: DocumentNode): boolean {
+export const isWithinLimits = (document: DocumentNode): boolean => excessOfDocument(document) === undefined
+
+/** The first limit that a document exceeds, as a sentence; undefined within all limits. */
+export function excessOfDocument(document: DocumentNode): string | undefined {
   const fragments = document.definitions.filter((part) => part.kind === Kind.FRAGMENT_DEFINITION)
   const shapes = new Shapes(fragments)
   let operations = 0
@@ -38,11 +41,21 @@ export function isWithinLimits(document: DocumentNode): boolean {
     operations++
     for (const variable of part.variableDefinitions ?? []) shapes.directives += variable.directives?.length ?? 0
     const { depth, roots, fields } = shapes.measure(part.selectionSet)
-    if (depth > MAX_DEPTH || roots > MAX_ROOTS || fields > MAX_FIELDS) return false
+    if (depth > MAX_DEPTH) return excessOf('levels of nested fields', depth, MAX_DEPTH)
+    if (roots > MAX_ROOTS) return excessOf('root fields in one operation', roots, MAX_ROOTS)
+    if (fields > MAX_FIELDS) return excessOf('fields in one operation, with fragments', fields, MAX_FIELDS)
   }
-  if (operations > MAX_OPERATIONS) return false
-  return shapes.aliases <= MAX_ALIASES && shapes.directives <= MAX_DIRECTIVES && hasFewPairs(document, MAX_DEPTH)
+  if (operations > MAX_OPERATIONS) return excessOf('operations', operations, MAX_OPERATIONS)
+  if (shapes.aliases > MAX_ALIASES) return excessOf('aliases', shapes.aliases, MAX_ALIASES)
+  if (shapes.directives > MAX_DIRECTIVES) return excessOf('directives', shapes.directives, MAX_DIRECTIVES)
+  return hasFewPairs(document, MAX_DEPTH) ? undefined : MANY_PAIRS
 }
+
+const excessOf = (things: string, measured: number, most: number): string =>
+  `The document has ${measured} ${things}; the maximum is ${most}. Divide it into several requests.`
+
+const MANY_PAIRS =
+  'The document selects one response name, or spreads fragments, too often at one place of the answer. Select each field once at each place.'
 
 interface Shape {
   readonly depth: number

@@ -1,15 +1,18 @@
-import { getOperationAST, visit, Kind } from 'graphql'
+import { getOperationAST, Kind, specifiedRules, visit } from 'graphql'
 import type { DocumentNode, GraphQLSchema, OperationDefinitionNode } from 'graphql'
 import { type Cost, exceeds } from './cost.ts'
+import { costDetail } from './cost-detail.ts'
+import { documentDetail } from './document-detail.ts'
 import { readDocument } from './documents.ts'
-import { Failure, type FailureCode } from '../model/failures.ts'
+import { operationDetail } from './operation-detail.ts'
+import { Failure, type FailureCode, type FailureOptions } from '../model/failures.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 
 /** An operation in a text argument cannot be read or exceeds a limit. The error contains no part of the text (P8). */
 export class OperationRefused extends Failure {
   override readonly name = 'OperationRefused'
   readonly code: FailureCode
-  constructor(code: FailureCode, options?: ErrorOptions) {
+  constructor(code: FailureCode, options?: FailureOptions) {
     super('The given operation is refused.', options)
     this.code = code
   }
@@ -36,11 +39,14 @@ export function readOperation(
   { policy, most }: Bounds,
 ): { readonly document: DocumentNode; readonly operation: OperationDefinitionNode } {
   const document = readDocument(schema, text)
-  if ('refused' in document) throw new OperationRefused(document.refused)
+  if ('refused' in document)
+    throw new OperationRefused(document.refused, { detail: () => documentDetail(schema, text, specifiedRules) })
   const operation = getOperationAST(document, name)
-  if (!operation || !schema.getRootType(operation.operation)) throw new OperationRefused('OPERATION_RESOLUTION_FAILURE')
+  if (!operation || !schema.getRootType(operation.operation))
+    throw new OperationRefused('OPERATION_RESOLUTION_FAILURE', { detail: () => operationDetail(document, name) })
   const asked = { document, name, variables: smallestPages(operation) }
-  if (exceeds(schema, policy, asked, most)) throw new OperationRefused('OPERATION_TOO_COSTLY')
+  if (exceeds(schema, policy, asked, most))
+    throw new OperationRefused('OPERATION_TOO_COSTLY', { detail: () => costDetail(schema, policy, asked, most) })
   return { document, operation }
 }
 

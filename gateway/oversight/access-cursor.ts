@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
+import { CURSOR_DETAIL } from '../model/limit-details.ts'
 import { BadUserInput } from '../model/failures.ts'
 import type { AccessPosition } from './recorded-access.ts'
 
@@ -23,7 +24,7 @@ export function encodeCursor(list: string, { time, lane, sequence, index }: Acce
 /** @throws BadUserInput for a text that is no cursor, and for the cursor of another list */
 export function decodeCursor(list: string, text: string): AccessPosition {
   const cursor = Cursor.safeParse(parsed(text))
-  if (!cursor.success || cursor.data[0] !== list) throw new BadUserInput()
+  if (!cursor.success || cursor.data[0] !== list) throw new BadUserInput({ detail: CURSOR_DETAIL })
   const [, time, lane, sequence, index] = cursor.data
   return { time, lane, sequence, index }
 }

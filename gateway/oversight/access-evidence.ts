@@ -69,7 +69,8 @@ export class AccessEvidence {
     const key = `${lane}/${sequence}`
     let proof = this.#proofs.get(key)
     if (proof === undefined) {
-      if (this.#proofs.size === MAX_PROOFS) throw new OperationTooCostly()
+      if (this.#proofs.size === MAX_PROOFS)
+        throw new OperationTooCostly({ detail: `An answer has the proofs of ${MAX_PROOFS} items at most. Request a smaller page.` })
       proof = this.#prove({ lane, sequence, time: Date.parse(time) })
       this.#proofs.set(key, proof)
     }

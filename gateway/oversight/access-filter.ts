@@ -66,10 +66,13 @@ export function accessFilter(
 ): AccessFilter {
   const ids = [given.patientId, given.userId, given.clientId, given.sessionId, given.requestId]
   const texts = [...ids, given.sourceIp, given.path, given.reason, given.basis]
-  if (texts.some((text) => typeof text === 'string' && !isText(text))) throw new BadUserInput()
+  if (texts.some((text) => typeof text === 'string' && !isText(text)))
+    throw new BadUserInput({ detail: `A text of the filter is empty, or has more than ${MAX_TEXT} characters.` })
   // an empty list would say that the request accessed nothing
-  if (typeof given.requestId === 'string' && readRequestId(given.requestId) === undefined) throw new BadUserInput()
-  if (from !== undefined && to !== undefined && from > to) throw new BadUserInput()
+  if (typeof given.requestId === 'string' && readRequestId(given.requestId) === undefined)
+    throw new BadUserInput({ detail: '`requestId` is no id of a request. Take it from `extensions.phi.requestId` of an answer.' })
+  if (from !== undefined && to !== undefined && from > to)
+    throw new BadUserInput({ detail: '`from` is after `to`. Exchange them.' })
   const { patientId, userId, clientId, path, category, outcome, reason, action, purpose, basis, requestId } = given
   const { sessionId, sourceIp, listed, persisted } = given
   return {

@@ -41,7 +41,7 @@ export async function countAccesses(
   deadline: Deadline,
 ): Promise<readonly AccessCount[]> {
   const { filter, groupBy } = question
-  if (new Set(groupBy).size < groupBy.length) throw new BadUserInput()
+  if (new Set(groupBy).size < groupBy.length) throw new BadUserInput({ detail: '`groupBy` has a dimension twice. Name each once.' })
   const span = spanOf(filter)
   const categories = new Map([...policy.phi.values()].map(({ path, category }): [string, string] => [path, category]))
   const statement = countStatement({ ...question, categories, limit: MAX_GROUPS + 1 })

@@ -1,4 +1,5 @@
 import { dateSpan } from '../model/date-span.ts'
+import { DATE_FORMS } from '../model/limit-details.ts'
 import { BadUserInput } from '../model/failures.ts'
 
 /** The arguments `from` and `to` of a question. */
@@ -20,7 +21,7 @@ export const timesOf = ({ from, to }: TimeArguments): { readonly from: number | 
 function spanOf(text: string | null | undefined): ReturnType<typeof dateSpan> {
   if (text === null || text === undefined) return undefined
   const span = dateSpan(text)
-  if (span === undefined) throw new BadUserInput()
+  if (span === undefined) throw new BadUserInput({ detail: `\`from\` or \`to\` is no date or time. ${DATE_FORMS}` })
   return span
 }
 

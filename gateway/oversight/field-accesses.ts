@@ -1,3 +1,4 @@
+import { firstDetail } from '../model/limit-details.ts'
 import { BadUserInput } from '../model/failures.ts'
 import { decodeCursor, encodeCursor, listDigest } from './access-cursor.ts'
 import { AccessEvidence } from './access-evidence.ts'
@@ -19,7 +20,8 @@ interface Arguments {
 /** `fieldAccesses`: a page of the field-level records that a filter selects. */
 export const fieldAccesses: AuditRoot<Arguments> = async ({ filter: given, first, after }, reading) => {
   const { reader, policy, deadline } = reading
-  if (!Number.isSafeInteger(first) || first < 1 || first > MAX_PAGE) throw new BadUserInput()
+  if (!Number.isSafeInteger(first) || first < 1 || first > MAX_PAGE)
+    throw new BadUserInput({ detail: () => firstDetail(first, MAX_PAGE) })
   const filter = accessFilter(policy, given, timesOf(given))
   const list = listDigest(reader.tenant, 'fieldAccesses', given)
   const position = typeof after === 'string' ? decodeCursor(list, after) : undefined

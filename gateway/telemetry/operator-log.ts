@@ -19,7 +19,7 @@ import {
 /** Prints one line on a stream of the process and adds the line break. */
 export type PrintLine = (line: string, stream: 'stdout' | 'stderr') => void
 
-type Level = 'info' | 'warn' | 'error' | 'critical'
+export type Level = 'info' | 'warn' | 'error' | 'critical'
 type EventOf<Name extends GatewayEvent['event']> = Extract<GatewayEvent, { event: Name }>
 interface Line<Name extends GatewayEvent['event']> {
   readonly level: Level
@@ -89,17 +89,26 @@ export function streamOf(event: GatewayEvent['event']): 'stdout' | 'stderr' {
   return level === 'error' || level === 'critical' ? 'stderr' : 'stdout'
 }
 
+/** The fields of an event in their printed form. A property that the event does not declare is left out. */
+export function printedFields(event: GatewayEvent): {
+  readonly level: Level
+  readonly fields: Readonly<Record<string, ReturnType<FieldPrinter>>>
+} {
+  const { level, fields } = LINES[event.event]
+  const printed: Record<string, ReturnType<FieldPrinter>> = {}
+  for (const [name, show] of Object.entries<FieldPrinter>(fields)) {
+    const value: unknown = (event as Readonly<Record<string, unknown>>)[name]
+    if (value !== undefined) printed[name] = show(value)
+  }
+  return { level, fields: printed }
+}
+
 /** The log for operators. It accepts only typed events, so that no code can print a value by mistake (P8). */
 export function operatorLog(stage: string, print: PrintLine): EventSink {
   const logger = new EventLogger(print, new EventFormatter(stage))
   return (event) => {
-    const { level, fields } = LINES[event.event]
-    const printed: Record<string, ReturnType<FieldPrinter>> = {}
-    for (const [name, show] of Object.entries<FieldPrinter>(fields)) {
-      const value: unknown = (event as Readonly<Record<string, unknown>>)[name]
-      if (value !== undefined) printed[name] = show(value)
-    }
-    logger[level](event.event, printed)
+    const { level, fields } = printedFields(event)
+    logger[level](event.event, fields)
   }
 }
 

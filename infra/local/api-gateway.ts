@@ -8,8 +8,8 @@ import { close, listen, LOOPBACK, namesThisMachine } from './ports.ts'
 /** A Lambda function behind an HTTP API, payload format 2.0. */
 export type Handler = (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2>
 
-/** A method and an exact path, for instance `POST /graphql`. */
-type RouteKey = `${'GET' | 'POST'} /${string}`
+/** A method and an exact path, for instance `POST /graphql`. `{file}` as the last part matches any name: `GET /explorer/{file}`. */
+type RouteKey = `${'GET' | 'POST' | 'OPTIONS'} /${string}`
 
 export interface HttpApi {
   readonly url: string
@@ -19,6 +19,8 @@ export interface HttpApi {
 export interface HttpApiOptions {
   /** 0 selects a free port. */
   readonly port: number
+  /** By default the loopback address. */
+  readonly address?: string
   readonly routes: Readonly<Partial<Record<RouteKey, Handler>>>
   /** Time limit of a function in milliseconds, as `timeout` in serverless.yml. */
   readonly timeoutMs?: number
@@ -45,13 +47,13 @@ const MAX_RESULT_BYTES = MAX_EVENT_BYTES + 100
  * @source https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  */
 export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
-  const { routes, port, timeoutMs = FUNCTION_TIMEOUT_MS, bodyLimit = BODY_LIMIT } = options
+  const { routes, port, address, timeoutMs = FUNCTION_TIMEOUT_MS, bodyLimit = BODY_LIMIT } = options
   const table = new Map(Object.entries(routes))
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await readBody(request, bodyLimit)
     const routeKey = `${request.method ?? ''} ${pathOf(request)}`
-    const handler = table.get(routeKey)
+    const handler = table.get(routeKey) ?? table.get(routeKey.replace(/[^/]+$/, '{file}'))
     if (!namesThisMachine(request.headers.host)) refuse(response, 403, 'Forbidden')
     else if (!body) refuse(response, 413, 'Request Entity Too Large')
     // an HTTP API has no 405: a known path with another method is not a route
@@ -72,7 +74,7 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
   const server = createServer((request, response) => {
     answer(request, response).catch(() => response.destroy())
   })
-  const bound = await listen(server, port)
+  const bound = await listen(server, port, address)
   return { url: `http://${LOOPBACK}:${bound}`, stop: () => close(server) }
 }
 

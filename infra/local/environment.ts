@@ -2,6 +2,9 @@ import { z } from 'zod'
 import { CHECKPOINTS_VARIABLE } from '../../gateway/audit/notary/checkpoint-table.ts'
 import { TABLE_VARIABLES, type TableVariable } from '../../gateway/compose.ts'
 
+/** The stage of a stack on this machine. */
+export const LOCAL_STAGE = 'local'
+
 const text = z.string().min(1)
 
 /** Strict: a variable of `infra/tables.yml` that the code does not read is a fault, and so is a missing one. */

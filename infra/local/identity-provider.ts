@@ -31,6 +31,8 @@ export interface IdentityProvider extends TokenSource {
 export interface IdentityProviderOptions {
   /** 0 selects a free port. The port is part of the issuer. */
   readonly port: number
+  /** By default the loopback address. The issuer names the loopback address in any case. */
+  readonly address?: string
   /** Folder of signing keys and client secrets, so that tokens outlive a restart. Without it, they are in memory. */
   readonly dataFolder?: string
   readonly users: readonly StackUser[]
@@ -44,7 +46,12 @@ export interface IdentityProviderOptions {
  * @throws PortInUse
  * @throws StageRefused in a production process
  */
-export async function startIdentityProvider({ port, dataFolder, users }: IdentityProviderOptions): Promise<IdentityProvider> {
+export async function startIdentityProvider({
+  port,
+  address,
+  dataFolder,
+  users,
+}: IdentityProviderOptions): Promise<IdentityProvider> {
   refuseProductionIfNamed(process.env)
   const people = new Map(users.map((user) => [user.name, user]))
   const machines = users.filter((user) => user.client === true).map((user) => user.name)
@@ -106,7 +113,7 @@ export async function startIdentityProvider({ port, dataFolder, users }: Identit
       response.writeHead(403).end()
     }
   })
-  await listen(server, bound)
+  await listen(server, bound, address)
 
   const source: TokenSource = { tokenEndpoint: `${issuer}/token`, clientSecrets: keys.clientSecrets }
   return {

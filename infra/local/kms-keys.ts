@@ -11,6 +11,7 @@ import {
   randomUUID,
   sign as signWith,
 } from 'node:crypto'
+import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { writePrivateFile } from './private-file.ts'
@@ -31,13 +32,18 @@ export interface MasterKey {
   readonly spec: KeySpec
   readonly alias?: string
   readonly createdAt: number
-  /** The secret of a key that encrypts or computes MACs, the private key of a signing one. */
+  /** The secret of a key that encrypts or computes MACs, the private key of an Ed25519 key, the seed of an ML-DSA key. */
   readonly material: KeyObject
   state: KeyState
 }
 
 /** Name-value pairs. They are not secret, but a blob opens only with the same pairs. */
 export type EncryptionContext = Readonly<Record<string, string>>
+
+/** The bytes of a secret, and of the seed of an ML-DSA key. `node:crypto` has ML-DSA only from Node 24 on. */
+const SEED_BYTES = 32
+/** The beginning of a SubjectPublicKeyInfo, before the raw key. @source RFC 9881 */
+const ML_DSA_44_SPKI = Buffer.from('30820532300b06096086480165030403110382052100', 'hex')
 
 const FORMAT = 1
 const NONCE_BYTES = 12
@@ -74,7 +80,9 @@ export class MasterKeys {
     if (text === undefined) return
     for (const { alias, material, ...key } of stored.parse(JSON.parse(text)).keys) {
       const bytes = Buffer.from(material, 'base64')
-      const secret = isSigning(key.spec) ? createPrivateKey({ key: bytes, format: 'der', type: 'pkcs8' }) : createSecretKey(bytes)
+      // files of older versions have ML-DSA keys as PKCS #8
+      const isPrivateKey = isSigning(key.spec) && bytes.length !== SEED_BYTES
+      const secret = isPrivateKey ? createPrivateKey({ key: bytes, format: 'der', type: 'pkcs8' }) : createSecretKey(bytes)
       this.#keys.set(key.id, { ...key, material: secret, ...(alias !== undefined && { alias }) })
     }
   }
@@ -92,7 +100,8 @@ export class MasterKeys {
       spec,
       ...(alias !== undefined && { alias }),
       createdAt: Date.now(),
-      material: isSigning(spec) ? newPrivateKey(spec) : createSecretKey(randomBytes(32)),
+      material:
+        spec === 'ECC_NIST_EDWARDS25519' ? generateKeyPairSync('ed25519').privateKey : createSecretKey(randomBytes(SEED_BYTES)),
       state: 'Enabled',
     }
     this.#keys.set(key.id, key)
@@ -115,7 +124,7 @@ export class MasterKeys {
     if (this.#file === undefined) return
     const keys = [...this.#keys.values()].map(({ material, ...key }) => ({
       ...key,
-      material: (isSigning(key.spec) ? exportedKey(material) : material.export()).toString('base64'),
+      material: (material.type === 'private' ? exportedKey(material) : material.export()).toString('base64'),
     }))
     writePrivateFile(this.#file, JSON.stringify({ keys }, null, 2))
   }
@@ -123,16 +132,19 @@ export class MasterKeys {
 
 export const isSigning = (spec: KeySpec): spec is SigningSpec => Object.hasOwn(SIGNING_ALGORITHMS, spec)
 
-const newPrivateKey = (spec: SigningSpec): KeyObject =>
-  spec === 'ML_DSA_44' ? generateKeyPairSync('ml-dsa-44').privateKey : generateKeyPairSync('ed25519').privateKey
-
 const exportedKey = (key: KeyObject): Buffer => key.export({ format: 'der', type: 'pkcs8' })
 
 /** SubjectPublicKeyInfo in DER, as GetPublicKey returns it. */
-export const publicKeyOf = ({ material }: MasterKey): Buffer => createPublicKey(material).export({ format: 'der', type: 'spki' })
+export const publicKeyOf = ({ material }: MasterKey): Buffer =>
+  material.type === 'private'
+    ? createPublicKey(material).export({ format: 'der', type: 'spki' })
+    : Buffer.concat([ML_DSA_44_SPKI, ml_dsa44.keygen(material.export()).publicKey])
 
 /** The raw signature over a message. As in KMS, two ML-DSA signatures of one message differ. */
-export const signatureOf = ({ material }: MasterKey, message: Buffer): Buffer => signWith(null, message, material)
+export const signatureOf = ({ material }: MasterKey, message: Buffer): Buffer =>
+  material.type === 'private'
+    ? signWith(null, message, material)
+    : Buffer.from(ml_dsa44.sign(message, ml_dsa44.keygen(material.export()).secretKey, { extraEntropy: randomBytes(SEED_BYTES) }))
 
 /** HMAC-SHA-256 over a message. */
 export const macOf = ({ material }: MasterKey, message: Buffer): Buffer => createHmac('sha256', material).update(message).digest()

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { ScanCommand } from '@aws-sdk/client-dynamodb'
 import type { SeedOptions } from './demo/seed.ts'
 import type { Stack } from './stack.ts'
+import { startCommandWith } from './start-command.ts'
 
 export interface Seeding extends Pick<SeedOptions, 'openImporter' | 'log'> {
   readonly stack: Stack
@@ -19,7 +20,9 @@ const FORMAT = 8
 export class OtherFormat extends Error {
   override readonly name = 'OtherFormat'
   constructor() {
-    super('The local data has the format of another version. To delete it and start again, run: npm start -- --fresh')
+    super(
+      `The local data has the format of another version. To delete it and start again, run: ${startCommandWith({ options: '--fresh' })}`,
+    )
   }
 }
 

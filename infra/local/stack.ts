@@ -1,14 +1,17 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DEMO_USERS, type StackUser } from './users.ts'
 import { refuseProductionIfNamed } from '../../gateway/model/stage.ts'
-import { startEngine } from './engine.ts'
-import { enterEnvironment, environmentOf } from './environment.ts'
+import { DYNAMODB_LOCAL_FOLDER, startEngine } from './engine.ts'
+import { enterEnvironment, environmentOf, LOCAL_STAGE } from './environment.ts'
 import { AUDIENCE, type IdentityProvider, startIdentityProvider } from './identity-provider.ts'
+import { fileFaultText } from './file-fault.ts'
 import { type KmsStandIn, startKms } from './kms.ts'
 import { type LambdaStandIn, startLambda } from './lambda.ts'
-import { freePort, LOOPBACK, requirePort } from './ports.ts'
+import { listenAddress } from './listen-address.ts'
+import { makeWritableFolder } from './make-folder.ts'
+import { freePort, LOOPBACK, requirePorts } from './ports.ts'
 import { readStackFile, removeStackFile, type StackFile, writeStackFile } from './stack-file.ts'
 import { createTables, dropTables } from './tables.ts'
 import { PORTAL_CLIENT } from './token.ts'
@@ -23,6 +26,8 @@ export interface StackOptions {
   readonly users?: readonly StackUser[]
   /** Part of the table names, by default `local`. Tests that share an engine use one namespace each. */
   readonly namespace?: string
+  /** Prints a line about work that takes long, such as a download. */
+  readonly log?: (line: string) => void
 }
 
 /** The running services that the functions need. Import a function only after they run: it reads the environment when it loads. */
@@ -36,7 +41,6 @@ export interface Stack extends StackFile {
   stop(): Promise<void>
 }
 
-const STAGE = 'local'
 const KMS_KEY = 'alias/phi-local'
 const LAKESIDE_KEY = 'alias/phi-lakeside'
 const LOG_KEYS = { ed25519: 'alias/phi-local-log-ed25519', mlDsa44: 'alias/phi-local-log-ml-dsa-44' }
@@ -55,12 +59,15 @@ const AUDIT_OBJECTS = 'audit-objects'
 const AUDIT_TABLES = 'audit-tables'
 /** The folder of the positions up to which the log was delivered. */
 const SIEM_POSITIONS = 'siem-positions'
+/** The folder of a fetched engine, which `fresh` keeps. */
+const ENGINES = 'engines'
 /** All files of a stack. `fresh` deletes only these, so that a wrong folder loses no other files. */
 const DATA_FILES = [
   DATABASE,
   `${DATABASE}-wal`,
   `${DATABASE}-shm`,
   `${DATABASE}-journal`,
+  DYNAMODB_LOCAL_FOLDER,
   'kms.json',
   'identity.json',
   'seeded.json',
@@ -78,17 +85,20 @@ class StackRunning extends Error {
  * Starts the engine with its tables, the KMS stand-in and the identity provider. Sets the environment of the functions and
  * writes `stack.json`. A function that is imported after this and before `stop` uses these services.
  *
- * @throws PortInUse, StackRunning, NoEngine
+ * @throws FolderRefused, PortInUse, StackRunning, NoEngine, ListenRefused
  * @throws StageRefused in a production process
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { dataFolder, port: wanted, fresh = false, users = DEMO_USERS, namespace = STAGE } = options
+  const { dataFolder, port: wanted, fresh = false, users = DEMO_USERS, namespace = LOCAL_STAGE, log = () => undefined } = options
   refuseProductionIfNamed(process.env)
-  mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
+  const address = listenAddress(process.env)
+  prepareFolder(dataFolder)
   await refuseSecond(dataFolder)
+  // the file of a killed stack would lead commands to ports without a stack
+  removeStackFile(dataFolder)
   const port = wanted === 0 ? await freePort() : wanted
   const identityPort = wanted === 0 ? 0 : wanted + 1
-  await Promise.all([requirePort(port), identityPort === 0 ? undefined : requirePort(identityPort)])
+  await requirePorts(port, identityPort)
   if (fresh) for (const file of DATA_FILES) rmSync(join(dataFolder, file), { force: true, recursive: true })
 
   const started: { stop(): Promise<void> }[] = []
@@ -108,7 +118,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     return { endpoint, dynamodb, tables: await createTables(dynamodb, namespace) }
   }
   const parts = await Promise.allSettled([
-    tablesOn(track(startEngine({ dataFile: join(dataFolder, DATABASE) }))),
+    tablesOn(track(startEngine({ dataFile: join(dataFolder, DATABASE), cacheFolder: join(dataFolder, ENGINES), log }))),
     track(
       startKms({
         file: join(dataFolder, 'kms.json'),
@@ -120,7 +130,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         },
       }),
     ),
-    track(startIdentityProvider({ port: identityPort, dataFolder, users })),
+    track(startIdentityProvider({ port: identityPort, address, dataFolder, users })),
     track(startLambda()),
   ])
   const [data, kms, identity, lambda] = parts
@@ -132,7 +142,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const { endpoint, dynamodb, tables } = data.value
   const { issuer, jwksUri, tokenEndpoint, clientSecrets } = identity.value
   const env = environmentOf({
-    stage: STAGE,
+    stage: LOCAL_STAGE,
     tables,
     kmsKeyId: KMS_KEY,
     tenantKmsKeys: TENANT_KMS_KEYS,
@@ -152,7 +162,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     lambda: lambda.value.endpoint,
   })
   const leaveEnvironment = enterEnvironment(env)
-  const file: StackFile = { graphql: `http://${LOOPBACK}:${port}/graphql`, issuer, jwksUri, tokenEndpoint, clientSecrets, env }
+  const file: StackFile = {
+    graphql: `http://${LOOPBACK}:${port}/graphql`,
+    issuer,
+    jwksUri,
+    tokenEndpoint,
+    clientSecrets,
+    users: users.map(({ name, client }) => ({ name, ...(client && { client }) })),
+    env,
+  }
   writeStackFile(dataFolder, file)
 
   return {
@@ -168,6 +186,22 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       dynamodb.destroy()
       await Promise.all(started.map((part) => part.stop()))
     },
+  }
+}
+
+/** The data folder is missing and cannot be created, or cannot be written. */
+class FolderRefused extends Error {
+  override readonly name = 'FolderRefused'
+}
+
+/** @throws FolderRefused */
+function prepareFolder(dataFolder: string): void {
+  try {
+    makeWritableFolder(dataFolder)
+  } catch (cause) {
+    const text = fileFaultText(cause, 'write', { path: dataFolder, from: 'the data folder' })
+    if (text === undefined) throw cause
+    throw new FolderRefused(`${text} PHI_DATA names the data folder.`, { cause })
   }
 }
 

@@ -1,22 +1,26 @@
-import { relative } from 'node:path'
-import { parseArgs } from 'node:util'
 import { DEMO_USERS } from './users.ts'
 import { type Handler, startHttpApi } from './api-gateway.ts'
+import { fileFaultText } from './file-fault.ts'
 import { seedClients } from './demo/seed-clients.ts'
 import { seedWorkforce } from './demo/seed-workforce.ts'
+import { everyMinute } from './every-minute.ts'
+import { explorerRoutes } from './explorer/explorer.ts'
+import { menuOf } from './explorer/menu.ts'
 import { seedOnce } from './seeding.ts'
-import { DATA_FOLDER } from './stack-file.ts'
+import { listenAddress } from './listen-address.ts'
+import { phiCommand } from './phi-command.ts'
+import { screen } from './screen.ts'
+import { DATA_FOLDER, removeStackFile } from './stack-file.ts'
+import { startCommandWith } from './start-command.ts'
+import { DEFAULT_PATIENTS, startOptions } from './start-options.ts'
 import { AUDIT_FUNCTION, startStack } from './stack.ts'
-import { tour } from './tour.ts'
+import { stopOnSignals } from './stop-on-signals.ts'
+import { firstCommandOf, firstOperationOf } from './tour.ts'
 import { compilePolicy } from '../../directives/compile.ts'
 import { clinicLock, clinicTypeDefs } from '../../schema/clinic.ts'
 
-// `npm start [-- --fresh] [--patients N]` starts the whole system on this machine. PORT, PHI_DATA and PHI_SIEM come from the environment.
-
-const DEFAULT_PORT = 4000
-const DEFAULT_PATIENTS = 60
-const MAX_PATIENTS = 10_000
-const MINUTE_MS = 60_000
+// `npm start [-- --fresh] [--patients N] [--log text|json]` starts the whole system on this machine. PORT, PHI_DATA, PHI_CORS and PHI_SIEM come
+// from the environment.
 
 const log = (line: string): void => console.log(line)
 
@@ -28,10 +32,14 @@ const health: Handler = () =>
   })
 
 async function start(): Promise<void> {
-  const { fresh, patients, port } = options()
-  const stack = await startStack({ dataFolder: DATA_FOLDER, port, fresh })
-  const stops = [() => stack.stop()]
-  stopOnSignal(stops)
+  const { fresh, patients, port, log: form } = startOptions(process.argv.slice(2), process.env)
+  const stops: (() => Promise<void>)[] = []
+  stopOnSignals(stops)
+  // the functions read it when they are loaded, and print their events in this form
+  process.env['PHI_LOG'] = form
+  const stack = await startStack({ dataFolder: DATA_FOLDER, port, fresh, log })
+  stops.push(() => stack.stop())
+  process.on('exit', () => removeStackFile(DATA_FOLDER))
   try {
     // import them only now: they read the environment when they are loaded, as on Lambda
     const [{ handler }, audit, notary, tables, delivery, { openImporter }, { openOperationAdmin }, { openWorkforceAdmin }] =
@@ -55,7 +63,7 @@ async function start(): Promise<void> {
       log,
     })
     if (!seeded && patients !== undefined)
-      log('The demo patients already exist. To change their number, run: npm start -- --fresh --patients N')
+      log(`The demo patients already exist. To change their number, run: ${startCommandWith({ options: '--fresh --patients N' })}`)
     // unchecked: this decides no request, and only the gateway knows the sources of relationships
     const compiled = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
     await seedClients({
@@ -69,10 +77,18 @@ async function start(): Promise<void> {
     })
     const api = await startHttpApi({
       port,
+      address: listenAddress(process.env),
       routes: {
         'POST /graphql': handler,
-        'GET /graphql': handler,
+        'OPTIONS /graphql': handler,
+        ...explorerRoutes(handler, {
+          stage: stack.env.PHI_STAGE,
+          users: menuOf(DEMO_USERS, compiled.policy, firstOperationOf),
+          compiled,
+          tokens: stack,
+        }),
         'POST /audit/graphql': audit.handler as Handler,
+        'OPTIONS /audit/graphql': audit.handler as Handler,
         'GET /health': health,
       },
     })
@@ -86,64 +102,28 @@ async function start(): Promise<void> {
     await stack.stop()
     throw error
   }
-  log(`\n${tour(DEMO_USERS, stack.graphql)}\n`)
-  log(
-    `GraphQL at ${stack.graphql}, for auditors at ${new URL('/audit/graphql', stack.graphql).href}, identity provider at ${stack.issuer}, data in ${relative('.', DATA_FOLDER) || '.'}. Press Ctrl-C to stop.`,
-  )
+  const [first] = DEMO_USERS
+  const text = screen({
+    url: stack.graphql,
+    auditUrl: new URL('/audit/graphql', stack.graphql).href,
+    users: DEMO_USERS,
+    dataFolder: DATA_FOLDER,
+    command: firstCommandOf(first, stack.graphql, process.env),
+    hints: [`For the commands of all users, run: ${phiCommand(process.env)} tour`],
+  })
+  log(`\n${text}\n`)
   // this clock starts with the process
-  log(`Ready in ${(performance.now() / 1000).toFixed(1)} s.`)
-}
-
-/** Does the work now and each minute, as a schedule does. The returned function waits for the call that is under way. */
-function everyMinute(work: () => Promise<void>): () => Promise<void> {
-  let last = work()
-  const timer = setInterval(() => {
-    last = last.then(work)
-  }, MINUTE_MS)
-  return async () => {
-    clearInterval(timer)
-    await last
-  }
-}
-
-function options(): { fresh: boolean; patients: number | undefined; port: number } {
-  const { values } = parseArgs({ options: { fresh: { type: 'boolean', default: false }, patients: { type: 'string' } } })
-  return {
-    fresh: values.fresh,
-    patients: values.patients === undefined ? undefined : wholeNumber('--patients', values.patients, 0, MAX_PATIENTS),
-    port: wholeNumber('PORT', process.env['PORT'] ?? String(DEFAULT_PORT), 1, 65_534),
-  }
-}
-
-function wholeNumber(name: string, text: string, min: number, max: number): number {
-  const number = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN
-  if (!(number >= min && number <= max)) throw new RangeError(`${name} must be a whole number from ${min} to ${max}.`)
-  return number
-}
-
-/** The first signal waits for open requests. A second signal exits at once. */
-function stopOnSignal(stops: readonly (() => Promise<void>)[]): void {
-  let stopping = false
-  const stop = (): void => {
-    if (stopping) process.exit(1)
-    stopping = true
-    const all = async (): Promise<void> => {
-      for (const stop of stops) await stop()
-    }
-    all().then(
-      () => process.exit(0),
-      () => process.exit(1),
-    )
-  }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
+  log(`Ready in ${(performance.now() / 1000).toFixed(1)} s. Press Ctrl-C to stop.`)
 }
 
 try {
   await start()
 } catch (error) {
   // the message says what to do; the stack trace is only for debugging
-  console.error(error instanceof Error ? error.message : 'The local stack could not start. To see the error, set DEBUG=1.')
+  console.error(
+    fileFaultText(error) ??
+      (error instanceof Error ? error.message : 'The local stack could not start. To see the error, run it again with DEBUG=1.'),
+  )
   if (process.env['DEBUG'] !== undefined) console.error(error)
   process.exit(1)
 }

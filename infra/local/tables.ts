@@ -11,6 +11,7 @@ import {
 import { parseDocument, type Tags } from 'yaml'
 import { z } from 'zod'
 import { type TableNames, tableNames } from './environment.ts'
+import { startCommandWith } from './start-command.ts'
 
 // Translates the CloudFormation of `infra/tables.yml` to commands of DynamoDB, for a local engine.
 
@@ -150,7 +151,9 @@ async function createTable(client: DynamoDBClient, table: TableDefinition): Prom
     if (!(error instanceof ResourceInUseException)) throw error
     const { Table: existing } = await client.send(new DescribeTableCommand({ TableName: table.TableName }))
     if (shape(existing) !== shape(table)) {
-      throw new Error('The local tables are of an older definition. Forget them with: npm start -- --fresh')
+      throw new Error(
+        `The local tables are of an older definition. To delete them and start again, run: ${startCommandWith({ options: '--fresh' })}`,
+      )
     }
   }
 }

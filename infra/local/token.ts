@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { START_COMMAND } from './start-command.ts'
 
 /** The grant type for a demo user's token by name only. No other identity provider supports it. */
 export const DEMO_GRANT = 'urn:phi-gateway:demo-user'
@@ -41,8 +42,12 @@ export async function fetchToken(source: TokenSource, user: string, purpose?: st
   try {
     response = await fetch(source.tokenEndpoint, { method: 'POST', body: form, headers, signal: AbortSignal.timeout(10_000) })
   } catch (cause) {
-    throw new NoToken('The identity provider does not answer. Start the local stack with: npm start', { cause })
+    throw new NoToken(
+      `The identity provider at ${source.tokenEndpoint} did not answer: start the local stack again with \`${START_COMMAND}\``,
+      { cause },
+    )
   }
-  if (!response.ok) throw new NoToken('The identity provider issued no token. Check the name of the demo user and the purpose.')
+  if (!response.ok)
+    throw new NoToken('The identity provider issued no token: it knows no such user. `phi token --help` shows how to name one.')
   return answer.parse(await response.json()).access_token
 }

@@ -1,5 +1,7 @@
 import { operationId } from './demo/demo-clients.ts'
-import type { DemoUser } from './users.ts'
+import type { FirstOperation } from './explorer/menu.ts'
+import { phiCommand } from './phi-command.ts'
+import type { StackUser } from './users.ts'
 
 const PANEL = '{ patients(first: 2) { edges { node { id familyName givenName birthDate'
 
@@ -21,21 +23,51 @@ const FIRST_QUESTION: Readonly<Record<string, string>> = {
 }
 const WHO_AM_I = '{ viewer { userId tenant roles purpose mayClaim } }'
 
-/** Lists the demo users, each with one command that you can run in the project folder. */
-export function tour(users: readonly DemoUser[], graphql: string): string {
+/** Whether a demo user asks the audit log, and not the records of patients. */
+export const asksAuditLog = ({ role }: StackUser): boolean => Object.hasOwn(FIRST_QUESTION, role)
+
+/** The text of a demo user's first query. Undefined for a machine client, which sends the id of a registered operation. */
+export function firstQueryOf({ name, role }: StackUser): string | undefined {
+  return Object.hasOwn(FIRST_OPERATION, name) ? undefined : (FIRST_QUESTION[role] ?? FIRST_QUERY[role] ?? WHO_AM_I)
+}
+
+/** What the demo clinic shows in the access plan of each role. */
+const SUGGESTIONS: Readonly<Record<string, string>> = {
+  PHYSICIAN: 'Add ssn: it is null, and the plan names the rule.',
+  NURSE: 'Add ssn: it is null, and the plan names the rule.',
+  FRONT_DESK: 'Add observations: the plan denies them.',
+  BILLING: 'Add observations: the plan denies them.',
+  RESEARCHER: 'Add familyName: the plan denies it.',
+  PATIENT: 'Add ssn: the plan shows the last four digits as a view.',
+}
+
+/** A demo user's first operation in the explorer. */
+export function firstOperationOf(user: StackUser): FirstOperation {
+  const suggestion = SUGGESTIONS[user.role]
+  return {
+    query: firstQueryOf(user) ?? WHO_AM_I,
+    endpoint: asksAuditLog(user) ? '/audit/graphql' : '/graphql',
+    ...(suggestion !== undefined && { suggestion }),
+  }
+}
+
+/** Lists demo users, each with one command that you can run in the project folder. */
+export function tour(users: readonly StackUser[], graphql: string, env: NodeJS.ProcessEnv): string {
   return users
-    .map((user) => [`# ${user.name} (${user.role}, ${user.tenant}): ${user.description}`, curl(user, graphql)].join('\n'))
+    .map((user) =>
+      [`# ${user.name} (${user.role}, ${user.tenant}): ${user.description}`, firstCommandOf(user, graphql, env)].join('\n'),
+    )
     .join('\n\n')
 }
 
-function curl(user: DemoUser, graphql: string): string {
-  const operation = FIRST_OPERATION[user.name]
-  const question = FIRST_QUESTION[user.role]
-  const query = question ?? FIRST_QUERY[user.role] ?? WHO_AM_I
-  const body = JSON.stringify(operation === undefined ? { query } : { documentId: operationId(user.name, operation) })
+/** The command that sends a demo user's first query: one line for sh, bash and zsh. */
+export function firstCommandOf(user: StackUser, graphql: string, env: NodeJS.ProcessEnv): string {
+  const { name } = user
+  const query = firstQueryOf(user)
+  const body = JSON.stringify(query === undefined ? { documentId: operationId(name, FIRST_OPERATION[name] ?? '') } : { query })
   return [
-    `curl -s ${question === undefined ? graphql : new URL('/audit/graphql', graphql).href}`,
-    `-H "authorization: Bearer $(npm run --silent phi -- token ${user.name})"`,
+    `curl -s ${asksAuditLog(user) ? new URL('/audit/graphql', graphql).href : graphql}`,
+    `-H "authorization: Bearer $(${phiCommand(env)} token ${name})"`,
     `-H 'content-type: application/json'`,
     `-d '${body}'`,
   ].join(' ')

@@ -9,18 +9,24 @@ export interface DemoUser {
   readonly client?: true
   /** One line for the tour. */
   readonly description: string
+  /** For the screen of the stack: the patients that the user may read. */
+  readonly patients?: string
+  /** For the screen of the stack: a first thing to try. Without it, the screen shows the description. */
+  readonly toTry?: string
 }
 
 /** A user of the local identity provider, in any tenant. */
 export type StackUser = Omit<DemoUser, 'tenant'> & { readonly tenant: string }
 
-export const DEMO_USERS: readonly DemoUser[] = [
+export const DEMO_USERS: readonly [DemoUser, ...DemoUser[]] = [
   {
     name: 'physician',
     tenant: 'riverside',
     role: 'PHYSICIAN',
     fhirUser: 'Practitioner/physician',
     description: 'care team of the first 20 patients',
+    patients: 'care team of 20',
+    toTry: 'names and results; ssn is denied',
   },
   {
     name: 'nurse',
@@ -28,6 +34,8 @@ export const DEMO_USERS: readonly DemoUser[] = [
     role: 'NURSE',
     fhirUser: 'Practitioner/nurse',
     description: 'care team of the first 10 patients',
+    patients: 'care team of 10',
+    toTry: 'results; lists only these patients',
   },
   {
     name: 'frontdesk',
@@ -35,6 +43,8 @@ export const DEMO_USERS: readonly DemoUser[] = [
     role: 'FRONT_DESK',
     fhirUser: 'Practitioner/frontdesk',
     description: 'registration: contact data and appointments',
+    patients: 'all of riverside',
+    toTry: 'phone; patientsByIdentifier',
   },
   {
     name: 'billing',
@@ -42,6 +52,8 @@ export const DEMO_USERS: readonly DemoUser[] = [
     role: 'BILLING',
     fhirUser: 'Practitioner/billing',
     description: 'claims: the last four digits of an SSN',
+    patients: 'all of riverside',
+    toTry: 'the last four digits of ssn',
   },
   {
     name: 'researcher',
@@ -49,6 +61,8 @@ export const DEMO_USERS: readonly DemoUser[] = [
     role: 'RESEARCHER',
     fhirUser: 'Practitioner/researcher',
     description: 'the study RIVERSIDE-A1C: the first 12 patients, in years and three-digit ZIP codes',
+    patients: '12 of a study',
+    toTry: 'years for dates, three ZIP digits',
   },
   {
     name: 'patient',
@@ -56,6 +70,8 @@ export const DEMO_USERS: readonly DemoUser[] = [
     role: 'PATIENT',
     fhirUser: 'Patient/riverside-1',
     description: 'their own record, patient 1',
+    patients: 'their own record',
+    toTry: 'careTeam, whoSawMyRecord',
   },
   {
     name: 'proxy',
@@ -63,21 +79,41 @@ export const DEMO_USERS: readonly DemoUser[] = [
     role: 'PROXY',
     fhirUser: 'RelatedPerson/proxy',
     description: 'acts for patients on their authorization',
+    patients: 'by authorization',
+    toTry: 'viewer',
   },
-  { name: 'auditor', tenant: 'riverside', role: 'AUDITOR', description: 'reads the audit log, never a patient record' },
+  {
+    name: 'auditor',
+    tenant: 'riverside',
+    role: 'AUDITOR',
+    description: 'reads the audit log, never a patient record',
+    patients: 'none',
+    toTry: 'fieldAccesses, for auditors',
+  },
   {
     name: 'privacy',
     tenant: 'riverside',
     role: 'PRIVACY_OFFICER',
     description: 'reviews break-glass grants, never reads a patient record',
+    patients: 'none',
+    toTry: 'fieldAccesses of the auditor',
   },
-  { name: 'admin', tenant: 'riverside', role: 'ADMIN', description: 'administers users and clients' },
+  {
+    name: 'admin',
+    tenant: 'riverside',
+    role: 'ADMIN',
+    description: 'administers users and clients',
+    patients: 'none',
+    toTry: 'viewer',
+  },
   {
     name: 'acme',
     tenant: 'riverside',
     role: 'PARTNER',
     client: true,
     description: 'a payer with its own machine client, which runs registered operations by id',
+    patients: 'all of riverside',
+    toTry: 'npm run phi -- tour acme',
   },
   {
     name: 'lakeside-physician',
@@ -85,6 +121,8 @@ export const DEMO_USERS: readonly DemoUser[] = [
     role: 'PHYSICIAN',
     fhirUser: 'Practitioner/lakeside-physician',
     description: 'care team of every lakeside patient',
+    patients: 'all of lakeside',
+    toTry: 'a riverside id: NOT_FOUND',
   },
 ]
 

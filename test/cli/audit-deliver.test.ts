@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { deliverCommand } from '../../cli/audit-deliver.ts'
 import { FolderObjects } from '../../gateway/store/folder-objects.ts'
 import { LAKESIDE, RIVERSIDE, WrittenLog } from '../gateway/oversight/delivery/delivery-bench.ts'
+import { runCommand } from './run-command.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'phi-deliver-'))
 const place = (name: string): string => join(folder, name)
@@ -34,18 +35,8 @@ async function run(args: readonly string[], siem: unknown = [receiver('soc')]): 
   vi.stubEnv('PHI_SIEM_POSITIONS', place('positions'))
   vi.stubEnv('PHI_LOG_ORIGIN', 'phi.example.com')
   vi.stubEnv('PHI_SIEM', siem === 'NONE' ? '' : JSON.stringify(siem))
-  const parts: string[] = []
-  for (const stream of [process.stdout, process.stderr])
-    vi.spyOn(stream, 'write').mockImplementation((chunk) => parts.push(String(chunk)) > 0)
-  const before = process.exitCode
-  try {
-    await deliverCommand().exitOverride().parseAsync(args, { from: 'user' })
-    return { code: Number(process.exitCode ?? 0), output: parts.join('') }
-  } catch (error) {
-    return { code: (error as { exitCode: number }).exitCode, output: parts.join('') }
-  } finally {
-    process.exitCode = before
-  }
+  const { code, stdout, stderr } = await runCommand(deliverCommand(), args)
+  return { code, output: stdout + stderr }
 }
 
 describe('C08: phi audit deliver', () => {
@@ -66,7 +57,7 @@ describe('C08: phi audit deliver', () => {
     // position 1 is in the first batch, which has two items
     expect(await run(['--tenant', 'riverside', '--from', '1', '--to', '2'])).toEqual({
       code: 0,
-      output: 'soc riverside: sent 2 items again, in 1 batches\n',
+      output: 'soc riverside: sent 2 items again, in 1 batch\n',
     })
     expect(readdirSync(join(place('soc'), RIVERSIDE))).toEqual(files.slice(0, 1))
     await run(['--tenant', 'riverside', '--from', '2'])
@@ -77,9 +68,10 @@ describe('C08: phi audit deliver', () => {
   it.each([
     [['--from', '3'], 'needs --tenant'],
     [['--to', '3'], 'needs --from'],
+    [['--tenant', 'riverside', '--from', '3', '--to', '3'], '--from is not before --to. Exchange them.'],
     [['--tenant', 'riverside', '--from', '-1'], 'whole number'],
     [['--tenant', 'riverside', '--from', '1', '--status'], 'choose'],
-    [['--receiver', 'other'], 'no receiver of this name'],
+    [['--receiver', 'other'], 'PHI_SIEM has no such receiver (--receiver). The receivers are: soc.'],
   ])('refuses %j', async (args, why) => {
     const { code, output } = await run(args)
     expect([code > 0, output]).toEqual([true, expect.stringContaining(why)])
@@ -87,9 +79,9 @@ describe('C08: phi audit deliver', () => {
 
   it('C28: sends nothing without a receiver, or to one that is neither confirmed nor given digests', async () => {
     for (const [siem, why] of [
-      ['NONE', 'set PHI_SIEM'],
+      ['NONE', 'the log has no receiver. Name one in PHI_SIEM, as docs/siem-delivery.md describes.'],
       [[{ name: 'new', sink: { folder: place('new') } }], 'insideBoundary'],
-      [[receiver('new'), receiver('newer')], 'needs --receiver'],
+      [[receiver('new'), receiver('newer')], '--from needs --receiver: new or newer'],
     ] as const) {
       const { code, output } = await run(['--tenant', 'riverside', '--from', '0'], siem)
       expect([code > 0, output]).toEqual([true, expect.stringContaining(why)])

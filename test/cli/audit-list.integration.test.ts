@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listCommand } from '../../cli/audit-list.ts'
+import { newProcessId, newRequestId } from '../../gateway/audit/request-id.ts'
 import { parseExport } from '../../gateway/audit/verify/export.ts'
 import { isWholeRequest, verifyReceipt } from '../../gateway/audit/verify/receipt.ts'
 import { decodeNodeId } from '../../gateway/model/node-id.ts'
@@ -32,13 +34,56 @@ describe('phi audit list', () => {
   it.each<[string, string[], string]>([
     ['without a patient, a user and a request', [], 'error: this covers too much of the log. Add or narrow one of '],
     ['with a field alone', ['--path', 'Patient.birthDate'], 'error: this covers too much of the log. Add or narrow one of '],
-    ['with a malformed request id', ['--request', 'nonsense'], 'error: --request is no request id.'],
+    [
+      'with a malformed request id',
+      ['--request', 'nonsense'],
+      'error: --request is no request id, which has 24 letters, digits, hyphens and underscores. Copy extensions.phi.requestId of the response.',
+    ],
+    [
+      'with a malformed patient id',
+      ['--patient', 'MRN-1'],
+      'error: --patient is no patient id. Copy the id of the patient from the API,',
+    ],
+    ['with a malformed address', ['--user', 'a', '--ip', 'nowhere'], 'error: option '],
+    [
+      'with a user that nobody has',
+      ['--user', 'physicin'],
+      'error: the local stack has no such user (--user). Did you mean physician?',
+    ],
+    [
+      'with a field that neither the policy nor a record has',
+      ['--user', 'physician', '--path', 'Patient.snn'],
+      'error: the policy in force has no such field (--path). Did you mean Patient.ssn',
+    ],
+    [
+      'with an unknown reason',
+      ['--user', 'physician', '--reason', 'ROLES'],
+      'error: the policy in force has no such reason (--reason). Did you mean ROLE? The reasons are: ROLE, PURPOSE,',
+    ],
+    [
+      'with an unknown basis',
+      ['--user', 'physician', '--basis', 'CARETEAM'],
+      'error: the policy in force has no such basis (--basis). Did you mean CARE_TEAM? The bases are: ',
+    ],
+    [
+      'with an unknown client',
+      ['--user', 'physician', '--client', 'acm'],
+      'error: the local stack has no such client (--client). Did you mean acme? The clients are: phi-demo, portal, acme.',
+    ],
     ['with an invalid time', ['--user', 'a', '--from', 'yesterday'], 'error: option '],
     ['with a reversed span', ['--user', 'a', '--from', '2026', '--to', '2025'], 'error: --from is later than --to'],
     ['with an invalid tenant', ['--user', 'a', '--tenant', 'No#Tenant'], 'error: option '],
-    ['for a tenant that does not exist', ['--user', 'a', '--tenant', 'northside'], 'error: '],
+    [
+      'for a tenant that does not exist',
+      ['--user', 'a', '--tenant', 'riversid'],
+      'error: the local stack has no such tenant (--tenant). Did you mean riverside? The tenants are: ',
+    ],
     ['with an unknown outcome', ['--user', 'a', '--outcome', 'SEEN'], 'error: option '],
-    ['with an unknown category', ['--user', 'a', '--category', 'NOTHING'], 'error: the schema has no field of this --category'],
+    [
+      'with an unknown category',
+      ['--user', 'a', '--category', 'LABORATORI'],
+      'error: the schema has no such category (--category).',
+    ],
     ['with both --listed and --asked', ['--user', 'a', '--listed', '--asked'], 'error: option '],
     ['with an empty option', ['--user', ''], 'error: an option has a value that '],
     ['with an invalid number', ['--user', 'a', '--first', '0'], 'error: option '],
@@ -109,8 +154,27 @@ describe('phi audit list', () => {
     expect(await list('--patient', patient, '--from', '2000-01-01', '--to', '2000-01-01')).toEqual({
       code: 0,
       stdout: '',
-      stderr: '',
+      stderr: 'No access in the log of riverside matches these options.\n',
     })
+  })
+
+  it('P7: an empty answer about a request states whether the log has the request', async () => {
+    const subject = ['--request', chart.phi.requestId]
+    expect((await list(...subject, '--path', 'Patient.phone')).stderr).toBe(
+      'No access in the log of riverside matches these options.\n',
+    )
+    const other = newRequestId(newProcessId(randomBytes), Date.parse('2026-01-02T03:04:05.678Z'), randomBytes)
+    expect(await list('--request', other)).toEqual({
+      code: 0,
+      stdout: '',
+      stderr:
+        'No record of this request of 2026-01-02T03:04:05.678Z in the log of riverside. A request that asks for no protected field leaves none. Otherwise it is of another tenant, stage or data folder: check --tenant, PHI_STAGE and PHI_DATA.\n',
+    })
+  })
+
+  it('P7: lists a former user that the log has, and refuses it only if the log has none', async () => {
+    expect(await list('--user', 'mallory')).toMatchObject({ code: 1, stdout: '' })
+    expect((await list('--user', 'physician', '--from', '2000', '--to', '2000')).code).toBe(0)
   })
 
   it("P7: each use leaves a record of the review under the operator's account", async () => {

@@ -10,6 +10,7 @@ import { openNotary } from '../../gateway/open-notary.ts'
 import { clinicLock } from '../../schema/clinic.ts'
 import { auditOf } from '../gateway/asking.ts'
 import { type ClinicAnswer, runClinic, type RunningClinic } from '../harness/running-clinic.ts'
+import { runCommand } from './run-command.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'phi-live-'))
 const place = (name: string): string => join(folder, name)
@@ -38,21 +39,8 @@ async function seal(): Promise<void> {
 
 /** Runs a command in this process, whose environment is that of the clinic. */
 async function run(command: Command, ...words: readonly string[]): Promise<{ code: number; out: string; error: string }> {
-  const parts = { out: [] as string[], error: [] as string[] }
-  vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => parts.out.push(String(chunk)) > 0)
-  vi.spyOn(process.stderr, 'write').mockImplementation((chunk) => parts.error.push(String(chunk)) > 0)
-  const before = process.exitCode
-  let code: number
-  try {
-    await command.exitOverride().parseAsync([...words], { from: 'user' })
-    code = Number(process.exitCode ?? 0)
-  } catch (error) {
-    code = (error as { exitCode: number }).exitCode
-  } finally {
-    process.exitCode = before
-    vi.restoreAllMocks()
-  }
-  return { code, out: parts.out.join(''), error: parts.error.join('') }
+  const { code, stdout: out, stderr: error } = await runCommand(command, words)
+  return { code, out, error }
 }
 
 describe('P7: phi audit prove, over the tables of a running system', () => {
@@ -94,15 +82,18 @@ describe('P7: phi audit prove, over the tables of a running system', () => {
   it('P7: refuses an unknown request and a folder with files', async () => {
     expect(await run(proveCommand(), 'unknown', '--out', place('unknown'))).toMatchObject({
       code: 1,
-      error: 'error: this is no request id, and no address of a record: lane/sequence/index\n',
+      error:
+        'error: this is no request id, and no address of a record. Copy extensions.phi.requestId of the response, or write lane/sequence/index.\n',
     })
     expect(await run(proveCommand(), 'A'.repeat(24), '--out', place('unknown'))).toMatchObject({
       code: 1,
-      error: 'error: the audit log has no such request or record\n',
+      error: expect.stringMatching(
+        /^error: No record of this request of 1970-01-01T00:00:00.000Z in the log of riverside\. /,
+      ) as string,
     })
     expect(await run(proveCommand(), sealed.phi.requestId, '--out', place('request'))).toMatchObject({
       code: 1,
-      error: 'error: --out is not empty\n',
+      error: `error: ${place('request')} (--out) is not empty. Choose a folder that is empty or does not exist.\n`,
     })
   })
 })
@@ -121,9 +112,12 @@ describe('P7: phi audit export, over the objects of a running system', () => {
   it('P7: refuses a reversed span, a folder with files and a tenant without a log', async () => {
     expect(await run(exportCommand(), '--from', '2026', '--to', '2025', '--out', place('reversed'))).toMatchObject({
       code: 1,
-      error: 'error: --from is later than --to\n',
+      error: 'error: --from is later than --to. Exchange them.\n',
     })
-    expect(await run(exportCommand(), '--out', place('export'))).toMatchObject({ code: 1, error: 'error: --out is not empty\n' })
+    expect(await run(exportCommand(), '--out', place('export'))).toMatchObject({
+      code: 1,
+      error: `error: ${place('export')} (--out) is not empty. Choose a folder that is empty or does not exist.\n`,
+    })
     const nobody = await run(exportCommand(), '--tenant', 'northside', '--out', place('nobody'))
     expect(nobody.code).toBe(1)
     expect(nobody.error).toMatch(/^error: /)

@@ -22,8 +22,7 @@ const phiIn = (data: string, ...words: readonly string[]): Ran =>
 type Ran = Promise<{ code: unknown; stdout: string; stderr: string }>
 
 describe('phi without a running stack', { timeout: 60_000 }, () => {
-  const message =
-    'No local stack is running. Start it with: npm start, or set PHI_STAGE and the PHI_TABLE_ variables of a deployment.\n'
+  const message = 'No local stack is running in this folder: start it with `npm start`\n'
 
   it.concurrent.each([
     [['audit', 'list', '--user', 'nobody']],
@@ -34,6 +33,8 @@ describe('phi without a running stack', { timeout: 60_000 }, () => {
     [['operations', 'check', '--tenant', 'riverside']],
     [['workforce', 'list', '--tenant', 'riverside']],
     [['import', '.']],
+    [['token', 'physician']],
+    [['policy', 'explain', '--user', 'physician', '--query', 'README.md']],
   ])('%j fails with the cause and the remedy', async (words) => {
     expect(await phi(...words)).toEqual({ code: 1, stdout: '', stderr: message })
   })
@@ -45,7 +46,7 @@ describe('phi without a running stack', { timeout: 60_000 }, () => {
   it.concurrent('fails if the file of a stack is left over from one that has ended', async () => {
     const stale = mkdtempSync(join(folder, 'stale-'))
     writeStaleStack(stale)
-    const stderr = 'The local stack does not answer. If it no longer runs, start it with: npm start\n'
+    const stderr = 'The local stack of this folder no longer answers: start it again with `npm start`\n'
     expect(await phiIn(stale, 'import', '.')).toEqual({ code: 1, stdout: '', stderr })
   })
 })

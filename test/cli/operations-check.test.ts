@@ -95,7 +95,12 @@ describe('phi operations check --files', () => {
   })
 
   it.each([
-    ['no folder', () => join(folder, 'none'), 'has no client'],
+    ['no folder', () => join(folder, 'none'), '(--files): it does not exist. Check the path.'],
+    [
+      'a folder without a client',
+      () => mkdtempSync(join(folder, 'empty-')),
+      '(--files) has no client. Name a folder with a subfolder for each',
+    ],
     ['a contract that is no JSON', () => withFile('contract.json', 'nothing'), 'The contract is not valid JSON.'],
     ['a manifest that is none', () => withFile('manifest.json', '[]'), 'The manifest has no operations.'],
   ])('refuses %s', async (_name, files, message) => {

@@ -24,5 +24,5 @@ export function writeStaleStack(folder: string): void {
     kms: free,
     lambda: free,
   })
-  writeStackFile(folder, { graphql: free, issuer: free, jwksUri: free, tokenEndpoint: free, clientSecrets: {}, env })
+  writeStackFile(folder, { graphql: free, issuer: free, jwksUri: free, tokenEndpoint: free, clientSecrets: {}, users: [], env })
 }

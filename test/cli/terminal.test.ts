@@ -50,8 +50,9 @@ describe('a text for the terminal', () => {
 })
 
 describe('the commands', () => {
+  // bin.ts prints versions only, before it loads anything
   it('print through one file', () => {
-    const files = readdirSync(`${ROOT}/cli`).filter((name) => name.endsWith('.ts') && name !== 'terminal.ts')
+    const files = readdirSync(`${ROOT}/cli`).filter((name) => name.endsWith('.ts') && !['terminal.ts', 'bin.ts'].includes(name))
     expect(files.length).toBeGreaterThan(10)
     for (const file of files) {
       const text = readFileSync(`${ROOT}/cli/${file}`, 'utf8')

@@ -93,13 +93,25 @@ rows with a phone number that cannot be compared: 1
   })
 
   it.each([
-    ['a file that does not exist', ['import', 'none.csv', '--tenant', 'riverside'], 'error: Cannot read the file. Check its path.'],
-    ['a folder', ['import', folder, '--tenant', 'riverside'], 'error: Cannot read the file. Check its path.'],
+    [
+      'a file that does not exist',
+      ['import', 'none.csv', '--tenant', 'riverside'],
+      'error: Cannot read none.csv (<file>): it does not exist. Check the path.',
+    ],
+    [
+      'a folder',
+      ['import', folder, '--tenant', 'riverside'],
+      `error: Cannot read ${folder} (<file>): it is a folder, not a file. Name a file in it.`,
+    ],
     ['no tenant', ['list'], "error: required option '--tenant <tenant>' not specified"],
     ['no tenant', ['import', 'x.csv'], "error: required option '--tenant <tenant>' not specified"],
     ['an invalid tenant', ['list', '--tenant', 'No#Tenant'], 'error: option '],
     ['no file', ['import', '--tenant', 'riverside'], "error: missing required argument 'file'"],
-    ['a tenant that does not exist', ['list', '--tenant', 'northside'], 'error: '],
+    [
+      'a tenant that does not exist',
+      ['list', '--tenant', 'riversid'],
+      'error: the local stack has no such tenant (--tenant). Did you mean riverside?',
+    ],
   ])('%s is an error with its cause', async (_, words, message) => {
     const { code, stdout, stderr } = await workforce(...words)
     expect([code, stdout]).toEqual([1, ''])

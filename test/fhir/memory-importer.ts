@@ -11,6 +11,8 @@ import { idFor } from './clinic.ts'
 export class MemoryImporter implements Importer {
   readonly idFor = idFor
   readonly digests = new Map<string, string | undefined>()
+  /** The time that a write takes, in milliseconds. */
+  writeMs = 2
   atOnce = 0
   mostAtOnce = 0
   closed = false
@@ -23,7 +25,7 @@ export class MemoryImporter implements Importer {
 
   async write({ patient: whose, records }: MappedPatient): Promise<SourceResult> {
     this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce)
-    await wait(2)
+    await wait(this.writeMs)
     this.atOnce--
     const failure = this.failing.get(whose)
     if (failure) throw failure

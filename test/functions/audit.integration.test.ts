@@ -1,6 +1,6 @@
 import { QueryCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { fromEvent, toResult } from '../../gateway/http/lambda-event.ts'
+import { answerEvent } from '../../gateway/http/lambda-event.ts'
 import { StoreUnavailable } from '../../gateway/model/failures.ts'
 import type { TenantId } from '../../gateway/model/ids.ts'
 import { readerPolicy } from '../../gateway/oversight/reader-policy.ts'
@@ -30,7 +30,7 @@ beforeAll(async () => {
   audit = await startGuardedAudit(clinic, {
     env: own,
     routes: {
-      'POST /graphql': async (event, context) => toResult(await clinical.gateway.handle(fromEvent(event, context, Date.now()))),
+      'POST /graphql': (event, context) => answerEvent((request) => clinical.gateway.handle(request), event, context, Date.now()),
     },
   })
 })

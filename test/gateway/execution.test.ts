@@ -31,7 +31,12 @@ const schema = new GraphQLSchema({
   }),
 })
 const events: GatewayEvent[] = []
-const engine = new OperationEngine({ schema, introspection: false, events: (event) => void events.push(event) })
+const engine = new OperationEngine({
+  schema,
+  introspection: false,
+  events: (event) => void events.push(event),
+  detailedErrors: false,
+})
 const { policy } = compile(sdl(`id: ID! ${NOT_PHI}`))
 const documents = new PreparedDocuments({ executable: schema, schema, policy, introspection: false, monotonic: () => 0 })
 

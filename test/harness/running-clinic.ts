@@ -116,7 +116,8 @@ export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<
 
   const open = async ({ now = Date.now, env = {} }: { now?: Clock; env?: Record<string, string> } = {}) => {
     const events: GatewayEvent[] = []
-    const environment = { ...stack.env, ...env }
+    // errors have the texts of a deployment: a test of detailed errors sets the local stage itself
+    const environment = { ...stack.env, PHI_STAGE: 'test', ...env }
     const operator = operatorEvents({ stage: 'test', now, print: (line) => canary.printed(line) })
     const tell = (event: GatewayEvent): void => {
       canary.told(event)

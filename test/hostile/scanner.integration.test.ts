@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { fromEvent, toResult } from '../../gateway/http/lambda-event.ts'
+import { answerEvent } from '../../gateway/http/lambda-event.ts'
 import { type HttpApi, startHttpApi } from '../../infra/local/api-gateway.ts'
 import { fetchToken } from '../../infra/local/token.ts'
 import { at } from '../gateway/asking.ts'
@@ -16,7 +16,7 @@ beforeAll(async () => {
   clinic = await runClinic({ riverside: 1, lakeside: 1 })
   const { gateway, services } = await clinic.another({ env: { PHI_STAGE: 'production' } })
   const handler: Parameters<typeof startHttpApi>[0]['routes']['POST /graphql'] = async (event, context) =>
-    toResult(await gateway.handle(fromEvent(event, context, services.now())))
+    await answerEvent((request) => gateway.handle(request), event, context, services.now())
   api = await startHttpApi({ port: 0, routes: { 'POST /graphql': handler, 'GET /graphql': handler } })
   token = await fetchToken(clinic.stack, 'physician')
 })

@@ -595,3 +595,54 @@ describe('alarms for operators', () => {
     ])
   })
 })
+
+describe('the HTTP API', () => {
+  const deployment = z.object({
+    functions: z.record(
+      z.string(),
+      z.object({ environment: z.record(z.string(), z.unknown()), events: z.array(z.record(z.string(), z.unknown())) }),
+    ),
+  })
+  const { functions } = deployment.parse(readFragment(new URL('../../serverless.yml', import.meta.url)))
+  /** The routes, with the function of each. */
+  const routes = new Map(
+    packaged === undefined
+      ? Object.entries(functions).flatMap(([name, { events }]) =>
+          events.flatMap(({ httpApi }) => (httpApi === undefined ? [] : [[z.string().parse(httpApi), name] as const])),
+        )
+      : Object.values(source)
+          .filter(({ Type }) => Type === 'AWS::ApiGatewayV2::Route')
+          .map(({ Properties }) => [z.string().parse(Properties['RouteKey']), JSON.stringify(Properties['Target'])] as const),
+  )
+
+  it('passes preflights to the function of their path, without an authorizer', () => {
+    expect([...routes.keys()].toSorted()).toEqual([
+      'GET /graphql',
+      'OPTIONS /audit/graphql',
+      'OPTIONS /graphql',
+      'POST /audit/graphql',
+      'POST /graphql',
+    ])
+    for (const path of ['/graphql', '/audit/graphql']) expect(routes.get(`OPTIONS ${path}`)).toBe(routes.get(`POST ${path}`))
+    for (const { Type, Properties } of Object.values(source)) {
+      if (Type === 'AWS::ApiGatewayV2::Route') expect(Properties['AuthorizationType'] ?? 'NONE').toBe('NONE')
+    }
+  })
+
+  it('has no CORS of its own, which would replace the headers of the functions', () => {
+    const api = source['HttpApi']?.Properties ?? readFragment(new URL('../../serverless.yml', import.meta.url))
+    expect(JSON.stringify(api)).not.toMatch(/CorsConfiguration|"cors":/)
+    const settings = ['graphql', 'audit'].map((name) => functions[name]?.environment['PHI_CORS'])
+    expect(settings).toEqual(["${param:cors, '{}'}", "${param:cors, '{}'}"])
+  })
+
+  it('has the routes of the local API', () => {
+    const local = ['start.ts', 'explorer/explorer.ts']
+      .map((file) => readFileSync(new URL(`../../infra/local/${file}`, import.meta.url), 'utf8'))
+      .join('\n')
+    const keys = [...local.matchAll(/'((?:GET|POST|OPTIONS) \/[^']*)':/g)].map(([, key = '']) => key)
+    expect(keys.filter((key) => key !== 'GET /health' && !key.includes('/explorer/')).toSorted()).toEqual(
+      [...routes.keys()].toSorted(),
+    )
+  })
+})

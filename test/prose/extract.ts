@@ -10,7 +10,7 @@ const BEFORE_VALUE: ReadonlySet<TokenKind> = new Set([TokenKind.EQUALS, TokenKin
 
 /** The prose of a file by the kind of the file; undefined for a file without measured prose. */
 export function blocksOf(path: string, source: string): Block[] | undefined {
-  if (/\.[jt]s$/.test(path)) return typescriptBlocks(source)
+  if (/\.[jt]sx?$/.test(path)) return typescriptBlocks(source)
   if (path.endsWith('.graphql')) return graphqlBlocks(source)
   if (path.endsWith('.md')) return [{ line: 1, text: source }]
   if (/\.(?:ya?ml|sh)$|^\.ci\/[^.]+$/.test(path)) return hashBlocks(source)

@@ -1,3 +1,4 @@
+import { counted } from '../../model/counted.ts'
 import type { LateItem, LogFinding } from './findings.ts'
 import type { ReplayCounts } from './replay-tally.ts'
 import type { ReplayDependence } from './replay-verdict.ts'
@@ -35,17 +36,15 @@ interface LogEnd {
   readonly time?: number
 }
 
-const counted = (count: number, one: string, many: string): string => `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`
-
 /** One line for people: `1,234,567 field records in 154,321 items, 3 lanes, 96 of 96 checkpoints, 2 of 2 witnesses, no gap`. */
 export function reportLine({ records, items, lanes, checkpoints, witnesses, findings }: LogReport): string {
   const gaps = findings.filter(({ kind }) => kind === 'GAP' || kind === 'SEGMENT_MISSING').length
   return [
-    `${counted(records, 'field record', 'field records')} in ${counted(items, 'item', 'items')}`,
-    counted(lanes, 'lane', 'lanes'),
-    `${checkpoints.verified.toLocaleString('en-US')} of ${counted(checkpoints.expected, 'checkpoint', 'checkpoints')}`,
+    `${counted(records, 'field record')} in ${counted(items, 'item')}`,
+    counted(lanes, 'lane'),
+    `${checkpoints.verified.toLocaleString('en-US')} of ${counted(checkpoints.expected, 'checkpoint')}`,
     `${witnesses.signed} of ${counted(witnesses.known, 'witness', 'witnesses')}`,
-    gaps === 0 ? 'no gap' : counted(gaps, 'gap', 'gaps'),
+    gaps === 0 ? 'no gap' : counted(gaps, 'gap'),
   ].join(', ')
 }
 
@@ -68,7 +67,7 @@ export function replayLine({ replay: { disclosed, replayed, depends, notAllowed 
     return count === 0 ? [] : [counted(count, one, many)]
   })
   return [
-    `replayed ${replayed.toLocaleString('en-US')} of ${counted(disclosed, 'disclosed or masked record', 'disclosed or masked records')}`,
+    `replayed ${replayed.toLocaleString('en-US')} of ${counted(disclosed, 'disclosed or masked record')}`,
     counted(byPatient, 'depends on labels or consents', 'depend on labels or consents'),
     ...others,
     `${notAllowed.toLocaleString('en-US')} not allowed`,

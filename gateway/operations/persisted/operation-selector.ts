@@ -14,7 +14,7 @@ import { AutomaticLookup } from './automatic-lookup.ts'
 import type { AdoptionMode, OperationParts } from './adoption.ts'
 import type { Registered } from './operation-registry.ts'
 import { RegistryLookup } from './registry-lookup.ts'
-import { codeOfUnknown, idHash, type SelectionRefusal } from './selection-refusal.ts'
+import { codeOfUnknown, idHash, SELECTION_DETAILS, type SelectionRefusal } from './selection-refusal.ts'
 import type { PreparedDocument } from './prepared-document.ts'
 import type { PreparedDocuments } from './prepared-documents.ts'
 
@@ -96,13 +96,14 @@ export class OperationSelector {
 
   async #byText(request: SelectionRequest, text: string, rules: ClientRules): Promise<SelectedOperation | SelectionRefusal> {
     const { body, isGet } = request
-    if (isGet) return { refused: 'BAD_REQUEST', status: 405 }
+    if (isGet) return { refused: 'BAD_REQUEST', status: 405, detail: SELECTION_DETAILS.TEXT_BY_GET }
     if (rules.mode === 'only') {
-      return { refused: 'PERSISTED_DOCUMENT_ID_REQUIRED', recorded: { operationHash: sha256(text) } }
+      const refused = 'PERSISTED_DOCUMENT_ID_REQUIRED'
+      return { refused, detail: SELECTION_DETAILS[refused], recorded: { operationHash: sha256(text) } }
     }
     const prepared = this.#parts.documents.read(text)
     if (rules.mayRegister && body.id?.form === 'persistedQuery') {
-      if (body.id.id !== hashOf(prepared, text)) return { refused: 'BAD_REQUEST' }
+      if (body.id.id !== hashOf(prepared, text)) return { refused: 'BAD_REQUEST', detail: SELECTION_DETAILS.HASH_DIFFERS }
       if (!('refused' in prepared)) await this.#automatic.store(request, body.id.id, text)
     }
     return await this.#matched(request, prepared, text, rules.mode)
@@ -119,6 +120,7 @@ export class OperationSelector {
     if (mode === 'free' || (mode === 'log' && 'refused' in prepared)) return free
     const refusal = (client?: RegisteredClient): SelectionRefusal => ({
       refused: 'PERSISTED_DOCUMENT_NOT_FOUND',
+      detail: SELECTION_DETAILS.PERSISTED_DOCUMENT_NOT_FOUND,
       recorded: { operationHash: hashOf(prepared, text), ...contractOf(client) },
     })
     // a text that the schema refuses is no registered one, and the answer reveals nothing of the schema
@@ -150,7 +152,12 @@ export class OperationSelector {
     const refused = codeOfUnknown(id.form, rules)
     // without a contract, the next step of a client's protocol is no refusal
     const isProtocol = !hasContract && (refused === 'PERSISTED_QUERY_NOT_FOUND' || refused === 'PERSISTED_QUERY_NOT_SUPPORTED')
-    return { refused, ...(!isProtocol && { recorded: { operationHash: idHash(id.id), ...contractOf(client) } }) }
+    const detail = refused in SELECTION_DETAILS ? SELECTION_DETAILS[refused as keyof typeof SELECTION_DETAILS] : undefined
+    return {
+      refused,
+      ...(detail && { detail }),
+      ...(!isProtocol && { recorded: { operationHash: idHash(id.id), ...contractOf(client) } }),
+    }
   }
 
   /** Undefined if the operation is not for this caller. */
@@ -168,7 +175,7 @@ export class OperationSelector {
     // the registry proved the one operation of the text
     if (prepared.operation === undefined) return undefined
     const isSafe = prepared.operation.operation === OperationTypeNode.QUERY && prepared.isUrlSafe
-    if (request.isGet && !isSafe) return { refused: 'BAD_REQUEST', status: 405 }
+    if (request.isGet && !isSafe) return { refused: 'BAD_REQUEST', status: 405, detail: SELECTION_DETAILS.NOT_SAFE }
     return { prepared, isPersisted: true, caller }
   }
 

@@ -37,7 +37,7 @@ export class PreparedDocuments {
   /** Reads a text that a client sent. */
   read(text: string): PreparedDocument | DocumentRefusal {
     const document = this.#documents.read(text)
-    if ('refused' in document) return document
+    if ('refused' in document) return { ...document, detail: () => this.#documents.detailOf(text) }
     const known = this.#prepared.get(document)
     if (known !== undefined) return known
     const prepared = new PreparedDocument(document, text, this.#parts)

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { firstDetail, CURSOR_DETAIL } from '../../model/limit-details.ts'
 import { BadUserInput, FilterTooBroad } from '../../model/failures.ts'
 import { listDigest } from '../access-cursor.ts'
 import type { AccessFilter } from '../access-filter.ts'
@@ -23,10 +24,12 @@ interface Arguments {
 export const anomalies: AuditRoot<Arguments> = async (args, { reader, anomalies: settings, now, deadline }) => {
   const { kinds, first, after } = args
   const minScore = args.minScore ?? THRESHOLD
-  if (!Number.isSafeInteger(first) || first < 1 || first > MAX_PAGE) throw new BadUserInput()
-  if (!(minScore >= 0 && minScore <= 1)) throw new BadUserInput()
+  if (!Number.isSafeInteger(first) || first < 1 || first > MAX_PAGE)
+    throw new BadUserInput({ detail: () => firstDetail(first, MAX_PAGE) })
+  if (!(minScore >= 0 && minScore <= 1)) throw new BadUserInput({ detail: '`minScore` is a number from 0 to 1.' })
   const { from, to } = timesOf(args)
-  if (from === undefined || to === undefined || from > to || from > now) throw new BadUserInput()
+  if (from === undefined || to === undefined || from > to || from > now)
+    throw new BadUserInput({ detail: '`from` and `to` are required. `from` is not after `to`, and not in the future.' })
   const until = Math.min(to, now)
   if (until - from > settings.maxDays * DAY_MS) throw new FilterTooBroad(['from', 'to'])
   const list = listDigest(reader.tenant, 'anomalies', { from: args.from, to: args.to, kinds: kinds ?? null, minScore })
@@ -101,15 +104,15 @@ const cursorOf = (list: string, finding: Finding): string =>
 
 /** @throws BadUserInput for a text that is no cursor, and for the cursor of another list */
 function positionIn(list: string, text: string): Position {
-  if (text.length > 256) throw new BadUserInput()
+  if (text.length > 256) throw new BadUserInput({ detail: CURSOR_DETAIL })
   let parsed: unknown
   try {
     parsed = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))
   } catch {
-    throw new BadUserInput()
+    throw new BadUserInput({ detail: CURSOR_DETAIL })
   }
   const position = Position.safeParse(parsed)
-  if (!position.success || position.data[0] !== list) throw new BadUserInput()
+  if (!position.success || position.data[0] !== list) throw new BadUserInput({ detail: CURSOR_DETAIL })
   return position.data
 }
 

@@ -8,7 +8,9 @@ export function accountedSpan(
   now: number,
 ): { readonly from: number; readonly to: number } {
   const { from, to } = timesOf(times)
-  if (from === undefined || to === undefined || from > to || from > now) throw new BadUserInput()
-  if (from < Date.parse(yearsBefore(dayOf(now), ACCOUNTED_YEARS))) throw new BadUserInput()
+  if (from === undefined || to === undefined || from > to || from > now)
+    throw new BadUserInput({ detail: '`from` is after `to`, or in the future.' })
+  if (from < Date.parse(yearsBefore(dayOf(now), ACCOUNTED_YEARS)))
+    throw new BadUserInput({ detail: `\`from\` is more than ${ACCOUNTED_YEARS} years ago.` })
   return { from, to: Math.min(to, now) }
 }

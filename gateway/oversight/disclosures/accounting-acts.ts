@@ -45,7 +45,8 @@ export async function correctDisclosure(acting: Acting, id: string, reason: stri
   const content = disclosureContent(input, acting.now)
   const because = enteredText(reason, 'TEXT')
   return await act(acting, patient, ({ disclosures }) => {
-    if (found(disclosures, of).withdrawn !== undefined) throw new BadUserInput()
+    if (found(disclosures, of).withdrawn !== undefined)
+      throw new BadUserInput({ detail: 'The disclosure was withdrawn, and a withdrawn one is not corrected. Enter it again.' })
     return { entry: { kind: 'CORRECTION', ...made(acting), of, reason: because, content }, of }
   })
 }
@@ -78,10 +79,13 @@ export async function suspendAccounting(acting: Acting, patientId: string, input
   const identity = optionalText(input.identity, 'TEXT')
   const statedAt = input.statedAt === null || input.statedAt === undefined ? now : enteredTime(input.statedAt).from
   const until = enteredTime(input.until).end - 1
-  if (statedAt > now || until < now) throw new BadUserInput()
+  if (statedAt > now || until < now) throw new BadUserInput({ detail: '`statedAt` is in the future, or `until` is in the past.' })
   // without a written statement, the identity is documented and the time is limited
   const isOral = statement === 'ORAL'
-  if (isOral && (identity === undefined || until > endOfDay(daysAfter(dayOf(statedAt), ORAL_DAYS)))) throw new BadUserInput()
+  if (isOral && (identity === undefined || until > endOfDay(daysAfter(dayOf(statedAt), ORAL_DAYS))))
+    throw new BadUserInput({
+      detail: `An oral statement requires \`identity\`, and \`until\` is ${ORAL_DAYS} days after \`statedAt\` at most.`,
+    })
   const stated = { agency, statement, ...(identity !== undefined && { identity }), statedAt, until }
   return await act(acting, patient, () => ({ entry: { kind: 'SUSPENSION', ...made(acting), ...stated } }))
 }
@@ -114,8 +118,10 @@ export async function requestAccounting(acting: Acting, patientId: string, input
   const from = input.from === null || input.from === undefined ? earliest : enteredTime(input.from).from
   const end = input.to === null || input.to === undefined ? endOfDay(received) : enteredTime(input.to).end - 1
   const to = Math.min(end, now)
-  if (receivedAt > now || received < yearsBefore(dayOf(now), ACCOUNTED_YEARS)) throw new BadUserInput()
-  if (from < earliest || from > to) throw new BadUserInput()
+  if (receivedAt > now || received < yearsBefore(dayOf(now), ACCOUNTED_YEARS))
+    throw new BadUserInput({ detail: `\`receivedAt\` is in the future, or more than ${ACCOUNTED_YEARS} years ago.` })
+  if (from < earliest || from > to)
+    throw new BadUserInput({ detail: `\`from\` is after \`to\`, or more than ${ACCOUNTED_YEARS} years before \`receivedAt\`.` })
   return await act(acting, patient, ({ requests }) => {
     const free = [...requests.values()].flatMap((one) => (one.free && one.withdrawn === undefined ? one.received : []))
     return {
@@ -132,7 +138,11 @@ export async function extendAccounting(acting: Acting, id: string, reason: strin
   return await act(acting, patient, ({ requests }) => {
     const request = found(requests, of)
     const isOpen = request.given === undefined && request.withdrawn === undefined && request.extension === undefined
-    if (!isOpen || acting.now > endOfDay(dueOn(request.received))) throw new BadUserInput()
+    if (!isOpen || acting.now > endOfDay(dueOn(request.received)))
+      throw new BadUserInput({
+        detail:
+          'The request is answered, withdrawn, extended, or past its due day. Only an open request is extended, and only once.',
+      })
     return {
       entry: { kind: 'EXTENSION', ...made(acting), of, reason: because },
       of,
@@ -147,7 +157,8 @@ export async function withdrawAccountingRequest(acting: Acting, id: string, reas
   const because = enteredText(reason, 'TEXT')
   return await act(acting, patient, ({ requests }) => {
     const request = found(requests, of)
-    if (request.given !== undefined) throw new BadUserInput()
+    if (request.given !== undefined)
+      throw new BadUserInput({ detail: 'The accounting of the request was given. It is not withdrawn any more.' })
     if (request.withdrawn !== undefined) return of
     return {
       entry: { kind: 'REQUEST_WITHDRAWAL', ...made(acting), of, reason: because },
@@ -169,7 +180,8 @@ export async function giveAccounting(acting: Acting, reading: AccountingReading,
     const request = found(ledger.requests, of)
     const state = stateOf(request, now)
     if (state === 'GIVEN') return of
-    if (state === 'WITHDRAWN') throw new BadUserInput()
+    if (state === 'WITHDRAWN')
+      throw new BadUserInput({ detail: 'The request was withdrawn. Enter a new one with `requestAccounting`.' })
     const { from, to } = request
     const accounting = forIndividual(await readAccounting(reading, { patient, from, to }, ledger))
     const { writes, digest } = await book.addGiven(patient, of, { accounting, html: accountingHtml(accounting) })

@@ -1,3 +1,4 @@
+import { firstDetail } from '../../model/limit-details.ts'
 import { BadUserInput } from '../../model/failures.ts'
 import type { AuditReading, AuditRoot } from '../audit-reader.ts'
 import type { AuditMutation, AuditWriting } from '../audit-mutation.ts'
@@ -65,7 +66,8 @@ interface RequestArguments {
 
 /** `accountings`: the requests, overdue ones first, each group by its due day. */
 export const accountings: AuditRoot<RequestArguments> = async ({ patientId, state, first }, { reader, now }) => {
-  if (!Number.isSafeInteger(first) || first < 1 || first > MAX_REQUESTS) throw new BadUserInput()
+  if (!Number.isSafeInteger(first) || first < 1 || first > MAX_REQUESTS)
+    throw new BadUserInput({ detail: () => firstDetail(first, MAX_REQUESTS) })
   const patient = patientId === null || patientId === undefined ? undefined : patientOf(patientId)
   const all = (await reader.disclosures.requests())
     .map((request) => ({ request, state: listedState(request, now) }))

@@ -41,10 +41,13 @@ export function disclosureContent(input: DisclosureInput, now: number): Disclosu
   const protocol = input.protocol ?? undefined
   const isRepeated = count > 1
   if (!Number.isSafeInteger(count) || count < 1 || count > MAX_COUNT || isRepeated !== (last !== undefined))
-    throw new BadUserInput()
-  if (at < EARLIEST || at > now || (last !== undefined && (last < at || last > now))) throw new BadUserInput()
-  if ((purpose === undefined) === (requestCopy === undefined)) throw new BadUserInput()
-  if (protocol !== undefined && (basis !== 'RESEARCH' || !isProtocol(protocol))) throw new BadUserInput()
+    throw new BadUserInput({ detail: `\`count\` is 1 to ${MAX_COUNT}. \`lastDate\` is set exactly if \`count\` is more than 1.` })
+  if (at < EARLIEST || at > now || (last !== undefined && (last < at || last > now)))
+    throw new BadUserInput({ detail: '`date` is before 1990 or in the future, or `lastDate` is before `date` or in the future.' })
+  if ((purpose === undefined) === (requestCopy === undefined))
+    throw new BadUserInput({ detail: 'Set exactly one of `purpose` and `requestCopy`.' })
+  if (protocol !== undefined && (basis !== 'RESEARCH' || !isProtocol(protocol)))
+    throw new BadUserInput({ detail: '`protocol` is set for the basis RESEARCH only, and is the name of a protocol.' })
   const address = optionalText(input.recipient.address, 'ADDRESS')
   return {
     basis,
@@ -78,8 +81,9 @@ export function studyFacts(input: StudyInput, { now, by }: { readonly now: numbe
   const { protocol, standing, individuals } = input
   const { from } = enteredTime(input.from)
   const to = given(input.to) ? enteredTime(input.to).end - 1 : undefined
-  if (!isProtocol(protocol) || !Number.isSafeInteger(individuals) || individuals < 0) throw new BadUserInput()
-  if (to !== undefined && to < from) throw new BadUserInput()
+  if (!isProtocol(protocol) || !Number.isSafeInteger(individuals) || individuals < 0)
+    throw new BadUserInput({ detail: '`protocol` is no name of a protocol, or `individuals` is no count.' })
+  if (to !== undefined && to < from) throw new BadUserInput({ detail: '`to` is before `from`. Exchange them.' })
   return {
     protocol,
     standing,

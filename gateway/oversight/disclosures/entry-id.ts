@@ -1,3 +1,4 @@
+import { idDetail } from '../../model/limit-details.ts'
 import { BadUserInput, Failure } from '../../model/failures.ts'
 import { decodeNodeId } from '../../model/node-id.ts'
 
@@ -31,6 +32,6 @@ export function entryPlace(id: string): EntryPlace {
 /** The patient of an argument: an id as the log has it, or as the clinical endpoint has it. @throws BadUserInput */
 export function patientOf(text: string): string {
   const patient = decodeNodeId(text)?.patient ?? text
-  if (!PATIENT.test(patient)) throw new BadUserInput()
+  if (!PATIENT.test(patient)) throw new BadUserInput({ detail: idDetail('patientId') })
   return patient
 }

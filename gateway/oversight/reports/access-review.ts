@@ -98,7 +98,8 @@ export const accessReview: AuditRoot<Arguments> = async ({ role: named, ...times
 export function roleOf({ roles }: PolicyTable, named: string | null | undefined): Pick<ReviewScope, 'role'> {
   if (named === null || named === undefined) return {}
   const role = [...roles.keys()].find((one) => one === named)
-  if (role === undefined) throw new BadUserInput()
+  if (role === undefined)
+    throw new BadUserInput({ detail: () => `\`role\` is no role of the policy. Choose one of: ${[...roles.keys()].join(', ')}.` })
   return { role }
 }
 

@@ -17,7 +17,7 @@ export function reportSpan(given: TimeArguments): ReportSpan {
   const { from, to } = timesOf(given)
   const missing = [...(from === undefined ? ['from'] : []), ...(to === undefined ? ['to'] : [])]
   if (from === undefined || to === undefined) throw new FilterTooBroad(missing)
-  if (from > to) throw new BadUserInput()
+  if (from > to) throw new BadUserInput({ detail: '`from` is after `to`. Exchange them.' })
   return { from, to }
 }
 

@@ -56,15 +56,22 @@ async function signOffReview(input: SignOffInput, writing: AuditWriting): Promis
   const { reader, policy, now, by, requestId, act, commit, deadline } = writing
   const { digest, decision } = input
   const span = reportSpan(input)
-  if (span.to + CLOSES_MS >= now || !/^[0-9a-f]{64}$/.test(digest)) throw new BadUserInput()
+  if (span.to + CLOSES_MS >= now || !/^[0-9a-f]{64}$/.test(digest))
+    throw new BadUserInput({
+      detail:
+        '`to` is too recent, or `digest` is no SHA-256 in hex. Sign a span that has ended, with the `digest` of `accessReview`.',
+    })
   if (span.to - span.from > MAX_SPAN_MS) throw new FilterTooBroad(['from', 'to'])
   const scope = { ...span, ...roleOf(policy, input.role) }
   const note = optionalText(input.note, 'TEXT')
   const findings = (input.findings ?? []).map(enteredFinding)
-  if (findings.length > MAX_FINDINGS) throw new BadUserInput()
+  if (findings.length > MAX_FINDINGS) throw new BadUserInput({ detail: `\`findings\` has more than ${MAX_FINDINGS} entries.` })
   const review = await reviewAccess(writing, scope)
   if (review.digest !== digest) throw new VersionConflict()
-  if (!areOf(review, findings)) throw new BadUserInput()
+  if (!areOf(review, findings))
+    throw new BadUserInput({
+      detail: 'A finding is not one of the review, or has two decisions. Take `rule` and `userId` from `accessReview`.',
+    })
   const signed: Signed = {
     ...scope,
     roles: [...policy.roles.keys()],
@@ -98,7 +105,8 @@ function enteredFinding({ rule, userId, decision, note: entered }: FindingInput)
   const named = [rule, userId].flatMap((one) =>
     one === null || one === undefined ? [] : enteredText(one.slice(0, MAX_ID + 1), 'TEXT'),
   )
-  if (named.length !== 1 || named.some((one) => one.length > MAX_ID)) throw new BadUserInput()
+  if (named.length !== 1 || named.some((one) => one.length > MAX_ID))
+    throw new BadUserInput({ detail: `A finding has either \`rule\` or \`userId\`, of ${MAX_ID} characters at most.` })
   const about = typeof rule === 'string' ? { rule } : { userId: userId ?? '' }
   return { ...about, decision, ...(note !== undefined && { note }) }
 }

@@ -1,6 +1,7 @@
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { SqlValue } from './audit-tables.ts'
 import { emptySelection, itemSelection } from './columns.ts'
+import { DuckDbMissing } from './table-faults.ts'
 import { type TimeSpan, timeLiteral } from './time-span.ts'
 
 /** With one thread, DuckDB needs a third of the memory, and the order of rows is that of the input. */
@@ -32,9 +33,15 @@ export class TableEngine {
   /**
    * @param folder an absolute path. Its files are private to the caller
    * @param threads with more than one, the order of rows is undefined unless a statement has an ORDER BY
+   * @throws DuckDbMissing
    */
   static async open(folder: string, threads: 1 | 2 = 1): Promise<TableEngine> {
-    const instance = await DuckDBInstance.create(':memory:', { ...SETTINGS, threads: String(threads), temp_directory: folder })
+    const library = await loadLibrary()
+    const instance = await library.DuckDBInstance.create(':memory:', {
+      ...SETTINGS,
+      threads: String(threads),
+      temp_directory: folder,
+    })
     const connection = await instance.connect()
     const engine = new TableEngine(instance, connection)
     // the name of Trino
@@ -109,3 +116,12 @@ function exact(value: bigint): number {
 
 /** A text of SQL. */
 export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+/** Loads the library. An installation of the package has it only if its user installed it, because it has 63 MB. @throws DuckDbMissing */
+async function loadLibrary(): Promise<{ readonly DuckDBInstance: typeof DuckDBInstance }> {
+  try {
+    return await import('./duckdb-library.ts')
+  } catch (cause) {
+    throw new DuckDbMissing({ cause })
+  }
+}

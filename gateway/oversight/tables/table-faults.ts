@@ -50,3 +50,12 @@ export class TableAltered extends Error {
     super('A file of the audit tables is missing or altered. Run: phi audit rebuild.')
   }
 }
+
+/** The library of DuckDB is not installed. */
+export class DuckDbMissing extends Error {
+  override readonly name = 'DuckDbMissing'
+
+  constructor(options?: ErrorOptions) {
+    super('Questions over the tables of the audit log need DuckDB. Run: npm install @duckdb/node-api@1.5.6-r.1', options)
+  }
+}

@@ -2,6 +2,7 @@ import type { OperationAdmin } from '../../../gateway/admin/operation-admin.ts'
 import { type TenantId, tenantId } from '../../../gateway/model/ids.ts'
 import { refuseProduction } from '../../../gateway/model/stage.ts'
 import { type AdminRefusal, adminRefusalText } from '../../../gateway/operations/persisted/admin-refusal.ts'
+import { counted } from '../../../gateway/model/counted.ts'
 import { clientFile, DEMO_CLIENTS, type DemoClient } from './demo-clients.ts'
 
 export interface ClientSeeding {
@@ -38,7 +39,7 @@ export async function seedClients({ stage, openOperations, log }: ClientSeeding)
     try {
       for (const client of DEMO_CLIENTS.filter(({ tenants }) => tenants.includes(name))) {
         const count = await seedClient(admin, tenant, client)
-        if (count > 0) log(`${name}: ${count} operations of ${client.client}`)
+        if (count > 0) log(`${name}: ${counted(count, 'operation')} of ${client.client}`)
       }
     } finally {
       admin.close()

@@ -6,6 +6,7 @@ import type { MappedPatient } from '../../../fhir/mapped-bundle.ts'
 import { refuseProduction } from '../../../gateway/model/stage.ts'
 import { type Instant, type TenantId, tenantId } from '../../../gateway/model/ids.ts'
 import { clinicLock } from '../../../schema/clinic.ts'
+import { counted } from '../../../gateway/model/counted.ts'
 import { demoBundles } from './bundles.ts'
 import { studyReference, type Study } from '../../../gateway/model/study.ts'
 import { DEMO_STUDIES, DEMO_USERS, type DemoUser } from '../users.ts'
@@ -60,7 +61,7 @@ export async function seedDemo({ stage, openImporter, riverside, lakeside, log }
     } finally {
       await importer.close()
     }
-    log(`${name}: ${count} patients, ${records} records`)
+    log(`${name}: ${counted(count, 'patient')}, ${counted(records, 'record')}`)
   }
 }
 

@@ -7,8 +7,8 @@ const read = (path: string): string => readFileSync(new URL(path, root), 'utf8')
 /** A block of the document under a line that names its file. */
 const SNIPPET = /^`(examples\/dental\/[\w.-]+)`[^\n]*\n\n```\w+\n([\s\S]*?)```$/gm
 
-describe('docs/your-own-schema.md', () => {
-  const text = read('docs/your-own-schema.md')
+describe('docs/create-gateway.md', () => {
+  const text = read('docs/create-gateway.md')
   const snippets = [...text.matchAll(SNIPPET)].map(([, file = '', snippet = '']) => ({ file, snippet }))
 
   it.each(snippets)('shows the content of $file', ({ file, snippet }) => {

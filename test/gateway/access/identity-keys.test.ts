@@ -2,6 +2,7 @@ import { generateKeyPairSync, sign } from 'node:crypto'
 import { type CryptoKey, exportJWK, generateKeyPair } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Identity, tokenIdentity } from '../../../gateway/access/identity.ts'
+import { errorText } from '../../../gateway/model/failure-messages.ts'
 import type { CredentialFault } from '../../../gateway/model/credential-fault.ts'
 import { Unauthenticated } from '../../../gateway/model/failures.ts'
 import { clinic } from '../decide/clinic-policy.ts'
@@ -319,23 +320,30 @@ describe('a token that two readers could read in two ways', () => {
   })
 })
 
-describe('faults differ inside the gateway, and not for the caller', () => {
+/** The message of the local stage. */
+const detailed = (refused: unknown): string =>
+  refused instanceof Unauthenticated ? errorText(true)(refused.code, refused.detail) : ''
+
+describe('faults differ inside the gateway, and on the local stage, and not for any other caller', () => {
   const seconds = () => Math.floor(Date.now() / 1000)
-  it.each<[CredentialFault, () => TokenParts, TokenParts?]>([
-    ['EXPIRED', () => ({ exp: seconds() - 70 })],
-    ['NOT_YET_VALID', () => ({ nbf: seconds() + 70 })],
-    ['NOT_YET_VALID', () => ({ iat: seconds() + 70 })],
-    ['ISSUER', () => ({ iss: 'https://other.example' })],
-    ['AUDIENCE', () => ({ aud: 'somebody-else' })],
-    ['TYPE', () => ({ token_use: 'id' })],
-    ['CLAIMS', () => ({ tenant: undefined })],
-    ['CLAIMS', () => ({ roles: ['SORCERER'] })],
-    ['FOREIGN_KEY', () => ({}), { jku: 'http://127.0.0.1:1/jwks' }],
-    ['UNKNOWN_KEY', () => ({}), { kid: 'two' }],
-    ['MALFORMED', () => ({}), { kid: '../x' }],
-  ])('%s', async (fault, claims, header) => {
+  it.each<[CredentialFault, detail: RegExp, () => TokenParts, TokenParts?]>([
+    ['EXPIRED', /^The token has expired\. Get a new token with/, () => ({ exp: seconds() - 70 })],
+    ['NOT_YET_VALID', /^The token is not valid yet: .* Compare the clock/, () => ({ nbf: seconds() + 70 })],
+    ['NOT_YET_VALID', /^The token is not valid yet: .* Compare the clock/, () => ({ iat: seconds() + 70 })],
+    ['ISSUER', /^The claim `iss` of the token is not `PHI_ISSUER`\./, () => ({ iss: 'https://other.example' })],
+    ['AUDIENCE', /^The audience of the token is not `PHI_AUDIENCE`\. Request/, () => ({ aud: 'somebody-else' })],
+    ['TYPE', /^The token is not an access token\. Send the access token/, () => ({ token_use: 'id' })],
+    ['CLAIMS', /^The claim `tenant` is missing, malformed.* docs\/identity\.md lists the claims/, () => ({ tenant: undefined })],
+    ['CLAIMS', /^The token has no role of the schema\. Its roles are: .*PHYSICIAN.*PHI_CLAIMS/, () => ({ roles: ['SORCERER'] })],
+    ['FOREIGN_KEY', /^The header of the token has or references a key\. Remove/, () => ({}), { jku: 'http://127.0.0.1:1/jwks' }],
+    ['UNKNOWN_KEY', /^The `kid` of the token is not in the key set/, () => ({}), { kid: 'two' }],
+    ['MALFORMED', /^The header `authorization` has no well-formed token\. Send/, () => ({}), { kid: '../x' }],
+  ])('%s', async (fault, detail, claims, header) => {
     const refused = await callerOf(claims(), header).catch((error: unknown) => error)
     expect(refused).toMatchObject({ code: 'UNAUTHENTICATED', fault, message: new Unauthenticated().message })
+    const local = detailed(refused)
+    expect(local).toMatch(detail)
+    expect(local).not.toMatch(/SORCERER|somebody-else|other\.example|jwks|two|\.\.\/x/)
   })
 
   it('KEYS_UNAVAILABLE: a request while the issuer is unreachable is no attack', async () => {

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { answerType, refusedByType } from '../../../gateway/http/messages.ts'
-import { refusal } from '../../../gateway/answer.ts'
+import { entryOf, refusal } from '../../../gateway/answer.ts'
+import { fixedText } from '../../../gateway/model/failure-messages.ts'
 import type { RequestId } from '../../../gateway/model/ids.ts'
 
 const JSON_TYPE = 'application/json'
@@ -88,7 +89,7 @@ describe('a refusal', () => {
   const request = (accept?: string) => ({ method: 'POST', headers: { accept }, body: '' })
   it('has the type that the client accepts, is not cached, and names the required authentication or method', () => {
     const id = 'r' as RequestId
-    expect(refusal(id, request(GRAPHQL), 'UNAUTHENTICATED')).toEqual({
+    expect(refusal(id, request(GRAPHQL), entryOf('UNAUTHENTICATED', fixedText))).toEqual({
       status: 401,
       headers: { 'content-type': `${GRAPHQL}; charset=utf-8`, 'cache-control': 'no-store', 'www-authenticate': 'Bearer' },
       body: `${JSON.stringify({
@@ -96,7 +97,7 @@ describe('a refusal', () => {
         extensions: { phi: { requestId: 'r' } },
       })}\n`,
     })
-    const not = refusal(id, request('text/html'), 'BAD_REQUEST', 405)
+    const not = refusal(id, request('text/html'), entryOf('BAD_REQUEST', fixedText), 405)
     expect([not.status, not.headers['allow'], not.headers['content-type']]).toEqual([405, 'POST', `${JSON_TYPE}; charset=utf-8`])
     expect(not.headers).not.toHaveProperty('www-authenticate')
   })

@@ -36,10 +36,10 @@ describe('the size of a response', () => {
     ['a short body of quotes', '"'.repeat(1_000), false],
     ['a long text', 'x'.repeat(4_900_000), false],
     ['a long body of quotes', '"'.repeat(1_900_000), true],
-  ])('lets a function return %s within the 6 MB of Lambda', (_, value, isBase64Encoded) => {
+  ])('lets a function return %s within the 6 MB of Lambda', async (_, value, isBase64Encoded) => {
     const body = bodyOf(value)
     expect(isWithin(body, 6_000_000)).toBe(true)
-    const result = toResult({ status: 200, headers: {}, body })
+    const result = await toResult({ status: 200, headers: {}, body }, { headers: {} })
     expect(result.isBase64Encoded).toBe(isBase64Encoded)
     expect(Buffer.byteLength(JSON.stringify(result))).toBeLessThan(6_291_556)
     expect(Buffer.from(result.body ?? '', isBase64Encoded ? 'base64' : 'utf8').toString() === body).toBe(true)

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { summaryCommand } from '../../../cli/audit-summary.ts'
+import { Refused } from '../../../cli/refused.ts'
 import { runClinic, type RunningClinic } from '../../harness/running-clinic.ts'
 import { type AuditAnswer, type AuditDesk, auditDesk } from './audit-clinic.ts'
 
@@ -115,6 +116,8 @@ async function summary(...words: readonly string[]): Promise<{ code: number; out
       .parseAsync([...words], { from: 'user' })
     return { code: 0, ...parts }
   } catch (error) {
+    // a refusal is printed by the program around the command
+    if (error instanceof Refused) parts.error += error.message
     return { code: (error as { exitCode?: number }).exitCode ?? -1, ...parts }
   } finally {
     vi.restoreAllMocks()
@@ -161,7 +164,7 @@ describe('C20: phi audit summary', () => {
     [['--group-by', 'user'], "required option '--from <time>' not specified"],
     [[...times, '--group-by', 'ssn'], 'Use patient, user'],
     [['--from', '2026-02-02', '--to', '2026-02-01'], '--from is later than --to'],
-    [[...times, '--tenant', 'nowhere'], 'The tenant does not exist'],
+    [[...times, '--tenant', 'nowhere'], 'no such tenant (--tenant)'],
   ])('C20: refuses %j', async (words, message) => {
     const { code, error } = await summary(...words)
     expect(code).toBe(1)

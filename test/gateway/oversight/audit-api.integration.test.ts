@@ -70,3 +70,13 @@ describe('C10: an auditor asks the audit log', () => {
     },
   )
 })
+
+it('answers preflights by PHI_CORS, without an event, and a page of an allowed origin can read a refusal', async () => {
+  const origin = 'https://app.example'
+  const { handle, events } = auditDesk(clinic, { env: { PHI_CORS: JSON.stringify({ origins: [origin] }) } })
+  const granted = { 'access-control-allow-origin': origin, vary: 'Origin' }
+  const preflight = await handle({ method: 'OPTIONS', headers: { origin }, body: '' })
+  expect(preflight).toMatchObject({ status: 204, headers: { ...granted, 'access-control-allow-methods': 'POST, OPTIONS' } })
+  expect(events).toEqual([])
+  expect(await handle({ method: 'POST', headers: { origin }, body: '' })).toMatchObject({ status: 401, headers: granted })
+})

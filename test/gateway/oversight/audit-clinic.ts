@@ -1,4 +1,5 @@
 import type { Clock } from '../../../gateway/model/record.ts'
+import type { AuditApi } from '../../../gateway/create-audit-api.ts'
 import { openAuditApi } from '../../../gateway/open-audit-api.ts'
 import type { GatewayEvent } from '../../../gateway/telemetry/events.ts'
 import { auditTypeDefs, clinicLock, clinicTypeDefs } from '../../../schema/clinic.ts'
@@ -15,6 +16,7 @@ export interface AuditAnswer {
 
 export interface AuditDesk {
   ask(user: string, query: string, variables?: Record<string, unknown>, headers?: Record<string, string>): Promise<AuditAnswer>
+  readonly handle: AuditApi['handle']
   readonly events: readonly GatewayEvent[]
   /** The daily look at access reviews. */
   remind(): Promise<void>
@@ -27,9 +29,12 @@ export function auditDesk(
 ): AuditDesk {
   const events: GatewayEvent[] = []
   const schemas = { audit: auditTypeDefs(), clinical: clinicTypeDefs(), lock: clinicLock() }
-  const api = openAuditApi({ ...clinic.stack.env, ...env }, schemas, { now, events: (event) => void events.push(event) })
+  // errors have the texts of a deployment
+  const environment = { ...clinic.stack.env, PHI_STAGE: 'test', ...env }
+  const api = openAuditApi(environment, schemas, { now, events: (event) => void events.push(event) })
   return {
     events,
+    handle: (request) => api.handle(request),
     remind: async () => await api.remindOfAccessReviews(now() + 10_000),
     ask: async (user, query, variables, headers) => {
       const response = await api.handle(await clinic.requestOf(user, query, variables, headers))

@@ -121,6 +121,7 @@ describe('P8: the environment cannot make the log print more or less', () => {
     { _X_AMZN_TRACE_ID: `Root=${SECRET};Parent=x;Sampled=1` },
     { POWERTOOLS_METRICS_DISABLED: 'true', POWERTOOLS_METRICS_NAMESPACE: SECRET, POWERTOOLS_METRICS_FUNCTION_NAME: SECRET },
     { AWS_LAMBDA_LOG_LEVEL: 'DEBUG' },
+    { PHI_LOG: 'SILENT' },
     { POWERTOOLS_TRACE_ENABLED: 'true', POWERTOOLS_DEBUG: 'true', NODE_DEBUG: '*' },
   ]
 

@@ -62,19 +62,14 @@ describe('P8: an uncaught fault is reported by name and place', () => {
 
   it('an error of the handler becomes an answer with a fixed text, and an event', async () => {
     const events: GatewayEvent[] = []
-    const answer = await orLastResort(
-      () => Promise.reject(new RangeError(SECRET)),
-      (event) => void events.push(event),
-    )
+    const answer = await orLastResort(() => Promise.reject(new RangeError(SECRET)), undefined, {
+      events: (event) => void events.push(event),
+      cors: undefined,
+    })
     expect(answer).toMatchObject({ statusCode: 500, headers: { 'cache-control': 'no-store' } })
     expect(events).toMatchObject([{ event: 'PROCESS_FAULT', why: 'HANDLER', cause: 'RangeError' }])
     expect(JSON.stringify([answer, events])).not.toContain('999-62')
     const good = { statusCode: 204 }
-    expect(
-      await orLastResort(
-        () => Promise.resolve(good),
-        () => undefined,
-      ),
-    ).toBe(good)
+    expect(await orLastResort(() => Promise.resolve(good), undefined, { events: () => undefined, cors: undefined })).toBe(good)
   })
 })

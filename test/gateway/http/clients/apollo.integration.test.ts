@@ -12,6 +12,7 @@ import { PersistedQueryLink } from '@apollo/client/link/persisted-queries'
 import { filter, firstValueFrom } from 'rxjs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type ServedClinic, serveClinic } from './clinic-over-http.ts'
+import { reportable } from './samples/crash-report.ts'
 import { ClinicClients, codeOf, type OnAnswer } from './samples/apollo-client.ts'
 
 interface Person {
@@ -124,6 +125,23 @@ describe('Apollo Client 4', () => {
     if (!CombinedGraphQLErrors.is(refused)) throw new TypeError('no refusal')
     expect(refused.data).toMatchObject({ patient: { id, familyName: expect.any(String) as string, ssn: null } })
     expect(client.cache.extract()).toEqual({})
+  })
+
+  it("P8: the JSON of an error of 'none' has disclosed values, and the reportable parts have none", async () => {
+    const client = await stock('physician')
+    const error: unknown = await client.query({ query: CHART, variables: { id } }).catch((refused: unknown) => refused)
+    if (!CombinedGraphQLErrors.is(error)) throw new TypeError('no refusal')
+    const { familyName } = error.data?.['patient'] as Person
+    expect(JSON.stringify(error)).toContain(familyName)
+    expect(JSON.stringify(error)).toContain(id)
+    const reported = JSON.stringify(reportable(error))
+    expect(reported).not.toContain(familyName)
+    expect(reported).not.toContain(id)
+    expect(reportable(error)).toMatchObject({
+      name: 'CombinedGraphQLErrors',
+      codes: ['UNAUTHORIZED_FIELD_OR_TYPE'],
+      requestId: expect.stringMatching(/^[\w-]{24}$/) as string,
+    })
   })
 
   it('receives masked values with the answer', async () => {

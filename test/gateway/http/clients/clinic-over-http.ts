@@ -1,4 +1,4 @@
-import { fromEvent, toResult } from '../../../../gateway/http/lambda-event.ts'
+import { answerEvent } from '../../../../gateway/http/lambda-event.ts'
 import { startHttpApi } from '../../../../infra/local/api-gateway.ts'
 import { fetchToken } from '../../../../infra/local/token.ts'
 import { type RunningClinic, runClinic } from '../../../harness/running-clinic.ts'
@@ -20,9 +20,12 @@ export async function serveClinic(patients: { riverside?: number; lakeside?: num
   // like functions/graphql.ts, over services that the test can inspect
   const handler: Parameters<typeof startHttpApi>[0]['routes']['POST /graphql'] = async (event, context) => {
     requests += 1
-    return toResult(await clinic.gateway.handle(fromEvent(event, context, clinic.services.now())))
+    return await answerEvent((request) => clinic.gateway.handle(request), event, context, clinic.services.now())
   }
-  const api = await startHttpApi({ port: 0, routes: { 'POST /graphql': handler, 'GET /graphql': handler } })
+  const api = await startHttpApi({
+    port: 0,
+    routes: { 'POST /graphql': handler, 'GET /graphql': handler, 'OPTIONS /graphql': handler },
+  })
   return {
     clinic,
     url: `${api.url}/graphql`,

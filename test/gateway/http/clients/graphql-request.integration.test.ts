@@ -1,6 +1,8 @@
 import { ClientError, GraphQLClient } from 'graphql-request'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ServedClinic, serveClinic } from './clinic-over-http.ts'
+import { at } from '../../asking.ts'
+import { reportable } from './samples/crash-report.ts'
 import { clinicClient } from './samples/graphql-request.ts'
 
 const PANEL = 'query Panel($first: Int) { patients(first: $first) { edges { node { id familyName ssn } } } }'
@@ -12,6 +14,8 @@ beforeAll(async () => {
 afterAll(() => served.stop())
 
 const asUser = async (user: string, purpose: string) => clinicClient(served.url, purpose, await served.token(user))
+const nodeOf = (data: unknown): { readonly familyName: string; readonly id: string } =>
+  at(data, 'patients', 'edges', 0, 'node') as { familyName: string; id: string }
 const failureOf = async (work: Promise<unknown>): Promise<ClientError> => {
   const error: unknown = await work.then(
     () => undefined,
@@ -45,6 +49,25 @@ describe('graphql-request', () => {
     expect(response.status).toBe(200)
     expect(response.data).toMatchObject({ patients: { edges: [{ node: { ssn: null } }] } })
     expect(response.errors?.[0]?.extensions['code']).toBe('UNAUTHORIZED_FIELD_OR_TYPE')
+  })
+
+  it("P8: the message of an error of 'none' has disclosed values, and the reportable parts have none", async () => {
+    const client = new GraphQLClient(served.url, { headers: { authorization: `Bearer ${await served.token('physician')}` } })
+    const error = await failureOf(client.request(PANEL, { first: 1 }))
+    const { familyName, id } = nodeOf(error.response.data)
+    expect(error.message).toContain(familyName)
+    const reported = JSON.stringify(reportable(error))
+    expect(reported).not.toContain(familyName)
+    expect(reported).not.toContain(id)
+    expect(reportable(error)).toMatchObject({
+      codes: ['UNAUTHORIZED_FIELD_OR_TYPE'],
+      requestId: expect.stringMatching(/^[\w-]{24}$/) as string,
+    })
+    expect(reportable(error).frames.length).toBeGreaterThan(0)
+  })
+
+  it("with 'all', a denial throws nothing that a crash reporter could send", async () => {
+    await expect((await asUser('physician', 'TREAT')).rawRequest(PANEL, { first: 1 })).resolves.toBeDefined()
   })
 
   it.each<[number, string, string, object]>([

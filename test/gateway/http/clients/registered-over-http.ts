@@ -90,7 +90,7 @@ async function serve(stack: Stack): Promise<Served & { readonly stop: () => Prom
   const handler: Handler = async (event, context) => {
     const request = fromEvent(event, context, services.now())
     sent.push(request.method === 'GET' ? 'GET' : carriedBy(request.body))
-    return toResult(await gateway.handle(request))
+    return await toResult(await gateway.handle(request), request)
   }
   const api = await startHttpApi({ port: 0, routes: { 'POST /graphql': handler, 'GET /graphql': handler } })
   const stop = async (): Promise<void> => {

@@ -1,7 +1,8 @@
-import { gql } from '@urql/core'
+import { Client, fetchExchange, gql } from '@urql/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { at } from '../../asking.ts'
 import { type ServedClinic, serveClinic } from './clinic-over-http.ts'
+import { reportable } from './samples/crash-report.ts'
 import { clinicClient } from './samples/urql.ts'
 
 const CHART = gql<object, { id: string }>`
@@ -82,6 +83,24 @@ describe('urql', () => {
     expect(again.error?.graphQLErrors[0]?.extensions['coordinate']).toBe('Patient.ssn')
     await asUser('physician', 'ETREAT').query(CHART, { id }).toPromise()
     expect(served.requests()).toBe(before + 1)
+  })
+
+  it('needs `preferGetMethod: false`: by default it sends queries in the URL, which is 405', async () => {
+    const fetchOptions = { headers: { authorization: `Bearer ${tokens['physician'] ?? ''}` } }
+    const stock = new Client({ url: served.url, exchanges: [fetchExchange], fetchOptions })
+    const { data, error } = await stock.query(CHART, { id }).toPromise()
+    expect(data).toBeUndefined()
+    expect(at(error?.response, 'status')).toBe(405)
+    expect(String(at(error?.response, 'url'))).toContain(encodeURIComponent(id))
+    expect((await asUser('physician', 'TREAT').query(CHART, { id }).toPromise()).data).toBeDefined()
+  })
+
+  it('P8: the reportable parts of an error have no value of the answer', async () => {
+    const { data, error } = await asUser('physician', 'TREAT').query(CHART, { id }).toPromise()
+    const reported = JSON.stringify(reportable(error))
+    expect(reported).not.toContain(String(at(data, 'patient', 'familyName')))
+    expect(reported).not.toContain(id)
+    expect(reportable(error).codes).toEqual(['UNAUTHORIZED_FIELD_OR_TYPE'])
   })
 
   it('pages by cursor', async () => {

@@ -178,7 +178,7 @@ describe('C21: the commands of reports', () => {
 
   it.each([
     [['--from', '2027', '--to', '2026'], '--from is later'],
-    [['--from', '2026', '--to', '2027', '--role', 'NOBODY'], 'the schema has no such --role'],
+    [['--from', '2026', '--to', '2027', '--role', 'NOBODY'], 'the schema has no such role (--role).'],
   ])('C21: phi audit review %j ends with a reason', async (words, reason) => {
     enter()
     const { code, stderr } = await runCommand(reviewCommand(), words)

@@ -321,7 +321,7 @@ describe('C21: the commands of access reviews', () => {
     const wrong = words.with(words.length - 1, '0'.repeat(64))
     expect(await runCommand(reviewCommand(), wrong)).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('has changed') as string,
+      stderr: expect.stringContaining('changed in the meantime') as string,
     })
     expect(await runCommand(reviewCommand(), words.slice(0, -2))).toMatchObject({
       code: 1,
