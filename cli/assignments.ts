@@ -1,11 +1,10 @@
 import { InvalidArgumentError } from 'commander'
-import { DEMO_USERS } from '../infra/local/users.ts'
-import type { TenantId } from '../gateway/model/ids.ts'
+import type { StackFile } from '../infra/local/stack-file.ts'
 import { unknownText } from './choices.ts'
 
 /** Assigns a user to a practitioner, so that the user can read the imported records. */
 export interface Assignment {
-  /** A demo user's name, or a FHIR identity. */
+  /** A user's name, or a FHIR identity. */
   readonly user: string
   readonly practitioner: string
 }
@@ -29,18 +28,25 @@ export function assignment(text: string, before: readonly Assignment[]): readonl
 }
 
 /**
- * Returns the FHIR identities of the assigned users, by practitioner. A user is the name of a demo user of the tenant, or a FHIR
- * identity such as `Practitioner/ID`.
+ * Returns the FHIR identities of the assigned users, by practitioner. A user is the name of a user of the tenant, or a FHIR identity such
+ * as `Practitioner/ID`.
  *
+ * @param users of the tenant; undefined if they are not known
  * @throws InvalidArgumentError for a user without a FHIR identity
  */
-export function assignments(all: readonly Assignment[], tenant: TenantId): ReadonlyMap<string, readonly string[]> {
+export function assignments(
+  all: readonly Assignment[],
+  users: StackFile['users'] | undefined,
+): ReadonlyMap<string, readonly string[]> {
   const byPractitioner = new Map<string, string[]>()
   for (const { user, practitioner } of all) {
-    const demoUser = DEMO_USERS.find(({ name, tenant: home }) => name === user && home === tenant)
-    const fhirUser = demoUser?.fhirUser ?? (FHIR_USER.test(user) ? user : undefined)
+    const fhirUser = users?.find(({ name }) => name === user)?.fhirUser ?? (FHIR_USER.test(user) ? user : undefined)
+    if (fhirUser === undefined && users === undefined)
+      throw new InvalidArgumentError(
+        'The names of users are not known here (--assign). Use a FHIR identity, such as Practitioner/ID.',
+      )
     if (fhirUser === undefined) {
-      const known = DEMO_USERS.filter((one) => one.tenant === tenant && one.fhirUser !== undefined).map(({ name }) => name)
+      const known = (users ?? []).filter((one) => one.fhirUser !== undefined).map(({ name }) => name)
       const words = { noun: 'user with a FHIR identity', nouns: 'users with one', of: 'the tenant', option: '--assign' }
       throw new InvalidArgumentError(
         `${unknownText(user, { ...words, known })} A FHIR identity, such as Practitioner/ID, is possible, too.`,
@@ -50,7 +56,3 @@ export function assignments(all: readonly Assignment[], tenant: TenantId): Reado
   }
   return byPractitioner
 }
-
-/** The FHIR identities of the demo users of a tenant. */
-export const usersOf = (tenant: TenantId): readonly string[] =>
-  DEMO_USERS.flatMap(({ tenant: home, fhirUser }) => (home === tenant && fhirUser !== undefined ? [fhirUser] : []))

@@ -6,9 +6,11 @@ import { statusPayload } from '../gateway/oversight/reviews/review-roots.ts'
 import type { AccessReviewSettings } from '../gateway/oversight/reviews/review-settings.ts'
 import { readReviewStatus, type ReviewedPeriod } from '../gateway/oversight/reviews/review-status.ts'
 import { REVIEW_DECISIONS, type ReviewDecision } from '../gateway/oversight/reviews/sign-off.ts'
-import { signOffAccessReview, type SignOffInput } from '../gateway/oversight/reviews/sign-off-act.ts'
+import { signOffAccessReview, type SignOffInput, UnknownFinding } from '../gateway/oversight/reviews/sign-off-act.ts'
 import type { ReviewFlags } from './audit-reports-run.ts'
 import { withAuditReview } from './audit-session.ts'
+import { unknownText } from './choices.ts'
+import { Refused } from './refused.ts'
 import { printLine, printText } from './terminal.ts'
 
 export interface SignOffFlags {
@@ -41,10 +43,20 @@ export async function signOff(flags: ReviewFlags & SignOffFlags, command: Comman
     ...(note !== undefined && { note }),
   }
   const signed = await withAuditReview(flags, command, async (review) => {
-    return await review.perform('signOffAccessReview', signOffAccessReview, { input })
+    try {
+      return await review.perform('signOffAccessReview', signOffAccessReview, { input })
+    } catch (error) {
+      if (error instanceof UnknownFinding) throw new Refused(unknownFindingText(error))
+      throw error
+    }
   })
   const { id, by } = signed as { readonly id: string; readonly by: string }
   printLine(json === true ? JSON.stringify(signed) : `signed: ${id} by ${by}`)
+}
+
+function unknownFindingText({ given, rules, users }: UnknownFinding): string {
+  const list = 'phi audit review --json'
+  return unknownText(given, { noun: 'finding', of: 'the review', known: [...rules, ...users], option: '--finding', list })
 }
 
 /** A finding and its decision. The rule of a grant has a number sign, and no user does. */

@@ -12,6 +12,8 @@ export interface Choices {
   readonly known: Iterable<string>
   /** The option or argument that has the value: `--role`. */
   readonly option: string
+  /** A sentence about a value that is right and none of the choices yet. */
+  readonly otherwise?: string
   /** The command that lists the values, if they are too many for a message. */
   readonly list?: string
 }
@@ -23,12 +25,13 @@ const MAX_NEAREST = 3
 /**
  * The message for a value that is none of the choices: the nearest ones, then all. It does not repeat the value, which can be any text.
  */
-export function unknownText(given: string, { noun, nouns = `${noun}s`, of, known, option, list }: Choices): string {
+export function unknownText(given: string, { noun, nouns = `${noun}s`, of, known, option, otherwise, list }: Choices): string {
   const all = [...new Set(known)]
   const nearest = suggestionList(given, all).slice(0, MAX_NEAREST)
   return [
     `${of} has no such ${noun} (${option}).`,
     ...(nearest.length === 0 ? [] : [`Did you mean ${orText(nearest)}?`]),
+    ...(otherwise === undefined ? [] : [otherwise]),
     ...(all.length === 0 ? [`It has no ${nouns}.`] : []),
     ...(all.length > 0 && all.length <= MAX_LISTED ? [`The ${nouns} are: ${all.join(', ')}.`] : []),
     ...(all.length > MAX_LISTED && list !== undefined ? [`List the ${nouns} with: ${list}`] : []),

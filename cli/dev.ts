@@ -3,7 +3,7 @@ import { printText } from './terminal.ts'
 
 const DEFAULT_PORT = '4000'
 
-/** `phi dev` runs the project of the folder on this machine: engine, KMS stand-in, identity provider, and the project's function. */
+/** `phi dev` runs the project of the folder on this machine: engine, KMS stand-in, identity provider, the project's function, and the API of auditors. */
 export function devCommand(): Command {
   return new Command('dev')
     .description('run the project of this folder on this machine')

@@ -2,11 +2,13 @@ import { inspect } from 'node:util'
 import * as z from 'zod'
 import { UnknownTenant } from '../gateway/admin/open-store.ts'
 import { PolicyFaults } from '../directives/fault.ts'
+import { LockUnreadable } from '../directives/lock.ts'
+import { StageRefused } from '../gateway/model/stage.ts'
 import { DuckDbMissing } from '../gateway/oversight/tables/table-faults.ts'
 import { SchemaRefused } from '../gateway/schema-refused.ts'
 import { fileFaultText } from '../infra/local/file-fault.ts'
-import { PortRefused } from '../infra/local/ports.ts'
 import { NoStack } from '../infra/local/stack-file.ts'
+import { StartRefused } from '../infra/local/start-refused.ts'
 import { NoToken } from '../infra/local/token.ts'
 import { ProjectRefused } from '../schema/project.ts'
 import { Refused, REFUSED_CODE } from './refused.ts'
@@ -15,7 +17,7 @@ import { printLine, printText } from './terminal.ts'
 import { unknownTenantText } from './tenant-check.ts'
 
 /** Their messages name the next step, and hold no value. */
-const EXPLAINED = [PortRefused, ProjectRefused, DuckDbMissing, PolicyFaults, SchemaRefused]
+const EXPLAINED = [StartRefused, StageRefused, ProjectRefused, DuckDbMissing, PolicyFaults, SchemaRefused]
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -33,6 +35,8 @@ function failureText(failure: unknown, env: Env): string {
   if (failure instanceof NoStack) return failure.message
   if (EXPLAINED.some((kind) => failure instanceof kind) && failure instanceof Error) return `error: ${failure.message}`
   if (failure instanceof Refused || failure instanceof NoToken) return `error: ${failure.message}`
+  if (failure instanceof LockUnreadable)
+    return `error: ${failure.message} Restore the lock of the project, or write it again with: phi policy lock`
   if (failure instanceof UnknownTenant) return `error: ${unknownTenantText('', env)}`
   const text = fileFaultText(failure) ?? serviceFaultText(failure, env) ?? settingText(failure)
   if (text !== undefined) return `error: ${text}`

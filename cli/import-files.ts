@@ -5,8 +5,9 @@ import { CodeListRefused, UnknownSensitivity, codeLabels } from '../fhir/labels.
 import { UnknownTenant } from '../gateway/admin/open-store.ts'
 import type { TenantId } from '../gateway/model/ids.ts'
 import { StageRefused, refuseProduction } from '../gateway/model/stage.ts'
+import type { StackFile } from '../infra/local/stack-file.ts'
 import { projectLock } from '../schema/project.ts'
-import { type Assignment, assignments, usersOf } from './assignments.ts'
+import { type Assignment, assignments } from './assignments.ts'
 import type { PatientPattern } from './care-team-option.ts'
 import { readInputText, requireReadable } from './files.ts'
 import { jsonReport, summary } from './import-report.ts'
@@ -29,17 +30,20 @@ export interface ImportCommandOptions {
 export interface ImportCommandServices {
   /** Opens the sealed store of one tenant. */
   readonly openImporter: (tenant: TenantId) => Promise<Importer>
+  /** The users of the system. Undefined if they are not known. */
+  readonly users: () => Promise<StackFile['users'] | undefined>
 }
 
 /** Imports files and directories, and prints the report. Exit code 1 after any fault. */
 export async function importFiles(
   paths: readonly string[],
   options: ImportCommandOptions,
-  openImporter: ImportCommandServices['openImporter'],
+  { openImporter, users }: ImportCommandServices,
   command: Command,
 ): Promise<void> {
   for (const path of paths) requireReadable(path, '<path>')
-  const ready = readyToImport(options, command)
+  const ofTenant = (await users())?.filter(({ tenant }) => tenant === options.tenant)
+  const ready = readyToImport(options, ofTenant, command)
   const importer = await openImporter(options.tenant).catch((failure: unknown) => {
     if (failure instanceof UnknownTenant) command.error(`error: ${unknownTenantText(options.tenant, process.env)}`)
     throw failure
@@ -57,18 +61,19 @@ export async function importFiles(
 
 /** Reads the options before anything is opened. An error that the user can correct ends the command with one line. */
 function readyToImport(
-  { assign, tenant, labels, minors, careTeamOf, encounterPractitioners = false }: ImportCommandOptions,
+  { assign, labels, minors, careTeamOf, encounterPractitioners = false }: ImportCommandOptions,
+  users: StackFile['users'] | undefined,
   command: Command,
 ): Omit<ImportOptions, 'paths' | 'tenant' | 'importer' | 'progress' | 'now'> {
   try {
     refuseProduction(process.env)
-    const assigned = assignments(assign, tenant)
+    const assigned = assignments(assign, users)
     if (careTeamOf.length > 0 && assigned.size === 0) throw new InvalidArgumentError('--care-team-of needs a user of --assign.')
     return {
       assign: assigned,
       careTeamOf,
       encounterPractitioners,
-      users: new Set([...assigned.values(), usersOf(tenant)].flat()),
+      users: new Set([...[...assigned.values()].flat(), ...(users ?? []).flatMap(({ fhirUser = [] }) => fhirUser)]),
       labels: codeLabels(
         sensitivities(projectLock()),
         labels.map((file) => readInputText(file, '--labels')),

@@ -64,8 +64,9 @@ export function* summary(report: ImportReport): Generator<string> {
   if (report.leftOut.size > 0) yield `left out: ${counts(report.leftOut)}`
   if (report.unassigned.size > 0) {
     yield 'practitioners on care teams without an assigned user (assign one with --assign USER=PRACTITIONER):'
-    for (const [practitioner, patients] of [...report.unassigned].sort(byCount))
-      yield `  ${practitioner}  ${counted(patients, 'patient')}`
+    const rows = [...report.unassigned].sort(byCount)
+    const width = Math.max(...rows.map(([practitioner]) => practitioner.length))
+    for (const [practitioner, patients] of rows) yield `  ${practitioner.padEnd(width)}  ${counted(patients, 'patient')}`
   }
   for (const practitioner of report.unused)
     yield `no care team of these files has the practitioner of --assign (check the id): ${practitioner}`

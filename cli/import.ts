@@ -7,7 +7,7 @@ import type { ImportCommandOptions, ImportCommandServices } from './import-files
 const NO_FILES: readonly string[] = []
 
 /** `phi import <path...> [--tenant T] [--assign USER=PRACTITIONER] [--labels FILE] [--minors FILE]`. Exit code 1 after any fault. */
-export function importCommand({ openImporter }: ImportCommandServices): Command {
+export function importCommand(services: ImportCommandServices): Command {
   return new Command('import')
     .description('import FHIR R4 bundles: JSON files, .gz, .zip, or directories of them')
     .argument('<path...>', 'files or directories')
@@ -30,6 +30,6 @@ export function importCommand({ openImporter }: ImportCommandServices): Command 
     .option('--json', 'print the report as JSON, with the entries of each file')
     .action(async (paths: string[], options: ImportCommandOptions, command: Command) => {
       const { importFiles } = await import('./import-files.ts')
-      await importFiles(paths, options, openImporter, command)
+      await importFiles(paths, options, services, command)
     })
 }

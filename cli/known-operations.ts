@@ -1,11 +1,17 @@
 import type { TenantId } from '../gateway/model/ids.ts'
 import type { RegisteredClient, RegisteredOperation } from '../gateway/model/registered-operation.ts'
 import type { OperationAdmin } from '../gateway/admin/operation-admin.ts'
-import { unknownText } from './choices.ts'
+import type { ClientOf } from '../gateway/operations/persisted/operation-registry.ts'
+import { DEFAULT_VERSION } from '../gateway/operations/persisted/registry-admin.ts'
+import { type Choices, unknownText } from './choices.ts'
 import { Refused } from './refused.ts'
 
 /** The tenant has no such client. The message has its clients, which the operator of the tenant may know. */
-export const unknownClient = (given: string, all: readonly Pick<RegisteredClient, 'client'>[]): Refused =>
+export const unknownClient = (
+  given: string,
+  all: readonly Pick<RegisteredClient, 'client'>[],
+  words: Partial<Pick<Choices, 'option' | 'otherwise'>> = {},
+): Refused =>
   new Refused(
     unknownText(given, {
       noun: 'client',
@@ -13,6 +19,7 @@ export const unknownClient = (given: string, all: readonly Pick<RegisteredClient
       known: all.map(({ client }) => client),
       option: '--client',
       list: 'phi operations list --tenant TENANT',
+      ...words,
     }),
   )
 
@@ -53,4 +60,45 @@ export async function requireClient(
     throw new Refused(
       unknownText(version, { noun: 'version', of: 'the application', known: Object.keys(versions), option: '--version' }),
     )
+}
+
+/** The name of a client or an application that a command may register. */
+interface NewName {
+  readonly name: string
+  /** Whether the administrator states that the name may be new. */
+  readonly isNew: boolean
+  /** The option or argument that has the name. */
+  readonly option: string
+}
+
+/**
+ * Checks the client of a command that registers. A misspelled name would register another client, and leave the one that was meant
+ * unchanged.
+ *
+ * @throws Refused with the choices, unless the client may be new
+ */
+export async function requireRegistered(
+  { decisions }: Pick<OperationAdmin, 'decisions'>,
+  tenant: TenantId,
+  { name, isNew, option }: NewName,
+): Promise<void> {
+  if (isNew || (await decisions.show({ tenant, client: name })) !== undefined) return
+  const otherwise = 'If the client is new, add --new-client.'
+  throw unknownClient(name, await decisions.list(tenant), { option, otherwise })
+}
+
+/**
+ * Checks the application of a publication, as `requireRegistered` checks its client. The first application of a client needs no word.
+ *
+ * @throws Refused with the choices, unless the application may be new
+ */
+export async function requireApplication(
+  { decisions }: Pick<OperationAdmin, 'decisions'>,
+  of: ClientOf,
+  { name, isNew, option }: NewName,
+): Promise<void> {
+  const apps = Object.keys((await decisions.show(of))?.client.apps ?? {}).filter((app) => app !== DEFAULT_VERSION.app)
+  if (isNew || apps.length === 0 || apps.includes(name)) return
+  const otherwise = 'If the application is new, add --new-app.'
+  throw new Refused(unknownText(name, { noun: 'application', of: 'the client', known: apps, option, otherwise }))
 }

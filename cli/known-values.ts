@@ -4,13 +4,12 @@ import { readRequestId } from '../gateway/audit/request-id.ts'
 import type { OutcomeReason } from '../gateway/model/access-record.ts'
 import { accessFilter, type FilterArguments } from '../gateway/oversight/access-filter.ts'
 import { accessPage } from '../gateway/oversight/access-page.ts'
-import { LOCAL_STAGE } from '../infra/local/environment.ts'
-import { NoStack, readStackFile, type StackFile } from '../infra/local/stack-file.ts'
+import type { StackFile } from '../infra/local/stack-file.ts'
 import { DEMO_CLIENT, PORTAL_CLIENT } from '../infra/local/token.ts'
-import { DEMO_USERS } from '../infra/local/users.ts'
 import type { AccessFilterFlags } from './access-filter-options.ts'
 import { type Choices, chosen, unknownText } from './choices.ts'
 import { Refused } from './refused.ts'
+import { systemUsers } from './stack-user.ts'
 
 const REASONS: Readonly<Record<OutcomeReason, true>> = {
   ROLE: true,
@@ -68,9 +67,9 @@ export async function emptyText({ review, policy, flags }: EmptyAnswer): Promise
   refuseUnknown(path, { noun: 'field', of, known: policy.phi.keys(), option: '--path', list: 'phi policy table' })
   refuseUnknown(reason, { noun: 'reason', of, known: Object.keys(REASONS), option: '--reason' })
   refuseUnknown(basis, { noun: 'basis', nouns: 'bases', of, known: basesOf(policy), option: '--basis' })
-  if (process.env['PHI_STAGE'] === LOCAL_STAGE) {
+  const users = systemUsers()
+  if (users !== undefined) {
     const of = 'the local stack'
-    const users = stackUsers()
     if (user !== undefined && !isStackUser(user, users) && !(await hasAccesses(review, policy, { userId: user })))
       throw new Refused(
         `${unknownText(user, { noun: 'user', of, known: users.map(({ name }) => name), option: '--user' })} The log of ${tenant} has no access of another user of this name.`,
@@ -81,16 +80,6 @@ export async function emptyText({ review, policy, flags }: EmptyAnswer): Promise
   if (request === undefined || (await hasAccesses(review, policy, { requestId: request })))
     return `No access in the log of ${tenant} matches these options.`
   return noRequestText(request, tenant)
-}
-
-/** The users of the running stack. */
-function stackUsers(): StackFile['users'] {
-  try {
-    return readStackFile().users
-  } catch (error) {
-    if (error instanceof NoStack) return DEMO_USERS
-    throw error
-  }
 }
 
 const clientsOf = (users: StackFile['users']): readonly string[] => [

@@ -4,6 +4,7 @@ import { type ProposalTerms, proposeContract } from '../gateway/operations/contr
 import { ContractRefused } from '../gateway/operations/contracts/contract-faults.ts'
 import { contractText, parseContract } from '../gateway/operations/contracts/contract-text.ts'
 import { contractJson } from '../gateway/operations/contracts/contract-text.ts'
+import { isNetwork } from '../gateway/operations/contracts/network.ts'
 import { Prover } from '../gateway/operations/contracts/prove.ts'
 import { publicationReport } from '../gateway/operations/contracts/report.ts'
 import { reportMarkdown } from '../gateway/operations/contracts/report-markdown.ts'
@@ -45,7 +46,7 @@ export function proposeCommand(): Command {
     .option('--recipient-reference <reference>', 'its FHIR reference in consents: Organization/acme')
     .option('--role <role>', 'a role to choose from; repeatable; all roles of partners by default', several, [])
     .option('--purpose <purpose>', 'a purpose to choose from; repeatable; all purposes of the roles by default', several, [])
-    .requiredOption('--network <cidr>', 'a network of the client: 192.0.2.0/24; repeatable', several, [])
+    .requiredOption('--network <cidr>', 'a network of the client: 192.0.2.0/24; repeatable', networkOption, [])
     .requiredOption('--expires <time>', 'the end of the contract: a date or an RFC 3339 time', fromOption)
     .option('--page <size>', 'the largest page, if not that of the operations', wholeOption)
     .option('--values-per-day <count>', 'the PHI values that the client may receive in a day', wholeOption)
@@ -112,6 +113,13 @@ function termsOf(options: ProposeOptions): ProposalTerms {
     ...(purposes.size > 0 && { purposes }),
     ...(valuesPerDay !== undefined && { valuesPerDay }),
   }
+}
+
+/** Parses the value of one `--network` and appends it to those before it. @throws InvalidArgumentError */
+function networkOption(text: string, before: readonly string[]): readonly string[] {
+  if (!isNetwork(text))
+    throw new InvalidArgumentError('Write a network in CIDR notation, with zeros after the prefix: 192.0.2.0/24.')
+  return [...before, text]
 }
 
 /** Parses a whole number from 1. @throws InvalidArgumentError */

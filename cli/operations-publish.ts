@@ -6,6 +6,7 @@ import { type ContractReport, contractReportMarkdown } from '../gateway/operatio
 import type { PublicationReport } from '../gateway/operations/contracts/report.ts'
 import { reportMarkdown } from '../gateway/operations/contracts/report-markdown.ts'
 import { counted } from '../gateway/model/counted.ts'
+import { requireApplication, requireRegistered } from './known-operations.ts'
 import { readText, writeReport } from './operation-files.ts'
 import { admitted, OperationsRefused, withAdmin } from './operation-session.ts'
 import { tenantOption } from './tenant-option.ts'
@@ -15,9 +16,11 @@ interface WriteOptions {
   readonly tenant: TenantId
   readonly dryRun?: true
   readonly out?: string
+  readonly newClient?: true
 }
 
 interface PublishOptions extends WriteOptions {
+  readonly newApp?: true
   readonly client: string
   readonly app?: string
   readonly version?: string
@@ -29,9 +32,11 @@ export function contractCommand(): Command {
   return writing('contract', 'put the contract of a client in force')
     .argument('<file>', 'the contract as JSON: docs/contracts.md')
     .option('--yes', 'approve a contract that widens, without a question')
-    .action(async (file: string, { tenant, dryRun, out, yes }: WriteOptions & { readonly yes?: true }) => {
-      await withAdmin(tenant, async ({ decisions, by, commit }) => {
+    .action(async (file: string, { tenant, dryRun, out, newClient, yes }: WriteOptions & { readonly yes?: true }) => {
+      await withAdmin(tenant, async (admin) => {
+        const { decisions, by, commit } = admin
         const { report, changes } = admitted(await decisions.approveContract(tenant, readText(file), by))
+        await requireRegistered(admin, tenant, { name: report.client, isNew: newClient === true, option: '"client" of <file>' })
         printContract(report)
         if (dryRun) {
           printLine('dry run: nothing is written')
@@ -52,16 +57,22 @@ export function publishCommand(): Command {
     .requiredOption('--client <client>', 'the client id, as tokens name it')
     .option('--app <name>', 'the application; its version is served after: phi operations activate')
     .option('--version <version>', 'the version of the application')
+    .option('--new-app', 'register the first version of another application')
     .option('--activate', 'serve the version from now on')
     .action(async (file: string, options: PublishOptions) => {
-      await withAdmin(options.tenant, async ({ decisions, by, commit }) => {
-        const { tenant, client, app, version, activate, dryRun, out } = options
+      await withAdmin(options.tenant, async (admin) => {
+        const { decisions, by, commit } = admin
+        const { tenant, client, app, version, activate, dryRun, out, newClient, newApp } = options
         if ((app === undefined) !== (version === undefined))
           throw new OperationsRefused(['Give both --app and --version, or none.'])
+        const manifest = readText(file)
+        await requireRegistered(admin, tenant, { name: client, isNew: newClient === true, option: '--client' })
+        if (app !== undefined)
+          await requireApplication(admin, { tenant, client }, { name: app, isNew: newApp === true, option: '--app' })
         const decision = await decisions.publish(
           { tenant, client },
           {
-            manifest: readText(file),
+            manifest,
             ...(app !== undefined && version !== undefined && { appVersion: { app, version } }),
             ...(activate && { isActive: true }),
             by,
@@ -84,6 +95,7 @@ function writing(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .requiredOption('--tenant <tenant>', 'the tenant of the client', tenantOption)
+    .option('--new-client', 'register a client that the tenant does not have')
     .option('--dry-run', 'write nothing to the registry')
     .option('--out <folder>', 'write report.md and report.json to this folder')
 }

@@ -39,7 +39,7 @@ export const printDifference = reporting((revision?: string, other?: string) => 
 function tableAs({ markdown, html, json }: TableOptions, table: PolicyTable): string {
   if (markdown) return renderMarkdown(table)
   if (html) return renderPage(table)
-  return json ? `${JSON.stringify(grantRows(table), null, 2)}\n` : renderTable(table)
+  return json ? `${JSON.stringify(grantRows(table), null, 2)}\n` : renderTable(table, process.stdout.columns)
 }
 
 /** A failure that the user of the command can correct. */

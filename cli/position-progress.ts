@@ -19,6 +19,8 @@ export function positionProgress(stream: NodeJS.WritableStream & { readonly isTT
     format: `{bar} {percentage}%  {value} of {total} ${what}, {duration_formatted}`,
     stream,
     hideCursor: true,
+    // with seven digits of items, the line fits 80 columns
+    barsize: 24,
   })
   let isStarted = false
   return {

@@ -28,6 +28,11 @@ const openImporter: ImportCommandServices['openImporter'] = async (tenant) => {
   return await importer.openImporter(tenant, projectLock(), 'existing')
 }
 
+const users: ImportCommandServices['users'] = async () => {
+  const { systemUsers } = await import('./stack-user.ts')
+  return systemUsers()
+}
+
 /** The commands of operations compile the schema, which takes a second. They load only if the words name them. */
 async function operations(words: readonly string[]): Promise<Command> {
   if (!words.includes('operations')) return new Command('operations').description(OPERATIONS_DESCRIPTION)
@@ -61,7 +66,7 @@ Exit code: 0 if a command is done, 1 if it is refused or fails. The help of a co
     .addCommand(schemaCommand())
     .addCommand(tokenCommand())
     .addCommand(tourCommand())
-    .addCommand(onSystem(importCommand({ openImporter })))
+    .addCommand(onSystem(importCommand({ openImporter, users })))
     .addCommand(onSystem(loadCommand()))
     .addCommand(auditCommand(onSystem))
     .addCommand(onSystem(keysCommand()))

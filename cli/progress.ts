@@ -28,6 +28,8 @@ function bar(stream: NodeJS.WritableStream): Progress {
     format: '{bar} {percentage}%  {patients}, {records}, {duration_formatted}',
     stream,
     hideCursor: true,
+    // with six digits of records, the line fits 80 columns
+    barsize: 24,
   })
   return {
     start: (totalBytes) => single.start(totalBytes, 0, texts({ patients: 0, records: 0 })),

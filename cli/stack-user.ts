@@ -1,5 +1,7 @@
 import { PURPOSES_OF_USE } from '../directives/policy.ts'
-import type { StackFile } from '../infra/local/stack-file.ts'
+import { LOCAL_STAGE } from '../infra/local/environment.ts'
+import { NoStack, readStackFile, type StackFile } from '../infra/local/stack-file.ts'
+import { DEMO_USERS } from '../infra/local/users.ts'
 import { chosen } from './choices.ts'
 import { runningStack } from './running-stack.ts'
 
@@ -25,4 +27,18 @@ export async function stackOf({ user, purpose }: UserWords, userOption: string):
 function requirePurpose(purpose: string): void {
   const words = { noun: 'purpose of use', nouns: 'purposes of use', of: 'the gateway', option: '--purpose' }
   chosen(purpose, { ...words, known: PURPOSES_OF_USE })
+}
+
+/**
+ * The users of the system that a command works on: those of the running stack. A stack within this process may have no file, and has the
+ * demo users. Undefined for a deployment: its users are at its identity provider.
+ */
+export function systemUsers(): StackFile['users'] | undefined {
+  if (process.env['PHI_STAGE'] !== LOCAL_STAGE) return undefined
+  try {
+    return readStackFile().users
+  } catch (error) {
+    if (error instanceof NoStack) return DEMO_USERS
+    throw error
+  }
 }

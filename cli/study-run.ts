@@ -5,7 +5,7 @@ import type { TenantId } from '../gateway/model/ids.ts'
 import { StageRefused, refuseProduction } from '../gateway/model/stage.ts'
 import type { Study } from '../gateway/model/study.ts'
 import { projectLock } from '../schema/project.ts'
-import { type Choices, unknownText } from './choices.ts'
+import { type Choices, chosen, unknownText } from './choices.ts'
 import { readInputText } from './files.ts'
 import { Refused } from './refused.ts'
 import { readStudyFile, StudyRefused } from './study-file.ts'
@@ -19,10 +19,24 @@ export async function listStudies(tenant: TenantId, command: Command): Promise<v
   })
 }
 
-/** Creates or replaces the study of a file. */
-export async function putStudy(tenant: TenantId, file: string, command: Command): Promise<void> {
+/**
+ * Creates or replaces the study of a file. A misspelled protocol would create another study, and leave the patients and researchers of the
+ * one that was meant unchanged.
+ *
+ * @param isNew whether the study may be new
+ */
+export async function putStudy(
+  tenant: TenantId,
+  file: string,
+  { isNew }: { readonly isNew: boolean },
+  command: Command,
+): Promise<void> {
   await withAdmin(tenant, command, async (admin) => {
     const { study, patients } = readStudyFile(readInputText(file, '<file>'))
+    if (!isNew) {
+      const choices = studyChoices(await admin.list(), '"protocol" of <file>')
+      chosen(study.protocol, { ...choices, otherwise: 'If the study is new, add --new-study.' })
+    }
     const { given, unchanged, ended } = await admin.put(study, patients)
     return [`memberships added ${given}, unchanged ${unchanged}, ended ${ended}`]
   })
@@ -57,12 +71,12 @@ async function withAdmin(
   }
 }
 
-const studyChoices = (studies: readonly Study[]): Choices => ({
+const studyChoices = (studies: readonly Study[], option = '<protocol>'): Choices => ({
   noun: 'study',
   nouns: 'studies',
   of: 'the tenant',
   known: studies.map(({ protocol }) => protocol),
-  option: '<protocol>',
+  option,
   list: 'phi study list --tenant TENANT',
 })
 

@@ -17,9 +17,10 @@ export function studyCommand(): Command {
     .addCommand(
       ofTenant('put', 'create or replace a study with the content of a file')
         .argument('<file>', 'JSON with protocol, title, researchers, since, until and patients')
-        .action(async (file: string, { tenant }: OfTenant, command: Command) => {
+        .option('--new-study', 'create a study that the tenant does not have')
+        .action(async (file: string, { tenant, newStudy }: OfTenant & { readonly newStudy?: true }, command: Command) => {
           const { putStudy } = await import('./study-run.ts')
-          await putStudy(tenant, file, command)
+          await putStudy(tenant, file, { isNew: newStudy === true }, command)
         }),
     )
     .addCommand(

@@ -129,6 +129,9 @@ class Walk {
         if (field.name === 'node' && isNonNullType(field.type)) this.#refuse(field, coordinate, 'nodeNonNull')
         if (has(field, 'phi')) this.#refuse(field, coordinate, 'plumbingMarked')
         return 'STRUCTURE'
+      case 'PAYLOAD':
+        if (isRecordType(this.#schema, this.#kinds, getNamedType(field.type))) return this.#toOne(field, coordinate)
+        return this.#requireNotPhi(field, coordinate)
       case 'OTHER':
         return this.#requireNotPhi(field, coordinate)
     }
@@ -142,7 +145,7 @@ class Walk {
       return 'ROOT'
     }
     if (isNonNullType(field.type)) this.#refuse(field, coordinate, 'rootNonNull')
-    const allowed: readonly TypeKind[] = ['RECORD', 'CONNECTION', 'OTHER']
+    const allowed: readonly TypeKind[] = ['RECORD', 'PAYLOAD', 'CONNECTION', 'OTHER']
     this.#refuseBelow(field, coordinate, has(field, 'notPhi') ? [...allowed, 'COMPOSITE'] : allowed)
     return 'ROOT'
   }

@@ -88,13 +88,19 @@ export function readComparisons(schema: GraphQLSchema, sites: readonly PhiSite[]
  * @throws LockUnreadable
  */
 export function workforceComparison(lock: string): Comparison | undefined {
-  const parts = new Map<ComparisonPart, SchemaPath>()
+  const marked: [SchemaPath, ComparisonPart][] = []
   for (const { kind, subject, values } of parseLock(lock)) {
     if (kind !== 'comparison') continue
     const part = COMPARISON_PARTS.find((one) => one === values.get('as'))
     // a lock comes from a compiled schema, so the value is one of the enum
-    if (part !== undefined) parts.set(part, subject as SchemaPath)
+    if (part !== undefined) marked.push([subject as SchemaPath, part])
   }
+  return comparisonOf(new Map(marked))
+}
+
+/** The comparison of the fields with `@workforceComparison`. Undefined if there is none. */
+export function comparisonOf(marked: ReadonlyMap<SchemaPath, ComparisonPart>): Comparison | undefined {
+  const parts = new Map([...marked].map(([path, part]) => [part, path]))
   const [path] = parts.values()
   return path === undefined ? undefined : { type: path.slice(0, path.indexOf('.')) as TypeName, parts }
 }

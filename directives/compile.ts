@@ -2,6 +2,7 @@ import type { GraphQLSchema } from 'graphql'
 import { createHash } from 'node:crypto'
 import type { Coordinate, SchemaPath } from './coordinates.ts'
 import type { ConsentPolicy, PhiPolicy, PolicyTable, RecordLabel } from './policy.ts'
+import { addChanges } from './add-changes.ts'
 import { readCalls } from './calls.ts'
 import { lintComparisons, readComparisons } from './comparisons.ts'
 import { classifyInterfaces } from './classify-interfaces.ts'
@@ -11,12 +12,13 @@ import { lintEnums, readConsent, readRoles } from './enums.ts'
 import { FaultList } from './fault.ts'
 import { lintFreeText, readFreeText } from './free-text.ts'
 import { phiPolicy } from './grants.ts'
+import { lintChanges } from './lint-changes.ts'
 import { lintGrantLines, lintSite, type KnownRelationships } from './lint-grants.ts'
 import { lintArguments, lintFields, lintTypes, readRecords } from './lint-marks.ts'
 import { lintReferences } from './lint-references.ts'
 import { renderLock } from './lock.ts'
-import { parseSources, type SdlSource } from './parse-sources.ts'
-import { definedPlaces, readDirective } from './read-directives.ts'
+import { parseDocument, refuseInvalid, type SdlSource } from './parse-sources.ts'
+import { markedPlaces, readDirective } from './read-directives.ts'
 import { readSearchable } from './searchable.ts'
 import { typeKinds } from './type-kinds.ts'
 
@@ -34,7 +36,7 @@ export interface CompileOptions {
 }
 
 /**
- * Compiles SDL with directives to the table that all decisions read.
+ * Compiles SDL with directives to the table that all decisions read. Adds the mutations that its change grants allow.
  *
  * Pure, except that it reads `directives.graphql` and adds it to the sources. A schema with a fault gives no table (P3):
  * 45 CFR 164.502(b) requires the minimum necessary, and an unreviewed field cannot meet it.
@@ -42,7 +44,8 @@ export interface CompileOptions {
  * @throws PolicyFaults with all faults at once, each with file, line, path and what to write instead
  */
 export function compilePolicy(sources: readonly SdlSource[], { relationships }: CompileOptions): CompiledPolicy {
-  const schema = parseSources(sources)
+  const { schema, writes, payloads } = addChanges(parseDocument(sources))
+  refuseInvalid(schema)
   const faults = new FaultList()
 
   lintArguments(schema, faults)
@@ -56,7 +59,7 @@ export function compilePolicy(sources: readonly SdlSource[], { relationships }: 
   const calls = readCalls(schema, roles, faults)
   const records = readRecords(schema, faults)
 
-  const kinds = typeKinds(schema)
+  const kinds = typeKinds(schema, payloads)
   lintFields(schema, faults)
   lintTypes(schema, kinds, faults)
   lintFreeText(schema, kinds, faults)
@@ -64,6 +67,7 @@ export function compilePolicy(sources: readonly SdlSource[], { relationships }: 
   const { classes, sites } = classifyObjects(schema, kinds, faults)
   classifyInterfaces(schema, classes, faults)
   for (const site of sites) lintSite(schema, site, faults)
+  lintChanges(schema, sites, faults)
   lintReferences(schema, sites, faults)
   lintComparisons(schema, sites, records, faults)
   faults.throwIfAny()
@@ -77,6 +81,7 @@ export function compilePolicy(sources: readonly SdlSource[], { relationships }: 
     computed: readComputed(schema, sites),
     freeText: readFreeText(sites),
     reads: readReads(schema),
+    writes,
     searchable: readSearchable(schema, sites),
     comparisons: readComparisons(schema, sites),
     calls,
@@ -94,11 +99,9 @@ export function lockDigest(lock: string): string {
 
 function readReasons(schema: GraphQLSchema): ReadonlyMap<Coordinate, string> {
   const reasons = new Map<Coordinate, string>()
-  for (const type of Object.values(schema.getTypeMap())) {
-    for (const { path, definition } of definedPlaces(type)) {
-      const because = readDirective(schema, definition, 'notPhi')[0]?.value?.because
-      if (because !== undefined) reasons.set(path as Coordinate, because)
-    }
+  for (const { path, definition } of markedPlaces(schema)) {
+    const because = readDirective(schema, definition, 'notPhi')[0]?.value?.because
+    if (because !== undefined) reasons.set(path as Coordinate, because)
   }
   return reasons
 }
@@ -114,11 +117,9 @@ function readComputed(schema: GraphQLSchema, sites: readonly PhiSite[]): Readonl
 
 function readReads(schema: GraphQLSchema): ReadonlyMap<string, SchemaPath> {
   const reads = new Map<string, SchemaPath>()
-  for (const type of Object.values(schema.getTypeMap())) {
-    for (const { path, definition } of definedPlaces(type)) {
-      const field = readDirective(schema, definition, 'reads')[0]?.value?.field
-      if (field !== undefined) reads.set(path, field as SchemaPath)
-    }
+  for (const { path, definition } of markedPlaces(schema)) {
+    const field = readDirective(schema, definition, 'reads')[0]?.value?.field
+    if (field !== undefined) reads.set(path, field as SchemaPath)
   }
   return reads
 }

@@ -4,7 +4,7 @@ import type { FreeTextInside } from './policy.ts'
 import type { PhiSite } from './classify.ts'
 import type { FaultList } from './fault.ts'
 import { freeTextPaths } from './free-text-paths.ts'
-import { definedPlaces, has, readDirective } from './read-directives.ts'
+import { markedPlaces, has, readDirective } from './read-directives.ts'
 import type { TypeKinds } from './type-kinds.ts'
 
 /**
@@ -12,19 +12,17 @@ import type { TypeKinds } from './type-kinds.ts'
  * mark: a free-text field is closed to research if it has no grant for researchers.
  */
 export function lintFreeText(schema: GraphQLSchema, kinds: TypeKinds, faults: FaultList): void {
-  for (const type of Object.values(schema.getTypeMap())) {
-    for (const { path, definition } of definedPlaces(type)) {
-      const [written] = readDirective(schema, definition, 'freeText')
-      if (written === undefined) continue
-      const field = isObjectType(type) && kinds.get(type) === 'COMPOSITE' ? type.getFields()[path.split('.')[1] ?? ''] : undefined
-      if (field === undefined || !isLeafType(getNamedType(field.type))) {
-        faults.add(
-          written.node,
-          path,
-          '@freeText is not on a text inside a composite.',
-          '@freeText on the member that holds the text. For a field of a record, no grant for a role of kind RESEARCH.',
-        )
-      }
+  for (const { type, path, definition } of markedPlaces(schema)) {
+    const [written] = readDirective(schema, definition, 'freeText')
+    if (written === undefined) continue
+    const field = isObjectType(type) && kinds.get(type) === 'COMPOSITE' ? type.getFields()[path.split('.')[1] ?? ''] : undefined
+    if (field === undefined || !isLeafType(getNamedType(field.type))) {
+      faults.add(
+        written.node,
+        path,
+        '@freeText is not on a text inside a composite.',
+        '@freeText on the member that holds the text. For a field of a record, no grant for a role of kind RESEARCH.',
+      )
     }
   }
 }

@@ -1,6 +1,6 @@
 import { type ConstDirectiveNode, type GraphQLSchema, Kind, type Source } from 'graphql'
-import type { Role } from './policy.ts'
-import { definedPlaces, readDirective } from './read-directives.ts'
+import type { Action, Role } from './policy.ts'
+import { markedPlaces, readDirective } from './read-directives.ts'
 
 /** One `@minimumNecessary` as it is written in a file of the schema. */
 export interface GrantLine {
@@ -9,6 +9,7 @@ export interface GrantLine {
   /** `Patient.ssn`, or `Patient`. */
   readonly place: string
   readonly roles: readonly Role[]
+  readonly actions: readonly Action[]
   readonly node: ConstDirectiveNode
   readonly source: Source
   /** From 1. */
@@ -20,15 +21,14 @@ export interface GrantLine {
 /** All grants of a schema that was compiled from SDL, in text order of each definition, by rule. */
 export function grantLines(schema: GraphQLSchema): ReadonlyMap<string, GrantLine> {
   const lines = new Map<string, GrantLine>()
-  for (const type of Object.values(schema.getTypeMap()))
-    for (const { path: place, definition } of definedPlaces(type))
-      for (const { node, ordinal, value } of readDirective(schema, definition, 'minimumNecessary')) {
-        if (node.loc === undefined || value === undefined) continue
-        const { source, start, end, startToken } = node.loc
-        const rule = `${place}#${ordinal}`
-        const sdl = source.body.slice(start, end)
-        lines.set(rule, { rule, place, roles: value.roles, node, source, line: startToken.line, sdl })
-      }
+  for (const { path: place, definition } of markedPlaces(schema))
+    for (const { node, ordinal, value } of readDirective(schema, definition, 'minimumNecessary')) {
+      if (node.loc === undefined || value === undefined) continue
+      const { source, start, end, startToken } = node.loc
+      const rule = `${place}#${ordinal}`
+      const sdl = source.body.slice(start, end)
+      lines.set(rule, { rule, place, roles: value.roles, actions: value.actions, node, source, line: startToken.line, sdl })
+    }
   return lines
 }
 

@@ -2,8 +2,9 @@ import type { GraphQLSchema } from 'graphql'
 import type { Role, RolePolicy } from './policy.ts'
 import type { PhiSite } from './classify.ts'
 import type { FaultList } from './fault.ts'
-import { effectiveGrants, type WrittenGrant } from './grants.ts'
-import { definedPlaces, readDirective, type DirectiveArguments } from './read-directives.ts'
+import { effectiveGrants, isChangeGrant, type WrittenGrant } from './grants.ts'
+import { lintChangeLine } from './lint-changes.ts'
+import { markedPlaces, readDirective, type DirectiveArguments } from './read-directives.ts'
 import { VIEWS } from './view-rules.ts'
 import { viewServes } from './views.ts'
 
@@ -17,40 +18,34 @@ export function lintGrantLines(
   relationships: KnownRelationships,
   faults: FaultList,
 ): void {
-  for (const type of Object.values(schema.getTypeMap())) {
-    for (const { path, definition } of definedPlaces(type)) {
-      const seen = new Set<string>()
-      for (const { node, value } of readDirective(schema, definition, 'minimumNecessary')) {
-        if (!value) continue
-        for (const list of ['roles', 'purposes', 'actions'] as const) {
-          if (value[list].length === 0)
-            faults.add(
-              node,
-              path,
-              `The grant has no ${list}, so it grants nothing.`,
-              `at least one entry in ${list}, or no such grant.`,
-            )
-        }
-        if (relationships !== 'unchecked' && !relationships.has(value.relationship)) {
+  for (const { path, definition } of markedPlaces(schema)) {
+    const seen = new Set<string>()
+    for (const { node, value } of readDirective(schema, definition, 'minimumNecessary')) {
+      if (!value) continue
+      for (const list of ['roles', 'purposes', 'actions'] as const) {
+        if (value[list].length === 0)
           faults.add(
             node,
             path,
-            `The relationship ${value.relationship} has no registered function.`,
-            'a registered relationship, or a function for this one.',
+            `The grant has no ${list}, so it grants nothing.`,
+            `at least one entry in ${list}, or no such grant.`,
           )
-        }
-        if (value.roles.length > 0 && value.purposes.length > 0 && !claimable(value, roles)) {
-          faults.add(
-            node,
-            path,
-            'No role of the grant may claim any of its purposes.',
-            'a purpose in mayClaim of one of the roles.',
-          )
-        }
-        const text = canonical(value)
-        if (seen.has(text)) faults.add(node, path, 'The grant repeats another grant of the same definition.', 'the grant once.')
-        seen.add(text)
       }
+      if (relationships !== 'unchecked' && !relationships.has(value.relationship)) {
+        faults.add(
+          node,
+          path,
+          `The relationship ${value.relationship} has no registered function.`,
+          'a registered relationship, or a function for this one.',
+        )
+      }
+      if (value.roles.length > 0 && value.purposes.length > 0 && !claimable(value, roles)) {
+        faults.add(node, path, 'No role of the grant may claim any of its purposes.', 'a purpose in mayClaim of one of the roles.')
+      }
+      lintChangeLine(node, path, value, faults)
+      const text = canonical(value)
+      if (seen.has(text)) faults.add(node, path, 'The grant repeats another grant of the same definition.', 'the grant once.')
+      seen.add(text)
     }
   }
 }
@@ -67,12 +62,13 @@ export function lintSite(schema: GraphQLSchema, site: PhiSite, faults: FaultList
       '@minimumNecessary(roles: [...]) on the field, or defaults on its type.',
     )
   }
-  for (const { node, grant } of grants) {
+  const reads = grants.filter((written) => !isChangeGrant(written))
+  for (const { node, grant } of reads) {
     if (site.class === 'EDGE' ? grant.view === 'FULL' : viewServes(grant.view, site.field.type)) continue
     const type = site.class === 'EDGE' ? 'an edge' : String(site.field.type)
     faults.add(node, site.path, `The view ${grant.view} cannot be made of ${type}.`, 'a view for the type, or FULL.')
   }
-  const tie = firstTie(grants)
+  const tie = firstTie(reads)
   if (tie)
     faults.add(
       tie.node,

@@ -2,7 +2,16 @@ import { isInterfaceType, isNonNullType, isObjectType, type GraphQLSchema } from
 import type { RecordPolicy } from './policy.ts'
 import type { TypeName } from './coordinates.ts'
 import type { FaultList } from './fault.ts'
-import { DIRECTIVE_NAMES, definedPlaces, directiveFault, directiveNodes, has, readDirective, signature } from './read-directives.ts'
+import {
+  DIRECTIVE_NAMES,
+  definedPlaces,
+  directiveFault,
+  directiveNodes,
+  has,
+  markedPlaces,
+  readDirective,
+  signature,
+} from './read-directives.ts'
 import { objectTypes, type TypeKinds } from './type-kinds.ts'
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
@@ -10,13 +19,11 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 /** Checks the arguments of every directive, because graphql's own builder accepts unknown roles and purposes. */
 export function lintArguments(schema: GraphQLSchema, faults: FaultList): void {
   const ours: readonly string[] = DIRECTIVE_NAMES
-  for (const type of Object.values(schema.getTypeMap())) {
-    for (const { path, definition } of definedPlaces(type)) {
-      for (const node of directiveNodes(definition).filter(({ name }) => ours.includes(name.value))) {
-        const problem = directiveFault(schema, node)
-        if (problem !== undefined)
-          faults.add(node, path, problem, `${signature(schema, node.name.value)} with values of these types.`)
-      }
+  for (const { path, definition } of markedPlaces(schema)) {
+    for (const node of directiveNodes(definition).filter(({ name }) => ours.includes(name.value))) {
+      const problem = directiveFault(schema, node)
+      if (problem !== undefined)
+        faults.add(node, path, problem, `${signature(schema, node.name.value)} with values of these types.`)
     }
   }
 }

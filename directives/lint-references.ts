@@ -2,7 +2,7 @@ import { getNullableType, isLeafType, type GraphQLSchema } from 'graphql'
 import type { PhiPolicy } from './policy.ts'
 import type { PhiSite } from './classify.ts'
 import type { FaultList } from './fault.ts'
-import { definedPlaces, readDirective } from './read-directives.ts'
+import { markedPlaces, readDirective } from './read-directives.ts'
 
 /** Checks that every path in a directive names a suitable value of the schema. */
 export function lintReferences(schema: GraphQLSchema, sites: readonly PhiSite[], faults: FaultList): void {
@@ -52,7 +52,7 @@ export function lintReferences(schema: GraphQLSchema, sites: readonly PhiSite[],
       )
     }
   }
-  for (const { path, definition } of Object.values(schema.getTypeMap()).flatMap((type) => [...definedPlaces(type)])) {
+  for (const { path, definition } of markedPlaces(schema)) {
     const [reads] = readDirective(schema, definition, 'reads')
     if (!reads?.value || values.has(reads.value.field)) continue
     faults.add(

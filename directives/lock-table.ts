@@ -1,5 +1,6 @@
+import { ACTIONS } from './actions.ts'
 import type { Coordinate, SchemaPath, TypeName } from './coordinates.ts'
-import { ACTIONS, type LockLine, LockUnreadable, parseLock } from './lock.ts'
+import { type LockLine, LockUnreadable, parseLock } from './lock.ts'
 import type {
   CallPolicy,
   Category,

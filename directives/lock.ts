@@ -1,9 +1,8 @@
+import { ACTIONS } from './actions.ts'
 import type { SchemaPath } from './coordinates.ts'
 import { PURPOSES_OF_USE } from './policy.ts'
-import type { Action, FreeTextInside, Grant, PhiPolicy, PolicyTable, PurposeOfUse } from './policy.ts'
+import type { FreeTextInside, Grant, PhiPolicy, PolicyTable, PurposeOfUse } from './policy.ts'
 import { freeTextPaths } from './free-text-paths.ts'
-
-export const ACTIONS: readonly Action[] = ['READ', 'SEARCH', 'CREATE', 'UPDATE', 'DELETE', 'EXPORT']
 
 const KINDS = [
   'role',

@@ -1,4 +1,5 @@
 import type { GraphQLSchema } from 'graphql'
+import { permitsChange } from './actions.ts'
 import { type GrantLine, grantLines, withRoles } from './grant-lines.ts'
 import type { Role } from './policy.ts'
 
@@ -20,12 +21,14 @@ export interface NarrowedGrant {
 /**
  * The change of each grant that takes the right from roles that did not use it.
  *
- * A definition keeps at least one grant. If a narrowed grant would equal another grant of the definition, it is removed.
+ * Change grants are left as they are, because uses count reads only. A definition keeps at least one grant to read. If a narrowed grant would equal another grant of the definition, it is removed.
  *
  * @param unused the roles that did not use a grant, by rule. A rule that the schema does not have is left out
  */
 export function narrowGrants(schema: GraphQLSchema, unused: ReadonlyMap<string, ReadonlySet<Role>>): readonly NarrowedGrant[] {
-  const definitions = Map.groupBy(grantLines(schema).values(), ({ place }) => place)
+  // a definition needs a grant to read, whatever grants to change it has
+  const reads = [...grantLines(schema).values()].filter((grant) => !permitsChange(grant))
+  const definitions = Map.groupBy(reads, ({ place }) => place)
   return [...definitions.values()].flatMap((grants) => narrowedIn(grants, unused))
 }
 

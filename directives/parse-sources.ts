@@ -44,6 +44,17 @@ export interface SdlSource {
  * @throws PolicyFaults for syntax errors, unknown names, repeated declarations and a schema that GraphQL itself refuses
  */
 export function parseSources(sources: readonly SdlSource[]): GraphQLSchema {
+  const schema = buildASTSchema(parseDocument(sources), { assumeValidSDL: true })
+  refuseInvalid(schema)
+  return schema
+}
+
+/**
+ * Parses all sources and `directives.graphql` to one document, of which a schema can be built.
+ *
+ * @throws PolicyFaults for syntax errors, unknown names and repeated declarations
+ */
+export function parseDocument(sources: readonly SdlSource[]): DocumentNode {
   const faults = new FaultList()
   const own = { name: 'directives.graphql', sdl: readFileSync(new URL('./directives.graphql', import.meta.url), 'utf8') }
   const documents: DocumentNode[] = []
@@ -60,11 +71,14 @@ export function parseSources(sources: readonly SdlSource[]): GraphQLSchema {
   const document = concatAST(withReplacements(documents))
   checkDefinitions(document, faults)
   faults.throwIfAny()
+  return document
+}
 
-  const schema = buildASTSchema(document, { assumeValidSDL: true })
+/** @throws PolicyFaults if GraphQL itself refuses the schema */
+export function refuseInvalid(schema: GraphQLSchema): void {
+  const faults = new FaultList()
   for (const error of validateSchema(schema)) faults.addError(error, '', 'a schema that the GraphQL specification allows.')
   faults.throwIfAny()
-  return schema
 }
 
 /** The enums of `directives.graphql` that a deployment can declare itself, in place of the shipped declaration. */

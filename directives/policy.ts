@@ -127,6 +127,19 @@ export interface RecordPolicy {
   readonly source: string
 }
 
+/** The changes that the grants of a record type allow. */
+export interface WritePolicy {
+  readonly type: TypeName
+  /** The root fields that write the type, such as `Mutation.createObservation`. Undefined if no grant allows the change. */
+  readonly create?: Coordinate
+  readonly update?: Coordinate
+  readonly retract?: Coordinate
+  /** The stored PHI values of the type, whether or not a grant allows to change them. */
+  readonly paths: readonly SchemaPath[]
+  /** The to-one edges, by the member of the input: `encounterId` to the edge `encounter` and the type `Encounter`. */
+  readonly references: ReadonlyMap<string, { readonly edge: string; readonly type: TypeName }>
+}
+
 /** A blind index over one value, or over a compound of values of one record. */
 export interface SearchIndex {
   readonly path: SchemaPath
@@ -159,6 +172,8 @@ export interface PolicyTable {
   readonly reads: ReadonlyMap<string, SchemaPath>
   /** The blind indexes, by the path with `@searchable`. */
   readonly searchable: ReadonlyMap<SchemaPath, SearchIndex>
+  /** The record types that a caller can change, with their generated root fields. */
+  readonly writes: ReadonlyMap<TypeName, WritePolicy>
   /** The fields with `@workforceComparison`, with what they are compared as. */
   readonly comparisons: ReadonlyMap<SchemaPath, ComparisonPart>
   /** The root fields with `@mayCall`, which includes every mutation. */

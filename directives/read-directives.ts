@@ -5,6 +5,7 @@ import {
   isInputObjectType,
   isInterfaceType,
   isObjectType,
+  type ASTNode,
   type ConstDirectiveNode,
   type GraphQLField,
   type GraphQLNamedType,
@@ -122,24 +123,41 @@ export function signature(schema: GraphQLSchema, name: string): string {
 }
 
 export interface DefinedPlace {
+  readonly type: GraphQLNamedType
   readonly path: string
   readonly definition: Definition
 }
 
 /** Yields every definition in a type that can have a directive of this project, with the path that faults print. */
 export function* definedPlaces(type: GraphQLNamedType): Generator<DefinedPlace> {
-  yield { path: type.name, definition: type }
+  yield { type, path: type.name, definition: type }
   if (isEnumType(type)) {
-    for (const value of type.getValues()) yield { path: `${type.name}.${value.name}`, definition: value }
+    for (const value of type.getValues()) yield { type, path: `${type.name}.${value.name}`, definition: value }
   } else if (isInputObjectType(type)) {
-    for (const field of Object.values(type.getFields())) yield { path: `${type.name}.${field.name}`, definition: field }
+    for (const field of Object.values(type.getFields())) yield { type, path: `${type.name}.${field.name}`, definition: field }
   } else if (isObjectType(type) || isInterfaceType(type)) {
     for (const field of Object.values(type.getFields())) {
-      yield { path: `${type.name}.${field.name}`, definition: field }
-      for (const argument of field.args) yield { path: `${type.name}.${field.name}(${argument.name}:)`, definition: argument }
+      yield { type, path: `${type.name}.${field.name}`, definition: field }
+      for (const argument of field.args) yield { type, path: `${type.name}.${field.name}(${argument.name}:)`, definition: argument }
     }
   }
 }
+
+/**
+ * The places of a schema that have any directive, in the order of the schema. Each check of a compilation reads them, and most places have
+ * none.
+ */
+export function markedPlaces(schema: GraphQLSchema): readonly DefinedPlace[] {
+  const known = MARKED.get(schema)
+  if (known !== undefined) return known
+  const found = Object.values(schema.getTypeMap()).flatMap((type) =>
+    [...definedPlaces(type)].filter(({ definition }) => directiveNodes(definition).length > 0),
+  )
+  MARKED.set(schema, found)
+  return found
+}
+
+const MARKED = new WeakMap<GraphQLSchema, readonly DefinedPlace[]>()
 
 /** The arguments of a directive, or their fault. Neither of them if the schema does not define the directive. */
 interface Coerced {
@@ -147,14 +165,20 @@ interface Coerced {
   readonly fault?: string
 }
 
-/** A schema never changes. Each field reads the default grants of its type, and lint and compilation read each directive again. */
-const COERCED = new WeakMap<GraphQLSchema, Map<ConstDirectiveNode, Coerced>>()
+/**
+ * The coerced directives of one compilation, by definition and text. A compilation parses the definition anew, so that no other schema has the
+ * same node. Most grants repeat the text of another grant, and coercion is the most costly part of a compilation.
+ */
+const COERCED = new WeakMap<ASTNode, Map<string, Coerced>>()
 
 function coerced(schema: GraphQLSchema, node: ConstDirectiveNode): Coerced {
-  const ofSchema = COERCED.get(schema) ?? new Map<ConstDirectiveNode, Coerced>()
-  COERCED.set(schema, ofSchema)
-  const result = ofSchema.get(node) ?? coerce(schema, node)
-  ofSchema.set(node, result)
+  const definition = schema.getDirective(node.name.value)?.astNode
+  if (!definition || !node.loc) return coerce(schema, node)
+  const known = COERCED.get(definition) ?? new Map<string, Coerced>()
+  COERCED.set(definition, known)
+  const text = node.loc.source.body.slice(node.loc.start, node.loc.end)
+  const result = known.get(text) ?? coerce(schema, node)
+  known.set(text, result)
   return result
 }
 

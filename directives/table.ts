@@ -1,3 +1,4 @@
+import { isChange, permitsChange, type ChangeAction } from './actions.ts'
 import type { Grant, Identifier, PolicyTable, PurposeOfUse, View } from './policy.ts'
 import { inOrder } from './lock.ts'
 
@@ -9,6 +10,24 @@ export interface GrantRow {
   readonly relationship: string
   readonly path: string
   readonly view: View
+}
+
+/** One role that may change one path. */
+export interface ChangeRow extends Omit<GrantRow, 'view'> {
+  readonly action: ChangeAction
+}
+
+/** Every grant of CREATE, UPDATE or DELETE, sorted by role, purposes, relationship, action and path. */
+export function changeRows(policy: Pick<PolicyTable, 'phi'>): readonly ChangeRow[] {
+  const rows = [...policy.phi.values()].flatMap(({ path, grants }) =>
+    grants.flatMap(({ roles, purposes, relationship, actions }) =>
+      [...actions]
+        .filter(isChange)
+        .flatMap((action) => [...roles].map((role) => ({ role, purposes: purposeText(purposes), relationship, action, path }))),
+    ),
+  )
+  const key = ({ role, purposes, relationship, action, path }: ChangeRow) => [role, purposes, relationship, action, path].join(',')
+  return rows.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))
 }
 
 /** Every grant of READ, sorted by role, purposes, relationship and path. */
@@ -29,7 +48,7 @@ interface SheetGrant {
   readonly roles: readonly string[]
   readonly purposes: string
   readonly relationship: string
-  /** `FULL` for a grant of READ only; any other grant adds its actions: `FULL (SEARCH)`. */
+  /** `FULL` for a grant of READ only. Another grant to read adds its actions: `FULL (SEARCH)`. A change grant has actions only: `no read: CREATE UPDATE`. */
   readonly view: string
   /** Whether break-glass can replace membership of the care team. */
   readonly breakGlass: boolean
@@ -75,35 +94,74 @@ function sheetGrant({ roles, purposes, relationship, view, actions, breakGlass }
     roles: [...roles],
     purposes: purposeText(purposes),
     relationship,
-    // a grant of SEARCH without READ must not look like a grant of READ
-    view: actions.size === 1 && actions.has('READ') ? view : `${view} (${[...actions].join(' ')})`,
+    view: viewText(actions, view),
     breakGlass: breakGlass && relationship === 'CARE_TEAM' && purposes.has('TREAT'),
   }
+}
+
+/** A grant of another action must not look like a grant of READ. */
+function viewText(actions: Grant['actions'], view: View): string {
+  if (permitsChange({ actions })) return `no read: ${[...actions].join(' ')}`
+  return actions.size === 1 && actions.has('READ') ? view : `${view} (${[...actions].join(' ')})`
 }
 
 function byKey<Key extends string, Value>(map: ReadonlyMap<Key, Value>): readonly (readonly [Key, Value])[] {
   return [...map].toSorted(([a], [b]) => (a < b ? -1 : 1))
 }
 
-/** The table as plain text in columns. Ends with a newline. */
-export function renderTable(policy: PolicyTable): string {
+/**
+ * The table as plain text in columns. Ends with a newline.
+ *
+ * @param width the columns of the terminal. A part that is wider has another form: details are below the name that they belong to
+ */
+export function renderTable(policy: PolicyTable, width = Number.POSITIVE_INFINITY): string {
   const { phi, reads, notPhi } = policySheet(policy)
-  const rows = phi.flatMap(({ path, category, safeHarbor, grants }) =>
-    grants.map(({ roles, purposes, relationship, view, breakGlass }, index) => [
-      ...(index === 0 ? [path, category, safeHarbor] : ['', '', '']),
-      roles.join(' '),
-      purposes,
-      relationship,
-      view,
-      breakGlass ? 'break-glass' : '',
-    ]),
-  )
+  const fitting = (wide: string, narrow: string): string => (wide.split('\n').every((line) => line.length <= width) ? wide : narrow)
+  const pairs = (rows: readonly (readonly [string, string])[]): string => fitting(columns(rows), below(rows))
   return [
-    columns([['path', 'category', 'Safe Harbor', 'roles', 'purposes', 'relationship', 'view', 'break-glass'], ...rows]),
-    ...(reads.length === 0 ? [] : [columns([['argument', 'reads'], ...reads.map(({ argument, field }) => [argument, field])])]),
-    columns([['not PHI', 'because'], ...notPhi.map(({ coordinate, because }) => [coordinate, because])]),
+    fitting(grantsBeside(phi), grantsBelow(phi)),
+    ...(reads.length === 0
+      ? []
+      : [pairs([['argument', 'reads'], ...reads.map(({ argument, field }) => [argument, field] as const)])]),
+    pairs([['not PHI', 'because'], ...notPhi.map(({ coordinate, because }) => [coordinate, because] as const)]),
   ].join('\n')
 }
+
+const GRANT_TITLES = ['roles', 'purposes', 'relationship', 'view', 'break-glass']
+
+function grantsBeside(phi: PolicySheet['phi']): string {
+  const rows = phi.flatMap(({ path, category, safeHarbor, grants }) =>
+    grants.map((grant, index) => [...(index === 0 ? [path, category, safeHarbor] : ['', '', '']), ...grantCells(grant)]),
+  )
+  return columns([['path', 'category', 'Safe Harbor', ...GRANT_TITLES], ...rows])
+}
+
+function grantsBelow(phi: PolicySheet['phi']): string {
+  // only a grant to read has the mark of break-glass, so that both fit into one column
+  const cells = [GRANT_TITLES, ...phi.flatMap(({ grants }) => grants.map(grantCells))].map((row) => [
+    ...row.slice(0, 3),
+    row.slice(3).join('  ').trimEnd(),
+  ])
+  const [titles = '', ...rows] = columns(cells)
+    .split('\n')
+    .map((row) => `  ${row}\n`)
+  const named = phi.map(({ path, category, safeHarbor, grants }) => {
+    const harbor = safeHarbor === '-' ? '' : `  ${safeHarbor}`
+    return `${path}  ${category}${harbor}\n${rows.splice(0, grants.length).join('')}`
+  })
+  return `path  category  Safe Harbor\n${titles}\n${named.join('')}`
+}
+
+const below = (rows: readonly (readonly [string, string])[]): string =>
+  rows.map(([first, second]) => `${first}\n  ${second}\n`).join('')
+
+const grantCells = ({ roles, purposes, relationship, view, breakGlass }: SheetGrant): readonly string[] => [
+  roles.join(' '),
+  purposes,
+  relationship,
+  view,
+  breakGlass ? 'break-glass' : '',
+]
 
 /** `(C) DATE`: the letter of 45 CFR 164.514(b)(2)(i) and the name of the class; `-` for a value that identifies no person by itself. */
 export function safeHarborClass(identifier: Identifier | undefined): string {

@@ -18,9 +18,19 @@ import { has, type AnyField } from './read-directives.ts'
  *
  * - COMPOSITE: the inside of a `@phi` value.
  * - EMBEDDED: a part of one record; its leaves are values of that record.
+ * - PAYLOAD: the answer of a generated mutation; it leads to the record that was written.
  * - OTHER: none of the other kinds; each of its fields needs `@notPhi` with a reason.
  */
-export type TypeKind = 'ROOT' | 'RECORD' | 'CONNECTION' | 'CONNECTION_EDGE' | 'PAGE_INFO' | 'COMPOSITE' | 'EMBEDDED' | 'OTHER'
+export type TypeKind =
+  | 'ROOT'
+  | 'RECORD'
+  | 'PAYLOAD'
+  | 'CONNECTION'
+  | 'CONNECTION_EDGE'
+  | 'PAGE_INFO'
+  | 'COMPOSITE'
+  | 'EMBEDDED'
+  | 'OTHER'
 
 /** The fields of the Relay cursor connections specification and `mayBeIncomplete`. Any other field could carry a value, so it needs a class. */
 export const PLUMBING: Readonly<Record<'CONNECTION' | 'CONNECTION_EDGE' | 'PAGE_INFO', readonly string[]>> = {
@@ -31,8 +41,12 @@ export const PLUMBING: Readonly<Record<'CONNECTION' | 'CONNECTION_EDGE' | 'PAGE_
 
 export type TypeKinds = ReadonlyMap<GraphQLObjectType, TypeKind>
 
-/** Finds the kind of every object type of the schema. */
-export function typeKinds(schema: GraphQLSchema): TypeKinds {
+/**
+ * Finds the kind of every object type of the schema.
+ *
+ * @param payloads the names of the generated payload types
+ */
+export function typeKinds(schema: GraphQLSchema, payloads: ReadonlySet<string> = new Set()): TypeKinds {
   const kinds = new Map<GraphQLObjectType, TypeKind>()
   const objects = objectTypes(schema)
   // the first kind that fits wins: a record that looks like a connection is a record
@@ -42,6 +56,7 @@ export function typeKinds(schema: GraphQLSchema): TypeKinds {
   for (const root of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()])
     claim(root ?? undefined, 'ROOT')
   for (const type of objects) if (has(type, 'record')) claim(type, 'RECORD')
+  for (const type of objects) if (payloads.has(type.name)) claim(type, 'PAYLOAD')
   for (const type of objects) {
     const edge = connectionEdge(type)
     if (!edge || kinds.has(type) || (kinds.has(edge) && kinds.get(edge) !== 'CONNECTION_EDGE')) continue

@@ -6,12 +6,13 @@ import { ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, Period } from './instant.ts'
 import { assemble, contentDigest } from './record.ts'
 import { type MapResource, factsOf } from './subject.ts'
+import { CRITICALITY } from './value-sets.ts'
 
 /** @source https://hl7.org/fhir/R4/allergyintolerance.html */
 const AllergyIntolerance = z.object({
   clinicalStatus: CodeableConcept.optional(),
   category: z.array(Text).default([]),
-  criticality: z.enum(['low', 'high', 'unable-to-assess'], { error: ISSUES.code }).optional(),
+  criticality: z.enum(CRITICALITY, { error: ISSUES.code }).optional(),
   code: SubjectConcept.optional(),
   onsetDateTime: DateTime.optional(),
   onsetPeriod: Period.optional(),

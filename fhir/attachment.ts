@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { MAX_TEXT_BYTES, Text } from './datatypes.ts'
+import { MAX_TEXT_BYTES } from '../gateway/model/record-size.ts'
+import { Text } from './datatypes.ts'
 import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
 import { plainText } from './plain-text.ts'
 

@@ -8,6 +8,7 @@ import { DateTime } from './instant.ts'
 import { leftOutFor } from './left-out.ts'
 import { assemble } from './record.ts'
 import { type MapResource, type SubjectContext, encounterOf, factsOf, saysOtherPatient } from './subject.ts'
+import { FINANCIAL_STATUS } from './value-sets.ts'
 
 const Diagnosis = z.object({
   sequence: Integer.optional(),
@@ -17,7 +18,7 @@ const Diagnosis = z.object({
 
 /** @source https://hl7.org/fhir/R4/claim.html */
 const Claim = z.object({
-  status: z.enum(['active', 'cancelled', 'draft', 'entered-in-error'], { error: ISSUES.code }).optional(),
+  status: z.enum(FINANCIAL_STATUS, { error: ISSUES.code }).optional(),
   created: DateTime.optional(),
   item: z.array(z.object({ encounter: z.array(Reference).default([]) })).default([]),
   total: z.object({ value: Decimal.optional(), currency: Text.optional() }).optional(),

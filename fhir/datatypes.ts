@@ -1,14 +1,13 @@
 import { z } from 'zod'
 import { type ExactNumber, isExactNumber } from '../gateway/model/exact-number.ts'
+import { MAX_TEXT_BYTES } from '../gateway/model/record-size.ts'
 import { hasAbsentReason, isAbsentReason } from './absent-reason.ts'
 import { WrittenPeriod } from './instant.ts'
 import { ISSUES } from './mapping-issue.ts'
+import { isUnknown } from './null-flavors.ts'
 
 // FHIR's data types, read down to what the API carries of them. What is not named here does not travel: extensions,
 // user selections, and above all the `display` of references, where the patient's name likes to stand.
-
-/** What one item of the store can hold beside its neighbors, in bytes of UTF-8. */
-export const MAX_TEXT_BYTES = 200 * 1024
 
 /** Text of at most 200 KB; empty text is text that is not there. */
 export const Text = z
@@ -48,15 +47,9 @@ export const ValueConcept = ReadConcept.transform((read, context): Concept | und
   return concept
 })
 
-/** Codes for a missing value. Files that come from CDA have them beside a text, or instead of it. */
-const NULL_FLAVORS: ReadonlySet<string | undefined> = new Set([
-  'http://terminology.hl7.org/CodeSystem/v3-NullFlavor',
-  'http://hl7.org/fhir/v3/NullFlavor',
-])
-
 /** A concept that a record can be about: it is undefined if its codes only say that it is unknown. */
 export const SubjectConcept = CodeableConcept.transform((concept) =>
-  concept?.text === undefined && concept?.coding.every(({ system }) => NULL_FLAVORS.has(system)) === true ? undefined : concept,
+  concept === undefined || isUnknown(concept) ? undefined : concept,
 )
 
 /** A concept without which its resource says nothing. */

@@ -7,22 +7,11 @@ import { type FhirPeriod, WrittenPeriod, endInstant, saidPeriod } from './instan
 import { NamedReference, firstName, partyName } from './party.ts'
 import { assemble } from './record.ts'
 import { type MapResource, factsOf } from './subject.ts'
-
-const STATUSES = [
-  'planned',
-  'arrived',
-  'triaged',
-  'in-progress',
-  'onleave',
-  'finished',
-  'cancelled',
-  'entered-in-error',
-  'unknown',
-] as const
+import { ENCOUNTER_STATUS } from './value-sets.ts'
 
 /** @source https://hl7.org/fhir/R4/encounter.html */
 const Encounter = z.object({
-  status: z.enum(STATUSES, { error: ISSUES.code }).optional(),
+  status: z.enum(ENCOUNTER_STATUS, { error: ISSUES.code }).optional(),
   class: Coding.optional(),
   type: z.array(CodeableConcept).default([]),
   period: WrittenPeriod.optional(),

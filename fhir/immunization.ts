@@ -4,10 +4,11 @@ import { ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime } from './instant.ts'
 import { assemble } from './record.ts'
 import { type MapResource, factsOf } from './subject.ts'
+import { IMMUNIZATION_STATUS } from './value-sets.ts'
 
 /** @source https://hl7.org/fhir/R4/immunization.html */
 const Immunization = z.object({
-  status: z.enum(['completed', 'entered-in-error', 'not-done'], { error: ISSUES.code }).optional(),
+  status: z.enum(IMMUNIZATION_STATUS, { error: ISSUES.code }).optional(),
   vaccineCode: RequiredConcept,
   occurrenceDateTime: DateTime.optional(),
   occurrenceString: z.unknown().optional(),

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { ISSUES } from './mapping-issue.ts'
 
 // FHIR writes times at four precisions. The text is kept as it came: a day made up for `2019-03` would be a false fact.
@@ -78,7 +78,8 @@ function isDate(text: string): boolean {
   return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text)
 }
 
-function isDateTime(text: string): boolean {
+/** Whether a text is a FHIR dateTime, of a year that has four digits in every time zone. */
+export function isDateTime(text: string): boolean {
   const [date = '', ...time] = text.split('T')
   if (!isDate(date)) return false
   if (time.length === 0) return true

@@ -1,6 +1,16 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { z } from 'zod'
+// as a namespace, because `{ z }` brings the texts of all languages into the bundle of the function: 540 KB
+import * as z from 'zod'
 import type { Sensitivity } from '../directives/policy.ts'
+import ETH from './code-lists/ETH.json' with { type: 'json' }
+import GDIS from './code-lists/GDIS.json' with { type: 'json' }
+import HIV from './code-lists/HIV.json' with { type: 'json' }
+import PSY from './code-lists/PSY.json' with { type: 'json' }
+import PSYTHPN from './code-lists/PSYTHPN.json' with { type: 'json' }
+import SDV from './code-lists/SDV.json' with { type: 'json' }
+import SEX from './code-lists/SEX.json' with { type: 'json' }
+
+/** The shipped files. They are modules, because a bundle for Lambda has no folder of lists. */
+const SHIPPED: readonly unknown[] = [ETH, GDIS, HIV, PSY, PSYTHPN, SDV, SEX]
 
 const Source = z.object({
   name: z.string().min(1),
@@ -52,12 +62,13 @@ export class CodeLabels {
    * A file with any fault is refused as a whole: a skipped list would leave records without their label.
    *
    * @param sensitivities of the schema that decides about the records
+   * @param files the contents of files, parsed from JSON
    * @throws CodeListRefused, UnknownSensitivity
    */
-  constructor(sensitivities: ReadonlySet<Sensitivity>, files: readonly string[]) {
+  constructor(sensitivities: ReadonlySet<Sensitivity>, files: readonly unknown[]) {
     this.sensitivities = sensitivities
-    for (const text of files) {
-      for (const [place, { label, lists }] of parsed(text).entries()) {
+    for (const content of files) {
+      for (const [place, { label, lists }] of parsed(content).entries()) {
         if (!isSensitivity(label, sensitivities)) throw new UnknownSensitivity(place, sensitivities)
         for (const { system, withChildren, codes } of lists) {
           for (const [code] of codes) {
@@ -101,9 +112,9 @@ const MAX_BEGINNING = 16
 /** The comparison ignores case and the dot of ICD-10-CM, because some exporters omit the dot. */
 const keyOf = (system: string | null, code: string): string => `${system ?? ''}\n${code.toUpperCase().replace('.', '')}`
 
-function parsed(text: string): z.output<typeof LabelLists> {
+function parsed(content: unknown): z.output<typeof LabelLists> {
   try {
-    return LabelLists.parse(JSON.parse(text))
+    return LabelLists.parse(content)
   } catch (error) {
     throw new CodeListRefused({ cause: error })
   }
@@ -121,8 +132,13 @@ function isSensitivity(label: string, sensitivities: ReadonlySet<string>): label
  * @throws CodeListRefused, UnknownSensitivity
  */
 export function codeLabels(sensitivities: ReadonlySet<Sensitivity>, more: readonly string[] = []): CodeLabels {
-  const folder = new URL('./code-lists/', import.meta.url)
-  const shipped = readdirSync(folder).filter((file) => file.endsWith('.json'))
-  const texts = shipped.toSorted().map((file) => readFileSync(new URL(file, folder), 'utf8'))
-  return new CodeLabels(sensitivities, [...texts, ...more])
+  return new CodeLabels(sensitivities, [...SHIPPED, ...more.map(contentOf)])
+}
+
+function contentOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new CodeListRefused({ cause: error })
+  }
 }

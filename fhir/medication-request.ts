@@ -10,12 +10,11 @@ import { DateTime } from './instant.ts'
 import { NamedReference, namesSubject, partyName } from './party.ts'
 import { assemble } from './record.ts'
 import { type MapResource, type SubjectContext, encounterOf, factsOf } from './subject.ts'
-
-const STATUSES = ['active', 'on-hold', 'cancelled', 'completed', 'entered-in-error', 'stopped', 'draft', 'unknown'] as const
+import { MEDICATION_REQUEST_STATUS } from './value-sets.ts'
 
 /** @source https://hl7.org/fhir/R4/medicationrequest.html */
 const MedicationRequest = z.object({
-  status: z.enum(STATUSES, { error: ISSUES.code }).optional(),
+  status: z.enum(MEDICATION_REQUEST_STATUS, { error: ISSUES.code }).optional(),
   category: z.array(CodeableConcept).default([]),
   medicationCodeableConcept: SubjectConcept.optional(),
   medicationReference: NamedReference.optional(),

@@ -9,6 +9,7 @@ import { type MappingIssue, ISSUES, mappingIssue, schemaIssue } from './mapping-
 import { DateTime, PartialDate, dateOf } from './instant.ts'
 import { type IdFor, assemble, sourceDigest } from './record.ts'
 import { includesWords } from './words.ts'
+import { GENDER } from './value-sets.ts'
 
 /** Social security numbers of the United States, by URI and by OID. */
 const SSN: ReadonlySet<string | undefined> = new Set(['http://hl7.org/fhir/sid/us-ssn', 'urn:oid:2.16.840.1.113883.4.1'])
@@ -25,7 +26,7 @@ const Patient = z.object({
   identifier: z.array(Identifier).default([]),
   name: z.array(HumanName).default([]),
   telecom: z.array(ContactPoint).default([]),
-  gender: z.enum(['male', 'female', 'other', 'unknown'], { error: ISSUES.code }).optional(),
+  gender: z.enum(GENDER, { error: ISSUES.code }).optional(),
   birthDate: PartialDate.optional(),
   deceasedDateTime: DateTime.optional(),
   deceasedBoolean: z.boolean().optional(),

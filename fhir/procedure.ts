@@ -6,21 +6,11 @@ import { ISSUES, mappingIssue, schemaIssue } from './mapping-issue.ts'
 import { DateTime, WrittenPeriod, saidPeriod } from './instant.ts'
 import { assemble } from './record.ts'
 import { type MapResource, encounterOf, factsOf } from './subject.ts'
-
-const STATUSES = [
-  'preparation',
-  'in-progress',
-  'not-done',
-  'on-hold',
-  'stopped',
-  'completed',
-  'entered-in-error',
-  'unknown',
-] as const
+import { EVENT_STATUS } from './value-sets.ts'
 
 /** @source https://hl7.org/fhir/R4/procedure.html */
 const Procedure = z.object({
-  status: z.enum(STATUSES, { error: ISSUES.code }).optional(),
+  status: z.enum(EVENT_STATUS, { error: ISSUES.code }).optional(),
   category: CodeableConcept.optional(),
   code: RequiredConcept,
   encounter: Reference.optional(),

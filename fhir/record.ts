@@ -4,14 +4,11 @@ import type { SchemaPath, TypeName } from '../directives/coordinates.ts'
 import type { PatientId, RecordId } from '../gateway/model/ids.ts'
 import type { RecordLabel } from '../directives/policy.ts'
 import type { Json, NewRecord, RecordMetadata } from '../gateway/model/record.ts'
-import { MAX_TEXT_BYTES } from './datatypes.ts'
+import { MAX_RECORD_BYTES, MAX_TEXT_BYTES } from '../gateway/model/record-size.ts'
 import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
 
 /** Goes into every digest: a mapping that reads more of the same source makes every record of it a changed one. */
 const MAPPING_VERSION = 6
-
-/** An item of the store holds 400 KB; the rest is for the manifest and for what sealing adds. */
-const MAX_RECORD_BYTES = 320 * 1024
 
 /** Gives the id of a resource: always the same for the same tenant, type and source id, and telling nothing of them. */
 export type IdFor = (type: string, sourceId: string) => RecordId

@@ -1,14 +1,12 @@
-import { precisionOf } from '../gateway/model/date-span.ts'
 import type { RecordLabel } from '../directives/policy.ts'
 import type { PatientId, RecordId } from '../gateway/model/ids.ts'
 import type { NewRecord, RecordMetadata } from '../gateway/model/record.ts'
 import type { Entry, IdentifiedEntry } from './bundle.ts'
-import { codesOf } from './coded.ts'
-import { type Concept, Reference } from './datatypes.ts'
+import { Reference } from './datatypes.ts'
 import { type MappingIssue, ISSUES, mappingIssue } from './mapping-issue.ts'
-import { firstInstant } from './instant.ts'
 import type { Imported } from './left-out.ts'
 import { type IdFor, sourceDigest } from './record.ts'
+import { recordFacts } from './record-facts.ts'
 import type { References } from './references.ts'
 
 /** Whose resource is being read, and what it may refer to. */
@@ -85,13 +83,7 @@ export function saysOtherPatient(
   return named !== undefined && patientAt(named, resource) !== patient
 }
 
-interface Facts {
-  /** The clinically relevant time, as it was written. */
-  readonly time?: string | undefined
-  /** The main concept, or several where no one of them is it. */
-  readonly concepts?: readonly (Concept | undefined)[]
-  /** Every category of the record. */
-  readonly categories?: readonly (string | undefined)[]
+type Facts = Parameters<typeof recordFacts>[0] & {
   readonly encounter?: RecordId | undefined
   /** The FHIR identity of who wrote it. */
   readonly author?: string | undefined
@@ -99,17 +91,11 @@ interface Facts {
   readonly sources: readonly unknown[]
 }
 
-export function factsOf({ time, concepts = [], categories = [], encounter, author, sources }: Facts): RecordMetadata {
-  const datePrecision = time === undefined ? undefined : precisionOf(time)
-  const codes = [...new Set(concepts.flatMap(codesOf))]
-  const present = [...new Set(categories.filter((one) => one !== undefined))]
+export function factsOf({ encounter, author, sources, ...said }: Facts): RecordMetadata {
   return {
     open: {},
     references: encounter === undefined ? {} : { encounter },
-    ...(time !== undefined && { date: firstInstant(time) }),
-    ...(datePrecision !== undefined && { datePrecision }),
-    ...(codes.length > 0 && { codes }),
-    ...(present.length > 0 && { categories: present }),
+    ...recordFacts(said),
     ...(author !== undefined && { author }),
     // who wrote it may follow from another resource: a role's practitioner
     source: sourceDigest(...sources, author ?? null),

@@ -1,6 +1,5 @@
-import { clinic } from '../resolvers/clinic.ts'
-import { clinicLock, clinicTypeDefs } from '../schema/clinic.ts'
 import { lambdaGateway } from './lambda-gateway.ts'
+import { servedClinic } from './served-clinic.ts'
 
 /** `/graphql` of the HTTP API: POST, GET and OPTIONS. */
-export const handler = await lambdaGateway({ ...clinic, typeDefs: clinicTypeDefs(), lock: clinicLock() })
+export const handler = await lambdaGateway(servedClinic())

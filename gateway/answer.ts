@@ -122,8 +122,9 @@ export const tooLarge = (max: number, text: ErrorText): AnswerError =>
   )
 
 /** The answer as a whole is refused, so the entry has no place in it. */
-function withoutPath({ message, extensions: { code, budget } }: AnswerError): AnswerError {
-  return { message, extensions: { code, ...(code === 'PHI_BUDGET_EXCEEDED' && { budget }) } }
+function withoutPath({ message, extensions: { code, budget, coordinates } }: AnswerError): AnswerError {
+  const more = { ...(budget !== undefined && { budget }), ...(coordinates !== undefined && { coordinates }) }
+  return { message, extensions: { code, ...more } }
 }
 
 /** An answer without data. The first error sets the status. */

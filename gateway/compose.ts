@@ -27,6 +27,7 @@ import { BudgetTable } from './store/budgets.ts'
 import { ComparisonTable } from './store/comparisons.ts'
 import { DisclosureTable } from './store/disclosures.ts'
 import { HistoryTable } from './store/history.ts'
+import { IdempotencyTable } from './store/idempotency.ts'
 import { IssuerKeysTable } from './store/issuer-keys.ts'
 import { DynamoKeyTable } from './store/keys.ts'
 import { LeanDynamoDBClient } from './store/lean-client.ts'
@@ -39,6 +40,7 @@ import { LocatorTable } from './store/record-locators.ts'
 import { RecordTable } from './store/records.ts'
 import { OperationTable } from './store/operations.ts'
 import { RecipientTable } from './store/recipients.ts'
+import { RecordChanges } from './store/record-changes.ts'
 import { SealedSource } from './store/sealed-source.ts'
 import { SecurityTable } from './store/security.ts'
 import { SearchTable } from './store/search.ts'
@@ -95,6 +97,7 @@ const TABLES = {
   recordHistory: tableIn('PHI_TABLE_HISTORY', ({ reads }, table) => new HistoryTable(reads, table)),
   history: tableIn('PHI_TABLE_AUDIT', ({ reads }, table) => new AuditHistory(reads, table)),
   sessions: tableIn('PHI_TABLE_SESSIONS', ({ reads }, table) => new SessionTable(reads, table)),
+  idempotency: tableIn('PHI_TABLE_IDEMPOTENCY', ({ reads }, table) => new IdempotencyTable(reads, table)),
   issuerKeys: tableIn('PHI_TABLE_SESSIONS', ({ reads }, table) => new IssuerKeysTable(reads, table)),
   budgets: tableIn('PHI_TABLE_BUDGETS', ({ reads }, table) => new BudgetTable(reads, table)),
   // a retry of the SDK would count twice
@@ -229,7 +232,7 @@ function openTables(parts: TableParts, names: Readonly<Record<TableVariable, str
 }
 
 /** A schema with its resolvers, and the sources of records and of a caller's attributes over the services of a process. */
-export interface ServedSchema extends Pick<SchemaParts, 'typeDefs' | 'resolvers' | 'lock' | 'computed'> {
+export interface ServedSchema extends Pick<SchemaParts, 'typeDefs' | 'resolvers' | 'lock' | 'computed' | 'recordRules'> {
   readonly relationships: (services: Services) => RelationshipRegistry
   /** Left out: no caller can use break-glass. */
   readonly breakGlass?: (services: Services) => BreakGlassSource
@@ -272,7 +275,7 @@ export async function composeGateway(
     ...(breakGlass && { breakGlass: breakGlass(services) }),
     studies: storedStudies(services),
     consents: storedConsents({ table: services.access, keyring: services.keyring, events: services.events }),
-    sources: new Map([...(sources?.(services) ?? []), [OWN_SOURCE, new SealedSource(services.records, services.keyring)]]),
+    sources: new Map([...(sources?.(services) ?? []), [OWN_SOURCE, ownSource(services)]]),
     budgets: services.budgets,
     search: services.search,
     ...(services.patientAccesses && { patientAccesses: services.patientAccesses }),
@@ -293,6 +296,8 @@ export async function composeGateway(
       registrar: new OperationRegistrar({ table: services.operations, recipients: services.recipients, keyring, now }),
       cache: registry,
     },
+    idempotency: services.idempotency,
+    accessTable: services.access,
     ...(cors && { cors }),
     keys: services.keyring,
     audit: { log: services.audit, process: services.process },
@@ -302,6 +307,10 @@ export async function composeGateway(
     detailedErrors: isLocal(services.stage),
   })
 }
+
+/** The gateway's own store, with the changes of its records. */
+const ownSource = (services: Services): RecordSource =>
+  new SealedSource(services.records, services.keyring, new RecordChanges({ ...services, history: services.recordHistory }))
 
 /** Removes the SDK's logger middleware: it takes a third of the time of a small call and would print requests and responses. */
 function quiet<Client extends { middlewareStack: { remove(name: string): boolean } }>(client: Client): Client {

@@ -129,7 +129,7 @@ async function answerQuery(parts: AuditApiParts, served: Served, state: Parsed):
   const rootType = served.schema.getRootType(operation.operation)
   const asked = { document, name: body.operationName, variables: body.variables ?? {} }
   const called = Object.keys(rootType?.getFields() ?? {}).flatMap((field) => {
-    const count = rootCalls(served.schema, asked, field)
+    const count = rootCalls(served.schema, asked, (name) => name === field)
     return count === 0 ? [] : [{ coordinate: `${rootType?.name ?? ''}.${field}` as Coordinate, field, count }]
   })
   const mutations = isMutation ? called.reduce((sum, { count }) => sum + count, 0) : 0

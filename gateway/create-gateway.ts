@@ -1,5 +1,7 @@
 import { publicSchema } from '../directives/public-schema.ts'
 import { type CompiledPolicy, compilePolicy } from '../directives/compile.ts'
+import type { TypeName } from '../directives/coordinates.ts'
+import type { PolicyTable } from '../directives/policy.ts'
 import { admitSession, identify, negotiate, parse } from './caller-stages.ts'
 import { BudgetLeases } from './disclosure/budget-leases.ts'
 import { RefusalCounts } from './disclosure/refusal-counts.ts'
@@ -20,7 +22,9 @@ import { namesOperation } from './http/graphql-request.ts'
 import type { HttpRequest, HttpResponse } from './http/messages.ts'
 import type { TenantId } from './model/ids.ts'
 import { ChangeTurns } from './mutations/change-turns.ts'
+import type { MutationPorts } from './mutations/mutation-scope.ts'
 import type { OperationAdministration } from './mutations/operation-administration.ts'
+import { joinedResolvers, recordResolvers } from './mutations/record-resolvers.ts'
 import { openScope } from './open-scope.ts'
 import { OperationSelector } from './operations/persisted/operation-selector.ts'
 import type { PreparationCounter } from './operations/persisted/preparation-counter.ts'
@@ -64,6 +68,7 @@ export async function createGateway(given: GatewayParts): Promise<Gateway> {
   const mutations = {
     ...(sessions && { sessions }),
     ...(administration && { operations: administration }),
+    ...recordWriting(parts, policy),
     ...parts.mutations,
   }
   const services = {
@@ -73,7 +78,8 @@ export async function createGateway(given: GatewayParts): Promise<Gateway> {
     turns: new ChangeTurns(),
     linkedTenants: new Set<TenantId>(),
   }
-  const executable = executableSchema(publicSchema(schema), policy, parts.resolvers)
+  const resolvers = joinedResolvers(parts.resolvers, recordResolvers(policy))
+  const executable = executableSchema(publicSchema(schema), policy, resolvers)
   const engine = new OperationEngine({ schema: executable, introspection, events, detailedErrors })
   await engine.start()
   const { operations, audit, now } = parts
@@ -103,6 +109,21 @@ export async function createGateway(given: GatewayParts): Promise<Gateway> {
     stop: () => engine.stop(),
     preparations: documents.counter,
   }
+}
+
+/** The services that changes of records are written through. */
+function recordWriting(
+  {
+    sources,
+    idempotency,
+    accessTable: access,
+    recordRules: rules = new Map(),
+  }: Pick<GatewayParts, 'sources' | 'idempotency' | 'accessTable' | 'recordRules'>,
+  policy: PolicyTable,
+): Pick<MutationPorts, 'records'> {
+  if (idempotency === undefined) return {}
+  const portOf = (type: TypeName) => sources.get(policy.records.get(type)?.source ?? '')?.changes
+  return { records: { portOf, idempotency, rules, ...(access && { access }) } }
 }
 
 /** The administration of the registry: operations are proved against the schema, the policy and the limits that requests meet. */

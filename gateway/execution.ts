@@ -13,7 +13,15 @@ import { type AnswerError, isFailureCode } from './answer.ts'
 import type { RequestScope } from './disclosure/request-scope.ts'
 import type { FailureDetail } from './model/failure-detail.ts'
 import { type ErrorText, errorText } from './model/failure-messages.ts'
-import { AuditUnavailable, Failure, type FailureCode, PhiBudgetExceeded, RequestRefused } from './model/failures.ts'
+import {
+  AuditUnavailable,
+  BadUserInput,
+  Failure,
+  type FailureCode,
+  PhiBudgetExceeded,
+  RequestRefused,
+  VersionConflict,
+} from './model/failures.ts'
 import type { RequestId } from './model/ids.ts'
 import type { MutationScope } from './mutations/mutation-scope.ts'
 import { operationDetail } from './operations/operation-detail.ts'
@@ -173,9 +181,8 @@ export class OperationEngine {
       if (current !== undefined) this.#events(internalFault(current.requestId, cause))
     }
     const { locations, path } = formatted
-    const budget = cause instanceof PhiBudgetExceeded && { budget: cause.budget }
     const message = this.#text(code, cause instanceof Failure ? cause.detail : () => this.#valueDetail(code, cause))
-    return { message, ...(locations && { locations }), ...(path && { path }), extensions: { code, ...budget } }
+    return { message, ...(locations && { locations }), ...(path && { path }), extensions: { code, ...extensionsOf(cause) } }
   }
 
   /** The detail of a value that graphql refused. */
@@ -189,6 +196,14 @@ export class OperationEngine {
   #refusal({ refused: code, locations, detail }: DocumentRefusal): AnswerError {
     return { message: this.#text(code, detail), ...(locations && { locations }), extensions: { code } }
   }
+}
+
+/** The members of an error entry besides its code. They hold names of the schema and counters, never a value. */
+function extensionsOf(cause: unknown): object {
+  if (cause instanceof PhiBudgetExceeded) return { budget: cause.budget }
+  if (cause instanceof VersionConflict && cause.currentVersion !== undefined) return { currentVersion: cause.currentVersion }
+  if (cause instanceof BadUserInput && cause.coordinates.length > 0) return { coordinates: cause.coordinates }
+  return {}
 }
 
 /** The thrown error. Apollo recognizes a resolver's error by its path, and a refusal before execution has none. */

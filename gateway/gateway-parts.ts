@@ -11,12 +11,15 @@ import type { PolicyTable } from '../directives/policy.ts'
 import type { CorsPolicy } from './http/cors.ts'
 import type { ComputedFields } from './disclosure/computed-fields.ts'
 import type { BudgetSource } from './disclosure/budget-source.ts'
+import type { RecordRules } from './model/record-rules.ts'
 import type { Clock } from './model/record.ts'
 import type { Resolvers } from './mutations/gateway-context.ts'
 import type { MutationPorts } from './mutations/mutation-scope.ts'
 import type { OperationParts } from './operations/persisted/adoption.ts'
 import type { RegistryParts } from './mutations/operation-administration.ts'
 import { DEFAULT_LIMITS, type Limits } from './operations/value-limits.ts'
+import type { AccessTable } from './store/access.ts'
+import type { IdempotencyTable } from './store/idempotency.ts'
 import type { PatientAccessSource, WorkforceDirectory } from './store/patient-access-source.ts'
 import type { RecordSource } from './store/record-source.ts'
 import type { RecordVersions } from './store/record-versions.ts'
@@ -39,6 +42,8 @@ export interface SchemaParts {
   readonly resolvers: Resolvers
   /** A function for each `@computed` field, by its path: `{ 'Client.age': ([birthDate], now) => ... }`. */
   readonly computed?: ComputedFields
+  /** Rules for the values that clients write, by record type. A type without rules has the checks of its GraphQL types only. */
+  readonly recordRules?: RecordRules
   /** The committed policy lock. The gateway does not start if the schema disagrees with it. */
   readonly lock: string
   /** Whether clients may query the schema. Default: no. */
@@ -107,6 +112,10 @@ interface MutationParts {
    * this object has its own.
    */
   readonly mutations?: Omit<MutationPorts, 'breakGlass'>
+  /** Remembers the results of writes by idempotency key. Left out: records are read only. */
+  readonly idempotency?: IdempotencyTable
+  /** The table of memberships and consents. Left out: mutations change neither care teams nor consents. It needs `idempotency`. */
+  readonly accessTable?: AccessTable
 }
 
 /** The process around the requests. */

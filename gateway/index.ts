@@ -15,7 +15,7 @@ export type { BudgetAccount, Refusals } from './model/budget.ts'
 export { BudgetTable } from './store/budgets.ts'
 export { SearchTable, type SearchHit, type SearchSource, type SearchTerm } from './store/search.ts'
 export { searchIndexes } from '../directives/searchable.ts'
-export { workforceComparison } from '../directives/comparisons.ts'
+export { type Comparison, workforceComparison } from '../directives/comparisons.ts'
 
 // the schema: its policy and the text of its lock
 export { compilePolicy } from '../directives/compile.ts'
@@ -23,10 +23,13 @@ export type { CompiledPolicy } from '../directives/compile.ts'
 export { diffLocks, renderDiff } from '../directives/lock-diff.ts'
 export { PolicyFaults } from '../directives/fault.ts'
 export type { SdlSource } from '../directives/parse-sources.ts'
-export type { PolicyTable, Relationship, Role } from '../directives/policy.ts'
+export type { ComparisonPart, PolicyTable, Relationship, Role, SearchIndex } from '../directives/policy.ts'
+// the package has its own copy of graphql, whose types are no others
+export type { GraphQLResolveInfo, GraphQLSchema } from 'graphql'
 
 // resolvers of roots and edges, functions of computed fields
 export { foundBy, panelOf, patientOf, recordById, recordsOf, referenced } from './disclosure/edge-resolvers.ts'
+export type { ReadResolver } from './disclosure/leaf-resolvers.ts'
 export type { GatewayContext, Resolver, Resolvers } from './mutations/gateway-context.ts'
 export { mutationResolvers } from './mutations/mutation-resolvers.ts'
 export { operationMutations, operationQueries } from './mutations/registry-resolvers.ts'
@@ -59,6 +62,7 @@ export type { RelationshipRegistry, RelationshipSource, RelationshipPeriod } fro
 export { authorRelationship } from './access/author.ts'
 export { membershipRelationship, membershipChanges } from './access/memberships.ts'
 export { breakGlassGrants } from './access/break-glass.ts'
+export { BreakGlassTable } from './store/break-glass.ts'
 export type { BreakGlassSource } from './access/attribute-loader.ts'
 export { MINORS, minorProxyPeriods, type MinorsPolicy } from './model/minors.ts'
 export { organizationRelationship } from './access/organization.ts'
@@ -77,6 +81,15 @@ export type {
   RecordSource,
 } from './store/record-source.ts'
 export type { OpeningCounter } from './crypto/sealed-field.ts'
+export { IdempotencyTable } from './store/idempotency.ts'
+export {
+  type ChartChange,
+  type FormerVersion,
+  type PreparedChange,
+  type RecordChange,
+  type RecordChangePort,
+  RecordChanges,
+} from './store/record-changes.ts'
 export { SealedSource } from './store/sealed-source.ts'
 export {
   type UpstreamEntry,
@@ -86,10 +99,13 @@ export {
   type UpstreamSystem,
 } from './store/upstream-source.ts'
 export { RecordTable } from './store/records.ts'
-export { AccessTable } from './store/access.ts'
+export { type AccessKind, AccessTable, type MembershipChange } from './store/access.ts'
 export { type ListedPage, type ListFilter, type ListPosition, type ListRequest, newestFirst } from './model/list.ts'
 export { IntegrityFailure, KeyUnavailable, StoreUnavailable } from './model/failures.ts'
-export type { Json, Membership, MembershipPeriod, NewRecord, RecordMetadata, RelationshipScope } from './model/record.ts'
+export type { ConsentChanges } from './model/consent.ts'
+export type { SourceResource, WithdrawnResource } from './model/source.ts'
+export type { Clock, Json, Membership, MembershipPeriod, NewRecord, RecordMetadata, RelationshipScope } from './model/record.ts'
+export type { RecordFacts, RecordRules, TypeRules, ValueFault } from './model/record-rules.ts'
 export { encodeNodeId, decodeNodeId } from './model/node-id.ts'
 export { idOfUuid, recordKey, tenantId, uuidOf } from './model/ids.ts'
 export type { SchemaPath, TypeName } from '../directives/coordinates.ts'

@@ -16,7 +16,7 @@ import type { Caller } from './model/decision.ts'
 import { OperationTooCostly, PhiBudgetExceeded } from './model/failures.ts'
 import type { Instant, TenantId } from './model/ids.ts'
 import type { ChangeTurns } from './mutations/change-turns.ts'
-import { BREAK_GLASS_FIELD } from './mutations/mutation-resolvers.ts'
+import { ACCESS_FIELDS, BREAK_GLASS_FIELD } from './mutations/mutation-resolvers.ts'
 import { type MutationPorts, MutationScope } from './mutations/mutation-scope.ts'
 import { exceeds } from './operations/cost.ts'
 import { costDetail, pageDetail } from './operations/cost-detail.ts'
@@ -41,6 +41,10 @@ export type ScopeServices = Required<
   }
 
 const TWO_GRANTS = 'An operation opens one patient by break-glass at most. Send the other patients in requests of their own.'
+
+/** The changes of records that one operation can request. Each is a transaction of its own. */
+const MAX_CHANGES = 20
+const MANY_CHANGES = `An operation changes at most ${MAX_CHANGES} records. Send the other changes in requests of their own.`
 
 /** Share of the request's time for reading. The rest is for the audit of the values that were read or unavailable. */
 const READ_SHARE = 0.7
@@ -87,7 +91,12 @@ export function openScope(
   const maxCost = { values: maxInOperation, places: limits.answer.places }
   if (exceeds(schema, policy, asked, maxCost))
     throw new OperationTooCostly({ detail: () => costDetail(schema, policy, asked, maxCost) })
-  if (rootCalls(schema, asked, BREAK_GLASS_FIELD) > 1) throw new OperationTooCostly({ detail: TWO_GRANTS })
+  if (rootCalls(schema, asked, (field) => field === BREAK_GLASS_FIELD) > 1) throw new OperationTooCostly({ detail: TWO_GRANTS })
+  const mutation = schema.getMutationType()?.name
+  const changes = changeRoots(policy)
+  const isChange = (field: string): boolean =>
+    changes.has(`${mutation ?? ''}.${field}` as Coordinate) || ACCESS_FIELDS.some((name) => name === field)
+  if (rootCalls(schema, asked, isChange) > MAX_CHANGES) throw new OperationTooCostly({ detail: MANY_CHANGES })
   const { contract } = caller
   if (contract !== undefined && exceedsPage(schema, asked, contract.maxPage))
     throw new OperationTooCostly({ detail: () => pageDetail(schema, asked, contract.maxPage) })
@@ -156,7 +165,7 @@ export function openScope(
   const { breakGlass } = attributes
   const maxPatients = limitOf(limits.breakGlass, policy, asking)
   const mutations = new MutationScope(
-    { ...shared, turns, maxPatients, ports: { ...ports, ...(breakGlass && { breakGlass }) } },
+    { ...shared, schema, turns, maxPatients, ports: { ...ports, ...(breakGlass && { breakGlass }) } },
     scope,
   )
   if (refusals.stopped !== undefined) return { scope, mutations, refused: 'PHI_BUDGET_EXCEEDED' }
@@ -186,6 +195,12 @@ function refusalsOf(
   events({ event: 'BUDGET_EXCEEDED', tenant, budget: 'REFUSALS', count: stopped })
   return { most, stopped }
 }
+
+/** The root fields that change records. */
+const changeRoots = ({ writes }: PolicyTable): ReadonlySet<Coordinate> =>
+  new Set(
+    [...writes.values()].flatMap(({ create, update, retract }) => [create, update, retract].filter((one) => one !== undefined)),
+  )
 
 /** Whether an operation selects an edge, or a record besides those of patients. */
 function leadsToRecords(policy: PolicyTable, coordinates: ReadonlySet<Coordinate>, paths: ReadonlySet<SchemaPath>): boolean {

@@ -13,11 +13,15 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const work = mkdtempSync(join(tmpdir(), 'phi-installed-'))
 /** Milliseconds. On a machine with nothing else to do, the steps end much sooner. */
 const STEP_MS = 400_000
+/** Milliseconds. The guide has nine steps, and starts the stack several times. */
+const GUIDE_MS = 1_200_000
 
 interface In {
   readonly folder: string
   /** The folder of the `node` that commands run on. */
   readonly node?: string
+  /** Milliseconds. */
+  readonly limit?: number
 }
 
 /** The settings of npm and of certificates on this machine, and no setting of a deployment. */
@@ -29,10 +33,10 @@ const environment = (node?: string): NodeJS.ProcessEnv => ({
   npm_config_fund: 'false',
 })
 
-function run(command: string, args: readonly string[], { folder, node }: In): string {
+function run(command: string, args: readonly string[], { folder, node, limit = STEP_MS }: In): string {
   const started = performance.now()
   try {
-    return execFileSync(command, args, { cwd: folder, env: environment(node), encoding: 'utf8', timeout: STEP_MS })
+    return execFileSync(command, args, { cwd: folder, env: environment(node), encoding: 'utf8', timeout: limit })
   } catch (error) {
     const { stdout, stderr } = error as { stdout?: string; stderr?: string }
     console.error(stdout, stderr)
@@ -67,7 +71,14 @@ interface Asked {
   readonly extensions: { readonly phi: { readonly requestId: string } }
 }
 
-/** Runs `phi dev`, reads a granted, a masked and a denied field, and lists the audit. */
+interface Accesses {
+  readonly data?: {
+    readonly fieldAccesses: { readonly edges: readonly { readonly node: { readonly path: string; readonly outcome: string } }[] }
+  }
+  readonly errors?: readonly { readonly message: string }[]
+}
+
+/** Runs `phi dev`, reads a granted, a masked and a denied field, and lists the audit with a command and as an auditor. */
 async function develop(folder: string): Promise<void> {
   const port = await freePort()
   const started = performance.now()
@@ -105,6 +116,23 @@ async function develop(folder: string): Promise<void> {
     const audit = run('npx', ['phi', 'audit', 'list', '--request', extensions.phi.requestId], { folder })
     for (const line of [/READ DISCLOSED +Patient\.familyName/, /READ MASKED +Patient\.phone/, /READ DENIED +Patient\.birthDate/])
       assert.match(audit, line)
+    const auditor = run('npx', ['phi', 'token', 'auditor'], { folder }).trim()
+    const accesses = async (filter: string): Promise<Accesses> => {
+      const answer = await fetch(new URL('/audit/graphql', url), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${auditor}` },
+        body: JSON.stringify({ query: `{ fieldAccesses(filter: { ${filter} }) { edges { node { path outcome } } } }` }),
+      })
+      return (await answer.json()) as Accesses
+    }
+    const { data: found } = await accesses('userId: "reception"')
+    assert.deepEqual(
+      new Set(found?.fieldAccesses.edges.map(({ node: { path, outcome } }) => `${path} ${outcome}`)),
+      new Set(['Patient.familyName DISCLOSED', 'Patient.phone MASKED', 'Patient.birthDate DENIED']),
+    )
+    // this question needs a package that no installation has by itself
+    const { errors: missing } = await accesses('from: "2026-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z"')
+    assert.match(missing?.[0]?.message ?? '', /npm install @duckdb\/node-api/)
   } finally {
     if (dev.pid !== undefined) process.kill(-dev.pid, 'SIGINT')
     await ended
@@ -145,7 +173,7 @@ try {
   run('npm', ['install', 'node@22'], { folder: node22 })
   starter(tarball, 'node-22', join(node22, 'node_modules/node/bin'))
   console.log('the package installs, and the starter works')
-  console.log(run('node', [join(root, 'test/guide.ts'), tarball], { folder: root }))
+  console.log(run('node', [join(root, 'test/guide.ts'), tarball], { folder: root, limit: GUIDE_MS }))
 } finally {
   rmSync(work, { recursive: true, force: true })
 }

@@ -43,6 +43,8 @@ export class PracticeServer implements UpstreamSystem {
       patient: clientIdOf(client),
       version,
       values: textsOf(values),
+      // the practice server has no labels
+      labels: [],
     }))
   }
 
@@ -55,7 +57,7 @@ export class PracticeServer implements UpstreamSystem {
       const question = { tenant, client: uuidOf(patient), page }
       const listed: z.infer<typeof Listed> = await this.#ask(Listed, 'treatments/list', question, signal)
       for (const { id, version, performedOn } of listed.treatments)
-        entries.push({ id: treatmentIdOf(id), version, date: performedOn })
+        entries.push({ id: treatmentIdOf(id), version, date: performedOn, labels: [] })
       page = listed.next
       if (page === undefined && entries.length !== listed.total) throw new IntegrityFailure()
     }

@@ -47,25 +47,54 @@ function answerOf(read: PatientAccessRead): ConsentAnswer {
 const consentsOf = (stored: readonly Json[]): readonly Consent[] | undefined =>
   Content.safeParse(stored).data as readonly Consent[] | undefined
 
+/** The consents of a patient that a change is made from. */
+export interface StoredConsents {
+  readonly consents: readonly Consent[]
+  readonly stored: readonly Json[]
+}
+
+type ConsentParts = Pick<PatientAccessParts, 'keyring'> & { readonly access: PatientAccessParts['table'] }
+
 /**
- * Returns the change from the stored consents to the new ones; undefined if nothing changes. It may replace only the consents
- * that it was made from, so that a denial that another writer stored in the meantime is not lost.
+ * Reads the consents of a patient for a change. A patient without a manifest has none.
  *
  * @throws IntegrityFailure if the stored consents are not authentic; KeyUnavailable, StoreUnavailable
  */
+export async function consentsOfPatient(
+  { keyring, access }: ConsentParts,
+  tenant: TenantId,
+  patient: PatientId,
+  signal?: AbortSignal,
+): Promise<StoredConsents> {
+  const read = (await readPatientAccess({ table: access, keyring }, tenant, new Map([[patient, []]]), signal)).get(patient)
+  const stored = read?.kind === 'FOUND' ? read.access.consents : []
+  const consents = consentsOf(stored)
+  if (read?.kind === 'FAULT' || consents === undefined) throw new IntegrityFailure()
+  return { consents, stored }
+}
+
+/**
+ * Returns the change from the stored consents to the new ones; undefined if nothing changes. It may replace only the consents
+ * that it was made from, so that a denial that another writer stored in the meantime is not lost.
+ */
+export function changedConsents(
+  patient: PatientId,
+  { consents: before, stored }: StoredConsents,
+  changes: ConsentChanges,
+): ConsentsChange | undefined {
+  const after = changed(before, changes)
+  if (JSON.stringify(after) === JSON.stringify(changed(before, { given: [], withdrawn: [] }))) return undefined
+  return { kind: 'CONSENTS', patient, consents: after as unknown as readonly Json[], before: stored }
+}
+
+/** The change of consents of an import. @throws as `consentsOfPatient` */
 export async function consentsChange(
-  { keyring, access }: Pick<PatientAccessParts, 'keyring'> & { readonly access: PatientAccessParts['table'] },
+  parts: ConsentParts,
   tenant: TenantId,
   patient: PatientId,
   changes: ConsentChanges,
 ): Promise<ConsentsChange | undefined> {
-  const read = (await readPatientAccess({ table: access, keyring }, tenant, new Map([[patient, []]]))).get(patient)
-  const stored = read?.kind === 'FOUND' ? read.access.consents : []
-  const before = consentsOf(stored)
-  if (read?.kind === 'FAULT' || before === undefined) throw new IntegrityFailure()
-  const after = changed(before, changes)
-  if (JSON.stringify(after) === JSON.stringify(changed(before, { given: [], withdrawn: [] }))) return undefined
-  return { kind: 'CONSENTS', patient, consents: after as unknown as readonly Json[], before: stored }
+  return changedConsents(patient, await consentsOfPatient(parts, tenant, patient), changes)
 }
 
 /** Applies the changes and sorts by id. A given consent replaces the consents of the same statement. */
@@ -78,7 +107,7 @@ function changed(before: readonly Consent[], { given, withdrawn }: ConsentChange
 }
 
 /** The consent `X.2` is a part of the statement `X`. */
-const statementOf = (id: string): string => id.split('.', 1)[0] ?? id
+export const statementOf = (id: string): string => id.split('.', 1)[0] ?? id
 
 /** Sorts the members, so that equal consents have the same JSON text. */
 const withSortedMembers = (consent: Consent): Consent =>

@@ -15,14 +15,14 @@ const until = z.number().optional()
 const scope = z.object({ categories: z.array(z.string()), labeled: z.boolean() })
 const periods = z.array(z.object({ since, until }))
 /** Limited periods are separate: a reader without support for limits must not treat them as unlimited. */
-const Content = z.object({
+export const MembershipContent = z.object({
   periods,
   limited: z.array(z.object({ since, until, scope })).optional(),
   /** The care team that gives all periods, or the periods of each of several teams. No decision reads them. */
   team: z.string().optional(),
   teams: z.record(z.string(), periods).optional(),
 })
-type Stored = z.infer<typeof Content>
+type Stored = z.infer<typeof MembershipContent>
 
 /**
  * CARE_TEAM, SELF, PROXY and STUDY: memberships in the patient's access manifest, by the token of the person or study. Manifest and
@@ -56,7 +56,7 @@ function answerOf(read: PatientAccessRead, name: string, id: string): Relationsh
   if (read.kind === 'FAULT') return 'TAMPERED'
   const membership = read.members.get(name)
   if (membership === undefined) return []
-  const stored = Content.safeParse(membership)
+  const stored = MembershipContent.safeParse(membership)
   return stored.success ? periodsOf(stored.data, id) : 'TAMPERED'
 }
 
@@ -130,7 +130,7 @@ export async function teamMembershipChanges(
 
 /** A membership without teams was written by an earlier version, or not by an import: the teams replace it. */
 function withTeams(before: Json, parts: readonly TeamMembership[]): { periods: Json[]; team?: string; teams?: Json } {
-  const stored = before === null ? undefined : Content.safeParse(before).data
+  const stored = before === null ? undefined : MembershipContent.safeParse(before).data
   const earlier = Object.entries(stored?.teams ?? (stored?.team === undefined ? {} : { [stored.team]: stored.periods }))
   const teams = new Map(earlier.map(([team, own]) => [team, own.map(definedTimes)]))
   for (const { team, periods: own } of parts) teams.set(team, mergedPeriods(own.map(timesOf)))
@@ -140,7 +140,7 @@ function withTeams(before: Json, parts: readonly TeamMembership[]): { periods: J
   return { periods: merged, ...(giving[0] !== undefined && { team: giving[0][0] }) }
 }
 
-const definedTimes = ({ since: from, until: to }: { since?: number | undefined; until?: number | undefined }) => ({
+export const definedTimes = ({ since: from, until: to }: { since?: number | undefined; until?: number | undefined }) => ({
   ...(from !== undefined && { since: from }),
   ...(to !== undefined && { until: to }),
 })

@@ -99,6 +99,8 @@ function fieldsBehind(schema: GraphQLSchema, policy: PolicyTable, coordinate: Co
   const own = policy.phi.get(coordinate as string as SchemaPath)
   if (own !== undefined) return [own]
   const [type, field] = split(coordinate)
+  // a caller may change what the caller may not read: each field of the answer is decided by itself
+  if (type === schema.getMutationType()?.name) return []
   const parent = schema.getType(type)
   const target = isObjectType(parent) ? parent.getFields()[field]?.type : undefined
   const records = target === undefined ? [] : recordTypes(schema, policy, getNamedType(target))

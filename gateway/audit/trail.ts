@@ -87,19 +87,19 @@ export class Trail {
   }
 
   /**
-   * Writes items of other tables together with the record of the write: both are stored, or neither.
+   * Writes items of other tables together with the records of the write: all are stored, or none.
    *
    * @throws VersionConflict if a condition of the items fails; AuditUnavailable, after which it is unknown whether they are stored.
    *   `settle` fails then as well, because a receipt without an item that is stored after all would never hold
    */
-  async commit(writes: Parameters<AuditLog['commit']>[0], record: AccessRecord): Promise<void> {
+  async commit(writes: Parameters<AuditLog['commit']>[0], ...records: readonly AccessRecord[]): Promise<void> {
     const { log, now, deadline } = this.#parts
     const at = now()
-    const items = this.#packer.ofWrite([{ ...record, at: at as Instant }])
+    const items = this.#packer.ofWrite(records.map((record) => ({ ...record, at: at as Instant })))
     const write = log.commit(writes, items, at + deadline.left)
     try {
       await write
-      this.#count++
+      this.#count += records.length
       this.#writes.push(write)
     } catch (failure) {
       if (failure instanceof VersionConflict) this.#packer.withdraw(items)

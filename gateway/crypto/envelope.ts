@@ -1,7 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import { IntegrityFailure } from '../model/failures.ts'
 import { decrypt, encrypt, NONCE_BYTES, TAG_BYTES } from './aead.ts'
-import { bucketFor, MAX_TEXT_BYTES } from './padded-text.ts'
+import { MAX_TEXT_BYTES } from '../model/record-size.ts'
+import { bucketFor } from './padded-text.ts'
 import { isVersion, type RandomBytes } from './parts.ts'
 
 /** The first byte of every envelope. Every AAD contains it too. */

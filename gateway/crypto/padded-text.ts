@@ -3,9 +3,7 @@ import canonicalize from 'canonicalize'
 import { Failure, IntegrityFailure } from '../model/failures.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { Json } from '../model/record.ts'
-
-/** Maximum text of a value, in bytes of UTF-8. An item of DynamoDB holds 400 KB, and it must fit more than one value. */
-export const MAX_TEXT_BYTES = 200 * 1024
+import { MAX_TEXT_BYTES } from '../model/record-size.ts'
 
 const LENGTH_BYTES = 4
 const SMALLEST_BUCKET = 48

@@ -21,7 +21,8 @@ export type Verdict = 'OPEN' | 'ABSENT' | 'INTEGRITY'
  * Seals all values of a record and their manifest under the newest key of the patient.
  *
  * @param version of the record: 1 for the first, higher with each change
- * @param record the present values by path, all of the type of `place`; a composite or a list is one value
+ * @param record the present values by path, all of the type of `place`; a composite or a list is one value. `kept`: sealed values of the
+ *   former version that stay as they are. They were sealed for this record and path, under this or an earlier key of the patient
  * @throws ValueNotSealable if a value is not JSON or too long; then nothing sealed is returned
  * @throws RangeError for a version out of range, a path of another type, or a null value (leave absent values out)
  */
@@ -29,20 +30,28 @@ export function sealRecord(
   keys: PatientKeys,
   place: RecordBinding,
   version: number,
-  record: { readonly values: ReadonlyMap<SchemaPath, Json>; readonly metadata: RecordMetadata },
+  record: {
+    readonly values: ReadonlyMap<SchemaPath, Json>
+    readonly kept?: ReadonlyMap<SchemaPath, Uint8Array>
+    readonly metadata: RecordMetadata
+  },
   random: RandomBytes = randomBytes,
 ): SealedBytes {
   const key = keys.current()
   const prefix = aadPrefix(place)
   const fields = new Map<SchemaPath, Uint8Array>()
   const digests = new Map<string, Uint8Array>()
-  for (const [path, value] of record.values) {
+  const add = (path: SchemaPath, sealed: Uint8Array): void => {
     const relative = relativePath(place.type, path)
-    if (relative === undefined || value === null) throw new RangeError('A value does not belong to the record.')
-    const sealed = sealField(key, prefix, path, value, random)
+    if (relative === undefined || digests.has(relative)) throw new RangeError('A value does not belong to the record.')
     fields.set(path, sealed)
     digests.set(relative, sealedDigest(sealed))
   }
+  for (const [path, value] of record.values) {
+    if (value === null) throw new RangeError('A value does not belong to the record.')
+    add(path, sealField(key, prefix, path, value, random))
+  }
+  for (const [path, sealed] of record.kept ?? []) add(path, sealed)
   const metadata = sealMetadata(key, prefix, version, record.metadata, random)
   const content = { recordVersion: version, keyVersion: key.version, metadata, digests }
   return { manifest: encodeManifest(key.manifest, prefix, content), fields }

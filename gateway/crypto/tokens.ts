@@ -28,6 +28,14 @@ export function lookupToken(key: PurposeKey<'lookup'>, requestedId: string): str
 }
 
 /**
+ * Returns the token of an idempotency key, as one user sends it through one client to one mutation. The digest of the arguments has the
+ * same form.
+ */
+export function idempotencyToken(key: PurposeKey<'lookup'>, parts: readonly string[]): string {
+  return token(key, lengthPrefixed('idempotency'), JSON.stringify(parts))
+}
+
+/**
  * Returns the id of an imported record. It is the same at every import and cannot be guessed without the key. For the
  * patient's own record it is the patient id too.
  *

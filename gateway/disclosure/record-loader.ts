@@ -136,6 +136,11 @@ export class RecordLoader {
     return () => reservation.end()
   }
 
+  /** Forgets a record that the request changed, so that a later `load` reads it again. */
+  forget(ref: RecordRef): void {
+    this.#known.delete(recordKey(ref))
+  }
+
   async #load(batch: readonly WantedAt[]): Promise<Entry[]> {
     const keys = new Set(batch.map(({ ref }) => recordKey(ref)))
     for (let busy = this.#busy(keys); busy.length > 0; busy = this.#busy(keys)) await Promise.all(busy)

@@ -6,7 +6,7 @@ import type { OutcomeReason } from '../model/access-record.ts'
 import type { ConsentSubject } from '../model/consent.ts'
 import type { Facts } from '../model/decision.ts'
 import type { TypeName } from '../../directives/coordinates.ts'
-import type { RecordRef } from '../model/ids.ts'
+import { recordKey, type RecordRef } from '../model/ids.ts'
 import type { ListClosure } from '../model/list.ts'
 import type { PhiPolicy, RecordLabel, Relationship } from '../../directives/policy.ts'
 import type { RecordMetadata } from '../model/record.ts'
@@ -53,9 +53,16 @@ export class RecordVisibility {
   readonly #admitting = new Map<TypeName, ReadonlySet<Relationship>>()
   readonly #granting = new Map<TypeName, ReadonlySet<Relationship>>()
   readonly #admitted = new Map<TypeName, readonly PhiPolicy[]>()
+  /** The records that the caller wrote in this request. */
+  readonly #written = new Set<string>()
 
   constructor(parts: VisibilityParts) {
     this.#parts = parts
+  }
+
+  /** The caller wrote the record in this request, and so knows that it exists. Each of its fields is still decided. */
+  reveal(ref: RecordRef): void {
+    this.#written.add(recordKey(ref))
   }
 
   /** The relationships that could open anything of a type to this caller, by contract, role and purpose. */
@@ -102,7 +109,7 @@ export class RecordVisibility {
     listed: number | undefined,
     attributes: { readonly [Name in 'damage' | 'breakGlass' | 'relationships']?: SubjectAttributes[Name] | undefined } | undefined,
   ): boolean {
-    if (listed !== undefined || attributes?.damage === 'NO_MANIFEST') return true
+    if (listed !== undefined || attributes?.damage === 'NO_MANIFEST' || this.#written.has(recordKey(ref))) return true
     if (!this.#isWithinReach(ref.type)) return false
     if (attributes?.breakGlass !== undefined) return true
     if ([...this.admitting(ref.type)].some((name) => attributes?.relationships?.has(name) === true)) return true

@@ -12,6 +12,7 @@ import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordina
 import { type PatientId, type RecordId, recordKey, type RecordRef, type RequestId, type TenantId } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
 import { AccessRecorder } from './access-recorder.ts'
+import { ChangeTargets } from './change-targets.ts'
 import { Connections } from './connections.ts'
 import { type DisclosureCounter, newDisclosureCounter } from './disclosure-counter.ts'
 import { AccessExplainer, type AccessPlan } from './explain-access.ts'
@@ -70,12 +71,15 @@ export class RequestScope {
   /** Notices that the answer carries with its values. */
   readonly notices = new Notices()
   readonly connections: Connections
+  /** The records that mutations change. */
+  readonly targets: ChangeTargets
   readonly budget: PhiBudget
   readonly size: ResponseSize
   readonly failures: FailureReasons
   readonly recorder: AccessRecorder
   readonly links: PatientLinks
   readonly #parts: ScopeParts
+  readonly #visibility: RecordVisibility
   readonly #planner: Planner
   readonly #shaper: Shaper
   readonly #loader: RecordLoader
@@ -99,6 +103,7 @@ export class RequestScope {
     this.#searchBudget = new SearchBudget({ ...parts, reasonOf, most: maxSearches, ...(budgets && { source: budgets.source }) })
     const attributes = new AttributeLoader({ ...parts, reasonOf })
     const visibility = new RecordVisibility(parts)
+    this.#visibility = visibility
     const shared = { ...parts, attributes, visibility, failures, counter, errors }
     this.recorder = new AccessRecorder(shared)
     this.links = new PatientLinks(shared)
@@ -121,6 +126,7 @@ export class RequestScope {
     const plan = this.#plan.bind(this)
     const place = this.#place.bind(this)
     this.connections = new Connections({ ...shared, lists, searches, loader: this.#loader, recorder: this.recorder, plan, place })
+    this.targets = new ChangeTargets({ ...shared, loader: this.#loader })
     this.#explainer = new AccessExplainer(shared)
     this.#accesses = new PatientAccesses(shared)
     this.#disclosures = new DisclosuresOfRecord(shared)
@@ -180,9 +186,20 @@ export class RequestScope {
     return await this.#given(ref, info, true)
   }
 
+  /** The place of a record of a type, by the id that a client sent. For any other id, a place without a record. */
+  placeOf(id: string, type: TypeName): RecordRef {
+    const decoded = this.ids.decode(id)
+    return decoded?.type === type ? decoded : this.#nowhere(id, type)
+  }
+
   /** The record at the other end of an edge to one record, decided against that record itself (P12). Null if there is none. */
   async follow(ref: RecordRef, info: GraphQLResolveInfo): Promise<RecordView | null> {
     return await this.#given(ref, info, false)
+  }
+
+  /** The caller wrote the record, so that `follow` gives it with the fields that the caller may read. */
+  reveal(ref: RecordRef): void {
+    this.#visibility.reveal(ref)
   }
 
   /** The result that an operation would have for this caller. Nothing is executed, and no record is opened. */

@@ -201,7 +201,10 @@ export class SearchCandidates {
     const { caller, policy, visibility } = this.#parts
     const grants = terms.flatMap(({ paths }) => paths.flatMap((path) => policy.phi.get(path)?.grants ?? []))
     const applying = grants.filter(
-      ({ roles, purposes }) => purposes.has(caller.purpose) && [...roles].some((role) => caller.roles.has(role)),
+      ({ roles, purposes, actions }) =>
+        (actions.has('READ') || actions.has('SEARCH')) &&
+        purposes.has(caller.purpose) &&
+        [...roles].some((role) => caller.roles.has(role)),
     )
     return new Set([...visibility.admitting(type), ...applying.map(({ relationship }) => relationship)])
   }

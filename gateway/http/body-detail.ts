@@ -1,4 +1,5 @@
 import type { ZodError } from 'zod'
+import { OPERATION_ID_FORM } from '../model/operation-id.ts'
 
 // Details of a body or a URL that is no request of GraphQL. They name its members, and repeat none of its values.
 
@@ -18,7 +19,7 @@ export function jsonDetail(holder: string, text: string, error: unknown): string
   return `${holder} is not JSON.${place}`
 }
 
-const ID = 'an id: 1 to 256 letters, digits and the characters _.~:+/=-'
+const ID = `an id: ${OPERATION_ID_FORM}`
 
 const MEMBERS: Readonly<Record<string, string>> = {
   query: 'a text',

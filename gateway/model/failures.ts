@@ -2,6 +2,7 @@
 // an id or an input (P8). The underlying error is in `cause`, which is for engineers and never leaves the process. Only the local
 // stage shows the `detail` of a failure.
 
+import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { CredentialFault } from './credential-fault.ts'
 import { credentialDetail } from './credential-detail.ts'
 import { budgetDetail, type BudgetName } from './limit-details.ts'
@@ -153,8 +154,11 @@ export class AuditLogUnavailable extends Failure {
 export class VersionConflict extends Failure {
   override readonly name = 'VersionConflict'
   readonly code = 'VERSION_CONFLICT'
-  constructor(options?: ErrorOptions) {
+  /** The version that the record has now, for the client that expected another one. */
+  readonly currentVersion: number | undefined
+  constructor({ currentVersion, ...options }: ErrorOptions & { readonly currentVersion?: number } = {}) {
     super('The record changed after it was read.', options)
+    this.currentVersion = currentVersion
   }
 }
 
@@ -174,8 +178,11 @@ export class Unauthenticated extends Failure {
 export class BadUserInput extends Failure {
   override readonly name = 'BadUserInput'
   readonly code = 'BAD_USER_INPUT'
-  constructor(options?: FailureOptions) {
+  /** The fields of the schema with a value that is not valid. Never a value. */
+  readonly coordinates: readonly SchemaPath[]
+  constructor({ coordinates = [], ...options }: FailureOptions & { readonly coordinates?: readonly SchemaPath[] } = {}) {
     super('An argument is not valid.', options)
+    this.coordinates = coordinates
   }
 }
 

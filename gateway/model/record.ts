@@ -1,6 +1,6 @@
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { DatePrecision } from './date-span.ts'
-import type { PatientId, RecordId, RecordRef, TenantId } from './ids.ts'
+import type { PatientId, RecordId, RecordRef, TenantId, UserId } from './ids.ts'
 import type { Category, RecordLabel } from '../../directives/policy.ts'
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
@@ -32,6 +32,19 @@ export interface RecordMetadata {
   readonly replaces?: readonly PatientId[]
   /** SHA-256 (base64url) of the source it was imported from, so that a second import can detect a change. */
   readonly source?: string
+  /** The change that made this version. Absent for a version that an import wrote. */
+  readonly change?: RecordedChange
+}
+
+/** A change of a record by a user. It is sealed with the version that it made. */
+export type RecordedChange = {
+  readonly user: UserId
+  /** ISO 8601 in UTC with milliseconds. */
+  readonly at: string
+  /** The user's reason for the retraction of a record. The record then has no values. */
+  readonly retracted?: string
+  /** The user's reason for the end of a membership. */
+  readonly ended?: string
 }
 
 /** A record to write, with its values in plaintext. */

@@ -10,3 +10,8 @@ export interface GatewayContext extends DisclosureContext {
 /** A resolver of a root or an edge. */
 export type Resolver = GraphQLFieldResolver<unknown, GatewayContext, Record<string, unknown>>
 export type Resolvers = Readonly<Record<string, Readonly<Record<string, Resolver>>>>
+
+/** Resolvers by the names of their fields. The type has no payloads, which only GraphQL reads. */
+export const resolversByField = <Field extends string>(
+  resolvers: Readonly<Record<Field, Resolver>>,
+): Readonly<Record<Field, Resolver>> => resolvers

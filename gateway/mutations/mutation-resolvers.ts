@@ -1,17 +1,38 @@
-import type { Resolver } from './gateway-context.ts'
+import type { GraphQLResolveInfo } from 'graphql'
+import type { RecordRef } from '../model/ids.ts'
+import { type GatewayContext, resolversByField } from './gateway-context.ts'
 import { operationMutations } from './registry-resolvers.ts'
 import { endSession, revokeClient, revokeUser } from './session-mutations.ts'
 
 /** A root field that an operation may call only once: each call is an emergency of its own. */
 export const BREAK_GLASS_FIELD = 'breakGlass'
 
+/** The root fields that change who has access to a patient's record. They count as changes of records. */
+export const ACCESS_FIELDS = ['addCareTeamMember', 'endCareTeamMembership', 'recordConsent', 'withdrawConsent'] as const
+
+/** The record of a changed member of a care team, read by the rights of its caller. */
+const changedMember = async (
+  changed: Promise<RecordRef | null>,
+  { scope }: GatewayContext,
+  info: GraphQLResolveInfo,
+): Promise<unknown> => {
+  const ref = await changed
+  return ref === null ? null : await scope.follow(ref, info)
+}
+
 /** A resolver for each mutation of this library, by the field name that the shipped schema uses. */
-export const mutationResolvers = {
+export const mutationResolvers = resolversByField({
   breakGlass: async (_source, args, { mutations }, info) => await mutations.breakGlass.breakGlass(args, info),
   endBreakGlass: async (_source, args, { mutations }, info) => await mutations.breakGlass.endBreakGlass(args, info),
   reviewBreakGlass: async (_source, args, { mutations }, info) => await mutations.breakGlass.reviewBreakGlass(args, info),
+  addCareTeamMember: async (_source, args, context, info) =>
+    await changedMember(context.mutations.careTeam.add(args, info), context, info),
+  endCareTeamMembership: async (_source, args, context, info) =>
+    await changedMember(context.mutations.careTeam.end(args, info), context, info),
+  recordConsent: async (_source, args, { mutations }, info) => await mutations.consents.record(args, info),
+  withdrawConsent: async (_source, args, { mutations }, info) => await mutations.consents.withdraw(args, info),
   endSession,
   revokeUser,
   revokeClient,
   ...operationMutations,
-} satisfies Readonly<Record<string, Resolver>>
+})

@@ -1,4 +1,5 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
+import type { Keyring } from '../crypto/keyring.ts'
 import type { PatientKeys } from '../crypto/patient-keys.ts'
 import type { OpeningCounter } from '../crypto/sealed-field.ts'
 import { SealedRecord } from '../crypto/sealed-record.ts'
@@ -9,6 +10,7 @@ import { BUSY_READS, retryOptimisticRead } from '../model/optimistic-read.ts'
 import type { AccessChange, AccessTable } from './access.ts'
 import { AccessWriter } from './access-writer.ts'
 import { IndexWriter } from './index-writer.ts'
+import type { DynamoKeyTable } from './keys.ts'
 import type { RecordTable } from './records.ts'
 import type { Writers, WriteUnit } from './write-units.ts'
 
@@ -23,7 +25,17 @@ export interface ChartPlace {
 }
 
 /** The write of the key of a new patient. */
-export type NewKey = TransactWriteItem
+type NewKey = TransactWriteItem
+
+/** Creates the key of a new patient. The first transaction of the chart stores it. @throws KeyUnavailable, StoreUnavailable */
+export async function newChartKey(
+  { keyring, keys }: { readonly keyring: Keyring; readonly keys: DynamoKeyTable },
+  tenant: TenantId,
+  patient: PatientId,
+): Promise<{ readonly keys: PatientKeys; readonly newKey: NewKey }> {
+  const { handle, item } = await keyring.newPatientKey(tenant, patient)
+  return { keys: handle, newKey: keys.put(tenant, patient, item) }
+}
 
 /** Writes the chart of one patient: its records, its index and its access manifest, one transaction after the other. */
 export class ChartWriter implements Writers {
@@ -62,6 +74,11 @@ export class ChartWriter implements Writers {
     this.#stored = stored
     this.index = index
     this.access = access
+  }
+
+  /** Whether this write creates the patient. */
+  get isNew(): boolean {
+    return this.#newKey !== undefined
   }
 
   get keys(): PatientKeys {

@@ -6,6 +6,14 @@ import type { StoredRecord } from './records.ts'
 /** Versions sort as texts. */
 const VERSION_DIGITS = 10
 
+/** No type has this name. */
+const RETRACTED = '#RETRACTED#'
+
+const retractionKey = (tenant: TenantId, { patient, type, id }: RecordRef): Key => ({
+  pk: `${tenant}#${patient}`,
+  sk: `${RETRACTED}${type}#${id}`,
+})
+
 /** One version of a record of a patient. */
 export interface RecordVersion extends Pick<RecordRef, 'type' | 'id'> {
   readonly version: number
@@ -62,6 +70,20 @@ export class HistoryTable {
     const keys = versions.map((version): Key => ({ pk, sk: versionKey(version) }))
     const items = await batchGet(this.#client, this.counter, this.#table, keys, { attributes: ['m'], signal })
     return new Map(items.map(({ sk, m }) => [sk?.S ?? '', m?.B ?? new Uint8Array()]))
+  }
+
+  /** Returns the write that marks a record as retracted. A later import does not bring it back. */
+  putRetraction(tenant: TenantId, ref: RecordRef): TransactWriteItem {
+    const { pk, sk } = retractionKey(tenant, ref)
+    return { Put: { TableName: this.#table, Item: { pk: { S: pk }, sk: { S: sk } } } }
+  }
+
+  /** Returns the names of those records that were retracted: `Type#id`. @throws StoreUnavailable */
+  async retracted(tenant: TenantId, refs: readonly RecordRef[]): Promise<ReadonlySet<string>> {
+    const keys = refs.map((ref) => retractionKey(tenant, ref))
+    if (keys.length === 0) return new Set()
+    const items = await batchGet(this.#client, this.counter, this.#table, keys)
+    return new Set(items.map(({ sk }) => (sk?.S ?? '').slice(RETRACTED.length)))
   }
 
   put(tenant: TenantId, { ref, manifest, fields }: StoredRecord, version: number): TransactWriteItem {

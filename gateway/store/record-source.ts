@@ -4,6 +4,7 @@ import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { PatientId, RecordRef, TenantId } from '../model/ids.ts'
 import type { ListedPage, ListRequest } from '../model/list.ts'
 import type { Json, RecordMetadata } from '../model/record.ts'
+import type { RecordChangePort } from './record-changes.ts'
 
 /** The name of the gateway's own store in `@record(source:)`, and the default there. */
 export const OWN_SOURCE = 'dynamodb'
@@ -105,6 +106,8 @@ export interface RecordSource {
    * @throws StoreUnavailable, KeyUnavailable, IntegrityFailure
    */
   list(tenant: TenantId, request: ListRequest, counter: OpeningCounter, deadline: Deadline): Promise<ListedPage>
+  /** Stores changes. Left out: the source gives records and takes none, and a schema that lets somebody change them is refused. */
+  readonly changes?: RecordChangePort
 }
 
 /** All patients of a tenant, for callers that see every patient. */

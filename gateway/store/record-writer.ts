@@ -3,25 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditContext, TimedAccess } from '../audit/entry.ts'
 import { ItemPacker } from '../audit/item-packer.ts'
 import type { AuditLog } from '../audit/log.ts'
-import type { Keyring } from '../crypto/keyring.ts'
-import type { PatientKeys } from '../crypto/patient-keys.ts'
 import { KeyUnavailable, VersionConflict } from '../model/failures.ts'
 import type { Instant, PatientId, RecordRef, TenantId } from '../model/ids.ts'
-import type { SearchIndex } from '../../directives/policy.ts'
-import type { Comparison } from '../../directives/comparisons.ts'
 import type { Clock, NewRecord } from '../model/record.ts'
 import type { WriteResult } from '../model/source-result.ts'
 import type { AccessChange, AccessTable } from './access.ts'
-import { ChartWriter } from './chart-writer.ts'
-import { ComparisonWriter } from './comparison-writer.ts'
-import type { ComparisonTable } from './comparisons.ts'
-import type { DerivedWriter } from './derived-rows.ts'
-import type { HistoryTable } from './history.ts'
+import { ChartWriter, newChartKey } from './chart-writer.ts'
 import type { DynamoKeyTable } from './keys.ts'
+import { type ContributorParts, recordContributors } from './record-contributors.ts'
 import { RecordUnits } from './record-units.ts'
 import type { RecordTable } from './records.ts'
-import type { SearchTable } from './search.ts'
-import { SearchWriter } from './search-writer.ts'
 import { WriteTally } from './write-tally.ts'
 import { accessUnits, fitting, locatorUnits, patientsOf, type WriteUnit } from './write-units.ts'
 
@@ -47,18 +38,10 @@ export interface LocatorWrite {
   readonly when: 'FIRST' | 'LAST' | Pick<RecordRef, 'type' | 'id'>
 }
 
-export interface WriterParts {
+export interface WriterParts extends ContributorParts {
   readonly records: RecordTable
-  readonly history: HistoryTable
   readonly access: AccessTable
-  readonly search: SearchTable
-  /** The blind indexes of the schema. Without them, no search finds the written records. */
-  readonly searchable?: readonly SearchIndex[]
-  readonly comparisons: ComparisonTable
-  /** The fields that leave comparison tokens. Without it, no written patient is compared with the workforce. */
-  readonly comparison?: Comparison | undefined
   readonly keys: DynamoKeyTable
-  readonly keyring: Keyring
   readonly audit: AuditLog
   readonly now: Clock
 }
@@ -108,7 +91,7 @@ export class RecordWriter {
   async #writeOnce(context: AuditContext, batch: PatientBatch, packer: ItemPacker, done: WriteTally): Promise<ReadonlySet<string>> {
     const { tenant } = context
     const charts = await this.#openCharts(tenant, batch)
-    const of = new RecordUnits(this.#parts, tenant, await this.#derivedWriters(tenant))
+    const of = new RecordUnits(this.#parts, tenant, await recordContributors(this.#parts, tenant))
     const { units, unchanged } = await this.#units(tenant, charts, batch, of)
     const access = batch.access.filter((change) => charts.has(change.patient))
     units.push(...accessUnits(batch.patient, access, this.#now()))
@@ -130,17 +113,9 @@ export class RecordWriter {
     return unchanged
   }
 
-  /** @throws KeyUnavailable */
-  async #derivedWriters(tenant: TenantId): Promise<readonly DerivedWriter[]> {
-    const { keyring, search, searchable = [], comparisons, comparison } = this.#parts
-    const writer = new SearchWriter(search, await keyring.purposeKey(tenant, 'index'), tenant, searchable)
-    if (comparison === undefined) return [writer]
-    return [writer, new ComparisonWriter(comparisons, await keyring.purposeKey(tenant, 'comparison'), tenant, comparison)]
-  }
-
   /** Opens the chart of the patient, and those that records or access leave. The chart of an erased patient has nothing left to remove. */
   async #openCharts(tenant: TenantId, { patient, records, access, removed = [] }: PatientBatch): Promise<Charts> {
-    const { keyring, keys: keyTable } = this.#parts
+    const { keyring } = this.#parts
     const refs = [...records.map(({ ref }) => ref), ...removed]
     const patients = [
       ...new Set([
@@ -158,19 +133,10 @@ export class RecordWriter {
       if (one !== patient && handle === undefined) throw new KeyUnavailable()
       const isWritten = refs.some((ref) => ref.patient === one) || access.some((change) => change.patient === one)
       if (!isWritten) continue
-      let keys: PatientKeys | undefined = handle
-      let newKey: TransactWriteItem | undefined
-      if (keys === undefined) {
-        const made = await keyring.newPatientKey(tenant, one)
-        keys = made.handle
-        newKey = keyTable.put(tenant, one, made.item)
-      }
+      const ofChart = [refs.filter((ref) => ref.patient === one), access.filter((change) => change.patient === one)] as const
+      const { keys, newKey } = handle === undefined ? await newChartKey(this.#parts, tenant, one) : { keys: handle }
       const place = { records: this.#parts.records, access: this.#parts.access, accessKey, tenant, patient: one, keys }
-      const ofChart = [
-        new Set(refs.filter((ref) => ref.patient === one)),
-        access.filter((change) => change.patient === one),
-      ] as const
-      charts.set(one, await ChartWriter.open(place, newKey, [...ofChart[0]], ofChart[1]))
+      charts.set(one, await ChartWriter.open(place, newKey, ...ofChart))
     }
     return charts
   }
@@ -187,12 +153,19 @@ export class RecordWriter {
     const leaving = Map.groupBy(removed, nameOf)
     const located = new Map(locators.flatMap((one) => (typeof one.when === 'object' ? [[nameOf(one.when), one]] : [])))
     const alone = locators.filter(({ when }) => typeof when !== 'object')
+    const retracted = await this.#parts.history.retracted(
+      tenant,
+      records.map(({ ref }) => ref).filter((ref) => mayBeRetracted(charts, ref)),
+    )
     for (const record of records) {
       const name = nameOf(record.ref)
       const chart = charts.get(record.ref.patient)
       if (chart === undefined) throw new KeyUnavailable()
       const sealed = chart.stored(record.ref)
-      const isUnchanged = sealed?.metadata.source !== undefined && sealed.metadata.source === record.metadata.source
+      // a record that a user retracted stays out, whatever its source says of it later
+      const isRetracted = sealed === undefined && retracted.has(name)
+      const isUnchanged =
+        isRetracted || (sealed?.metadata.source !== undefined && sealed.metadata.source === record.metadata.source)
       const parts = await removals(of, charts, leaving.get(name) ?? [])
       const isMoved = parts.length > 0
       if (isUnchanged) unchanged.add(name)
@@ -235,6 +208,12 @@ export class RecordWriter {
 const nameOf = ({ type, id }: Pick<RecordRef, 'type' | 'id'>): string => `${type}#${id}`
 
 type Charts = ReadonlyMap<PatientId, ChartWriter>
+
+/** A new patient has no retracted record, and a stored record is not retracted. */
+function mayBeRetracted(charts: Charts, ref: RecordRef): boolean {
+  const chart = charts.get(ref.patient)
+  return chart !== undefined && !chart.isNew && chart.stored(ref) === undefined
+}
 
 /** Removes records from the charts that have them. */
 async function removals(of: RecordUnits, charts: Charts, refs: readonly RecordRef[]): Promise<WriteUnit[]> {

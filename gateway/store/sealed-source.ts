@@ -9,6 +9,7 @@ import type { RecordRef, TenantId } from '../model/ids.ts'
 import { type ListedPage, type ListRequest, newestFirst } from '../model/list.ts'
 import { BUSY_READS, type OptimisticRead, retryOptimisticRead } from '../model/optimistic-read.ts'
 import { chunksFor, passes } from './patient-index.ts'
+import type { RecordChangePort } from './record-changes.ts'
 import type { FoundRecord, LoadOptions, RecordSource } from './record-source.ts'
 import type { RecordTable } from './records.ts'
 import { SealedLoad } from './sealed-load.ts'
@@ -17,10 +18,13 @@ import { SealedLoad } from './sealed-load.ts'
 export class SealedSource implements RecordSource {
   readonly #table: RecordTable
   readonly #keyring: Keyring
+  readonly changes?: RecordChangePort
 
-  constructor(table: RecordTable, keyring: Keyring) {
+  /** @param changes left out: the records are read only */
+  constructor(table: RecordTable, keyring: Keyring, changes?: RecordChangePort) {
     this.#table = table
     this.#keyring = keyring
+    if (changes !== undefined) this.changes = changes
   }
 
   async load(

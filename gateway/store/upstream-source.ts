@@ -31,8 +31,11 @@ export interface UpstreamRecord {
   readonly values: Readonly<Record<string, Json | undefined>>
   /** The values of fields with `@notPhi`, by field name. */
   readonly open?: Readonly<Record<string, Json>>
-  /** The sensitivities of the record. Consents close the record by them, so the list must have the same ones. */
-  readonly labels?: readonly string[]
+  /**
+   * The sensitivities of the record, empty if it has none. Consents close the record by them, when it is listed and when it is read by its
+   * id. Both answers must therefore have the same ones.
+   */
+  readonly labels: readonly string[]
 }
 
 /** An entry of the list of a patient's records. */
@@ -62,7 +65,7 @@ export interface UpstreamSystem {
 
 /**
  * A source of records over another system. It drops each record and each value that was not asked for, sorts and filters the list, and
- * leaves out what is closed to the caller.
+ * leaves out what is closed to the caller. A record without labels does not open, and a list with one is refused.
  */
 export function upstreamSource(system: UpstreamSystem): RecordSource {
   return {
@@ -112,12 +115,11 @@ function foundRecord(ref: RecordRef, record: UpstreamRecord, asked: ReadonlySet<
     const field = fieldOf(path)
     return asked.has(field) && Object.hasOwn(record.values, field) ? (record.values[field] ?? undefined) : undefined
   }
-  const { open = {}, labels } = record
-  const metadata: RecordMetadata = { open, references: {}, ...(labels && { labels: labels as readonly RecordLabel[] }) }
   return {
     ref,
     open: (counter) => {
       requireVersion(record)
+      const metadata: RecordMetadata = { open: record.open ?? {}, references: {}, labels: labelsOf(record) }
       counter.metadata++
       return {
         version: record.version,
@@ -155,16 +157,27 @@ function pageOf(entries: readonly UpstreamEntry[], { size, after, filter, closur
   return { items: items.slice(0, size), leftOut, more: items.length > size }
 }
 
-/** @throws IntegrityFailure for a text that is no date, and for a version that is no number from 1 */
+/** @throws IntegrityFailure for a text that is no date, for a version that is no number from 1, and without labels */
 function indexEntry(entry: UpstreamEntry): IndexEntry {
   requireVersion(entry)
-  const { id, version, date, codes = [], categories = [], labels = [] } = entry
-  const rest = { id, version, codes, categories, labels: labels as readonly RecordLabel[] }
+  const { id, version, date, codes = [], categories = [] } = entry
+  const rest = { id, version, codes, categories, labels: labelsOf(entry) }
   if (date === undefined) return { ...rest, date: '' }
   const span = dateSpan(date)
   if (span === undefined) throw new IntegrityFailure()
   const datePrecision = precisionOf(date)
   return { ...rest, date: new Date(span.from).toISOString(), ...(datePrecision !== undefined && { datePrecision }) }
+}
+
+/**
+ * A missing list of labels is no empty one: a record that is closed by a label would open without it.
+ *
+ * @throws IntegrityFailure
+ */
+function labelsOf({ labels }: Pick<UpstreamRecord, 'labels'>): readonly RecordLabel[] {
+  // the type requires labels, and an answer that was not checked can still lack them
+  if (!Array.isArray(labels) || !labels.every((label) => typeof label === 'string')) throw new IntegrityFailure()
+  return labels as readonly RecordLabel[]
 }
 
 /** Version 0 is that of an erased record. */

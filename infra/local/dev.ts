@@ -1,4 +1,5 @@
 import type { Project } from '../../schema/project.ts'
+import { asksAuditLog, auditUrlOf } from './audit-endpoint.ts'
 import { phiCommand } from './phi-command.ts'
 import { startProject } from './project-stack.ts'
 import { screen } from './screen.ts'
@@ -27,10 +28,12 @@ export async function runProject(project: Project, { form, ...options }: DevOpti
   stops.push(() => running.stop())
   process.on('exit', () => removeStackFile(dataFolder))
   const [first] = users
+  const auditUrl = auditUrlOf(stack.graphql)
+  const url = first !== undefined && asksAuditLog(first) ? auditUrl : stack.graphql
   // the text is between single quotes of a shell
   const query = JSON.stringify({ query: first?.query ?? '{ __typename }' }).replaceAll("'", '\\u0027')
-  const command = `curl -s ${stack.graphql} -H "authorization: Bearer $(${phiCommand(process.env)} token ${first?.name ?? ''})" -H 'content-type: application/json' -d '${query}'`
-  log(`\n${screen({ url: stack.graphql, users, dataFolder, command })}\n`)
+  const command = `curl -s ${url} -H "authorization: Bearer $(${phiCommand(process.env)} token ${first?.name ?? ''})" -H 'content-type: application/json' -d '${query}'`
+  log(`\n${screen({ url: stack.graphql, auditUrl, users, dataFolder, command, columns: process.stdout.columns })}\n`)
   // this clock starts with the process
   log(`Ready in ${(performance.now() / 1000).toFixed(1)} s. Press Ctrl-C to stop.`)
 }

@@ -7,6 +7,7 @@ import { projectFolder } from '../../schema/project.ts'
 import { dockerCommand, type EngineCommand, FetchFailed, fetchDynamoDbLocal, javaCommand, prepareDocker } from './dynamodb-local.ts'
 import { chooseEngines, type EngineChoice, findEngines, type FoundEngines, missingEngine } from './engine-choice.ts'
 import { freePort, LOOPBACK } from './ports.ts'
+import { StartRefused } from './start-refused.ts'
 
 /** A running DynamoDB engine. */
 export interface Engine {
@@ -31,7 +32,7 @@ export interface EngineOptions {
 }
 
 /** No DynamoDB engine is available on this machine. The message says what to do. */
-class NoEngine extends Error {
+class NoEngine extends StartRefused {
   override readonly name = 'NoEngine'
 }
 

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import type { JWK } from 'oidc-provider'
 import { z } from 'zod'
 import { writePrivateFile } from './private-file.ts'
-import { startCommandWith } from './start-command.ts'
+import { DataUnreadable } from './start-refused.ts'
 
 /** The signing keys of the local identity provider, and the secrets of its machine clients. */
 export interface IdentityKeys {
@@ -52,11 +52,6 @@ async function read(file: string): Promise<IdentityKeys | undefined> {
     return stored.parse(JSON.parse(await readFile(file, 'utf8')))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new Error(
-      `Cannot read the keys of the local identity provider. To start without the old data, run: ${startCommandWith({ options: '--fresh' })}`,
-      {
-        cause: error,
-      },
-    )
+    throw new DataUnreadable('the keys of the local identity provider', { cause: error })
   }
 }

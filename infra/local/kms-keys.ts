@@ -15,6 +15,7 @@ import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { writePrivateFile } from './private-file.ts'
+import { DataUnreadable } from './start-refused.ts'
 
 // Master keys of the KMS stand-in. They seal a blob under a key and an encryption context, and open it again.
 
@@ -73,11 +74,20 @@ export class MasterKeys {
   readonly #keys = new Map<string, MasterKey>()
   readonly #file: string | undefined
 
+  /** @throws DataUnreadable */
   constructor(file: string | undefined) {
     this.#file = file
     if (file === undefined) return
     const text = readIfPresent(file)
     if (text === undefined) return
+    try {
+      this.#read(text)
+    } catch (cause) {
+      throw new DataUnreadable('the keys of the local KMS', { cause })
+    }
+  }
+
+  #read(text: string): void {
     for (const { alias, material, ...key } of stored.parse(JSON.parse(text)).keys) {
       const bytes = Buffer.from(material, 'base64')
       // files of older versions have ML-DSA keys as PKCS #8

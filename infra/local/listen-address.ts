@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { LOOPBACK } from './ports.ts'
+import { StartRefused } from './start-refused.ts'
 
 /** PHI_LISTEN would open the local stack to other machines. */
-class ListenRefused extends Error {
+class ListenRefused extends StartRefused {
   override readonly name = 'ListenRefused'
 }
 

@@ -1,12 +1,13 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { startCommandWith } from './start-command.ts'
+import { StartRefused } from './start-refused.ts'
 
 /** The address of local servers, because the demo issues tokens without a password. `listen-address.ts` has the exception. */
 export const LOOPBACK = '127.0.0.1'
 
 /** A server cannot listen on the requested port. */
-export class PortRefused extends Error {
+class PortRefused extends StartRefused {
   override readonly name: string = 'PortRefused'
   readonly port: number
   constructor(port: number, message: string, options?: ErrorOptions) {

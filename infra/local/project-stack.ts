@@ -4,11 +4,13 @@ import { pathToFileURL } from 'node:url'
 import { type CompiledPolicy, compilePolicy } from '../../directives/compile.ts'
 import { loadRecords } from '../../gateway/admin/load-records.ts'
 import { openImporter } from '../../gateway/admin/open-importer.ts'
+import { counted } from '../../gateway/model/counted.ts'
 import type { TenantId } from '../../gateway/model/ids.ts'
 import { openNotary } from '../../gateway/open-notary.ts'
 import { operatorEvents } from '../../gateway/telemetry/operator-events.ts'
 import { type Project, projectTypeDefs, ProjectRefused } from '../../schema/project.ts'
 import { type Handler, startHttpApi } from './api-gateway.ts'
+import { endpointOf, serveAudit } from './audit-endpoint.ts'
 import { everyMinute } from './every-minute.ts'
 import { explorerRoutes } from './explorer/explorer.ts'
 import { type FirstOperation, menuOf } from './explorer/menu.ts'
@@ -16,7 +18,7 @@ import { fileFaultText } from './file-fault.ts'
 import { type ProjectUser, projectUsers } from './project-users.ts'
 import { type Stack, startStack } from './stack.ts'
 
-/** A running project: its function over the local services. */
+/** A running project: its function over the local services, and the API of auditors. */
 export interface ProjectStack {
   readonly stack: Stack
   readonly users: readonly ProjectUser[]
@@ -34,8 +36,8 @@ export interface ProjectStackOptions {
 }
 
 /**
- * Starts the local services, loads the records of the project, and serves its function. A process can start one project, because a
- * function reads the environment when its module loads.
+ * Starts the local services, loads the records of the project, and serves its function and the API of auditors. A process can start one
+ * project, because a function reads the environment when its module loads.
  *
  * @throws ProjectRefused, PolicyFaults, and errors of `startStack` and of the function's module
  */
@@ -61,11 +63,14 @@ export async function startProject(
   try {
     for (const tenant of tenants) await loadTenant(project, { tenant, compiled, log })
     const handler = await handlerOf(module)
+    // import it only now: it reads the environment, as the function of the project does
+    const { lambdaAudit } = await import('../../functions/lambda-audit.ts')
+    const audit = serveAudit(stack, await lambdaAudit({ typeDefs: projectTypeDefs(project), lock: compiled.lock }))
     const menu = menuOf(users, compiled.policy, ({ name }) => firstOperationOf(users.find((user) => user.name === name)))
     const explorer = explorerRoutes(handler, { stage: stack.env.PHI_STAGE, users: menu, compiled, tokens: stack })
     const api = await startHttpApi({
       port: stack.port,
-      routes: { 'POST /graphql': handler, 'OPTIONS /graphql': handler, ...explorer },
+      routes: { 'POST /graphql': handler, 'OPTIONS /graphql': handler, ...explorer, ...audit },
     })
     stops.unshift(() => api.stop())
     const events = operatorEvents({ stage: stack.env.PHI_STAGE, now: Date.now })
@@ -84,7 +89,7 @@ export async function startProject(
 
 const firstOperationOf = (user: ProjectUser | undefined): FirstOperation => ({
   query: user?.query ?? '{ __typename }',
-  endpoint: '/graphql',
+  endpoint: user === undefined ? '/graphql' : endpointOf(user),
 })
 
 function required({ folder, ...files }: Project, member: 'handler' | 'users'): string {
@@ -116,7 +121,7 @@ async function loadTenant(
     const source = await open(file)
     try {
       const { created, updated, unchanged, refused } = await loadRecords(source.readLines(), { compiled, store })
-      log(`${tenant}: ${created + updated + unchanged} records`)
+      log(`${tenant}: ${counted(created + updated + unchanged, 'record')}`)
       for (const { line, why } of refused) log(`${file}, line ${line}: ${why}`)
     } finally {
       await source.close()

@@ -4,6 +4,7 @@ import { ScanCommand } from '@aws-sdk/client-dynamodb'
 import type { SeedOptions } from './demo/seed.ts'
 import type { Stack } from './stack.ts'
 import { startCommandWith } from './start-command.ts'
+import { StartRefused } from './start-refused.ts'
 
 export interface Seeding extends Pick<SeedOptions, 'openImporter' | 'log'> {
   readonly stack: Stack
@@ -17,7 +18,7 @@ const LAKESIDE_PATIENTS = 10
 const FORMAT = 8
 
 /** The data folder has a format that this version of the stack cannot read. */
-export class OtherFormat extends Error {
+export class OtherFormat extends StartRefused {
   override readonly name = 'OtherFormat'
   constructor() {
     super(

@@ -19,8 +19,10 @@ const stackFile = z.object({
   jwksUri: z.url(),
   tokenEndpoint: z.url(),
   clientSecrets: z.record(z.string(), z.string()),
-  /** The names of the users of the identity provider, and of its machine clients. */
-  users: z.array(z.object({ name: z.string(), client: z.boolean().optional() })).readonly(),
+  /** The users of the identity provider, and its machine clients. */
+  users: z
+    .array(z.object({ name: z.string(), tenant: z.string(), fhirUser: z.string().optional(), client: z.boolean().optional() }))
+    .readonly(),
   /** Environment of the functions. The command line uses it as its own. */
   env: stackEnvironment,
 })

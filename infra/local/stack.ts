@@ -13,6 +13,7 @@ import { listenAddress } from './listen-address.ts'
 import { makeWritableFolder } from './make-folder.ts'
 import { freePort, LOOPBACK, requirePorts } from './ports.ts'
 import { readStackFile, removeStackFile, type StackFile, writeStackFile } from './stack-file.ts'
+import { StartRefused } from './start-refused.ts'
 import { createTables, dropTables } from './tables.ts'
 import { PORTAL_CLIENT } from './token.ts'
 
@@ -77,7 +78,7 @@ const DATA_FILES = [
 ]
 
 /** A stack already runs on this data folder. */
-class StackRunning extends Error {
+class StackRunning extends StartRefused {
   override readonly name = 'StackRunning'
 }
 
@@ -85,7 +86,7 @@ class StackRunning extends Error {
  * Starts the engine with its tables, the KMS stand-in and the identity provider. Sets the environment of the functions and
  * writes `stack.json`. A function that is imported after this and before `stop` uses these services.
  *
- * @throws FolderRefused, PortInUse, StackRunning, NoEngine, ListenRefused
+ * @throws StartRefused: FolderRefused, PortInUse, StackRunning, NoEngine, ListenRefused, DataUnreadable
  * @throws StageRefused in a production process
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -168,7 +169,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     jwksUri,
     tokenEndpoint,
     clientSecrets,
-    users: users.map(({ name, client }) => ({ name, ...(client && { client }) })),
+    users: users.map(({ name, tenant, fhirUser, client }) => ({
+      name,
+      tenant,
+      ...(fhirUser !== undefined && { fhirUser }),
+      ...(client && { client }),
+    })),
     env,
   }
   writeStackFile(dataFolder, file)
@@ -190,7 +196,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 }
 
 /** The data folder is missing and cannot be created, or cannot be written. */
-class FolderRefused extends Error {
+class FolderRefused extends StartRefused {
   override readonly name = 'FolderRefused'
 }
 

@@ -1,5 +1,6 @@
 import { DEMO_USERS } from './users.ts'
 import { type Handler, startHttpApi } from './api-gateway.ts'
+import { auditUrlOf, serveAudit } from './audit-endpoint.ts'
 import { fileFaultText } from './file-fault.ts'
 import { seedClients } from './demo/seed-clients.ts'
 import { seedWorkforce } from './demo/seed-workforce.ts'
@@ -13,7 +14,7 @@ import { screen } from './screen.ts'
 import { DATA_FOLDER, removeStackFile } from './stack-file.ts'
 import { startCommandWith } from './start-command.ts'
 import { DEFAULT_PATIENTS, startOptions } from './start-options.ts'
-import { AUDIT_FUNCTION, startStack } from './stack.ts'
+import { startStack } from './stack.ts'
 import { stopOnSignals } from './stop-on-signals.ts'
 import { firstCommandOf, firstOperationOf } from './tour.ts'
 import { compilePolicy } from '../../directives/compile.ts'
@@ -54,7 +55,7 @@ async function start(): Promise<void> {
         import('../../gateway/admin/operation-admin.ts'),
         import('../../gateway/admin/workforce-admin.ts'),
       ])
-    stack.lambda.serve(AUDIT_FUNCTION, audit.handler)
+    const auditRoutes = serveAudit(stack, audit.handler)
     const seeded = await seedOnce({
       stack,
       dataFolder: DATA_FOLDER,
@@ -87,8 +88,7 @@ async function start(): Promise<void> {
           compiled,
           tokens: stack,
         }),
-        'POST /audit/graphql': audit.handler as Handler,
-        'OPTIONS /audit/graphql': audit.handler as Handler,
+        ...auditRoutes,
         'GET /health': health,
       },
     })
@@ -105,8 +105,9 @@ async function start(): Promise<void> {
   const [first] = DEMO_USERS
   const text = screen({
     url: stack.graphql,
-    auditUrl: new URL('/audit/graphql', stack.graphql).href,
+    auditUrl: auditUrlOf(stack.graphql),
     users: DEMO_USERS,
+    columns: process.stdout.columns,
     dataFolder: DATA_FOLDER,
     command: firstCommandOf(first, stack.graphql, process.env),
     hints: [`For the commands of all users, run: ${phiCommand(process.env)} tour`],

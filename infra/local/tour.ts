@@ -1,3 +1,4 @@
+import { asksAuditLog, auditUrlOf, endpointOf } from './audit-endpoint.ts'
 import { operationId } from './demo/demo-clients.ts'
 import type { FirstOperation } from './explorer/menu.ts'
 import { phiCommand } from './phi-command.ts'
@@ -23,9 +24,6 @@ const FIRST_QUESTION: Readonly<Record<string, string>> = {
 }
 const WHO_AM_I = '{ viewer { userId tenant roles purpose mayClaim } }'
 
-/** Whether a demo user asks the audit log, and not the records of patients. */
-export const asksAuditLog = ({ role }: StackUser): boolean => Object.hasOwn(FIRST_QUESTION, role)
-
 /** The text of a demo user's first query. Undefined for a machine client, which sends the id of a registered operation. */
 export function firstQueryOf({ name, role }: StackUser): string | undefined {
   return Object.hasOwn(FIRST_OPERATION, name) ? undefined : (FIRST_QUESTION[role] ?? FIRST_QUERY[role] ?? WHO_AM_I)
@@ -46,7 +44,7 @@ export function firstOperationOf(user: StackUser): FirstOperation {
   const suggestion = SUGGESTIONS[user.role]
   return {
     query: firstQueryOf(user) ?? WHO_AM_I,
-    endpoint: asksAuditLog(user) ? '/audit/graphql' : '/graphql',
+    endpoint: endpointOf(user),
     ...(suggestion !== undefined && { suggestion }),
   }
 }
@@ -66,7 +64,7 @@ export function firstCommandOf(user: StackUser, graphql: string, env: NodeJS.Pro
   const query = firstQueryOf(user)
   const body = JSON.stringify(query === undefined ? { documentId: operationId(name, FIRST_OPERATION[name] ?? '') } : { query })
   return [
-    `curl -s ${asksAuditLog(user) ? new URL('/audit/graphql', graphql).href : graphql}`,
+    `curl -s ${asksAuditLog(user) ? auditUrlOf(graphql) : graphql}`,
     `-H "authorization: Bearer $(${phiCommand(env)} token ${name})"`,
     `-H 'content-type: application/json'`,
     `-d '${body}'`,

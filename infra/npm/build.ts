@@ -12,10 +12,10 @@ const lib = new URL('lib/', output)
 /** Files that the modules read, by their place in the package. The modules are in `lib/`. */
 const FILES = {
   'lib/directives.graphql': 'directives/directives.graphql',
+  'lib/audit': 'schema/audit/',
   'lib/r4-elements.json': 'fhir/r4-elements.json',
   'lib/representatives.json': 'fhir/representatives.json',
   'lib/security-labels.json': 'fhir/security-labels.json',
-  'lib/code-lists': 'fhir/code-lists/',
   'infra/npm/starter': 'infra/npm/starter/',
   'tables.yml': 'infra/tables.yml',
 } as const

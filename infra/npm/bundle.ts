@@ -79,11 +79,17 @@ export async function bundlePackage(output: URL): Promise<void> {
   })
 }
 
-/** Writes the type declarations of each module as one file, with those of the packages in the bundle. */
+/**
+ * Writes the type declarations of each module as one file, with those of the packages in the bundle.
+ *
+ * @throws Error for a warning, such as a type in the signature of an export that `gateway/index.ts` does not export: a user's own
+ * declarations could not name it (TS2742)
+ */
 export async function bundleTypes(output: URL): Promise<void> {
   const bundle = await rollup({
     input: Object.fromEntries(Object.entries(MODULES).map(([name, file]) => [name, inRoot(file)])),
     external: [/^node:/],
+    onLog: (level, log, handle) => handle(level === 'warn' ? 'error' : level, log),
     plugins: [dts({ respectExternal: true, tsconfig: inRoot('tsconfig.json') })],
   })
   await bundle.write({

@@ -37,7 +37,7 @@ const terms = {
 }
 const readable = (coordinate: string): boolean => {
   const phi = before.policy.phi.get(coordinate as SchemaPath)
-  return phi === undefined || phi.grants.some(({ roles }) => roles.has('NURSE' as Role))
+  return phi === undefined || phi.grants.some(({ roles, actions }) => actions.has('READ') && roles.has('NURSE' as Role))
 }
 const operations = generatedOperations(before.schema, OPERATIONS, readable)
 const size = Math.ceil(OPERATIONS / CLIENTS)

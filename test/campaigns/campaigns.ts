@@ -26,6 +26,11 @@ export const CAMPAIGNS: readonly Campaign[] = [
     size: { variable: 'PHI_TABLES_RUNS', full: '120' },
   },
   {
+    name: 'writers',
+    path: 'test/gateway/mutations/concurrent-writers.integration.test.ts',
+    size: { variable: 'RECORD_WRITES', full: '1000' },
+  },
+  {
     name: 'anomalies',
     path: 'test/gateway/oversight/anomalies/simulated-clinic.integration.test.ts',
     size: { variable: 'PHI_ANOMALY_CLINICS', full: '3' },

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import * as z from 'zod'
 import { printFailure } from '../../cli/failure.ts'
 import { Refused } from '../../cli/refused.ts'
+import { LockUnreadable } from '../../directives/lock.ts'
 import { StoreUnavailable } from '../../gateway/model/failures.ts'
 import { NoStack } from '../../infra/local/stack-file.ts'
 import { NoToken } from '../../infra/local/token.ts'
@@ -35,6 +36,11 @@ describe('the failure of a command', () => {
   it.each<[string, unknown, string]>([
     ['no stack', new NoStack('NONE'), 'No local stack is running in this folder: start it with `npm start`\n'],
     ['a refusal', new Refused('the schema has no such role.'), 'error: the schema has no such role.\n'],
+    [
+      'a damaged lock',
+      new LockUnreadable(7),
+      'error: The policy lock cannot be read at line 7. Restore the lock of the project, or write it again with: phi policy lock\n',
+    ],
     ['no token', new NoToken('The provider did not answer.'), 'error: The provider did not answer.\n'],
     ['a file', errorOf(() => readFileSync('/none/file')), 'error: Cannot read /none/file: it does not exist. Check the path.\n'],
     [

@@ -72,12 +72,14 @@ const ofVersion = (client: string, version: string): readonly string[] => [
   version,
 ]
 const tenant = ['--tenant', RIVERSIDE] as const
+/** For the first command on a client. */
+const NEW = '--new-client'
 const done = { code: 0, stderr: '' }
 
 /** A client with the contract of the demo and its operations, in an active version `1` of `claims`. */
 async function published(): Promise<string> {
   const client = newClient()
-  expect(await phi('contract', contractFile(client), ...tenant, '--yes')).toMatchObject(done)
+  expect(await phi('contract', contractFile(client), ...tenant, '--yes', NEW)).toMatchObject(done)
   expect(await phi('publish', MANIFEST, ...ofVersion(client, '1'), '--activate')).toMatchObject(done)
   return client
 }
@@ -117,7 +119,7 @@ async function sealTables(): Promise<void> {
 describe('phi operations: contracts and publications', () => {
   it('P10: refuses an operation one path beyond the contract with that path, and registers it once the path is added', async () => {
     const client = newClient()
-    await phi('contract', contractFile(client, { paths: without('Claim.diagnosis') }), ...tenant, '--yes')
+    await phi('contract', contractFile(client, { paths: without('Claim.diagnosis') }), ...tenant, '--yes', NEW)
     const refused = await phi('publish', MANIFEST, ...ofClient(client))
     expect(refused.code).toBe(1)
     const reasons = refused.stderr.split('\n').filter((line) => line.startsWith('  '))
@@ -160,12 +162,12 @@ describe('phi operations: contracts and publications', () => {
 
   it('P10: approves a contract that widens only with --yes, and writes nothing in a dry run', async () => {
     const client = newClient()
-    expect(await phi('contract', contractFile(client), ...tenant)).toMatchObject({
+    expect(await phi('contract', contractFile(client), ...tenant, NEW)).toMatchObject({
       code: 1,
       stderr: 'error: The contract widens. Review it, then approve it with --yes.\n',
     })
-    expect((await phi('contract', contractFile(client), ...tenant, '--dry-run')).code).toBe(0)
-    expect((await phi('publish', MANIFEST, ...ofClient(client), '--dry-run')).code).toBe(0)
+    expect((await phi('contract', contractFile(client), ...tenant, NEW, '--dry-run')).code).toBe(0)
+    expect((await phi('publish', MANIFEST, ...ofClient(client), NEW, '--dry-run')).code).toBe(0)
     expect((await phi('list', ...ofClient(client))).code).toBe(1)
     expect(await auditOf(client)).toEqual([])
   })
@@ -173,7 +175,7 @@ describe('phi operations: contracts and publications', () => {
   it('writes the report of an approval and of a refusal, and never over another one', async () => {
     const client = newClient()
     const [approved, refused] = [join(folder, 'approved'), join(folder, 'refused')]
-    await phi('contract', contractFile(client, { paths: [] }), ...tenant, '--yes', '--out', approved)
+    await phi('contract', contractFile(client, { paths: [] }), ...tenant, NEW, '--yes', '--out', approved)
     expect(readdirSync(approved).toSorted()).toEqual(['report.json', 'report.md'])
     expect(readFileSync(join(approved, 'report.md'), 'utf8')).toMatch(/^# Contract of client/)
     await phi('publish', MANIFEST, ...ofClient(client), '--out', refused)
@@ -189,7 +191,7 @@ describe('phi operations: contracts and publications', () => {
     ['an id with a control character', '{"\\u001b[2J":"query A { viewer { userId } }"}', 'has an invalid id.'],
     ['a prototype', '{"__proto__":"query A { viewer { nothing } }"}', 'The text is refused with GRAPHQL_VALIDATION_FAILED.'],
   ])('P10: refuses a manifest with %s, and repeats nothing of its text', async (_name, text, message) => {
-    const { code, stdout, stderr } = await phi('publish', written(text), ...ofClient(newClient()))
+    const { code, stdout, stderr } = await phi('publish', written(text), ...ofClient(newClient()), NEW)
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toContain(message)
     expect(stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f]|viewer|2J/)
@@ -210,10 +212,63 @@ describe('phi operations: contracts and publications', () => {
   })
 })
 
+describe('phi operations: misspelled names', { timeout: 120_000 }, () => {
+  const LAKESIDE = 'lakeside' as TenantId
+  const inLakeside = (client: string): readonly string[] => ['--tenant', LAKESIDE, '--client', client]
+  const refused = (text: string) => ({ code: 1, stdout: '', stderr: `error: ${text}\n` })
+  const UNKNOWN = 'the tenant has no such client'
+  const KNOWN = 'The clients are: acme, portal.'
+  beforeAll(async () => {
+    await services.keyring.createTenant(LAKESIDE)
+    expect(await phi('contract', contractFile('acme'), '--tenant', LAKESIDE, '--yes', NEW)).toMatchObject(done)
+    const version = ['--app', 'web', '--version', '1.0', '--activate']
+    expect(await phi('publish', MANIFEST, ...inLakeside('portal'), ...version, NEW)).toMatchObject(done)
+  }, 120_000)
+
+  it('refuses to publish for an unknown client, with the known ones and the option for a new one', async () => {
+    const text = `${UNKNOWN} (--client). Did you mean portal? If the client is new, add --new-client. ${KNOWN}`
+    expect(await phi('publish', MANIFEST, ...inLakeside('portall'))).toEqual(refused(text))
+    expect(await phi('publish', MANIFEST, ...inLakeside('portall'), '--dry-run')).toEqual(refused(text))
+    expect((await phi('list', '--tenant', LAKESIDE, '--json')).stdout).not.toContain('portall')
+    expect(await auditOf('portall')).toEqual([])
+  })
+
+  it('refuses a contract of an unknown client, with the known ones and the option for a new one', async () => {
+    const text = `${UNKNOWN} ("client" of <file>). Did you mean acme? If the client is new, add --new-client. ${KNOWN}`
+    expect(await phi('contract', contractFile('acmee'), '--tenant', LAKESIDE, '--yes')).toEqual(refused(text))
+    expect(await auditOf('acmee')).toEqual([])
+  })
+
+  it('states that the tenant has no clients yet', async () => {
+    const tenantId = `tenant-${randomUUID()}`
+    await services.keyring.createTenant(tenantId as TenantId)
+    expect(await phi('publish', MANIFEST, '--tenant', tenantId, '--client', 'portal')).toEqual(
+      refused(`${UNKNOWN} (--client). If the client is new, add --new-client. It has no clients.`),
+    )
+  })
+
+  it('refuses to publish for a further application, with the known ones and the option for a new one', async () => {
+    const version = ['--version', '2.0', '--app']
+    expect(await phi('publish', MANIFEST, ...inLakeside('portal'), ...version, 'wep')).toEqual(
+      refused(
+        'the client has no such application (--app). Did you mean web? If the application is new, add --new-app. The applications are: web.',
+      ),
+    )
+    expect(await phi('publish', MANIFEST, ...inLakeside('portal'), ...version, 'kiosk', '--new-app')).toMatchObject(done)
+  })
+
+  it('refuses to list stale operations of an unknown client, with the known ones', async () => {
+    await use('portal', FIRST?.body ?? '')
+    const ran = await phi('stale', ...inLakeside('protal'), '--days', '30')
+    const [, error] = /^(?:the audit tables .*\n)?([^]*)$/.exec(ran.stderr) ?? []
+    expect({ ...ran, stderr: error }).toEqual(refused(`${UNKNOWN} (--client). Did you mean portal? ${KNOWN}`))
+  })
+})
+
 describe('phi operations: versions, revocations and uses', { timeout: 120_000 }, () => {
   it('P10: serves a version after it is activated', async () => {
     const client = newClient()
-    await phi('contract', contractFile(client), ...tenant, '--yes')
+    await phi('contract', contractFile(client), ...tenant, '--yes', NEW)
     await phi('publish', MANIFEST, ...ofVersion(client, '1'))
     expect((await shown(client)).apps).toEqual({ claims: { '1': 'PENDING' } })
     expect(await phi('activate', ...ofVersion(client, '1'))).toEqual({ ...done, stdout: 'active\n' })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { renderMarkdown } from '../../cli/policy-markdown.ts'
 import { renderPage } from '../../cli/policy-page.ts'
 import { compilePolicy } from '../../directives/compile.ts'
-import { grantRows, policySheet, renderTable } from '../../directives/table.ts'
+import { changeRows, grantRows, policySheet, renderTable } from '../../directives/table.ts'
 import { clinicTypeDefs } from '../../schema/clinic.ts'
 import { compile, sdl } from '../directives/clinic-fixture.ts'
 
@@ -30,7 +30,12 @@ describe('the policy sheet', () => {
     // the rows contain only READ; a path can have a role that may search by it and not read it
     const searching = phi.flatMap(({ grants }) => grants.filter(({ view }) => view === 'FULL (SEARCH)'))
     expect(searching).toHaveLength(1)
-    expect(rows.length).toBe(grantRows(policy).length + searching.length)
+    // a grant to change does not look like a grant to read
+    const changing = rows.filter(({ view }) => /^no read: (?:CREATE|UPDATE|DELETE)/.test(view))
+    const paths = (of: readonly { role: string; path: string }[]) => new Set(of.map(({ role, path }) => `${role} ${path}`))
+    expect(paths(changing)).toEqual(paths(changeRows(policy)))
+    expect(changing.length).toBeGreaterThan(0)
+    expect(rows.length).toBe(grantRows(policy).length + searching.length + changing.length)
     expect(rows).toEqual(expect.arrayContaining([...grantRows(policy)]))
   })
 
@@ -50,6 +55,22 @@ describe('the policy sheet', () => {
     ])
     const opened = policySheet(policy).phi.flatMap(({ grants }) => grants.filter(({ breakGlass }) => breakGlass))
     expect(new Set(opened.map(({ relationship }) => relationship))).toEqual(new Set(['CARE_TEAM']))
+  })
+
+  it('as text for a narrow terminal has the grants of a path below its name, and the same words', () => {
+    const [wide, narrow] = [renderTable(policy), renderTable(policy, 80)]
+    const grants = narrow.slice(0, narrow.indexOf('\nargument'))
+    expect(grants).toMatch(
+      /^Encounter\.period {2}CLINICAL {2}\(C\) DATE\n {2}PHYSICIAN NURSE +TREAT ETREAT +CARE_TEAM +FULL +break-glass\n/m,
+    )
+    for (const line of grants.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+    const wordsOf = (text: string): string[] =>
+      text
+        .split(/\s+/)
+        .filter((word) => word !== '-')
+        .toSorted()
+    expect(wordsOf(narrow)).toEqual(wordsOf(wide))
+    expect(renderTable(policy, 1_000)).toBe(wide)
   })
 
   it('as text shows the field that an argument reads, and the reason of a field that is not PHI', () => {

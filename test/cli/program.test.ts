@@ -61,7 +61,7 @@ describe('phi', () => {
     ],
     [
       ['policy', 'explain', 'Patient.ssn'],
-      'error: a rule has a number. The rules of Patient.ssn are: Patient.ssn#1, Patient.ssn#2, Patient.ssn#3.\n',
+      'error: a rule has a number. The rules of Patient.ssn are: Patient.ssn#1, Patient.ssn#2, Patient.ssn#3, Patient.ssn#4.\n',
     ],
     [
       ['policy', 'explain', '--user', 'physician', '--query', '/none/file'],

@@ -1,9 +1,10 @@
 import { environmentOf, tableNames } from '../../infra/local/environment.ts'
 import { writeStackFile } from '../../infra/local/stack-file.ts'
 
-/** Writes the file of a stack that does not answer. */
-export function writeStaleStack(folder: string): void {
-  const free = 'http://127.0.0.1:9'
+const free = 'http://127.0.0.1:9'
+
+/** Writes the file of a stack that does not answer, or answers at the address of its keys alone. */
+export function writeStaleStack(folder: string, jwksUri = free): void {
   const env = environmentOf({
     stage: 'local',
     tables: tableNames.parse(Object.fromEntries(Object.keys(tableNames.shape).map((name) => [name, 'table']))),
@@ -17,12 +18,12 @@ export function writeStaleStack(folder: string): void {
     siemPositions: folder,
     issuer: free,
     audience: 'phi',
-    jwksUri: free,
+    jwksUri,
     operations: {},
     auditFunction: 'audit',
     dynamodb: free,
     kms: free,
     lambda: free,
   })
-  writeStackFile(folder, { graphql: free, issuer: free, jwksUri: free, tokenEndpoint: free, clientSecrets: {}, users: [], env })
+  writeStackFile(folder, { graphql: free, issuer: free, jwksUri, tokenEndpoint: free, clientSecrets: {}, users: [], env })
 }

@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { assignments } from '../../cli/assignments.ts'
 import { importCommand } from '../../cli/import.ts'
+import type { ImportCommandServices } from '../../cli/import-files.ts'
 import { Refused } from '../../cli/refused.ts'
 import { type ImportReport, summary } from '../../cli/import-report.ts'
 import { runImport } from '../../cli/import-run.ts'
@@ -16,6 +17,7 @@ import { openImporter } from '../../gateway/admin/open-importer.ts'
 import { startIdentityProvider } from '../../infra/local/identity-provider.ts'
 import { startKms } from '../../infra/local/kms.ts'
 import { startStack } from '../../infra/local/stack.ts'
+import { DEMO_USERS } from '../../infra/local/users.ts'
 import { StoreUnavailable, VersionConflict } from '../../gateway/model/failures.ts'
 import { refuseProduction, StageRefused } from '../../gateway/model/stage.ts'
 import { bundle, careTeam, idFor, observation, patient, riverside } from './clinic.ts'
@@ -113,10 +115,11 @@ describe('phi import', () => {
 })
 
 describe('the command', () => {
+  let users: Awaited<ReturnType<ImportCommandServices['users']>> = DEMO_USERS
   let opening: () => Promise<Importer> = () => Promise.resolve(importer)
   const parse = async (...args: string[]): Promise<{ message: string; exitCode: number }> => {
     const before = process.exitCode
-    const command = importCommand({ openImporter: () => opening() })
+    const command = importCommand({ openImporter: () => opening(), users: () => Promise.resolve(users) })
     const quiet = { writeOut: () => undefined, writeErr: () => undefined }
     const program = new Command().exitOverride().configureOutput(quiet).addCommand(command.exitOverride().configureOutput(quiet))
     const out = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
@@ -189,6 +192,27 @@ describe('the command', () => {
     expect(message).toContain(reason)
   })
 
+  it('refuses an unknown user with the users of the tenant that runs here', async () => {
+    vi.stubEnv('PHI_STAGE', 'test')
+    const choices = async (): Promise<string> => (await parse(home, '--assign', 'therapy=Practitioner/1')).message
+    users = [
+      { name: 'therapist', tenant: 'riverside', fhirUser: 'Practitioner/therapist' },
+      { name: 'reception', tenant: 'riverside' },
+      { name: 'other', tenant: 'practice', fhirUser: 'Practitioner/other' },
+    ]
+    try {
+      expect(await choices()).toBe(
+        'error: the tenant has no such user with a FHIR identity (--assign). Did you mean therapist? The users with one are: therapist. A FHIR identity, such as Practitioner/ID, is possible, too.',
+      )
+      users = undefined
+      expect(await choices()).toBe(
+        'error: The names of users are not known here (--assign). Use a FHIR identity, such as Practitioner/ID.',
+      )
+    } finally {
+      users = DEMO_USERS
+    }
+  })
+
   it('refuses a tenant that does not exist', async () => {
     vi.stubEnv('PHI_STAGE', 'test')
     await put('1.json', bundle(patient()))
@@ -218,7 +242,7 @@ describe('the command', () => {
           { user: 'nurse', practitioner },
           { user: 'Practitioner/77', practitioner },
         ],
-        riverside,
+        [{ name: 'nurse', tenant: 'riverside', fhirUser: 'Practitioner/nurse' }],
       ),
     ).toEqual(new Map([[practitioner, ['Practitioner/nurse', 'Practitioner/77']]]))
   })

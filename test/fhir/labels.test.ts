@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { compilePolicy } from '../../directives/compile.ts'
 import { sensitivities } from '../../directives/sensitivities.ts'
@@ -19,6 +20,21 @@ const labelsOf = (type: string, ...resources: readonly object[]): unknown =>
   recordsOf(map(bundle(patient(), ...resources)), type)[0]?.metadata.labels
 
 describe('the labels of a record', () => {
+  it('come from every file of code lists', () => {
+    const folder = new URL('../../fhir/code-lists/', import.meta.url)
+    const files = readdirSync(folder)
+    expect(files.length).toBeGreaterThan(6)
+    for (const file of files) {
+      const content = JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as {
+        label: string
+        lists: { system: string | null; codes: [string, string][] }[]
+      }[]
+      for (const { label, lists } of content)
+        for (const { system, codes } of lists)
+          for (const [code] of codes) expect(clinicLabels.labelsOf({ system, code }), file).toContain(label)
+    }
+  })
+
   it.each([
     [SNOMED, '86406008', ['HIV']],
     [SNOMED, '75544000', ['ETH']],

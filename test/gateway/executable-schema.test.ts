@@ -4,6 +4,7 @@ import * as shield from '../../gateway/access/shield-rules.ts'
 import * as leaves from '../../gateway/disclosure/leaf-resolvers.ts'
 import type { Resolver, Resolvers } from '../../gateway/mutations/gateway-context.ts'
 import { executableSchema, UnprotectedField } from '../../gateway/executable-schema.ts'
+import { joinedResolvers, recordResolvers } from '../../gateway/mutations/record-resolvers.ts'
 import { clinicResolvers } from '../../resolvers/clinic.ts'
 import type { Coordinate } from '../../directives/coordinates.ts'
 import type { CoordinateClass } from '../../directives/policy.ts'
@@ -46,7 +47,9 @@ const without = (type: string, field: string): Resolvers =>
 describe('P3: a field without the guard of its class stops the gateway', () => {
   it('a valid schema is built, and so is the shipped clinic', () => {
     expect(() => build()).not.toThrow()
-    expect(() => executableSchema(clinic.schema, clinic.policy, clinicResolvers)).not.toThrow()
+    expect(() =>
+      executableSchema(clinic.schema, clinic.policy, joinedResolvers(clinicResolvers, recordResolvers(clinic.policy))),
+    ).not.toThrow()
   })
 
   it.each([

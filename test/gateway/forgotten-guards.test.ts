@@ -3,6 +3,7 @@ import { shieldRules } from '../../gateway/access/shield-rules.ts'
 import { tokenIdentity } from '../../gateway/access/identity.ts'
 import type { AuditReceipt } from '../../gateway/audit/trail.ts'
 import * as trail from '../../gateway/audit/trail.ts'
+import type { UpstreamEntry, UpstreamRecord } from '../../gateway/store/upstream-source.ts'
 import { compilePolicy } from '../../directives/compile.ts'
 import type { PathOutcome } from '../../gateway/disclosure/path-outcome.ts'
 import { answer, type Draft } from '../../gateway/answer.ts'
@@ -91,6 +92,18 @@ export const withoutRelationships = () => compilePolicy([])
 export const withoutOnDenied = () => shieldRules(clinic.schema, clinic.policy, () => undefined)
 // @ts-expect-error without an audience, any token of the issuer would be accepted
 export const withoutAudience = () => tokenIdentity({ issuer: 'https://a', jwksUri: 'https://a/jwks' }, clinic.policy)
+
+export const withoutLabels = (
+  read: Omit<UpstreamRecord, 'labels'>,
+  listed: Omit<UpstreamEntry, 'labels'>,
+): [UpstreamRecord, UpstreamEntry, UpstreamRecord, UpstreamEntry] => [
+  // @ts-expect-error a record of another system states its labels, also if it has none: consents close it by them
+  read,
+  // @ts-expect-error so does an entry of its list
+  listed,
+  { ...read, labels: [] },
+  { ...listed, labels: [] },
+]
 
 export const mixedUp = (patient: PatientId, caller: Caller): [TenantId, RecordId, PatientId, TenantId] => [
   // @ts-expect-error P5: a patient is no tenant

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs'
+import { servedClinic } from '../../functions/served-clinic.ts'
 import { DEMO_USERS } from '../../infra/local/users.ts'
 import { composeGateway, openServices, type Services } from '../../gateway/compose.ts'
 import type { Gateway } from '../../gateway/create-gateway.ts'
@@ -6,8 +7,6 @@ import type { HttpRequest, HttpResponse } from '../../gateway/http/messages.ts'
 import { operatorEvents } from '../../gateway/telemetry/operator-events.ts'
 import type { Stack } from '../../infra/local/stack.ts'
 import { fetchToken } from '../../infra/local/token.ts'
-import { clinic } from '../../resolvers/clinic.ts'
-import { clinicLock, clinicTypeDefs } from '../../schema/clinic.ts'
 import { clinic as compiled } from '../gateway/decide/clinic-policy.ts'
 import type { GatewayEvent } from '../../gateway/telemetry/events.ts'
 import type { TenantId } from '../../gateway/model/ids.ts'
@@ -125,8 +124,7 @@ export async function runClinic({ riverside = 25, lakeside = 3 } = {}): Promise<
       if (!aside) events.push(event)
     }
     const services = openServices(environment, { now, events: tell })
-    const served = { ...clinic, typeDefs: clinicTypeDefs(), lock: clinicLock() }
-    const composed = await composeGateway(services, environment, served, { registry: operations, automatic: operations })
+    const composed = await composeGateway(services, environment, servedClinic(), { registry: operations, automatic: operations })
     opened.push({
       stop: async () => {
         await composed.stop()

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import {
   buildASTSchema,
   concatAST,
@@ -22,9 +23,14 @@ export interface PlainSchema {
   readonly filters: ReadonlyMap<string, string>
 }
 
+const VOCABULARY = new URL('../../directives/directives.graphql', import.meta.url)
+
 export function plainSchema(): PlainSchema {
   const document = concatAST(clinicTypeDefs().map(({ sdl }) => parse(sdl)))
-  const schema = buildASTSchema(visit(document, { Directive: () => null }))
+  // inputs name enums of the vocabulary: roles, purposes, sensitivities
+  const enums = parse(readFileSync(VOCABULARY, 'utf8')).definitions.filter(({ kind }) => kind === Kind.ENUM_TYPE_DEFINITION)
+  const whole = concatAST([document, { kind: Kind.DOCUMENT, definitions: enums }])
+  const schema = buildASTSchema(visit(whole, { Directive: () => null }))
   const node = schema.getType('Node')
   const recordTypes = isInterfaceType(node) ? schema.getPossibleTypes(node).map(({ name }) => name) : []
   return { schema, recordTypes: recordTypes.toSorted(), filters: filtersOf(document) }

@@ -2,6 +2,8 @@ import { getNamedType, isObjectType, type GraphQLResolveInfo } from 'graphql'
 import { describe, expect, it, vi } from 'vitest'
 import { compilePolicy } from '../../directives/compile.ts'
 import type { GatewayContext } from '../../gateway/mutations/gateway-context.ts'
+import { ChangedRecord } from '../../gateway/mutations/changed-record.ts'
+import { joinedResolvers, recordResolvers } from '../../gateway/mutations/record-resolvers.ts'
 import { RecordView } from '../../gateway/disclosure/record-view.ts'
 import { clinicResolvers } from '../../resolvers/clinic.ts'
 import { clinicTypeDefs } from '../../schema/clinic.ts'
@@ -9,11 +11,13 @@ import type { TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId, RecordRef } from '../../gateway/model/ids.ts'
 
 const { schema, policy } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
+const resolvers = joinedResolvers(clinicResolvers, recordResolvers(policy))
 const edges = [...policy.classes]
   .filter(([, kind]) => kind === 'EDGE')
   .map(([coordinate]) => coordinate.split('.') as [string, string])
 const toMany = edges.filter(([type, field]) => target(type, field).endsWith('Connection'))
-const toOne = edges.filter(([type, field]) => !target(type, field).endsWith('Connection'))
+const payloads = edges.filter(([type]) => type.endsWith('Payload'))
+const toOne = edges.filter((edge) => !toMany.includes(edge) && !payloads.includes(edge))
 
 function target(type: string, field: string): string {
   const found = schema.getType(type)
@@ -41,18 +45,16 @@ async function resolve(type: string, field: string, source: unknown) {
   const ofPatient = vi.fn((_patient: RecordView, _type: TypeName, _args: object) => Promise.resolve('listed'))
   // the edges of the clinic use only these two methods of it
   const context = { scope: { follow, connections: { ofPatient } } } as unknown as GatewayContext
-  const answer: unknown = await clinicResolvers[type]?.[field]?.(source, { first: 3 }, context, {} as GraphQLResolveInfo)
+  const answer: unknown = await resolvers[type]?.[field]?.(source, { first: 3 }, context, {} as GraphQLResolveInfo)
   return { answer, follow, ofPatient }
 }
 
 describe('the edges of the clinic', () => {
   it('every root and edge of the schema has a resolver, and no other field has one', () => {
-    const given = Object.entries(clinicResolvers).flatMap(([type, fields]) =>
-      Object.keys(fields).map((field) => `${type}.${field}`),
-    )
+    const given = Object.entries(resolvers).flatMap(([type, fields]) => Object.keys(fields).map((field) => `${type}.${field}`))
     const wanted = [...policy.classes].filter(([, kind]) => kind === 'EDGE' || kind === 'ROOT').map(([coordinate]) => coordinate)
     expect(given.toSorted()).toEqual(wanted.toSorted())
-    expect([toMany.length, toOne.length]).toEqual([11, 16])
+    expect([toMany.length, toOne.length, payloads.length]).toEqual([11, 16, 11])
   })
 
   it.each(toMany)('%s.%s lists records of the type of its connection', async (type, field) => {
@@ -67,6 +69,13 @@ describe('the edges of the clinic', () => {
     const to = target(type, field)
     expect(answer).toBe('followed')
     expect(follow.mock.calls[0]?.[0]).toEqual({ type: to, patient, id: to === 'Patient' ? patient : visit })
+  })
+
+  it.each(payloads)('%s.%s leads to the record that the mutation changed', async (type, field) => {
+    const { ref } = record(target(type, field))
+    const { answer, follow } = await resolve(type, field, new ChangedRecord(ref, 2))
+    expect(answer).toBe('followed')
+    expect(follow.mock.calls[0]?.[0]).toEqual(ref)
   })
 
   it.each(toOne.filter(([, field]) => field === 'encounter'))(
@@ -88,7 +97,10 @@ describe('the edges of the clinic', () => {
   )
 
   it.each(edges)('%s.%s discloses nothing of an object that no record loader made', async (type, field) => {
-    const { answer, follow, ofPatient } = await resolve(type, field, { ref: { patient } })
+    const { answer, follow, ofPatient } = await resolve(type, field, {
+      ref: { patient, type: 'Observation', id: visit },
+      version: 1,
+    })
     expect(answer).toBeNull()
     expect(follow).not.toHaveBeenCalled()
     expect(ofPatient).not.toHaveBeenCalled()

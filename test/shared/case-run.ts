@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { importCommand } from '../../cli/import.ts'
+import { DEMO_USERS } from '../../infra/local/users.ts'
 import { studyCommand } from '../../cli/study.ts'
 import { openImporter } from '../../gateway/admin/open-importer.ts'
 import { clinicLock } from '../../schema/clinic.ts'
@@ -52,7 +53,10 @@ export class CaseRun {
   /** Runs `phi import` on a file or a folder of the case. The practitioner of the cases is the demo user `physician`, if assigned. */
   async imports(path = 'input.json', { assigned = true } = {}): Promise<CaseReport> {
     const assignment = assigned ? ['--assign', 'physician=Practitioner/case-doctor'] : []
-    const command = importCommand({ openImporter: (tenant) => openImporter(tenant, clinicLock(), 'existing') })
+    const command = importCommand({
+      openImporter: (tenant) => openImporter(tenant, clinicLock(), 'existing'),
+      users: () => Promise.resolve(DEMO_USERS),
+    })
     const { exitCode, output } = await printedBy(() =>
       command.parseAsync([join(this.#folder, path), ...assignment, '--json'], { from: 'user' }),
     )
@@ -114,7 +118,7 @@ export class CaseRun {
       const file = join(folder, 'study.json')
       const study = { protocol, researchers: ['Practitioner/researcher'], until: '2040-01-01T00:00:00Z', patients }
       writeFileSync(file, JSON.stringify(study))
-      await printedBy(() => studyCommand().parseAsync(['put', file, '--tenant', 'riverside'], { from: 'user' }))
+      await printedBy(() => studyCommand().parseAsync(['put', file, '--tenant', 'riverside', '--new-study'], { from: 'user' }))
     } finally {
       rmSync(folder, { recursive: true })
     }

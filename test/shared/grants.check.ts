@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { decide } from '../../gateway/decide/decide.ts'
 import { compilePolicy } from '../../directives/compile.ts'
-import { grantRows } from '../../directives/table.ts'
+import { changeRows, grantRows } from '../../directives/table.ts'
 import { clinicTypeDefs } from '../../schema/clinic.ts'
 import type { Instant } from '../../gateway/model/ids.ts'
-import type { PurposeOfUse, Relationship, Role, View } from '../../directives/policy.ts'
+import type { Action, PurposeOfUse, Relationship, Role, View } from '../../directives/policy.ts'
 import { readShared } from './folder.ts'
 
 const { policy } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
@@ -71,5 +71,63 @@ describe('C05: each decision equals the published one', () => {
     console.info(
       `${asked} combinations: ${GRANTED} granted, ${MASKED} masked, ${DENIED} denied; ${published.length} rows published`,
     )
+  })
+})
+
+describe('C05: each decision to change a value equals the published one', () => {
+  const [writeHeader, ...writes] = readShared('grants-write.csv').trim().split(/\r?\n/)
+  const ours = changeRows(policy).map(({ role, purposes, relationship, action, path }) =>
+    [role, purposes, relationship, action, path].join(','),
+  )
+
+  it('reads the published table', () => {
+    expect(writeHeader).toBe('role,purposes,relationship,action,path')
+    expect(new Set(writes).size).toBe(writes.length)
+    expect(writes.length).toBeGreaterThan(200)
+  })
+
+  it('grants nothing that is not published, and no row twice', () => {
+    expect(ours.filter((row) => !writes.includes(row))).toEqual([])
+    expect(new Set(ours).size).toBe(ours.length)
+  })
+
+  it('grants every published row', () => {
+    expect(writes.filter((row) => !ours.includes(row))).toEqual([])
+  })
+
+  const CHANGES: readonly Action[] = ['CREATE', 'UPDATE', 'DELETE']
+  const allowed = new Set(
+    writes.flatMap((row) => {
+      const [role, purposes = '', relationship, action, path] = row.split(',')
+      return purposes.split(' ').map((purpose) => [role, purpose, relationship, action, path].join(','))
+    }),
+  )
+
+  it.each([
+    ['without break-glass', undefined],
+    ['with open break-glass, which opens no change', { grant: 'bg', until: (NOW + 1) as Instant }],
+  ])('for every role, purpose, relationship, action and path, %s', (_name, breakGlass) => {
+    const wrong: string[] = []
+    let granted = 0
+    for (const role of policy.roles.keys())
+      for (const purpose of PURPOSES)
+        for (const relationship of [...RELATIONSHIPS, undefined]) {
+          const facts = {
+            relationships: new Set(relationship === undefined ? [] : [relationship]),
+            consent: { rules: policy.consent, given: [] },
+            ...(breakGlass !== undefined && { breakGlass }),
+          }
+          for (const action of CHANGES)
+            for (const field of policy.phi.values()) {
+              const key = [role, purpose, relationship ?? '', action, field.path].join(',')
+              const decision = decide(field, { roles: new Set<Role>([role]), purpose }, facts, NOW, action)
+              const isGranted = decision.outcome === 'GRANTED' && decision.view === 'FULL'
+              if (isGranted) granted++
+              if (isGranted !== allowed.has(key) || (!isGranted && decision.outcome !== 'DENIED')) wrong.push(key)
+              if (decision.outcome === 'DENIED' && decision.breakGlass) wrong.push(`${key} by break-glass`)
+            }
+        }
+    expect(wrong).toEqual([])
+    expect(granted).toBe(allowed.size)
   })
 })

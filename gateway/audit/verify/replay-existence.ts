@@ -47,7 +47,7 @@ function replayExistence(lock: LockTable, caller: ReplayedCaller, type: TypeName
     isPatient && study === undefined && [...lock.roles.values()].some((role) => role.kind === 'RESEARCH' && role.seesExistence)
   const byBreakGlass = purpose === 'BTG' && study === undefined
   if (isAdmitted || isListed || mayKnow || byBreakGlass) return dependsOn('EXISTENCE')
-  return notAllowed(ofType.some((grant) => overlap(grant.roles, roles)) ? 'PURPOSE' : 'ROLE')
+  return notAllowed(ofType.some((grant) => grant.actions.has('READ') && overlap(grant.roles, roles)) ? 'PURPOSE' : 'ROLE')
 }
 
 /** The roles that may call a root, and for the plan of an operation the existence of its patient. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import * as z from 'zod'
-import { MAX_TEXT_BYTES } from '../../crypto/padded-text.ts'
+import { MAX_TEXT_BYTES } from '../../model/record-size.ts'
 import type { Contract, Recipient } from '../../model/contract.ts'
 import type { Instant } from '../../model/ids.ts'
 import { MAX_PAGE } from '../../model/list.ts'

@@ -1,3 +1,4 @@
+import { counted } from '../../model/counted.ts'
 import type { ProofFault } from './prove.ts'
 
 /** One sentence for a person: `Patient.ssn is not a path of the contract.` */
@@ -15,7 +16,7 @@ export function proofFaultText(fault: ProofFault): string {
       return `${fault.coordinate} has a page of ${fault.size}, which is above the page size of the contract.`
     case 'COST': {
       const { cost, limit } = fault
-      return `The operation costs ${cost.values} values and ${cost.places} places. The limits are ${limit.values} and ${limit.places}.`
+      return `The operation costs ${counted(cost.values, 'value')} and ${counted(cost.places, 'place')}. The limits are ${limit.values} and ${limit.places}.`
     }
   }
   return fault satisfies never

@@ -1,6 +1,7 @@
 import type { Contract, Recipient } from '../../model/contract.ts'
 import type { Instant } from '../../model/ids.ts'
 import { MAX_PAGE } from '../../model/list.ts'
+import { permitsChange } from '../../../directives/actions.ts'
 import type { SchemaPath } from '../../../directives/coordinates.ts'
 import type { PurposeOfUse, Role } from '../../../directives/policy.ts'
 import type { Footprint } from '../footprint.ts'
@@ -105,7 +106,7 @@ function unionOf(operations: readonly MeasuredOperation[]): Needed {
  * a missing relationship. Then come those that grant the most paths of the policy, and among equals the last of the schema.
  */
 function smallestAdmitted(needed: Needed, prover: Prover, from: Admitted): Admitted {
-  const grants = [...prover.parts.policy.phi.values()].flatMap((phi) => phi.grants)
+  const grants = [...prover.parts.policy.phi.values()].flatMap((phi) => phi.grants).filter((grant) => !permitsChange(grant))
   const weight = (name: Role | PurposeOfUse) =>
     name === 'BTG'
       ? Infinity

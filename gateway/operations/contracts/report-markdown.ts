@@ -1,3 +1,4 @@
+import { counted } from '../../model/counted.ts'
 import type { ContractJson } from './contract-text.ts'
 import { code, fenced, table, text } from './markdown.ts'
 import type { PublicationReport, ReportedOperation, ReportedPath } from './report.ts'
@@ -23,14 +24,17 @@ export function reportMarkdown(report: PublicationReport): string {
 function verdict({ verdict: found, operations }: PublicationReport, refused: number): string {
   switch (found) {
     case 'APPROVED':
-      return `**Approved.** All ${operations.length} operations are within the contract and the policy.`
+      return `**Approved.** ${within(operations.length)}`
     case 'PROVED':
-      return `**Proved, not yet approved.** All ${operations.length} operations are within the contract and the policy.`
+      return `**Proved, not yet approved.** ${within(operations.length)}`
     case 'REFUSED':
-      return `**Refused.** ${refused} of ${operations.length} operations exceed the contract or the policy. Nothing was published.`
+      return `**Refused.** ${refused} of ${counted(operations.length, 'operation')} ${refused === 1 ? 'exceeds' : 'exceed'} the contract or the policy. Nothing was published.`
   }
   return found satisfies never
 }
+
+const within = (operations: number): string =>
+  `${operations === 1 ? 'The operation is' : `All ${counted(operations, 'operation')} are`} within the contract and the policy.`
 
 function facts({ app, approvedBy, approvedAt, policyDigest, contractDigest }: PublicationReport): string {
   return table(

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { type BodyFault, readBody } from './operation-body.ts'
-import { operationId } from '../../model/operation-id.ts'
+import { OPERATION_ID_FORM, operationId } from '../../model/operation-id.ts'
 
 /** Bytes of a manifest in UTF-8. */
 export const MAX_MANIFEST_BYTES = 20 * 1024 * 1024
@@ -32,7 +32,7 @@ const MESSAGES = {
   NOT_A_MANIFEST: 'The file is no manifest of Apollo (format 1) or of Relay.',
   EMPTY: 'The manifest has no operations.',
   INVALID_OPERATION: 'has a member that is missing, unknown or of the wrong type.',
-  INVALID_ID: 'has an invalid id. An id has 1 to 256 letters, digits, or characters of "_.~:+/=-".',
+  INVALID_ID: `has an invalid id. An id has ${OPERATION_ID_FORM}.`,
   DUPLICATE_ID: 'has the id of another operation with another text.',
   NAME_MISMATCH: 'has another name in its text.',
   TYPE_MISMATCH: 'has another type in its text.',

@@ -1,5 +1,5 @@
 import { type DocumentNode, GraphQLError, Kind, OperationTypeNode, parse } from 'graphql'
-import { MAX_TEXT_BYTES } from '../../crypto/padded-text.ts'
+import { MAX_TEXT_BYTES } from '../../model/record-size.ts'
 import { nestingRefusal } from '../document-nesting.ts'
 import { MAX_TOKENS } from '../operation-limits.ts'
 

@@ -63,7 +63,7 @@ export interface RetirementRequest {
 }
 
 /** The version of clients that publish without versions. */
-const DEFAULT_VERSION: AppVersion = { app: 'default', version: 'current' }
+export const DEFAULT_VERSION: AppVersion = { app: 'default', version: 'current' }
 /** Days that a use counts for a retirement, unless given. */
 export const DEFAULT_USE_DAYS = 30
 /** The path of a forced retirement in the audit. No path of a schema begins with `#`. */

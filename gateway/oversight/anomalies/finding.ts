@@ -55,6 +55,8 @@ export const scoreOf = (measure: number): number => Math.round((1_000 * measure)
 
 export const isFinding = (measure: number): boolean => measure >= MIN_MEASURE
 
-/** A number in a sentence. */
-export const shown = (value: number): string =>
-  (Number.isInteger(value) ? value : Math.round(value * 10) / 10).toLocaleString('en-US')
+/** At most one decimal, as a sentence has it. */
+export const rounded = (value: number): number => (Number.isInteger(value) ? value : Math.round(value * 10) / 10)
+
+/** A number in a sentence, without a noun. A number with its noun is `counted`. */
+export const shown = (value: number): string => rounded(value).toLocaleString('en-US')

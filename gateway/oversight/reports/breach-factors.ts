@@ -1,3 +1,5 @@
+import { counted } from '../../model/counted.ts'
+
 /** The numbers of an exposure report that the factors state. */
 export interface FactorNumbers {
   readonly acquired: number
@@ -32,7 +34,7 @@ export function breachFactors(of: FactorNumbers): readonly BreachFactor[] {
       factor: '(i)',
       text: 'The nature and extent of the protected health information involved, including the types of identifiers and the likelihood of re-identification',
       log: [
-        `${number(of.acquired)} field records of ${number(of.patients)} patients were acquired; ${number(of.masked)} of them in a view that shows less than the value.`,
+        `${counted(of.acquired, 'field record')} of ${counted(of.patients, 'patient')} ${of.acquired === 1 ? 'was' : 'were'} acquired; ${number(of.masked)} of them in a view that shows less than the value.`,
         of.classes.length === 0
           ? 'No acquired value has a class of 164.514(b)(2)(i).'
           : `Acquired classes of 164.514(b)(2)(i): ${of.classes.join(', ')}.`,
@@ -47,7 +49,7 @@ export function breachFactors(of: FactorNumbers): readonly BreachFactor[] {
       factor: '(ii)',
       text: 'The unauthorized person who used the protected health information or to whom the disclosure was made',
       log: [
-        `${number(of.users)} users by ${number(of.clients)} clients from ${number(of.addresses)} combinations of address, client and application; ${number(of.breakGlass)} records stand on break-glass.`,
+        `${counted(of.users, 'user')} by ${counted(of.clients, 'client')} from ${counted(of.addresses, 'combination')} of address, client and application; break-glass is the basis of ${counted(of.breakGlass, 'record')}.`,
       ],
       notInLog: [
         'Who used an account: the log names the account that signed in, with its session and address.',
@@ -58,7 +60,7 @@ export function breachFactors(of: FactorNumbers): readonly BreachFactor[] {
       factor: '(iii)',
       text: 'Whether the protected health information was actually acquired or viewed',
       log: [
-        `${number(of.acquired)} records left the gateway, and ${number(of.attempted)} did not: see the outcomes.`,
+        `${counted(of.acquired, 'record')} left the gateway, and ${number(of.attempted)} did not: see the outcomes.`,
         'Each answer with a value is in the log: an answer is sent only after its records are stored.',
       ],
       notInLog: [

@@ -1,3 +1,4 @@
+import { permitsChange } from '../../../directives/actions.ts'
 import type { Grant, PhiPolicy, PolicyTable, Role } from '../../../directives/policy.ts'
 import { timeOf } from './report-span.ts'
 import { numberIn, requiredText, requiredTime, type Row, textIn } from './row-values.ts'
@@ -33,7 +34,7 @@ export interface PathSearches {
 }
 
 /**
- * The uses of each grant of a policy, by rule.
+ * The uses of each grant to read of a policy, by rule. The rows count reads, so that they say nothing about grants to change.
  *
  * @param reviewed only these roles are in the result, and only grants that name one
  * @param rows of `grantUses`
@@ -54,7 +55,7 @@ export function usesByRule(
   const uses = new Map<string, RuleUses>()
   for (const [rule, applied] of appliedGrants(phi.values())) {
     const grant = applied[0]?.grant
-    if (grant === undefined) continue
+    if (grant === undefined || permitsChange(grant)) continue
     const roles = [...grant.roles].filter((role) => reviewed.includes(role))
     if (roles.length === 0) continue
     const paths = applied.map(({ path }) => ({ path, records: ofPath.get(keyOf(rule, path)) ?? 0 }))

@@ -1,3 +1,5 @@
+import { counted } from '../../model/counted.ts'
+
 /** The measures: records, patients and paths that gave something, and paths that nobody else of the role read. */
 type PeerMeasure = 'RECORDS' | 'PATIENTS' | 'PATHS' | 'SOLE_PATH'
 
@@ -46,7 +48,7 @@ const MAD_OF_NORMAL = 0.6745
 /** If all peers are nearly equal: a deviation of about 10 percent. */
 const MIN_DEVIATION = 0.1
 
-const WORDS = { RECORDS: 'field records', PATIENTS: 'patients', PATHS: 'different fields' } as const
+const WORDS = { RECORDS: 'field record', PATIENTS: 'patient', PATHS: 'different field' } as const
 
 /**
  * The users of a role who read more than their peers: more records, of more patients, or more different fields. Values are compared as
@@ -65,7 +67,7 @@ export function peerOutliers(volumes: readonly UserVolume[], soles: readonly Sol
   const alone = soles.flatMap(({ role, user, path, records }): readonly PeerOutlier[] => {
     const peers = sizes.get(role)
     if (peers === undefined || records < MIN_RECORDS) return []
-    const evidence = `Read ${path} ${count(records)} times; none of the other ${count(peers - 1)} users with the role ${role} read it.`
+    const evidence = `Read ${path} ${counted(records, 'time')}; none of the other ${counted(peers - 1, 'user')} with the role ${role} read it.`
     return [{ role, userId: user, measure: 'SOLE_PATH', value: records, median: 0, peers, evidence }]
   })
   return [...found.toSorted((one, other) => (other.score ?? 0) - (one.score ?? 0)), ...alone]
@@ -84,7 +86,7 @@ function beyond(
     const value = valueOf(user)
     const score = round((Math.log1p(value) - center) / deviation)
     if (score < MIN_SCORE || value < MIN_RATIO * middle || user.records < MIN_RECORDS) return []
-    const evidence = `Read ${count(value)} ${WORDS[measure]}; the median of ${count(users.length)} users with the role ${user.role} is ${count(middle)} (robust z ${score}).`
+    const evidence = `Read ${counted(value, WORDS[measure])}; the median of ${counted(users.length, 'user')} with the role ${user.role} is ${count(middle)} (robust z ${score}).`
     return [{ role: user.role, userId: user.user, measure, value, median: middle, score, peers: users.length, evidence }]
   })
 }

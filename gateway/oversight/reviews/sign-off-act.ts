@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CLOCK_TOLERANCE_MS, LINGER_MS } from '../../audit/verify/hour-limits.ts'
+import { counted } from '../../model/counted.ts'
 import { BadUserInput, FilterTooBroad, VersionConflict } from '../../model/failures.ts'
 import type { AuditMutation, AuditWriting } from '../audit-mutation.ts'
 import { enteredText, optionalText } from '../disclosures/entered-text.ts'
@@ -32,6 +33,8 @@ const CLOSES_MS = LINGER_MS + CLOCK_TOLERANCE_MS
 /** The longest span of a sign-off: two years, with a leap day. */
 const MAX_SPAN_MS = 731 * 86_400_000
 const MAX_FINDINGS = 50
+/** The rules that a detail names. */
+const MAX_SHOWN = 20
 /** No id is longer. */
 const MAX_ID = 256
 const MAX_ATTEMPTS = 8
@@ -68,10 +71,7 @@ async function signOffReview(input: SignOffInput, writing: AuditWriting): Promis
   if (findings.length > MAX_FINDINGS) throw new BadUserInput({ detail: `\`findings\` has more than ${MAX_FINDINGS} entries.` })
   const review = await reviewAccess(writing, scope)
   if (review.digest !== digest) throw new VersionConflict()
-  if (!areOf(review, findings))
-    throw new BadUserInput({
-      detail: 'A finding is not one of the review, or has two decisions. Take `rule` and `userId` from `accessReview`.',
-    })
+  requireFindings(review, findings)
   const signed: Signed = {
     ...scope,
     roles: [...policy.roles.keys()],
@@ -111,15 +111,39 @@ function enteredFinding({ rule, userId, decision, note: entered }: FindingInput)
   return { ...about, decision, ...(note !== undefined && { note }) }
 }
 
-/** Whether each finding is one of the review, and none has two decisions. */
-function areOf({ neverUsed, outliers }: AccessReview, findings: readonly FindingDecision[]): boolean {
+/** A finding that the review does not have. A command shows its choices to an operator, who may read the review. */
+export class UnknownFinding extends BadUserInput {
+  /** The rule or the user of the finding. */
+  readonly given: string
+  readonly rules: readonly string[]
+  readonly users: readonly string[]
+  constructor(given: string, rules: ReadonlySet<string>, users: ReadonlySet<string>) {
+    super({ detail: () => findingDetail(rules, users) })
+    this.given = given
+    this.rules = [...rules]
+    this.users = [...users]
+  }
+}
+
+/** The rules are names of the policy. Ids of users are in the answer of `accessReview` alone: an error has none (P8). */
+function findingDetail(rules: ReadonlySet<string>, users: ReadonlySet<string>): string {
+  const shown = [...rules].slice(0, MAX_SHOWN)
+  const more = rules.size > shown.length ? `, and ${rules.size - shown.length} more in \`neverUsed\`` : ''
+  return [
+    'A finding is not one of the review.',
+    rules.size === 0 ? 'The review has no `rule`.' : `\`rule\` is one of: ${shown.join(', ')}${more}.`,
+    users.size === 0 ? 'The review has no `userId`.' : `\`userId\` is one of the ${counted(users.size, 'user')} in \`outliers\`.`,
+  ].join(' ')
+}
+
+/** Checks that each finding is one of the review, and none has two decisions. @throws BadUserInput */
+function requireFindings({ neverUsed, outliers }: AccessReview, findings: readonly FindingDecision[]): void {
   const rules = new Set(neverUsed.map(({ rule }) => rule))
   const users = new Set(outliers.map(({ userId }) => userId))
+  for (const { rule, userId = '' } of findings)
+    if (rule === undefined ? !users.has(userId) : !rules.has(rule)) throw new UnknownFinding(rule ?? userId, rules, users)
   const names = findings.map(({ rule, userId }) => (rule === undefined ? `user ${userId}` : `rule ${rule}`))
-  return (
-    new Set(names).size === names.length &&
-    findings.every(({ rule, userId }) => (rule === undefined ? users.has(userId ?? '') : rules.has(rule)))
-  )
+  if (new Set(names).size < names.length) throw new BadUserInput({ detail: 'A finding has two decisions. Send each once.' })
 }
 
 /** What a person signs. */

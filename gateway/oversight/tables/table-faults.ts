@@ -1,3 +1,5 @@
+import { Failure } from '../../model/failures.ts'
+
 // Each of these faults stops the tables of one tenant. The manifest stays as it was, and questions get the answers of before. No message has
 // a value: a position in the log locates the cause.
 
@@ -51,11 +53,14 @@ export class TableAltered extends Error {
   }
 }
 
-/** The library of DuckDB is not installed. */
-export class DuckDbMissing extends Error {
+const NEEDS_DUCKDB = 'Questions over the tables of the audit log need DuckDB. Run: npm install @duckdb/node-api@1.5.6-r.1'
+
+/** The library of DuckDB is not installed. Questions about one request, patient or user do not need it. */
+export class DuckDbMissing extends Failure {
   override readonly name = 'DuckDbMissing'
+  readonly code = 'AUDIT_LOG_UNAVAILABLE'
 
   constructor(options?: ErrorOptions) {
-    super('Questions over the tables of the audit log need DuckDB. Run: npm install @duckdb/node-api@1.5.6-r.1', options)
+    super(NEEDS_DUCKDB, { ...options, detail: NEEDS_DUCKDB })
   }
 }

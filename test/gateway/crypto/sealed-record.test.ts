@@ -44,6 +44,21 @@ describe('a sealed record', () => {
     expect(openRecord(empty.manifest).verdict(SSN, undefined)).toBe('ABSENT')
   })
 
+  it('P1: keeps the seal of values that a new version does not change, under an older key too', () => {
+    const rotated = patientKeys({ 1: rawKey(0x20), 2: rawKey(0x21) })
+    const kept = new Map([[SSN, field(sealed, SSN)]])
+    const next = sealRecord(rotated, PLACE, 8, { values: new Map<SchemaPath, Json>([[CITY, 'Springfield']]), kept, metadata })
+    const record = SealedRecord.open(rotated, PLACE, next.manifest, counter())
+    expect(record.openField(SSN, field(sealed, SSN))).toBe('999-12-3456')
+    expect(record.openField(CITY, field(next, CITY))).toBe('Springfield')
+    // the cleared value is absent, and its former seal does not come back
+    expect(record.verdict(BIRTH_DATE, undefined)).toBe('ABSENT')
+    expect(record.verdict(BIRTH_DATE, field(sealed, BIRTH_DATE))).toBe('INTEGRITY')
+    expect(() => sealRecord(rotated, PLACE, 8, { values: new Map<SchemaPath, Json>([[SSN, 'x']]), kept, metadata })).toThrow(
+      RangeError,
+    )
+  })
+
   it('reads fields that were sealed under an older key of the patient', () => {
     const rotated = patientKeys({ 1: rawKey(0x20), 2: rawKey(0x21) })
     const record = SealedRecord.open(rotated, PLACE, sealed.manifest, counter())

@@ -26,9 +26,22 @@ const record = (id: string, more: Partial<UpstreamRecord> = {}): UpstreamRecord 
   patient: ONE,
   version: 1,
   values: {},
+  labels: [],
   ...more,
 })
-const entry = (id: string, more: Partial<UpstreamEntry> = {}): UpstreamEntry => ({ id: id as RecordId, version: 1, ...more })
+const entry = (id: string, more: Partial<UpstreamEntry> = {}): UpstreamEntry => ({
+  id: id as RecordId,
+  version: 1,
+  labels: [],
+  ...more,
+})
+/** Answers that no type has checked. */
+const NO_LABELS: readonly (readonly [string, unknown])[] = [
+  ['no labels', undefined],
+  ['null', null],
+  ['a text', 'HIV'],
+  ['a number in the list', ['HIV', 7]],
+]
 
 const OPTIONS: LoadOptions = {
   timing: 'fast',
@@ -114,6 +127,13 @@ describe('records of another system', () => {
     expect(labeled?.open(counter()).metadata).toEqual({ open: { version: 2 }, references: {}, labels: ['HIV'] })
   })
 
+  it.each(NO_LABELS)('do not open with %s in place of the list of labels', async (_, labels) => {
+    const openings = counter()
+    const [found] = await load([record('t-1', { labels: labels as readonly string[], values: { tooth: '16' } })], [ref('t-1')])
+    expect(() => found?.open(openings)).toThrow(IntegrityFailure)
+    expect(openings).toEqual({ fields: 0, metadata: 0 })
+  })
+
   it('do not open if the system returns two of one id', async () => {
     const found = await load([record('t-1', { labels: ['HIV'] }), record('t-1')], [ref('t-1')])
     expect(found.map((one) => one.ref)).toEqual([ref('t-1')])
@@ -179,7 +199,7 @@ describe('the list of another system', () => {
           expect(page.items.length).toBe(size)
         }
         expect(seen).toEqual(ids(whole))
-        expect(seen.length).toBe(entries.filter(({ labels }) => labels?.length === 0).length)
+        expect(seen.length).toBe(entries.filter(({ labels }) => labels.length === 0).length)
       }),
       { numRuns: 100 },
     )
@@ -201,7 +221,7 @@ describe('the list of another system', () => {
       { id: 'd', version: 1, reason: 'CONSENT' },
     ])
     const absent = await list(
-      entries.filter((one) => one.labels === undefined),
+      entries.filter((one) => one.labels.length === 0),
       { closure: CLOSES_LABELED, size: 2 },
     )
     expect({ items: closed.items, more: closed.more }).toEqual({ items: absent.items, more: absent.more })
@@ -253,6 +273,10 @@ describe('the list of another system', () => {
       await expect(list([entry('a', { date })])).rejects.toThrow(IntegrityFailure)
     },
   )
+
+  it.each(NO_LABELS)('is an error with %s in place of the labels of a record', async (_, labels) => {
+    await expect(list([entry('a'), entry('b', { labels: labels as readonly string[] })])).rejects.toThrow(IntegrityFailure)
+  })
 
   it('is an error if it has a record twice, which could be closed and open', async () => {
     const entries = [entry('a', { labels: ['HIV'] }), entry('b'), entry('a')]

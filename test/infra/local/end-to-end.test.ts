@@ -209,7 +209,7 @@ describe('the stack of one machine, over HTTP', () => {
     const text = readFileSync(join(ROOT, 'docs/research.md'), 'utf8')
     const commands = text.split('\n').flatMap((line) => /^npm run phi -- (study .*)$/.exec(line)?.[1]?.split(' ') ?? [])
     const said = (/^```json\n([^]*?)^```$/m.exec(text)?.[1] ?? '').trim()
-    const [put, list, end] = [commands.slice(0, 5), commands.slice(5, 9), commands.slice(9)] as const
+    const [put, list, end] = [commands.slice(0, 6), commands.slice(6, 10), commands.slice(10)] as const
     const file = join(dataFolder, 'study.json')
     const inFolder = put.map((word) => (word === 'study.json' ? file : word))
     const billing = (await phi('token', 'billing')).trim()
@@ -239,6 +239,17 @@ describe('the stack of one machine, over HTTP', () => {
     expect(await panel()).toBe(2)
     expect(await phi(...end)).toBe('ended\n')
     expect(await panel()).toBe(0)
+    // a misspelled protocol creates no study
+    const misspelled = join(dataFolder, 'misspelled.json')
+    writeFileSync(misspelled, JSON.stringify({ ...(JSON.parse(said) as object), protocol: 'A1C-2062', patients }))
+    await expect(phi('study', 'put', misspelled, '--tenant', 'riverside')).rejects.toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^error: the tenant has no such study \("protocol" of <file>\)\. Did you mean A1C-2026\? If the study is new, add --new-study\. The studies are: .*A1C-2026.*\.\n$/,
+      ) as string,
+    })
+    expect(await phi('study', 'put', file, '--tenant', 'riverside')).toBe('memberships added 0, unchanged 2, ended 0\n')
     const refused = phi('study', 'end', 'SECRET-1', '--tenant', 'riverside')
     await expect(refused).rejects.toMatchObject({
       code: 1,

@@ -36,9 +36,9 @@ describe('the local stack of a project', () => {
     expect({ ...process.env }).toEqual(before)
   })
 
-  const ask = async (user: string, query: string) => {
+  const ask = async (user: string, query: string, path = '/graphql') => {
     const { graphql, identity } = stack.stack
-    const response = await fetch(graphql, {
+    const response = await fetch(new URL(path, graphql), {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${await identity.tokenFor(user)}` },
       body: JSON.stringify({ query }),
@@ -61,6 +61,51 @@ describe('the local stack of a project', () => {
     expect(await panel('therapist', 'familyName')).toEqual([{ familyName: 'Example-One' }])
     expect(await panel('patient', 'familyName phone')).toEqual([{ familyName: 'Example-One', phone: '555-0100-1234' }])
     expect((await panel('reception', 'familyName')).length).toBe(2)
+  })
+
+  interface Accesses {
+    readonly data?: { readonly fieldAccesses: { readonly edges: readonly { readonly node: unknown }[] } }
+    readonly errors?: readonly { readonly extensions: { readonly code: string } }[]
+  }
+  const accesses = async (user: string, filter: string): Promise<Accesses> => {
+    const query = `{ fieldAccesses(filter: { ${filter} }) { edges { node { userId path outcome reason } } } }`
+    return (await ask(user, query, '/audit/graphql')) as unknown as Accesses
+  }
+
+  it('serves the auditor: the field accesses of a request, with those of a denied field, and no record of a patient', async () => {
+    const asked = (await ask('therapist', '{ patients { edges { node { familyName phone } } } }')) as unknown as {
+      extensions: { phi: { requestId: string } }
+    }
+    const { data } = await accesses('auditor', `requestId: "${asked.extensions.phi.requestId}"`)
+    expect(data?.fieldAccesses.edges.map(({ node }) => node)).toEqual([
+      { userId: 'therapist', path: 'Patient.familyName', outcome: 'DISCLOSED', reason: null },
+      { userId: 'therapist', path: 'Patient.phone', outcome: 'DENIED', reason: 'ROLE' },
+    ])
+    const { data: records } = await ask('auditor', '{ patients { edges { node { familyName } } } }')
+    expect(records.patients).toBeNull()
+  })
+
+  it('serves the auditor an answer over a span of time, and refuses every other role', async () => {
+    const span = `from: "${new Date(Date.now() - 60_000).toISOString()}", to: "${new Date(Date.now() + 60_000).toISOString()}"`
+    const { data } = await accesses('auditor', span)
+    expect(data?.fieldAccesses.edges).toContainEqual({
+      node: { userId: 'therapist', path: 'Patient.phone', outcome: 'DENIED', reason: 'ROLE' },
+    })
+    for (const user of ['therapist', 'reception', 'patient'])
+      expect((await accesses(user, 'userId: "therapist"')).errors).toMatchObject([
+        { extensions: { code: 'UNAUTHORIZED_FIELD_OR_TYPE' } },
+      ])
+  })
+
+  it("gives each user of the explorer's menu the endpoint that answers the user", async () => {
+    const response = await fetch(new URL('/explorer/config.json', stack.stack.graphql))
+    const { users } = (await response.json()) as { users: { name: string; endpoint: string }[] }
+    expect(Object.fromEntries(users.map(({ name, endpoint }) => [name, endpoint]))).toEqual({
+      therapist: '/graphql',
+      reception: '/graphql',
+      patient: '/graphql',
+      auditor: '/audit/graphql',
+    })
   })
 
   const load = async (text: string, tenant = 'practice') => {

@@ -3,7 +3,8 @@ import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { phiCommand } from '../../../infra/local/phi-command.ts'
 import { screen } from '../../../infra/local/screen.ts'
-import { asksAuditLog, firstCommandOf, firstQueryOf } from '../../../infra/local/tour.ts'
+import { asksAuditLog } from '../../../infra/local/audit-endpoint.ts'
+import { firstCommandOf, firstQueryOf } from '../../../infra/local/tour.ts'
 import { DEMO_USERS, type StackUser } from '../../../infra/local/users.ts'
 
 const url = 'http://127.0.0.1:4000/graphql'
@@ -32,6 +33,16 @@ describe('the screen of a stack that is ready', () => {
   it('fits 100 columns as plain text, except the line to copy', () => {
     expect(shown.split('\n').filter((line) => line.length > 100)).toEqual([command])
     expect(shown).toMatch(/^[\n -~]*$/)
+  })
+
+  it('fits a terminal of 80 columns: it leaves out the patients, and keeps a thing to try for each user', () => {
+    const narrow = screen({ url, users: DEMO_USERS, dataFolder: resolve('.local'), command, columns: 80 })
+    expect(narrow.split('\n').filter((line) => line.length > 80)).toEqual([command])
+    expect(narrow).toMatch(/^USER +ROLE +TENANT +TRY$/m)
+    for (const { name, role, tenant, toTry = '?' } of DEMO_USERS)
+      expect(narrow.replaceAll(/\n {2,}/g, ' ')).toMatch(
+        new RegExp(`^${name} +${role} +${tenant} +${toTry.split(' ')[0] ?? ''}`, 'm'),
+      )
   })
 
   it('has any users of any schema: columns without content are left out, long texts are wrapped', () => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,9 +17,8 @@ const WITHIN_MS = 60_000
 
 let dataFolder: string
 let port: number
-beforeAll(async () => {
+beforeAll(() => {
   dataFolder = mkdtempSync(join(tmpdir(), 'phi-signals-'))
-  port = await freePair()
 })
 afterEach(() => {
   for (const { pid } of processes()) process.kill(pid, 'SIGKILL')
@@ -28,13 +27,23 @@ afterAll(() => {
   rmSync(dataFolder, { recursive: true, force: true })
 })
 
-/** A free port. The next one is free too, in all likelihood. */
-async function freePair(): Promise<number> {
+const listening = async (wanted: number): Promise<Server> => {
   const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(wanted, '127.0.0.1', resolve))
+  return server
+}
+const closed = (server: Server): Promise<unknown> => new Promise((resolve) => server.close(resolve))
+
+/** A free port whose next one is free too. Other suites take ports at the same time. */
+async function freePair(): Promise<number> {
+  for (;;) {
+    const one = await listening(0)
+    const address = one.address()
+    const found = typeof address === 'object' && address !== null ? address.port : 0
+    const next = await listening(found + 1).catch(() => undefined)
+    await Promise.all([closed(one), ...(next === undefined ? [] : [closed(next)])])
+    if (next !== undefined) return found
+  }
 }
 
 interface Running {
@@ -71,6 +80,7 @@ interface Terminal {
 
 /** Starts `npm start` in a terminal and waits for a text on the screen. */
 async function startInTerminal(awaited: RegExp): Promise<Terminal> {
+  port = await freePair()
   const own = Object.entries(process.env).filter(([name]) => !/^(?:PHI_|AWS_|VITEST|NODE_ENV|npm_)/.test(name))
   const script = spawn('script', ['-qec', 'npm start -- --patients 1', '/dev/null'], {
     cwd: ROOT,

@@ -36,6 +36,7 @@ describe('the local stack', () => {
 
       const found = readStackFile(dataFolder)
       expect(found.graphql).toBe(`http://127.0.0.1:${stack.port}/graphql`)
+      expect(found.users).toContainEqual({ name: 'physician', tenant: 'riverside', fhirUser: 'Practitioner/physician' })
       expect(await fetchToken(found, 'physician')).toMatch(/^ey/)
       expect(await fetchToken(found, 'acme')).toMatch(/^ey/)
       for (const file of ['stack.json', 'kms.json', 'identity.json']) {

@@ -75,6 +75,7 @@ describe('tables of a local engine equal those of infra/tables.yml', () => {
       PHI_TABLE_BREAK_GLASS: 'phi-x-break-glass',
       PHI_TABLE_KEYS: 'phi-x-keys',
       PHI_TABLE_SESSIONS: 'phi-x-sessions',
+      PHI_TABLE_IDEMPOTENCY: 'phi-x-idempotency',
       PHI_TABLE_AUDIT: 'phi-x-audit',
       PHI_TABLE_BUDGETS: 'phi-x-budgets',
       PHI_TABLE_SECURITY: 'phi-x-security',

@@ -1,3 +1,4 @@
+import { counted } from '../../../model/counted.ts'
 import { type Finding, isFinding, type KindOfAnomaly, scoreOf, shown } from '../finding.ts'
 import { countedDays } from './counted-days.ts'
 
@@ -19,8 +20,8 @@ export const denials: KindOfAnomaly = {
       const { user_id: user, day, strangers, refused, first_at: from, last_at: to } = row
       const what =
         most === patients
-          ? `access to ${shown(strangers)} patients without a relationship`
-          : `${shown(refused)} requests for values that its roles do not open`
+          ? `access to ${counted(strangers, 'patient')} without a relationship`
+          : `${counted(refused, 'request')} for values that its roles do not open`
       return [
         {
           kind: 'DENIALS',

@@ -1,3 +1,4 @@
+import { counted } from '../../../model/counted.ts'
 import { type Finding, isFinding, type KindOfAnomaly, scoreOf, shown } from '../finding.ts'
 import { countedDays } from './counted-days.ts'
 
@@ -18,7 +19,7 @@ export const enumeration: KindOfAnomaly = {
           user,
           from,
           to,
-          explanation: `${user} requested ${shown(missing)} ids on ${day} that lead to no patient; the median of own days is ${shown(ownMedian)}.`,
+          explanation: `${user} requested ${counted(missing, 'id')} on ${day} that lead to no patient; the median of own days is ${shown(ownMedian)}.`,
           evidence: { missing, ...evidence },
           patients: [],
           filter: { user, from, to, outcomes: new Set(['DENIED']), reason: 'NOT_FOUND' },

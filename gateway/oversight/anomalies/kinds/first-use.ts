@@ -1,4 +1,5 @@
 import type { RuleUse } from '../aggregates.ts'
+import { counted } from '../../../model/counted.ts'
 import { type Finding, isFinding, type KindOfAnomaly, scoreOf, shown } from '../finding.ts'
 import { localDay } from '../local-day.ts'
 import { workforceOf } from '../workforce.ts'
@@ -46,7 +47,7 @@ export const firstUse: KindOfAnomaly = {
           user,
           from,
           to,
-          explanation: `${user} used the grant ${rule}${more} from ${day} on, for the first time in ${shown(baselineDays)} days; ${shown(100 * share)} percent of the role used it.`,
+          explanation: `${user} used the grant ${rule}${more} from ${day} on, for the first time in ${counted(baselineDays, 'day')}; ${shown(100 * share)} percent of the role used it.`,
           evidence: { records, grants: uses.length, shareOfPeers: share },
           patients: [],
           // with several paths, the filter is the first of them: a filter has one

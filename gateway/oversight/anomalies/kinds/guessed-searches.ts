@@ -1,3 +1,4 @@
+import { counted } from '../../../model/counted.ts'
 import { type Finding, isFinding, type KindOfAnomaly, scoreOf, shown } from '../finding.ts'
 import { countedDays } from './counted-days.ts'
 
@@ -20,7 +21,7 @@ export const guessedSearches: KindOfAnomaly = {
           user,
           from,
           to,
-          explanation: `${user} searched ${shown(misses)} times without a hit on ${day}, and ${shown(refused)} times beyond the limit of the hour; the median of own days is ${shown(guessed.ownMedian)} without a hit.`,
+          explanation: `${user} searched ${counted(misses, 'time')} without a hit on ${day}, and ${counted(refused, 'time')} beyond the limit of the hour; the median of own days is ${shown(guessed.ownMedian)} without a hit.`,
           evidence: { searches, misses, refused, ...guessed.evidence },
           patients: [],
           filter: { user, from, to, action: 'SEARCH' },

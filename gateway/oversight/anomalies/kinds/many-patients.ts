@@ -1,3 +1,4 @@
+import { counted } from '../../../model/counted.ts'
 import { type KindOfAnomaly, shown } from '../finding.ts'
 import { dayPeaks } from './day-peaks.ts'
 
@@ -9,6 +10,6 @@ export const manyPatients: KindOfAnomaly = {
       valueOf: ({ patients }) => patients,
       thresholds: settings.manyPatients,
       sentence: ({ user_id, day, patients }, { own, peers }) =>
-        `${user_id} read ${shown(patients)} patients on ${day}; the median is ${shown(own.median)} on own days and ${shown(peers.median)} in the role.`,
+        `${user_id} read ${counted(patients, 'patient')} on ${day}; the median is ${shown(own.median)} on own days and ${shown(peers.median)} in the role.`,
     }),
 }

@@ -1,5 +1,6 @@
 import type { AccessAggregates } from '../aggregates.ts'
 import type { AnomalySettings } from '../anomaly-settings.ts'
+import { counted } from '../../../model/counted.ts'
 import { type Finding, isFinding, type KindOfAnomaly, scoreOf, shown } from '../finding.ts'
 import { workforceOf } from '../workforce.ts'
 
@@ -26,11 +27,11 @@ function oldMemberships({ memberships, span }: AccessAggregates, settings: Anoma
     const { user_id: user, patient, day, since, last_at, age, pause, measure } = most
     const [from, to] = [Math.min(...ofDay.map(({ first_at }) => first_at)), Math.max(...ofDay.map((read) => read.last_at))]
     const patients = ofDay.map((read) => read.patient).toSorted()
-    const who = patients.length === 1 ? 'a patient' : `${shown(patients.length)} patients`
+    const who = patients.length === 1 ? 'a patient' : counted(patients.length, 'patient')
     const explanation =
       since > last_at
         ? `${user} read ${who} on ${day} by a membership that begins later.`
-        : `${user} read ${who} on ${day} by a membership that began ${shown(age)} days before, after ${shown(pause ?? settings.baselineDays)} days without an access and while no colleague read the patient.`
+        : `${user} read ${who} on ${day} by a membership that began ${counted(age, 'day')} before, after ${counted(pause ?? settings.baselineDays, 'day')} without an access and while no colleague read the patient.`
     return [
       {
         kind: 'MEMBERSHIP',
@@ -85,7 +86,7 @@ function withoutMembership(aggregates: AccessAggregates, settings: AnomalySettin
         user,
         from,
         to,
-        explanation: `${user} read ${shown(records)} values of ${shown(patients)} patients on ${day} by ${basis} without a membership, on which ${shown(100 * share)} percent of the role rely.`,
+        explanation: `${user} read ${counted(records, 'value')} of ${counted(patients, 'patient')} on ${day} by ${basis} without a membership, on which ${shown(100 * share)} percent of the role rely.`,
         evidence: { records, patientCount: patients, shareOfPeers: share },
         patients: [],
         filter: { user, basis, from, to },

@@ -1,6 +1,7 @@
 import type { AccessAggregates } from '../aggregates.ts'
 import { HourHabits } from '../hour-habits.ts'
-import { type Finding, isFinding, type KindOfAnomaly, scoreOf, shown } from '../finding.ts'
+import { counted } from '../../../model/counted.ts'
+import { type Finding, isFinding, type KindOfAnomaly, scoreOf } from '../finding.ts'
 import { workforceOf } from '../workforce.ts'
 
 /** Accesses in hours in which neither the user nor the role works. */
@@ -30,7 +31,7 @@ export const offHours: KindOfAnomaly = {
           user,
           from,
           to,
-          explanation: `${user} made ${shown(requests)} requests on ${day} between ${first.hour_of_day}:00 and ${(last.hour_of_day + 1) % 24}:00, when neither the user nor the role works.`,
+          explanation: `${user} made ${counted(requests, 'request')} on ${day} between ${first.hour_of_day}:00 and ${(last.hour_of_day + 1) % 24}:00, when neither the user nor the role works.`,
           evidence: { requests, records, hours: hours.length, firstHour: first.hour_of_day },
           patients: [],
           filter: { user, from, to },

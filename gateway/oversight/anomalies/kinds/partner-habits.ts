@@ -1,5 +1,6 @@
 import type { AccessAggregates, PartnerHour } from '../aggregates.ts'
 import type { AnomalySettings } from '../anomaly-settings.ts'
+import { counted } from '../../../model/counted.ts'
 import { type Finding, isFinding, type KindOfAnomaly, scoreOf, shown } from '../finding.ts'
 import { HourHabits } from '../hour-habits.ts'
 import { robustZ, spreadOf } from '../robust.ts'
@@ -61,12 +62,12 @@ function judged(
   const spread = spreadOf(sums, LEAST)
   const isBeyond = records > beyondPeak * spread.peak && records - spread.median >= partner.least
   const parts = [
-    { measure: newOperations > 0 ? NEW : 0, text: `used ${shown(newOperations)} operations that it never used` },
-    { measure: newPaths > 0 ? NEW : 0, text: `read ${shown(newPaths)} fields that it never read` },
-    { measure: atOffHours / partner.requests, text: `made ${shown(atOffHours)} requests in hours in which it does not work` },
+    { measure: newOperations > 0 ? NEW : 0, text: `used ${counted(newOperations, 'operation')} that it never used` },
+    { measure: newPaths > 0 ? NEW : 0, text: `read ${counted(newPaths, 'field')} that it never read` },
+    { measure: atOffHours / partner.requests, text: `made ${counted(atOffHours, 'request')} in hours in which it does not work` },
     {
       measure: isBeyond ? robustZ(records, spread) / partner.own : 0,
-      text: `read ${shown(records)} values against a median of ${shown(spread.median)}`,
+      text: `read ${counted(records, 'value')} against a median of ${shown(spread.median)}`,
     },
   ].filter(({ measure }) => isFinding(measure))
   if (parts.length === 0) return undefined

@@ -1,5 +1,6 @@
 import type { AccessAggregates } from '../aggregates.ts'
 import type { AnomalySettings } from '../anomaly-settings.ts'
+import { counted } from '../../../model/counted.ts'
 import { type AnomalyKind, type Finding, isFinding, scoreOf, shown } from '../finding.ts'
 import { pairOf } from '../related-reads.ts'
 import type { Relation } from '../relations.ts'
@@ -53,7 +54,7 @@ export function findingOf(
     user,
     from,
     to,
-    explanation: `${user} read ${shown(records)} values of ${patientText} ${onDays(days)}, ${reason}.`,
+    explanation: `${user} read ${counted(records, 'value')} of ${patientText} ${onDays(days)}, ${reason}.`,
     evidence: { records, days: days.length, careDays, ...(usual !== undefined && { usualRecords: usual }), ...evidence },
     patients: [patient],
     filter: filterOf(read),
@@ -71,4 +72,4 @@ export const filterOf = ({ user, patient, basis, from, to }: Omit<UnexplainedRea
 
 /** `on 2026-03-05`, or `on 3 days from 2026-03-05 on`. */
 export const onDays = (days: readonly string[]): string =>
-  days.length === 1 ? `on ${days[0] ?? ''}` : `on ${shown(days.length)} days from ${days[0] ?? ''} on`
+  days.length === 1 ? `on ${days[0] ?? ''}` : `on ${counted(days.length, 'day')} from ${days[0] ?? ''} on`

@@ -1,4 +1,5 @@
-import { type Finding, type KindOfAnomaly, scoreOf, shown } from '../finding.ts'
+import { counted } from '../../../model/counted.ts'
+import { type Finding, type KindOfAnomaly, scoreOf } from '../finding.ts'
 import { pairOf } from '../related-reads.ts'
 import { onDays } from './related-patients.ts'
 
@@ -26,7 +27,7 @@ export const self: KindOfAnomaly = {
           user,
           from,
           to,
-          explanation: `${user} read ${shown(records)} values of the own record ${onDays(days)} in a role of the workforce.`,
+          explanation: `${user} read ${counted(records, 'value')} of the own record ${onDays(days)} in a role of the workforce.`,
           evidence: { records, days: days.length },
           patients: [patient],
           // the basis leaves out what the user reads as a patient

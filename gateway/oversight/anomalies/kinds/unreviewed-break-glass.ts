@@ -1,4 +1,5 @@
-import { type Finding, isFinding, type KindOfAnomaly, scoreOf, shown } from '../finding.ts'
+import { counted } from '../../../model/counted.ts'
+import { type Finding, isFinding, type KindOfAnomaly, rounded, scoreOf } from '../finding.ts'
 import { DAY_MS } from '../local-day.ts'
 
 /** A break-glass grant that was used, and has no review within the days that are allowed for one. */
@@ -19,7 +20,7 @@ export const unreviewedBreakGlass: KindOfAnomaly = {
       const measure = 1 + lateDays / reviewDays
       if (!isFinding(measure)) return []
       const records = uses.reduce((sum, use) => sum + use.records, 0)
-      const state = reviewed === undefined ? `has no review` : `was reviewed ${shown(lateDays)} days late`
+      const state = reviewed === undefined ? `has no review` : `was reviewed ${counted(rounded(lateDays), 'day')} late`
       return [
         {
           kind: 'UNREVIEWED_BREAK_GLASS',
@@ -27,7 +28,7 @@ export const unreviewedBreakGlass: KindOfAnomaly = {
           user,
           from,
           to,
-          explanation: `${user} read ${shown(records)} values of one patient by break-glass, and the grant ${state}; a review is due within ${shown(reviewDays)} days.`,
+          explanation: `${user} read ${counted(records, 'value')} of one patient by break-glass, and the grant ${state}; a review is due within ${counted(rounded(reviewDays), 'day')}.`,
           evidence: { records, lateDays, isReviewed: reviewed === undefined ? 0 : 1 },
           patients: patient === null ? [] : [patient],
           filter: { user, from, to, basis: 'BREAK_GLASS', ...(patient !== null && { patient }) },

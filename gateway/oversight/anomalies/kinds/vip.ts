@@ -1,4 +1,5 @@
-import { type Finding, isFinding, type KindOfAnomaly, scoreOf, shown } from '../finding.ts'
+import { counted } from '../../../model/counted.ts'
+import { type Finding, isFinding, type KindOfAnomaly, scoreOf } from '../finding.ts'
 import { dayNumber } from '../local-day.ts'
 import { type UnexplainedRead, unexplainedReads } from '../unexplained-reads.ts'
 import { filterOf, findingOf, onDays } from './related-patients.ts'
@@ -28,7 +29,7 @@ export const vip: KindOfAnomaly = {
             user,
             from,
             to,
-            explanation: `${user} read ${shown(records)} values of a person of public interest ${onDays(on)}, as ${shown(users - 1)} other users without a membership of the care team did within ${shown(days)} days.`,
+            explanation: `${user} read ${counted(records, 'value')} of a person of public interest ${onDays(on)}, as ${counted(users - 1, 'other user')} without a membership of the care team did within ${counted(days, 'day')}.`,
             evidence: { records, days: on.length, readers: users },
             patients: [patient],
             filter: filterOf({ ...read, from, to }),

@@ -1,3 +1,4 @@
+import { counted } from '../../../model/counted.ts'
 import { type KindOfAnomaly, shown } from '../finding.ts'
 import { dayPeaks } from './day-peaks.ts'
 
@@ -9,6 +10,6 @@ export const volume: KindOfAnomaly = {
       valueOf: ({ records }) => records,
       thresholds: settings.volume,
       sentence: ({ user_id, day, records }, { own, peers }) =>
-        `${user_id} read ${shown(records)} values on ${day}; the median is ${shown(own.median)} on own days and ${shown(peers.median)} in the role.`,
+        `${user_id} read ${counted(records, 'value')} on ${day}; the median is ${shown(own.median)} on own days and ${shown(peers.median)} in the role.`,
     }),
 }

@@ -66,7 +66,7 @@ it('P10: the report has contract, grants, operations and approval', () => {
 
 it('P10: the Markdown is readable for a privacy officer', () => {
   const markdown = reportMarkdown(publicationReport(publication()))
-  expect(markdown).toContain('# Operations of acme\n\n**Approved.** All 1 operations are within the contract and the policy.')
+  expect(markdown).toContain('# Operations of acme\n\n**Approved.** The operation is within the contract and the policy.')
   expect(markdown).toContain('| Application | claims-desk 2.1 |\n| Approved by | ada |\n| Approved at | 2026-06-01T00:00:00.000Z |')
   expect(markdown).toContain('| `Claim.created` | FINANCIAL | (C) DATE | - | `Claim#3` | ORGANIZATION | FULL |')
   expect(markdown).toContain('| `Patient.ssn` | IDENTITY | (G) SSN | - | no grant | - | - |')
@@ -95,7 +95,7 @@ it('P10: a refusal names for each operation the paths that exceed and why', () =
     },
   ])
   const markdown = reportMarkdown(report)
-  expect(markdown).toContain('**Refused.** 1 of 1 operations exceed the contract or the policy. Nothing was published.')
+  expect(markdown).toContain('**Refused.** 1 of 1 operation exceeds the contract or the policy. Nothing was published.')
   expect(markdown).toContain('## Refused operations\n\n### A\n\n`a`\n\n- Patient.ssn has no grant')
   expect(markdown).not.toContain('Approved')
 })

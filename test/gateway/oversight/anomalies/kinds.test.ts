@@ -273,8 +273,8 @@ describe('C22: partners', () => {
     ]
     expect(findings.map(kindsIn)).toEqual(Array(4).fill(['PARTNER_HABITS']))
     expect(findings.map(([one]) => one?.explanation)).toEqual([
-      'On 2026-03-05, the partner partner used 1 operations that it never used.',
-      'On 2026-03-05, the partner partner read 1 fields that it never read.',
+      'On 2026-03-05, the partner partner used 1 operation that it never used.',
+      'On 2026-03-05, the partner partner read 1 field that it never read.',
       'On 2026-03-05, the partner partner made 4 requests in hours in which it does not work.',
       'On 2026-03-05, the partner partner read 900 values against a median of 198.',
     ])

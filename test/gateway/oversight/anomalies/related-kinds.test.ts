@@ -61,7 +61,7 @@ describe('C22: the own record', () => {
       {
         kind: 'SELF',
         score: 0.8,
-        explanation: 'nurse-1 read 1 values of the own record on 2026-03-05 in a role of the workforce.',
+        explanation: 'nurse-1 read 1 value of the own record on 2026-03-05 in a role of the workforce.',
         patients: ['p-1'],
         filter: { user: 'nurse-1', patient: 'p-1', basis: 'CARE_TEAM', from: timeAt(3, 10), to: timeAt(3, 11) },
       },

@@ -15,6 +15,8 @@ const later = (): number => Date.now() + AHEAD_MS
 let clinic: RunningClinic
 let issuer: Awaited<ReturnType<typeof startIssuer>>
 let desk: AuditDesk
+/** With the detailed errors of the local stage. */
+let local: AuditDesk
 let span: { readonly from: string; readonly to: string }
 const CHART = '{ patients(first: 1) { edges { node { familyName birthDate } } } }'
 
@@ -23,6 +25,7 @@ beforeAll(async () => {
   issuer = await startIssuer()
   const env = { PHI_ISSUER: ISSUER, PHI_AUDIENCE: AUDIENCE, PHI_JWKS_URI: issuer.jwksUri, PHI_CLAIMS: '{}' }
   desk = auditDesk(clinic, { now: later, env: { ...env, PHI_ACCESS_REVIEWS: '{"begins":"2025-01-01"}' } })
+  local = auditDesk(clinic, { now: later, env: { ...env, PHI_STAGE: 'local' } })
   const now = Date.now()
   span = { from: new Date(now - 3_600_000).toISOString(), to: new Date(now + 10 * 60_000).toISOString() }
   await clinic.ask('physician', CHART)
@@ -160,6 +163,32 @@ describe('C21: the sign-off of an access review', () => {
     for (const [given, code] of refused)
       expect([given, ...codesOf(await sign({ ...span, digest, decision: 'KEEP', ...given }))]).toEqual([given, code])
     expect(await rows()).toEqual(before)
+  })
+
+  it('names the fault of a sign-off on the local stage, and the findings of the review', async () => {
+    const digest = await digestOf()
+    const rules = ((await reviewed())['neverUsed'] as { rule: string }[]).map(({ rule }) => rule)
+    const [rule] = rules
+    const headers = { authorization: `Bearer ${await token('PRIVACY_OFFICER')}` }
+    const messageOf = async (given: Row): Promise<unknown> => {
+      const input = { ...span, digest, decision: 'KEEP', ...given }
+      return (await local.ask('privacy', SIGN, { input }, headers)).errors.map(({ message }) => message)
+    }
+    expect(rules.length).toBeGreaterThan(20)
+    const choices = `\`rule\` is one of: ${rules.slice(0, 20).join(', ')}, and ${rules.length - 20} more in \`neverUsed\`. The review has no \`userId\`.`
+    for (const finding of [{ rule: 'Patient.nothing#1' }, { userId: 'nobody' }])
+      expect(await messageOf({ findings: [{ ...finding, decision: 'KEEP' }] })).toEqual([
+        `A finding is not one of the review. ${choices}`,
+      ])
+    const twice = { rule, decision: 'KEEP' }
+    expect(await messageOf({ findings: [twice, twice] })).toEqual(['A finding has two decisions. Send each once.'])
+    expect(await messageOf({ findings: [{ decision: 'KEEP' }] })).toEqual([
+      'A finding has either `rule` or `userId`, of 256 characters at most.',
+    ])
+    expect(await messageOf({ findings: Array.from({ length: 51 }, () => twice) })).toEqual(['`findings` has more than 50 entries.'])
+    expect(await messageOf({ digest: 'x' })).toEqual([
+      '`to` is too recent, or `digest` is no SHA-256 in hex. Sign a span that has ended, with the `digest` of `accessReview`.',
+    ])
   })
 
   it('C21: refuses a note that is empty, too long, or cannot be printed', async () => {
@@ -302,7 +331,9 @@ describe('C21: the commands of access reviews', () => {
     for (const [name, value] of Object.entries({ ...clinic.stack.env, ...more })) vi.stubEnv(name, value)
   }
 
-  it('C21: the printed review ends with the command that signs it; phi audit reviews shows it, and ends with 1 if one is overdue', async () => {
+  it('C21: the printed review ends with the command that signs it; phi audit reviews shows it, and ends with 1 if one is overdue', {
+    timeout: 60_000,
+  }, async () => {
     enter({ PHI_ACCESS_REVIEWS: '{"begins":"2026-01-01"}' })
     const before = await runCommand(reviewsCommand(), [])
     expect([before.code, before.stdout]).toEqual([
@@ -322,6 +353,12 @@ describe('C21: the commands of access reviews', () => {
     expect(await runCommand(reviewCommand(), wrong)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('changed in the meantime') as string,
+    })
+    const unknown = await runCommand(reviewCommand(), [...words, '--finding', 'Patient.nothing#1=KEEP'])
+    expect({ ...unknown, stderr: unknown.stderr.replace(/ Did you mean [^?]*\?/, '') }).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'error: the review has no such finding (--finding). List the findings with: phi audit review --json\n',
     })
     expect(await runCommand(reviewCommand(), words.slice(0, -2))).toMatchObject({
       code: 1,
