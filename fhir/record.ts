@@ -13,7 +13,8 @@ const MAPPING_VERSION = 6
 /** Gives the id of a resource: always the same for the same tenant, type and source id, and telling nothing of them. */
 export type IdFor = (type: string, sourceId: string) => RecordId
 
-type RecordType =
+/** The record types of the clinic. */
+export type RecordType =
   | 'Patient'
   | 'Encounter'
   | 'Condition'

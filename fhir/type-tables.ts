@@ -1,3 +1,4 @@
+import type { RecordType } from './record.ts'
 import { isObject } from './object.ts'
 import {
   type ValueRule,
@@ -44,18 +45,8 @@ interface AcrossFault {
   readonly detail: string
 }
 
-export type ClinicType =
-  | 'Patient'
-  | 'Encounter'
-  | 'Condition'
-  | 'Observation'
-  | 'MedicationRequest'
-  | 'AllergyIntolerance'
-  | 'Immunization'
-  | 'Procedure'
-  | 'DocumentReference'
-  | 'Coverage'
-  | 'Claim'
+/** The types with generated mutations. */
+export type ClinicType = Exclude<RecordType, 'CareTeamMember'>
 
 const valueSet = (name: string): string => `http://hl7.org/fhir/ValueSet/${name}`
 

@@ -92,15 +92,16 @@ export function openScope(
   if (exceeds(schema, policy, asked, maxCost))
     throw new OperationTooCostly({ detail: () => costDetail(schema, policy, asked, maxCost) })
   if (rootCalls(schema, asked, (field) => field === BREAK_GLASS_FIELD) > 1) throw new OperationTooCostly({ detail: TWO_GRANTS })
-  const mutation = schema.getMutationType()?.name
-  const changes = changeRoots(policy)
-  const isChange = (field: string): boolean =>
-    changes.has(`${mutation ?? ''}.${field}` as Coordinate) || ACCESS_FIELDS.some((name) => name === field)
-  if (rootCalls(schema, asked, isChange) > MAX_CHANGES) throw new OperationTooCostly({ detail: MANY_CHANGES })
   const { contract } = caller
   if (contract !== undefined && exceedsPage(schema, asked, contract.maxPage))
     throw new OperationTooCostly({ detail: () => pageDetail(schema, asked, contract.maxPage) })
   const { paths, roots, coordinates } = prepared.footprint(name, variables)
+  const mutation = schema.getMutationType()?.name ?? ''
+  if (
+    [...roots].some((root) => isChange(policy, root)) &&
+    rootCalls(schema, asked, (field) => isChange(policy, `${mutation}.${field}` as Coordinate)) > MAX_CHANGES
+  )
+    throw new OperationTooCostly({ detail: MANY_CHANGES })
   const wanted = [...withInputs(policy, paths, caller)]
   const grantable = new Set(wanted.filter((path) => refuseBeforeRecord(policy.phi.get(path), caller) === undefined))
   const trail = new Trail({
@@ -196,11 +197,12 @@ function refusalsOf(
   return { most, stopped }
 }
 
-/** The root fields that change records. */
-const changeRoots = ({ writes }: PolicyTable): ReadonlySet<Coordinate> =>
-  new Set(
-    [...writes.values()].flatMap(({ create, update, retract }) => [create, update, retract].filter((one) => one !== undefined)),
-  )
+/** Whether a root field changes a record, a care team or a consent. */
+function isChange({ writes }: PolicyTable, root: Coordinate): boolean {
+  const field = root.slice(root.indexOf('.') + 1)
+  if (ACCESS_FIELDS.some((name) => name === field)) return true
+  return [...writes.values()].some(({ create, update, retract }) => [create, update, retract].includes(root))
+}
 
 /** Whether an operation selects an edge, or a record besides those of patients. */
 function leadsToRecords(policy: PolicyTable, coordinates: ReadonlySet<Coordinate>, paths: ReadonlySet<SchemaPath>): boolean {

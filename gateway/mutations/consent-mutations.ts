@@ -11,7 +11,7 @@ import { type PatientId, type RecordId, recordKey, type RecordRef } from '../mod
 import { idDetail } from '../model/limit-details.ts'
 import type { AccessTable, ConsentsChange } from '../store/access.ts'
 import type { RecordChangePort } from '../store/record-changes.ts'
-import { inTurn, orUnavailable } from './access-commit.ts'
+import { inTurn, orUnavailable } from './change-attempts.ts'
 import { AccessRights, type Ground, rootOf } from './access-rights.ts'
 import type { AccessMutationParts } from './care-team-mutations.ts'
 import { readStatement } from './consent-input.ts'

@@ -1,32 +1,31 @@
 import type { GraphQLResolveInfo, GraphQLSchema } from 'graphql'
 import { randomBytes } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import type { Action, PolicyTable, WritePolicy } from '../../directives/policy.ts'
 import type { PublicIds } from '../access/public-ids.ts'
-import { idempotencyToken } from '../crypto/tokens.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import { canonicalText } from '../crypto/padded-text.ts'
 import type { Trail } from '../audit/trail.ts'
 import type { ChangeTarget } from '../disclosure/change-targets.ts'
 import type { RequestScope } from '../disclosure/request-scope.ts'
-import type { AccessRecord } from '../model/access-record.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { Caller, Facts } from '../model/decision.ts'
-import { BadUserInput, Failure, keyOverdue, storeOverdue, StoreUnavailable, VersionConflict } from '../model/failures.ts'
+import { BadUserInput, StoreUnavailable } from '../model/failures.ts'
 import { idDetail, textDetail } from '../model/limit-details.ts'
 import { type Instant, type PatientId, type RecordId, recordKey, type RecordRef } from '../model/ids.ts'
 import type { RecordRules } from '../model/record-rules.ts'
 import type { Json } from '../model/record.ts'
 import type { AccessTable } from '../store/access.ts'
-import type { EarlierResult, IdempotencyTable } from '../store/idempotency.ts'
-import type { ChartChange, RecordChange, RecordChangePort } from '../store/record-changes.ts'
-import { ChangedRecord } from './changed-record.ts'
+import type { IdempotencyTable } from '../store/idempotency.ts'
+import type { RecordChange, RecordChangePort } from '../store/record-changes.ts'
+import type { ChangedRecord } from './changed-record.ts'
+import { orUnavailable } from './change-attempts.ts'
 import { ChangeRights } from './change-rights.ts'
 import type { ChangeTurns } from './change-turns.ts'
 import { faultyValues } from './faulty-values.ts'
 import { type GivenValues, givenValues } from './input-values.ts'
 import { newRecord, patchOf } from './new-version.ts'
+import { patientTypeOf } from './patient-type.ts'
+import { RecordCommit } from './record-commit.ts'
 import { valueFaults } from './value-checks.ts'
 
 /** The services that changes of records are written through. */
@@ -54,27 +53,12 @@ export interface RecordMutationParts {
 
 type Args = Readonly<Record<string, unknown>>
 
-/** A change whose values are checked and whose rights are decided. */
-interface DecidedChange {
-  readonly chart: Omit<ChartChange, 'access'>
-  readonly ref: RecordRef
-  /** The audit records, without the version that the change makes. */
-  readonly written: readonly AccessRecord[]
-  /** Tokens of the idempotency key and of the arguments. A retraction has none. */
-  readonly once?: { readonly key: string; readonly argumentsToken: string }
-}
-
 const MAX_KEY = 128
 const MAX_REASON = 2_000
-const MAX_PAUSE_MS = 100
 /** Visible ASCII: UUIDs, ULIDs and the like. */
 const KEY = /^[\x21-\x7e]{1,128}$/
 
 const TWICE = 'An operation changes a record once. Send the other change in a request of its own.'
-const OTHER_ARGUMENTS =
-  'The idempotency key belongs to an earlier call with other arguments. Send a new key for a new change, and the same arguments for a retry.'
-const NO_REFERENCE =
-  'A referenced record is not in the chart of the patient. Take its id from an earlier answer about this patient.'
 const NOTHING_GIVEN = 'The input has no value. Give at least one field.'
 
 /**
@@ -88,6 +72,7 @@ export class RecordMutations {
   readonly #parts: RecordMutationParts
   readonly #scope: RequestScope
   readonly #rights: ChangeRights
+  readonly #commits: RecordCommit
   /** The records that this operation changed or began to change. */
   readonly #changed = new Set<string>()
 
@@ -95,6 +80,7 @@ export class RecordMutations {
     this.#parts = parts
     this.#scope = scope
     this.#rights = new ChangeRights(parts, scope)
+    this.#commits = new RecordCommit(parts, scope)
   }
 
   /** Creates a record of a patient. */
@@ -104,12 +90,10 @@ export class RecordMutations {
     info: GraphQLResolveInfo,
   ): Promise<ChangedRecord | null> {
     const { policy } = this.#parts
-    const patientType = [...policy.records.values()].find(({ patient }) => patient === 'id')?.type
-    if (patientType === undefined) throw new StoreUnavailable()
     const intended = { type: write.type, action: 'CREATE' } as const
-    return await this.#acting(write, info, async () => {
+    return await orUnavailable(this.#scope, write.type, info, async () => {
       const key = keyOf(idempotencyKey)
-      const patientRef = this.#scope.placeOf(textOf(patientId, 'patientId'), patientType)
+      const patientRef = this.#scope.placeOf(textOf(patientId, 'patientId'), patientTypeOf(policy))
       const patient = await this.#scope.targets.targetOf(patientRef, intended, info)
       if (patient === null) return null
       const ref = { type: write.type, patient: patient.ref.patient, id: newId() }
@@ -119,7 +103,7 @@ export class RecordMutations {
 
   /** Registers a new patient. */
   async register(write: WritePolicy, { input, idempotencyKey }: Args, info: GraphQLResolveInfo): Promise<ChangedRecord | null> {
-    return await this.#acting(write, info, async () => {
+    return await orUnavailable(this.#scope, write.type, info, async () => {
       const key = keyOf(idempotencyKey)
       const id = newId()
       const ref = { type: write.type, patient: id as string as PatientId, id }
@@ -144,13 +128,17 @@ export class RecordMutations {
     const record = newRecord({ ref, values, references, rules, caller, now })
     const change = { kind: 'CREATE', record } as const
     const chart = { patient: ref.patient, isNew, records: [change], references: referred(references) }
-    return await this.#commit({ chart, ref, written: permits, once: await this.#once(key, args, info) }, info)
+    return await this.#commits.commit(
+      this.#services(write),
+      { chart, ref, written: permits, once: await this.#commits.once(key, args, info) },
+      info,
+    )
   }
 
   /** Changes values of a record. A field that is left out stays as it is, and null clears a field. */
   async update(write: WritePolicy, args: Args, info: GraphQLResolveInfo): Promise<ChangedRecord | null> {
     const { id, expectedVersion, patch, idempotencyKey } = args
-    return await this.#acting(write, info, async () => {
+    return await orUnavailable(this.#scope, write.type, info, async () => {
       const key = keyOf(idempotencyKey)
       const target = await this.#target(write, 'UPDATE', id, info)
       if (target === null) return null
@@ -169,15 +157,15 @@ export class RecordMutations {
         patch: patchOf({ ref, given: given.values, references, rules, caller, now }),
       }
       const chart = { patient: ref.patient, isNew: false, records: [change], references: referred(references) }
-      const once = await this.#once(key, { id, expectedVersion, patch }, info)
-      return await this.#commit({ chart, ref, written: permits, once }, info)
+      const once = await this.#commits.once(key, { id, expectedVersion, patch }, info)
+      return await this.#commits.commit(this.#services(write), { chart, ref, written: permits, once }, info)
     })
   }
 
   /** Retracts a record that was entered in error: it leaves all lists, and its history stays. */
   async retract(write: WritePolicy, args: Args, info: GraphQLResolveInfo): Promise<{ id: string; version: number } | null> {
     const { id, expectedVersion, reason } = args
-    return await this.#acting(write, info, async () => {
+    return await orUnavailable(this.#scope, write.type, info, async () => {
       const retracted = textOf(reason, 'reason').trim()
       if (retracted === '' || retracted.length > MAX_REASON || !retracted.isWellFormed())
         throw new BadUserInput({ detail: textDetail('reason', MAX_REASON) })
@@ -192,24 +180,13 @@ export class RecordMutations {
       const made = { user: caller.user, at: new Date(now).toISOString(), retracted }
       const change: RecordChange = { kind: 'RETRACT', ref, expected: versionOf(expectedVersion), change: made }
       const chart = { patient: ref.patient, isNew: false, records: [change], references: [] }
-      const done = await this.#commit({ chart, ref, written: [this.#rights.retraction(ref, permits)] }, info)
+      const done = await this.#commits.commit(
+        this.#services(write),
+        { chart, ref, written: [this.#rights.retraction(ref, permits)] },
+        info,
+      )
       return done && { id: this.#parts.ids.encode(ref), version: done.version }
     })
-  }
-
-  /** A failure of a service gives null and an error entry; a record is then neither changed nor half changed. */
-  async #acting<Result>(write: WritePolicy, info: GraphQLResolveInfo, act: () => Promise<Result | null>): Promise<Result | null> {
-    try {
-      return await act()
-    } catch (error) {
-      if (!(error instanceof Failure) || error.code !== 'FIELD_UNAVAILABLE') throw error
-      const { failures, errors, recorder } = this.#scope
-      const reason = failures.classify(error)
-      const path = rootOf(info)
-      recorder.recordOnce(`${path} UNAVAILABLE`, { path, recordType: write.type, action: 'UPDATE', outcome: 'UNAVAILABLE', reason })
-      errors.unavailable(path, path, info.path)
-      return null
-    }
   }
 
   async #target(
@@ -257,76 +234,11 @@ export class RecordMutations {
     )
   }
 
-  /** The tokens of an idempotency key. A key belongs to one user, client and mutation. */
-  async #once(key: string, args: Args, { fieldName }: GraphQLResolveInfo): Promise<{ key: string; argumentsToken: string }> {
-    const { caller, keyring, deadline } = this.#parts
-    const lookup = await deadline.wait(() => keyring.purposeKey(caller.tenant, 'lookup'), keyOverdue)
-    const owner = [caller.user, caller.client ?? '', fieldName]
-    return {
-      key: idempotencyToken(lookup, [...owner, key]),
-      argumentsToken: idempotencyToken(lookup, [...owner, canonicalText(plain(args))]),
-    }
-  }
-
-  /**
-   * Commits a change. After a conflict with another writer of the patient, the change is prepared again until the deadline.
-   *
-   * @throws VersionConflict with the current version if the record has another version than expected
-   */
-  async #commit(change: DecidedChange, info: GraphQLResolveInfo): Promise<ChangedRecord | null> {
-    const { caller, deadline, turns } = this.#parts
-    // one writer of a patient at a time within the process: the others would conflict with it
-    return await turns.take(caller, `CHART#${change.ref.patient}`, deadline, async () => {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await this.#commitOnce(change, info)
-        } catch (error) {
-          if (!(error instanceof VersionConflict) || error.currentVersion !== undefined) throw error
-          if (deadline.left === 0) throw storeOverdue()
-        }
-        await sleep((Math.random() * MAX_PAUSE_MS) / attempt)
-      }
-    })
-  }
-
-  async #commitOnce({ chart, ref, written, once }: DecidedChange, info: GraphQLResolveInfo): Promise<ChangedRecord | null> {
-    const { caller, policy, now, deadline, trail } = this.#parts
-    const { tenant } = caller
+  #services({ type }: WritePolicy): { readonly port: RecordChangePort; readonly idempotency: IdempotencyTable } {
     const { portOf, idempotency } = this.#writing()
-    const port = portOf(ref.type)
+    const port = portOf(type)
     if (port === undefined) throw new StoreUnavailable()
-    const earlier = once && (await deadline.wait(() => idempotency.find(tenant, once.key, now, deadline.signal), storeOverdue))
-    if (earlier !== undefined && once !== undefined) return this.#repeated(earlier, once.argumentsToken, info)
-    const prepared = await deadline.wait(() => port.prepare(tenant, policy, { ...chart, access: [] }), storeOverdue)
-    switch (prepared.kind) {
-      case 'STALE':
-        throw new VersionConflict({ currentVersion: prepared.current })
-      case 'NO_REFERENCE':
-        throw new BadUserInput({ detail: NO_REFERENCE })
-      case 'GONE':
-        this.#scope.errors.notFound(info.path, recordKey(ref))
-        return null
-      case 'PREPARED':
-        break
-    }
-    const { items, version } = prepared
-    const result = new ChangedRecord(ref, version)
-    const remembered = once && idempotency.put(tenant, once.key, { ref, version, argumentsToken: once.argumentsToken }, now)
-    await trail.commit(
-      [...items, ...(remembered === undefined ? [] : [remembered])],
-      ...written.map((record) => ({ ...record, recordVersion: version })),
-    )
-    this.#scope.targets.forget(ref)
-    return result
-  }
-
-  /** A retry changes nothing: the answer reads the record under the rights of now. */
-  #repeated({ ref, version, argumentsToken }: EarlierResult, sent: string, info: GraphQLResolveInfo): ChangedRecord {
-    if (argumentsToken !== sent) throw new BadUserInput({ detail: OTHER_ARGUMENTS })
-    const { patient, type, id } = ref
-    const at = { patient, recordType: type, recordId: id, recordVersion: version, path: rootOf(info) }
-    this.#scope.recorder.recordOnce(`${rootOf(info)} ${recordKey(ref)}`, { ...at, action: 'UPDATE', outcome: 'ABSENT' })
-    return new ChangedRecord(ref, version)
+    return { port, idempotency }
   }
 
   #writing(): RecordWriting {
@@ -336,15 +248,10 @@ export class RecordMutations {
   }
 }
 
-const rootOf = ({ parentType, fieldName }: GraphQLResolveInfo): SchemaPath => `${parentType.name}.${fieldName}` as SchemaPath
-
 const newId = (): RecordId => randomBytes(16).toString('base64url') as RecordId
 
 const referred = (references: ReadonlyMap<string, RecordRef | null>): RecordRef[] =>
   [...references.values()].filter((ref) => ref !== null)
-
-/** Objects of GraphQL have no prototype, which canonical JSON does not accept. */
-const plain = (args: Args): Json => JSON.parse(JSON.stringify(args)) as Json
 
 function keyOf(key: unknown): string {
   if (typeof key !== 'string' || !KEY.test(key)) throw new BadUserInput({ detail: textDetail('idempotencyKey', MAX_KEY) })

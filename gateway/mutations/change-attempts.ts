@@ -21,7 +21,8 @@ interface TurnParts {
  * Changes a chart in its turn. After a conflict with another writer of the patient, such as an import, the attempt begins again from what
  * is stored then, until the deadline.
  *
- * @throws StoreUnavailable at the deadline; the other errors of the attempt
+ * @throws VersionConflict with a current version: the record itself has changed; StoreUnavailable at the deadline; the other errors of the
+ *   attempt
  */
 export async function inTurn<Result>(
   { caller, deadline, turns }: TurnParts,
@@ -33,7 +34,7 @@ export async function inTurn<Result>(
       try {
         return await attempt()
       } catch (error) {
-        if (!(error instanceof VersionConflict)) throw error
+        if (!(error instanceof VersionConflict) || error.currentVersion !== undefined) throw error
         if (deadline.left === 0) throw storeOverdue()
       }
       await sleep((Math.random() * MAX_PAUSE_MS) / number)
