@@ -21,9 +21,10 @@ export const COMMON = {
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node-compile', import.meta.url)) },
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 20_000,
+    // a busy machine takes three times as long
+    testTimeout: 60_000,
     // a hook can seed a whole system or search all of its output
-    hookTimeout: 60_000,
+    hookTimeout: 120_000,
     server: { deps: { inline: [/graphql-shield/, /graphql-middleware/, /@graphql-tools/] } },
   },
 } satisfies ViteUserConfig

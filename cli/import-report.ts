@@ -55,18 +55,22 @@ export function* summary(report: ImportReport): Generator<string> {
     ...(report.resources > 0 ? [counted(report.resources, 'single resource')] : []),
   ]
   yield `${counted(report.patients, 'patient')} from ${sources.join(' and ')}`
-  yield `entries: ${entriesLine(report.entries)}`
-  yield `records: ${counts(report.records)}`
-  yield `created ${created}, updated ${updated}, unchanged ${unchanged}`
-  if (removed > 0) yield `records removed, because their source withdrew them or they cannot be read: ${removed}`
-  if (moved > 0) yield `records moved from the chart of another patient: ${moved}`
-  if (report.unknown.size > 0) yield `not imported, by type: ${counts(report.unknown)}`
-  if (report.leftOut.size > 0) yield `left out: ${counts(report.leftOut)}`
+  yield* wrapped(`entries: ${entriesLine(report.entries)}`)
+  yield* wrapped(`records: ${counts(report.records)}`)
+  yield `created ${number(created)}, updated ${number(updated)}, unchanged ${number(unchanged)}`
+  if (removed > 0) yield `records removed, because their source withdrew them or they cannot be read: ${number(removed)}`
+  if (moved > 0) yield `records moved from the chart of another patient: ${number(moved)}`
+  if (report.unknown.size > 0) yield* wrapped(`not imported, by type: ${counts(report.unknown)}`)
+  if (report.leftOut.size > 0) yield* wrapped(`left out: ${counts(report.leftOut)}`)
   if (report.unassigned.size > 0) {
     yield 'practitioners on care teams without an assigned user (assign one with --assign USER=PRACTITIONER):'
     const rows = [...report.unassigned].sort(byCount)
     const width = Math.max(...rows.map(([practitioner]) => practitioner.length))
-    for (const [practitioner, patients] of rows) yield `  ${practitioner.padEnd(width)}  ${counted(patients, 'patient')}`
+    const digits = Math.max(...rows.map(([, patients]) => number(patients).length))
+    for (const [practitioner, patients] of rows) {
+      const text = counted(patients, 'patient')
+      yield `  ${practitioner.padEnd(width)}  ${text.padStart(text.length + digits - number(patients).length)}`
+    }
   }
   for (const practitioner of report.unused)
     yield `no care team of these files has the practitioner of --assign (check the id): ${practitioner}`
@@ -76,7 +80,7 @@ export function* summary(report: ImportReport): Generator<string> {
   if (report.closed > 0)
     yield `closed to everybody but the patient, proxies and break-glass, because a consent is not understood: ${counted(report.closed, 'patient')}`
   for (const { patient, by } of report.replaced) yield `the patient record ${patient} is replaced by ${by}`
-  if (report.passedOver.size > 0) yield `files that are not read: ${counts(report.passedOver)}`
+  if (report.passedOver.size > 0) yield* wrapped(`files that are not read: ${counts(report.passedOver)}`)
   if (report.missingPages > 0)
     yield `${counted(report.missingPages, 'bundle')} with one page of several, without the next page. Export all pages, and import them.`
   for (const { reason, ...place } of report.faults) yield `fault: ${placeText(place)}, ${reason}`
@@ -100,8 +104,27 @@ const PARTS: readonly (readonly [keyof EntryCounts, string])[] = [
 ]
 
 function entriesLine(entries: EntryCounts): string {
-  const parts = PARTS.flatMap(([kind, text]) => (entries[kind] > 0 ? [`${entries[kind]} ${text}`] : []))
-  return parts.length === 0 ? `${entries.read} read` : `${entries.read} read = ${parts.join(' + ')}`
+  const parts = PARTS.flatMap(([kind, text]) => (entries[kind] > 0 ? [`${number(entries[kind])} ${text}`] : []))
+  return parts.length === 0 ? `${number(entries.read)} read` : `${number(entries.read)} read = ${parts.join(' + ')}`
+}
+
+const number = (value: number): string => value.toLocaleString('en-US')
+
+const COLUMNS = 80
+/** A break after a part of a list: `Patient 2, ` or `5 imported + `. */
+const PART = /(?<=, | \+ )/
+
+/** A long line as several ones, divided after its parts. A part that is longer than a line stays whole. */
+function* wrapped(line: string): Generator<string> {
+  let current = ''
+  for (const part of line.split(PART)) {
+    if (current.trim() !== '' && (current + part).trimEnd().length > COLUMNS) {
+      yield current.trimEnd()
+      current = '  '
+    }
+    current += part
+  }
+  yield current
 }
 
 function placeText({ file, line, entry, inner = [] }: EntryPlace): string {
@@ -111,7 +134,7 @@ function placeText({ file, line, entry, inner = [] }: EntryPlace): string {
 
 export function counts(all: ReadonlyMap<string, number>): string {
   const sorted = [...all].sort(byCount)
-  return sorted.length === 0 ? 'none' : sorted.map(([name, times]) => `${name} ${times}`).join(', ')
+  return sorted.length === 0 ? 'none' : sorted.map(([name, times]) => `${name} ${number(times)}`).join(', ')
 }
 
 function byCount([oneName, one]: readonly [string, number], [otherName, other]: readonly [string, number]): number {

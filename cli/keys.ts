@@ -1,8 +1,12 @@
 import { Argument, Command, Option } from 'commander'
+import type { TenantRotation } from '../gateway/admin/tenant-rotation.ts'
 import type { KeyRotation, RenewableUse } from '../gateway/crypto/key-rotation.ts'
 import type { KeyAdmin } from '../gateway/admin/key-admin.ts'
 import type { PatientId, TenantId } from '../gateway/model/ids.ts'
+import { ROTATION_SCOPES, type RotationScope, type RotationStep } from '../gateway/model/rotation-run.ts'
+import { statusText, tenantKeyLine } from './keys-text.ts'
 import { patientOption } from './patient-option.ts'
+import { positionProgress } from './position-progress.ts'
 import { tenantOption } from './tenant-option.ts'
 import { printLine } from './terminal.ts'
 
@@ -17,9 +21,18 @@ export function keysCommand(): Command {
     .description('list the versions of the tenant key, with the number of keys wrapped under each')
     .addArgument(tenantArgument())
     .action(async (tenant: TenantId) => {
-      for (const { version, kmsKey, uses, patientKeys } of await withRotation((rotation) => rotation.usage(tenant))) {
-        printLine(`version ${version}  ${kmsKey}  purpose keys ${uses}, patient keys ${patientKeys}`)
-      }
+      const { tenantKeys } = await withAdmin(({ tenants }) => tenants.status(tenant))
+      for (const key of tenantKeys) printLine(tenantKeyLine(key))
+    })
+  const status = new Command('status')
+    .description('show versions and ages of the keys, the latest rotation with its progress, and the due dates')
+    .addArgument(tenantArgument())
+    .action(async (tenant: TenantId) => {
+      const { lines, overdue } = await withAdmin(async ({ tenants, rotationDays }) =>
+        statusText(await tenants.status(tenant), rotationDays, Date.now()),
+      )
+      for (const line of lines) printLine(line)
+      if (overdue) process.exitCode = OVERDUE
     })
   const create = new Command('create')
     .description('create the keys of a new tenant, or the keys that a tenant lacks after an update of the gateway')
@@ -30,10 +43,15 @@ export function keysCommand(): Command {
       printLine(done === 'created' ? 'tenant created' : `tenant exists${added}`)
     })
   const rotate = new Command('rotate')
-    .description('create a version of the tenant key, under the current KMS key of the tenant')
+    .description('replace keys of a tenant while it is in use; continues an interrupted rotation')
     .addArgument(tenantArgument())
-    .action(async (tenant: TenantId) => {
-      printLine(`tenant key version ${await withRotation((rotation) => rotation.rotate(tenant))}`)
+    .addOption(
+      new Option('--scope <scope>', 'the tenant key, the key of the search entries, or these and the other purpose keys')
+        .choices(ROTATION_SCOPES)
+        .default('tenant' satisfies RotationScope),
+    )
+    .action(async (tenant: TenantId, { scope }: { scope: RotationScope }) => {
+      await withAdmin(({ tenants }) => rotateWithProgress(tenants, tenant, scope))
     })
   const rewrap = new Command('rewrap')
     .description('wrap the patient keys under the newest tenant key; continues an interrupted run')
@@ -58,14 +76,50 @@ export function keysCommand(): Command {
       })
       printLine(patient === undefined ? `${use ?? 'access'} key version ${version}` : `patient key version ${version}`)
     })
+  const replay = new Command('replay-erasures')
+    .description('destroy the keys of erased patients again, after a restore and before the gateway serves')
+    .addArgument(tenantArgument())
+    .requiredOption('--policy <file>', 'the keys of the log and the quorum of witnesses (C2SP tlog-policy)')
+    .addHelpText('after', '\nExit code: 1 if a key item is missing or damaged. Such a patient stays closed.')
+    .action(async (tenant: TenantId, { policy }: { readonly policy: string }, command: Command) => {
+      const { replayErasures } = await import('./keys-replay-run.ts')
+      await replayErasures(tenant, policy, command)
+    })
   return new Command('keys')
     .description("manage a tenant's keys")
     .addCommand(create)
     .addCommand(list)
+    .addCommand(status)
     .addCommand(rotate)
     .addCommand(rewrap)
     .addCommand(renew)
+    .addCommand(replay)
 }
+
+/** Exit code if a rotation is overdue. */
+const OVERDUE = 3
+
+/** Shows a bar for each step, and prints what was done. */
+async function rotateWithProgress(tenants: TenantRotation, tenant: TenantId, scope: RotationScope): Promise<void> {
+  const bars = new Map<RotationStep, ReturnType<typeof positionProgress>>()
+  const { run, continued, rewrapped, refused } = await tenants
+    .run(tenant, scope, ({ step, done, of }) => {
+      if (step !== 'REWRAP' && step !== 'REWRITE') return
+      const bar = bars.get(step) ?? positionProgress(process.stderr, UNITS[step])
+      bars.set(step, bar)
+      bar.update(done, of)
+    })
+    .finally(() => {
+      for (const bar of bars.values()) bar.stop()
+    })
+  if (continued) printLine('continued an earlier rotation', 'stderr')
+  const { planned } = run
+  for (const [key, version] of Object.entries(planned)) printLine(`${key} key version ${version}`)
+  printLine(`rewrapped ${rewrapped}, refused ${refused}`)
+  if (refused > 0) process.exitCode = 1
+}
+
+const UNITS = { REWRAP: 'patient keys wrapped', REWRITE: 'patients with rewritten search entries' } as const
 
 const withRotation = <T>(work: (rotation: KeyRotation) => Promise<T>): Promise<T> => withAdmin(({ rotation }) => work(rotation))
 

@@ -2,7 +2,7 @@ import type { TenantId } from '../gateway/model/ids.ts'
 import type { RegisteredClient, RegisteredOperation } from '../gateway/model/registered-operation.ts'
 import type { OperationAdmin } from '../gateway/admin/operation-admin.ts'
 import type { ClientOf } from '../gateway/operations/persisted/operation-registry.ts'
-import { DEFAULT_VERSION } from '../gateway/operations/persisted/registry-admin.ts'
+import { newNameRefusal } from '../gateway/operations/persisted/new-names.ts'
 import { type Choices, unknownText } from './choices.ts'
 import { Refused } from './refused.ts'
 
@@ -82,9 +82,11 @@ export async function requireRegistered(
   tenant: TenantId,
   { name, isNew, option }: NewName,
 ): Promise<void> {
-  if (isNew || (await decisions.show({ tenant, client: name })) !== undefined) return
+  const refused = await newNameRefusal(decisions, { tenant, client: name }, { newClient: isNew })
+  if (refused === undefined) return
   const otherwise = 'If the client is new, add --new-client.'
-  throw unknownClient(name, await decisions.list(tenant), { option, otherwise })
+  const known = refused.known.map((client) => ({ client }))
+  throw unknownClient(name, known, { option, otherwise })
 }
 
 /**
@@ -97,8 +99,9 @@ export async function requireApplication(
   of: ClientOf,
   { name, isNew, option }: NewName,
 ): Promise<void> {
-  const apps = Object.keys((await decisions.show(of))?.client.apps ?? {}).filter((app) => app !== DEFAULT_VERSION.app)
-  if (isNew || apps.length === 0 || apps.includes(name)) return
+  const refused = await newNameRefusal(decisions, of, { newClient: true, app: name, newApp: isNew })
+  if (refused === undefined) return
+  const { known } = refused
   const otherwise = 'If the application is new, add --new-app.'
-  throw new Refused(unknownText(name, { noun: 'application', of: 'the client', known: apps, option, otherwise }))
+  throw new Refused(unknownText(name, { noun: 'application', of: 'the client', known, option, otherwise }))
 }

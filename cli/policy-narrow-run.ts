@@ -21,11 +21,11 @@ export async function printNarrowing(flags: NarrowFlags, command: Command): Prom
   const compiled = compileProject()
   const narrowed = narrowedBy(compiled.schema, review)
   const files = narrowedFiles(narrowed)
-  const left = narrowed.filter(({ change }) => change.kind === 'NONE')
   if (review.attributedFrom === undefined) printLine('No record of this time was decided by the policy in force.', 'stderr')
   else printLine(`The policy in force decides since ${review.attributedFrom}: a grant is unused since then.`, 'stderr')
-  for (const { grant } of left)
-    printLine(`${grant.source.name}:${grant.line} is left: nobody used a grant of ${grant.place}, and it needs one`, 'stderr')
+  for (const { grant, change } of narrowed)
+    if (change.kind === 'NONE')
+      printLine(`${grant.source.name}:${grant.line} is left: ${reasonOf(grant.place, change.because)}`, 'stderr')
   const after = lockAfter(files, command)
   const { widened, narrowed: rights, other } = diffLocks(compiled.lock, after)
   // a fault of this command: to take roles away gives nobody a right
@@ -35,6 +35,15 @@ export async function printNarrowing(flags: NarrowFlags, command: Command): Prom
     'stderr',
   )
   printText(files.map(unifiedDiff).join(''))
+}
+
+function reasonOf(place: string, because: 'LAST_GRANT' | 'RETRACTION'): string {
+  switch (because) {
+    case 'LAST_GRANT':
+      return `nobody used a grant of ${place}, and it needs one`
+    case 'RETRACTION':
+      return `other values of the record keep a grant of DELETE, so that ${place} needs one`
+  }
 }
 
 /** The lock of the changed schema. Ends the command if the schema cannot be compiled. */

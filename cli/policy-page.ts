@@ -136,6 +136,7 @@ caption { text-align: left; padding: .5rem .75rem; color: var(--dim) }
 th, td { text-align: left; vertical-align: top; padding: .4rem .75rem }
 td { white-space: nowrap }
 td.prose { white-space: normal }
+td.partial { white-space: normal; min-width: 11rem }
 thead th { background: var(--band); border-bottom: 1px solid var(--line); white-space: nowrap }
 tbody + tbody, tbody:not([role]) tr + tr { border-top: 1px solid var(--line) }
 tbody th { font-weight: 600; }

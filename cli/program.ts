@@ -9,6 +9,7 @@ import { keysCommand } from './keys.ts'
 import { loadCommand } from './load.ts'
 import { OPERATIONS_DESCRIPTION } from './operations-description.ts'
 import { policyCommand } from './policy.ts'
+import { recordsCommand } from './records.ts'
 import { schemaCommand } from './schema.ts'
 import { searchCommand } from './search.ts'
 import { studyCommand } from './study.ts'
@@ -70,6 +71,7 @@ Exit code: 0 if a command is done, 1 if it is refused or fails. The help of a co
     .addCommand(onSystem(loadCommand()))
     .addCommand(auditCommand(onSystem))
     .addCommand(onSystem(keysCommand()))
+    .addCommand(onSystem(recordsCommand()))
     .addCommand(onSystem(searchCommand()))
     .addCommand(onSystem(studyCommand()))
     .addCommand(onSystem(workforceCommand()))

@@ -39,16 +39,19 @@ export function signOffHint({ from, to, role, digest }: AccessReview, { tenant }
 }
 
 function usedGrants({ grants }: AccessReview): string {
-  const rows = grants.flatMap(({ rule, view, roles }) =>
+  const rows = grants.flatMap(({ rule, actions, view, roles }) =>
     roles.flatMap((use) =>
       use.used
         ? [
             [
               rule,
               use.role,
+              actions.join(' '),
               view,
               number(use.disclosed + use.masked),
               number(use.searches),
+              number(use.written),
+              number(use.retractions),
               number(use.users),
               use.lastUsedAt ?? '',
             ],
@@ -56,7 +59,11 @@ function usedGrants({ grants }: AccessReview): string {
         : [],
     ),
   )
-  return table(['rule', 'role', 'view', 'disclosed', 'searches', 'users', 'last use'], rows, rows.length)
+  return table(
+    ['rule', 'role', 'actions', 'view', 'disclosed', 'searches', 'written', 'retracted', 'users', 'last use'],
+    rows,
+    rows.length,
+  )
 }
 
 function unusedGrants(unused: readonly UnusedGrant[]): string {

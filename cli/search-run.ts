@@ -9,6 +9,7 @@ import { printLine } from './terminal.ts'
 
 /** Exit code if an entry was corrected. Expect it after a change of the schema, and at no other time. */
 const CORRECTED = 3
+const LINE_EVERY_MS = 1_000
 
 /** Compares the search entries and the comparison tokens of a tenant with its records, corrects them, and prints the counts. */
 export async function reindex(tenant: TenantId): Promise<void> {
@@ -22,7 +23,12 @@ export async function reindex(tenant: TenantId): Promise<void> {
       ['comparison tokens', admin.comparisons],
     ] as const) {
       if (reindexer === undefined) continue
-      const counts = await reindexer.reindex(tenant, (progress) => printLine(line(name, progress), 'stderr'))
+      let reported = performance.now()
+      const counts = await reindexer.reindex(tenant, (progress) => {
+        if (performance.now() - reported < LINE_EVERY_MS) return
+        reported = performance.now()
+        printLine(line(name, progress), 'stderr')
+      })
       printLine(line(name, counts))
       all.push(counts)
     }

@@ -2,6 +2,7 @@ import { buildASTSchema, concatAST, isObjectType, parse, Source, type DocumentNo
 import { changeSdl, type ChangeSdl } from './change-sdl.ts'
 import type { TypeName } from './coordinates.ts'
 import { FaultList } from './fault.ts'
+import { HISTORY_ENTRY, HISTORY_FIELD, historySdl, type HistorySdl } from './history-sdl.ts'
 import type { WritePolicy } from './policy.ts'
 import { recordChanges, writePolicies } from './record-changes.ts'
 
@@ -9,7 +10,7 @@ import { recordChanges, writePolicies } from './record-changes.ts'
 export interface SchemaWithChanges {
   readonly schema: GraphQLSchema
   readonly writes: ReadonlyMap<TypeName, WritePolicy>
-  /** The names of the generated payload types. */
+  /** The names of the generated types that lead to a record: payloads, and entries of a history. */
   readonly payloads: ReadonlySet<string>
 }
 
@@ -17,7 +18,8 @@ export interface SchemaWithChanges {
 export const GENERATED = 'generated from change grants'
 
 /**
- * Builds the schema of a document. Adds inputs, payloads and root fields for each record type with grants of CREATE, UPDATE or DELETE.
+ * Builds the schema of a document. Adds inputs, payloads and root fields for each record type with grants of CREATE, UPDATE or DELETE. A
+ * schema with such grants also gets the history of each stored record type.
  *
  * @throws PolicyFaults if the schema already has a generated name
  */
@@ -26,10 +28,12 @@ export function addChanges(document: DocumentNode): SchemaWithChanges {
   const changes = recordChanges(base)
   if (changes.length === 0) return { schema: base, writes: new Map(), payloads: new Set() }
   const generated = changeSdl(changes)
-  refuseClashes(base, generated)
-  const sdl = parse(new Source(renderChanges(base, generated), GENERATED))
+  const history = historySdl(base)
+  refuseClashes(base, generated, history)
+  const text = [renderChanges(base, generated), ...Object.values(history.types), ...history.fields].join('\n')
+  const sdl = parse(new Source(text, GENERATED))
   const schema = buildASTSchema(concatAST([document, sdl]), { assumeValidSDL: true })
-  return { schema, writes: writePolicies(changes, mutationName(base)), payloads: generated.payloads }
+  return { schema, writes: writePolicies(changes, mutationName(base)), payloads: new Set([...generated.payloads, HISTORY_ENTRY]) }
 }
 
 /** The generated SDL. Ends with a newline. */
@@ -46,8 +50,9 @@ function mutationName(base: GraphQLSchema): string {
 }
 
 /** Refuses a name that the schema has too. A merge would give clients a type that the grants do not describe. */
-function refuseClashes(base: GraphQLSchema, { types, roots }: ChangeSdl): void {
+function refuseClashes(base: GraphQLSchema, { types, roots }: ChangeSdl, history: HistorySdl): void {
   const faults = new FaultList()
+  refuseTaken(base, history, new Set(types.map(({ name }) => name)), faults)
   const instead = (type: string) => `another name, or no change grants on ${type}.`
   const seen = new Set<string>()
   for (const { name, for: type, members } of types) {
@@ -89,4 +94,19 @@ function refuseClashes(base: GraphQLSchema, { types, roots }: ChangeSdl): void {
       )
   }
   faults.throwIfAny()
+}
+
+/** Refuses a name of the history that the schema has too. */
+function refuseTaken(base: GraphQLSchema, history: HistorySdl, generated: ReadonlySet<string>, faults: FaultList): void {
+  const problem = (name: string): string =>
+    `A schema with change grants has ${name} for the history of records, but the name is taken.`
+  for (const name of Object.keys(history.types)) {
+    const taken = base.getType(name)
+    if (taken || generated.has(name)) faults.add(taken?.astNode, name, problem(name), 'another name.')
+  }
+  for (const type of history.records) {
+    const field = type.getFields()[HISTORY_FIELD]
+    const name = `${type.name}.${HISTORY_FIELD}`
+    if (field) faults.add(field.astNode, name, problem(name), 'another name.')
+  }
 }

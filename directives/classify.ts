@@ -102,6 +102,8 @@ class Walk {
 
   #connection(field: AnyField, coordinate: Coordinate, type: GraphQLNamedType): 'EDGE' {
     const node = connectionNode(type)
+    // the entries of a history belong to the record that has it; the record of each entry is an edge of its own
+    if (isObjectType(node) && this.#kinds.get(node) === 'PAYLOAD') return this.#toOne(field, coordinate)
     if (!node || !isRecordType(this.#schema, this.#kinds, node)) this.#refuse(field, coordinate, 'connectionOfOthers')
     if (!has(field, 'phi')) this.#refuse(field, coordinate, 'connectionWithoutPhi')
     if (isNonNullType(field.type)) this.#refuse(field, coordinate, 'connectionNonNull')

@@ -18,7 +18,7 @@ import { has, type AnyField } from './read-directives.ts'
  *
  * - COMPOSITE: the inside of a `@phi` value.
  * - EMBEDDED: a part of one record; its leaves are values of that record.
- * - PAYLOAD: the answer of a generated mutation; it leads to the record that was written.
+ * - PAYLOAD: the answer of a generated mutation, or an entry of a history; it leads to the record that was written.
  * - OTHER: none of the other kinds; each of its fields needs `@notPhi` with a reason.
  */
 export type TypeKind =
@@ -44,7 +44,7 @@ export type TypeKinds = ReadonlyMap<GraphQLObjectType, TypeKind>
 /**
  * Finds the kind of every object type of the schema.
  *
- * @param payloads the names of the generated payload types
+ * @param payloads the names of the generated types that lead to a record
  */
 export function typeKinds(schema: GraphQLSchema, payloads: ReadonlySet<string> = new Set()): TypeKinds {
   const kinds = new Map<GraphQLObjectType, TypeKind>()

@@ -20,6 +20,7 @@ import { Keyring } from './crypto/keyring.ts'
 import type { KmsKeys } from './crypto/kms-keys.ts'
 import { type DigestSeal, KmsSeal } from './crypto/kms-seal.ts'
 import { AwsKms, type Kms } from './crypto/kms.ts'
+import { RecordSigner } from './crypto/record-signer.ts'
 import { AccessTable } from './store/access.ts'
 import { AutomaticQueryTable } from './store/automatic-queries.ts'
 import { BreakGlassTable } from './store/break-glass.ts'
@@ -43,12 +44,14 @@ import { RecipientTable } from './store/recipients.ts'
 import { RecordChanges } from './store/record-changes.ts'
 import { SealedSource } from './store/sealed-source.ts'
 import { SecurityTable } from './store/security.ts'
+import { RotationRunTable } from './store/rotation-runs.ts'
 import { SearchTable } from './store/search.ts'
 import { SessionTable } from './store/sessions.ts'
 import { StudyTable } from './store/studies.ts'
 import type { EventSink } from './telemetry/events.ts'
 import { type TenantId, tenantId } from './model/ids.ts'
 import type { Clock } from './model/record.ts'
+import { RetentionSettings } from './model/retention.ts'
 import { isLocal, isWithoutPatients } from './model/stage.ts'
 import { StoredWorkforce } from './store/stored-workforce.ts'
 import { WorkforceTable } from './store/workforce.ts'
@@ -90,6 +93,7 @@ const TABLES = {
   studies: tableIn('PHI_TABLE_ACCESS', ({ reads }, table) => new StudyTable(reads, table)),
   breakGlass: tableIn('PHI_TABLE_BREAK_GLASS', ({ reads }, table) => new BreakGlassTable(reads, table)),
   keys: tableIn('PHI_TABLE_KEYS', ({ reads }, table) => new DynamoKeyTable(reads, table)),
+  rotationRuns: tableIn('PHI_TABLE_KEYS', ({ reads }, table) => new RotationRunTable(reads, table)),
   audit: tableIn(
     'PHI_TABLE_AUDIT',
     ({ writes, process, now, events }, table) => new LaneLog({ client: writes, table, process, now, events }),
@@ -124,12 +128,20 @@ const TenantNames = z
   .pipe(z.array(z.string().refine((tenant) => tenantId(tenant) !== undefined)))
   .transform((tenants) => tenants as TenantId[])
 
+/** ARNs or aliases of KMS keys with commas between them. An empty text has none. */
+const KeyNames = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').filter((key) => key !== ''))
+
 const tableNames = Object.fromEntries([...TABLE_VARIABLES].map((variable) => [variable, name]))
 const Environment = z.object({
   PHI_STAGE: name,
   ...(tableNames as Record<TableVariable, typeof name>),
   PHI_KMS_KEY_ID: name,
   PHI_TENANT_KMS_KEYS: TenantKmsKeys,
+  /** The keys of records' signatures, with commas between them. The first one signs, and each verifies. */
+  PHI_SIGNATURE_KEYS: KeyNames,
   PHI_PREFETCH_TENANTS: TenantNames,
   /** The name or ARN of the audit function. */
   PHI_AUDIT_FUNCTION: name.optional(),
@@ -143,6 +155,7 @@ const IssuerEnvironment = z.object({
   PHI_SESSIONS: jsonOf('PHI_SESSIONS').pipe(SessionSettings),
 })
 const OperationsEnvironment = z.object({ PHI_OPERATIONS: jsonOf('PHI_OPERATIONS').pipe(OperationSettings) })
+const RetentionEnvironment = z.object({ PHI_RETENTION: jsonOf('PHI_RETENTION').pipe(RetentionSettings) })
 const LimitsEnvironment = z.object({ PHI_LIMITS: LimitsText.default(DEFAULT_LIMITS) })
 
 export type Env = Readonly<Record<string, string | undefined>>
@@ -159,6 +172,8 @@ export interface Services extends Tables {
   readonly kms: Kms
   readonly kmsKeysFor: (tenant: TenantId) => KmsKeys
   readonly keyring: Keyring
+  /** Signs records. Undefined without a key. */
+  readonly signer: RecordSigner | undefined
   /** Answers who accessed a patient's record. Undefined without the audit function. */
   readonly patientAccesses: PatientAccessSource | undefined
   /**
@@ -213,6 +228,7 @@ export function openServices(env: Env, { now = Date.now, events }: { now?: Clock
     kms,
     kmsKeysFor,
     keyring,
+    signer: signerOf(kmsClient, settings.PHI_SIGNATURE_KEYS),
     patientAccesses:
       lambda === undefined || auditFunction === undefined ? undefined : new PatientAccessFunction(lambda, auditFunction),
     prefetch: async () => {
@@ -224,6 +240,11 @@ export function openServices(env: Env, { now = Date.now, events }: { now?: Clock
       for (const client of [reads, writes, kmsClient, lambda]) client?.destroy()
     },
   }
+}
+
+function signerOf(client: KMSClient, [current, ...former]: readonly string[]): RecordSigner | undefined {
+  if (current === undefined) return undefined
+  return RecordSigner.ofKms(client, [current, ...former])
 }
 
 function openTables(parts: TableParts, names: Readonly<Record<TableVariable, string>>): Tables {
@@ -278,6 +299,7 @@ export async function composeGateway(
     sources: new Map([...(sources?.(services) ?? []), [OWN_SOURCE, ownSource(services)]]),
     budgets: services.budgets,
     search: services.search,
+    ...(services.signer && { signer: services.signer }),
     ...(services.patientAccesses && { patientAccesses: services.patientAccesses }),
     workforce: new StoredWorkforce(services.workforceRows, services.keyring),
     recordVersions: new SealedVersions(services.recordHistory, services.keyring),
@@ -298,6 +320,11 @@ export async function composeGateway(
     },
     idempotency: services.idempotency,
     accessTable: services.access,
+    erasures: {
+      ...services,
+      history: services.recordHistory,
+      retention: RetentionEnvironment.parse(env).PHI_RETENTION,
+    },
     ...(cors && { cors }),
     keys: services.keyring,
     audit: { log: services.audit, process: services.process },

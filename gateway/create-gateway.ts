@@ -24,6 +24,7 @@ import type { TenantId } from './model/ids.ts'
 import { ChangeTurns } from './mutations/change-turns.ts'
 import type { MutationPorts } from './mutations/mutation-scope.ts'
 import type { OperationAdministration } from './mutations/operation-administration.ts'
+import { historyResolvers } from './disclosure/history-resolvers.ts'
 import { joinedResolvers, recordResolvers } from './mutations/record-resolvers.ts'
 import { openScope } from './open-scope.ts'
 import { OperationSelector } from './operations/persisted/operation-selector.ts'
@@ -69,6 +70,7 @@ export async function createGateway(given: GatewayParts): Promise<Gateway> {
     ...(sessions && { sessions }),
     ...(administration && { operations: administration }),
     ...recordWriting(parts, policy),
+    ...(parts.erasures && { erasures: parts.erasures }),
     ...parts.mutations,
   }
   const services = {
@@ -78,7 +80,7 @@ export async function createGateway(given: GatewayParts): Promise<Gateway> {
     turns: new ChangeTurns(),
     linkedTenants: new Set<TenantId>(),
   }
-  const resolvers = joinedResolvers(parts.resolvers, recordResolvers(policy))
+  const resolvers = joinedResolvers(joinedResolvers(parts.resolvers, recordResolvers(policy)), historyResolvers(policy))
   const executable = executableSchema(publicSchema(schema), policy, resolvers)
   const engine = new OperationEngine({ schema: executable, introspection, events, detailedErrors })
   await engine.start()

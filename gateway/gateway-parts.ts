@@ -6,6 +6,7 @@ import type { StudySource } from './access/studies.ts'
 import type { AuditLog } from './audit/log.ts'
 import type { ProcessId } from './audit/request-id.ts'
 import type { Keyring } from './crypto/keyring.ts'
+import type { RecordSigner } from './crypto/record-signer.ts'
 import type { SdlSource } from '../directives/parse-sources.ts'
 import type { PolicyTable } from '../directives/policy.ts'
 import type { CorsPolicy } from './http/cors.ts'
@@ -14,6 +15,7 @@ import type { BudgetSource } from './disclosure/budget-source.ts'
 import type { RecordRules } from './model/record-rules.ts'
 import type { Clock } from './model/record.ts'
 import type { Resolvers } from './mutations/gateway-context.ts'
+import type { ErasureServices } from './mutations/erasure-run.ts'
 import type { MutationPorts } from './mutations/mutation-scope.ts'
 import type { OperationParts } from './operations/persisted/adoption.ts'
 import type { RegistryParts } from './mutations/operation-administration.ts'
@@ -85,6 +87,8 @@ export interface RecordParts {
   readonly limits?: Limits
   /** Opens sealed data. It also seals values that a response must carry unreadably: cursors, ids that lead nowhere. */
   readonly keys: Keyring
+  /** Signs records and verifies their signatures. Left out: no record can be signed, and a stored signature is unavailable. */
+  readonly signer?: RecordSigner
 }
 
 /** The list of accesses that patients ask for. */
@@ -114,6 +118,8 @@ interface MutationParts {
   readonly mutations?: Omit<MutationPorts, 'breakGlass'>
   /** Remembers the results of writes by idempotency key. Left out: records are read only. */
   readonly idempotency?: IdempotencyTable
+  /** Erasures of patients, with the rules of retention. Left out: nobody can be erased, and no legal hold placed. */
+  readonly erasures?: ErasureServices
   /** The table of memberships and consents. Left out: mutations change neither care teams nor consents. It needs `idempotency`. */
   readonly accessTable?: AccessTable
 }

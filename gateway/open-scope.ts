@@ -1,3 +1,4 @@
+import { getNamedType, type GraphQLSchema } from 'graphql'
 import { rootsToStepUp } from './access/step-up.ts'
 import { Trail } from './audit/trail.ts'
 import { auditContext } from './audit-context.ts'
@@ -16,7 +17,7 @@ import type { Caller } from './model/decision.ts'
 import { OperationTooCostly, PhiBudgetExceeded } from './model/failures.ts'
 import type { Instant, TenantId } from './model/ids.ts'
 import type { ChangeTurns } from './mutations/change-turns.ts'
-import { ACCESS_FIELDS, BREAK_GLASS_FIELD } from './mutations/mutation-resolvers.ts'
+import { ACCESS_FIELDS, BREAK_GLASS_FIELD, SIGNING_FIELD } from './mutations/mutation-resolvers.ts'
 import { type MutationPorts, MutationScope } from './mutations/mutation-scope.ts'
 import { exceeds } from './operations/cost.ts'
 import { costDetail, pageDetail } from './operations/cost-detail.ts'
@@ -69,6 +70,7 @@ export function openScope(
     budgets,
     limits,
     keys: keyring,
+    signer,
     events,
     audit,
     mutations: ports,
@@ -102,7 +104,7 @@ export function openScope(
     rootCalls(schema, asked, (field) => isChange(policy, `${mutation}.${field}` as Coordinate)) > MAX_CHANGES
   )
     throw new OperationTooCostly({ detail: MANY_CHANGES })
-  const wanted = [...withInputs(policy, paths, caller)]
+  const wanted = [...withInputs(policy, paths, caller), ...signedPaths(schema, policy, roots)]
   const grantable = new Set(wanted.filter((path) => refuseBeforeRecord(policy.phi.get(path), caller) === undefined))
   const trail = new Trail({
     log: audit.log,
@@ -151,6 +153,7 @@ export function openScope(
     computed,
     ...(budgets && { budgets }),
     ...(search && { search }),
+    ...(signer && { signer }),
     ...(patientAccesses && { patientAccesses }),
     ...(recordVersions && { recordVersions }),
     ...(workforce && { workforce }),
@@ -200,8 +203,16 @@ function refusalsOf(
 /** Whether a root field changes a record, a care team or a consent. */
 function isChange({ writes }: PolicyTable, root: Coordinate): boolean {
   const field = root.slice(root.indexOf('.') + 1)
-  if (ACCESS_FIELDS.some((name) => name === field)) return true
+  if (field === SIGNING_FIELD || ACCESS_FIELDS.some((name) => name === field)) return true
   return [...writes.values()].some(({ create, update, retract }) => [create, update, retract].includes(root))
+}
+
+/** The values that a signature covers: all of the type that a signing root returns. The signer reads them. */
+function signedPaths(schema: GraphQLSchema, { writes }: PolicyTable, roots: ReadonlySet<Coordinate>): readonly SchemaPath[] {
+  const mutation = schema.getMutationType()
+  const field = mutation?.getFields()[SIGNING_FIELD]
+  if (mutation == null || field === undefined || !roots.has(`${mutation.name}.${SIGNING_FIELD}` as Coordinate)) return []
+  return writes.get(getNamedType(field.type).name as TypeName)?.paths ?? []
 }
 
 /** Whether an operation selects an edge, or a record besides those of patients. */

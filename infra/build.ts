@@ -18,6 +18,7 @@ await Promise.all([
   bundleFunction(new URL('dist/notary/', root), 'functions/notary.ts'),
   bundleFunction(new URL('dist/audit-changes/', root), 'functions/audit-changes.ts'),
   bundleFunction(new URL('dist/delivery/', root), 'functions/delivery.ts'),
+  bundleFunction(new URL('dist/scrub/', root), 'functions/scrub.ts'),
   bundleTables(new URL('dist/tables/', root)),
   bundleAudit(new URL('dist/audit/', root)),
   // includes all dependencies, because graphql-shield needs a patch that an installation of this package does not apply

@@ -1,5 +1,6 @@
 import {
   foundBy,
+  erasureQueries,
   mutationResolvers,
   operationQueries,
   panelOf,
@@ -39,6 +40,7 @@ export const clinicResolvers: Resolvers = {
     explainAccess: async (_source, args, { scope }, info) => await scope.explainAccess(args, info),
     whoSawMyRecord: async (_source, args, { scope }, info) => await scope.whoSawMyRecord(args, info),
     disclosuresOfMyRecord: async (_source, args, { scope }, info) => await scope.disclosuresOfMyRecord(args, info),
+    ...erasureQueries,
     ...operationQueries,
   },
   Mutation: mutationResolvers,

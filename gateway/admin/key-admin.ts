@@ -1,16 +1,24 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
 import type { TimedAccess } from '../audit/entry.ts'
 import { ItemPacker } from '../audit/item-packer.ts'
 import type { KeyAct, KeyChanger, KeyChanges } from '../crypto/key-changes.ts'
 import type { KeyUse } from '../crypto/key-table.ts'
 import { KeyRotation } from '../crypto/key-rotation.ts'
+import type { SearchIndex } from '../../directives/policy.ts'
 import { VersionConflict } from '../model/failures.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { Instant, TenantId } from '../model/ids.ts'
 import { type Env, openServices, type Services } from '../compose.ts'
 import { operatorContext } from './operator-context.ts'
+import { searchReindexer } from './search-admin.ts'
+import { TenantRotation } from './tenant-rotation.ts'
 
 export interface KeyAdmin {
   readonly rotation: KeyRotation
+  readonly tenants: TenantRotation
+  /** The longest time between two rotations of a key: `PHI_KEY_ROTATION_DAYS`. */
+  readonly rotationDays: number
   /**
    * Creates the keys of a new tenant. A tenant that exists gets the purpose keys that it lacks.
    *
@@ -27,21 +35,28 @@ const PATHS: Readonly<Record<KeyAct, SchemaPath>> = {
   ADD_USE: '#purpose-key' as SchemaPath,
   REWRAP: '#patient-key.wrapping' as SchemaPath,
   RENEW_USE: '#purpose-key' as SchemaPath,
+  RETIRE_USE: '#purpose-key' as SchemaPath,
   RENEW_PATIENT: '#patient-key' as SchemaPath,
 }
+/** A change of another kind updates its key. */
+const ACTIONS: Readonly<Partial<Record<KeyAct, 'CREATE' | 'DELETE'>>> = { ADD_USE: 'CREATE', RETIRE_USE: 'DELETE' }
+const Schedule = z.object({ PHI_KEY_ROTATION_DAYS: z.coerce.number().int().min(1).max(3_650).default(365) })
 const DEADLINE_MS = 30_000
 
 /**
  * Opens the keys of a deployment for administration. The audit names the operator's account.
  *
  * @param policy digest of the policy lock, for the audit
+ * @param searchable `searchIndexes` of the policy lock
  * @throws ZodError for a missing variable
  */
-export function keyAdmin(policy: string, env: Env): KeyAdmin {
+export function keyAdmin(policy: string, env: Env, searchable: readonly SearchIndex[]): KeyAdmin {
   const services = openServices(env)
   const rotation = keyRotation(services, policy)
   return {
     rotation,
+    rotationDays: Schedule.parse(env).PHI_KEY_ROTATION_DAYS,
+    tenants: tenantRotation(services, policy, searchable),
     async create(tenant) {
       if (await services.keyring.hasTenant(tenant)) return await rotation.addMissingUses(tenant)
       await services.keyring.createTenant(tenant)
@@ -49,6 +64,22 @@ export function keyAdmin(policy: string, env: Env): KeyAdmin {
     },
     close: () => services.close(),
   }
+}
+
+/**
+ * The rotation of a tenant's keys, with its search entries, over the services of a process.
+ *
+ * @param pause waits for so many milliseconds
+ */
+export function tenantRotation(
+  services: Services,
+  policy: string,
+  searchable: readonly SearchIndex[],
+  pause: (ms: number) => Promise<unknown> = sleep,
+): TenantRotation {
+  const { keys, rotationRuns: runs, now } = services
+  const rotation = keyRotation(services, policy)
+  return new TenantRotation({ rotation, runs, keys, reindexer: searchReindexer(services, policy, searchable), now, sleep: pause })
 }
 
 /** Key rotation over the services of a process. One transaction stores a change and its audit record. */
@@ -76,7 +107,7 @@ function recordOf(act: KeyAct, { patients }: KeyChanges, at: Instant): TimedAcce
   const [only] = act === 'RENEW_PATIENT' ? patients : []
   return {
     path: PATHS[act],
-    action: act === 'ADD_USE' ? 'CREATE' : 'UPDATE',
+    action: ACTIONS[act] ?? 'UPDATE',
     outcome: 'WRITTEN',
     at,
     ...(only && { patient: only.patient }),

@@ -32,17 +32,26 @@ export class AuditHistory {
 
   /** All records about a patient, or by a user, in time order. */
   async entriesBy(index: IndexSpan['index'], tenant: TenantId, subject: string, span: Span = {}): Promise<AuditEntry[]> {
-    const { from = 0, to = Number.MAX_SAFE_INTEGER } = span
     const entries: AuditEntry[] = []
+    for await (const some of this.batchesBy(index, tenant, subject, span)) entries.push(...some)
+    return inTimeOrder(entries)
+  }
+
+  /** The same records in batches, the latest first. Use it if only some of them are kept. */
+  async *batchesBy(
+    index: IndexSpan['index'],
+    tenant: TenantId,
+    subject: string,
+    { from = 0, to = Number.MAX_SAFE_INTEGER }: Span = {},
+  ): AsyncGenerator<readonly AuditEntry[]> {
     let start: ItemPlace | undefined
     for (let isEnd = false; !isEnd; ) {
       const read = await this.placesBy({ index, tenant, subject, from, to, start }, STEP)
-      entries.push(...(await this.itemsAt(tenant, read.places)).flatMap(entriesOf))
+      yield (await this.itemsAt(tenant, read.places)).flatMap(entriesOf)
       const last = read.places.at(-1)
       start = last && { ...last, sequence: last.sequence + 1 }
       isEnd = read.isEnd
     }
-    return inTimeOrder(entries)
   }
 
   /** All records of one request, in time order. @throws BadUserInput if the text is no request id */

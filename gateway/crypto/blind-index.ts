@@ -10,8 +10,6 @@ import type { PurposeKey } from './tenant-keys.ts'
 const INFO = 'phi-gateway/search/v1'
 const NO_SALT = new Uint8Array(0)
 const TOKEN_BYTES = 16
-/** A token names no key version. With a newer key, a search would not find the stored tokens. */
-const TOKEN_KEY_VERSION = 1
 
 /** The key of one index lookup: the normalized parts of its compound, in order. */
 export type SearchKey = readonly string[]
@@ -34,10 +32,17 @@ export function searchKey(index: SearchIndex, valueOf: (path: SchemaPath) => unk
  * Returns the token of a value in the search table, `docs/sealed-field.md` section 11: 16 bytes of an HMAC, as 22 base64url
  * characters. Its key is specific to the tenant and the index, so the same value has another token in another tenant or field.
  *
+ * @param version of the tenant's key: one of `tokenVersions`. A token does not name it.
  * @throws KeyUnavailable if the tenant's key is unavailable
  */
-export function searchToken(key: PurposeKey<'index'>, tenant: TenantId, index: SearchIndex, parts: SearchKey): string {
-  const indexKey = key.byVersion(TOKEN_KEY_VERSION)
+export function searchToken(
+  key: PurposeKey<'index'>,
+  tenant: TenantId,
+  index: SearchIndex,
+  parts: SearchKey,
+  version = key.version,
+): string {
+  const indexKey = key.byVersion(version)
   if (!indexKey) throw new KeyUnavailable()
   const fieldKey = keyFrom(hkdfSha256(indexKey, NO_SALT, lengthPrefixed(INFO, tenant, ...partsOf(index)), 32))
   // each part has a length prefix, so that no two compounds are the same text

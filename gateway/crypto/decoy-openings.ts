@@ -28,7 +28,8 @@ class DecoyOpenings {
     const key = patientKeyFrom(1, randomBytes(32))
     this.#keys = { current: () => key, byVersion: () => key }
     const accessKey = keyFrom(randomBytes(32))
-    this.#accessKey = { use: 'access', version: 1, key: accessKey, byVersion: () => accessKey }
+    const tokenVersions = { searched: [1], written: [1] }
+    this.#accessKey = { use: 'access', version: 1, key: accessKey, tokenVersions, byVersion: () => accessKey }
     this.#chunk = sealChunk(this.#keys, PLACE, CHUNK, ENTRIES)
     this.#manifest = sealRecord(this.#keys, RECORD, 1, { values: VALUES, metadata: METADATA }).manifest
     this.#access = sealPatientAccess(this.#accessKey, ACCESS, { version: 1, own: 1, consents: [], members: MEMBERS })

@@ -21,9 +21,10 @@ export interface KeyChanges {
  * - ROTATE adds a version of the tenant key.
  * - REWRAP wraps patient keys under the newest tenant key.
  * - ADD_USE adds the first version of purpose keys that a newer version of the gateway needs.
+ * - RETIRE_USE destroys the former versions of a purpose key.
  * - RENEW_USE and RENEW_PATIENT add a version of a purpose key or of a patient key.
  */
-export type KeyAct = 'ROTATE' | 'ADD_USE' | 'REWRAP' | 'RENEW_USE' | 'RENEW_PATIENT'
+export type KeyAct = 'ROTATE' | 'ADD_USE' | 'REWRAP' | 'RENEW_USE' | 'RETIRE_USE' | 'RENEW_PATIENT'
 
 /** Port that changes wrapped keys. */
 export interface KeyChanger {

@@ -9,6 +9,7 @@ import type { Kms } from './kms.ts'
 import type { RandomBytes } from './parts.ts'
 import type { WrapKeys } from './patient-keys.ts'
 import { TenantKeys } from './tenant-keys.ts'
+import { rewritableFrom } from './token-versions.ts'
 import { newWrappedKey, rewrapKey, wrapKeyFrom, type WrapPlace } from './wrap.ts'
 
 export interface RotationParts {
@@ -20,8 +21,11 @@ export interface RotationParts {
   readonly randomBytes?: RandomBytes
 }
 
-/** The uses with a renewable key: their sealed data names the key version. Tokens name none, so their keys stay at version 1. */
-export type RenewableUse = Extract<KeyUse, 'access' | 'cursor'>
+/**
+ * The uses with a renewable key. Data under `access` and `cursor` names its key version. Rows under `index` follow from records, so they
+ * can be written again. Ids and other tokens name no version and cannot change, so their keys stay at version 1.
+ */
+export type RenewableUse = Extract<KeyUse, 'access' | 'cursor' | 'index'>
 
 /**
  * A new key seals only after every process has loaded it. Processes cache the keys of a tenant for 300 s and those of a
@@ -37,14 +41,6 @@ export interface RewrapCounts {
   readonly rewrapped: number
   readonly already: number
   readonly refused: number
-}
-
-/** One version of a tenant key, and the number of keys wrapped under it. */
-export interface TenantKeyUsage {
-  readonly version: number
-  readonly kmsKey: string
-  readonly uses: number
-  readonly patientKeys: number
 }
 
 /**
@@ -65,12 +61,14 @@ export class KeyRotation {
    * Adds a version of the tenant key, under the tenant's current KMS key. Wraps the purpose keys under it at once; `rewrap`
    * does so with the patient keys.
    *
-   * @returns the version
+   * @param planned if the tenant has this version, nothing changes: for a rotation that started earlier
+   * @returns the newest version
    * @throws KeyUnavailable if the tenant has no keys or KMS refuses; VersionConflict if other writers keep changing the item;
    *   IntegrityFailure, StoreUnavailable, AuditUnavailable
    */
-  async rotate(tenant: TenantId): Promise<number> {
+  async rotate(tenant: TenantId, planned = Number.POSITIVE_INFINITY): Promise<number> {
     return await this.#changeTenant(tenant, 'ROTATE', async (before) => {
+      if (newestVersion(before.versions) >= planned) return { version: newestVersion(before.versions), after: before }
       const version = newestVersion(before.versions) + 1
       const [kmsKey] = this.#parts.kmsKeysFor(tenant)
       const former = await this.#wrapKeysOf(tenant, before, before.uses)
@@ -82,7 +80,7 @@ export class KeyRotation {
         const to = { wrapWith, place: { ...place, tenantKeyVersion: version } }
         return { ...use, tenantKeyVersion: version, wrapped: rewrapKey(at(former, place), to, use.wrapped, this.#random) }
       })
-      return { version, after: { versions: [...before.versions, { version, wrapped, kmsKey }], uses } }
+      return { version, after: { versions: [...before.versions, { version, wrapped, kmsKey, created: this.#parts.now() }], uses } }
     })
   }
 
@@ -115,17 +113,37 @@ export class KeyRotation {
   /**
    * Adds a version of a purpose key, which starts to seal after six minutes. Older versions continue to open.
    *
-   * @returns the version
+   * @param planned as for `rotate`
+   * @returns the newest version
    * @throws the errors of `rotate`
    */
-  async renewUse(tenant: TenantId, use: RenewableUse): Promise<number> {
+  async renewUse(tenant: TenantId, use: RenewableUse, planned = Number.POSITIVE_INFINITY): Promise<number> {
     return await this.#changeTenant(tenant, 'RENEW_USE', async (before) => {
-      const version = newestVersion(before.uses.filter((candidate) => candidate.use === use)) + 1
+      const newest = newestVersion(before.uses.filter((candidate) => candidate.use === use))
+      if (newest >= planned) return { version: newest, after: before }
+      const version = newest + 1
       const tenantKeyVersion = newestVersion(before.versions)
       const wrapWith = wrapKeyIn(await this.#wrapKeysOf(tenant, before, [{ tenantKeyVersion }]), tenantKeyVersion)
       const wrapped = newWrappedKey(wrapWith, { tenant, holder: { use }, tenantKeyVersion, version }, this.#random)
       const sealsFrom = this.#parts.now() + SEALS_AFTER_MS.use
       return { version, after: { ...before, uses: [...before.uses, { use, version, tenantKeyVersion, wrapped, sealsFrom }] } }
+    })
+  }
+
+  /**
+   * Destroys the former versions of the `index` key. Call it after all rows of the search table were rewritten under the newest one.
+   *
+   * @returns the version that remains
+   * @throws VersionConflict if rows could still be written under a former version; the errors of `rotate`
+   */
+  async retireFormerIndex(tenant: TenantId): Promise<number> {
+    return await this.#changeTenant(tenant, 'RETIRE_USE', (before) => {
+      const versions = before.uses.filter(({ use }) => use === 'index')
+      const newest = versions.find(({ version }) => version === newestVersion(versions))
+      if (newest === undefined || rewritableFrom(newest) > this.#parts.now()) throw new VersionConflict()
+      if (versions.length === 1) return { version: newest.version, after: before }
+      const uses = before.uses.filter(({ use, version }) => use !== 'index' || version === newest.version)
+      return { version: newest.version, after: { ...before, uses } }
     })
   }
 
@@ -175,29 +193,6 @@ export class KeyRotation {
       }
     }
     return counts
-  }
-
-  /**
-   * Lists the versions of the tenant key with the number of keys wrapped under each. A version without keys stays listed,
-   * although KMS is no longer called for it.
-   *
-   * @throws KeyUnavailable if the tenant has no keys; StoreUnavailable
-   */
-  async usage(tenant: TenantId): Promise<readonly TenantKeyUsage[]> {
-    const { tenant: item } = await this.#parts.table.load(tenant, { tenantItem: true, patients: [] })
-    if (!item) throw new KeyUnavailable()
-    const patientKeys = new Map<number, number>()
-    for await (const page of this.#parts.changer.pages(tenant)) {
-      for (const { tenantKeyVersion } of [...page.values()].flatMap(({ versions }) => versions)) {
-        patientKeys.set(tenantKeyVersion, (patientKeys.get(tenantKeyVersion) ?? 0) + 1)
-      }
-    }
-    return item.versions.map(({ version, kmsKey }) => ({
-      version,
-      kmsKey,
-      uses: item.uses.filter(({ tenantKeyVersion }) => tenantKeyVersion === version).length,
-      patientKeys: patientKeys.get(version) ?? 0,
-    }))
   }
 
   async #rewrapGroup(
@@ -264,24 +259,24 @@ export class KeyRotation {
   async #changeTenant(
     tenant: TenantId,
     act: KeyAct,
-    change: (before: TenantKeyItem) => Promise<{ version: number; after: TenantKeyItem }>,
+    change: (before: TenantKeyItem) => TenantChange | Promise<TenantChange>,
   ): Promise<number> {
     return await this.#withRetries(tenant, act, async () => {
       const { tenant: before } = await this.#parts.table.load(tenant, { tenantItem: true, patients: [] })
       if (!before) throw new KeyUnavailable()
       const { version, after } = await change(before)
-      return { version, changes: { tenant: { before, after }, patients: [] } }
+      return { version, changes: after === before ? undefined : { tenant: { before, after }, patients: [] } }
     })
   }
 
   async #withRetries(
     tenant: TenantId,
     act: KeyAct,
-    prepare: () => Promise<{ version: number; changes: KeyChanges }>,
+    prepare: () => Promise<{ version: number; changes: KeyChanges | undefined }>,
   ): Promise<number> {
     for (let tries = 0; tries < TRIES; tries++) {
       const { version, changes } = await prepare()
-      if ((await this.#parts.changer.write(tenant, act, changes)) === 'written') return version
+      if (changes === undefined || (await this.#parts.changer.write(tenant, act, changes)) === 'written') return version
     }
     throw new VersionConflict()
   }
@@ -298,6 +293,12 @@ export class KeyRotation {
     const allowed = this.#parts.kmsKeysFor(tenant)
     return new TenantKeys(tenant, item, this.#parts.now(), (wrapped) => openTenantKey(this.#parts.kms, tenant, allowed, wrapped))
   }
+}
+
+/** The same item as before changes nothing. */
+interface TenantChange {
+  readonly version: number
+  readonly after: TenantKeyItem
 }
 
 const at = (keys: WrapKeys, place: WrapPlace) => ({ wrapWith: wrapKeyIn(keys, place.tenantKeyVersion), place })

@@ -20,6 +20,8 @@ export interface WrappedTenantKey {
   readonly version: number
   readonly wrapped: Uint8Array
   readonly kmsKey: string
+  /** Milliseconds since the epoch. Undefined for a version of an older gateway. */
+  readonly created?: number
 }
 
 export interface WrappedPurposeKey {

@@ -12,6 +12,7 @@ import {
   type PatientKeyItem,
   type TenantKeyItem,
   type WantedKeys,
+  type WrappedTenantKey,
 } from './key-table.ts'
 import { contextOf, type KmsKeys, openTenantKey } from './kms-keys.ts'
 import type { Kms } from './kms.ts'
@@ -118,7 +119,7 @@ export class Keyring {
       return { use, version: 1, tenantKeyVersion: version, wrapped: newWrappedKey(wrapWith, place, this.#random), sealsFrom: 0 }
     })
     // if another process was first, its keys stay and these are discarded
-    await this.#table.createTenant(tenant, { versions: [{ version, wrapped, kmsKey }], uses })
+    await this.#table.createTenant(tenant, { versions: [{ version, wrapped, kmsKey, created: this.#now() }], uses })
   }
 
   /** @throws KeyUnavailable if the tenant or the use has no key, or KMS refuses; IntegrityFailure; StoreUnavailable */
@@ -245,7 +246,7 @@ export class Keyring {
   /** Reloads the keys of a tenant if its stored item is newer than the cached one. One reload serves all requests. */
   async #reloaded(tenant: TenantId, outdated: TenantKeys): Promise<TenantKeys> {
     if (this.#tenants.get(tenant) === outdated) this.#tenants.delete(tenant)
-    return await this.#tenantKeys(tenant)
+    return await this.#tenantKeys(tenant, outdated)
   }
 
   #handleFor(
@@ -286,17 +287,18 @@ export class Keyring {
     return { keys: await this.#reloaded(tenant, keys), items }
   }
 
-  async #tenantKeys(tenant: TenantId): Promise<TenantKeys> {
+  /** @param outdated the keys of an older item: KMS is not asked again for the versions that they have opened */
+  async #tenantKeys(tenant: TenantId, outdated?: TenantKeys): Promise<TenantKeys> {
     const ready = this.#tenants.get(tenant) ?? this.#tenantFlights.get(tenant)
     if (ready) return ready
-    return this.#unlock(tenant, this.#load(tenant, { tenantItem: true, patients: [] }), this.#now())
+    return this.#unlock(tenant, this.#load(tenant, { tenantItem: true, patients: [] }), this.#now(), outdated)
   }
 
   /** Single flight: concurrent requests for a tenant key wait for the same answer. */
-  #unlock(tenant: TenantId, loading: Promise<LoadedKeys>, from: number): Promise<TenantKeys> {
+  #unlock(tenant: TenantId, loading: Promise<LoadedKeys>, from: number, outdated?: TenantKeys): Promise<TenantKeys> {
     const flight = loading.then(async ({ tenant: item }) => {
       if (!item) throw new KeyUnavailable()
-      const keys = this.#keysOf(tenant, item, from)
+      const keys = this.#keysOf(tenant, item, from, outdated)
       await keys.wrapKey(keys.currentVersion)
       this.#tenants.set(tenant, keys, from, keys.until)
       return keys
@@ -309,11 +311,14 @@ export class Keyring {
     return flight
   }
 
-  #keysOf(tenant: TenantId, item: TenantKeyItem, from: number): TenantKeys {
+  #keysOf(tenant: TenantId, item: TenantKeyItem, from: number, outdated?: TenantKeys): TenantKeys {
     const allowed = this.#kmsKeysFor(tenant)
-    return new TenantKeys(tenant, item, from + this.#limits.tenantAge, (wrapped) =>
-      openTenantKey(this.#kms, tenant, allowed, wrapped),
-    )
+    const open = (wrapped: WrappedTenantKey) => openTenantKey(this.#kms, tenant, allowed, wrapped)
+    const until = from + this.#limits.tenantAge
+    // keys that were opened earlier expire earlier
+    if (outdated !== undefined && outdated.until > from)
+      return new TenantKeys(tenant, item, Math.min(until, outdated.until), open, outdated)
+    return new TenantKeys(tenant, item, until, open)
   }
 
   #load(tenant: TenantId, wanted: WantedKeys): Promise<LoadedKeys> {

@@ -18,7 +18,7 @@ const ALGORITHMS = {
   },
 } as const
 
-/** A key in AWS KMS that signs the checkpoints of a log: `ECC_NIST_EDWARDS25519` or `ML_DSA_44` with the usage `SIGN_VERIFY`. */
+/** A key in AWS KMS that signs, such as the checkpoints of a log: `ECC_NIST_EDWARDS25519` or `ML_DSA_44` with the usage `SIGN_VERIFY`. */
 class KmsSigner implements CheckpointSigner {
   readonly algorithm: CheckpointSigner['algorithm']
   readonly #client: KMSClient
@@ -58,6 +58,9 @@ class KmsSigner implements CheckpointSigner {
     return Buffer.from(text.slice(prefix.length), 'hex')
   }
 }
+
+/** An Ed25519 key in AWS KMS: `ECC_NIST_EDWARDS25519`. The client sets timeouts and attempts. */
+export const ed25519Signer = (client: KMSClient, keyId: string): CheckpointSigner => new KmsSigner(client, keyId, 'ED25519')
 
 function refused(cause: unknown): never {
   throw new KeyUnavailable({ cause })

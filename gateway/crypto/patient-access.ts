@@ -28,6 +28,8 @@ export interface PatientAccess {
   readonly next?: number
   /** The digest of the tombstone that replaced the patient's keys. Keys that exist all the same were restored. */
   readonly destroyed?: string
+  /** The digest of the item with the patient's legal holds and erasure. Absent if the patient never had one. */
+  readonly erasure?: string
 }
 
 // The content comes from `JSON.parse`, so that each part of it is JSON: a second check would take most of the time of an opening.
@@ -41,6 +43,7 @@ const Content = z.strictObject({
   chunks: z.array(z.tuple([z.string(), z.int(), z.string()])).optional(),
   next: z.int().optional(),
   destroyed: z.string().optional(),
+  erasure: z.string().optional(),
 })
 
 /** @throws ValueNotSealable if the content exceeds 200 KB of text */
@@ -62,13 +65,14 @@ export function sealPatientAccess(
 export function openPatientAccess(key: PurposeKey<'access'>, place: AccessItemPlace, sealed: Uint8Array): PatientAccess {
   const content = Content.safeParse(openAccessItem(key, place, sealed))
   if (!content.success) throw new IntegrityFailure()
-  const { members, chunks, version, consents, own, next, destroyed } = content.data
+  const { members, chunks, version, consents, own, next, destroyed, erasure } = content.data
   return {
     version,
     consents,
     ...(own !== undefined && { own }),
     ...(next !== undefined && { next }),
     ...(destroyed !== undefined && { destroyed }),
+    ...(erasure !== undefined && { erasure }),
     ...(members && { members: new Map(Object.entries(members)) }),
     ...(chunks && { chunks: chunks.map(([first, number, digest]) => ({ first, number, digest })) }),
   }

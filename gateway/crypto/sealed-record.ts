@@ -6,6 +6,7 @@ import { encodeManifest, manifestKeyVersion, openManifest, sealedDigest } from '
 import type { RandomBytes } from './parts.ts'
 import type { PatientKeys } from './patient-keys.ts'
 import { aadPrefix, type AadPrefix } from './record-binding.ts'
+import { sealedContentDigest } from './signed-content.ts'
 import { openField, openMetadata, sealField, sealMetadata, type OpeningCounter } from './sealed-field.ts'
 
 /** The stored form of a record: its manifest, and one attribute for each present value. */
@@ -96,6 +97,16 @@ export class SealedRecord {
     this.metadata = openMetadata(ownKeys, this.#prefix, content.recordVersion, content.metadata, counter)
   }
 
+  /** What identifies each sealed value. Two versions of a record have the same text for a value that no change gave. Opens nothing. */
+  seals(): ReadonlyMap<SchemaPath, string> {
+    return new Map(
+      [...this.#digests].map(([path, digest]) => [
+        `${this.#type}.${path}` as SchemaPath,
+        Buffer.from(digest).toString('base64url'),
+      ]),
+    )
+  }
+
   /** Compares an attribute with the manifest and opens nothing. A path of another type is INTEGRITY, never ABSENT. */
   verdict(path: SchemaPath, attribute: Uint8Array | undefined): Verdict {
     const relative = relativePath(this.#type, path)
@@ -107,6 +118,19 @@ export class SealedRecord {
     if (!timingSafeEqual(sealedDigest(attribute), digest)) return 'INTEGRITY'
     this.#listed.set(path, attribute)
     return 'OPEN'
+  }
+
+  /** Whether these are all values of the manifest, and no others. Opens nothing. */
+  isWhole(attributes: ReadonlyMap<SchemaPath, Uint8Array>): boolean {
+    return (
+      attributes.size === this.#digests.size &&
+      [...attributes].every(([path, attribute]) => this.verdict(path, attribute) === 'OPEN')
+    )
+  }
+
+  /** The digest of the content in its sealed form, for signatures. Opens nothing. */
+  get sealedDigest(): string {
+    return sealedContentDigest(this.#digests, this.metadata)
   }
 
   /** @throws IntegrityFailure unless the verdict is OPEN and the value was sealed at this place */

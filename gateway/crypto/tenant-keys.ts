@@ -11,6 +11,7 @@ import {
   type WrappedPurposeKey,
 } from './key-table.ts'
 import { isVersion } from './parts.ts'
+import { type TokenVersions, tokenVersions } from './token-versions.ts'
 import type { WrapKeys } from './patient-keys.ts'
 import { unwrapKey, wrapKeyFrom } from './wrap.ts'
 
@@ -19,6 +20,8 @@ export interface PurposeKey<Use extends KeyUse = KeyUse> {
   readonly use: Use
   readonly version: number
   readonly key: KeyObject
+  /** For a key of tokens: the versions of tokens that a lookup asks for, and those that a write leaves. Oldest first. */
+  readonly tokenVersions: TokenVersions
   /** Returns any version; undefined if it does not exist. @throws KeyUnavailable, IntegrityFailure */
   byVersion(version: number): KeyObject | undefined
 }
@@ -39,11 +42,21 @@ export class TenantKeys {
   readonly #wrapKeys = new Map<number, Promise<KeyObject>>()
   readonly #purposeKeys = new Map<string, KeyObject>()
 
-  constructor(tenant: TenantId, item: TenantKeyItem, until: number, open: OpenTenantKey) {
+  /** @param former the keys of an older item of the tenant: KMS is not asked again for the versions that they have opened */
+  constructor(tenant: TenantId, item: TenantKeyItem, until: number, open: OpenTenantKey, former?: TenantKeys) {
     this.#tenant = tenant
     this.#item = item
     this.until = until
     this.#open = open
+    if (former !== undefined) this.#adopt(former)
+  }
+
+  #adopt(former: TenantKeys): void {
+    for (const [version, wrapKey] of former.#wrapKeys) {
+      const [own, theirs] = [this.#item, former.#item].map(({ versions }) => versions.find((one) => one.version === version))
+      const isSame = own !== undefined && theirs?.kmsKey === own.kmsKey && Buffer.compare(own.wrapped, theirs.wrapped) === 0
+      if (isSame) this.#hold(version, wrapKey)
+    }
   }
 
   /** The version of the tenant key that wraps new keys. @throws KeyUnavailable if the tenant has none */
@@ -62,10 +75,14 @@ export class TenantKeys {
     const ready = this.#wrapKeys.get(version)
     if (ready) return ready
     const opening = this.#openVersion(version)
+    this.#hold(version, opening)
+    return opening
+  }
+
+  #hold(version: number, opening: Promise<KeyObject>): void {
     this.#wrapKeys.set(version, opening)
     // a failure is not cached: the next request calls KMS again
     opening.catch(() => this.#wrapKeys.delete(version))
-    return opening
   }
 
   /** Returns the wrap keys of these versions. A version that fails affects only the keys that it wraps. */
@@ -95,7 +112,7 @@ export class TenantKeys {
     const version = sealingVersion(versions, now)
     const key = byVersion(version)
     if (!key) throw new KeyUnavailable()
-    return { use, version, key, byVersion }
+    return { use, version, key, tokenVersions: tokenVersions(versions, now), byVersion }
   }
 
   #unwrapPurposeKey({ use, version, tenantKeyVersion, wrapped }: WrappedPurposeKey, wrapKeys: WrapKeys): KeyObject {

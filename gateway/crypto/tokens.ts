@@ -9,7 +9,7 @@ import type { PurposeKey } from './tenant-keys.ts'
 // as 22 base64url characters. All functions throw KeyUnavailable if the tenant's key is unavailable.
 
 const TOKEN_BYTES = 16
-/** A token names no key version. With a newer key, a lookup would not find the stored tokens. */
+/** A token names no key version, and the `lookup` and `identifier` keys have no second one: ids and audit records never change. */
 const TOKEN_KEY_VERSION = 1
 
 /** Returns the token of a person (`Practitioner/123`) in the keys of the access table. */
@@ -25,6 +25,11 @@ export function userToken(key: PurposeKey<'lookup'>, user: string): string {
 /** Returns the token that the audit records for a requested id without a record, or with a record hidden from the caller (P5). */
 export function lookupToken(key: PurposeKey<'lookup'>, requestedId: string): string {
   return token(key, lengthPrefixed('requested-id'), requestedId)
+}
+
+/** Returns the token of the values of a search: in its cursors, and in the audit for a search that finds nobody. */
+export function searchedValuesToken(key: PurposeKey<'lookup'>, values: readonly (readonly string[])[]): string {
+  return token(key, lengthPrefixed('searched-values'), JSON.stringify(values))
 }
 
 /**

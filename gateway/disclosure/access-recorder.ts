@@ -29,9 +29,11 @@ export class AccessRecorder {
   /**
    * Records a closed record that the answer omits, once, whether a list or an edge leads to it. It is kept out of the counts of the
    * answer, and out of the length of its audit item.
+   *
+   * @param part distinguishes parts of a record that are left out one by one
    */
-  recordLeftOut(record: AccessRecord): void {
-    const key = `${record.recordType ?? ''} ${record.recordId ?? ''} LEFT_OUT`
+  recordLeftOut(record: AccessRecord, part = ''): void {
+    const key = `${record.recordType ?? ''} ${record.recordId ?? ''} LEFT_OUT ${part}`
     if (this.#recorded.has(key)) return
     this.#recorded.add(key)
     this.#parts.trail.record(record, { kind: 'LEFT_OUT' })

@@ -53,11 +53,20 @@ export class ChangeTargets {
    * @param ref for an unreadable id, a place without a record
    */
   async targetOf(ref: RecordRef, intended: IntendedChange, info: GraphQLResolveInfo): Promise<ChangeTarget | null> {
+    const record = await this.recordOf(ref, NO_PATHS, info)
+    return record && (await this.#withFacts(record, intended))
+  }
+
+  /**
+   * Returns the record with an outcome for each of the paths, or null after its error entry and its audit record. The granted values are
+   * opened and recorded as reads.
+   */
+  async recordOf(ref: RecordRef, paths: ReadonlySet<SchemaPath>, info: GraphQLResolveInfo): Promise<RecordView | null> {
     const { loader, errors, counter } = this.#parts
-    const loaded = await loader.load(ref, NO_PATHS, { byId: true })
+    const loaded = await loader.load(ref, paths, { byId: true })
     switch (loaded.kind) {
       case 'FOUND':
-        return await this.#withFacts(loaded.record, intended)
+        return loaded.record
       case 'NOT_FOUND':
         errors.notFound(info.path, recordKey(ref))
         return null

@@ -3,6 +3,7 @@ import { decide } from '../decide/decide.ts'
 import type { Trail } from '../audit/trail.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Denial } from '../model/decision.ts'
+import { OF_EARLIER_VERSION } from '../model/limit-details.ts'
 import { BadUserInput, Erased, OperationTooCostly } from '../model/failures.ts'
 import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import { recordKey, type RecordRef } from '../model/ids.ts'
@@ -49,6 +50,7 @@ export class Connections {
 
   /** The records of one type of a patient. If the edge to them is denied, null with an error. */
   async ofPatient(patient: RecordView, type: TypeName, args: PageArguments, info: GraphQLResolveInfo): Promise<Connection | null> {
+    if (patient.isEarlier) throw new BadUserInput({ detail: OF_EARLIER_VERSION })
     const path = patient.path(info.fieldName)
     const outcome = patient.outcome(info.fieldName)
     if (outcome === undefined) throw new MissingDecisionError(path)

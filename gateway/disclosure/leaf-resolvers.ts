@@ -1,6 +1,7 @@
 import { getNamedType, type GraphQLFieldResolver, type GraphQLSchema, isInterfaceType, isObjectType } from 'graphql'
 import type { Coordinate } from '../../directives/coordinates.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
+import { isSignature } from '../../directives/signature-field.ts'
 import { ConnectionEdge } from './connection-edge.ts'
 import type { RequestScope } from './request-scope.ts'
 import { RecordView } from './record-view.ts'
@@ -35,14 +36,20 @@ export function leafResolvers(schema: GraphQLSchema, policy: PolicyTable): ReadR
       const isPlain = isObjectType(target) && ![...policy.records.keys()].some((record) => (record as string) === target.name)
       // an edge of a list without records holds its node itself
       if (isPlain && field === 'node' && policy.classes.get(`${type.name}.${field}` as Coordinate) === 'STRUCTURE') continue
-      const resolver = leafResolver(policy, `${type.name}.${field}` as Coordinate, type.name, field)
+      const resolver = leafResolver(policy, `${type.name}.${field}` as Coordinate, type.name, field, isSignature(given, field))
       if (resolver !== undefined) (resolvers[type.name] ??= {})[field] = resolver
     }
   }
   return resolvers
 }
 
-function leafResolver(policy: PolicyTable, coordinate: Coordinate, type: string, field: string): ReadResolver | undefined {
+function leafResolver(
+  policy: PolicyTable,
+  coordinate: Coordinate,
+  type: string,
+  field: string,
+  signature: boolean,
+): ReadResolver | undefined {
   switch (policy.classes.get(coordinate)) {
     case 'VALUE':
       return (source, _args, { scope }, info) => scope.read(asRecord(source, coordinate), field, info.path)
@@ -52,6 +59,9 @@ function leafResolver(policy: PolicyTable, coordinate: Coordinate, type: string,
       if (![...policy.records.keys()].some((record) => (record as string) === type)) return undefined
       if (field === 'id') return (source, _args, { scope }) => scope.ids.encode(asRecord(source, coordinate).ref)
       if (field === 'version') return (source) => asRecord(source, coordinate).version
+      if (signature)
+        return async (source, _args, { scope }, info) =>
+          await scope.signatures.shown(asRecord(source, coordinate), coordinate, info.path)
       return (source) => asRecord(source, coordinate).open(field)
     case 'STRUCTURE':
       if (field !== 'node' || !type.endsWith('Edge')) return undefined

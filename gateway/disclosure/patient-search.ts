@@ -2,7 +2,6 @@ import type { GraphQLResolveInfo } from 'graphql'
 import { searchRefused } from '../decide/search-right.ts'
 import { type CursorBound, openCursor, sealCursor } from '../crypto/cursor.ts'
 import type { Placement } from '../audit/item-draft.ts'
-import { lookupToken } from '../crypto/tokens.ts'
 import type { AccessRecord, OutcomeReason } from '../model/access-record.ts'
 import { CURSOR_DETAIL } from '../model/limit-details.ts'
 import { BadUserInput, keyOverdue, OperationTooCostly, PhiBudgetExceeded } from '../model/failures.ts'
@@ -16,7 +15,7 @@ import type { RecordAccess, Recording } from './request-parts.ts'
 import type { SearchBudget } from './search-budget.ts'
 import { type CandidateParts, type HiddenCandidate, SearchCandidates } from './search-candidates.ts'
 import { refusalOf, type Search, SearchComparison } from './search-comparison.ts'
-import { checkSearch, searchedValues, searchTerms, type WantedTerm } from './search-terms.ts'
+import { checkSearch, searchedValues, searchTerms, valuesToken, type WantedTerm } from './search-terms.ts'
 
 interface SearchParts
   extends CandidateParts,
@@ -60,12 +59,17 @@ export class PatientSearch {
     if (!this.#allowed([...values.keys()], coordinate, info)) return null
     let reason: OutcomeReason
     try {
-      const [index, cursor] = await deadline.wait(
-        () => Promise.all([keyring.purposeKey(caller.tenant, 'index'), keyring.purposeKey(caller.tenant, 'cursor')]),
+      const [index, cursor, lookup] = await deadline.wait(
+        () =>
+          Promise.all([
+            keyring.purposeKey(caller.tenant, 'index'),
+            keyring.purposeKey(caller.tenant, 'cursor'),
+            keyring.purposeKey(caller.tenant, 'lookup'),
+          ]),
         keyOverdue,
       )
       const terms = searchTerms(policy, values, index, caller.tenant)
-      const bound: CursorBound = { caller, coordinate, filter: terms.map(({ token }) => token) }
+      const bound: CursorBound = { caller, coordinate, filter: valuesToken(lookup, terms) }
       const after = args.after === undefined || args.after === null ? '' : position(openCursor(cursor, bound, position(args.after)))
       const found = await this.#found(type, coordinate, terms, after, size)
       if (Array.isArray(found)) {
@@ -117,7 +121,7 @@ export class PatientSearch {
     after: string,
     size: number,
   ): Promise<Found[] | OutcomeReason> {
-    const key = terms.map(({ index, token }) => `${index.path} ${token}`).join(' ')
+    const key = terms.map(({ index, tokens }) => `${index.path} ${tokens.join(' ')}`).join(' ')
     const searching = this.#searches.get(key) ?? this.#search(type, coordinate, terms)
     this.#searches.set(key, searching)
     const search = await searching
@@ -149,7 +153,7 @@ export class PatientSearch {
       this.#record({ ...at, patient: found.patient, outcome: 'UNAVAILABLE', reason: found.reason })
       return found.reason
     }
-    const missing = lookupToken(lookup, terms.map(({ token }) => token).join(' '))
+    const missing = valuesToken(lookup, terms)
     const closed = this.#comparison.closed(found)
     const hidden = [...found.hidden, ...closed]
     // the length of the audit item must not depend on the outcome (P5)

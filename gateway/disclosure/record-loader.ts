@@ -289,7 +289,9 @@ export class RecordLoader {
       erased: record.erased === true,
       listed: listed !== undefined,
       metadata,
+      sealedDigest: () => record.sealedDigest?.(),
       facts,
+      ...(record.seals && { seals: record.seals }),
       outcomes: new Map(),
     }
     return { kind: 'READY', state, values: new RecordValues(this.#values, state, record) }

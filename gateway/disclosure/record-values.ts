@@ -1,4 +1,3 @@
-import { decide } from '../decide/decide.ts'
 import { viewInputs } from '../decide/view-inputs.ts'
 import { firstRefusedInput } from '../decide/decide-inputs.ts'
 import type { OpenRecord } from '../store/record-source.ts'
@@ -18,6 +17,7 @@ import { noticesOf } from './notices.ts'
 import type { Reserved } from './phi-budget.ts'
 import type { RecordState } from './record-view.ts'
 import type { ValueSize } from './response-size.ts'
+import { decideInState } from './stricter-decision.ts'
 import type { OperationRules, RecordAccess, Recording, RequestIdentity } from './request-parts.ts'
 import { show, type ViewInputs } from './views.ts'
 
@@ -126,7 +126,7 @@ export class RecordValues {
 
   #decide(path: SchemaPath): Decision {
     const { caller, policy, now } = this.#parts
-    const decision = this.#decisions.get(path) ?? decide(policy.phi.get(path), caller, this.#state.facts, now)
+    const decision = this.#decisions.get(path) ?? decideInState(policy.phi.get(path), caller, this.#state, now)
     this.#decisions.set(path, decision)
     return decision
   }
@@ -163,7 +163,9 @@ export class RecordValues {
   /** Checked before any input is opened, so that no input is opened in vain (P1). */
   #inputDenied(path: SchemaPath): Denial | Indeterminate | undefined {
     const { caller, policy, now } = this.#parts
-    return firstRefusedInput(policy, path, caller, this.#state.facts, now)
+    const { facts, also } = this.#state
+    const refused = firstRefusedInput(policy, path, caller, facts, now)
+    return refused ?? (also && firstRefusedInput(policy, path, caller, also, now))
   }
 
   #shown(at: At, permit: Permit): PathOutcome {

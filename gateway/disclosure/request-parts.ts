@@ -3,6 +3,7 @@ import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { PublicIds } from '../access/public-ids.ts'
 import type { Trail } from '../audit/trail.ts'
 import type { Keyring } from '../crypto/keyring.ts'
+import type { RecordSigner } from '../crypto/record-signer.ts'
 import type { Refusals } from '../model/budget.ts'
 import type { Deadline } from '../model/deadline.ts'
 import type { Caller } from '../model/decision.ts'
@@ -54,6 +55,8 @@ export interface RecordAccess {
   readonly sources: ReadonlyMap<string, RecordSource>
   readonly keyring: Keyring
   readonly ids: PublicIds
+  /** Signs records and verifies their signatures. Without it, both are unavailable. */
+  readonly signer?: RecordSigner
 }
 
 /** Finds records by a value. Without a source, a search fails with StoreUnavailable. */

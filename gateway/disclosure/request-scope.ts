@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { AttributeLoader, type AttributeSources } from '../access/attribute-loader.ts'
 import type { Trail } from '../audit/trail.ts'
 import { createPlanner, type Planner } from '../operations/plan.ts'
-import { createShaper, pathBytes, type Shaper } from '../operations/record-shape.ts'
+import { createShaper, pathBytes, placesWithin, type Shaper } from '../operations/record-shape.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Caller, Denial } from '../model/decision.ts'
 import { idDetail, type BudgetName } from '../model/limit-details.ts'
@@ -27,8 +27,10 @@ import { RecordVisibility } from './record-visibility.ts'
 import type { PublicIds } from '../access/public-ids.ts'
 import type { RecordDisclosures } from './disclosed-entries.ts'
 import { DisclosuresOfRecord } from './record-disclosures.ts'
+import { RecordHistory } from './record-history.ts'
 import { RecordLists } from './record-lists.ts'
 import { RecordLoader } from './record-loader.ts'
+import { RecordSignatures } from './record-signatures.ts'
 import { RecordView, whereOf } from './record-view.ts'
 import type {
   AccessHistory,
@@ -43,6 +45,7 @@ import type {
 import { ResponseErrors } from './response-errors.ts'
 import { type AnswerPlace, ResponseSize } from './response-size.ts'
 import { SearchBudget } from './search-budget.ts'
+import { VersionValues } from './version-values.ts'
 import { MissingDecisionError } from './missing-decision.ts'
 
 type Place = GraphQLResolveInfo['path']
@@ -71,8 +74,11 @@ export class RequestScope {
   /** Notices that the answer carries with its values. */
   readonly notices = new Notices()
   readonly connections: Connections
+  readonly history: RecordHistory
   /** The records that mutations change. */
   readonly targets: ChangeTargets
+  /** The signatures of records. */
+  readonly signatures: RecordSignatures
   readonly budget: PhiBudget
   readonly size: ResponseSize
   readonly failures: FailureReasons
@@ -107,6 +113,7 @@ export class RequestScope {
     const shared = { ...parts, attributes, visibility, failures, counter, errors }
     this.recorder = new AccessRecorder(shared)
     this.links = new PatientLinks(shared)
+    this.signatures = new RecordSignatures(shared)
     this.#loader = new RecordLoader({
       ...shared,
       notices,
@@ -126,6 +133,9 @@ export class RequestScope {
     const plan = this.#plan.bind(this)
     const place = this.#place.bind(this)
     this.connections = new Connections({ ...shared, lists, searches, loader: this.#loader, recorder: this.recorder, plan, place })
+    const reading = { ...shared, recorder: this.recorder, size: this.size, loader: this.#loader }
+    const values = new VersionValues({ ...reading, notices, budget: this.budget })
+    this.history = new RecordHistory({ ...reading, values, plan, place, places: placesWithin })
     this.targets = new ChangeTargets({ ...shared, loader: this.#loader })
     this.#explainer = new AccessExplainer(shared)
     this.#accesses = new PatientAccesses(shared)

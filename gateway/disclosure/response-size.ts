@@ -77,6 +77,12 @@ export class ResponseSize {
     return !this.#isExceeded
   }
 
+  /** Adds what no record has. @returns false if the answer would be too large with it */
+  grow(bytes: number): boolean {
+    this.#bytes += bytes
+    return this.add([])
+  }
+
   exceed(): void {
     this.#isExceeded = true
   }

@@ -3,6 +3,7 @@ import type { SubjectAttributes } from '../access/attribute-loader.ts'
 import { sha256 } from '../crypto/derive.ts'
 import type { OpeningCounter } from '../crypto/sealed-field.ts'
 import type { FoundRecord, LoadDecision } from '../store/record-source.ts'
+import type { SearchHit } from '../store/search.ts'
 import type { OutcomeReason } from '../model/access-record.ts'
 import type { Denial, Facts } from '../model/decision.ts'
 import { IntegrityFailure, OperationTooCostly, storeOverdue, StoreUnavailable } from '../model/failures.ts'
@@ -160,10 +161,17 @@ export class SearchCandidates {
     return new Map(withCompared.toSorted(([a], [b]) => (a < b ? -1 : 1)))
   }
 
-  async #hits(term: WantedTerm) {
+  /** While a key of the index is replaced, a record can be listed under two tokens of one value. It counts once. */
+  async #hits({ paths, tokens }: WantedTerm): Promise<readonly SearchHit[]> {
     const { caller, search, deadline } = this.#parts
     if (search === undefined) throw new StoreUnavailable()
-    return await deadline.wait(() => search.hits(caller.tenant, term, MAX_LISTED, deadline), storeOverdue)
+    const hits = new Map<string, SearchHit>()
+    // a row moves to the newer token: only a reader that asks for the older token first sees it at one of them
+    for (const token of tokens) {
+      const listed = await deadline.wait(() => search.hits(caller.tenant, { paths, token }, MAX_LISTED, deadline), storeOverdue)
+      for (const hit of listed) hits.set(`${hit.patient}#${hit.id}`, hit)
+    }
+    return [...hits.values()]
   }
 
   /**
@@ -271,7 +279,7 @@ type Verdict =
 
 /** A dummy patient, so that a miss does the same work as a hit (P5). */
 function dummyPatient(terms: readonly WantedTerm[]): ReadonlyMap<PatientId, readonly CandidateHit[]> {
-  const digest = sha256(terms.map(({ token }) => token).join(' ')).toString('base64url', 0, 16)
+  const digest = sha256(terms.flatMap(({ tokens }) => tokens).join(' ')).toString('base64url', 0, 16)
   const patient = digest as PatientId
   return new Map([[patient, terms.map((term) => ({ term, ref: ownRecord(term.type, patient) }))]])
 }

@@ -1,4 +1,5 @@
 import { partsOf, type SearchKey, searchKey, searchToken } from '../crypto/blind-index.ts'
+import { searchedValuesToken } from '../crypto/tokens.ts'
 import type { PurposeKey } from '../crypto/tenant-keys.ts'
 import type { SearchTerm } from '../store/search.ts'
 import { BadUserInput } from '../model/failures.ts'
@@ -6,8 +7,10 @@ import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import type { TenantId } from '../model/ids.ts'
 import type { PolicyTable, SearchIndex } from '../../directives/policy.ts'
 
-/** One index that is searched, and what for. Held in memory alone: the token is all that leaves it. */
-export interface WantedTerm extends SearchTerm {
+/** One index that is searched, and what for. Held in memory alone: the tokens are all that leaves it. */
+export interface WantedTerm extends Pick<SearchTerm, 'paths'> {
+  /** One for each version of the key that a stored row can have, oldest first. */
+  readonly tokens: readonly string[]
   readonly index: SearchIndex
   readonly type: TypeName
   readonly key: SearchKey
@@ -78,7 +81,7 @@ export function searchTerms(
       type: typeOf(index.path),
       key: parts,
       paths: partsOf(index),
-      token: searchToken(key, tenant, index, parts),
+      tokens: key.tokenVersions.searched.map((version) => searchToken(key, tenant, index, parts, version)),
     }
   }
   const others = [...values.keys()].filter((path) => !covered.has(path)).toSorted()
@@ -94,3 +97,10 @@ export function searchTerms(
 }
 
 const typeOf = (path: SchemaPath): TypeName => path.slice(0, path.indexOf('.')) as TypeName
+
+/** The keyed hash of the searched values. It does not change with the key of the indexes. @throws KeyUnavailable */
+export const valuesToken = (key: PurposeKey<'lookup'>, terms: readonly WantedTerm[]): string =>
+  searchedValuesToken(
+    key,
+    terms.map((term) => [term.paths.join('+'), ...term.key]),
+  )

@@ -30,6 +30,9 @@ export const firstDetail = (first: unknown, most: number): string =>
 export const CURSOR_DETAIL =
   '`after` is no cursor of this list. Send `pageInfo.endCursor` of the previous page, with the same arguments and the same caller.'
 
+/** The detail of a list of an earlier version of a record. */
+export const OF_EARLIER_VERSION = 'An earlier version of a record leads to no lists. Ask the record itself.'
+
 /** The detail of an argument that is no id. */
 export const idDetail = (argument: string): string => `\`${argument}\` is no id. Take it from an earlier answer.`
 

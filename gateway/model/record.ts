@@ -2,6 +2,7 @@ import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { DatePrecision } from './date-span.ts'
 import type { PatientId, RecordId, RecordRef, TenantId, UserId } from './ids.ts'
 import type { Category, RecordLabel } from '../../directives/policy.ts'
+import type { RecordSignature } from './signature.ts'
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 
@@ -32,8 +33,12 @@ export interface RecordMetadata {
   readonly replaces?: readonly PatientId[]
   /** SHA-256 (base64url) of the source it was imported from, so that a second import can detect a change. */
   readonly source?: string
+  /** When an import wrote the record last: ISO 8601 in UTC with milliseconds. Absent for an import of an earlier release. */
+  readonly written?: string
   /** The change that made this version. Absent for a version that an import wrote. */
   readonly change?: RecordedChange
+  /** The last signature of the record. It stays when the record changes, and is then broken. */
+  readonly signature?: RecordSignature
 }
 
 /** A change of a record by a user. It is sealed with the version that it made. */

@@ -4,10 +4,13 @@ const WITHOUT_PATIENTS = new Set(['local', 'test', 'dev', 'staging'])
 /** Code for synthetic or copied patients was started on a stage that may have real patients. */
 export class StageRefused extends Error {
   override readonly name = 'StageRefused'
-  constructor() {
-    super('This runs only where PHI_STAGE is local, test, dev or staging.')
+  constructor(nextStep: string) {
+    super(`This runs only where PHI_STAGE is local, test, dev or staging. ${nextStep}`)
   }
 }
+
+const SET = 'If the deployment has no data of real patients, set PHI_STAGE to its stage.'
+const UNSET = 'To start the local stack, run: unset PHI_STAGE'
 
 /** Whether the stage is the stack of one machine. A missing stage is not local. */
 export const isLocal = (stage: string | undefined): boolean => stage === 'local'
@@ -21,7 +24,7 @@ export const isWithoutPatients = (stage: string | undefined): boolean => WITHOUT
  * @throws StageRefused
  */
 export function refuseProduction({ PHI_STAGE: stage }: { readonly PHI_STAGE?: string | undefined }): void {
-  if (!isWithoutPatients(stage)) throw new StageRefused()
+  if (!isWithoutPatients(stage)) throw new StageRefused(SET)
 }
 
 /**
@@ -30,5 +33,5 @@ export function refuseProduction({ PHI_STAGE: stage }: { readonly PHI_STAGE?: st
  * @throws StageRefused
  */
 export function refuseProductionIfNamed({ PHI_STAGE: stage }: { readonly PHI_STAGE?: string | undefined }): void {
-  if (stage !== undefined && !isWithoutPatients(stage)) throw new StageRefused()
+  if (stage !== undefined && !isWithoutPatients(stage)) throw new StageRefused(UNSET)
 }

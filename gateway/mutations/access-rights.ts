@@ -56,13 +56,13 @@ export class AccessRights {
   async of(
     ref: RecordRef,
     requestedId: string,
-    action: 'CREATE' | 'UPDATE' | 'DELETE',
+    action: 'CREATE' | 'UPDATE' | 'DELETE' | 'READ',
     access: AccessTable,
     info: GraphQLResolveInfo,
   ): Promise<Ground | null> {
     const roles = this.#callingRoles(info)
     if (roles.some((role) => this.#oversees(role))) return await this.#overseen(ref, requestedId, action, access, info)
-    const target = await this.#scope.targets.targetOf(ref, { type: ref.type, action }, info)
+    const target = await this.#scope.targets.targetOf(ref, { type: ref.type, action: action === 'READ' ? 'UPDATE' : action }, info)
     if (target === null) return null
     const { facts } = target
     const named = this.#relationshipsOf(roles, ref)

@@ -37,6 +37,7 @@ const MAX_REASON = 500
 /** Maximum characters of a reviewer's note. */
 const MAX_NOTE = 2_000
 const FINDINGS: ReadonlySet<unknown> = new Set<Finding>(['APPROPRIATE', 'INAPPROPRIATE', 'FOLLOW_UP'])
+const FINDING_DETAIL = `\`finding\` is one of: ${[...FINDINGS].join(', ')}.`
 
 /** The schema has a break-glass mutation, but the deployment configures no port for it. */
 class NoBreakGlassPort extends Error {
@@ -129,7 +130,8 @@ export class BreakGlassMutations {
     const { id, finding } = args
     const reviews = this.#reviews()
     const note = typeof args['note'] === 'string' && args['note'].trim() !== '' ? args['note'].trim() : undefined
-    if (!isFinding(finding) || (note?.length ?? 0) > MAX_NOTE) throw new BadUserInput({ detail: textDetail('note', MAX_NOTE) })
+    if (!isFinding(finding)) throw new BadUserInput({ detail: FINDING_DETAIL })
+    if ((note?.length ?? 0) > MAX_NOTE) throw new BadUserInput({ detail: textDetail('note', MAX_NOTE) })
     const review = async ({ patient, id: grant }: RecordRef, deadline: Deadline): Promise<PreparedReview | undefined> => {
       const prepared = await reviews.prepareReview(caller, patient, grant, { finding, note }, now, deadline)
       if (prepared === 'OWN') throw new OwnGrant()

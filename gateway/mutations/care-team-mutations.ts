@@ -136,7 +136,7 @@ export class CareTeamMutations {
     // without a start, a repeated call means the stay that holds now
     const ref = await this.#refOf(member, patient, userId, other === undefined || isStartGiven ? stay.since : other.since)
     const former = await this.#waited(
-      async () => await member.port.former(this.#parts.caller.tenant, ref, [member.role, member.period]),
+      async () => await member.port.former(this.#parts.caller.tenant, ref, [member.role, member.period], this.#scope.counter),
     )
     if (other === undefined && former !== undefined) {
       // the same call may have been stored between the two reads
@@ -174,7 +174,9 @@ export class CareTeamMutations {
     info: GraphQLResolveInfo,
   ): Promise<RecordRef | undefined> {
     const { caller, now } = this.#parts
-    const former = await this.#waited(async () => await member.port.former(caller.tenant, ref, [member.period]))
+    const former = await this.#waited(
+      async () => await member.port.former(caller.tenant, ref, [member.period], this.#scope.counter),
+    )
     if (former === undefined) return undefined
     const { metadata, version, values } = former
     const userId = metadata.open['userId']

@@ -3,11 +3,14 @@ import type { Sessions } from '../access/sessions.ts'
 import type { RequestScope } from '../disclosure/request-scope.ts'
 import { CareTeamMutations } from './care-team-mutations.ts'
 import { ConsentMutations } from './consent-mutations.ts'
+import { ErasureMutations } from './erasure-mutations.ts'
+import type { ErasureServices } from './erasure-run.ts'
 import { BreakGlassMutations, type BreakGlassParts } from './break-glass-mutations.ts'
 import type { OperationAdministration } from './operation-administration.ts'
 import { RecordMutations, type RecordMutationParts, type RecordWriting } from './record-mutations.ts'
 import { RegistryMutations } from './registry-mutations.ts'
 import { ReviewQueue } from './review-queue.ts'
+import { SignatureMutations } from './signature-mutations.ts'
 
 /** The services that mutations write through. A mutation fails if its service is left out. */
 export interface MutationPorts {
@@ -16,6 +19,8 @@ export interface MutationPorts {
   readonly sessions?: Sessions
   /** Changes of records. */
   readonly records?: RecordWriting
+  /** Erasures of patients. */
+  readonly erasures?: ErasureServices
   /** The registry of operations. Its queries use it too. */
   readonly operations?: OperationAdministration
 }
@@ -32,6 +37,9 @@ export class MutationScope {
   readonly records: RecordMutations
   readonly careTeam: CareTeamMutations
   readonly consents: ConsentMutations
+  /** Signatures of records. */
+  readonly signatures: SignatureMutations
+  readonly erasures: ErasureMutations
   /** The review queue of break-glass grants. */
   readonly reviews: ReviewQueue
   /** The registry of operations and contracts. */
@@ -45,6 +53,8 @@ export class MutationScope {
     this.records = new RecordMutations({ ...parts, ...ports }, scope)
     this.careTeam = new CareTeamMutations({ ...parts, ...ports }, scope)
     this.consents = new ConsentMutations({ ...parts, ...ports }, scope)
+    this.signatures = new SignatureMutations({ ...parts, ...ports }, scope)
+    this.erasures = new ErasureMutations({ ...parts, ...ports }, scope)
     this.reviews = new ReviewQueue(shared)
     this.registry = new RegistryMutations(shared)
   }

@@ -263,7 +263,8 @@ function textOf(value: unknown, argument: string): string {
   return value
 }
 
-function versionOf(version: unknown): number {
+/** @throws BadUserInput for an `expectedVersion` that is none */
+export function versionOf(version: unknown): number {
   if (typeof version !== 'number' || !Number.isInteger(version) || version < 1)
     throw new BadUserInput({ detail: '`expectedVersion` is no version. Take it from the field `version` of the record.' })
   return version

@@ -6,6 +6,7 @@ import { textDetail } from '../model/limit-details.ts'
 import { BadUserInput, storeOverdue, StoreUnavailable } from '../model/failures.ts'
 import type { AppVersion } from '../model/registered-operation.ts'
 import type { AdminRefusal } from '../operations/persisted/admin-refusal.ts'
+import { newNameRefusal } from '../operations/persisted/new-names.ts'
 import type { ClientOf } from '../operations/persisted/operation-registry.ts'
 import { type Decided, DEFAULT_USE_DAYS, type RegistryAdmin } from '../operations/persisted/registry-admin.ts'
 import type { OperationAdministration } from './operation-administration.ts'
@@ -68,16 +69,19 @@ export class RegistryMutations {
     return checkPayload(await this.#ask((admin) => admin.check(this.#parts.caller.tenant)))
   }
 
-  async approveContract({ contract, dryRun }: Args): Promise<ChangePayload> {
+  async approveContract({ contract, newClient, dryRun }: Args): Promise<ChangePayload> {
     const { tenant, user } = this.#parts.caller
     const text = textOf(contract)
     const decided = await this.#ask((admin) => admin.approveContract(tenant, text, user))
     if (decided.refused !== undefined) return refusedPayload(decided)
-    const done = await this.#carryOut(this.#clientOf(decided.report.client), decided, dryRun)
+    const of = this.#clientOf(decided.report.client)
+    const refused = await this.#ask((admin) => newNameRefusal(admin, of, { newClient }))
+    if (refused !== undefined) return refusedPayload(refused)
+    const done = await this.#carryOut(of, decided, dryRun)
     return contractPayload(decided.report, done)
   }
 
-  async publish({ clientId, manifest, app, version, dryRun }: Args): Promise<ChangePayload> {
+  async publish({ clientId, manifest, app, version, newClient, newApp, dryRun }: Args): Promise<ChangePayload> {
     const of = this.#clientOf(clientId)
     const isVersioned = app !== undefined && app !== null
     if (isVersioned !== (version !== undefined && version !== null))
@@ -87,6 +91,9 @@ export class RegistryMutations {
       by: this.#parts.caller.user,
       ...(isVersioned && { appVersion: versionOf({ app, version }) }),
     }
+    const stated = { newClient, newApp, app: request.appVersion?.app }
+    const refused = await this.#ask((admin) => newNameRefusal(admin, of, stated))
+    if (refused !== undefined) return refusedPayload(refused)
     const decided = await this.#ask((admin) => admin.publish(of, request))
     if (decided.refused !== undefined) return refusedPayload(decided)
     return publicationPayload(decided.report, await this.#carryOut(of, decided, dryRun))

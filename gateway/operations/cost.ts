@@ -15,6 +15,7 @@ import {
 } from 'graphql'
 import type { Coordinate, SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import { possibleViewInputs } from '../decide/view-inputs.ts'
+import { HISTORY_ENTRY } from '../../directives/history-sdl.ts'
 import { MAX_PAGE, MAX_CANDIDATES } from '../model/list.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 import type { AnyField } from '../../directives/read-directives.ts'
@@ -118,7 +119,8 @@ class CostWalk implements Cost {
       for (const input of this.#policy.computed.get(path) ?? []) paths.add(input)
       for (const input of possibleViewInputs(this.#policy, path)) paths.add(input)
     }
-    const record = this.#policy.records.has(type.name as TypeName)
+    // the gateway reads an entry of a history like a record, also if the operation does not ask for the record
+    const record = this.#policy.records.has(type.name as TypeName) || type.name === HISTORY_ENTRY
     this.values += repeated.times * (record ? Math.max(1, paths.size) : paths.size)
   }
 

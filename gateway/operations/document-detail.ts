@@ -39,7 +39,7 @@ export function documentDetail(schema: GraphQLSchema, text: string, rules: typeo
     const date = invalidDateLiteral(schema, document)
     if (date === undefined) return undefined
     const place = placeOf(new GraphQLError('', { nodes: date }))
-    return `${placeIn(schema, document, date).name} is no date or time of the calendar. ${DATE_FORMS}${place}`
+    return `${placeIn(schema, document, date).name} has a text that is no date or time of the calendar. ${DATE_FORMS}${place}`
   } catch (error) {
     return error instanceof GraphQLError ? `${syntaxFault(error.message)}${placeOf(error)}` : undefined
   }

@@ -9,6 +9,7 @@ import {
 import type { Coordinate, SchemaPath } from '../../directives/coordinates.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 import { connectionNode, isList } from '../../directives/type-kinds.ts'
+import { isSignature } from '../../directives/signature-field.ts'
 import type { PlanInfo } from './plan.ts'
 import { collectPlaces, type SelectionContext } from './selection.ts'
 
@@ -67,6 +68,19 @@ export function pathBytes(path: { readonly prev: typeof path | undefined; readon
   let bytes = OBJECT_BYTES
   for (let at = path; at !== undefined; at = at.prev) bytes += typeof at.key === 'string' ? at.key.length + STEP_BYTES : INDEX_BYTES
   return bytes
+}
+
+/** The number of places of a field in the answer, within the result of another: aliases on the way multiply them. */
+export function placesWithin(info: PlanInfo, within: readonly string[]): number {
+  const context = { schema: info.schema, fragments: info.fragments, variables: info.variableValues }
+  const count = (around: GraphQLNamedType, nodes: readonly FieldNode[], [step, ...rest]: readonly string[]): number => {
+    if (step === undefined) return 1
+    if (!isObjectType(around)) return 0
+    const target = around.getFields()[step]
+    const named = [...collectPlaces(context, around, nodes).values()].filter(([node]) => node?.name.value === step)
+    return target === undefined ? 0 : named.reduce((sum, one) => sum + count(getNamedType(target.type), one, rest), 0)
+  }
+  return count(getNamedType(info.returnType), info.fieldNodes, within)
 }
 
 export type Shaper = (info: PlanInfo, type: GraphQLObjectType, within?: readonly string[]) => RecordShape
@@ -160,6 +174,7 @@ class ShapeWalk implements RecordShape {
     const type = getNamedType(of)
     if (found === 'EMBEDDED' && isObjectType(type)) this.#object(type, at, nodes, path)
     else if (found === 'EDGE') this.bytes += this.#connection(of, nodes)
+    else if (isRecord && isSignature(of, name) && isObjectType(type)) this.bytes += OBJECT_BYTES + this.#plain(type, nodes)
     else if (isRecord && name !== 'id' && name !== 'version') this.open.set(name, (this.open.get(name) ?? 0) + 1)
     else this.bytes += LEAF_BYTES
   }

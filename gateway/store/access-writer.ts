@@ -43,7 +43,7 @@ export class AccessWriter {
   readonly #place: AccessPlace
   readonly #members: ChunkedList<Json>
   readonly #digests: Map<number, string>
-  #content: Pick<PatientAccess, 'version' | 'own' | 'consents' | 'destroyed'>
+  #content: Pick<PatientAccess, 'version' | 'own' | 'consents' | 'destroyed' | 'erasure'>
   /** The sealed manifest as stored, and as it will be after the pending transaction commits. */
   #stored: Uint8Array | undefined
   #pending: Uint8Array | undefined
@@ -114,22 +114,49 @@ export class AccessWriter {
     return { items: [this.#putManifest(), ...chunks, ...entries], version: this.#content.version }
   }
 
-  /** Returns the write of the manifest that records the destruction of the patient's keys. */
-  writeKeyDestruction(tombstone: Uint8Array): TransactWriteItem {
-    const { version, consents } = this.#content
-    this.#content = { version: version + 1, consents, destroyed: accessDigest(tombstone) }
+  /** Whether the manifest records the destruction of the patient's keys. */
+  get isDestroyed(): boolean {
+    return this.#content.destroyed !== undefined
+  }
+
+  /** The digest of the item with the patient's legal holds and erasure. */
+  get erasure(): string | undefined {
+    return this.#content.erasure
+  }
+
+  /** Returns the write of the manifest that names another item with the patient's legal holds and erasure. */
+  writeErasure(sealed: Uint8Array): TransactWriteItem {
+    this.#content = { ...this.#content, version: this.#content.version + 1, erasure: accessDigest(sealed) }
+    return this.#putManifest()
+  }
+
+  /**
+   * Returns the write of the manifest that records the destruction of the patient's keys.
+   *
+   * @param erasure the item with the patient's erasure, if the same transaction writes it
+   */
+  writeKeyDestruction(tombstone: Uint8Array, erasure?: Uint8Array): TransactWriteItem {
+    const { version, consents, erasure: before } = this.#content
+    const named = erasure === undefined ? before : accessDigest(erasure)
+    this.#content = {
+      version: version + 1,
+      consents,
+      destroyed: accessDigest(tombstone),
+      ...(named !== undefined && { erasure: named }),
+    }
     return this.#putManifest()
   }
 
   #putManifest(): TransactWriteItem {
     const { table, key, tenant, patient } = this.#place
-    const { version, own, consents, destroyed } = this.#content
+    const { version, own, consents, destroyed, erasure } = this.#content
     const { inline: members, chunks, next } = this.#members.form(this.#digests)
     const content: PatientAccess = {
       version,
       consents,
       ...(own !== undefined && { own }),
       ...(destroyed !== undefined && { destroyed }),
+      ...(erasure !== undefined && { erasure }),
       ...(members && { members }),
       ...(chunks && { chunks }),
       ...(next !== undefined && { next }),

@@ -56,6 +56,9 @@ export const membershipChunkKey = (tenant: TenantId, patient: PatientId, number:
   sk: `${MANIFEST}#${number}`,
 })
 
+/** The key of the item with a patient's legal holds and erasure. The seal of the item is bound to it. */
+export const erasureKey = (tenant: TenantId, patient: PatientId): Key => ({ pk: `${tenant}#${patient}`, sk: '#ERASURE' })
+
 /** The table of access manifests: the form of its items, and how they are read and written. Opens nothing. */
 export class AccessTable {
   readonly #client: DynamoDBClient
@@ -202,6 +205,17 @@ export class AccessTable {
   /** Returns the write of a chunk. The condition on the manifest guards it. */
   putChunk(tenant: TenantId, patient: PatientId, number: number, chunk: Uint8Array): TransactWriteItem {
     return this.#put(membershipChunkKey(tenant, patient, number), { v: { B: chunk } })
+  }
+
+  /** Returns the sealed item with a patient's legal holds and erasure; undefined if there is none. @throws StoreUnavailable */
+  async erasure(tenant: TenantId, patient: PatientId): Promise<Uint8Array | undefined> {
+    const [item] = await batchGet(this.#client, this.counter, this.#table, [erasureKey(tenant, patient)])
+    return item && contentOf(item)
+  }
+
+  /** Returns the write of that item. The condition on the manifest guards it. */
+  putErasure(tenant: TenantId, patient: PatientId, sealed: Uint8Array): TransactWriteItem {
+    return this.#put(erasureKey(tenant, patient), { v: { B: sealed } })
   }
 
   /** Returns the write of a membership's entry in the index by user. */

@@ -2,11 +2,11 @@ import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import type { Keyring } from '../crypto/keyring.ts'
 import { SealedRecord } from '../crypto/sealed-record.ts'
 import { IntegrityFailure, KeyUnavailable, VersionConflict } from '../model/failures.ts'
-import type { TypeName } from '../../directives/coordinates.ts'
-import type { PatientId, RecordId, RecordRef, TenantId } from '../model/ids.ts'
+import type { PatientId, RecordRef, TenantId } from '../model/ids.ts'
 import { BUSY_READS, retryOptimisticRead } from '../model/optimistic-read.ts'
 import type { DynamoKeyTable } from './keys.ts'
 import { IndexWriter } from './index-writer.ts'
+import { named } from './record-items.ts'
 import type { RecordTable } from './records.ts'
 import { type DerivedRow, type DerivedTable, type DerivedWriter, rowName } from './derived-rows.ts'
 import { valuesOf } from './derived-values.ts'
@@ -36,7 +36,7 @@ export interface ReindexerParts<Row extends DerivedRow> {
   readonly keys: DynamoKeyTable
   readonly keyring: Keyring
   readonly table: DerivedTable<Row>
-  /** @throws KeyUnavailable if the tenant has no key for the rows */
+  /** Called for each patient, because the keys of the rows can change during a run. @throws KeyUnavailable without a key for the rows */
   readonly writerOf: (tenant: TenantId) => Promise<DerivedWriter<Row>>
   /** Commits a change as a whole. @throws VersionConflict if a record changed in the meantime */
   readonly commit: (tenant: TenantId, change: ReindexChange) => Promise<void>
@@ -66,26 +66,28 @@ export class DerivedReindexer<Row extends DerivedRow> {
   }
 
   /**
-   * @param onProgress called after each page
+   * @param onProgress called after each patient whose rows are complete, and then after each page of rows, with the number of patients
    * @throws KeyUnavailable if the tenant has no keys; StoreUnavailable, AuditUnavailable
    */
-  async reindex(tenant: TenantId, onProgress: (counts: ReindexCounts) => void): Promise<ReindexCounts> {
-    const writer = await this.#parts.writerOf(tenant)
+  async reindex(tenant: TenantId, onProgress: (counts: ReindexCounts, patients: number) => void): Promise<ReindexCounts> {
+    // fails before the first patient if the tenant has no key
+    await this.#parts.writerOf(tenant)
     const counts = { sound: 0, written: 0, removed: 0, refused: 0 }
     const refused = new Set<PatientId>()
+    let patients = 0
     for await (const page of this.#parts.keys.pages(tenant)) {
       for (const patient of page.keys()) {
-        if (!(await this.#withRetries(() => this.#complete(tenant, writer, patient, counts)))) refused.add(patient)
+        if (!(await this.#withRetries(() => this.#complete(tenant, patient, counts)))) refused.add(patient)
+        counts.refused = refused.size
+        onProgress({ ...counts }, ++patients)
       }
-      counts.refused = refused.size
-      onProgress({ ...counts })
     }
     for await (const page of this.#parts.table.pages(tenant)) {
       for (const [patient, rows] of Map.groupBy(page, (row) => row.patient)) {
-        if (!(await this.#withRetries(() => this.#scrub(tenant, writer, patient, rows, counts)))) refused.add(patient)
+        if (!(await this.#withRetries(() => this.#scrub(tenant, patient, rows, counts)))) refused.add(patient)
       }
       counts.refused = refused.size
-      onProgress({ ...counts })
+      onProgress({ ...counts }, patients)
     }
     return counts
   }
@@ -104,7 +106,8 @@ export class DerivedReindexer<Row extends DerivedRow> {
     return false
   }
 
-  async #complete(tenant: TenantId, writer: DerivedWriter<Row>, patient: PatientId, counts: ReindexCounts): Promise<void> {
+  async #complete(tenant: TenantId, patient: PatientId, counts: ReindexCounts): Promise<void> {
+    const writer = await this.#parts.writerOf(tenant)
     const expected = await this.#expectedRows(tenant, writer, patient)
     const rows = [...expected.rows.values()]
     const present = await this.#parts.table.present(rows)
@@ -114,13 +117,8 @@ export class DerivedReindexer<Row extends DerivedRow> {
     counts.written += missing.length
   }
 
-  async #scrub(
-    tenant: TenantId,
-    writer: DerivedWriter<Row>,
-    patient: PatientId,
-    rows: readonly Row[],
-    counts: ReindexCounts,
-  ): Promise<void> {
+  async #scrub(tenant: TenantId, patient: PatientId, rows: readonly Row[], counts: ReindexCounts): Promise<void> {
+    const writer = await this.#parts.writerOf(tenant)
     // the records are read after the rows, so that a row written in between is expected
     const expected = await this.#expectedRows(tenant, writer, patient)
     const wrong = rows.filter((row) => !expected.rows.has(rowName(row)))
@@ -195,9 +193,4 @@ export class DerivedReindexer<Row extends DerivedRow> {
     }
     return { rows, manifests }
   }
-}
-
-function named(patient: PatientId, name: string): RecordRef {
-  const mark = name.indexOf('#')
-  return { type: name.slice(0, mark) as TypeName, patient, id: name.slice(mark + 1) as RecordId }
 }

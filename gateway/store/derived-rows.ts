@@ -80,7 +80,12 @@ export interface DerivedWriter<Row extends DerivedRow = DerivedRow> {
    * @throws KeyUnavailable
    */
   write(ref: RecordRef, after: ValueOf | undefined, before?: ValueOf): TransactWriteItem[]
-  /** Returns the rows that the table must have for a record. @throws KeyUnavailable */
+  /**
+   * Returns the rows that the table must have for a record. While a key rotates, it can have others under the former version: to remove all
+   * rows of a record, use `write` without `after`.
+   *
+   * @throws KeyUnavailable
+   */
   rows(ref: RecordRef, valueOf: ValueOf): Row[]
   /** The record from which a stored row can follow; undefined if it follows from none. */
   recordOf(row: Row): RecordRef | undefined

@@ -1,15 +1,16 @@
 import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { PatientKeys } from '../crypto/patient-keys.ts'
+import type { OpeningCounter } from '../crypto/sealed-field.ts'
 import { SealedRecord } from '../crypto/sealed-record.ts'
 import { IntegrityFailure } from '../model/failures.ts'
 import type { TenantId } from '../model/ids.ts'
 import type { Json } from '../model/record.ts'
-import type { StoredRecord } from './records.ts'
+import type { StoredRecord } from './record-items.ts'
 
 /**
- * Opens the values from which the derived rows of a stored record are made. Without them, the rows cannot be removed. No request counts
- * these openings.
+ * Opens values of a stored record for a change. The derived rows of a record are made of some values, and cannot be removed without them.
  *
+ * @param counter left out: no request counts these openings
  * @throws IntegrityFailure
  */
 export function valuesOf(
@@ -17,8 +18,9 @@ export function valuesOf(
   tenant: TenantId,
   { ref, manifest, fields }: StoredRecord,
   paths: readonly SchemaPath[],
+  counter: OpeningCounter = { fields: 0, metadata: 0 },
 ): ReadonlyMap<SchemaPath, Json> {
-  const record = SealedRecord.open(keys, { tenant, ...ref }, manifest, { fields: 0, metadata: 0 })
+  const record = SealedRecord.open(keys, { tenant, ...ref }, manifest, counter)
   const values = new Map<SchemaPath, Json>()
   for (const path of paths) {
     const sealed = fields.get(path)

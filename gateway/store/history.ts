@@ -1,7 +1,8 @@
 import { type DynamoDBClient, QueryCommand, type TransactWriteItem } from '@aws-sdk/client-dynamodb'
+import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { PatientId, RecordRef, TenantId } from '../model/ids.ts'
 import { batchGet, type Key, project, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
-import type { StoredRecord } from './records.ts'
+import type { StoredRecord } from './record-items.ts'
 
 /** Versions sort as texts. */
 const VERSION_DIGITS = 10
@@ -13,6 +14,11 @@ const retractionKey = (tenant: TenantId, { patient, type, id }: RecordRef): Key 
   pk: `${tenant}#${patient}`,
   sk: `${RETRACTED}${type}#${id}`,
 })
+
+const FIELD = 'f:'
+
+/** `Patient.address.city` is stored as `f:address.city`, because the key contains the type. */
+const attributeOf = (path: SchemaPath): string => FIELD + path.slice(path.indexOf('.') + 1)
 
 /** One version of a record of a patient. */
 export interface RecordVersion extends Pick<RecordRef, 'type' | 'id'> {
@@ -72,6 +78,34 @@ export class HistoryTable {
     return new Map(items.map(({ sk, m }) => [sk?.S ?? '', m?.B ?? new Uint8Array()]))
   }
 
+  /**
+   * Returns earlier versions of one record with these values, by version. A version that is missing is absent.
+   *
+   * @throws StoreUnavailable
+   */
+  async load(
+    tenant: TenantId,
+    ref: RecordRef,
+    versions: readonly number[],
+    paths: ReadonlySet<SchemaPath>,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<number, StoredRecord>> {
+    const pk = `${tenant}#${ref.patient}`
+    const keys = versions.map((version): Key => ({ pk, sk: versionKey({ ...ref, version }) }))
+    const attributes = ['m', ...[...paths].map(attributeOf)]
+    const items = await batchGet(this.#client, this.counter, this.#table, keys, { attributes, signal })
+    return new Map(
+      items.map((item): [number, StoredRecord] => {
+        const fields = new Map<SchemaPath, Uint8Array>()
+        for (const [name, value] of Object.entries(item)) {
+          if (name.startsWith(FIELD))
+            fields.set(`${ref.type}.${name.slice(FIELD.length)}` as SchemaPath, value.B ?? new Uint8Array())
+        }
+        return [Number(item['sk']?.S?.slice(-VERSION_DIGITS)), { ref, manifest: item['m']?.B ?? new Uint8Array(), fields }]
+      }),
+    )
+  }
+
   /** Returns the write that marks a record as retracted. A later import does not bring it back. */
   putRetraction(tenant: TenantId, ref: RecordRef): TransactWriteItem {
     const { pk, sk } = retractionKey(tenant, ref)
@@ -92,7 +126,7 @@ export class HistoryTable {
       sk: { S: versionKey({ ...ref, version }) },
       m: { B: manifest },
     }
-    for (const [path, sealed] of fields) item[`f:${path.slice(path.indexOf('.') + 1)}`] = { B: sealed }
+    for (const [path, sealed] of fields) item[attributeOf(path)] = { B: sealed }
     return { Put: { TableName: this.#table, Item: item, ConditionExpression: 'attribute_not_exists(pk)' } }
   }
 }

@@ -100,6 +100,25 @@ export class IndexWriter {
     return this.#index.versions()
   }
 
+  /** The entries of all records. */
+  entries(): readonly IndexEntry[] {
+    return this.#index.entries()
+  }
+
+  /** Returns a write that changes nothing, and that fails if the stored root changed. */
+  unchanged(): TransactWriteItem {
+    return this.#replaced(this.#stored ?? new Uint8Array())
+  }
+
+  /** Returns the write that ends the index of a patient with destroyed keys. @param tombstone takes the place of the root */
+  end(tombstone: Uint8Array): TransactWriteItem {
+    return this.#replaced(tombstone)
+  }
+
+  #replaced(root: Uint8Array): TransactWriteItem {
+    return this.#table.putIndexRoot(this.place.tenant, this.place.patient, root, this.#stored)
+  }
+
   /** The chunks that an entry would change. */
   touches(type: TypeName, entry: IndexEntry): readonly TouchedChunk[] {
     return this.#index.touches(type, entry)

@@ -13,6 +13,40 @@ interface KeyDestructionParts {
   readonly keyring: Keyring
 }
 
+/** The destruction of the keys of one patient, sealed and not yet written. */
+export interface KeyDestruction {
+  readonly tombstone: Uint8Array
+  /** The versions of the keys. */
+  readonly versions: readonly number[]
+  /** The write of the tombstone. It fails if the keys changed in the meantime. */
+  readonly item: TransactWriteItem
+}
+
+/**
+ * Seals the tombstone that replaces a patient's keys.
+ *
+ * @returns undefined if the keys were destroyed before
+ * @throws KeyUnavailable if the patient has no keys; IntegrityFailure if the tombstone is not authentic; StoreUnavailable
+ */
+export async function prepareKeyDestruction(
+  { keys, keyring }: Pick<KeyDestructionParts, 'keys' | 'keyring'>,
+  tenant: TenantId,
+  patient: PatientId,
+  at: Instant,
+): Promise<KeyDestruction | undefined> {
+  const before = (await keys.load(tenant, { tenantItem: false, patients: [patient] })).patients.get(patient)
+  const key = await keyring.purposeKey(tenant, 'access')
+  if (before?.tombstone !== undefined) {
+    openTombstone(key, tenant, patient, before.tombstone)
+    if (before.versions.length > 0) throw new IntegrityFailure()
+    return undefined
+  }
+  if (before === undefined || before.versions.length === 0) throw new KeyUnavailable()
+  const versions = before.versions.map(({ version }) => version)
+  const tombstone = sealTombstone(key, tenant, patient, { at, versions })
+  return { tombstone, versions, item: keys.destroy(tenant, patient, before, tombstone) }
+}
+
 /**
  * Returns the writes that destroy a patient's keys. A sealed tombstone replaces the keys, and the patient's access manifest
  * names it, so that restored keys are detected. Commit the writes in one transaction with their audit record. The transaction
@@ -31,15 +65,9 @@ export async function destroyPatientKeys(
   patient: PatientId,
   at: Instant,
 ): Promise<readonly TransactWriteItem[]> {
-  const before = (await keys.load(tenant, { tenantItem: false, patients: [patient] })).patients.get(patient)
+  const destruction = await prepareKeyDestruction({ keys, keyring }, tenant, patient, at)
+  if (destruction === undefined) return []
   const key = await keyring.purposeKey(tenant, 'access')
-  if (before?.tombstone !== undefined) {
-    openTombstone(key, tenant, patient, before.tombstone)
-    if (before.versions.length > 0) throw new IntegrityFailure()
-    return []
-  }
-  if (before === undefined || before.versions.length === 0) throw new KeyUnavailable()
-  const tombstone = sealTombstone(key, tenant, patient, { at, versions: before.versions.map(({ version }) => version) })
   const accessWriter = await AccessWriter.open({ table: access, key, tenant, patient }, false, [])
-  return [keys.destroy(tenant, patient, before, tombstone), accessWriter.writeKeyDestruction(tombstone)]
+  return [destruction.item, accessWriter.writeKeyDestruction(destruction.tombstone)]
 }

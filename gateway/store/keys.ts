@@ -4,6 +4,7 @@ import {
   type DynamoDBClient,
   PutItemCommand,
   ScanCommand,
+  type ScanCommandInput,
   type TransactWriteItem,
 } from '@aws-sdk/client-dynamodb'
 import type { KeyChanges } from '../crypto/key-changes.ts'
@@ -115,29 +116,40 @@ export class DynamoKeyTable implements KeyTable {
   }
 
   /**
+   * Returns the tenants with keys. It scans the keys of all tenants, as `pages` does.
+   *
+   * @throws StoreUnavailable
+   */
+  async tenants(): Promise<readonly string[]> {
+    const tenants: string[] = []
+    const wanted = { FilterExpression: 'sk = :key AND NOT contains(pk, :mark)', ProjectionExpression: 'pk' }
+    const values = { ':key': { S: KEY }, ':mark': { S: '#' } }
+    for await (const items of this.#scan({ ...wanted, ExpressionAttributeValues: values }))
+      tenants.push(...items.map(({ pk }) => pk?.S ?? ''))
+    return tenants
+  }
+
+  /**
    * Yields the key items of all patients of a tenant, a page at a time, read consistently. It scans the keys of all tenants, so it is
    * only for the administration of keys.
    *
    * @throws StoreUnavailable
    */
   async *pages(tenant: TenantId): AsyncGenerator<ReadonlyMap<PatientId, PatientKeyItem>> {
+    const wanted = { FilterExpression: 'begins_with(pk, :tenant) AND sk = :key' }
+    const values = { ':tenant': { S: `${tenant}#` }, ':key': { S: KEY } }
+    for await (const items of this.#scan({ ...wanted, ExpressionAttributeValues: values }))
+      yield new Map(items.map((item) => [(item['pk']?.S ?? '').slice(tenant.length + 1) as PatientId, readPatient(item)]))
+  }
+
+  /** Yields the pages of a scan, read consistently. */
+  async *#scan(wanted: Omit<ScanCommandInput, 'TableName'>): AsyncGenerator<readonly Item[]> {
     let next: Item | undefined
     do {
       this.counter.requests++
-      const page = await unavailableOnFailure(
-        this.#client.send(
-          new ScanCommand({
-            TableName: this.#table,
-            ConsistentRead: true,
-            FilterExpression: 'begins_with(pk, :tenant) AND sk = :key',
-            ExpressionAttributeValues: { ':tenant': { S: `${tenant}#` }, ':key': { S: KEY } },
-            ...(next && { ExclusiveStartKey: next }),
-          }),
-        ),
-      )
-      yield new Map(
-        (page.Items ?? []).map((item) => [(item['pk']?.S ?? '').slice(tenant.length + 1) as PatientId, readPatient(item)]),
-      )
+      const input = { ...wanted, TableName: this.#table, ConsistentRead: true, ...(next && { ExclusiveStartKey: next }) }
+      const page = await unavailableOnFailure(this.#client.send(new ScanCommand(input)))
+      yield page.Items ?? []
       next = page.LastEvaluatedKey
     } while (next !== undefined)
   }
@@ -147,8 +159,13 @@ const tenantKey = (tenant: TenantId): Item => ({ pk: { S: tenant }, sk: { S: KEY
 const patientKey = (tenant: TenantId, patient: PatientId): Item => ({ pk: { S: `${tenant}#${patient}` }, sk: { S: KEY } })
 
 const tenantVersions = (versions: TenantKeyItem['versions']): AttributeValue => ({
-  L: versions.map(({ version, wrapped, kmsKey }) => ({
-    M: { version: number(version), wrapped: { B: wrapped }, kmsKey: { S: kmsKey } },
+  L: versions.map(({ version, wrapped, kmsKey, created }) => ({
+    M: {
+      version: number(version),
+      wrapped: { B: wrapped },
+      kmsKey: { S: kmsKey },
+      ...(created !== undefined && { created: number(created) }),
+    },
   })),
 })
 
@@ -176,6 +193,7 @@ function readTenant(item: Item): TenantKeyItem {
       version: integer(entry['version']),
       wrapped: bytes(entry['wrapped']),
       kmsKey: entry['kmsKey']?.S ?? '',
+      ...(entry['created'] !== undefined && { created: integer(entry['created']) }),
     })),
     uses: list(item['uses']).map((entry) => ({
       use: (entry['use']?.S ?? '') as KeyUse,

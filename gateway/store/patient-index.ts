@@ -144,6 +144,13 @@ export class PatientIndex {
     this.#lists = { types: read(root?.types), labeled: read(root?.labeled) }
   }
 
+  /** The entries of all records. */
+  entries(): readonly IndexEntry[] {
+    return Object.values(this.#lists).flatMap((list) =>
+      [...list.values()].flatMap((chunks) => chunks.flatMap((one) => one.entries)),
+    )
+  }
+
   /** The versions of all records, by `Type#id`. */
   versions(): ReadonlyMap<string, number> {
     const versions = new Map<string, number>()

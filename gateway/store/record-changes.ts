@@ -1,6 +1,7 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import { comparisonOf } from '../../directives/comparisons.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
+import type { OpeningCounter } from '../crypto/sealed-field.ts'
 import { MAX_ACTIONS } from '../audit/submission.ts'
 import { BadUserInput, Erased, KeyUnavailable, VersionConflict } from '../model/failures.ts'
 import { type PatientId, recordKey, type RecordRef, type TenantId } from '../model/ids.ts'
@@ -52,12 +53,18 @@ export interface FormerVersion {
 /** A source that stores changes of its records in one transaction with their audit. */
 export interface RecordChangePort {
   /**
-   * Opens a record for a change that follows from its values. No request counts what it opens.
+   * Opens a record for a change that follows from its values.
    *
+   * @param counter counts the openings of the request
    * @returns undefined if the chart has no such record
    * @throws Erased; VersionConflict if another writer is changing the chart; StoreUnavailable, KeyUnavailable, IntegrityFailure
    */
-  former(tenant: TenantId, ref: RecordRef, paths: readonly SchemaPath[]): Promise<FormerVersion | undefined>
+  former(
+    tenant: TenantId,
+    ref: RecordRef,
+    paths: readonly SchemaPath[],
+    counter: OpeningCounter,
+  ): Promise<FormerVersion | undefined>
   /**
    * Seals a change. The caller commits the items, and prepares the change again after a conflict.
    *
@@ -81,7 +88,12 @@ export class RecordChanges implements RecordChangePort {
     this.#parts = parts
   }
 
-  async former(tenant: TenantId, ref: RecordRef, paths: readonly SchemaPath[]): Promise<FormerVersion | undefined> {
+  async former(
+    tenant: TenantId,
+    ref: RecordRef,
+    paths: readonly SchemaPath[],
+    counter: OpeningCounter,
+  ): Promise<FormerVersion | undefined> {
     const chart = await this.#chart(tenant, { patient: ref.patient, isNew: false, refs: [ref], access: [] })
     const stored = chart.stored(ref)
     if (stored === undefined) return undefined
@@ -89,7 +101,7 @@ export class RecordChanges implements RecordChangePort {
     if (whole === undefined) throw new VersionConflict()
     const { version, metadata } = stored
     // a later version fails where the change expects this one
-    return { version, metadata, values: valuesOf(chart.keys, tenant, whole, paths) }
+    return { version, metadata, values: valuesOf(chart.keys, tenant, whole, paths, counter) }
   }
 
   async prepare(tenant: TenantId, policy: PolicyTable, change: ChartChange): Promise<PreparedChange> {

@@ -8,7 +8,7 @@ import { ComparisonWriter } from './comparison-writer.ts'
 import type { ComparisonTable } from './comparisons.ts'
 import type { DerivedWriter, ValueOf } from './derived-rows.ts'
 import type { HistoryTable } from './history.ts'
-import type { StoredRecord } from './records.ts'
+import type { StoredRecord } from './record-items.ts'
 import type { SearchTable } from './search.ts'
 import { SearchWriter } from './search-writer.ts'
 

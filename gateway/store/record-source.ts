@@ -16,6 +16,8 @@ export interface OpenRecord {
   readonly metadata: RecordMetadata
   /** The patient's keys were destroyed: nothing of the record can be read, and every value is erased. */
   readonly erased?: true
+  /** The digest of the content in its sealed form, for signatures. Left out: records of the source have no signature. Opens nothing. */
+  sealedDigest?(): string
   /**
    * Returns the length of a value that the load requested, before it is opened: bytes of its JSON text at most, 0 if the record has none.
    * The gateway refuses an answer that would be too large before it opens any value.
@@ -27,6 +29,11 @@ export interface OpenRecord {
    * @throws IntegrityFailure, Erased
    */
   value(path: SchemaPath): Json | undefined
+  /**
+   * Returns a text for each value that the record has, requested or not. Two versions of a record have the same text for a value that no
+   * change gave. Opens nothing. Left out: the source cannot compare versions.
+   */
+  readonly seals?: () => ReadonlyMap<SchemaPath, string>
 }
 
 /** A record that was found. Nothing of it is readable before `open`. Call `open` only if the caller may know of the record. */

@@ -6,9 +6,11 @@ import { sealRecord } from '../crypto/sealed-record.ts'
 import { BadUserInput, IntegrityFailure, VersionConflict } from '../model/failures.ts'
 import type { Instant, RecordRef, TenantId } from '../model/ids.ts'
 import type { Clock, Json, NewRecord, RecordMetadata } from '../model/record.ts'
+import type { RecordSignature } from '../model/signature.ts'
 import { valuesOf } from './derived-values.ts'
 import type { RecordContributor, SealedChange } from './record-contributors.ts'
-import type { RecordTable, StoredRecord } from './records.ts'
+import type { StoredRecord } from './record-items.ts'
+import type { RecordTable } from './records.ts'
 import type { WriteUnit } from './write-units.ts'
 
 interface RecordTables {
@@ -106,9 +108,11 @@ export class RecordUnits {
    * The next version of a record, with new values for all paths.
    *
    * @param version the stored one
+   * @param signature of the stored version. It stays visible, and no longer fits the new values
    * @throws BadUserInput for a record that is too large; IntegrityFailure
    */
-  async update(keys: PatientKeys, record: NewRecord, version: number): Promise<WriteUnit> {
+  async update(keys: PatientKeys, given: NewRecord, version: number, signature?: RecordSignature): Promise<WriteUnit> {
+    const record = signature === undefined ? given : { ...given, metadata: { ...given.metadata, signature } }
     const former = await this.#tables.records.whole(this.#tenant, record.ref)
     if (former === undefined) throw new IntegrityFailure()
     const before = this.#valuesBefore(keys, former)

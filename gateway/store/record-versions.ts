@@ -1,13 +1,17 @@
 import type { Keyring } from '../crypto/keyring.ts'
 import type { OpeningCounter } from '../crypto/sealed-field.ts'
 import { SealedRecord } from '../crypto/sealed-record.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { Deadline } from '../model/deadline.ts'
-import { IntegrityFailure, KeyUnavailable } from '../model/failures.ts'
+import { Erased, Failure, IntegrityFailure, KeyUnavailable } from '../model/failures.ts'
 import type { PatientId, RecordRef, TenantId } from '../model/ids.ts'
 import type { RecordMetadata } from '../model/record.ts'
 import { type HistoryTable, type RecordVersion, versionKey } from './history.ts'
+import { failureOr } from './index-check.ts'
+import type { OpenRecord } from './record-source.ts'
+import { openStored } from './sealed-load.ts'
 
-/** What is known of the earlier versions of records: their metadata, never a value. */
+/** The earlier versions of records. */
 export interface RecordVersions {
   /**
    * Returns the metadata of earlier versions of one patient's records, by `versionKey`. A version that is missing, or that does not open
@@ -24,6 +28,22 @@ export interface RecordVersions {
   ): Promise<ReadonlyMap<string, RecordMetadata>>
   /** Returns the newest earlier version of a record; 0 if there is none. @throws StoreUnavailable */
   lastVersion(tenant: TenantId, ref: RecordRef): Promise<number>
+  /**
+   * Returns earlier versions of one record, by version: each with readable metadata, or IntegrityFailure if it is missing or does not open
+   * at its place. Its values open one by one.
+   *
+   * @param paths the values that the caller of this method may open
+   * @param counter `metadata` increases with every opened version
+   * @throws StoreUnavailable, KeyUnavailable; Erased if the keys of the patient were destroyed
+   */
+  open(
+    tenant: TenantId,
+    ref: RecordRef,
+    versions: readonly number[],
+    paths: ReadonlySet<SchemaPath>,
+    counter: OpeningCounter,
+    deadline: Deadline,
+  ): Promise<ReadonlyMap<number, OpenRecord | IntegrityFailure>>
 }
 
 /** The versions in the gateway's own store, opened with the key of their patient. */
@@ -66,5 +86,34 @@ export class SealedVersions implements RecordVersions {
 
   async lastVersion(tenant: TenantId, ref: RecordRef): Promise<number> {
     return await this.#table.lastVersion(tenant, ref)
+  }
+
+  async open(
+    tenant: TenantId,
+    ref: RecordRef,
+    versions: readonly number[],
+    paths: ReadonlySet<SchemaPath>,
+    counter: OpeningCounter,
+    { signal }: Deadline,
+  ): Promise<ReadonlyMap<number, OpenRecord | IntegrityFailure>> {
+    const [stored, handles] = await Promise.all([
+      this.#table.load(tenant, ref, versions, paths, signal),
+      this.#keyring.patientKeys(tenant, [ref.patient], 'cached'),
+    ])
+    const keys = handles.get(ref.patient)
+    if (keys === undefined) throw new KeyUnavailable()
+    if (keys.erased) throw new Erased()
+    return new Map(
+      versions.map((version): [number, OpenRecord | IntegrityFailure] => {
+        const record = stored.get(version)
+        const opened = record && failureOr(() => openStored(tenant, record, keys, counter))
+        if (opened instanceof Failure && !(opened instanceof IntegrityFailure)) throw opened
+        // another version in its place was put there
+        return [
+          version,
+          opened === undefined || opened instanceof Failure || opened.version !== version ? new IntegrityFailure() : opened,
+        ]
+      }),
+    )
   }
 }

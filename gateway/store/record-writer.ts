@@ -50,6 +50,8 @@ const DEADLINE_MS = 30_000
 /** A conflict means that another writer of the patient succeeded. A write begins again after a conflict for this time. */
 const CONFLICTS_MS = 30_000
 const FIRST_PAUSE_MS = 5
+/** Longer than any batch takes, and shorter than the time for which `token-versions.ts` writes two versions. */
+const PREPARED_MS = 300_000
 const MAX_PAUSE_MS = 250
 /** Seals and stores records. A record, its former version and its audit record commit together or not at all. */
 export class RecordWriter {
@@ -90,6 +92,7 @@ export class RecordWriter {
   /** Returns the names of unchanged records, and counts the others in `done` as they are written. */
   async #writeOnce(context: AuditContext, batch: PatientBatch, packer: ItemPacker, done: WriteTally): Promise<ReadonlySet<string>> {
     const { tenant } = context
+    const began = performance.now()
     const charts = await this.#openCharts(tenant, batch)
     const of = new RecordUnits(this.#parts, tenant, await recordContributors(this.#parts, tenant))
     const { units, unchanged } = await this.#units(tenant, charts, batch, of)
@@ -97,6 +100,8 @@ export class RecordWriter {
     units.push(...accessUnits(batch.patient, access, this.#now()))
     units.sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0))
     for (let next = units; next.length > 0; ) {
+      // the versions of keys in the prepared items can be outdated by now
+      if (performance.now() - began > PREPARED_MS) throw new VersionConflict()
       const group = next.slice(0, fitting(next, 1, charts))
       const touched = [...new Set(group.flatMap(patientsOf))].flatMap((patient) => charts.get(patient) ?? [])
       const others = group.filter(({ own }) => own === undefined)
@@ -157,7 +162,10 @@ export class RecordWriter {
       tenant,
       records.map(({ ref }) => ref).filter((ref) => mayBeRetracted(charts, ref)),
     )
-    for (const record of records) {
+    const written = new Date(this.#now()).toISOString()
+    for (const given of records) {
+      // an import names no user, and its time is known to the history of the record
+      const record = given.metadata.change === undefined ? { ...given, metadata: { ...given.metadata, written } } : given
       const name = nameOf(record.ref)
       const chart = charts.get(record.ref.patient)
       if (chart === undefined) throw new KeyUnavailable()
@@ -172,7 +180,7 @@ export class RecordWriter {
       else if (sealed === undefined) {
         const last = mayReturn(record.ref) ? await this.#parts.history.lastVersion(tenant, record.ref) : 0
         parts.unshift({ ...of.create(chart.keys, record, last + 1), result: isMoved ? 'moved' : 'created' })
-      } else parts.unshift(await of.update(chart.keys, record, sealed.version))
+      } else parts.unshift(await of.update(chart.keys, record, sealed.version, sealed.metadata.signature))
       const locator = located.get(name)
       if (parts.length > 0) units.push(together(parts, locator))
       else if (locator !== undefined) alone.push(locator)

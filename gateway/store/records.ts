@@ -1,24 +1,22 @@
-import {
-  type AttributeValue,
-  type DynamoDBClient,
-  QueryCommand,
-  type QueryCommandInput,
-  type TransactWriteItem,
-} from '@aws-sdk/client-dynamodb'
+import { type DynamoDBClient, QueryCommand, type QueryCommandInput, type TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import type { Deadline } from '../model/deadline.ts'
 import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId, RecordRef, TenantId } from '../model/ids.ts'
-import { batchGet, type Item, type Key, project, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
-
-/** A record as stored. Nothing of it can be read without its patient's key. */
-export interface StoredRecord {
-  readonly ref: RecordRef
-  readonly manifest: Uint8Array
-  /** The requested sealed values that exist. */
-  readonly fields: ReadonlyMap<SchemaPath, Uint8Array>
-  /** The version of the patient's access manifest. Only a patient's own record has it. */
-  readonly access?: number
-}
+import { batchGet, type Item, project, type RequestCounter, unavailableOnFailure } from './batch-get.ts'
+import {
+  ACCESS,
+  attributesFor,
+  bytes,
+  INDEX,
+  indexKey,
+  MANIFEST,
+  patientOf,
+  recordItemKey,
+  type StoredRecord,
+  text,
+  toItem,
+  toStored,
+} from './record-items.ts'
 
 /** Sealed records, and the sealed index roots that they are compared with, by patient. */
 export interface LoadedRecords {
@@ -26,9 +24,13 @@ export interface LoadedRecords {
   readonly roots: ReadonlyMap<PatientId, Uint8Array>
 }
 
-const MANIFEST = 'm'
-const FIELD = 'f:'
-const ACCESS = 'a'
+/** The whole partition of a patient: the records with all values, and the sealed index. */
+export interface StoredChart {
+  readonly root: Uint8Array | undefined
+  readonly chunks: ReadonlyMap<number, Uint8Array>
+  readonly records: readonly StoredRecord[]
+}
+
 /**
  * The list of a tenant's patients is spread over partitions by the first character of the random id. The alphabet is in the
  * sort order of DynamoDB. The shards in their order are therefore sorted like every other list of patients, and lists with
@@ -37,26 +39,17 @@ const ACCESS = 'a'
 const PATIENT_SHARDS = 8
 const BASE64URL = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz'
 
-/** No type has this name. */
-const INDEX = '#INDEX'
-const indexKey = (tenant: TenantId, patient: PatientId, chunk?: number): Key => ({
-  pk: `${tenant}#${patient}`,
-  sk: chunk === undefined ? INDEX : `${INDEX}#${chunk}`,
-})
+const shardKey = (tenant: TenantId, shard: number): string => `${tenant}#PATIENTS#${shard}`
+const shardOf = (patient: PatientId): number =>
+  Math.floor((BASE64URL.indexOf(patient.charAt(0)) * PATIENT_SHARDS) / BASE64URL.length)
+
 const unchangedSince = (before: Uint8Array) => ({
   ConditionExpression: '#m = :before',
   ExpressionAttributeNames: { '#m': MANIFEST },
   ExpressionAttributeValues: { ':before': { B: before } },
 })
-const itemKey = (tenant: TenantId, { patient, type, id }: RecordRef): Key => ({ pk: `${tenant}#${patient}`, sk: `${type}#${id}` })
-/** `Patient.address.city` is stored as `f:address.city`, because the key contains the type. */
-const attributeOf = (path: SchemaPath): string => FIELD + path.slice(path.indexOf('.') + 1)
-const attributesFor = (paths: ReadonlySet<SchemaPath>): string[] => [MANIFEST, ACCESS, ...[...paths].map(attributeOf)]
-const shardKey = (tenant: TenantId, shard: number): string => `${tenant}#PATIENTS#${shard}`
-const shardOf = (patient: PatientId): number =>
-  Math.floor((BASE64URL.indexOf(patient.charAt(0)) * PATIENT_SHARDS) / BASE64URL.length)
 
-/** The table of sealed records: the form of its items, and how they are read and written. Opens nothing. */
+/** The table of sealed records: how its items are read and written. Opens nothing. */
 export class RecordTable {
   readonly #client: DynamoDBClient
   readonly #table: string
@@ -68,7 +61,7 @@ export class RecordTable {
   }
 
   async load(tenant: TenantId, refs: readonly RecordRef[], paths: ReadonlySet<SchemaPath>): Promise<readonly StoredRecord[]> {
-    const keys = refs.map((ref) => itemKey(tenant, ref))
+    const keys = refs.map((ref) => recordItemKey(tenant, ref))
     return (await batchGet(this.#client, this.counter, this.#table, keys, { attributes: attributesFor(paths) })).map(toStored)
   }
 
@@ -84,7 +77,7 @@ export class RecordTable {
     patients: readonly PatientId[],
     signal?: AbortSignal,
   ): Promise<LoadedRecords> {
-    const keys = [...refs.map((ref) => itemKey(tenant, ref)), ...patients.map((patient) => indexKey(tenant, patient))]
+    const keys = [...refs.map((ref) => recordItemKey(tenant, ref)), ...patients.map((patient) => indexKey(tenant, patient))]
     const records: StoredRecord[] = []
     const roots = new Map<PatientId, Uint8Array>()
     for (const item of await batchGet(this.#client, this.counter, this.#table, keys, {
@@ -167,8 +160,24 @@ export class RecordTable {
 
   /** Returns a record with all its stored values. */
   async whole(tenant: TenantId, ref: RecordRef): Promise<StoredRecord | undefined> {
-    const [item] = await batchGet(this.#client, this.counter, this.#table, [itemKey(tenant, ref)])
+    const [item] = await batchGet(this.#client, this.counter, this.#table, [recordItemKey(tenant, ref)])
     return item && toStored(item)
+  }
+
+  /** Reads everything that is stored of a patient, the index root first. A write may occur between two pages. @throws StoreUnavailable */
+  async chart(tenant: TenantId, patient: PatientId, { signal }: Deadline): Promise<StoredChart> {
+    const pk = `${tenant}#${patient}`
+    const input = { KeyConditionExpression: 'pk = :patient', ExpressionAttributeValues: { ':patient': { S: pk } } }
+    const items = await this.#query({ ...input, ConsistentRead: true }, signal)
+    const [index, records] = [new Map<string, Uint8Array>(), new Array<StoredRecord>()]
+    for (const item of items) {
+      const name = text(item['sk'])
+      if (name.startsWith(INDEX)) index.set(name.slice(INDEX.length + 1), bytes(item[MANIFEST]))
+      else records.push(toStored(item))
+    }
+    const root = index.get('')
+    index.delete('')
+    return { root, chunks: new Map([...index].map(([number, chunk]) => [Number(number), chunk])), records }
   }
 
   /** Returns the writes of a new record. They fail if a record with this id exists. */
@@ -192,20 +201,20 @@ export class RecordTable {
 
   /** Returns the write that removes a record. It fails if the stored manifest is not `before`. */
   remove(tenant: TenantId, ref: RecordRef, before: Uint8Array): TransactWriteItem {
-    const { pk, sk } = itemKey(tenant, ref)
+    const { pk, sk } = recordItemKey(tenant, ref)
     return { Delete: { TableName: this.#table, Key: { pk: { S: pk }, sk: { S: sk } }, ...unchangedSince(before) } }
   }
 
   /** Returns the condition that a record still has this manifest, or still does not exist. */
   unchanged(tenant: TenantId, ref: RecordRef, manifest: Uint8Array | undefined): TransactWriteItem {
-    const { pk, sk } = itemKey(tenant, ref)
+    const { pk, sk } = recordItemKey(tenant, ref)
     const condition = manifest === undefined ? { ConditionExpression: 'attribute_not_exists(pk)' } : unchangedSince(manifest)
     return { ConditionCheck: { TableName: this.#table, Key: { pk: { S: pk }, sk: { S: sk } }, ...condition } }
   }
 
   /** Returns the write by which a patient's own record names another access manifest. The condition on the manifest guards it. */
   nameManifest(tenant: TenantId, patient: PatientId, type: TypeName, version: number): TransactWriteItem {
-    const { pk, sk } = itemKey(tenant, { type, patient, id: patient as string as RecordId })
+    const { pk, sk } = recordItemKey(tenant, { type, patient, id: patient as string as RecordId })
     return {
       Update: {
         TableName: this.#table,
@@ -245,39 +254,4 @@ export class RecordTable {
     } while (next !== undefined)
     return items
   }
-}
-
-function toItem(tenant: TenantId, { ref, manifest, fields }: StoredRecord): Item {
-  const { pk, sk } = itemKey(tenant, ref)
-  const item: Item = { pk: { S: pk }, sk: { S: sk }, [MANIFEST]: { B: manifest } }
-  for (const [path, sealed] of fields) item[attributeOf(path)] = { B: sealed }
-  return item
-}
-
-function toStored(item: Item): StoredRecord {
-  const sk = text(item['sk'])
-  const type = sk.slice(0, sk.indexOf('#')) as TypeName
-  const fields = new Map<SchemaPath, Uint8Array>()
-  for (const [name, value] of Object.entries(item)) {
-    if (name.startsWith(FIELD)) fields.set(`${type}.${name.slice(FIELD.length)}` as SchemaPath, bytes(value))
-  }
-  const access = item[ACCESS]?.N
-  return {
-    ref: { type, patient: patientOf(item), id: sk.slice(sk.indexOf('#') + 1) as RecordId },
-    manifest: bytes(item[MANIFEST]),
-    fields,
-    ...(access !== undefined && { access: Number(access) }),
-  }
-}
-
-/** A tenant's name contains no `#`. */
-const patientOf = (item: Item): PatientId => text(item['pk']).slice(text(item['pk']).indexOf('#') + 1) as PatientId
-
-function text(value: AttributeValue | undefined): string {
-  return value?.S ?? ''
-}
-
-/** An attribute of another type is not a sealed value. It becomes zero bytes, which do not open. */
-function bytes(value: AttributeValue | undefined): Uint8Array {
-  return value?.B ?? new Uint8Array()
 }

@@ -9,7 +9,8 @@ import { type PatientId, recordKey, type RecordRef, type TenantId } from '../mod
 import { BUSY_READS, retryOptimisticRead } from '../model/optimistic-read.ts'
 import { failureOr, type IndexVerdict, isOutdated, type ReadRecord, verifyAgainstIndex } from './index-check.ts'
 import type { FoundRecord, LoadDecision, LoadOptions, OpenRecord } from './record-source.ts'
-import type { LoadedRecords, RecordTable, StoredRecord } from './records.ts'
+import type { StoredRecord } from './record-items.ts'
+import type { LoadedRecords, RecordTable } from './records.ts'
 
 interface LoadParts {
   readonly table: RecordTable
@@ -116,7 +117,7 @@ export class SealedLoad {
     for (const ref of pending) {
       const record = stored.get(recordKey(ref))
       if (record === undefined) decoyOpenings().record(counter)
-      const opened = record && failureOr(() => open(tenant, record, keys.get(ref.patient), counter))
+      const opened = record && failureOr(() => openStored(tenant, record, keys.get(ref.patient), counter))
       const test = decision.visible.get(recordKey(ref))
       // if only its metadata can make the record visible, an absent or unreadable record stays hidden
       if (typeof test === 'function' && (opened === undefined || opened instanceof Failure || !test(opened.metadata))) continue
@@ -195,7 +196,12 @@ const erasedRecord = (ref: RecordRef): FoundRecord => ({
   }),
 })
 
-function open(
+/**
+ * Opens the metadata of a stored record. Its values stay sealed.
+ *
+ * @throws KeyUnavailable, IntegrityFailure
+ */
+export function openStored(
   tenant: TenantId,
   { ref, manifest, fields }: StoredRecord,
   keys: PatientKeyHandle | undefined,
@@ -206,6 +212,7 @@ function open(
   return {
     version: record.version,
     metadata: record.metadata,
+    sealedDigest: () => record.sealedDigest,
     maxBytes: (path) => {
       const attribute = fields.get(path)
       return attribute === undefined ? 0 : maxFieldBytes(attribute)
@@ -217,5 +224,6 @@ function open(
       if (verdict === 'INTEGRITY' || attribute === undefined) throw new IntegrityFailure()
       return record.openField(path, attribute)
     },
+    seals: () => record.seals(),
   }
 }

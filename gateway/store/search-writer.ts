@@ -26,16 +26,25 @@ export class SearchWriter implements DerivedWriter<SearchRow> {
   }
 
   write(ref: RecordRef, after: ValueOf | undefined, before?: ValueOf): TransactWriteItem[] {
-    const rowsOf = (valueOf: ValueOf | undefined) => (valueOf === undefined ? [] : this.rows(ref, valueOf))
-    return rowChanges(this.#table, rowsOf(after), rowsOf(before))
+    const { searched, written } = this.#key.tokenVersions
+    const rowsOf = (valueOf: ValueOf | undefined, versions: readonly number[]) =>
+      valueOf === undefined ? [] : this.#rows(ref, valueOf, versions)
+    return rowChanges(this.#table, rowsOf(after, written), rowsOf(before, searched))
   }
 
   rows(ref: RecordRef, valueOf: ValueOf): SearchRow[] {
+    return this.#rows(ref, valueOf, this.#key.tokenVersions.written)
+  }
+
+  /** @param versions of the key */
+  #rows(ref: RecordRef, valueOf: ValueOf, versions: readonly number[]): SearchRow[] {
     return this.#of(ref.type).flatMap((index) => {
       const key = searchKey(index, valueOf)
       if (key === undefined) return []
-      const token = searchToken(this.#key, this.#tenant, index, key)
-      return [this.#table.row(this.#tenant, { paths: partsOf(index), token }, ref)]
+      return versions.map((version) => {
+        const token = searchToken(this.#key, this.#tenant, index, key, version)
+        return this.#table.row(this.#tenant, { paths: partsOf(index), token }, ref)
+      })
     })
   }
 

@@ -33,6 +33,29 @@ export type GatewayEvent =
       readonly record?: RecordRef
       readonly path?: SchemaPath
     }
+  /** A scrub found a disagreement between records, index and the audit of writes. Without a record it is about the whole chart. */
+  | {
+      readonly event: 'CHART_FAULT'
+      readonly tenant: TenantId
+      readonly patient: string
+      readonly record?: RecordRef
+      readonly what: ChartFault
+    }
+  /**
+   * A scrub compared one part of a tenant's patients. `busy` changed during each read, and `left` were not reached in time.
+   */
+  | {
+      readonly event: 'SCRUB_PASS'
+      readonly tenant: TenantId
+      readonly records: number
+      readonly patients: number
+      readonly faulty: number
+      readonly busy: number
+      readonly left: number
+      readonly milliseconds: number
+    }
+  /** Nobody knows whether the records of a tenant are sound. Without a tenant, that of none is known. */
+  | { readonly event: 'SCRUB_FAILED'; readonly tenant?: TenantId; readonly cause: string }
   | { readonly event: 'ACCESS_ITEM_FORGED'; readonly tenant: TenantId; readonly patient: string; readonly what: AccessFault }
   /**
    * BROKEN: a grant began. RENEWED: its end moved. ENDED: it was ended early. UNCERTAIN: the response to the write was lost, so the change
@@ -176,6 +199,27 @@ export type GatewayEvent =
     }
   /** A warning of Node or a library. The event has only the warning's name, not its text. */
   | { readonly event: 'PROCESS_WARNING'; readonly cause: string }
+
+/**
+ * A disagreement between the records of a patient, their index, and the audit of writes:
+ * - INDEX_BROKEN: the index is missing, or does not open.
+ * - MISSING: the index lists a record that is not stored.
+ * - UNLISTED: a stored record is not in the index.
+ * - VERSION: index and record have different versions.
+ * - ALTERED: the manifest of a record does not open, or a value is not the one in the manifest.
+ * - ROLLED_BACK: the audit has a later write. Record and index may agree, because both were put back.
+ * - UNRECORDED: the audit has no write that made the stored version.
+ * - KEYS_MISSING: the list of patients has a patient without keys.
+ */
+export type ChartFault =
+  | 'INDEX_BROKEN'
+  | 'MISSING'
+  | 'UNLISTED'
+  | 'VERSION'
+  | 'ALTERED'
+  | 'ROLLED_BACK'
+  | 'UNRECORDED'
+  | 'KEYS_MISSING'
 
 /**
  * A fault of a patient's access item, or of the access manifest that lists these items. NOT_LISTED: the manifest does not list

@@ -43,6 +43,12 @@ const LINES: { readonly [Name in GatewayEvent['event']]: Line<Name> } = {
     },
   },
   INTEGRITY_FAILURE: { level: 'critical', fields: { requestId: request, tenant, record, path } },
+  CHART_FAULT: { level: 'critical', fields: { tenant, patient, record, what: word } },
+  SCRUB_PASS: {
+    level: 'info',
+    fields: { tenant, records: number, patients: number, faulty: number, busy: number, left: number, milliseconds: number },
+  },
+  SCRUB_FAILED: { level: 'error', fields: { tenant, cause } },
   ACCESS_ITEM_FORGED: { level: 'critical', fields: { tenant, patient, what: word } },
   BREAK_GLASS: { level: 'warn', fields: { requestId: request, tenant, patient, what: word } },
   KEY_UNAVAILABLE: { level: 'error', fields: { requestId: request, tenant, cause } },

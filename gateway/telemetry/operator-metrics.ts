@@ -15,6 +15,9 @@ export const METRICS = {
   MetadataOpenings: 'Count',
   SearchOpenings: 'Count',
   IntegrityFailures: 'Count',
+  ScrubbedRecords: 'Count',
+  UnscrubbedPatients: 'Count',
+  ScrubFailures: 'Count',
   ForgedAccessItems: 'Count',
   BreakGlassGrants: 'Count',
   KeyFailures: 'Count',
@@ -93,7 +96,12 @@ function countsOf(event: GatewayEvent): Counts {
       return { Requests: 1, Duration: milliseconds, ...values, MetadataOpenings: metadata, SearchOpenings: searched }
     }
     case 'INTEGRITY_FAILURE':
+    case 'CHART_FAULT':
       return { IntegrityFailures: 1 }
+    case 'SCRUB_PASS':
+      return { ScrubbedRecords: event.records, UnscrubbedPatients: event.left }
+    case 'SCRUB_FAILED':
+      return { ScrubFailures: 1 }
     case 'ACCESS_ITEM_FORGED':
     case 'ISSUER_KEYS_FORGED':
       return { ForgedAccessItems: 1 }

@@ -5,6 +5,9 @@ import { type Level, type PrintLine, printedFields, streamOf } from './operator-
 /** The sentence of each event, or null for events that report only that work went on. A new event does not compile until it is listed. */
 const SENTENCES: Readonly<Record<Exclude<GatewayEvent['event'], 'REQUEST'>, string | null>> = {
   INTEGRITY_FAILURE: 'A sealed value or record was altered, moved or removed. Nothing of it was shown.',
+  CHART_FAULT: 'Records, index and audit of a patient disagree. Another writer changed one of them.',
+  SCRUB_PASS: null,
+  SCRUB_FAILED: 'The stored records were not compared with the audit of writes.',
   ACCESS_ITEM_FORGED: 'An access item of a patient was altered. It gives no access.',
   BREAK_GLASS: 'A break-glass grant changed.',
   KEY_UNAVAILABLE: 'KMS did not open a key.',

@@ -23,6 +23,7 @@ export const stackEnvironment = z.object({
   ...tableNames.shape,
   PHI_KMS_KEY_ID: text,
   PHI_TENANT_KMS_KEYS: text,
+  PHI_SIGNATURE_KEYS: text,
   PHI_LOG_ORIGIN: text,
   PHI_LOG_KEYS: text,
   PHI_NOTARY_TENANTS: z.string(),
@@ -51,6 +52,8 @@ export interface StackParts {
   readonly kmsKeyId: string
   /** The KMS keys of each tenant: the current key first, then former ones. */
   readonly tenantKmsKeys: Readonly<Record<string, readonly string[]>>
+  /** The KMS key that signs records. */
+  readonly signatureKey: string
   /** The KMS keys that sign the logs, `ed25519` and `mlDsa44`. */
   readonly logKeys: { readonly ed25519: string; readonly mlDsa44: string }
   /** The tenants that the notary seals. */
@@ -80,6 +83,7 @@ export const environmentOf = (parts: StackParts): StackEnvironment => ({
   ...parts.tables,
   PHI_KMS_KEY_ID: parts.kmsKeyId,
   PHI_TENANT_KMS_KEYS: JSON.stringify(parts.tenantKmsKeys),
+  PHI_SIGNATURE_KEYS: parts.signatureKey,
   PHI_LOG_ORIGIN: 'phi.local',
   PHI_LOG_KEYS: JSON.stringify({ '*': parts.logKeys }),
   PHI_NOTARY_TENANTS: parts.tenants.join(','),

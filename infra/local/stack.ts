@@ -45,6 +45,8 @@ export interface Stack extends StackFile {
 const KMS_KEY = 'alias/phi-local'
 const LAKESIDE_KEY = 'alias/phi-lakeside'
 const LOG_KEYS = { ed25519: 'alias/phi-local-log-ed25519', mlDsa44: 'alias/phi-local-log-ml-dsa-44' }
+/** The key of records' signatures. */
+const SIGNATURE_KEY = 'alias/phi-local-signatures'
 /** The key for digests of ids, for receivers of the audit log outside of the boundary. */
 const SIEM_KEY = 'alias/phi-local-siem'
 /** In older data folders, the first tenant key of lakeside is under the shared key. */
@@ -127,6 +129,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         signing: {
           [LOG_KEYS.ed25519]: 'ECC_NIST_EDWARDS25519',
           [LOG_KEYS.mlDsa44]: 'ML_DSA_44',
+          [SIGNATURE_KEY]: 'ECC_NIST_EDWARDS25519',
           [SIEM_KEY]: 'HMAC_256',
         },
       }),
@@ -147,6 +150,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     tables,
     kmsKeyId: KMS_KEY,
     tenantKmsKeys: TENANT_KMS_KEYS,
+    signatureKey: SIGNATURE_KEY,
     logKeys: LOG_KEYS,
     tenants: [...new Set(users.map(({ tenant }) => tenant))],
     auditObjects: join(dataFolder, AUDIT_OBJECTS),

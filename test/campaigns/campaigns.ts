@@ -31,6 +31,11 @@ export const CAMPAIGNS: readonly Campaign[] = [
     size: { variable: 'RECORD_WRITES', full: '1000' },
   },
   {
+    name: 'writer-kills',
+    path: 'test/gateway/mutations/killed-writers.integration.test.ts',
+    size: { variable: 'RECORD_KILLS', full: '200' },
+  },
+  {
     name: 'anomalies',
     path: 'test/gateway/oversight/anomalies/simulated-clinic.integration.test.ts',
     size: { variable: 'PHI_ANOMALY_CLINICS', full: '3' },
@@ -102,9 +107,19 @@ export const CAMPAIGNS: readonly Campaign[] = [
   },
   { name: 'oracle', path: 'test/oracle/oracle.integration.test.ts', size: { variable: 'ORACLE_RUNS', full: '2000' } },
   {
+    name: 'oracle-changes',
+    path: 'test/oracle/mixed.integration.test.ts',
+    size: { variable: 'ORACLE_RUNS', full: '1000' },
+  },
+  {
     name: 'faults',
     path: 'test/hostile/campaign/campaign.integration.test.ts',
     size: { variable: 'CAMPAIGN_ROUNDS', full: '25' },
+  },
+  {
+    name: 'rotation',
+    path: 'test/gateway/admin/tenant-rotation.integration.test.ts',
+    size: { variable: 'ROTATION_PATIENTS', full: '10000' },
   },
   { name: 'hostile', path: 'test/hostile/run.ts' },
   { name: 'attack', path: 'test/attack.ts', size: { variable: 'ATTACK_SECONDS', full: '60' } },

@@ -81,7 +81,7 @@ describe('phi dev that cannot start', { timeout: 60_000 }, () => {
 
   it('names a stage with data of real patients', async () => {
     expect(await dev({ PHI_STAGE: 'production' })).toEqual(
-      refused('This runs only where PHI_STAGE is local, test, dev or staging.'),
+      refused('This runs only where PHI_STAGE is local, test, dev or staging. To start the local stack, run: unset PHI_STAGE'),
     )
   })
 

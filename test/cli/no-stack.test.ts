@@ -27,6 +27,7 @@ describe('phi without a running stack', { timeout: 60_000 }, () => {
   it.concurrent.each([
     [['audit', 'list', '--user', 'nobody']],
     [['keys', 'list', 'riverside']],
+    [['records', 'scrub', '--tenant', 'riverside']],
     [['search', 'reindex', '--tenant', 'riverside']],
     [['study', 'list', '--tenant', 'riverside']],
     [['operations', 'list', '--tenant', 'riverside']],

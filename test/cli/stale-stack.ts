@@ -10,6 +10,7 @@ export function writeStaleStack(folder: string, jwksUri = free): void {
     tables: tableNames.parse(Object.fromEntries(Object.keys(tableNames.shape).map((name) => [name, 'table']))),
     kmsKeyId: 'key',
     tenantKmsKeys: {},
+    signatureKey: 'key',
     logKeys: { ed25519: 'key', mlDsa44: 'key' },
     tenants: ['riverside'],
     auditObjects: folder,

@@ -93,6 +93,7 @@ it('P8: phi study does not run at a stage with real patients, like phi import', 
   await expect(run).rejects.toMatchObject({
     code: 1,
     stdout: '',
-    stderr: expect.stringMatching(/^error: This runs only where/) as string,
+    stderr:
+      'error: This runs only where PHI_STAGE is local, test, dev or staging. If the deployment has no data of real patients, set PHI_STAGE to its stage.\nTo see the options, run: phi study list --help\n',
   })
 })

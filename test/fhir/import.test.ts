@@ -19,7 +19,7 @@ import { startKms } from '../../infra/local/kms.ts'
 import { startStack } from '../../infra/local/stack.ts'
 import { DEMO_USERS } from '../../infra/local/users.ts'
 import { StoreUnavailable, VersionConflict } from '../../gateway/model/failures.ts'
-import { refuseProduction, StageRefused } from '../../gateway/model/stage.ts'
+import { refuseProduction, refuseProductionIfNamed, StageRefused } from '../../gateway/model/stage.ts'
 import { bundle, careTeam, idFor, observation, patient, riverside } from './clinic.ts'
 import { MemoryImporter } from './memory-importer.ts'
 import { plainOptions } from '../harness/import-options.ts'
@@ -254,6 +254,17 @@ describe('stages', () => {
   })
   it('P3: an unnamed stage is refused', () => {
     expect(() => refuseProduction({})).toThrow('PHI_STAGE')
+  })
+
+  it('C29: a refused stage names the next step', () => {
+    const where = 'This runs only where PHI_STAGE is local, test, dev or staging.'
+    const production = { PHI_STAGE: 'production' }
+    for (const env of [{}, production])
+      expect(() => refuseProduction(env)).toThrow(
+        new StageRefused('If the deployment has no data of real patients, set PHI_STAGE to its stage.'),
+      )
+    expect(() => refuseProductionIfNamed(production)).toThrow(`${where} To start the local stack, run: unset PHI_STAGE`)
+    expect(() => refuseProductionIfNamed({})).not.toThrow()
   })
 
   it.each([

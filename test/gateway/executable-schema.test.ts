@@ -1,6 +1,7 @@
 import { defaultFieldResolver } from 'graphql'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import * as shield from '../../gateway/access/shield-rules.ts'
+import { historyResolvers } from '../../gateway/disclosure/history-resolvers.ts'
 import * as leaves from '../../gateway/disclosure/leaf-resolvers.ts'
 import type { Resolver, Resolvers } from '../../gateway/mutations/gateway-context.ts'
 import { executableSchema, UnprotectedField } from '../../gateway/executable-schema.ts'
@@ -47,9 +48,8 @@ const without = (type: string, field: string): Resolvers =>
 describe('P3: a field without the guard of its class stops the gateway', () => {
   it('a valid schema is built, and so is the shipped clinic', () => {
     expect(() => build()).not.toThrow()
-    expect(() =>
-      executableSchema(clinic.schema, clinic.policy, joinedResolvers(clinicResolvers, recordResolvers(clinic.policy))),
-    ).not.toThrow()
+    const ofRecords = joinedResolvers(recordResolvers(clinic.policy), historyResolvers(clinic.policy))
+    expect(() => executableSchema(clinic.schema, clinic.policy, joinedResolvers(clinicResolvers, ofRecords))).not.toThrow()
   })
 
   it.each([

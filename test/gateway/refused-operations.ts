@@ -60,7 +60,7 @@ export const REFUSED_OPERATIONS: readonly RefusedRequest[] = [
     'a date that does not exist',
     () => query('query ($id: ID!) { patient(id: $id) { observations(since: "2020-02-31") { edges { cursor } } } }', { id: VALUE }),
     'BAD_USER_INPUT',
-    'The argument `since` is no date or time of the calendar. Write a date as `2026`, `2026-03` or `2026-03-15`, and a time as `2026-03-15T08:30:00Z`. The place is line 1, column 59.',
+    'The argument `since` has a text that is no date or time of the calendar. Write a date as `2026`, `2026-03` or `2026-03-15`, and a time as `2026-03-15T08:30:00Z`. The place is line 1, column 59.',
   ],
   [
     'a variable that is no date',

@@ -10,8 +10,9 @@ import {
 import { compilePolicy, type CompiledPolicy } from '../../directives/compile.ts'
 import { clinicTypeDefs } from '../../schema/clinic.ts'
 import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
-import type { PatientId, RecordId } from '../../gateway/model/ids.ts'
+import type { PatientId, RecordId, RecordRef, TenantId, UserId } from '../../gateway/model/ids.ts'
 import type { Json, Membership, NewRecord } from '../../gateway/model/record.ts'
+import type { RecordSignature } from '../../gateway/model/signature.ts'
 import { Markers } from './canary-markers.ts'
 
 /** A patient with one record of every type of a schema. Every value is a marker. */
@@ -24,6 +25,8 @@ export interface CanaryPatient {
   readonly query: string
 }
 
+/** Fields that are not among the open ones of the metadata. */
+const ELSEWHERE: ReadonlySet<string> = new Set(['id', 'version', 'signature'])
 const SINCE = '1990-01-01T00:00:00.000Z'
 
 /** Derived from the schema, so that the search includes a new field at once. */
@@ -42,7 +45,8 @@ export function canaryPatient(
       values.set(path, valueOf(markers, path, fieldAt(schema, path).type))
     }
     const fields = Object.values(objectType(schema, type).getFields())
-    const open = fields.filter(({ name }) => name !== 'id' && name !== 'version' && policy.notPhi.has(`${type}.${name}` as never))
+    const open = fields.filter(({ name }) => !ELSEWHERE.has(name) && policy.notPhi.has(`${type}.${name}` as never))
+    const isSignable = fields.some(({ name }) => name === 'signature')
     const references = fields.filter(({ name }) => name === 'encounter')
     return {
       ref: { type, patient, id: idOf(type) },
@@ -54,6 +58,7 @@ export function canaryPatient(
         codes: [markers.text(`${type} (codes)`)],
         categories: [markers.text(`${type} (category)`)],
         author: markers.text(`${type} (author)`),
+        ...(isSignable && { signature: signatureOf(markers, { type, patient, id: idOf(type) }) }),
       },
     }
   })
@@ -69,6 +74,22 @@ export function canaryPatient(
     query: `query ($id: ID!) { patient(id: $id) { ${selection(schema, policy, objectType(schema, 'Patient' as TypeName))} } }`,
   }
 }
+
+/** A signature that no key made: it is given as broken. */
+const signatureOf = (markers: Markers, ref: RecordRef): RecordSignature => ({
+  statement: {
+    ...ref,
+    statement: 'phi-gateway signature v1',
+    tenant: 'canary' as TenantId,
+    version: 1,
+    user: markers.text(`${ref.type} (user)`) as UserId,
+    signer: markers.text(`${ref.type}.signature.signer`),
+    signedAt: markers.instant(`${ref.type}.signature.signedAt`),
+    digest: markers.text(`${ref.type} (digest)`),
+    sealedDigest: markers.text(`${ref.type} (seals)`),
+  },
+  signature: 'AAAA',
+})
 
 /** The markers of the canary patient of the shipped clinic: the same in every process. */
 export function clinicMarkers(): Markers {
@@ -126,6 +147,8 @@ function selected(
   const edge = type.getFields()['edges']
   if (edge === undefined || !isRecord(parent)) return `${name} { ${selection(schema, policy, type)} }`
   const node = type.name.replace(/Connection$/, '') as TypeName
+  // the entries of a history lead back to the record
+  if (!policy.records.has(node)) return undefined
   return `${name} { edges { node { ${selection(schema, policy, objectType(schema, node))} } } }`
 }
 

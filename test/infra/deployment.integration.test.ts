@@ -39,6 +39,7 @@ const source =
         ...fragment('keys.yml'),
         ...fragment('tables.yml'),
         ...fragment('alarms.yml'),
+        ...fragment('record-scrub.yml'),
         ...fragment('audit-objects.yml'),
         ...fragment('audit-tables.yml'),
         ...fragment('audit-api.yml'),
@@ -102,7 +103,7 @@ describe('the role of the GraphQL function has the least privileges', () => {
     ['IdempotencyTable', ['PutItem']],
     ['SearchTable', ['PutItem', 'DeleteItem']],
     ['ComparisonsTable', ['PutItem', 'DeleteItem']],
-    ['KeysTable', ['PutItem']],
+    ['KeysTable', ['PutItem', 'UpdateItem']],
   ])('P2: changes the %s only in a transaction, with the audit', (table, actions) => {
     const isWrite = (action: string): boolean => /(?:Put|Update|Delete|Write|PartiQL)/.test(action)
     const enclosed = { 'dynamodb:EnclosingOperation': 'TransactWriteItems' }
@@ -118,7 +119,7 @@ describe('the role of the GraphQL function has the least privileges', () => {
     ])
   })
 
-  it('C14: adds keys of patients, and writes no key of a tenant', () => {
+  it('C14: adds and destroys keys of patients, and writes no key of a tenant', () => {
     const [put] = on('KeysTable').filter(({ Action, Effect }) => Effect === 'Allow' && Action.includes('dynamodb:PutItem'))
     expect(put?.Condition).toMatchObject({
       Null: { 'dynamodb:LeadingKeys': 'false' },
@@ -270,6 +271,42 @@ describe('the role of the GraphQL function has the least privileges', () => {
   })
 })
 
+describe('P6: the role of the scrub', () => {
+  const scrub = statementsOf('ScrubPolicy')
+  const allows = scrub.filter(({ Effect }) => Effect === 'Allow')
+
+  it('P6: reads records, keys and the audit log, and no other table', () => {
+    const tables = allows.filter(({ Action }) => Action.some((action) => action.startsWith('dynamodb:')))
+    expect(tables.map(({ Sid, Action }) => [Sid, ...Action])).toEqual([
+      ['ReadRecords', 'dynamodb:BatchGetItem', 'dynamodb:Query'],
+      ['ReadWrappedKeys', 'dynamodb:BatchGetItem', 'dynamodb:Scan'],
+      ['ReadAudit', 'dynamodb:BatchGetItem', 'dynamodb:Query'],
+    ])
+    const others = Object.keys(source).filter(
+      (id) => /Table$/.test(id) && !['RecordsTable', 'KeysTable', 'AuditTable'].includes(id),
+    )
+    for (const id of others) expect(scrub.some(({ Resource }) => Resource.some((one) => names(one, id)))).toBe(false)
+  })
+
+  it('P6: opens tenant keys under the same conditions as the function for clients', () => {
+    const [opens] = on('TenantKey')
+    const [only, ...more] = allows.filter(({ Resource }) => Resource.some((one) => names(one, 'TenantKey')))
+    expect(more).toEqual([])
+    expect(only).toMatchObject({ Action: ['kms:Decrypt'], Condition: opens?.Condition })
+    const own = source['ScrubTenantsOwnKeysPolicy']
+    expect(own?.Condition).toBe('HasTenantsOwnKeys')
+    expect(policy.parse(own?.Properties).PolicyDocument.Statement).toEqual(statementsOf('GraphqlTenantsOwnKeysPolicy'))
+  })
+
+  it('P6: is denied every write, whatever another policy allows', () => {
+    const denied = scrub.filter(({ Effect }) => Effect === 'Deny')
+    expect(denied).toMatchObject([{ Resource: ['*'], Condition: {} }])
+    expect(denied.flatMap(({ Action }) => Action)).toEqual(
+      expect.arrayContaining(['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:BatchWriteItem']),
+    )
+  })
+})
+
 describe('P7: the role of the notary', () => {
   const notary = statementsOf('NotaryPolicy')
   const of = (id: string, effect: 'Allow' | 'Deny') =>
@@ -295,6 +332,19 @@ describe('P7: the role of the notary', () => {
       expect(JSON.stringify(notary)).not.toMatch(new RegExp(`"${id}[".]|\\{${id}\\.`))
     const actions = notary.filter(({ Effect }) => Effect === 'Allow').flatMap(({ Action }) => Action)
     expect(actions.filter((action) => action.includes('*') || /Delete|Retention|LegalHold|Version/.test(action))).toEqual([])
+  })
+
+  it('C30: only the function that answers GraphQL signs records, with a key of its own', () => {
+    expect(allowed('SignatureKey')).toEqual(['kms:Sign', 'kms:GetPublicKey'])
+    const signs = Object.entries(source).filter(
+      ([, { Type, Properties }]) => Type === 'AWS::IAM::ManagedPolicy' && JSON.stringify(Properties).includes('SignatureKey'),
+    )
+    expect(signs.map(([id]) => id)).toEqual(['GraphqlChangesPolicy'])
+    const uses = keyPolicy
+      .parse(source['SignatureKey']?.Properties)
+      .KeyPolicy.Statement.filter(({ Action }) => Action.includes('kms:Sign'))
+    expect(uses).toEqual([expect.objectContaining({ Sid: 'SignRecords', Action: ['kms:Sign', 'kms:GetPublicKey'] })])
+    expect(JSON.stringify(source['SignatureKey'])).toContain('GraphqlRole')
   })
 
   it('P7: no other role signs, writes to the bucket or writes heads, except the names of new tenants', () => {
@@ -561,9 +611,9 @@ describe('alarms for operators', () => {
     for (const name of named) expect(Object.keys(METRICS)).toContain(name)
   })
 
-  it('P7: a notary, tables and a delivery without data are a breach, and no other metric is', () => {
+  it('P7: a notary, a scrub, tables and a delivery without data are a breach, and no other metric is', () => {
     const breaching = alarms.filter(([, { TreatMissingData }]) => TreatMissingData === 'breaching').map(([id]) => id)
-    expect(breaching.toSorted()).toEqual(['DeliveryBehindAlarm', 'NotaryLagAlarm', 'TablesBehindAlarm'])
+    expect(breaching.toSorted()).toEqual(['DeliveryBehindAlarm', 'NotaryLagAlarm', 'ScrubBehindAlarm', 'TablesBehindAlarm'])
     expect(source['NotaryLagAlarm']).toMatchObject({ Properties: { MetricName: 'NotaryLag', Threshold: 120 } })
     expect(source['TablesBehindAlarm']).toMatchObject({
       Properties: { MetricName: 'UntabledItems', Statistic: 'Maximum', DatapointsToAlarm: 15, EvaluationPeriods: 15 },

@@ -19,7 +19,17 @@ const template = z.object({
 })
 type Resource = z.infer<typeof resource>
 
-const FRAGMENTS = ['functions', 'keys', 'audit-objects', 'audit-tables', 'audit-api', 'siem', 'alarms', 'tables'] as const
+const FRAGMENTS = [
+  'functions',
+  'keys',
+  'record-scrub',
+  'audit-objects',
+  'audit-tables',
+  'audit-api',
+  'siem',
+  'alarms',
+  'tables',
+] as const
 
 /** The template that CI packages, or the fragments of it. */
 function templateOf(packaged: string): z.infer<typeof template> {

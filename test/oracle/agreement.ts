@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { parse, validate } from 'graphql'
+import { type DocumentNode, parse, validate } from 'graphql'
 import { expect, vi } from 'vitest'
 import { openImporter } from '../../gateway/admin/open-importer.ts'
 import { Pseudonyms } from '../../gateway/crypto/pseudonym.ts'
@@ -91,6 +91,30 @@ function callers(world: PlainWorld): fc.Arbitrary<PlainCaller> {
     .map((caller) => Object.assign(caller, { toString: () => `${caller.user} for ${caller.purpose}` }))
 }
 
+/** The variables of an operation, with a cursor for each list that begins at a later page. */
+export async function withCursors(
+  running: RunningClinic,
+  caller: PlainCaller,
+  { variables: given, passes }: Operation,
+): Promise<{ variables: Record<string, unknown>; passed: ReadonlyMap<string, number> }> {
+  const passed = new Map<string, number>()
+  const variables: Record<string, unknown> = { ...given }
+  for (const { variable, count, query } of passes) {
+    const { data } = await running.ask(caller.user, query, {}, { 'x-purpose-of-use': caller.purpose })
+    const cursor = at(data, 'list', 'pageInfo', 'endCursor') ?? at(data, 'patient', 'list', 'pageInfo', 'endCursor')
+    if (typeof cursor !== 'string') continue
+    variables[variable] = cursor
+    passed.set(cursor, count)
+  }
+  return { variables, passed }
+}
+
+/** Whether the gateway refuses an operation because of its cost at most. */
+export function isTooCostly(document: DocumentNode, variables: Readonly<Record<string, unknown>>): boolean {
+  const { values, places } = costOf(compiled.schema, compiled.policy, { document, name: undefined, variables })
+  return values > DEFAULT_LIMITS.operation.CLINICIAN || places > DEFAULT_LIMITS.answer.places
+}
+
 async function answersAsForetold(
   running: RunningClinic,
   plain: Plain,
@@ -100,22 +124,14 @@ async function answersAsForetold(
   const document = parse(operation.text)
   expect(validate(plain.schema.schema, document), operation.text).toEqual([])
   const headers = { 'x-purpose-of-use': caller.purpose }
-  const passed = new Map<string, number>()
-  const variables: Record<string, unknown> = { ...operation.variables }
-  for (const { variable, count, query } of operation.passes) {
-    const { data } = await running.ask(caller.user, query, {}, headers)
-    const cursor = at(data, 'list', 'pageInfo', 'endCursor') ?? at(data, 'patient', 'list', 'pageInfo', 'endCursor')
-    if (typeof cursor !== 'string') continue
-    variables[variable] = cursor
-    passed.set(cursor, count)
-  }
+  const { variables, passed } = await withCursors(running, caller, operation)
   const expected = foretell(plain, { caller, document, variables, passed })
   const openings = vi.spyOn(SealedRecord.prototype, 'openField')
   const sizes = vi.spyOn(ResponseSize.prototype, 'add')
   try {
     const answer = await running.ask(caller.user, operation.text, variables, headers)
     const { values: most, places } = costOf(compiled.schema, compiled.policy, { document, name: undefined, variables })
-    if (most > DEFAULT_LIMITS.operation.CLINICIAN || places > DEFAULT_LIMITS.answer.places) {
+    if (isTooCostly(document, variables)) {
       expect(answer).toMatchObject({ status: 400, errors: [{ extensions: { code: 'OPERATION_TOO_COSTLY' } }] })
       expect(openings).not.toHaveBeenCalled()
       return []
@@ -151,7 +167,7 @@ function placesOf(value: unknown): number {
 /** How many records of each type of a patient the ids of are drawn from. */
 const OF_EACH = 2
 
-function poolsOf({ tenants, pseudonyms }: PlainWorld, rules: readonly Rule[]): Pools {
+export function poolsOf({ tenants, pseudonyms }: PlainWorld, rules: readonly Rule[]): Pools {
   const { records, patients } = tenants.riverside
   // the patient of the user's own record, one on both teams, one on one team, one on none
   const chosen = [0, 4, 14, COUNTS.riverside - 1].flatMap((index) => patients[index] ?? [])

@@ -6,6 +6,11 @@ import { NEEDED, type Rules, shown, type Verdict, withoutText } from './plain-ru
 import { connectionTarget, fieldsOf, type PlainSchema } from './plain-schema.ts'
 import { type PlainCaller, type PlainTenant, type PlainWorld, recordKey } from './plain-world.ts'
 import { type Account, accountOfErrors, line } from './account.ts'
+import { type Hidden, Place } from './place.ts'
+import type { ChangeRules } from './plain-changes.ts'
+import { matches, newestFirst } from './plain-lists.ts'
+import { Changed, PlainMutations } from './plain-mutations.ts'
+import { flat, gather, type ResponsePath, setNull, type Told } from './told.ts'
 
 /** Replaces every cursor, because the content of a cursor is opaque. */
 export const CURSOR = '(a cursor)'
@@ -16,6 +21,8 @@ export interface Question {
   readonly variables: Readonly<Record<string, unknown>>
   /** The number of records before each given cursor. */
   readonly passed: ReadonlyMap<string, number>
+  /** The ids of the records that the gateway created, by type, in their order. An id is random, so the oracle cannot predict it. */
+  readonly newIds?: ReadonlyMap<string, string[]>
 }
 
 /** Schema, rules and data in plain text. */
@@ -24,33 +31,14 @@ export interface Plain {
   readonly rules: Rules
   readonly world: PlainWorld
   readonly now: Date
+  /** Without it, the oracle knows no mutations. */
+  readonly changes?: ChangeRules
 }
 
 /** Predicts the correct answer to a question and its audit, only from plain data and a table of rules. */
 export function foretell(plain: Plain, question: Question): Account {
   return new Oracle(plain, question).account()
 }
-
-/** The place of a selection: a record, or one that is hidden from this caller. `at` is its type or embedded path. */
-class Place {
-  readonly ref: RecordRef
-  readonly record: NewRecord | undefined
-  readonly at: string
-  /** PHI paths selected at this place. */
-  readonly selected: Set<string>
-  readonly hidden: { readonly exists: boolean } | undefined
-
-  constructor(ref: RecordRef, record: NewRecord | undefined, hidden?: { readonly exists: boolean }, within?: Place, at?: string) {
-    this.ref = ref
-    this.record = record
-    this.hidden = hidden
-    this.at = at ?? ref.type
-    this.selected = within?.selected ?? new Set()
-  }
-}
-
-type ResponsePath = GraphQLResolveInfo['path']
-type Told = { readonly code: string; readonly coordinate: string; readonly reason: string; records: Set<string>; places: string[] }
 
 class Oracle {
   readonly #plain: Plain
@@ -64,6 +52,8 @@ class Oracle {
   readonly #errors = new Map<string, Told>()
   readonly #masked = new Map<string, Told>()
   readonly #notFound: string[] = []
+  readonly #failed: string[] = []
+  readonly #mutations: PlainMutations | undefined
   readonly #byId: Place[] = []
   readonly #nullPlaces: ResponsePath[] = []
   /** The values of the answer, each once. */
@@ -75,6 +65,26 @@ class Oracle {
     this.#plain = plain
     this.#question = question
     this.#tenant = plain.world.tenants[question.caller.tenant]
+    this.#mutations = plain.changes && new PlainMutations(plain.changes, this.#knowing())
+  }
+
+  #knowing(): ConstructorParameters<typeof PlainMutations>[1] {
+    const { caller, newIds } = this.#question
+    return {
+      caller,
+      tenant: this.#tenant,
+      target: (ref, info) => {
+        const place = this.#reach(ref, info)
+        this.#existence(place)
+        return place.record
+      },
+      refuse: (coordinate, reason, record, info) => this.#refuse(coordinate, reason, record, info.path),
+      deny: (key, text) => this.#deny(key, text),
+      audit: (key, text) => void this.#audit.set(key, text),
+      fail: (code, info) => void this.#failed.push(line(code, JSON.stringify(flat(info.path)))),
+      basisOf: (basis, { patient }, record) => this.#basisOf(basis, patient, record),
+      newId: (type) => newIds?.get(type)?.shift() ?? '(a new id)',
+    }
   }
 
   account(): Account {
@@ -95,7 +105,7 @@ class Oracle {
     for (const [key, { tell, given }] of this.#edges) this.#audit.set(key, tell(given.size))
     return {
       data,
-      errors: accountOfErrors(this.#errors.values(), this.#notFound),
+      errors: [...accountOfErrors(this.#errors.values(), this.#notFound), ...this.#failed].toSorted(),
       masked: [...this.#masked.values()]
         .map(({ coordinate, reason, records, places }) => line(coordinate, reason, records.size, ...places.toSorted()))
         .toSorted(),
@@ -109,6 +119,11 @@ class Oracle {
 
   #field(source: unknown, args: Record<string, unknown>, info: GraphQLResolveInfo): unknown {
     if (info.parentType === info.schema.getQueryType()) return this.#root(args, info)
+    if (info.parentType === info.schema.getMutationType()) {
+      this.#hasRoot = true
+      return this.#mutations?.root(args, info)
+    }
+    if (source instanceof Changed) return info.fieldName === 'record' ? this.#changed(source, info) : source.version
     if (!(source instanceof Place)) return (source as Record<string, unknown>)[info.fieldName]
     const { rules, schema } = this.#plain
     const path = `${source.at}.${info.fieldName}`
@@ -120,7 +135,9 @@ class Oracle {
     if (schema.recordTypes.includes(target.name)) return this.#toOne(source, path, target.name, info)
     // a hidden record is left out of the answer, and a made-up id has no form that a study could encode
     if (info.fieldName === 'id') return source.hidden === undefined ? this.#question.caller.ids.encode(source.ref) : ''
-    if (info.fieldName === 'version') return 1
+    // no operation of the campaign signs
+    if (info.fieldName === 'signature') return null
+    if (info.fieldName === 'version') return this.#tenant.versions.get(recordKey(source.ref)) ?? 1
     return source.record?.metadata.open[info.fieldName] ?? (source.hidden && '')
   }
 
@@ -150,11 +167,66 @@ class Oracle {
     const { caller } = this.#question
     const decoded = caller.ids.decode(id)
     const ref = decoded !== undefined && types.includes(decoded.type) ? decoded : nowhere(id)
-    const record = this.#tenant.records.get(recordKey(ref))
-    const told = record !== undefined && (this.#related(ref) || (caller.seesExistence && ref.type === 'Patient'))
-    const place = told ? new Place(ref, record) : this.#hide(ref, record, info)
+    const place = this.#reach(ref, info)
     this.#byId.push(place)
     return place
+  }
+
+  /** A record by its id. */
+  #reach(ref: RecordRef, info: GraphQLResolveInfo): Place {
+    const record = this.#tenant.records.get(recordKey(ref))
+    const told = this.#related(ref) || (this.#question.caller.seesExistence && ref.type === 'Patient')
+    if (record === undefined || !told) {
+      // no record is looked for on behalf of a caller who may not know of the patient: the audit names the patient as soon as it exists
+      const isOfPatient = !told && !this.#question.caller.seesExistence && this.#tenant.patients.includes(ref.patient)
+      return this.#hide(ref, { exists: record !== undefined || isOfPatient }, info)
+    }
+    return this.#isClosed(record) ? this.#hide(ref, { exists: true, closed: true }, info) : new Place(ref, record)
+  }
+
+  /** The record of a payload is an edge: no error follows from a record that is closed to its writer. */
+  #changed({ ref }: Changed, info: GraphQLResolveInfo): Place | null {
+    const path = `${info.parentType.name}.${info.fieldName}`
+    const closed = this.#plain.rules.closed([ref.type], this.#question.caller)
+    if (closed !== undefined) {
+      this.#refuse(path, closed, path, info.path)
+      this.#deny(path, line('', path, 'READ', 'DENIED', closed))
+      return null
+    }
+    return this.#follow(ref, info)
+  }
+
+  #follow(ref: RecordRef, info: GraphQLResolveInfo): Place | null {
+    const record = this.#tenant.records.get(recordKey(ref))
+    if (!this.#related(ref)) return this.#hide(ref, { exists: record !== undefined }, info)
+    if (record === undefined) return null
+    if (!this.#isClosed(record)) return new Place(ref, record)
+    this.#leaveOut(ref)
+    return null
+  }
+
+  #leaveOut(ref: RecordRef): void {
+    this.#audit.set(`${recordKey(ref)} LEFT_OUT`, line(...where(ref), `${ref.type}.id`, 'READ', 'DENIED', 'CONSENT'))
+  }
+
+  /** Whether consents and labels close a record to this caller: `docs/consent.md`. */
+  #isClosed({ ref, metadata }: NewRecord): boolean {
+    const { caller } = this.#question
+    const labels: readonly string[] = metadata.labels ?? []
+    const relationships = caller.relationships(ref.patient)
+    const footing = [...this.#plain.rules.opening(ref.type, caller)].some((name) => relationships.has(name))
+    if (!footing && !caller.emergency(ref.patient)) return false
+    if (caller.role === 'PATIENT' || caller.role === 'PROXY') return false
+    const own = (this.#tenant.consents.get(ref.patient) ?? []).filter(({ role }) => role === undefined || role === caller.role)
+    if (own.some(({ effect, label }) => effect === 'DENY' && labels.includes(label))) return true
+    const permits = own.some(({ effect, label }) => effect === 'PERMIT' && label === 'ETH') && caller.role !== 'PARTNER'
+    return labels.includes('ETH') && !permits
+  }
+
+  /** A permission that a label requires is the basis of the access. */
+  #basisOf(basis: string, _patient: string, record: NewRecord | undefined): string {
+    const labels: readonly string[] = record?.metadata.labels ?? []
+    return labels.includes('ETH') && basis !== 'SELF' && basis !== 'BREAK_GLASS' ? 'CONSENT' : basis
   }
 
   #toOne(from: Place, path: string, type: string, info: GraphQLResolveInfo): Place | null {
@@ -169,19 +241,19 @@ class Oracle {
     const id = type === 'Patient' ? (patient as string as RecordId) : from.record?.metadata.references[info.fieldName]
     if (id === undefined) return null
     const ref: RecordRef = { type: type as TypeName, patient, id }
-    const record = this.#tenant.records.get(recordKey(ref))
-    return record !== undefined && this.#related(ref) ? new Place(ref, record) : this.#hide(ref, record, info)
+    return this.#follow(ref, info)
   }
 
   /** The fields of a hidden record are denied and recorded too. The answer is null. */
-  #hide(ref: RecordRef, record: NewRecord | undefined, info: GraphQLResolveInfo): Place {
+  #hide(ref: RecordRef, hidden: Hidden, info: GraphQLResolveInfo): Place {
     this.#notFound.push(JSON.stringify(flat(info.path)))
     this.#nullPlaces.push(info.path)
-    return new Place(ref, undefined, { exists: record !== undefined })
+    return new Place(ref, undefined, hidden)
   }
 
   #related({ type, patient }: RecordRef): boolean {
     const relationships = this.#question.caller.relationships(patient)
+    if (this.#question.caller.emergency(patient)) return true
     return [...this.#plain.rules.opening(type, this.#question.caller)].some((name) => relationships.has(name))
   }
 
@@ -208,12 +280,18 @@ class Oracle {
     if (known !== undefined) return known
     const { rules, now } = this.#plain
     const { caller } = this.#question
-    let verdict: Verdict & { readonly value?: unknown } = rules.of(path, caller, caller.relationships(ref.patient))
+    let verdict: Verdict & { readonly value?: unknown } = rules.of(
+      path,
+      caller,
+      caller.relationships(ref.patient),
+      caller.emergency(ref.patient),
+    )
+    if ('basis' in verdict) verdict = { ...verdict, basis: this.#basisOf(verdict.basis, ref.patient, record) }
     const note = (...rest: readonly (string | number | undefined)[]): void =>
       void this.#audit.set(key, line(...where(ref), path, 'READ', ...rest))
     if (hidden !== undefined) {
       this.#denied++
-      if (hidden.exists) note('DENIED', 'RELATIONSHIP')
+      if (hidden.exists) note('DENIED', hidden.closed ? 'CONSENT' : 'RELATIONSHIP')
       else this.#audit.set(key, line('(nobody)', '', path, 'READ', 'DENIED', 'NOT_FOUND'))
     } else if ('reason' in verdict) {
       this.#denied++
@@ -250,7 +328,7 @@ class Oracle {
       return
     }
     this.#denied++
-    const told = hidden.exists ? line(...where(ref), path, 'READ', 'DENIED', 'RELATIONSHIP') : undefined
+    const told = hidden.exists ? line(...where(ref), path, 'READ', 'DENIED', hidden.closed ? 'CONSENT' : 'RELATIONSHIP') : undefined
     this.#audit.set(key, told ?? line('(nobody)', '', path, 'READ', 'DENIED', 'NOT_FOUND'))
   }
 
@@ -277,10 +355,7 @@ class Oracle {
       .filter(({ ref }) => ref.type === type && ref.patient === patient.ref.patient)
       .filter((record) => matches(record, args))
       .toSorted(newestFirst)
-    const page = this.#page(
-      records.map(({ ref }) => ref),
-      args,
-    )
+    const page = this.#page(this.#open(records, args), args)
     const edge = this.#edges.get(`${key} ${path}`) ?? {
       given: new Set<string>(),
       tell: (count) => line(...where(patient.ref), path, 'READ', 'DISCLOSED', 'FULL', outcome.basis, count),
@@ -290,6 +365,17 @@ class Oracle {
     return page
   }
 
+  /** The records that are not closed. The audit has the closed ones as far as the page was filled, and the one after it. */
+  #open(records: readonly NewRecord[], { first, after }: Record<string, unknown>): RecordRef[] {
+    const open = records.filter((record) => !this.#isClosed(record))
+    const passed = typeof after === 'string' ? (this.#question.passed.get(after) ?? 0) : 0
+    const [start, end] = [passed === 0 ? undefined : open[passed - 1], open[passed + Number(first)]]
+    const from = start === undefined ? 0 : records.indexOf(start)
+    const ahead = records.slice(from, end === undefined ? undefined : records.indexOf(end))
+    for (const record of ahead) if (this.#isClosed(record)) this.#leaveOut(record.ref)
+    return open.map(({ ref }) => ref)
+  }
+
   /** A filter reads its field. Without access to the field in full, the filter and the whole list are denied. */
   #mayFilter({ ref }: Place, args: Record<string, unknown>, info: GraphQLResolveInfo): boolean {
     const { caller } = this.#question
@@ -297,7 +383,7 @@ class Oracle {
     for (const [name, value] of Object.entries(args)) {
       const field = this.#plain.schema.filters.get(`${info.parentType.name}.${info.fieldName}(${name}:)`)
       if (field === undefined || value === null) continue
-      const verdict = this.#plain.rules.of(field, caller, caller.relationships(ref.patient))
+      const verdict = this.#plain.rules.of(field, caller, caller.relationships(ref.patient), caller.emergency(ref.patient))
       if ('view' in verdict && verdict.view === 'FULL') continue
       may = false
       const reason = 'reason' in verdict ? verdict.reason : 'ROLE'
@@ -338,51 +424,7 @@ class Oracle {
   }
 }
 
-function gather(into: Map<string, Told>, told: Omit<Told, 'records' | 'places'>, record: string, place: ResponsePath): void {
-  const key = `${told.coordinate} ${told.reason}`
-  const known = into.get(key) ?? { ...told, records: new Set(), places: [] }
-  into.set(key, known)
-  known.records.add(record)
-  known.places.push(JSON.stringify(flat(place)))
-}
-
 const where = ({ type, patient, id }: RecordRef): readonly [string, string] => [patient, `${type} ${id}`]
 
 /** An unreadable id counts as a patient that does not exist. */
 const nowhere = (id: string): RecordRef => ({ type: 'Patient' as TypeName, patient: id as PatientId, id: id as RecordId })
-
-function matches(
-  { metadata: { date, datePrecision, codes, categories } }: NewRecord,
-  { since, until, code, category }: Record<string, unknown>,
-): boolean {
-  if (typeof code === 'string' && codes?.includes(code) !== true) return false
-  if (typeof category === 'string' && categories?.includes(category) !== true) return false
-  const dated = datePrecision === undefined ? date : date?.slice(0, { YEAR: 4, MONTH: 7, DAY: 10 }[datePrecision])
-  // a missing date is neither before nor after another
-  if (typeof since === 'string' && (dated === undefined || isBefore(dated, since))) return false
-  return !(typeof until === 'string' && (dated === undefined || isBefore(until, dated)))
-}
-
-/** Compares two dates of any precision as far as both go: a day is neither before nor after its month. */
-function isBefore(a: string, b: string): boolean {
-  const length = Math.min(a.length, b.length)
-  return a.slice(0, length) < b.slice(0, length)
-}
-
-function newestFirst(a: NewRecord, b: NewRecord): number {
-  const [dateA, dateB] = [a.metadata.date ?? '', b.metadata.date ?? '']
-  if (dateA !== dateB) return dateA < dateB ? 1 : -1
-  return a.ref.id < b.ref.id ? -1 : 1
-}
-
-function flat(place: ResponsePath | undefined): (string | number)[] {
-  return place === undefined ? [] : [...flat(place.prev), place.key]
-}
-
-function setNull(data: unknown, path: readonly (string | number)[]): void {
-  const [key, ...rest] = path
-  if (key === undefined || data === null || typeof data !== 'object') return
-  const inside = data as Record<string | number, unknown>
-  if (rest.length === 0) inside[key] = null
-  else setNull(inside[key], rest)
-}

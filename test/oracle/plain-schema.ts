@@ -3,6 +3,7 @@ import {
   buildASTSchema,
   concatAST,
   type DocumentNode,
+  extendSchema,
   type GraphQLField,
   type GraphQLNamedType,
   type GraphQLSchema,
@@ -25,12 +26,15 @@ export interface PlainSchema {
 
 const VOCABULARY = new URL('../../directives/directives.graphql', import.meta.url)
 
-export function plainSchema(): PlainSchema {
+/** @param changes the generated mutations, from the schema without them */
+export function plainSchema(changes: (schema: GraphQLSchema) => DocumentNode | undefined = () => undefined): PlainSchema {
   const document = concatAST(clinicTypeDefs().map(({ sdl }) => parse(sdl)))
   // inputs name enums of the vocabulary: roles, purposes, sensitivities
   const enums = parse(readFileSync(VOCABULARY, 'utf8')).definitions.filter(({ kind }) => kind === Kind.ENUM_TYPE_DEFINITION)
   const whole = concatAST([document, { kind: Kind.DOCUMENT, definitions: enums }])
-  const schema = buildASTSchema(visit(whole, { Directive: () => null }))
+  const read = buildASTSchema(visit(whole, { Directive: () => null }))
+  const written = changes(read)
+  const schema = written === undefined ? read : extendSchema(read, written)
   const node = schema.getType('Node')
   const recordTypes = isInterfaceType(node) ? schema.getPossibleTypes(node).map(({ name }) => name) : []
   return { schema, recordTypes: recordTypes.toSorted(), filters: filtersOf(document) }

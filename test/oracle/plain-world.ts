@@ -22,10 +22,29 @@ export interface PlainWorld {
   readonly tenants: Readonly<Record<Tenant, PlainTenant>>
 }
 
+/** The data of a tenant. A predicted change changes it. */
 export interface PlainTenant {
-  readonly records: ReadonlyMap<string, NewRecord>
-  /** The ids of the patients in the order of the demo: the first one is patient 1. */
-  readonly patients: readonly string[]
+  readonly records: Map<string, NewRecord>
+  /** The ids of the patients in the order of the demo: the first one is patient 1. Registered ones follow. */
+  readonly patients: string[]
+  /** The versions of changed records, by `recordKey`. An unchanged one has version 1. */
+  readonly versions: Map<string, number>
+  /** The records that a client created. The others are imported. */
+  readonly created: Set<string>
+  /** The changes with an idempotency key, by user, mutation and key. */
+  readonly done: Map<string, { readonly ref: RecordRef; readonly version: number; readonly args: string }>
+  /** The consents of patients, by the id of the patient. */
+  readonly consents: Map<string, PlainConsent[]>
+  /** The patients with open break-glass, by user. */
+  readonly emergencies: Map<string, Set<string>>
+}
+
+/** A consent about one label. */
+export interface PlainConsent {
+  readonly effect: 'PERMIT' | 'DENY'
+  readonly label: string
+  /** Undefined for every role. */
+  readonly role?: string
 }
 
 export const recordKey = ({ type, patient, id }: RecordRef): string => `${type}/${patient}/${id}`
@@ -58,7 +77,15 @@ export function plainWorld(
         for (const record of patient.records) records.set(recordKey(record.ref), record)
       }
     }
-    return { records, patients }
+    return {
+      records,
+      patients,
+      versions: new Map(),
+      created: new Set(),
+      done: new Map(),
+      consents: new Map(),
+      emergencies: new Map(),
+    }
   }
   return { pseudonyms, tenants: { riverside: tenant('riverside'), lakeside: tenant('lakeside') } }
 }
@@ -91,6 +118,8 @@ export interface PlainCaller {
   readonly ids: PlainIds
   /** The caller's relationships to a patient of the own tenant. */
   readonly relationships: (patient: string) => ReadonlySet<string>
+  /** Whether the caller has open break-glass for a patient, and uses it. */
+  readonly emergency: (patient: string) => boolean
 }
 
 /** Every demo user under every purpose that the user's role may claim. */
@@ -100,7 +129,8 @@ export function plainCallers({ tenants, pseudonyms }: PlainWorld): PlainCaller[]
     const numbers = new Map(tenants[tenant].patients.map((patient, index) => [patient, index + 1]))
     const team = DEMO_CARE_TEAMS.find(({ user }) => user === name)?.patients ?? 0
     const relationships = (patient: string): ReadonlySet<string> => {
-      const number = numbers.get(patient)
+      // a registered patient is on no team and in no study
+      const number = numbers.get(patient) ?? (tenants[tenant].patients.includes(patient) ? Number.MAX_SAFE_INTEGER : undefined)
       if (number === undefined || (role === 'RESEARCHER' && number > IN_STUDY)) return new Set()
       return new Set([
         'ORGANIZATION',
@@ -109,6 +139,11 @@ export function plainCallers({ tenants, pseudonyms }: PlainWorld): PlainCaller[]
       ])
     }
     const ids = role === 'RESEARCHER' ? pseudonyms : { encode: encodeNodeId, decode: decodeNodeId }
-    return purposes.map((purpose) => ({ ids, user: name, tenant, role, purpose, mayClaim: purposes, seesExistence, relationships }))
+    const who = { ids, user: name, tenant, role, mayClaim: purposes, seesExistence, relationships }
+    return purposes.map((purpose) => ({
+      ...who,
+      purpose,
+      emergency: (patient) => purpose === 'BTG' && tenants[tenant].emergencies.get(name)?.has(patient) === true,
+    }))
   })
 }

@@ -4,6 +4,8 @@ import { compilePolicy } from '../../directives/compile.ts'
 import type { GatewayContext } from '../../gateway/mutations/gateway-context.ts'
 import { ChangedRecord } from '../../gateway/mutations/changed-record.ts'
 import { joinedResolvers, recordResolvers } from '../../gateway/mutations/record-resolvers.ts'
+import { HistoryEntry } from '../../gateway/disclosure/history-entry.ts'
+import { historyResolvers } from '../../gateway/disclosure/history-resolvers.ts'
 import { RecordView } from '../../gateway/disclosure/record-view.ts'
 import { clinicResolvers } from '../../resolvers/clinic.ts'
 import { clinicTypeDefs } from '../../schema/clinic.ts'
@@ -11,13 +13,14 @@ import type { TypeName } from '../../directives/coordinates.ts'
 import type { PatientId, RecordId, RecordRef } from '../../gateway/model/ids.ts'
 
 const { schema, policy } = compilePolicy(clinicTypeDefs(), { relationships: 'unchecked' })
-const resolvers = joinedResolvers(clinicResolvers, recordResolvers(policy))
+const resolvers = joinedResolvers(joinedResolvers(clinicResolvers, recordResolvers(policy)), historyResolvers(policy))
 const edges = [...policy.classes]
   .filter(([, kind]) => kind === 'EDGE')
   .map(([coordinate]) => coordinate.split('.') as [string, string])
-const toMany = edges.filter(([type, field]) => target(type, field).endsWith('Connection'))
+const histories = edges.filter(([type, field]) => field === 'history' || type === 'HistoryEntry')
+const toMany = edges.filter((edge) => !histories.includes(edge) && target(...edge).endsWith('Connection'))
 const payloads = edges.filter(([type]) => type.endsWith('Payload'))
-const toOne = edges.filter((edge) => !toMany.includes(edge) && !payloads.includes(edge))
+const toOne = edges.filter((edge) => ![...toMany, ...payloads, ...histories].includes(edge))
 
 function target(type: string, field: string): string {
   const found = schema.getType(type)
@@ -43,8 +46,9 @@ const record = (type: string, references: Record<string, RecordId> = {}) =>
 async function resolve(type: string, field: string, source: unknown) {
   const follow = vi.fn((_ref: RecordRef) => Promise.resolve('followed'))
   const ofPatient = vi.fn((_patient: RecordView, _type: TypeName, _args: object) => Promise.resolve('listed'))
-  // the edges of the clinic use only these two methods of it
-  const context = { scope: { follow, connections: { ofPatient } } } as unknown as GatewayContext
+  const of = vi.fn((_record: RecordView, _args: object) => Promise.resolve('versions'))
+  // the edges of the clinic use only these methods of it
+  const context = { scope: { follow, connections: { ofPatient }, history: { of } } } as unknown as GatewayContext
   const answer: unknown = await resolvers[type]?.[field]?.(source, { first: 3 }, context, {} as GraphQLResolveInfo)
   return { answer, follow, ofPatient }
 }
@@ -54,7 +58,7 @@ describe('the edges of the clinic', () => {
     const given = Object.entries(resolvers).flatMap(([type, fields]) => Object.keys(fields).map((field) => `${type}.${field}`))
     const wanted = [...policy.classes].filter(([, kind]) => kind === 'EDGE' || kind === 'ROOT').map(([coordinate]) => coordinate)
     expect(given.toSorted()).toEqual(wanted.toSorted())
-    expect([toMany.length, toOne.length, payloads.length]).toEqual([11, 16, 11])
+    expect([toMany.length, toOne.length, payloads.length, histories.length]).toEqual([11, 16, 11, 13])
   })
 
   it.each(toMany)('%s.%s lists records of the type of its connection', async (type, field) => {
@@ -76,6 +80,16 @@ describe('the edges of the clinic', () => {
     const { answer, follow } = await resolve(type, field, new ChangedRecord(ref, 2))
     expect(answer).toBe('followed')
     expect(follow.mock.calls[0]?.[0]).toEqual(ref)
+  })
+
+  it.each(histories.filter(([type]) => type !== 'HistoryEntry'))('%s.%s gives the versions of the record', async (type, field) => {
+    expect((await resolve(type, field, record(type))).answer).toBe('versions')
+  })
+
+  it('HistoryEntry.record gives the record of the entry', async () => {
+    const own = record('Observation')
+    const entry = { version: 1, at: '2026-01-01T00:00:00.000Z', userId: null, action: 'CREATE', changedPaths: [] } as const
+    expect((await resolve('HistoryEntry', 'record', new HistoryEntry(entry, 'key', own))).answer).toBe(own)
   })
 
   it.each(toOne.filter(([, field]) => field === 'encounter'))(

@@ -18,7 +18,16 @@ describe('the SDL for clients', () => {
   it('does not reveal any grants', () => {
     expect(text).not.toMatch(/@(?:phi|notPhi|minimumNecessary|record|reads)\b|\bdirective\b/m)
     // a consent names roles, purposes and sensitivities
-    const named = ['BreakGlassFinding', 'ConsentEffect', 'PurposeOfUse', 'RecordAccessKind', 'Role', 'Sensitivity']
+    const named = [
+      'BreakGlassFinding',
+      'ConsentEffect',
+      'ErasureRefusal',
+      'ErasureState',
+      'PurposeOfUse',
+      'RecordAccessKind',
+      'Role',
+      'Sensitivity',
+    ]
     expect([...text.matchAll(/^enum (\w+)/gm)].map(([, name]) => name).toSorted()).toEqual(named)
     expect(text.replace(/^enum Role \{[^}]*\}/m, '')).not.toMatch(/PHYSICIAN|What no line of a field says/)
   })

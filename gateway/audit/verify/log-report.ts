@@ -60,14 +60,14 @@ const OTHER_DEPENDENCES: Readonly<Record<Exclude<ReplayDependence, 'LABELS' | 'C
  * One line for people: `replayed 1,200,345 of 1,234,567 disclosed or masked records; 34,222 depend on labels or consents; 0 not
  * allowed`. The counts add up.
  */
-export function replayLine({ replay: { disclosed, replayed, depends, notAllowed } }: Pick<LogReport, 'replay'>): string {
+export function replayLine({ replay: { disclosed, written, replayed, depends, notAllowed } }: Pick<LogReport, 'replay'>): string {
   const byPatient = (depends.LABELS ?? 0) + (depends.CONSENT ?? 0)
   const others = Object.entries(OTHER_DEPENDENCES).flatMap(([on, [one, many]]) => {
     const count = depends[on as ReplayDependence] ?? 0
     return count === 0 ? [] : [counted(count, one, many)]
   })
   return [
-    `replayed ${replayed.toLocaleString('en-US')} of ${counted(disclosed, 'disclosed or masked record')}`,
+    `replayed ${replayed.toLocaleString('en-US')} of ${counted(disclosed + written, written === 0 ? 'disclosed or masked record' : 'disclosed, masked or written record')}`,
     counted(byPatient, 'depends on labels or consents', 'depend on labels or consents'),
     ...others,
     `${notAllowed.toLocaleString('en-US')} not allowed`,

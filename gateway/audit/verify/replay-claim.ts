@@ -30,11 +30,11 @@ export interface ClaimedBasis {
   readonly listed: boolean
 }
 
-/** One disclosure. */
+/** One disclosure or change. */
 export interface ClaimedAccess {
   readonly path: SchemaPath
   readonly action: unknown
-  readonly outcome: 'DISCLOSED' | 'MASKED'
+  readonly outcome: 'DISCLOSED' | 'MASKED' | 'WRITTEN'
   readonly view: string | undefined
   readonly rule: string | undefined
 }
@@ -57,20 +57,20 @@ export const claimedBasis = ({ b, bi, li, ls, rt, si }: Members, study: unknown)
   listed: ls === true,
 })
 
-/** Outcomes of records that gave nothing. */
-const WITHOUT_DISCLOSURE: ReadonlySet<string> = new Set(['DENIED', 'ABSENT', 'ERASED', 'UNAVAILABLE', 'WRITTEN'])
+/** Outcomes of records that gave and changed nothing. */
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set(['DENIED', 'ABSENT', 'ERASED', 'UNAVAILABLE'])
 /** The outcome of a query of the log itself. A record of a field that claims it is malformed. */
 const REVIEWED = 'REVIEWED'
 
-/** The disclosure of a shape. NONE: the record gave nothing. MALFORMED: no gateway records such an outcome. */
+/** The disclosure or change of a shape. NONE: the record gave and changed nothing. MALFORMED: no gateway records such an outcome. */
 export function claimedAccess(shape: Members | string, recordType: string | undefined): ClaimedAccess | 'NONE' | 'MALFORMED' {
   const { a, o = MOST_FREQUENT_OUTCOME, p, re, ru = '#1' } = typeof shape === 'string' ? ({ p: shape } as Members) : shape
   if (typeof o !== 'string' || typeof p !== 'string') return 'MALFORMED'
   const [outcome = '', view, ...more] = o.split(' ')
   if (more.length > 0) return 'MALFORMED'
-  if (WITHOUT_DISCLOSURE.has(outcome)) return 'NONE'
+  if (WITHOUT_EFFECT.has(outcome)) return 'NONE'
   if (outcome === REVIEWED) return a === 'REVIEW' && p.startsWith(`${REVIEWED_TYPE}.`) ? 'NONE' : 'MALFORMED'
-  if ((outcome !== 'DISCLOSED' && outcome !== 'MASKED') || re !== undefined) return 'MALFORMED'
+  if ((outcome !== 'DISCLOSED' && outcome !== 'MASKED' && outcome !== 'WRITTEN') || re !== undefined) return 'MALFORMED'
   if (ru !== null && typeof ru !== 'string') return 'MALFORMED'
   const path = longPath(p, recordType) as SchemaPath
   const rule = ru === null ? undefined : ru.startsWith('#') ? `${path}${ru}` : ru

@@ -3,7 +3,7 @@ import { decide } from '../../decide/decide.ts'
 import { isWithinLimits } from '../../decide/relationship-limits.ts'
 import { maySearch } from '../../decide/search-right.ts'
 import type { LockTable } from '../../../directives/lock-table.ts'
-import type { Grant, PhiPolicy, RecordLabel, Relationship, Sensitivity } from '../../../directives/policy.ts'
+import type { Action, Grant, PhiPolicy, RecordLabel, Relationship, Sensitivity } from '../../../directives/policy.ts'
 import type { Consent } from '../../model/consent.ts'
 import type { Decision, Facts, Permit } from '../../model/decision.ts'
 import type { Instant, RecordId } from '../../model/ids.ts'
@@ -45,16 +45,18 @@ export function replayDisclosure(
   const isFull = grant.view === 'FULL'
   if (access.view !== grant.view || (access.outcome === 'DISCLOSED') !== isFull) return notAllowed('VIEW')
   if (action === 'SEARCH' && !isFull) return notAllowed('VIEW')
-  return new DisclosureReplay(lock, caller, claim, { policy, grant, action }).verdict()
+  return new GrantReplay(lock, caller, claim, { policy, grant, action }).verdict()
 }
 
+/** The grant that a record claims. */
 interface Claimed {
   readonly policy: PhiPolicy
   readonly grant: Grant
-  readonly action: 'READ' | 'SEARCH'
+  readonly action: Action
 }
 
-class DisclosureReplay {
+/** Decides again by one grant, for the basis that the record claims. */
+export class GrantReplay {
   readonly #lock: LockTable
   readonly #caller: ReplayedCaller
   readonly #claim: ClaimedBasis
@@ -167,7 +169,9 @@ class DisclosureReplay {
   }
 
   #decide(policy: PhiPolicy, facts: Facts): Decision {
-    return this.#action === 'SEARCH' ? maySearch(policy, this.#caller, facts, NOW) : decide(policy, this.#caller, facts, NOW)
+    return this.#action === 'SEARCH'
+      ? maySearch(policy, this.#caller, facts, NOW)
+      : decide(policy, this.#caller, facts, NOW, this.#action)
   }
 
   /** A computed value needs each of its inputs in full. The facts of the record may not open an input that another relationship opens. */

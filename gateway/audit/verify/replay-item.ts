@@ -3,11 +3,12 @@ import { CLOCK_TOLERANCE_MS } from './hour-limits.ts'
 import type { ItemContent } from './item-text.ts'
 import { type ReplayedCaller, replayedCaller } from './replay-caller.ts'
 import { claimedAccess, claimedBasis, type ClaimedBasis, type ClaimedContext, claimedContext } from './replay-claim.ts'
+import { isClientChange, replayChange } from './replay-change.ts'
 import { replayAccess } from './replay-existence.ts'
 import { dependsOn, notAllowed, type ReplayFault, type ReplayVerdict } from './replay-verdict.ts'
 
 type Members = Readonly<Record<string, unknown>>
-/** NONE: the record discloses nothing. */
+/** NONE: the record discloses nothing, and is no change by a client. */
 type Verdict = ReplayVerdict | 'NONE'
 
 /** Verdicts in memory at most. Equal facts have equal verdicts, and a deployment has some thousands. */
@@ -25,7 +26,7 @@ export class LockReplay {
   }
 
   /**
-   * Calls `visit` with each disclosure of an item. Heads and shapes exist, as `itemFacts` checks.
+   * Calls `visit` with each disclosure of an item, and with each change by a client. Heads and shapes exist, as `itemFacts` checks.
    *
    * @param visit gets the number of the record in the item, from 1, and its shape
    */
@@ -69,9 +70,10 @@ export class LockReplay {
     if (access === 'MALFORMED') return notAllowed('FORM')
     const lock = this.#lock
     if (lock === undefined) return dependsOn('LOCK')
+    if (access.outcome === 'WRITTEN' && !isClientChange(lock, context, basis, access)) return 'NONE'
     const caller: ReplayedCaller | ReplayFault = replayedCaller(lock, context)
     if (typeof caller === 'string') return notAllowed(caller)
-    const verdict = replayAccess(lock, caller, basis, access)
+    const verdict = (access.outcome === 'WRITTEN' ? replayChange : replayAccess)(lock, caller, basis, access)
     // a lock has no contracts: they can only narrow
     return verdict.kind === 'REPLAYED' && context.hasContract ? dependsOn('CONTRACT') : verdict
   }

@@ -4,9 +4,11 @@ import { csvHeader, csvLines } from './csv.ts'
 import type { ExportFormat } from './export-formats.ts'
 import { checkExportOptions, type ExportOptions } from './export-options.ts'
 import { auditEvent } from './fhir-audit-event.ts'
+import { provenance } from './fhir-provenance.ts'
 import { IdentifierDigests } from './identifier-digests.ts'
 import { type ExportItem, type ExportRecord, itemBatches } from './item-batches.ts'
 import { datastoreActivity } from './ocsf.ts'
+import { recordChanges } from './record-change.ts'
 
 /**
  * Field-level records as text: `docs/audit-exports.md`. Each text of the stream has whole lines. The memory is bounded by a batch.
@@ -52,7 +54,10 @@ function textOf(format: ExportFormat, item: ExportItem, options: ExportOptions):
     case 'ocsf':
       return lines(accessEvents(item, options.partnerRoles).map((event) => datastoreActivity(event)))
     case 'fhir':
-      return lines(accessEvents(item, options.partnerRoles).map((event) => auditEvent(event, options)))
+      return lines([
+        ...accessEvents(item, options.partnerRoles).map((event) => auditEvent(event, options)),
+        ...recordChanges(item).map((change) => provenance(change, options)),
+      ])
     default:
       return format satisfies never
   }

@@ -1,5 +1,5 @@
 import type { Activity } from './access-event.ts'
-import { AUTHOR, type Coding, CUSTODIAN, dicom, DISCLOSE, interaction, RECIPIENT, REST } from './fhir-codes.ts'
+import { APPLICATION, AUTHOR, type Coding, CUSTODIAN, dicom, DISCLOSE, interaction, RECIPIENT, REST } from './fhir-codes.ts'
 
 const SOURCE = dicom('110153', 'Source Role ID')
 const DESTINATION = dicom('110152', 'Destination Role ID')
@@ -41,7 +41,7 @@ export const FHIR_ACTIVITIES: Readonly<Record<Activity, FhirActivity>> = {
     type: REST,
     subtype: [interaction('delete', 'delete')],
     action: 'D',
-    client: dicom('110150', 'Application'),
+    client: APPLICATION,
     server: CUSTODIAN,
     user: AUTHOR,
   },

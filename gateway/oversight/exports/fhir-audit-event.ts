@@ -41,11 +41,15 @@ export function auditEvent(event: AccessEvent, options: ExportOptions): object {
   }
 }
 
+const CHANGES: ReadonlySet<AccessEvent['activity']> = new Set(['CREATE', 'UPDATE', 'DELETE'])
+
 /** The profile that the event has everything for: a patient, or else a record. */
 function profileOf({ activity, result, first: { patient }, entries }: AccessEvent): string | undefined {
   const { profile } = FHIR_ACTIVITIES[activity]
   if (profile === undefined || result !== 'GRANTED') return undefined
   if (activity === 'DISCLOSE') return profile
+  // a retry of a change and an edit that found nothing change no record
+  if (CHANGES.has(activity) && !entries.some(({ outcome }) => outcome === 'WRITTEN')) return undefined
   if (patient !== undefined) return `Patient${profile}`
   const hasData = activity === 'QUERY' || entries.some(({ recordId }) => recordId !== undefined)
   return hasData ? profile : undefined

@@ -24,6 +24,12 @@ export const objectRole = coding(`${HL7}object-role`)
 export const REST = coding(`${HL7}audit-event-type`)('rest', 'RESTful Operation')
 export const DISCLOSE = coding(`${HL7}iso-21089-lifecycle`)('disclose', 'Disclose Record Lifecycle Event')
 export const CUSTODIAN = coding(`${HL7}provenance-participant-type`)('custodian', 'Custodian')
+/** A user who changes a record under a right of the policy. */
+export const AUTHORED = coding(`${HL7}provenance-participant-type`)('author', 'Author')
+/** A user who brings records of another system. */
+export const ENTERED = coding(`${HL7}provenance-participant-type`)('enterer', 'Enterer')
+export const APPLICATION = dicom('110150', 'Application')
+export const operation = coding(`${HL7}v3-DataOperation`)
 export const RECIPIENT = coding(`${HL7}v3-ParticipationType`)('IRCP', 'information recipient')
 export const AUTHOR = coding(`${HL7}v3-ParticipationType`)('AUT', 'author (originator)')
 export const PROVIDER = coding(`${HL7}v3-RoleClass`)('PROV', 'healthcare provider')

@@ -3,7 +3,7 @@ import { accessDetail, type AccessEvent, hasNoPatient, type RecordAccesses, reco
 import type { ExportOptions } from './export-options.ts'
 import { present } from './fhir-agents.ts'
 import { type Coding, codingOf, entityType, fhirString, objectRole, REQUEST_ID, resourceType } from './fhir-codes.ts'
-import { patientReference, recordReference, referenceTo } from './fhir-references.ts'
+import { patientReference, recordReference, referenceTo, versionReference } from './fhir-references.ts'
 import { isResourceType } from './fhir-resource-types.ts'
 import type { ExportRecord } from './item-batches.ts'
 
@@ -33,8 +33,7 @@ export function entitiesOf(event: AccessEvent, options: ExportOptions): readonly
   const records = groups.filter(({ id }) => id !== undefined)
   const details = detailsOf(groups.find(({ id }) => id === undefined)?.entries ?? [])
   const people = [requestEntity(first), ...patientEntities(first, options)]
-  const entitiesBeside = (): readonly Entity[] =>
-    records.map((record) => recordEntity(record, typeOf(record, options), tenant, options))
+  const entitiesBeside = (): readonly Entity[] => records.map((record) => recordEntity(record, tenant, options))
 
   if (activity === 'REVIEW') return [...people, logEntity(tenant, details, options), ...entitiesBeside()]
   if (activity === 'QUERY') return [...withDetails(people, details), queryEntity(event), ...entitiesBeside()]
@@ -99,17 +98,17 @@ function logEntity(tenant: string, detail: readonly object[] | undefined, option
   return { type: SYSTEM_OBJECT, role: SECURITY_RESOURCE, name: 'Security Audit Log', what, ...(detail !== undefined && { detail }) }
 }
 
-function recordEntity(
-  { type, id, version, entries }: RecordAccesses,
-  coding: Coding,
-  tenant: string,
-  options: ExportOptions,
-): Entity {
+/** The record. After a change, it is the version that the change made, as in the target of its Provenance. */
+function recordEntity(record: RecordAccesses, tenant: string, options: ExportOptions): Entity {
+  const { type, id = '', version, entries } = record
   const versions = version === undefined ? [] : [{ type: 'version', valueString: String(version) }]
   return {
-    type: coding,
+    type: typeOf(record, options),
     role: DOMAIN_RESOURCE,
-    what: recordReference(type, id ?? '', tenant, options),
+    what:
+      version !== undefined && entries.some(({ outcome }) => outcome === 'WRITTEN')
+        ? versionReference({ type, id, version }, tenant, options)
+        : recordReference(type, id, tenant, options),
     detail: [...versions, ...(detailsOf(entries) ?? [])],
   }
 }

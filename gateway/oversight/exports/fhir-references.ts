@@ -15,10 +15,10 @@ export interface LogicalReference {
 }
 
 type Naming = Pick<ExportOptions, 'gateway' | 'identifiers'>
-type Kind = 'patients' | 'records' | 'requested-ids' | 'users' | 'clients' | 'organizations' | 'audit-log'
+type Kind = 'patients' | 'records' | 'record-versions' | 'requested-ids' | 'users' | 'clients' | 'organizations' | 'audit-log'
 
 /** Ids with another meaning for each receiver: a digest never has the system of the id itself. */
-const DIGESTED: ReadonlySet<Kind> = new Set(['patients', 'records', 'requested-ids'])
+const DIGESTED: ReadonlySet<Kind> = new Set(['patients', 'records', 'record-versions', 'requested-ids'])
 
 export function referenceTo(
   kind: Kind,
@@ -42,8 +42,20 @@ export function patientReference(entry: ExportRecord, naming: Naming): LogicalRe
   return { type: 'Patient', ...referenceTo('patients', patient, tenant, naming) }
 }
 
+/** The version of a record, in the form that FHIR gives to a version: `ID/_history/VERSION`. */
+export function versionReference(
+  { type, id, version }: { readonly type: string | undefined; readonly id: string; readonly version: number },
+  tenant: string,
+  naming: Naming,
+): LogicalReference {
+  return typed(type, referenceTo('record-versions', `${id}/_history/${String(version)}`, tenant, naming))
+}
+
 export function recordReference(type: string | undefined, id: string, tenant: string, naming: Naming): LogicalReference {
-  const reference = referenceTo('records', id, tenant, naming)
+  return typed(type, referenceTo('records', id, tenant, naming))
+}
+
+function typed(type: string | undefined, reference: LogicalReference): LogicalReference {
   const display = fhirString(type)
   if (isResourceType(type)) return { type, ...reference }
   return display === undefined ? reference : { ...reference, display }

@@ -5,7 +5,7 @@ import type { Grant, PolicyTable, Role } from '../../../directives/policy.ts'
 import { BadUserInput, FilterTooBroad } from '../../model/failures.ts'
 import type { AuditReading, AuditRoot } from '../audit-reader.ts'
 import type { TimeArguments } from '../audit-times.ts'
-import { type PathSearches, type RoleUse, type RuleUses, usesByRule } from './grant-uses.ts'
+import { type PathUses, type RoleUse, type RuleUses, usesByRule } from './grant-uses.ts'
 import { type PeerOutlier, peerOutliers } from './peer-outliers.ts'
 import { type ReportSpan, reportSpan, timeOf } from './report-span.ts'
 import { reviewDigest } from './review-digest.ts'
@@ -117,7 +117,7 @@ export async function reviewAccess({ reader, policy, schema, deadline }: ReviewP
   const policies = rowsOf('POLICY')
     .map((row) => policyRecords(row, policy.digest))
     .toSorted((one, other) => other.records - one.records)
-  const uses = usesByRule(policy, reviewed, rowsOf('USE'), searchesIn(rowsOf('SEARCH')))
+  const uses = usesByRule(policy, reviewed, rowsOf('USE'), pathUses(rowsOf('PATHS')))
   const lines = grantLines(schema)
   const inForce = policies.find((one) => one.inForce)
   const review = {
@@ -169,9 +169,10 @@ function policyRecords(row: Row, digest: string): PolicyRecords {
   }
 }
 
-const searchesIn = (rows: readonly Row[]): readonly PathSearches[] =>
+const pathUses = (rows: readonly Row[]): readonly PathUses[] =>
   rows.map((row) => ({
     path: requiredText(row, 'path'),
+    action: requiredText(row, 'action'),
     role: requiredText(row, 'role'),
     purpose: requiredText(row, 'purpose'),
     records: numberIn(row, 'records'),
@@ -228,6 +229,10 @@ function grantReview({ grant, paths, roles }: RuleUses, written: GrantLine | und
 
 const LAST_GRANT =
   'Nobody used any grant of this definition, so it is left as it is: without a grant, a field gets the defaults of its type, and a type leaves its fields without one. If nobody needs the field, remove it from the schema or name the one role that does.'
+const RETRACTION_GRANT =
+  'A retraction takes the whole record, so that each value of it needs a grant of DELETE. Remove all of them together.'
+const LAST_CHANGE =
+  'The last grant to change of this definition: without it, nobody can create, change or retract its values. Clients that still send its mutations are refused.'
 const DEFAULT_GRANT = 'A default of the type: the change affects each of the paths.'
 
 function unusedGrants(schema: GraphQLSchema, uses: ReadonlyMap<string, RuleUses>): readonly UnusedGrant[] {
@@ -236,7 +241,7 @@ function unusedGrants(schema: GraphQLSchema, uses: ReadonlyMap<string, RuleUses>
   )
   return narrowGrants(schema, unused).map(({ grant, unused: roles, change }) => {
     const { rule, place, source, line, sdl } = grant
-    const warning = change.kind === 'NONE' ? LAST_GRANT : place.includes('.') ? undefined : DEFAULT_GRANT
+    const warning = warningOf(change, place)
     return {
       rule,
       roles,
@@ -249,4 +254,10 @@ function unusedGrants(schema: GraphQLSchema, uses: ReadonlyMap<string, RuleUses>
       ...(warning !== undefined && { warning }),
     }
   })
+}
+
+function warningOf(change: NarrowedGrant['change'], place: string): string | undefined {
+  if (change.kind === 'NONE') return change.because === 'LAST_GRANT' ? LAST_GRANT : RETRACTION_GRANT
+  if (change.kind === 'REMOVE' && change.endsChanges) return LAST_CHANGE
+  return place.includes('.') ? undefined : DEFAULT_GRANT
 }

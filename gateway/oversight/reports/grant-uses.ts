@@ -1,4 +1,3 @@
-import { permitsChange } from '../../../directives/actions.ts'
 import type { Grant, PhiPolicy, PolicyTable, Role } from '../../../directives/policy.ts'
 import { timeOf } from './report-span.ts'
 import { numberIn, requiredText, requiredTime, type Row, textIn } from './row-values.ts'
@@ -9,8 +8,12 @@ export interface RoleUse {
   readonly used: boolean
   readonly disclosed: number
   readonly masked: number
+  /** Values that were created or updated. */
+  readonly written: number
   readonly withoutValue: number
   readonly searches: number
+  /** Retracted records. */
+  readonly retractions: number
   readonly breakGlass: number
   readonly users: number
   readonly lastUsedAt?: string
@@ -23,9 +26,10 @@ export interface RuleUses {
   readonly roles: readonly RoleUse[]
 }
 
-/** The searches by one path. */
-export interface PathSearches {
+/** The searches by one path, or the retractions of records with one path. */
+export interface PathUses {
   readonly path: string
+  readonly action: string
   readonly role: string
   readonly purpose: string
   readonly records: number
@@ -34,7 +38,7 @@ export interface PathSearches {
 }
 
 /**
- * The uses of each grant to read of a policy, by rule. The rows count reads, so that they say nothing about grants to change.
+ * The uses of each grant of a policy, by rule.
  *
  * @param reviewed only these roles are in the result, and only grants that name one
  * @param rows of `grantUses`
@@ -43,7 +47,7 @@ export function usesByRule(
   { phi }: Pick<PolicyTable, 'phi'>,
   reviewed: readonly Role[],
   rows: readonly Row[],
-  searches: readonly PathSearches[],
+  listed: readonly PathUses[],
 ): ReadonlyMap<string, RuleUses> {
   const [ofPath, ofRole] = [new Map<string, number>(), new Map<string, Row>()]
   for (const row of rows) {
@@ -51,18 +55,21 @@ export function usesByRule(
     if (path === undefined) ofRole.set(keyOf(rule, role), row)
     else ofPath.set(keyOf(rule, path), (ofPath.get(keyOf(rule, path)) ?? 0) + numberIn(row, 'records'))
   }
-  const searchesOf = Map.groupBy(searches, ({ path, role }) => keyOf(path, role))
+  const usesOf = Map.groupBy(listed, ({ path, role }) => keyOf(path, role))
   const uses = new Map<string, RuleUses>()
   for (const [rule, applied] of appliedGrants(phi.values())) {
     const grant = applied[0]?.grant
-    if (grant === undefined || permitsChange(grant)) continue
+    if (grant === undefined) continue
     const roles = [...grant.roles].filter((role) => reviewed.includes(role))
     if (roles.length === 0) continue
     const paths = applied.map(({ path }) => ({ path, records: ofPath.get(keyOf(rule, path)) ?? 0 }))
     const used = roles.map((role) => {
-      const own = canSearch(grant) ? applied.flatMap(({ path }) => searchesOf.get(keyOf(path, role)) ?? []) : []
-      const permitted = own.filter(({ purpose }) => [...grant.purposes].some((one) => one === purpose))
-      return roleUse(role, ofRole.get(keyOf(rule, role)), permitted)
+      const own = applied.flatMap(({ path }) => usesOf.get(keyOf(path, role)) ?? [])
+      return roleUse(
+        role,
+        ofRole.get(keyOf(rule, role)),
+        own.filter((use) => canPermit(grant, use)),
+      )
     })
     uses.set(rule, { grant, paths, roles: used })
   }
@@ -75,21 +82,34 @@ function appliedGrants(policies: Iterable<PhiPolicy>): ReadonlyMap<string, reado
   return Map.groupBy(all, ({ grant }) => grant.rule)
 }
 
-/** A search needs a grant of SEARCH, or of READ with the view FULL. */
-const canSearch = ({ actions, view }: Grant): boolean => actions.has('SEARCH') || (actions.has('READ') && view === 'FULL')
+/** A search needs a grant of SEARCH, or of READ with the view FULL. A retraction needs one of DELETE for each path. */
+function canPermit({ actions, purposes, view }: Grant, { action, purpose }: PathUses): boolean {
+  if (![...purposes].some((one) => one === purpose)) return false
+  return action === 'DELETE' ? actions.has('DELETE') : actions.has('SEARCH') || (actions.has('READ') && view === 'FULL')
+}
 
-function roleUse(role: Role, row: Row | undefined, searched: readonly PathSearches[]): RoleUse {
-  const searches = searched.reduce((sum, { records }) => sum + records, 0)
-  const times = [...searched.map(({ latest }) => latest), ...(row === undefined ? [] : [requiredTime(row, 'latest')])]
+/** A retraction lists each path of its record, so that the path with most of them counts, once for each type. */
+function retractionsIn(uses: readonly PathUses[]): number {
+  const ofPath = new Map<string, number>()
+  for (const { path, records } of uses) ofPath.set(path, (ofPath.get(path) ?? 0) + records)
+  const ofType = Map.groupBy(ofPath, ([path]) => path.split('.')[0])
+  return [...ofType.values()].reduce((sum, paths) => sum + Math.max(...paths.map(([, records]) => records)), 0)
+}
+
+function roleUse(role: Role, row: Row | undefined, listed: readonly PathUses[]): RoleUse {
+  const searches = listed.reduce((sum, { action, records }) => (action === 'SEARCH' ? sum + records : sum), 0)
+  const times = [...listed.map(({ latest }) => latest), ...(row === undefined ? [] : [requiredTime(row, 'latest')])]
   const count = (name: string): number => (row === undefined ? 0 : numberIn(row, name))
-  const [disclosed, masked] = [count('disclosed'), count('masked')]
+  const [disclosed, masked, written] = [count('disclosed'), count('masked'), count('written')]
   return {
     role,
     used: times.length > 0,
     disclosed,
     masked,
-    withoutValue: count('records') - disclosed - masked,
+    written,
+    withoutValue: count('records') - disclosed - masked - written,
     searches,
+    retractions: retractionsIn(listed.filter(({ action }) => action === 'DELETE')),
     breakGlass: count('glass'),
     users: count('users'),
     ...(times.length > 0 && { lastUsedAt: timeOf(Math.max(...times)) }),

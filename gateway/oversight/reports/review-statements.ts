@@ -23,12 +23,13 @@ export interface ReviewQuestion {
  * The kinds of rows in an answer:
  * - POLICY: records by `policy`.
  * - USE: records by `path`, `rule` and `role`, under the policy in force. Without `path`: by rule and role, with the number of users.
- * - SEARCH: searches by searched `path`, `role` and `purpose`. A search record names no rule.
+ * - PATHS: searches and retractions by each of their paths, by `action`, `role` and `purpose`. A search names no rule, and a retraction names
+ *   one of the rules that it needs.
  * - DENIAL: the most frequent denials by `role`, `path`, `action` and `refusal`.
  * - USER: records and paths of a `user` that gave something, by `role`. PATIENTS: the number of patients of a `user`, in any role.
  * - SOLE: records by `role` and `path` that one `user` of the role read alone.
  */
-export type ReviewFacet = 'POLICY' | 'USE' | 'SEARCH' | 'DENIAL' | 'USER' | 'PATIENTS' | 'SOLE'
+export type ReviewFacet = 'POLICY' | 'USE' | 'PATHS' | 'DENIAL' | 'USER' | 'PATIENTS' | 'SOLE'
 
 /** More users than this are too many to compare in one review. */
 export const MAX_USERS = 50_000
@@ -52,6 +53,7 @@ const COLUMNS = {
   records: 'BIGINT',
   disclosed: 'BIGINT',
   masked: 'BIGINT',
+  written: 'BIGINT',
   glass: 'BIGINT',
   users: 'BIGINT',
   different: 'BIGINT',
@@ -68,6 +70,8 @@ const row = (facet: ReviewFacet, given: Partial<Record<keyof typeof COLUMNS, str
   ].join(', ')
 
 const GAVE = `outcome IN ('DISCLOSED', 'MASKED')`
+/** A retraction leaves one record with the rule of its first path, but needs a grant for each path. */
+const RETRACTED = `action = 'DELETE' AND outcome = 'WRITTEN'`
 /** A search leaves a record of its root field, whatever it finds. This record is no denial: a denied argument has the path of its field. */
 const REFUSED = `outcome = 'DENIED' AND NOT (action = 'SEARCH' AND path LIKE 'Query.%')`
 const total = (where?: string): string =>
@@ -93,7 +97,8 @@ GROUP BY policy, rule, path, action, outcome, COALESCE(reason, ''), purpose, COA
 byrole AS (SELECT counts.*, role FROM counts CROSS JOIN UNNEST(roles) AS t(role)),
 reached AS (SELECT DISTINCT "user", patient FROM accesses
 WHERE ${GAVE} AND action <> 'REVIEW' AND patient IS NOT NULL AND purpose IN (${marks(comparedPurposes)})),
-searches AS (SELECT roles, paths, purpose, "time" FROM accesses WHERE policy = ? AND action = 'SEARCH' AND paths IS NOT NULL)
+listed AS (SELECT roles, paths, purpose, action, "time" FROM accesses
+WHERE policy = ? AND paths IS NOT NULL AND (action = 'SEARCH' OR (${RETRACTED} AND rule IS NOT NULL)))
 SELECT * FROM (${row('POLICY', { policy: 'policy', ...counted, ...TIMES })} FROM counts GROUP BY policy ORDER BY records DESC, policy LIMIT ${MAX_POLICIES})
 UNION ALL
 ${row('USE', {
@@ -103,16 +108,17 @@ ${row('USE', {
   ...counted,
   disclosed: total(`outcome = 'DISCLOSED'`),
   masked: total(`outcome = 'MASKED'`),
+  written: total(`outcome = 'WRITTEN'`),
   glass: total(`basis = 'BREAK_GLASS'`),
   users: 'count(DISTINCT "user")',
   ...TIMES,
 })} FROM byrole
-WHERE policy = ? AND rule IS NOT NULL AND outcome <> 'DENIED' AND (${isClaimed})
+WHERE policy = ? AND rule IS NOT NULL AND outcome <> 'DENIED' AND NOT (${RETRACTED}) AND (${isClaimed})
 GROUP BY GROUPING SETS ((path, rule, role), (rule, role))
 UNION ALL
-${row('SEARCH', { path: 'searched', role: 'role', purpose: 'purpose', records: 'count(*)', latest: 'max("time")' })}
-FROM searches CROSS JOIN UNNEST(roles) AS t(role) CROSS JOIN UNNEST(paths) AS s(searched)
-WHERE ${isClaimed} GROUP BY searched, role, purpose
+${row('PATHS', { path: 'one', role: 'role', action: 'action', purpose: 'purpose', records: 'count(*)', latest: 'max("time")' })}
+FROM listed CROSS JOIN UNNEST(roles) AS t(role) CROSS JOIN UNNEST(paths) AS s(one)
+WHERE ${isClaimed} GROUP BY one, role, action, purpose
 UNION ALL
 SELECT * FROM (${row('DENIAL', {
     role: 'role',

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { keysCommand } from '../../../cli/keys.ts'
 import type { AuditContext } from '../../../gateway/audit/entry.ts'
 import { newRequestId } from '../../../gateway/audit/request-id.ts'
+import { keyStatus } from '../../../gateway/crypto/key-status.ts'
 import { envelopeKeyVersion } from '../../../gateway/crypto/envelope.ts'
 import { manifestKeyVersion } from '../../../gateway/crypto/manifest.ts'
 import { keyRotation } from '../../../gateway/admin/key-admin.ts'
@@ -58,9 +59,8 @@ describe('phi keys', { timeout: 90_000 }, () => {
     const ask = async (of: Pick<RunningClinic, 'ask'>) =>
       (await of.ask('physician', '{ patients(first: 5) { edges { node { familyName birthDate } } } }')).data
     const before = { records: await recordBytes(), answer: await ask(warm) }
-    expect(await phi('rotate', 'riverside')).toBe('tenant key version 2\n')
+    expect(await phi('rotate', 'riverside')).toBe(`tenant key version 2\nrewrapped ${PATIENTS}, refused 0\n`)
     expect(await ask(warm)).toEqual(before.answer)
-    expect(await phi('rewrap', 'riverside')).toBe(`rewrapped ${PATIENTS}, already 0, refused 0\n`)
     expect(await phi('rewrap', 'riverside')).toBe(`rewrapped 0, already ${PATIENTS}, refused 0\n`)
     expect(await phi('list', 'riverside')).toBe(
       'version 1  alias/phi-local  purpose keys 0, patient keys 0\n' +
@@ -93,7 +93,7 @@ describe('phi keys', { timeout: 90_000 }, () => {
       const puts = items.slice(start, start + 25).map((Item) => ({ PutRequest: { Item } }))
       await clinic.stack.dynamodb.send(new BatchWriteItemCommand({ RequestItems: { [clinic.stack.env.PHI_TABLE_KEYS]: puts } }))
     }
-    await phi('rotate', 'riverside')
+    await keyRotation(clinic.services, DIGEST).rotate(RIVERSIDE)
     const killed = spawn(process.execPath, ['cli/phi.ts', 'keys', 'rewrap', 'riverside'], { cwd: ROOT, env: process.env })
     killed.stderr.once('data', () => killed.kill('SIGKILL'))
     await once(killed, 'exit')
@@ -179,7 +179,9 @@ describe('the move of a tenant to its own KMS key', () => {
     await rotation.rotate(RIVERSIDE)
     expect((await rotation.rewrap(RIVERSIDE, () => undefined)).refused).toBe(0)
     expect(
-      (await rotation.usage(RIVERSIDE)).map(({ kmsKey, uses, patientKeys }) => kmsKey === own || uses + patientKeys === 0),
+      (await keyStatus(moving.services.keys, RIVERSIDE, 0)).tenantKeys.map(
+        ({ kmsKey, uses, patientKeys }) => kmsKey === own || uses + patientKeys === 0,
+      ),
     ).toEqual([true, true, true, true])
     clinic.stack.kms.disable(shared)
     try {

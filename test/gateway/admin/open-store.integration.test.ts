@@ -207,7 +207,7 @@ describe('loading', () => {
     const opened = () => openStore(tenant, DIGEST, env, [], 'existing')
     await expect(opened()).rejects.toBeInstanceOf(UnknownTenant)
     expect(await clinic.services.keyring.hasTenant(tenant)).toBe(false)
-    const admin = keyAdmin(DIGEST, env)
+    const admin = keyAdmin(DIGEST, env, [])
     expect([await admin.create(tenant), await admin.create(tenant)]).toEqual(['created', []])
     admin.close()
     await (await opened()).close()

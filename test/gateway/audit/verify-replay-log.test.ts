@@ -58,6 +58,7 @@ describe('P7: the policy replay of an export', () => {
     ])
     expect(report.replay).toEqual({
       disclosed: 6,
+      written: 0,
       replayed: 2,
       notAllowed: 3,
       depends: { CONSENT: 1 },

@@ -179,10 +179,11 @@ describe('P5, P8: a token identifies one value of one field of one tenant', () =
     expect(of({ 'Patient.familyName': ' STONE', 'Patient.birthDate': '1980' })).toEqual(['stone', '1980'])
   })
 
-  it('uses version 1 of its key even if a newer version exists', () => {
+  it('differs under each version of its key', () => {
     const [one, two] = [purposeKey('index'), purposeKey('index', rawKey(0x10), 2)]
     const both = { ...two, byVersion: (version: number) => (version === 1 ? one.key : two.key) }
-    expect(searchToken(both, TENANT, MRN, ['mr 1'])).toBe(token(MRN, ['mr 1']))
-    expect(() => searchToken(two, TENANT, MRN, ['mr 1'])).toThrow(KeyUnavailable)
+    expect(searchToken(both, TENANT, MRN, ['mr 1'], 1)).toBe(token(MRN, ['mr 1']))
+    expect(searchToken(both, TENANT, MRN, ['mr 1'], 2)).not.toBe(token(MRN, ['mr 1']))
+    expect(() => searchToken(two, TENANT, MRN, ['mr 1'], 1)).toThrow(KeyUnavailable)
   })
 })

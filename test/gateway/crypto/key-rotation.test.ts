@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { PatientKeyItem } from '../../../gateway/crypto/key-table.ts'
+import { keyStatus } from '../../../gateway/crypto/key-status.ts'
 import type { RewrapCounts } from '../../../gateway/crypto/key-rotation.ts'
 import { IntegrityFailure, KeyUnavailable, VersionConflict } from '../../../gateway/model/failures.ts'
 import type { PatientId } from '../../../gateway/model/ids.ts'
@@ -18,6 +19,8 @@ beforeEach(async () => {
   house = new KeyHouse()
   patients = await house.withPatients(20)
 })
+
+const tenantKeys = async () => (await keyStatus(house.table, RIVERSIDE, house.time)).tenantKeys
 
 /** The bytes that a patient's key seals and opens with, by version. */
 async function sealKeys(ring = house.newRing(), versions = [1]): Promise<string[]> {
@@ -38,14 +41,14 @@ describe('a new tenant key', () => {
     const before = { patients: await sealKeys(), uses: await purposeKeys() }
     expect(await house.rotation().rotate(RIVERSIDE)).toBe(2)
     expect({ patients: await sealKeys(), uses: await purposeKeys() }).toEqual(before)
-    expect(await house.rotation().usage(RIVERSIDE)).toEqual([
-      { version: 1, kmsKey: KMS_KEY, uses: 0, patientKeys: 20 },
-      { version: 2, kmsKey: KMS_KEY, uses: 7, patientKeys: 0 },
+    expect(await tenantKeys()).toEqual([
+      { version: 1, kmsKey: KMS_KEY, created: house.time, uses: 0, patientKeys: 20 },
+      { version: 2, kmsKey: KMS_KEY, created: house.time, uses: 7, patientKeys: 0 },
     ])
 
     expect(await house.rotation().rewrap(RIVERSIDE, ignoreProgress)).toEqual({ rewrapped: 20, already: 0, refused: 0 })
     expect({ patients: await sealKeys(), uses: await purposeKeys() }).toEqual(before)
-    expect((await house.rotation().usage(RIVERSIDE)).map(({ patientKeys }) => patientKeys)).toEqual([0, 20])
+    expect((await tenantKeys()).map(({ patientKeys }) => patientKeys)).toEqual([0, 20])
     // KMS is not called for the old version any more
     house.kms.refuses = '1'
     expect({ patients: await sealKeys(), uses: await purposeKeys() }).toEqual(before)
@@ -112,6 +115,31 @@ describe('a new tenant key', () => {
     house.kms.decrypts = 0
     await Promise.all(patients.map((patient) => warm.patientKeys(RIVERSIDE, [patient], 'always')))
     expect(house.kms.decrypts).toBe(1)
+  })
+
+  it('asks KMS only for the new version in a warm process', async () => {
+    const warm = house.newRing()
+    await warm.patientKeys(RIVERSIDE, patients.slice(0, 1), 'cached')
+    await house.rotation().rotate(RIVERSIDE)
+    const [moved = NOBODY, ...others] = patients
+    const kept = new Map(others.map((patient) => [patient, house.table.patients.get(patient)]))
+    await house.rotation().rewrap(RIVERSIDE, ignoreProgress)
+    for (const [patient, item] of kept) if (item !== undefined) house.table.patients.set(patient, item)
+    house.kms.decrypts = 0
+    const handles = await warm.patientKeys(RIVERSIDE, [moved, ...others], 'always')
+    for (const handle of handles.values()) expect(handle.current().version).toBe(1)
+    expect(house.kms.decrypts).toBe(1)
+    // a key that was adopted leaves memory when its first holder would have dropped it
+    house.time += 300_000
+    await warm.patientKeys(RIVERSIDE, patients, 'always')
+    expect(house.kms.decrypts).toBe(3)
+  })
+
+  it('is not created twice for one plan', async () => {
+    const rotation = house.rotation()
+    expect(await Promise.all([rotation.rotate(RIVERSIDE, 2), rotation.rotate(RIVERSIDE, 2)])).toEqual([2, 2])
+    expect(await rotation.rotate(RIVERSIDE, 2)).toBe(2)
+    expect(house.table.acts).toEqual(['ROTATE'])
   })
 
   it('P6: wraps no key that does not open at its place: a forged key stays unchanged, and opens nothing', async () => {
@@ -188,6 +216,25 @@ describe('a new key for further writes', () => {
     expect(await sealing()).toBe(2)
     expect((await house.newRing().purposeKey(RIVERSIDE, 'access')).byVersion(1)).toBeDefined()
     expect((await house.newRing().purposeKey(RIVERSIDE, 'cursor')).version).toBe(1)
+  })
+
+  it('of the search entries is written beside the former one, then alone; the former one is destroyed only afterwards', async () => {
+    const versions = async () => (await house.newRing().purposeKey(RIVERSIDE, 'index')).tokenVersions
+    const rotation = house.rotation()
+    expect(await rotation.renewUse(RIVERSIDE, 'index', 2)).toBe(2)
+    expect(await versions()).toEqual({ searched: [1, 2], written: [1] })
+    await expect(rotation.retireFormerIndex(RIVERSIDE)).rejects.toThrow(VersionConflict)
+    house.time += 6 * MINUTE
+    expect(await versions()).toEqual({ searched: [1, 2], written: [1, 2] })
+    house.time += 12 * MINUTE - 1
+    expect(await versions()).toEqual({ searched: [1, 2], written: [2] })
+    await expect(rotation.retireFormerIndex(RIVERSIDE)).rejects.toThrow(VersionConflict)
+    house.time += 1
+    expect(await rotation.retireFormerIndex(RIVERSIDE)).toBe(2)
+    expect(await versions()).toEqual({ searched: [2], written: [2] })
+    expect((await house.newRing().purposeKey(RIVERSIDE, 'index')).byVersion(1)).toBeUndefined()
+    expect(await rotation.retireFormerIndex(RIVERSIDE)).toBe(2)
+    expect(house.table.acts).toEqual(['RENEW_USE', 'RETIRE_USE'])
   })
 
   it('is rewrapped with all versions', async () => {

@@ -29,7 +29,8 @@ export function patientKeys(raw: Readonly<Record<number, Buffer>>): PatientKeys 
 
 export function purposeKey<Use extends KeyUse>(use: Use, raw: Buffer = rawKey(0x60), version = 1): PurposeKey<Use> {
   const key = createSecretKey(raw)
-  return { use, version, key, byVersion: (asked) => (asked === version ? key : undefined) }
+  const tokenVersions = { searched: [version], written: [version] }
+  return { use, version, key, tokenVersions, byVersion: (asked) => (asked === version ? key : undefined) }
 }
 
 export const counter = (): OpeningCounter => ({ fields: 0, metadata: 0 })

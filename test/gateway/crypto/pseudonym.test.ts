@@ -11,7 +11,8 @@ import { decodeNodeId, encodeNodeId } from '../../../gateway/model/node-id.ts'
 function purposeKey(byte: number): PurposeKey<'pseudonym'> {
   const [one, two] = [byte, byte + 100].map((fill) => createSecretKey(Buffer.alloc(32, fill)))
   if (one === undefined || two === undefined) throw new TypeError('two keys')
-  return { use: 'pseudonym', version: 2, key: two, byVersion: (version) => (version === 1 ? one : two) }
+  const tokenVersions = { searched: [1, 2], written: [2] }
+  return { use: 'pseudonym', version: 2, key: two, tokenVersions, byVersion: (version) => (version === 1 ? one : two) }
 }
 const bound = (tenant: string, protocol: string) => ({ tenant: tenant as TenantId, protocol })
 const study = new Pseudonyms(purposeKey(1), bound('riverside', 'A1C'))

@@ -38,7 +38,7 @@ export class RecordShapes {
   get lists(): readonly ListEdge[] {
     return this.#fieldsOf(this.patient).flatMap(({ name: field, type, args }) => {
       const node = connectionNode(getNamedType(type))
-      return node === undefined ? [] : [{ field, type: node.name, args }]
+      return node === undefined || !this.#isRecord(node.name) ? [] : [{ field, type: node.name, args }]
     })
   }
 

@@ -176,6 +176,51 @@ describe('P11: the bounds of a search depend only on patients that the caller ma
   })
 })
 
+describe('P11: while the key of the index is replaced', () => {
+  const listedBy = async (hitsOf: (token: string) => readonly SearchHit[]) => {
+    const [mine] = ward.patients
+    const tokens: string[] = []
+    const search: SearchSource = {
+      hits: (_tenant, { token }) => {
+        tokens.push(token)
+        return Promise.resolve(hitsOf(token))
+      },
+    }
+    const { parts } = requestOf(ward, { caller: PHYSICIAN, relationships: { CARE_TEAM: relatedTo({ [mine]: [{}] }) } })
+    const key = await parts.keyring.purposeKey(RIVERSIDE, 'index')
+    const terms = searchTerms(policy, new Map([[PHONE, '555-0100']]), key, RIVERSIDE)
+    const both = terms.map((term) => ({ ...term, tokens: ['older', 'newer'] }))
+    const found = await new SearchCandidates({ ...parts, search }).find(PERSON, both, { fields: 0, metadata: 0 })
+    return { found, tokens }
+  }
+  const hit = (patient: PatientId): SearchHit => ({ patient, id: patient as string as RecordId })
+
+  it('a search asks for both tokens, and counts a record under both once', async () => {
+    const [mine] = ward.patients
+    const { found, tokens } = await listedBy(() => [hit(mine)])
+    expect(found).toMatchObject({ open: [{ patient: mine, hits: [{ ref: refOf('Person', mine) }] }] })
+    expect('open' in found && found.open[0]?.hits).toHaveLength(1)
+    expect(tokens).toEqual(['older', 'newer'])
+  })
+
+  it('a search finds an entry that moves to the newer token between its two lookups', async () => {
+    const [mine] = ward.patients
+    let place = 'older'
+    const { found } = await listedBy((token) => {
+      const hits = token === place ? [hit(mine)] : []
+      place = 'newer'
+      return hits
+    })
+    expect(found).toMatchObject({ open: [{ patient: mine }] })
+  })
+
+  it('a search without a result makes the same lookups', async () => {
+    const { found, tokens } = await listedBy(() => [])
+    expect(found).toMatchObject({ open: [], hidden: [] })
+    expect(tokens).toEqual(['older', 'newer'])
+  })
+})
+
 it('P9: an erased patient is neither found nor hidden', async () => {
   const [mine] = ward.patients
   const { find } = await searchFor({ listed: [mine], consents: { [mine]: { erased: true, consents: [] } } })

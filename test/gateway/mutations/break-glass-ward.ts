@@ -25,20 +25,25 @@ export interface Ward {
   stop(): Promise<void>
 }
 
-/** @param jwksUri the URL of the identity provider's keys; defaults to that of the stack */
+/**
+ * @param jwksUri the URL of the identity provider's keys; defaults to that of the stack
+ * @param extension SDL of a deployment, which extends the schema of the clinic. Its errors have the details of the local stage.
+ */
 export async function openWard(
   clinic: Pick<RunningClinic, 'stack'>,
   services: RunningClinic['services'],
   consents: ConsentSource,
   jwksUri = clinic.stack.env.PHI_JWKS_URI,
   operationRegistry?: RegistryParts,
+  extension?: string,
 ): Promise<Ward> {
   const { access: table, breakGlass, keyring, events, records, audit, process, now } = services
   const { PHI_ISSUER: issuer, PHI_AUDIENCE: audience } = clinic.stack.env
   const membership = (kind: 'CARE_TEAM' | 'SELF' | 'PROXY') =>
     [kind as string as Relationship, membershipRelationship(kind, { table, keyring, events })] as const
   const gateway = await createGateway({
-    typeDefs: clinicTypeDefs(),
+    typeDefs: [...clinicTypeDefs(), ...(extension === undefined ? [] : [{ name: 'extension.graphql', sdl: extension }])],
+    detailedErrors: extension !== undefined,
     resolvers: clinicResolvers,
     lock: clinicLock(),
     relationships: new Map([

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { RecordId } from '../../../gateway/model/ids.ts'
+import { encodeNodeId } from '../../../gateway/model/node-id.ts'
 import { type ClinicAnswer, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
 import { importResources } from '../../harness/imported.ts'
 import { at, auditOf, first, LAKESIDE, madeUpId, patientsOf, RIVERSIDE } from '../asking.ts'
@@ -37,6 +39,12 @@ const add = async (asker: string, id: string, user: string, more: object = {}): 
   await now.ask(asker, ADD, { id, user, ...more })
 const end = async (asker: string, id: string, more: object = {}): Promise<ClinicAnswer> =>
   await now.ask(asker, END, { id, ...more })
+/** The openings of sealed metadata in a request. */
+const metadataOf = ({ phi }: ClinicAnswer): number =>
+  now.events.reduce(
+    (sum, event) => (event.event === 'REQUEST' && event.requestId === phi.requestId ? sum + event.metadata : sum),
+    0,
+  )
 const memberOf = (answer: ClinicAnswer): string => String(at(answer.data, 'addCareTeamMember', 'id'))
 const newPatient = async (name: string, memberships: Parameters<typeof admitted>[3] = []) =>
   (await admitted(clinic, name, [], memberships)).id
@@ -262,7 +270,12 @@ describe('addCareTeamMember and endCareTeamMembership', () => {
     expect(await reads(now, 'physician', id)).toBe(true)
     // the imported member ends in its source only
     const imported = (await teamOf(now, 'physician', id)).find((one) => one.id !== memberOf(added))
-    expect(codesOf(await end('admin', imported?.id ?? ''))).toEqual(['BAD_USER_INPUT'])
+    const refused = await end('admin', imported?.id ?? '')
+    expect(codesOf(refused)).toEqual(['BAD_USER_INPUT'])
+    // the refusal opened the record: no opening of a request is left out (P1)
+    const unknown = await end('admin', encodeNodeId({ ...refOf(imported?.id ?? ''), id: 'unknown' as RecordId }))
+    expect(codesOf(unknown)).toEqual(['NOT_FOUND'])
+    expect(metadataOf(refused)).toBe(metadataOf(unknown) + 1)
     await importResources(clinic, resources('entered-in-error', 'version 4'))
     expect(await reads(now, 'physician', id)).toBe(false)
   })

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { storedConsents } from '../../../gateway/access/consents.ts'
 import { budgetDetail, type BudgetName } from '../../../gateway/model/limit-details.ts'
 import { errorText, MESSAGES } from '../../../gateway/model/failure-messages.ts'
 import { type FailureCode, PhiBudgetExceeded } from '../../../gateway/model/failures.ts'
 import { type ClinicAnswer, type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
 import { first, nodesAt, patientsOf } from '../asking.ts'
+import { openWard } from './break-glass-ward.ts'
 import { PUBLISH } from './registry-desk.ts'
 
 /** Occurs in every text of a request. */
@@ -137,6 +139,19 @@ describe('detailed errors of mutations', () => {
     expect(await review('APPROPRIATE')).toEqual([])
     expect(await review('INAPPROPRIATE')).toEqual([['VERSION_CONFLICT', 'The record changed after it was read. Read it again.']])
   })
+})
+
+it('names the findings for a value that a schema accepts and a review does not know', async () => {
+  const consents = storedConsents({ ...clinic.services, table: clinic.services.access })
+  const extension = 'extend enum BreakGlassFinding { UNCLEAR }'
+  const ward = await openWard(clinic, clinic.services, consents, undefined, undefined, extension)
+  try {
+    const answer = await ward.ask('privacy', REVIEW, { id: first(patients), finding: 'UNCLEAR', note: VALUE }, 'HOPERAT')
+    expect(messages(answer)).toEqual([[BAD, '`finding` is one of: APPROPRIATE, INAPPROPRIATE, FOLLOW_UP.']])
+    expect(answer.text).not.toContain(VALUE)
+  } finally {
+    await ward.stop()
+  }
 })
 
 const BUDGETS: Readonly<Record<BudgetName, string>> = {

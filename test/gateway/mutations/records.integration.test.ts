@@ -201,6 +201,25 @@ describe('values are checked before anything is written', () => {
     expect(await changesOf(answer)).toEqual([])
   })
 
+  it('a change that would make the record too large: the reason names the limit, and nothing changes', async () => {
+    // stages other than the local one get a fixed text
+    const local = await clinic.another({ env: { PHI_STAGE: 'local' } })
+    const text = (kilobytes: number): string => 'x'.repeat(kilobytes * 1024)
+    const id = await created({ ...HEART_RATE, valueQuantity: null, valueString: text(190) })
+    const change = { id, version: 1, patch: { code: { ...HEART_RATE.code, text: text(190) } }, key: newKey() }
+    const answer = await local.ask('physician', UPDATE, change)
+    expect([answer.status, codesOf(answer)]).toEqual([400, ['BAD_USER_INPUT']])
+    expect(answer.errors[0]?.message).toBe(
+      'The record would have more than 380000 bytes. Shorten its longest text, or divide it into several records.',
+    )
+    expect(await changesOf(answer)).toEqual([])
+    expect(await versionsOf(clinic, id)).toEqual([])
+    expect(await read(id)).toMatchObject({ version: 1, code: { text: 'Heart rate' } })
+    // the key belongs to no change yet
+    const shorter = await local.ask('physician', UPDATE, { ...change, patch: { code: { ...HEART_RATE.code, text: text(100) } } })
+    expect(at(shorter.data, 'updateObservation', 'version')).toBe(2)
+  })
+
   it('an unknown field, and keys that would change a prototype', async () => {
     const answers = [
       await create('physician', { ...HEART_RATE, status: 'final' }),

@@ -33,9 +33,10 @@ export function manifestOf(...selections: readonly string[]): { readonly text: s
 
 const CHANGE = `done refusal messages exceedingCount exceeding { clientId name faults { kind path reason message } }
   widened narrowed report reportJson`
-export const APPROVE = `mutation Approve($contract: String!, $dryRun: Boolean) { approveContract(contract: $contract, dryRun: $dryRun) { ${CHANGE} } }`
-export const PUBLISH = `mutation Publish($clientId: ID!, $manifest: String!, $app: String, $version: String, $dryRun: Boolean) {
-  publishOperations(clientId: $clientId, manifest: $manifest, app: $app, version: $version, dryRun: $dryRun) { ${CHANGE} } }`
+export const APPROVE = `mutation Approve($contract: String!, $dryRun: Boolean, $newClient: Boolean = true) { approveContract(contract: $contract, newClient: $newClient, dryRun: $dryRun) { ${CHANGE} } }`
+export const PUBLISH = `mutation Publish($clientId: ID!, $manifest: String!, $app: String, $version: String, $dryRun: Boolean,
+  $newClient: Boolean = true, $newApp: Boolean) {
+  publishOperations(clientId: $clientId, manifest: $manifest, app: $app, version: $version, newClient: $newClient, newApp: $newApp, dryRun: $dryRun) { ${CHANGE} } }`
 export const ACTIVATE = `mutation Activate($clientId: ID!, $app: String!, $version: String!) {
   activateOperations(clientId: $clientId, app: $app, version: $version) { ${CHANGE} } }`
 export const RETIRE = `mutation Retire($clientId: ID!, $app: String!, $version: String!, $force: Boolean) {

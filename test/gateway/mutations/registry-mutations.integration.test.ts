@@ -283,6 +283,46 @@ describe('hostile input', () => {
     expect(revoked).toMatchObject({ refusal: 'UNKNOWN_OPERATION', done: false })
   })
 
+  it('a new client or application is registered only if the administrator states that it is new', async () => {
+    const { text } = manifestOf('id')
+    const publish = { clientId: 'lab-20', manifest: text, newClient: false }
+    const approve = { contract: contractFor('lab-20'), newClient: false }
+    const newClient = 'The tenant has no such client. Correct the name. If the client is new, set `newClient` to true.'
+    for (const [query, variables] of [
+      [PUBLISH, publish],
+      [PUBLISH, { ...publish, dryRun: true }],
+      [APPROVE, approve],
+    ] as const) {
+      const { done, refusal, messages } = await change(query, variables)
+      expect({ done, refusal, head: messages.slice(0, 2) }).toEqual({
+        done: false,
+        refusal: 'NEW_CLIENT',
+        head: [newClient, 'Registered:'],
+      })
+      // the registered names, and not the given one
+      expect(messages).toContain('  lab-1')
+      expect(messages.join()).not.toContain('lab-20')
+    }
+    expect(await clients()).not.toContain('lab-20')
+
+    expect(await change(APPROVE, { ...approve, newClient: true })).toMatchObject({ done: true })
+    expect(await change(APPROVE, approve)).toMatchObject({ done: true, refusal: null })
+    // the first application of a client needs no statement
+    const versioned = { ...publish, app: 'web', version: '1' }
+    expect(await change(PUBLISH, versioned)).toMatchObject({ done: true, refusal: null })
+    expect(await change(PUBLISH, { ...versioned, version: '2' })).toMatchObject({ done: true, refusal: null })
+    expect(await change(PUBLISH, { ...versioned, app: 'wed' })).toMatchObject({
+      done: false,
+      refusal: 'NEW_APPLICATION',
+      messages: [
+        'The client has no such application. Correct the name. If the application is new, set `newApp` to true.',
+        'Registered:',
+        '  web',
+      ],
+    })
+    expect(await change(PUBLISH, { ...versioned, app: 'phone', newApp: true })).toMatchObject({ done: true, refusal: null })
+  })
+
   it.each([
     ['an empty client', PUBLISH, { clientId: '', manifest: '{}' }],
     ['a long client', PUBLISH, { clientId: 'x'.repeat(257), manifest: '{}' }],

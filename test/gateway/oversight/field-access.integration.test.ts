@@ -118,6 +118,11 @@ describe('C10: one access by its address', () => {
     expect(edges.every(({ node }) => node.sealed)).toBe(true)
     expect(new Set(edges.map(({ node }) => node.proof.position)).size).toBe(MAX_PROOFS)
     expect(codes(await ask(MAX_PROOFS + 1))).toEqual(['OPERATION_TOO_COSTLY'])
+    const local = auditDesk(clinic, { env: { PHI_STAGE: 'local' } })
+    const many = { filter: { requestId: answer.phi.requestId, path: 'Patient.ssn' }, first: MAX_PROOFS + 1 }
+    expect((await local.ask('privacy', PROOFS, many)).errors.map(({ message }) => message)).toEqual([
+      'An answer has the proofs of 8 items at most. Request a smaller page.',
+    ])
   })
 
   it.each(['physician', 'patient', 'admin'])('C05: is closed to %s', async (user) => {

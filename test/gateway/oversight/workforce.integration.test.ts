@@ -151,7 +151,7 @@ describe('the workforce of a tenant', () => {
     const { services } = await clinic.another()
     await expect(workforceAdmin(services, RIVERSIDE, DIGEST).put([person('u9', {})])).rejects.toThrow(ComparisonKeyMissing)
     expect((await scan('WORKFORCE')).map(({ sk }) => sk?.S)).toEqual(['USER#u1'])
-    const admin = keyAdmin(DIGEST, clinic.stack.env)
+    const admin = keyAdmin(DIGEST, clinic.stack.env, [])
     expect(await admin.create(RIVERSIDE)).toEqual(['comparison'])
     expect(await admin.create(RIVERSIDE)).toEqual([])
     admin.close()

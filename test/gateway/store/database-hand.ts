@@ -5,7 +5,7 @@ import type { RunningClinic } from '../../harness/running-clinic.ts'
 import { RIVERSIDE } from '../asking.ts'
 
 export type Item = Record<string, AttributeValue>
-export type Table = 'RECORDS' | 'ACCESS' | 'BREAK_GLASS' | 'KEYS' | 'SEARCH' | 'COMPARISONS' | 'WORKFORCE'
+export type Table = 'RECORDS' | 'HISTORY' | 'ACCESS' | 'BREAK_GLASS' | 'KEYS' | 'SEARCH' | 'COMPARISONS' | 'WORKFORCE'
 
 export function refOf(id: string): RecordRef {
   const ref = decodeNodeId(id)

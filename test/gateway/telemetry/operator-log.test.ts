@@ -101,6 +101,7 @@ describe('P8: the log prints events and nothing else', () => {
         'AUTH_FAILURES',
         'PROCESS_WARNING',
         'NOTARY_PASS',
+        'SCRUB_PASS',
         'TABLES_PASS',
         'DELIVERY_PASS',
         'ACCESS_REVIEW_OVERDUE',

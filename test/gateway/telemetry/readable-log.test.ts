@@ -16,7 +16,7 @@ function printed(events: readonly GatewayEvent[], open = readable): [line: strin
 const readable = (print: (line: string, stream: 'stdout' | 'stderr') => void): EventSink => readableLog({ now: () => AT, print })
 
 /** Events that report only that work went on. */
-const QUIET = new Set(['AUTH_FAILURES', 'NOTARY_PASS', 'TABLES_PASS', 'DELIVERY_PASS', 'AUDIT_WATCHED'])
+const QUIET = new Set(['AUTH_FAILURES', 'NOTARY_PASS', 'SCRUB_PASS', 'TABLES_PASS', 'DELIVERY_PASS', 'AUDIT_WATCHED'])
 
 describe('the log for a terminal', () => {
   it('prints a request as one line: time, status, duration, counts of values, request id', () => {

