@@ -4,7 +4,7 @@ import { chunkFits, type IndexPlace, openChunk, openRoot } from '../crypto/seale
 import { SealedRecord } from '../crypto/sealed-record.ts'
 import { IntegrityFailure } from '../model/failures.ts'
 import type { ChartFault } from '../telemetry/events.ts'
-import type { StoredRecord } from './record-items.ts'
+import { nameOf, type StoredRecord } from './record-items.ts'
 import type { StoredChart } from './records.ts'
 
 /** The last write of a record in the audit log. */
@@ -31,7 +31,7 @@ export function chartFaults(
 ): ReadonlyMap<string, ChartFault> {
   const listed = listedVersions(keys, place, chart, counter)
   if (listed === undefined) return new Map([['', 'INDEX_BROKEN']])
-  const stored = new Map(chart.records.map((record) => [nameOf(record), record]))
+  const stored = new Map(chart.records.map((record) => [nameOf(record.ref), record]))
   const faults = new Map<string, ChartFault>()
   for (const name of new Set([...listed.keys(), ...stored.keys(), ...writes.keys()])) {
     const record = stored.get(name)
@@ -102,5 +102,3 @@ function versionOf(
     throw error
   }
 }
-
-const nameOf = ({ ref }: StoredRecord): string => `${ref.type}#${ref.id}`

@@ -42,7 +42,7 @@ interface ScrubParts {
   readonly keys: Pick<DynamoKeyTable, 'pages' | 'load'>
   readonly keyring: Keyring
   /** The last write of each record of a patient that the audit has. @throws StoreUnavailable */
-  readonly lastWrites: (tenant: TenantId, patient: PatientId, deadline: Deadline) => Promise<ReadonlyMap<string, LastWrite>>
+  readonly lastWrites: (tenant: TenantId, patient: PatientId) => Promise<ReadonlyMap<string, LastWrite>>
   /** The end of the time for one patient. */
   readonly deadlineOf: () => Deadline
   readonly now: Clock
@@ -56,8 +56,8 @@ const PARALLEL = 4
 const LISTED = 1_000
 
 /**
- * Compares the charts of a tenant with the audit of writes while the gateway reads and writes. Only the audit shows that record and index were put
- * back together. It changes nothing, opens no value, and can be stopped at any time.
+ * Compares the charts of a tenant with the audit of writes while the gateway reads and writes. Only the audit shows that record and index
+ * were put back together. A scrub changes nothing and opens no value. You can stop it at any time.
  */
 export class ChartScrub {
   readonly #parts: ScrubParts
@@ -123,7 +123,7 @@ export class ChartScrub {
     if (keys?.erased === true) return { state: 'erased', records: 0, findings: [] }
     if (keys === undefined) return { state: 'faulty', records: 0, findings: [{ patient, fault: 'KEYS_MISSING' }] }
     const chart = await records.chart(tenant, patient, deadline)
-    const writes = await lastWrites(tenant, patient, deadline)
+    const writes = await lastWrites(tenant, patient)
     // each write of a record changes the root, so that an equal root means that nothing was written in between
     const root = await records.indexRoot(tenant, patient, deadline.signal)
     if (Buffer.compare(root ?? NONE, chart.root ?? NONE) !== 0) return { state: 'busy', records: 0, findings: [] }

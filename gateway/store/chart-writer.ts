@@ -11,6 +11,7 @@ import type { AccessChange, AccessTable } from './access.ts'
 import { AccessWriter } from './access-writer.ts'
 import { IndexWriter } from './index-writer.ts'
 import type { DynamoKeyTable } from './keys.ts'
+import { nameOf } from './record-items.ts'
 import type { RecordTable } from './records.ts'
 import type { Writers, WriteUnit } from './write-units.ts'
 
@@ -146,8 +147,6 @@ async function currentIndex(
   }
   return await retryOptimisticRead(read, damaged, BUSY_READS)
 }
-
-const nameOf = ({ type, id }: Pick<RecordRef, 'type' | 'id'>): string => `${type}#${id}`
 
 /** Writing opens metadata to compare it. No request counts it. */
 const uncounted = (): OpeningCounter => ({ fields: 0, metadata: 0 })

@@ -1,17 +1,17 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import { comparisonOf } from '../../directives/comparisons.ts'
-import type { SchemaPath, TypeName } from '../../directives/coordinates.ts'
+import type { SchemaPath } from '../../directives/coordinates.ts'
 import type { PolicyTable } from '../../directives/policy.ts'
 import type { PatientKeys } from '../crypto/patient-keys.ts'
 import { SealedRecord } from '../crypto/sealed-record.ts'
 import { endOfPartialDate } from '../model/date-span.ts'
 import { Erased, IntegrityFailure, KeyUnavailable } from '../model/failures.ts'
-import type { PatientId, RecordId, RecordRef, TenantId } from '../model/ids.ts'
+import type { PatientId, RecordRef, TenantId } from '../model/ids.ts'
 import { BUSY_READS, retryOptimisticRead } from '../model/optimistic-read.ts'
 import { valuesOf } from './derived-values.ts'
 import { IndexWriter } from './index-writer.ts'
 import { type ContributorParts, type RecordContributor, recordContributors } from './record-contributors.ts'
-import type { StoredRecord } from './record-items.ts'
+import { named, nameOf, type StoredRecord } from './record-items.ts'
 import type { RecordTable } from './records.ts'
 
 export type ChartParts = Pick<ContributorParts, 'keyring' | 'history' | 'search' | 'comparisons'> & {
@@ -116,8 +116,7 @@ function wantedOf(
   birthDate: SchemaPath | undefined,
 ): Listed[] {
   return [...index.versions()].flatMap(([name, version]) => {
-    const mark = name.indexOf('#')
-    const ref = { type: name.slice(0, mark) as TypeName, patient, id: name.slice(mark + 1) as RecordId }
+    const ref = named(patient, name)
     const isOwn = (ref.id as string) === (patient as string)
     const paths = contributors.flatMap((contributor) => contributor.paths(ref))
     if (isOwn && birthDate?.startsWith(`${ref.type}.`) === true) paths.push(birthDate)
@@ -132,10 +131,10 @@ function openedAll(
   wanted: readonly Listed[],
   stored: readonly StoredRecord[],
 ): readonly OpenedRecord[] | undefined {
-  const byName = new Map(stored.map((record) => [`${record.ref.type}#${record.ref.id}`, record]))
+  const byName = new Map(stored.map((record) => [nameOf(record.ref), record]))
   const opened: OpenedRecord[] = []
   for (const { ref, version, paths } of wanted) {
-    const record = byName.get(`${ref.type}#${ref.id}`)
+    const record = byName.get(nameOf(ref))
     if (record === undefined) return undefined
     const sealed = SealedRecord.open(keys, { tenant, ...ref }, record.manifest, { fields: 0, metadata: 0 })
     if (sealed.version !== version) return undefined

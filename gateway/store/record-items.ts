@@ -34,6 +34,9 @@ export const recordItemKey = (tenant: TenantId, { patient, type, id }: RecordRef
   sk: `${type}#${id}`,
 })
 
+/** The name of a record within its patient: `Type#id`. */
+export const nameOf = ({ type, id }: Pick<RecordRef, 'type' | 'id'>): string => `${type}#${id}`
+
 /** The record of a patient with the name `Type#id`. */
 export function named(patient: PatientId, name: string): RecordRef {
   const mark = name.indexOf('#')

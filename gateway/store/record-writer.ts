@@ -12,6 +12,7 @@ import { ChartWriter, newChartKey } from './chart-writer.ts'
 import type { DynamoKeyTable } from './keys.ts'
 import { type ContributorParts, recordContributors } from './record-contributors.ts'
 import { RecordUnits } from './record-units.ts'
+import { nameOf } from './record-items.ts'
 import type { RecordTable } from './records.ts'
 import { WriteTally } from './write-tally.ts'
 import { accessUnits, fitting, locatorUnits, patientsOf, type WriteUnit } from './write-units.ts'
@@ -212,8 +213,6 @@ export class RecordWriter {
     return this.#parts.now() as Instant
   }
 }
-
-const nameOf = ({ type, id }: Pick<RecordRef, 'type' | 'id'>): string => `${type}#${id}`
 
 type Charts = ReadonlyMap<PatientId, ChartWriter>
 

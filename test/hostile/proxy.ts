@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { close, listen, LOOPBACK } from '../../infra/local/ports.ts'
 import { errorReply, type Fault, PASS, type Reply, type Script, type ServiceCall } from './faults.ts'
 
+/** How long a connection of a client may be idle. */
 const IDLE_MS = 60_000
 
 /** A proxy between stock SDK clients and an AWS JSON service, which injects the faults of a network and a busy service. */
