@@ -8,11 +8,17 @@ import type { Instant, RequestId } from '../model/ids.ts'
  */
 const PART = 6
 
-/** 6 random bytes as 8 base64url characters, made once when a process starts. */
+/**
+ * 6 random bytes as 8 base64url characters, made once when a process starts. The first one is no hyphen: request ids and addresses of
+ * records begin with it, and a command would read them as an option.
+ */
 export type ProcessId = string & { readonly processId: unique symbol }
 
 export function newProcessId(random: (size: number) => Buffer): ProcessId {
-  return random(PART).toString('base64url') as ProcessId
+  for (;;) {
+    const id = random(PART).toString('base64url')
+    if (!id.startsWith('-')) return id as ProcessId
+  }
 }
 
 export function newRequestId(process: ProcessId, now: number, random: (size: number) => Buffer): RequestId {

@@ -35,6 +35,9 @@ function portText(code: string, port: number, { name, first }: PortUse): string 
     : `${wanted} is in use. Stop the process that listens there, or choose another port: ${startCommandWith({ setting: `PORT=${other}` })}`
 }
 
+/** Longer than any pause of a client. The default of 5 s closes connections that a client is about to use again. */
+const IDLE_MS = 120_000
+
 interface PortUse {
   /** The server, if the variable PORT is not its own port. */
   readonly name?: string
@@ -58,6 +61,7 @@ export function listen(server: Server, port: number, address = LOOPBACK, use: Po
       else reject(error)
     }
     server.once('error', fail)
+    server.keepAliveTimeout = IDLE_MS
     server.listen(port, address, () => {
       server.off('error', fail)
       resolve((server.address() as AddressInfo).port)

@@ -49,12 +49,15 @@ export function watchCounts(): CountWatch {
   }
 }
 
+/** Tables whose requests depend on earlier requests and on the time, whatever is asked. */
+const TIMED: ReadonlySet<string> = new Set(['budgets', 'sessions'])
+
 export function seenOf({ answer, waves, openings }: CountedWork, counts: Seen['counts']): Seen {
   const text = bytesOf(answer).replaceAll(
     /"(id|cursor|startCursor|endCursor)":"([^"]*)"/g,
     (_, name: string, value: string) => `"${name}":${value.length}`,
   )
-  const requests = waves.flat().filter(({ table }) => table !== 'budgets')
+  const requests = waves.flat().filter(({ table }) => !TIMED.has(table))
   return { text, requests: requests.map(describeRequest).toSorted(), counts, openings }
 }
 

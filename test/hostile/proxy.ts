@@ -4,9 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { close, listen, LOOPBACK } from '../../infra/local/ports.ts'
 import { errorReply, type Fault, PASS, type Reply, type Script, type ServiceCall } from './faults.ts'
 
-/** How long a connection of a client may be idle. */
-const IDLE_MS = 60_000
-
 /** A proxy between stock SDK clients and an AWS JSON service, which injects the faults of a network and a busy service. */
 export interface HostileProxy {
   readonly endpoint: string
@@ -47,8 +44,6 @@ export async function startProxy(service: string, { remember = true } = {}): Pro
     // a client sees a failure here as a broken connection
     answer(incoming, outgoing).catch(() => outgoing.destroy())
   })
-  // the default of 5 s closes connections that a client without retries is about to use
-  server.keepAliveTimeout = IDLE_MS
   const port = await listen(server, 0)
   return {
     endpoint: `http://${LOOPBACK}:${port}`,

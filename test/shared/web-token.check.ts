@@ -8,6 +8,7 @@ import { Unauthenticated } from '../../gateway/model/failures.ts'
 import { clinic } from '../gateway/decide/clinic-policy.ts'
 import { readShared } from './folder.ts'
 import { encoded, type Genuine, signed, type VectorKey, withCharactersOf, withNumbersOf, withPaddingOf } from './web-signature.ts'
+import { listen } from '../../infra/local/ports.ts'
 
 // Project Wycheproof's vectors of JSON Web Signatures, Keys and Crypto through the whole verification of an access token. Each vector
 // runs twice: as it is, which no caller may be, and with the claims of a caller and the fault of the vector, so that it reaches the
@@ -52,7 +53,7 @@ let server: Server
 let served: readonly VectorKey[] = []
 beforeAll(async () => {
   server = createServer((_request, response) => response.end(JSON.stringify({ keys: served })))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await listen(server, 0)
 })
 afterAll(async () => {
   await new Promise((resolve) => server.close(resolve))

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { listen } from '../../../infra/local/ports.ts'
 
 export const ISSUER = 'https://issuer.example'
 export const AUDIENCE = 'phi-gateway'
@@ -26,12 +26,12 @@ export async function startIssuer(algorithm = 'RS256') {
     response.writeHead(state.isAway ? 503 : 200, { 'content-type': 'application/json' })
     response.end(JSON.stringify({ keys: state.keys }))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const port = await listen(server, 0)
   return {
     state,
     made,
     privateKey: first.privateKey,
-    jwksUri: `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`,
+    jwksUri: `http://127.0.0.1:${port}/jwks`,
     /** A token with only these claims, the issuer and the times. A claim with the value undefined is omitted. */
     sign: async (claims: TokenParts, header: TokenParts = {}, key = first.privateKey): Promise<string> => {
       const now = Math.floor(Date.now() / 1000)

@@ -14,6 +14,12 @@ describe('a request id', () => {
     expect(id.startsWith(process)).toBe(true)
   })
 
+  it('begins with no hyphen, so that a command does not read it as an option', () => {
+    const drawn = [Buffer.from('-AAAAAAA', 'base64url'), Buffer.from('-_______', 'base64url'), Buffer.alloc(6, 7)]
+    expect(newProcessId(() => drawn.shift() ?? Buffer.alloc(0))).toBe(process)
+    expect(drawn).toEqual([])
+  })
+
   it('differs for each request of the same moment', () => {
     const ids = Array.from({ length: 100 }, () => newRequestId(process, 1, randomBytes))
     expect(new Set(ids).size).toBe(100)

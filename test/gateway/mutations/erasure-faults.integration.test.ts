@@ -3,8 +3,7 @@ import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStore, type SealedStore } from '../../../gateway/admin/open-store.ts'
 import { comparisonOf } from '../../../directives/comparisons.ts'
-import { cancel, CUT, DROP_ANSWER, type Fault, PASS, refuse, type ServiceCall } from '../../hostile/faults.ts'
-import { type HostileProxy, startProxy } from '../../hostile/proxy.ts'
+import { CUT, DROP_ANSWER, PASS, refuse } from '../../hostile/faults.ts'
 import { type RunningClinic, runClinic } from '../../harness/running-clinic.ts'
 import { fetchToken } from '../../../infra/local/token.ts'
 import { Admissions } from '../admitted.ts'
@@ -13,14 +12,14 @@ import { clinic as compiled } from '../decide/clinic-policy.ts'
 import { refOf } from '../store/database-hand.ts'
 import { codesOf } from './access-desk.ts'
 import { APPROVE, entriesOf, NO_RETENTION, requested } from './erasure-desk.ts'
+import { CALL_FAULTS, type FaultyProcess, faultyProcess } from './faults-at-calls.ts'
 import { CREATE_OBSERVATION, HEART_RATE } from './record-writing.ts'
 
 let clinic: RunningClinic
-let proxy: HostileProxy
 let store: SealedStore
-/** A process that reaches the tables directly, and one that reaches them through the proxy. */
+/** A process that reaches the tables directly. */
 let direct: Awaited<ReturnType<RunningClinic['another']>>
-let behind: Awaited<ReturnType<RunningClinic['another']>>
+let behind: FaultyProcess
 let count = 0
 
 const env = { PHI_RETENTION: NO_RETENTION }
@@ -38,16 +37,12 @@ beforeAll(async () => {
     'existing',
     comparisonOf(policy.comparisons),
   )
-  proxy = await startProxy(clinic.stack.env.AWS_ENDPOINT_URL_DYNAMODB)
-  // the SDK reads the variable itself, at a client's first request
-  process.env['AWS_ENDPOINT_URL_DYNAMODB'] = proxy.endpoint
-  behind = await clinic.another({ env })
-  await behind.ask('physician', '{ patients(first: 1) { edges { node { id } } } }')
+  behind = await faultyProcess(clinic, env)
 })
 afterAll(async () => {
   await store.close()
   await clinic.stop()
-  await proxy.stop()
+  await behind.stop()
 })
 
 const NAME = 'query ($id: ID!) { patient(id: $id) { familyName } }'
@@ -99,32 +94,11 @@ const audited = async (id: string) =>
     ({ path, action, outcome }) => path === '#erasure' && action === 'DELETE' && outcome === 'WRITTEN',
   ).length
 
-/** Plays a fault at one call, counted from 0, and lets all others pass. */
-function playedAt(place: number, fault: Fault): { readonly calls: readonly ServiceCall[] } {
-  const calls: ServiceCall[] = []
-  proxy.play((call) => {
-    // a retry of the SDK is the same call, and meets the same fault
-    const known = calls.findIndex(({ invocation }) => invocation === call.invocation)
-    if (known < 0) calls.push(call)
-    return (known < 0 ? calls.length - 1 : known) === place ? fault : PASS
-  })
-  return { calls }
-}
-
-const FAULTS: readonly (readonly [string, Fault])[] = [
-  ['is refused', refuse('InternalServerError', 500)],
-  ['is cut off', CUT],
-  ['is executed, and its answer is lost', DROP_ANSWER],
-  ['meets another transaction', cancel('TransactionConflict')],
-]
-
 describe('C26, P2: a failure at any call of an approval leaves everything or nothing, and the next call finishes', () => {
-  it.each(FAULTS)('when a call %s', { timeout: 240_000 }, async (_name, fault) => {
-    for (let place = 0; ; place++) {
+  it.each(CALL_FAULTS)('when a call %s', { timeout: 240_000 }, async (_name, fault) => {
+    await behind.atEachCall(fault, async (work) => {
       const { id, erasure, entries } = await patientWith(1)
-      const { calls } = playedAt(place, fault)
-      await behind.ask('privacy', APPROVE, { id: erasure })
-      proxy.play(() => PASS)
+      await work(() => behind.ask('privacy', APPROVE, { id: erasure }))
       const whole = await isWhole(id)
       expect([await stateOf(erasure), (await entriesOf(clinic, id)).length, await audited(id)]).toEqual(
         whole ? ['REQUESTED', entries, 0] : ['ERASED', 0, 1],
@@ -132,8 +106,7 @@ describe('C26, P2: a failure at any call of an approval leaves everything or not
       const again = await direct.ask('privacy', APPROVE, { id: erasure })
       expect(at(again.data, 'approveErasure', 'state')).toBe('ERASED')
       expect([await isWhole(id), await entriesOf(clinic, id), await audited(id)]).toEqual([false, [], 1])
-      if (calls.length <= place) break
-    }
+    })
   })
 
   it('of a patient with more entries than a transaction holds', { timeout: 240_000 }, async () => {
@@ -143,9 +116,9 @@ describe('C26, P2: a failure at any call of an approval leaves everything or not
     for (let place = 0; ; place++) {
       let calls = 0
       // an error that no client repeats, from this call on
-      proxy.play(() => (calls++ >= place ? refuse('ResourceNotFoundException') : PASS))
+      behind.play(() => (calls++ >= place ? refuse('ResourceNotFoundException') : PASS))
       await behind.ask('privacy', APPROVE, { id: erasure })
-      proxy.play(() => PASS)
+      behind.play(() => PASS)
       const state = await stateOf(erasure)
       states.push(state)
       expect(await isWhole(id)).toBe(state !== 'ERASED')
@@ -182,7 +155,7 @@ describe('C26: kill -9 in an approval', () => {
           ...process.env,
           ...clinic.stack.env,
           ...env,
-          AWS_ENDPOINT_URL_DYNAMODB: proxy.endpoint,
+          AWS_ENDPOINT_URL_DYNAMODB: behind.endpoint,
           TOKEN: token,
           ERASURE: erasure,
         },
@@ -198,7 +171,7 @@ describe('C26: kill -9 in an approval', () => {
       const { id, erasure } = await patientWith(coverages)
       let transactions = 0
       let kill = (): void => undefined
-      proxy.play((call) => {
+      behind.play((call) => {
         if (call.operation !== 'TransactWriteItems' || ++transactions !== at_) return PASS
         kill()
         return isDone ? DROP_ANSWER : CUT
@@ -207,7 +180,7 @@ describe('C26: kill -9 in an approval', () => {
       kill = () => void started.kill('SIGKILL')
       const [, signal] = (await ended) as [number | null, string | null]
       expect(signal).toBe('SIGKILL')
-      proxy.play(() => PASS)
+      behind.play(() => PASS)
       expect([await stateOf(erasure), await isWhole(id)]).toEqual(
         isDone ? ['ERASED', false] : [coverages > 1 ? 'APPROVED' : 'REQUESTED', true],
       )

@@ -1,5 +1,4 @@
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { fromEvent, toResult } from '../../../../gateway/http/lambda-event.ts'
@@ -10,6 +9,7 @@ import { fetchToken } from '../../../../infra/local/token.ts'
 import { auditTypeDefs, clinicLock, clinicTypeDefs } from '../../../../schema/clinic.ts'
 import { startBrowser } from '../../../harness/browser.ts'
 import { type RunningClinic, runClinic } from '../../../harness/running-clinic.ts'
+import { listen } from '../../../../infra/local/ports.ts'
 
 // Pages of two origins call the gateway from a browser. Only the first origin is in PHI_CORS. Ports make the origins differ.
 
@@ -49,8 +49,8 @@ async function servePage(): Promise<string> {
       .end('<!doctype html><title>A page</title><iframe sandbox="allow-scripts" srcdoc="<!doctype html>"></iframe>')
   })
   servers.push(server)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const port = await listen(server, 0)
+  return `http://127.0.0.1:${port}`
 }
 
 beforeAll(async () => {
