@@ -1,5 +1,6 @@
 import { scrubOf } from './scrub-charts.ts'
 import { type Env, openServices } from './compose.ts'
+import { reportUnfinishedErasures } from './report-unfinished-erasures.ts'
 import { tenantId } from './model/ids.ts'
 import type { Clock } from './model/record.ts'
 import { type EventSink, originName } from './telemetry/events.ts'
@@ -27,6 +28,7 @@ export function openScrub(env: Env, { now = Date.now, events }: { now?: Clock; e
         for (const tenant of (await keys.tenants()).flatMap((name) => tenantId(name) ?? [])) {
           const began = now()
           try {
+            await reportUnfinishedErasures(services, tenant)
             const counts = await scrub(tenant, nothing, nothing, { part, until })
             const { records, sound, faulty, busy, left } = counts
             const milliseconds = now() - began

@@ -61,7 +61,7 @@ export class AccessRights {
     info: GraphQLResolveInfo,
   ): Promise<Ground | null> {
     const roles = this.#callingRoles(info)
-    if (roles.some((role) => this.#oversees(role))) return await this.#overseen(ref, requestedId, action, access, info)
+    if (this.oversees(info)) return await this.#overseen(ref, requestedId, action, access, info)
     const target = await this.#scope.targets.targetOf(ref, { type: ref.type, action: action === 'READ' ? 'UPDATE' : action }, info)
     if (target === null) return null
     const { facts } = target
@@ -72,6 +72,11 @@ export class AccessRights {
     if (holding.length === 0 && [...named].some((name) => facts.unknown?.has(name) === true)) throw new StoreUnavailable()
     this.#deny(ref, named.size === 0 ? 'PURPOSE' : 'RELATIONSHIP', action, info)
     return null
+  }
+
+  /** Whether the caller acts in a role of oversight that may call the root field. */
+  oversees(info: GraphQLResolveInfo): boolean {
+    return this.#callingRoles(info).some((role) => this.#oversees(role))
   }
 
   /** One answer and one audit record for every id that leads nowhere (P5). */

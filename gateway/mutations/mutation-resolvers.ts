@@ -58,5 +58,6 @@ export const mutationResolvers = resolversByField({
 /** A resolver for each query about erasures and legal holds, by the field name that the shipped schema uses. */
 export const erasureQueries = resolversByField({
   erasure: async (_source, args, { mutations }, info) => await mutations.erasures.read(args, info),
+  erasures: async (_source, args, { mutations }, info) => await mutations.erasureList.page(args, info),
   legalHolds: async (_source, args, { mutations }, info) => await mutations.erasures.holds(args, info),
 })

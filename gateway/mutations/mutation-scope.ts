@@ -3,6 +3,7 @@ import type { Sessions } from '../access/sessions.ts'
 import type { RequestScope } from '../disclosure/request-scope.ts'
 import { CareTeamMutations } from './care-team-mutations.ts'
 import { ConsentMutations } from './consent-mutations.ts'
+import { ErasureList } from './erasure-list.ts'
 import { ErasureMutations } from './erasure-mutations.ts'
 import type { ErasureServices } from './erasure-run.ts'
 import { BreakGlassMutations, type BreakGlassParts } from './break-glass-mutations.ts'
@@ -40,6 +41,7 @@ export class MutationScope {
   /** Signatures of records. */
   readonly signatures: SignatureMutations
   readonly erasures: ErasureMutations
+  readonly erasureList: ErasureList
   /** The review queue of break-glass grants. */
   readonly reviews: ReviewQueue
   /** The registry of operations and contracts. */
@@ -54,6 +56,7 @@ export class MutationScope {
     this.careTeam = new CareTeamMutations({ ...parts, ...ports }, scope)
     this.consents = new ConsentMutations({ ...parts, ...ports }, scope)
     this.signatures = new SignatureMutations({ ...parts, ...ports }, scope)
+    this.erasureList = new ErasureList({ ...parts, ...ports }, scope)
     this.erasures = new ErasureMutations({ ...parts, ...ports }, scope)
     this.reviews = new ReviewQueue(shared)
     this.registry = new RegistryMutations(shared)

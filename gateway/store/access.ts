@@ -59,6 +59,9 @@ export const membershipChunkKey = (tenant: TenantId, patient: PatientId, number:
 /** The key of the item with a patient's legal holds and erasure. The seal of the item is bound to it. */
 export const erasureKey = (tenant: TenantId, patient: PatientId): Key => ({ pk: `${tenant}#${patient}`, sk: '#ERASURE' })
 
+/** In the index by user, the unfinished erasures of a tenant are under this name. No kind has it. */
+const UNFINISHED = '#ERASURE'
+
 /** The table of access manifests: the form of its items, and how they are read and written. Opens nothing. */
 export class AccessTable {
   readonly #client: DynamoDBClient
@@ -163,8 +166,27 @@ export class AccessTable {
     subject: string,
     after: PatientId | undefined,
     limit: number,
-    { signal }: Deadline,
+    deadline: Deadline,
   ): Promise<readonly PatientId[]> {
+    return await this.#indexed(tenant, userKey(tenant, { kind, subject }), after, limit, deadline)
+  }
+
+  /**
+   * Returns up to `limit` patients with an unfinished erasure, in the order of their ids. As with `patientsOf`, open the erasure of each
+   * patient before you rely on the result.
+   *
+   * @throws StoreUnavailable
+   */
+  async unfinishedErasures(
+    tenant: TenantId,
+    after: PatientId | undefined,
+    limit: number,
+    deadline: Deadline,
+  ): Promise<readonly PatientId[]> {
+    return await this.#indexed(tenant, unfinishedKey(tenant), after, limit, deadline)
+  }
+
+  async #indexed(tenant: TenantId, user: string, after: PatientId | undefined, limit: number, { signal }: Deadline) {
     const patients: PatientId[] = []
     let next: Record<string, AttributeValue> | undefined
     do {
@@ -177,7 +199,7 @@ export class AccessTable {
             KeyConditionExpression: after === undefined ? '#user = :user' : '#user = :user AND pk > :after',
             ExpressionAttributeNames: { '#user': 'user' },
             ExpressionAttributeValues: {
-              ':user': { S: userKey(tenant, { kind, subject }) },
+              ':user': { S: user },
               ...(after !== undefined && { ':after': { S: `${tenant}#${after}` } }),
             },
             Limit: limit - patients.length,
@@ -209,13 +231,21 @@ export class AccessTable {
 
   /** Returns the sealed item with a patient's legal holds and erasure; undefined if there is none. @throws StoreUnavailable */
   async erasure(tenant: TenantId, patient: PatientId): Promise<Uint8Array | undefined> {
-    const [item] = await batchGet(this.#client, this.counter, this.#table, [erasureKey(tenant, patient)])
-    return item && contentOf(item)
+    return (await this.erasures(tenant, [patient])).get(patient)
   }
 
-  /** Returns the write of that item. The condition on the manifest guards it. */
-  putErasure(tenant: TenantId, patient: PatientId, sealed: Uint8Array): TransactWriteItem {
-    return this.#put(erasureKey(tenant, patient), { v: { B: sealed } })
+  /** Loads these items of several patients. A patient without one is absent. @throws StoreUnavailable */
+  async erasures(tenant: TenantId, patients: readonly PatientId[]): Promise<ReadonlyMap<PatientId, Uint8Array>> {
+    if (patients.length === 0) return new Map()
+    const keys = patients.map((patient) => erasureKey(tenant, patient))
+    const items = await batchGet(this.#client, this.counter, this.#table, keys)
+    return new Map(items.map((item) => [patientOf(tenant, item), contentOf(item)]))
+  }
+
+  /** Returns the write of that item. The condition on the manifest guards it. @param isUnfinished whether it has an unfinished erasure */
+  putErasure(tenant: TenantId, patient: PatientId, sealed: Uint8Array, isUnfinished: boolean): TransactWriteItem {
+    const indexed: Item = isUnfinished ? { user: { S: unfinishedKey(tenant) } } : {}
+    return this.#put(erasureKey(tenant, patient), { v: { B: sealed }, ...indexed })
   }
 
   /** Returns the write of a membership's entry in the index by user. */
@@ -238,5 +268,6 @@ const endOfTick = (): Promise<void> =>
 
 const userKey = (tenant: TenantId, membership: Pick<AccessKey, 'kind' | 'subject'>): string =>
   `${tenant}#${membershipName(membership)}`
+const unfinishedKey = (tenant: TenantId): string => `${tenant}#${UNFINISHED}`
 const patientOf = (tenant: TenantId, { pk }: Item): PatientId => (pk?.S ?? '').slice(tenant.length + 1) as PatientId
 const contentOf = ({ v }: Item): Uint8Array => v?.B ?? new Uint8Array()

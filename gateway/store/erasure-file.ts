@@ -43,7 +43,7 @@ export interface ErasureContent {
   readonly erasure?: StoredErasure | undefined
 }
 
-interface FileParts {
+export interface FileParts {
   readonly access: AccessTable
   readonly keyring: Keyring
 }
@@ -69,7 +69,7 @@ export class ErasureFile {
       const manifest = await AccessWriter.open({ table: access, key, tenant, patient }, false, [])
       const sealed = await access.erasure(tenant, patient)
       if (manifest.erasure !== (sealed && accessDigest(sealed))) return { torn: undefined }
-      return { value: new ErasureFile(place, manifest, sealed === undefined ? { holds: [] } : opened(place, sealed)) }
+      return { value: new ErasureFile(place, manifest, sealed === undefined ? { holds: [] } : openErasure(place, sealed)) }
     }
     return await retryOptimisticRead(read, damaged, BUSY_READS)
   }
@@ -92,7 +92,7 @@ export class ErasureFile {
   /** Returns the writes of another content. They fail if the manifest changed after it was read. */
   write(content: ErasureContent): TransactWriteItem[] {
     const sealed = this.#seal(content)
-    return [this.#manifest.writeErasure(sealed), this.#put(sealed)]
+    return [this.#manifest.writeErasure(sealed), this.#put(content, sealed)]
   }
 
   /** Call this after the transaction committed. The next transaction then requires the new manifest. */
@@ -103,7 +103,7 @@ export class ErasureFile {
   /** Returns the writes that destroy the patient's keys, with the content that records the erasure. */
   destroy(content: ErasureContent, { tombstone, item }: KeyDestruction): TransactWriteItem[] {
     const sealed = this.#seal(content)
-    return [item, this.#manifest.writeKeyDestruction(tombstone, sealed), this.#put(sealed)]
+    return [item, this.#manifest.writeKeyDestruction(tombstone, sealed), this.#put(content, sealed)]
   }
 
   #seal(content: ErasureContent): Uint8Array {
@@ -111,13 +111,14 @@ export class ErasureFile {
     return sealAccessItem(key, { tenant, ...erasureKey(tenant, patient) }, JSON.parse(JSON.stringify(content)) as Json)
   }
 
-  #put(sealed: Uint8Array): TransactWriteItem {
+  #put({ erasure }: ErasureContent, sealed: Uint8Array): TransactWriteItem {
     const { access, tenant, patient } = this.#place
-    return access.putErasure(tenant, patient, sealed)
+    return access.putErasure(tenant, patient, sealed, erasure !== undefined && erasure.erased === undefined)
   }
 }
 
-function opened(
+/** Opens the item of a patient. @throws IntegrityFailure */
+export function openErasure(
   { key, tenant, patient }: { readonly key: PurposeKey<'access'>; readonly tenant: TenantId; readonly patient: PatientId },
   sealed: Uint8Array,
 ): ErasureContent {

@@ -54,6 +54,8 @@ export type GatewayEvent =
       readonly left: number
       readonly milliseconds: number
     }
+  /** So many approved erasures of a tenant are not finished. A privacy officer approves each of them again. Once an hour. */
+  | { readonly event: 'ERASURE_UNFINISHED'; readonly tenant: TenantId; readonly count: number }
   /** Nobody knows whether the records of a tenant are sound. Without a tenant, that of none is known. */
   | { readonly event: 'SCRUB_FAILED'; readonly tenant?: TenantId; readonly cause: string }
   | { readonly event: 'ACCESS_ITEM_FORGED'; readonly tenant: TenantId; readonly patient: string; readonly what: AccessFault }

@@ -18,6 +18,7 @@ export const METRICS = {
   ScrubbedRecords: 'Count',
   UnscrubbedPatients: 'Count',
   ScrubFailures: 'Count',
+  UnfinishedErasures: 'Count',
   ForgedAccessItems: 'Count',
   BreakGlassGrants: 'Count',
   KeyFailures: 'Count',
@@ -100,6 +101,8 @@ function countsOf(event: GatewayEvent): Counts {
       return { IntegrityFailures: 1 }
     case 'SCRUB_PASS':
       return { ScrubbedRecords: event.records, UnscrubbedPatients: event.left }
+    case 'ERASURE_UNFINISHED':
+      return { UnfinishedErasures: event.count }
     case 'SCRUB_FAILED':
       return { ScrubFailures: 1 }
     case 'ACCESS_ITEM_FORGED':

@@ -7,6 +7,7 @@ const SENTENCES: Readonly<Record<Exclude<GatewayEvent['event'], 'REQUEST'>, stri
   INTEGRITY_FAILURE: 'A sealed value or record was altered, moved or removed. Nothing of it was shown.',
   CHART_FAULT: 'Records, index and audit of a patient disagree. Another writer changed one of them.',
   SCRUB_PASS: null,
+  ERASURE_UNFINISHED: 'Approved erasures are not finished. A privacy officer can finish them.',
   SCRUB_FAILED: 'The stored records were not compared with the audit of writes.',
   ACCESS_ITEM_FORGED: 'An access item of a patient was altered. It gives no access.',
   BREAK_GLASS: 'A break-glass grant changed.',

@@ -54,6 +54,7 @@ export const LONG: readonly string[] = [
   'test/gateway/mutations/break-glass-queue.integration.test.ts',
   'test/gateway/mutations/concurrent-writers.integration.test.ts',
   'test/gateway/mutations/erasure-faults.integration.test.ts',
+  'test/gateway/mutations/erasure-list.integration.test.ts',
   'test/gateway/mutations/killed-writers.integration.test.ts',
   'test/gateway/mutations/record-faults.integration.test.ts',
   'test/gateway/mutations/registry-mutations.integration.test.ts',

@@ -275,15 +275,16 @@ describe('P6: the role of the scrub', () => {
   const scrub = statementsOf('ScrubPolicy')
   const allows = scrub.filter(({ Effect }) => Effect === 'Allow')
 
-  it('P6: reads records, keys and the audit log, and no other table', () => {
+  it('P6: reads records, keys, access manifests and the audit log, and no other table', () => {
     const tables = allows.filter(({ Action }) => Action.some((action) => action.startsWith('dynamodb:')))
     expect(tables.map(({ Sid, Action }) => [Sid, ...Action])).toEqual([
       ['ReadRecords', 'dynamodb:BatchGetItem', 'dynamodb:Query'],
       ['ReadWrappedKeys', 'dynamodb:BatchGetItem', 'dynamodb:Scan'],
+      ['ReadAccess', 'dynamodb:BatchGetItem', 'dynamodb:Query'],
       ['ReadAudit', 'dynamodb:BatchGetItem', 'dynamodb:Query'],
     ])
     const others = Object.keys(source).filter(
-      (id) => /Table$/.test(id) && !['RecordsTable', 'KeysTable', 'AuditTable'].includes(id),
+      (id) => /Table$/.test(id) && !['RecordsTable', 'KeysTable', 'AccessTable', 'AuditTable'].includes(id),
     )
     for (const id of others) expect(scrub.some(({ Resource }) => Resource.some((one) => names(one, id)))).toBe(false)
   })
@@ -632,7 +633,7 @@ describe('alarms for operators', () => {
     ])
   })
 
-  it('P6, P7: fire at the first integrity failure, broken glass, forged or changed item, fork, late item, faulty or fenced lane, unrecorded access, missing key, spent budget, overdue access review and fault', () => {
+  it('P6, P7: fire at the first integrity failure, broken glass, forged or changed item, fork, late item, faulty or fenced lane, unrecorded access, missing key, spent budget, overdue access review, unfinished erasure and fault', () => {
     const atOnce = alarms.filter(([, { Threshold }]) => Threshold === 0).flatMap(([, properties]) => metricsOf(properties))
     expect(atOnce.toSorted()).toEqual([
       'AuditChanges',
@@ -648,6 +649,7 @@ describe('alarms for operators', () => {
       'LateItems',
       'LogForks',
       'OverdueAccessReviews',
+      'UnfinishedErasures',
       'UnreadAccessReviews',
     ])
   })

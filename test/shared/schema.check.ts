@@ -43,6 +43,8 @@ const ADDED_TYPES = [
   'ConsentInput',
   'DisclosureRecipient',
   'Erasure',
+  'ErasureConnection',
+  'ErasureEdge',
   'ErasureRefusal',
   'ErasureState',
   'ExceedingOperation',

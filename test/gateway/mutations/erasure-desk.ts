@@ -17,6 +17,7 @@ const ERASURE = `id patientId state refusal erasableFrom requestedBy requestedAt
 export const REQUEST = `mutation ($id: ID!, $reason: String = "asked by the patient") { requestErasure(patientId: $id, reason: $reason) { ${ERASURE} } }`
 export const APPROVE = `mutation ($id: ID!) { approveErasure(id: $id) { ${ERASURE} } }`
 export const READ = `query ($id: ID!) { erasure(id: $id) { ${ERASURE} reason } }`
+export const LIST = `query ($first: Int = 20, $after: String) { erasures(first: $first, after: $after) { edges { cursor node { ${ERASURE} reason } } pageInfo { hasNextPage endCursor } } }`
 export const HOLD = `mutation ($id: ID!, $reason: String = "a claim") { placeLegalHold(patientId: $id, reason: $reason) { id patientId released placedBy } }`
 export const RELEASE = 'mutation ($id: ID!) { releaseLegalHold(id: $id) { id released } }'
 export const HOLDS = 'query ($id: ID!) { legalHolds(patientId: $id) { id reason placedBy released } }'

@@ -37,6 +37,7 @@ const ALL: { readonly [Name in GatewayEvent['event']]: Extract<GatewayEvent, { e
     left: 3,
     milliseconds: 900,
   },
+  ERASURE_UNFINISHED: { event: 'ERASURE_UNFINISHED', tenant, count: 2 },
   SCRUB_FAILED: { event: 'SCRUB_FAILED', tenant, cause: 'TimeoutError' },
   ACCESS_ITEM_FORGED: { event: 'ACCESS_ITEM_FORGED', tenant, patient: 'AAAAAAAAAAAAAAAAAAAAAA', what: 'NOT_LISTED' },
   BREAK_GLASS: { event: 'BREAK_GLASS', requestId: REQUEST, tenant, patient: 'AAAAAAAAAAAAAAAAAAAAAA', what: 'BROKEN' },

@@ -105,6 +105,7 @@ describe('P8: the log prints events and nothing else', () => {
         'TABLES_PASS',
         'DELIVERY_PASS',
         'ACCESS_REVIEW_OVERDUE',
+        'ERASURE_UNFINISHED',
         'AUDIT_WATCHED',
       ]),
     )
