@@ -1,4 +1,4 @@
-import { type KeyDue, keysDue } from '../gateway/crypto/key-schedule.ts'
+import { isKeyDue, type KeyDue, keysDue } from '../gateway/crypto/key-schedule.ts'
 import type { PurposeKeyStatus, TenantKeyStatus } from '../gateway/crypto/key-status.ts'
 import type { RotationStatus } from '../gateway/admin/tenant-rotation.ts'
 import type { RotationRun, RotationStep } from '../gateway/model/rotation-run.ts'
@@ -24,7 +24,7 @@ export const tenantKeyLine = ({ version, kmsKey, uses, patientKeys }: TenantKeyS
 /** The lines of `phi keys status`, and whether a rotation is overdue. */
 export function statusText(status: RotationStatus, days: number, now: number): { lines: readonly string[]; overdue: boolean } {
   const due = keysDue(status, days)
-  const overdue = due.some((one) => isOverdue(one, now))
+  const overdue = due.some((one) => isKeyDue(one, now))
   const lines = [
     ...status.tenantKeys.map((key) => `tenant key ${tenantKeyLine(key)}, ${age(key.created, now)}`),
     ...status.purposeKeys.map((key) => purposeKeyLine(key)),
@@ -58,10 +58,8 @@ function dueLine(one: KeyDue, now: number): string {
   const when =
     one.due === undefined
       ? 'overdue, because its age is unknown'
-      : `${isOverdue(one, now) ? 'overdue since' : 'due on'} ${day(one.due)}`
+      : `${isKeyDue(one, now) ? 'overdue since' : 'due on'} ${day(one.due)}`
   return `rotation of ${one.key} key version ${one.version}  ${when}`
 }
-
-const isOverdue = ({ due }: KeyDue, now: number): boolean => due === undefined || due <= now
 
 const day = (at: number): string => new Date(at).toISOString().slice(0, 10)

@@ -1,5 +1,7 @@
 import { scrubOf } from './scrub-charts.ts'
 import { type Env, openServices } from './compose.ts'
+import { rotationDays } from './crypto/key-schedule.ts'
+import { reportDueRotations } from './report-due-rotations.ts'
 import { reportUnfinishedErasures } from './report-unfinished-erasures.ts'
 import { tenantId } from './model/ids.ts'
 import type { Clock } from './model/record.ts'
@@ -20,6 +22,7 @@ export function openScrub(env: Env, { now = Date.now, events }: { now?: Clock; e
   const services = openServices(env, { now, ...(events && { events }) })
   const { keys, events: sink } = services
   const scrub = scrubOf(services)
+  const days = rotationDays(env)
   const nothing = (): void => undefined
   return {
     run: async (until) => {
@@ -28,6 +31,7 @@ export function openScrub(env: Env, { now = Date.now, events }: { now?: Clock; e
         for (const tenant of (await keys.tenants()).flatMap((name) => tenantId(name) ?? [])) {
           const began = now()
           try {
+            if (part.number === 0) await reportDueRotations(services, tenant, days)
             await reportUnfinishedErasures(services, tenant)
             const counts = await scrub(tenant, nothing, nothing, { part, until })
             const { records, sound, faulty, busy, left } = counts

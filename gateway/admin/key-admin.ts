@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { z } from 'zod'
 import type { TimedAccess } from '../audit/entry.ts'
 import { ItemPacker } from '../audit/item-packer.ts'
 import type { KeyAct, KeyChanger, KeyChanges } from '../crypto/key-changes.ts'
 import type { KeyUse } from '../crypto/key-table.ts'
 import { KeyRotation } from '../crypto/key-rotation.ts'
+import { rotationDays } from '../crypto/key-schedule.ts'
 import type { SearchIndex } from '../../directives/policy.ts'
 import { VersionConflict } from '../model/failures.ts'
 import type { SchemaPath } from '../../directives/coordinates.ts'
@@ -40,7 +40,6 @@ const PATHS: Readonly<Record<KeyAct, SchemaPath>> = {
 }
 /** A change of another kind updates its key. */
 const ACTIONS: Readonly<Partial<Record<KeyAct, 'CREATE' | 'DELETE'>>> = { ADD_USE: 'CREATE', RETIRE_USE: 'DELETE' }
-const Schedule = z.object({ PHI_KEY_ROTATION_DAYS: z.coerce.number().int().min(1).max(3_650).default(365) })
 const DEADLINE_MS = 30_000
 
 /**
@@ -55,7 +54,7 @@ export function keyAdmin(policy: string, env: Env, searchable: readonly SearchIn
   const rotation = keyRotation(services, policy)
   return {
     rotation,
-    rotationDays: Schedule.parse(env).PHI_KEY_ROTATION_DAYS,
+    rotationDays: rotationDays(env),
     tenants: tenantRotation(services, policy, searchable),
     async create(tenant) {
       if (await services.keyring.hasTenant(tenant)) return await rotation.addMissingUses(tenant)

@@ -56,6 +56,8 @@ export type GatewayEvent =
     }
   /** So many approved erasures of a tenant are not finished. A privacy officer approves each of them again. Once an hour. */
   | { readonly event: 'ERASURE_UNFINISHED'; readonly tenant: TenantId; readonly count: number }
+  /** So many keys of a tenant are past the longest time without a rotation, or their age is unknown. Once a day. */
+  | { readonly event: 'KEY_ROTATION_DUE'; readonly tenant: TenantId; readonly count: number }
   /** Nobody knows whether the records of a tenant are sound. Without a tenant, that of none is known. */
   | { readonly event: 'SCRUB_FAILED'; readonly tenant?: TenantId; readonly cause: string }
   | { readonly event: 'ACCESS_ITEM_FORGED'; readonly tenant: TenantId; readonly patient: string; readonly what: AccessFault }

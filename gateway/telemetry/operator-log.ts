@@ -49,6 +49,7 @@ const LINES: { readonly [Name in GatewayEvent['event']]: Line<Name> } = {
     fields: { tenant, records: number, patients: number, faulty: number, busy: number, left: number, milliseconds: number },
   },
   ERASURE_UNFINISHED: { level: 'warn', fields: { tenant, count: number } },
+  KEY_ROTATION_DUE: { level: 'warn', fields: { tenant, count: number } },
   SCRUB_FAILED: { level: 'error', fields: { tenant, cause } },
   ACCESS_ITEM_FORGED: { level: 'critical', fields: { tenant, patient, what: word } },
   BREAK_GLASS: { level: 'warn', fields: { requestId: request, tenant, patient, what: word } },

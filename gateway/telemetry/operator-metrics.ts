@@ -19,6 +19,7 @@ export const METRICS = {
   UnscrubbedPatients: 'Count',
   ScrubFailures: 'Count',
   UnfinishedErasures: 'Count',
+  DueKeyRotations: 'Count',
   ForgedAccessItems: 'Count',
   BreakGlassGrants: 'Count',
   KeyFailures: 'Count',
@@ -103,6 +104,8 @@ function countsOf(event: GatewayEvent): Counts {
       return { ScrubbedRecords: event.records, UnscrubbedPatients: event.left }
     case 'ERASURE_UNFINISHED':
       return { UnfinishedErasures: event.count }
+    case 'KEY_ROTATION_DUE':
+      return { DueKeyRotations: event.count }
     case 'SCRUB_FAILED':
       return { ScrubFailures: 1 }
     case 'ACCESS_ITEM_FORGED':

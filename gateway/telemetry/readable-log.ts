@@ -8,6 +8,7 @@ const SENTENCES: Readonly<Record<Exclude<GatewayEvent['event'], 'REQUEST'>, stri
   CHART_FAULT: 'Records, index and audit of a patient disagree. Another writer changed one of them.',
   SCRUB_PASS: null,
   ERASURE_UNFINISHED: 'Approved erasures are not finished. A privacy officer can finish them.',
+  KEY_ROTATION_DUE: 'Keys of a tenant are due for rotation.',
   SCRUB_FAILED: 'The stored records were not compared with the audit of writes.',
   ACCESS_ITEM_FORGED: 'An access item of a patient was altered. It gives no access.',
   BREAK_GLASS: 'A break-glass grant changed.',

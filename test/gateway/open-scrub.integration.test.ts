@@ -44,3 +44,22 @@ it('P6: reports a failure for each tenant, and never throws', async () => {
   expect(new Set(events.map((event) => event.event))).toEqual(new Set(['SCRUB_FAILED']))
   expect(events).toContainEqual({ event: 'SCRUB_FAILED', tenant: 'riverside', cause: 'ResourceNotFoundException' })
 })
+
+it('C14: reports keys that are due for rotation once a day', async () => {
+  const due = (events: readonly GatewayEvent[]) => events.filter(({ event }) => event === 'KEY_ROTATION_DUE')
+  expect(due(await day(clinic.stack.env, 0))).toEqual([])
+  const after: GatewayEvent[] = []
+  let at = Date.now() + 2 * 86_400_000
+  const scrub = openScrub(
+    { ...clinic.stack.env, PHI_KEY_ROTATION_DAYS: '1' },
+    { now: () => at, events: (event) => after.push(event) },
+  )
+  for (let hour = 0; hour < 24; hour++, at += HOUR_MS) await scrub.run(0)
+  // the tenant key, and the keys for access, cursors and search
+  const tenants = new Set(after.flatMap((event) => (event.event === 'SCRUB_PASS' ? [event.tenant] : [])))
+  expect(tenants.size).toBe(3)
+  expect(due(after)).toEqual(
+    expect.arrayContaining([...tenants].map((tenant) => ({ event: 'KEY_ROTATION_DUE', tenant, count: 4 }))),
+  )
+  expect(due(after)).toHaveLength(tenants.size)
+})

@@ -633,13 +633,14 @@ describe('alarms for operators', () => {
     ])
   })
 
-  it('P6, P7: fire at the first integrity failure, broken glass, forged or changed item, fork, late item, faulty or fenced lane, unrecorded access, missing key, spent budget, overdue access review, unfinished erasure and fault', () => {
+  it('P6, P7: fire at the first integrity failure, broken glass, forged or changed item, fork, late item, faulty or fenced lane, unrecorded access, missing key, spent budget, overdue access review, unfinished erasure, due rotation and fault', () => {
     const atOnce = alarms.filter(([, { Threshold }]) => Threshold === 0).flatMap(([, properties]) => metricsOf(properties))
     expect(atOnce.toSorted()).toEqual([
       'AuditChanges',
       'AuditRefusals',
       'BreakGlassGrants',
       'BudgetsExceeded',
+      'DueKeyRotations',
       'ForgedAccessItems',
       'IntegrityFailures',
       'InternalFaults',

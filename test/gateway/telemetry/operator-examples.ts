@@ -38,6 +38,7 @@ const ALL: { readonly [Name in GatewayEvent['event']]: Extract<GatewayEvent, { e
     milliseconds: 900,
   },
   ERASURE_UNFINISHED: { event: 'ERASURE_UNFINISHED', tenant, count: 2 },
+  KEY_ROTATION_DUE: { event: 'KEY_ROTATION_DUE', tenant, count: 4 },
   SCRUB_FAILED: { event: 'SCRUB_FAILED', tenant, cause: 'TimeoutError' },
   ACCESS_ITEM_FORGED: { event: 'ACCESS_ITEM_FORGED', tenant, patient: 'AAAAAAAAAAAAAAAAAAAAAA', what: 'NOT_LISTED' },
   BREAK_GLASS: { event: 'BREAK_GLASS', requestId: REQUEST, tenant, patient: 'AAAAAAAAAAAAAAAAAAAAAA', what: 'BROKEN' },

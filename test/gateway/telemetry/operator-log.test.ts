@@ -106,6 +106,7 @@ describe('P8: the log prints events and nothing else', () => {
         'DELIVERY_PASS',
         'ACCESS_REVIEW_OVERDUE',
         'ERASURE_UNFINISHED',
+        'KEY_ROTATION_DUE',
         'AUDIT_WATCHED',
       ]),
     )
