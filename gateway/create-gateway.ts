@@ -26,6 +26,7 @@ import type { MutationPorts } from './mutations/mutation-scope.ts'
 import type { OperationAdministration } from './mutations/operation-administration.ts'
 import { historyResolvers } from './disclosure/history-resolvers.ts'
 import { joinedResolvers, recordResolvers } from './mutations/record-resolvers.ts'
+import { signingFault } from './mutations/signing-fault.ts'
 import { openScope } from './open-scope.ts'
 import { OperationSelector } from './operations/persisted/operation-selector.ts'
 import type { PreparationCounter } from './operations/persisted/preparation-counter.ts'
@@ -145,7 +146,8 @@ function compileServed({
   computed,
   relationships,
   sources,
-}: Required<Pick<SchemaParts, 'typeDefs' | 'lock' | 'computed'>> &
+  resolvers,
+}: Required<Pick<SchemaParts, 'typeDefs' | 'lock' | 'computed' | 'resolvers'>> &
   Pick<SubjectParts, 'relationships'> &
   Pick<RecordParts, 'sources'>): CompiledPolicy {
   const compiled = compilePolicy(typeDefs, { relationships: new Set(relationships.keys()) })
@@ -158,7 +160,7 @@ function compileServed({
   for (const { type, source } of policy.records.values()) {
     if (!sources.has(source)) throw new SchemaRefused(`${type}: no source is registered as ${source}`)
   }
-  const unserved = computedFault(policy, computed) ?? viewFault(policy)
+  const unserved = computedFault(policy, computed) ?? viewFault(policy) ?? signingFault(compiled.schema, policy, resolvers)
   if (unserved !== undefined) throw new SchemaRefused(unserved)
   return compiled
 }

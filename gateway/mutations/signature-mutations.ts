@@ -33,7 +33,7 @@ interface SignatureMutationParts {
   readonly records?: RecordWriting
 }
 
-/** A schema signs records of a type that nobody may change. */
+/** A schema signs records of a type that nobody may change. `signingFault` refuses such a schema before it is served. */
 class NotSignable extends Error {
   override readonly name = 'NotSignable'
 }

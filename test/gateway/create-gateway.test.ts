@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Identity } from '../../gateway/access/identity.ts'
 import { PolicyFaults } from '../../directives/fault.ts'
 import type { Resolvers } from '../../gateway/mutations/gateway-context.ts'
+import { mutationResolvers } from '../../gateway/mutations/mutation-resolvers.ts'
 import { SchemaRefused } from '../../gateway/schema-refused.ts'
 import type { GatewayParts } from '../../gateway/gateway-parts.ts'
 import { UnprotectedField } from '../../gateway/executable-schema.ts'
@@ -51,6 +52,33 @@ describe('P3: an unreviewed schema is not served', () => {
   it('refuses a relationship without a source, and a root without a resolver', async () => {
     await expect(start({ relationships: new Map() })).rejects.toThrow(PolicyFaults)
     await expect(start({ resolvers: {} })).rejects.toThrow(UnprotectedField)
+  })
+})
+
+describe('C30: a signing root is served only for records that somebody may change', () => {
+  const signing = (grant: string, returns = 'Note') =>
+    `${PERSON} type Note @record { id: ID! ${NOT_PHI} text: String ${PHI} ${grant} }
+extend type Query { note: Note }
+type Mutation { signDocument(id: ID!, expectedVersion: Int!): ${returns} @mayCall(roles: [PHYSICIAN]) }`
+  const grant = '@minimumNecessary(roles: [PHYSICIAN], actions: [CREATE, UPDATE])'
+  const query = { ...resolvers['Query'], note: () => null }
+  const ours = { Query: query, Mutation: { signDocument: mutationResolvers.signDocument } }
+
+  it('starts if a grant lets somebody change the records', async () => {
+    await expect(start({ resolvers: ours }, signing(grant))).resolves.toBeDefined()
+  })
+
+  it.each([
+    ['that nobody may change', signing(''), /^Mutation\.signDocument: nobody may change Note.*actions/],
+    ['that is no record', signing(grant, 'Me'), /^Mutation\.signDocument: Me is not a type with @record/],
+  ])('does not start with a type %s', async (_what, text, message) => {
+    await expect(start({ resolvers: ours }, text)).rejects.toThrow(message)
+    await expect(start({ resolvers: ours }, text)).rejects.toBeInstanceOf(SchemaRefused)
+  })
+
+  it('leaves a root with a resolver of the deployment alone', async () => {
+    const own = { Query: query, Mutation: { signDocument: () => null } }
+    await expect(start({ resolvers: own }, signing(''))).resolves.toBeDefined()
   })
 })
 
